@@ -1,0 +1,1 @@
+"""Latent Ewald Summation (LES) models for ASE: charges and electrostatics learned from forces."""

@@ -1,0 +1,79 @@
+"""Derivatives of the energy, all from one strained graph."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ase_les.graph import Graph, strained
+from ase_les.model import LESModel, Prediction
+
+
+class Derivatives(NamedTuple):
+    """Energy and its first derivatives; float64.
+
+    ``prediction``: energies and charges. ``forces`` (N, 3) in eV/Å. ``stress`` (S, 3, 3) in eV/Å³,
+    tension positive, or None. ``energies`` (N,): the share of each atom in the energy, in eV.
+    """
+
+    prediction: Prediction
+    forces: Tensor
+    stress: Tensor | None
+    energies: Tensor | None
+
+
+def differentiate(
+    model: LESModel,
+    graph: Graph,
+    *,
+    stress: bool = False,
+    energies: bool = False,
+    create_graph: bool = False,
+) -> Derivatives:
+    r"""Forces, stress and atomic energies of a graph.
+
+    .. math::
+        \mathbf{F}_i = -\frac{\partial E}{\partial \mathbf{r}_i}, \qquad
+        \sigma = \frac{1}{V} \frac{\partial E}{\partial \epsilon}, \qquad
+        E_i = E_0 + E_\theta(B_i) + \tfrac12 q_i \frac{\partial E_\mathrm{lr}}{\partial q_i}
+
+    The last holds because the long-range energy is quadratic in the charges.
+
+    Parameters
+    ----------
+    model : LESModel
+    graph : Graph
+        One structure or a batch; left as it is.
+    stress : bool
+        Whether the stress is wanted; needs cells with a volume.
+    energies : bool
+        Whether the atomic energies are wanted.
+    create_graph : bool
+        Whether the result must be differentiable (training).
+    """
+    positions = graph.positions.detach().requires_grad_(True)
+    given = graph._replace(positions=positions)
+    variables = [positions]
+    if stress:
+        strain = torch.zeros_like(graph.cell, requires_grad=True)
+        variables.append(strain)
+        given = strained(given, 0.5 * (strain + strain.transpose(1, 2)))
+    prediction = model(given)
+
+    share = prediction.short_range
+    if energies and prediction.charges.shape[1]:
+        (potential,) = torch.autograd.grad(
+            prediction.long_range.sum(), prediction.charges, retain_graph=True
+        )
+        share = share + 0.5 * (prediction.charges * potential).sum(1)
+
+    gradients = torch.autograd.grad(
+        prediction.energy.sum(), variables, create_graph=create_graph
+    )
+    tensor = None
+    if stress:
+        volume = torch.linalg.det(graph.cell).abs()
+        tensor = gradients[1] / volume[:, None, None]
+    return Derivatives(prediction, -gradients[0], tensor, share if energies else None)

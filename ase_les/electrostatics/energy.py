@@ -1,0 +1,163 @@
+"""Long-range energy of a batch of structures: each is summed under its own boundary conditions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
+from ase_les.electrostatics.layout import Layout
+from ase_les.electrostatics.open_boundary import OpenSum
+from ase_les.electrostatics.wave_vectors import ReciprocalKernel, converged_k_cutoff
+from ase_les.graph import Graph, sum_per_structure
+from ase_les.units import COULOMB_CONSTANT
+
+
+@dataclass(frozen=True)
+class ElectrostaticsConfig:
+    """How charges become energy.
+
+    Parameters
+    ----------
+    smearing : float
+        Width σ of the smeared interaction in Å.
+    k_cutoff : float or None
+        Largest wave number in 1/Å; None for a converged sum.
+    remove_self_energy : bool
+        Whether the interaction of each Gaussian with itself is left out.
+    background : bool
+        Whether a periodic cell with net charge gets a uniform neutralising
+        background.
+    weight : float
+        Factor of the whole long-range energy.
+
+    Raises
+    ------
+    ValueError
+        If ``smearing`` or ``k_cutoff`` is not positive.
+    """
+
+    smearing: float = 1.0
+    k_cutoff: float | None = None
+    remove_self_energy: bool = True
+    background: bool = True
+    weight: float = 1.0
+
+    def __post_init__(self):
+        self.kernel()
+
+    def kernel(self) -> ReciprocalKernel:
+        """The reciprocal kernel with these settings."""
+        if not self.smearing > 0:
+            raise ValueError(f"`smearing` must be positive, got {self.smearing}")
+        cutoff = converged_k_cutoff(self.smearing) if self.k_cutoff is None else self.k_cutoff
+        return ReciprocalKernel(self.smearing, cutoff)
+
+
+class Electrostatics(nn.Module):
+    r"""Long-range energy of latent charges.
+
+    .. math::
+        E_\mathrm{lr} = w \big( E_\mathrm{sum} - E_\mathrm{self} - E_\mathrm{background} \big), \quad
+        E_\mathrm{self} = \frac{k_e}{\sqrt{2\pi}\,\sigma} \sum_i q_i^2, \quad
+        E_\mathrm{background} = k_e \pi \sigma^2 \frac{Q^2}{V}
+
+    with the sum of `EwaldSum` in periodic cells and of `OpenSum` in free space.
+    The boundary condition is ``pbc``, never the cell.
+
+    Parameters
+    ----------
+    config : ElectrostaticsConfig
+
+    References
+    ----------
+    .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
+    """
+
+    def __init__(self, config: ElectrostaticsConfig):
+        super().__init__()
+        self.config = config
+        self.periodic_sum = EwaldSum(config.kernel())
+        self.open_sum = OpenSum(config.smearing)
+
+    def use_analytic_gradients(self) -> None:
+        """Write the gradients of the periodic sum by hand from now on (inference only)."""
+        self.periodic_sum = AnalyticEwaldSum(self.config.kernel())
+
+    def forward(self, graph: Graph, charges: Tensor) -> Tensor:
+        """Energies (S,) in eV.
+
+        Parameters
+        ----------
+        graph : Graph
+        charges : Tensor, shape (N, n_q)
+            In e, float64.
+
+        Raises
+        ------
+        ValueError
+            If a structure is periodic along one or two directions.
+        """
+        periodic, open_ = graph.pbc.all(dim=1), ~graph.pbc.any(dim=1)
+        if not (periodic | open_).all():
+            given = graph.pbc[~(periodic | open_)][0].tolist()
+            raise ValueError(
+                f"long-range sums need three periodic directions or none, got pbc = {given}. "
+                "Use a cell with vacuum and pbc = True, or pbc = False for a cluster"
+            )
+        if periodic.all():
+            return self._periodic(graph, charges)
+        if open_.all():
+            return self._open(graph, charges)
+        energies = charges.new_zeros(graph.n_structures)
+        for chosen, energy_of in ((periodic, self._periodic), (open_, self._open)):
+            part, part_charges = _select(graph, charges, chosen)
+            energies = energies.index_copy(
+                0, torch.nonzero(chosen).squeeze(1), energy_of(part, part_charges)
+            )
+        return energies
+
+    def _periodic(self, graph: Graph, charges: Tensor) -> Tensor:
+        layout = Layout.of(graph.structure, graph.n_structures)
+        energy = self.periodic_sum(graph.positions, charges, graph.cell, layout)
+        if self.config.remove_self_energy:
+            energy = energy - self._self_energy(graph, charges)
+        if self.config.background:
+            net_charge = sum_per_structure(charges, graph)
+            volume = torch.linalg.det(graph.cell).abs()
+            prefactor = COULOMB_CONSTANT * math.pi * self.config.smearing**2
+            energy = energy - prefactor * (net_charge**2).sum(1) / volume
+        return self.config.weight * energy
+
+    def _open(self, graph: Graph, charges: Tensor) -> Tensor:
+        layout = Layout.of(graph.structure, graph.n_structures)
+        energy = self.open_sum(graph.positions, charges, layout)
+        if not self.config.remove_self_energy:
+            energy = energy + self._self_energy(graph, charges)
+        return self.config.weight * energy
+
+    def _self_energy(self, graph: Graph, charges: Tensor) -> Tensor:
+        prefactor = COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * self.config.smearing)
+        return prefactor * sum_per_structure((charges**2).sum(1), graph)
+
+
+def _select(graph: Graph, charges: Tensor, chosen: Tensor) -> tuple[Graph, Tensor]:
+    """The chosen structures (S,) of a batch and the charges of their atoms, without edges."""
+    atoms = chosen[graph.structure]
+    renumbered = torch.cumsum(chosen.long(), 0) - 1
+    no_edges = graph.senders[:0]
+    part = Graph(
+        positions=graph.positions[atoms],
+        numbers=graph.numbers[atoms],
+        cell=graph.cell[chosen],
+        pbc=graph.pbc[chosen],
+        total_charge=graph.total_charge[chosen],
+        structure=renumbered[graph.structure[atoms]],
+        receivers=no_edges,
+        senders=no_edges,
+        shifts=graph.shifts[:0],
+    )
+    return part, charges[atoms]

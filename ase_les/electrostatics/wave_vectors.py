@@ -1,0 +1,93 @@
+"""Wave vectors of a cell and the kernel that weighs them: one object for every reciprocal sum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+#: Weight exp(-σ²k²/2) at the default cutoff: small enough that E(V) shows no steps.
+NEGLIGIBLE_WEIGHT = 1e-8
+
+
+def converged_k_cutoff(smearing: float) -> float:
+    """Wave number in 1/Å beyond which the Gaussian weight is below `NEGLIGIBLE_WEIGHT`."""
+    return math.sqrt(-2 * math.log(NEGLIGIBLE_WEIGHT)) / smearing
+
+
+@dataclass(frozen=True)
+class ReciprocalKernel:
+    r"""Interaction of Gaussian charges in reciprocal space.
+
+    .. math::
+        G(k) = \frac{e^{-\sigma^2 k^2 / 2}}{k^2} \quad (0 < k \le k_c), \qquad 0 \text{ elsewhere}
+
+    Parameters
+    ----------
+    smearing : float
+        :math:`\sigma` in Å.
+    k_cutoff : float
+        :math:`k_c` in 1/Å. When the cell changes, wave vectors enter and leave
+        the sum with weight ``exp(-(smearing * k_cutoff)**2 / 2)``; keep that
+        negligible before running at constant pressure.
+
+    Raises
+    ------
+    ValueError
+        If ``smearing`` or ``k_cutoff`` is not positive.
+    """
+
+    smearing: float
+    k_cutoff: float
+
+    def __post_init__(self):
+        for name in ("smearing", "k_cutoff"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+
+    def __call__(self, k_squared: Tensor) -> Tensor:
+        """G in Å² at squared wave numbers in 1/Å²."""
+        counts = (k_squared > 0) & (k_squared <= self.k_cutoff**2)
+        safe = torch.where(counts, k_squared, 1.0)
+        return torch.where(counts, torch.exp(-0.5 * self.smearing**2 * safe) / safe, 0.0)
+
+    def index_bounds(self, cell: Tensor) -> tuple[int, int, int]:
+        r"""Largest index of a wave vector along each reciprocal axis, over all cells (S, 3, 3).
+
+        :math:`|n_a| \le k_c |a| / 2\pi` holds for a cell of any shape, because
+        :math:`n_a = \mathbf{k} \cdot \mathbf{a} / 2\pi`.
+        """
+        lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
+        return tuple((self.k_cutoff * lengths / (2 * math.pi)).floor().long().tolist())
+
+
+def half_space(bounds: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Indices along the three reciprocal axes; the first is not negative (see `multiplicity`)."""
+    first, second, third = bounds
+    options = {"dtype": like.dtype, "device": like.device}
+    return (
+        torch.arange(0, first + 1, **options),
+        torch.arange(-second, second + 1, **options),
+        torch.arange(-third, third + 1, **options),
+    )
+
+
+def multiplicity(first: Tensor) -> Tensor:
+    """How many wave vectors each index of the first axis stands for.
+
+    Every wave vector stands for itself and its negative, except in the plane
+    where the first index is zero, which holds both.
+    """
+    return torch.where(first == 0, 1.0, 2.0).to(first.dtype)
+
+
+def squared_wave_numbers(cell: Tensor, axes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """k² in 1/Å² of all wave vectors n · 2π cell⁻ᵀ, shape (S, n₁, n₂, n₃)."""
+    reciprocal = 2 * math.pi * torch.linalg.inv(cell).transpose(-1, -2)
+    first, second, third = (
+        axis[:, None] * reciprocal[:, None, row] for row, axis in enumerate(axes)
+    )
+    k = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None, :]
+    return (k * k).sum(-1)

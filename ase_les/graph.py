@@ -1,0 +1,196 @@
+"""The immutable container that every term of the energy reads: atoms and the edges between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from ase_les.neighbors import NeighborList
+
+
+class Graph(NamedTuple):
+    r"""One structure, or several structures side by side.
+
+    Edge :math:`e` leads from its receiver :math:`i` to its sender :math:`j`:
+
+    .. math::
+        \mathbf{d}_e = \mathbf{r}_j + \mathbf{s}_e \cdot \mathrm{cell} - \mathbf{r}_i
+
+    Geometry is float64 whatever the precision of the network: differences of
+    positions and sums of charges lose digits long before a network does.
+
+    =================  ==========  ========================================================
+    Field              Shape       Meaning
+    =================  ==========  ========================================================
+    ``positions``      (N, 3)      in Å
+    ``numbers``        (N,)        atomic numbers
+    ``cell``           (S, 3, 3)   in Å, rows are lattice vectors, zero rows where there is none
+    ``pbc``            (S, 3)      which lattice vectors repeat
+    ``total_charge``   (S,)        in e
+    ``structure``      (N,)        the structure each atom belongs to, ascending
+    ``receivers``      (E,)        atom at which the edge ends, ascending
+    ``senders``        (E,)        atom from which the edge comes
+    ``shifts``         (E, 3)      lattice translations of the sender, integers stored as float64
+    =================  ==========  ========================================================
+    """
+
+    positions: Tensor
+    numbers: Tensor
+    cell: Tensor
+    pbc: Tensor
+    total_charge: Tensor
+    structure: Tensor
+    receivers: Tensor
+    senders: Tensor
+    shifts: Tensor
+
+    @property
+    def n_atoms(self) -> int:
+        return self.positions.shape[0]
+
+    @property
+    def n_structures(self) -> int:
+        return self.cell.shape[0]
+
+    def to(self, device: str | torch.device) -> Graph:
+        """The same graph on another device."""
+        return Graph(*(field.to(device) for field in self))
+
+
+def total_charge_of(atoms: Atoms) -> float:
+    """Total charge in e: ``atoms.info["charge"]``, 0 when absent.
+
+    Raises
+    ------
+    ValueError
+        If the entry is not a finite number.
+    """
+    given = atoms.info.get("charge", 0.0)
+    try:
+        charge = float(given)
+    except (TypeError, ValueError):
+        charge = float("nan")
+    if not np.isfinite(charge):
+        raise ValueError(
+            f"atoms.info['charge'] must be a finite number (total charge in e), got {given!r}"
+        )
+    return charge
+
+
+def check_geometry(atoms: Atoms) -> None:
+    """Refuse structures no model can evaluate, before anything is computed.
+
+    Raises
+    ------
+    ValueError
+        If there are no atoms, positions or cell are not finite, or a periodic
+        direction has no lattice vector.
+    """
+    if len(atoms) == 0:
+        raise ValueError("the structure has no atoms; at least one is needed")
+    finite = np.isfinite(atoms.positions).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise ValueError(
+            f"positions must be finite; atom {first} ({atoms.symbols[first]}) is at "
+            f"{atoms.positions[first].tolist()}"
+        )
+    cell = atoms.cell.array
+    if not np.isfinite(cell).all():
+        raise ValueError(f"the cell must be finite, got {cell.tolist()}")
+    periodic = cell[atoms.pbc]
+    if len(periodic) and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
+        raise ValueError(
+            f"periodic directions need independent lattice vectors; pbc is {atoms.pbc.tolist()} "
+            f"and the cell {cell.tolist()}. Set atoms.cell, or atoms.pbc = False for a molecule"
+        )
+
+
+def graph_from_atoms(atoms: Atoms, neighbors: NeighborList) -> Graph:
+    """Graph of one structure, on the CPU.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Structure; ``atoms.info["charge"]`` is its total charge.
+    neighbors : NeighborList
+        Gives the edges; edges longer than its cutoff, kept for their skin, may
+        be among them and carry no weight in any model.
+    """
+    receivers, senders, shifts = neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)
+    return Graph(
+        positions=torch.tensor(atoms.positions, dtype=torch.float64),
+        numbers=torch.tensor(atoms.numbers, dtype=torch.int64),
+        cell=torch.tensor(atoms.cell.array, dtype=torch.float64)[None],
+        pbc=torch.tensor(atoms.pbc)[None],
+        total_charge=torch.tensor([total_charge_of(atoms)], dtype=torch.float64),
+        structure=torch.zeros(len(atoms), dtype=torch.int64),
+        receivers=receivers,
+        senders=senders,
+        shifts=shifts,
+    )
+
+
+def batch(graphs: Sequence[Graph]) -> Graph:
+    """Several graphs side by side in one, without edges between them."""
+    sizes = torch.tensor([graph.n_atoms for graph in graphs])
+    n_structures = torch.tensor([graph.n_structures for graph in graphs])
+    atom_offset = torch.cumsum(sizes, 0) - sizes
+    structure_offset = torch.cumsum(n_structures, 0) - n_structures
+
+    def join(field: str, offsets: Tensor | None = None) -> Tensor:
+        parts = [getattr(graph, field) for graph in graphs]
+        if offsets is not None:
+            parts = [part + offset for part, offset in zip(parts, offsets.tolist(), strict=True)]
+        return torch.cat(parts)
+
+    return Graph(
+        positions=join("positions"),
+        numbers=join("numbers"),
+        cell=join("cell"),
+        pbc=join("pbc"),
+        total_charge=join("total_charge"),
+        structure=join("structure", structure_offset),
+        receivers=join("receivers", atom_offset),
+        senders=join("senders", atom_offset),
+        shifts=join("shifts"),
+    )
+
+
+def strained(graph: Graph, strain: Tensor) -> Graph:
+    r"""The graph after a homogeneous strain, :math:`\mathbf{r} \to \mathbf{r}(1 + \epsilon)`.
+
+    Positions and lattice vectors move together, so that edges, wave vectors and
+    volumes all follow: no energy term can see unstrained geometry.
+
+    Parameters
+    ----------
+    graph : Graph
+    strain : Tensor, shape (S, 3, 3)
+        Dimensionless strain of each structure.
+    """
+    deformation = torch.eye(3, dtype=strain.dtype, device=strain.device) + strain
+    positions = torch.einsum("ia,iab->ib", graph.positions, deformation[graph.structure])
+    return graph._replace(positions=positions, cell=graph.cell @ deformation)
+
+
+def edge_vectors(graph: Graph) -> Tensor:
+    """Vectors from receiver to sender in Å, shape (E, 3)."""
+    vectors = graph.positions[graph.senders] - graph.positions[graph.receivers]
+    if graph.n_structures == 1:
+        return vectors + graph.shifts @ graph.cell[0]
+    cells = graph.cell[graph.structure[graph.receivers]]
+    return vectors + torch.einsum("ea,eab->eb", graph.shifts, cells)
+
+
+def sum_per_structure(values: Tensor, graph: Graph) -> Tensor:
+    """Sum of per-atom values (N, ...) over the atoms of each structure, shape (S, ...)."""
+    total = torch.zeros(
+        (graph.n_structures, *values.shape[1:]), dtype=values.dtype, device=values.device
+    )
+    return total.index_add(0, graph.structure, values)

@@ -1,0 +1,289 @@
+"""The model: short-range energy of local environments plus electrostatics of latent charges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import NamedTuple
+
+import torch
+from ase.data import atomic_numbers, chemical_symbols
+from torch import Tensor, nn
+
+from ase_les.charges import ChargesConfig, LatentCharges
+from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
+from ase_les.graph import Graph, sum_per_structure
+from ase_les.readout import Readout
+from ase_les.representation import Cace, CaceConfig
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class ShortRangeConfig:
+    """Short-range energy of an environment.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Hidden widths of the readout.
+    bias : bool
+        Whether the readout has constant terms.
+    scale : float
+        Factor between readout and energy, in eV.
+    """
+
+    hidden: tuple[int, ...] = (32, 16)
+    bias: bool = True
+    scale: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+
+
+@dataclass(frozen=True)
+class LongRangeConfig:
+    """Long-range part: charges and their electrostatics.
+
+    Parameters
+    ----------
+    charges : ChargesConfig
+    electrostatics : ElectrostaticsConfig
+    representation : CaceConfig or None
+        A representation of its own for the charges; None shares that of the
+        short-range energy.
+    """
+
+    charges: ChargesConfig = field(default_factory=ChargesConfig)
+    electrostatics: ElectrostaticsConfig = field(default_factory=ElectrostaticsConfig)
+    representation: CaceConfig | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that defines a model but its weights.
+
+    Parameters
+    ----------
+    atomic_energies : mapping of str to float
+        Energy E0 of every element the model covers, in eV; its keys are the
+        elements, in the order of the embedding rows.
+    representation : CaceConfig
+    short_range : ShortRangeConfig
+    long_range : LongRangeConfig or None
+        None for a short-range model.
+    total_charges : tuple of int
+        Total charges of structures the model tells apart; empty when it does not.
+
+    Raises
+    ------
+    ValueError
+        If an element is unknown or none is given.
+    """
+
+    atomic_energies: Mapping[str, float]
+    representation: CaceConfig
+    short_range: ShortRangeConfig = field(default_factory=ShortRangeConfig)
+    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
+    total_charges: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "total_charges", tuple(self.total_charges))
+        object.__setattr__(
+            self, "atomic_energies", {k: float(v) for k, v in self.atomic_energies.items()}
+        )
+        unknown = sorted(set(self.atomic_energies) - set(chemical_symbols[1:]))
+        if unknown or not self.atomic_energies:
+            raise ValueError(
+                "`atomic_energies` needs an energy in eV for every element by its symbol, "
+                f"got {dict(self.atomic_energies)}"
+            )
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """Atomic numbers covered, in the order of the embedding rows."""
+        return tuple(atomic_numbers[symbol] for symbol in self.atomic_energies)
+
+    @property
+    def cutoff(self) -> float:
+        """Longest edge that any part of the model reads, in Å."""
+        charges = self.long_range.representation if self.long_range else None
+        return max(self.representation.cutoff, charges.cutoff if charges else 0.0)
+
+    def to_dict(self) -> dict:
+        """Plain containers, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, given: Mapping) -> ModelConfig:
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        ValueError
+            If an entry is unknown or missing.
+        """
+        return _build(cls, given)
+
+
+_PARTS = {
+    (ModelConfig, "representation"): CaceConfig,
+    (ModelConfig, "short_range"): ShortRangeConfig,
+    (ModelConfig, "long_range"): LongRangeConfig,
+    (LongRangeConfig, "charges"): ChargesConfig,
+    (LongRangeConfig, "electrostatics"): ElectrostaticsConfig,
+    (LongRangeConfig, "representation"): CaceConfig,
+}
+
+
+def _build(cls: type, given: Mapping):
+    known = [entry.name for entry in fields(cls)]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"unknown entries {unknown} in {cls.__name__}; known are {known}")
+    values = {
+        name: _build(_PARTS[cls, name], value)
+        if (cls, name) in _PARTS and value is not None
+        else value
+        for name, value in given.items()
+    }
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"incomplete {cls.__name__}: {error}") from None
+
+
+class Prediction(NamedTuple):
+    """What a model says about a graph; float64.
+
+    ``energy`` (S,) in eV is the sum of ``short_range`` (N,) over the atoms and of
+    ``long_range`` (S,); ``charges`` (N, n_q) in e have no columns for a short-range model.
+    """
+
+    energy: Tensor
+    short_range: Tensor
+    long_range: Tensor
+    charges: Tensor
+
+
+class LESModel(nn.Module):
+    r"""Energy of atoms,
+
+    .. math::
+        E = \sum_i E_0(Z_i) + \sum_i E_\theta(B_i) + E_\mathrm{lr}(\{q_i\}, \{\mathbf{r}_i\},
+        \mathrm{cell}), \qquad q_i = q(B_i)
+
+    The model says the energy and nothing else: forces, stress and response are its
+    derivatives (`ase_les.derivatives`).
+
+    Parameters
+    ----------
+    config : ModelConfig
+    seed : int or None
+        Seed of the initial weights; None leaves them to torch's global generator.
+
+    References
+    ----------
+    .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
+    """
+
+    def __init__(self, config: ModelConfig, seed: int | None = None):
+        super().__init__()
+        self.config = config
+        with torch.random.fork_rng(devices=[], enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            self._build_parts()
+
+    def _build_parts(self) -> None:
+        config = self.config
+        elements, total_charges = config.elements, config.total_charges
+        self.representation = Cace(config.representation, elements, total_charges)
+        n_features = self.representation.n_features
+        short_range = config.short_range
+        self.short_range = Readout(n_features, short_range.hidden, 1, short_range.bias)
+        self.charge_representation = self.charges = self.electrostatics = None
+        if config.long_range:
+            own = config.long_range.representation
+            if own:
+                self.charge_representation = Cace(own, elements, total_charges)
+                n_features = self.charge_representation.n_features
+            self.charges = LatentCharges(n_features, config.long_range.charges)
+            self.electrostatics = Electrostatics(config.long_range.electrostatics)
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Precision of the network; sums of charges and energies are always float64."""
+        return self.representation.mixing.dtype
+
+    def for_inference(self, device: str = "cpu", dtype: str = "float64") -> LESModel:
+        """A frozen copy with gradients written out by hand: the same energy, faster.
+
+        Parameters
+        ----------
+        device : str
+            As torch names it: "cpu", "cuda", "cuda:1" …
+        dtype : str
+            Precision of the network, "float32" or "float64".
+
+        Raises
+        ------
+        ValueError
+            If the precision is neither.
+        """
+        if dtype not in PRECISIONS:
+            raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {dtype!r}")
+        copy = LESModel(self.config, seed=0)
+        copy.load_state_dict(self.state_dict())
+        copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
+        for part in (copy.representation, copy.charge_representation, copy.electrostatics):
+            if part is not None:
+                part.use_analytic_gradients()
+        return copy
+
+    def check_coverage(self, numbers, total_charge: float = 0.0) -> None:
+        """Refuse structures the model was not made for.
+
+        Raises
+        ------
+        ValueError
+            If an element or a total charge is not covered.
+        """
+        covered = list(self.config.atomic_energies)
+        extra = sorted({chemical_symbols[int(z)] for z in numbers} - set(covered))
+        if extra:
+            raise ValueError(
+                f"the model covers {', '.join(covered)}; the structure also has "
+                f"{', '.join(extra)}. Use a model trained with these elements (`ase-les models`)"
+            )
+        states = self.config.total_charges
+        if states and total_charge not in states:
+            raise ValueError(
+                f"the model knows structures of total charge {list(states)} e, got {total_charge}. "
+                "Set atoms.info['charge'] to one of these"
+            )
+
+    def forward(self, graph: Graph) -> Prediction:
+        """Energy of every structure of a graph."""
+        features = self.representation(graph)
+        scale = self.config.short_range.scale
+        short_range = scale * self.short_range(features).squeeze(1).double()
+        short_range = short_range + self._atomic_energies(graph)
+        energy = sum_per_structure(short_range, graph)
+        if self.charges is None:
+            none = energy.new_zeros(graph.n_atoms, 0)
+            return Prediction(energy, short_range, torch.zeros_like(energy), none)
+        if self.charge_representation is not None:
+            features = self.charge_representation(graph)
+        charges = self.charges(features, graph)
+        long_range = self.electrostatics(graph, charges)
+        return Prediction(energy + long_range, short_range, long_range, charges)
+
+    def _atomic_energies(self, graph: Graph) -> Tensor:
+        # Kept out of the state dict: hundreds of eV per atom must not be rounded to float32.
+        table = graph.positions.new_zeros(max(self.config.elements) + 1)
+        for number, energy in zip(
+            self.config.elements, self.config.atomic_energies.values(), strict=True
+        ):
+            table[number] = energy
+        return table[graph.numbers]

@@ -1,0 +1,101 @@
+"""Neighbour list with a Verlet skin that survives moving atoms and a changing cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import vesin
+from torch import Tensor
+
+
+class NeighborList:
+    r"""Pairs closer than a cutoff, found once and kept while no pair can be missing.
+
+    Pairs up to :math:`r_c + s` are stored. Since then, let the cell have deformed
+    by :math:`F` and the atoms moved by :math:`\mathbf{u}` on top of that. A pair that is
+    not in the list is still farther apart than
+
+    .. math::
+        \sigma_\mathrm{min}(F)\,(r_c + s) - 2 \max_i |\mathbf{u}_i|
+
+    with :math:`\sigma_\mathrm{min}` the smallest singular value. The list is rebuilt as soon
+    as this falls below :math:`r_c`: exact at constant pressure too, for any number of
+    lattice translations in an edge.
+
+    Parameters
+    ----------
+    cutoff : float
+        :math:`r_c` in Å.
+    skin : float
+        :math:`s` in Å; 0 rebuilds the list for every new geometry.
+
+    Raises
+    ------
+    ValueError
+        If the cutoff is not positive or the skin negative.
+    """
+
+    def __init__(self, cutoff: float, skin: float = 0.0):
+        if not cutoff > 0:
+            raise ValueError(f"`cutoff` must be positive (Å), got {cutoff}")
+        if not skin >= 0:
+            raise ValueError(f"`skin` must not be negative (Å), got {skin}")
+        self.cutoff = float(cutoff)
+        self.skin = float(skin)
+        self._reference: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._edges: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def edges(
+        self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Receivers (E,), senders (E,) and lattice shifts (E, 3) of all pairs, receivers ascending.
+
+        The same tensors come back while the list holds.
+        """
+        if self._edges is None or not self._still_complete(positions, cell, pbc):
+            self._edges = _find(positions, cell, pbc, self.cutoff + self.skin)
+            self._reference = positions.copy(), cell.copy(), np.array(pbc)
+        return self._edges
+
+    def _still_complete(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
+        old_positions, old_cell, old_pbc = self._reference
+        if positions.shape != old_positions.shape or (pbc != old_pbc).any():
+            return False
+        moved_to, shrinkage = old_positions, 1.0
+        if not np.array_equal(cell, old_cell):
+            if not pbc.all():
+                # A missing or idle lattice vector leaves the deformation undefined.
+                return False
+            deformation = np.linalg.solve(old_cell, cell)
+            moved_to = old_positions @ deformation
+            shrinkage = np.linalg.svd(deformation, compute_uv=False)[-1]
+        displacement = positions - moved_to
+        farthest = np.sqrt(np.einsum("ia,ia->i", displacement, displacement).max())
+        return shrinkage * (self.cutoff + self.skin) - 2 * farthest >= self.cutoff
+
+
+def _find(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    # One thread: a library must not take all cores unasked, and vesin would.
+    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
+    # vesin inverts the box; along a direction that does not repeat its length is meaningless.
+    receivers, senders, shifts = finder.compute(
+        points=positions, box=_completed(cell, pbc), periodic=list(map(bool, pbc)), quantities="ijS"
+    )
+    return (
+        torch.from_numpy(receivers.astype(np.int64)),
+        torch.from_numpy(senders.astype(np.int64)),
+        torch.from_numpy(shifts.astype(np.float64)),
+    )
+
+
+def _completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """The cell with unit normals in place of lattice vectors that do not repeat."""
+    if pbc.all():
+        return cell
+    box = np.array(cell, dtype=float)
+    periodic = [vector for vector, repeats in zip(cell, pbc, strict=True) if repeats]
+    normals = np.linalg.svd(np.reshape(periodic, (-1, 3)))[2][len(periodic) :]
+    box[~np.asarray(pbc)] = normals
+    return box

@@ -1,0 +1,215 @@
+"""Typed results become tables, YAML summaries and figures.
+
+Nothing here knows a particular workflow: each result type says what its summary holds, this
+module says how a summary, a table and a figure look.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+REPORTED_PACKAGES = ("ase_les", "ase", "numpy", "torch")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and its standard error, in the unit named by the field that holds it."""
+
+    mean: float
+    standard_error: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.6g} ± {self.standard_error:.2g}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes: curves by name, sharing the figure's x values and one labelled unit."""
+
+    label: str
+    curves: Mapping[str, np.ndarray]
+    logarithmic: bool = False
+
+
+def block_average(samples: np.ndarray, min_blocks: int = 16) -> Estimate:
+    """Mean of a correlated series, with the standard error of its block averages.
+
+    Neighbouring samples are averaged in pairs again and again; the apparent error grows until
+    the blocks are longer than the correlation time, so the largest is taken.
+
+    Parameters
+    ----------
+    samples : (n,) array
+        Equally spaced in time.
+    min_blocks : int
+        Blocks below which the spread between them is no longer trusted. With fewer samples
+        than this the error is nan.
+
+    References
+    ----------
+    .. [1] H. Flyvbjerg and H. G. Petersen, J. Chem. Phys. 91, 461 (1989).
+    """
+    blocks = np.asarray(samples, dtype=float)
+    if len(blocks) == 0:
+        return Estimate(math.nan, math.nan)
+    mean = float(blocks.mean())
+    errors = []
+    while len(blocks) >= min_blocks:
+        errors.append(float(blocks.std(ddof=1)) / math.sqrt(len(blocks)))
+        paired = len(blocks) // 2 * 2
+        blocks = 0.5 * (blocks[0:paired:2] + blocks[1:paired:2])
+    return Estimate(mean, max(errors, default=math.nan))
+
+
+def describe_structure(atoms: Atoms) -> dict[str, object]:
+    """What the structure is, for the input section of a summary."""
+    return {
+        "formula": atoms.get_chemical_formula(),
+        "atoms": len(atoms),
+        "pbc": atoms.pbc.tolist(),
+        "cell_A": atoms.cell.tolist(),
+        "charge_e": plain(atoms.info.get("charge", 0)),
+    }
+
+
+def describe_calculator(calculator: object) -> dict[str, object]:
+    """Class, name and (where the calculator has one) model hash."""
+    return {
+        "class": type(calculator).__name__,
+        "name": getattr(calculator, "name", None),
+        "model_hash": getattr(calculator, "model_hash", None),
+    }
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of the packages that decide the numbers, read without importing them."""
+    versions = {"python": platform.python_version()}
+    for package in REPORTED_PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def plain(value: object) -> object:
+    """The same value in terms YAML and JSON share; a number that is not finite becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
+
+
+def write_summary(path: Path, summary: Mapping[str, object]) -> None:
+    """Write a summary as YAML, stamped with the time and the versions used."""
+    import yaml
+
+    stamped = {
+        "written": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": software_versions(),
+        **summary,
+    }
+    text = yaml.safe_dump(plain(stamped), sort_keys=False, allow_unicode=True)
+    replace_file(path, text.encode())
+
+
+def summary_as_json(summary: Mapping[str, object]) -> str:
+    """The summary for machines: one JSON document, `null` where a number does not exist."""
+    stamped = {"versions": software_versions(), **summary}
+    return json.dumps(plain(stamped), indent=2, allow_nan=False)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that at every moment the old or the new content is there, never a part.
+
+    The content reaches the disk under another name before that name is exchanged for `path`.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def console(quiet: bool = False) -> Console:
+    """Where people are told things: stderr, so that stdout stays free for machines."""
+    return Console(stderr=True, quiet=quiet)
+
+
+def progress_bar(on: Console) -> Progress:
+    """A bar with the time left and a free text; it stays away where no one watches."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}", markup=False),
+        console=on,
+        transient=True,
+        disable=on.quiet or not on.is_terminal,
+    )
+
+
+def results_table(title: str, rows: Mapping[str, object]) -> Table:
+    """Two columns: what, and how much with its unit."""
+    table = Table("quantity", "value", title=title, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
+    return table
+
+
+def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]) -> None:
+    """Draw panels above each other over one x axis; axis labels carry the units.
+
+    A curve without any finite value is left out, and a panel without curves too.
+    """
+    # The object interface draws without a display and leaves the caller's pyplot state alone.
+    from matplotlib.figure import Figure
+
+    drawn = [panel for panel in panels if any(map(_has_values, panel.curves.values()))]
+    figure = Figure(figsize=(6.4, 1.0 + 2.0 * max(len(drawn), 1)), layout="constrained")
+    axes = figure.subplots(max(len(drawn), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, drawn, strict=False):
+        for name, values in panel.curves.items():
+            if _has_values(values):
+                axis.plot(x, values, label=name, linewidth=1.0, marker="." if len(x) < 50 else "")
+        if panel.logarithmic:
+            axis.set_yscale("log")
+        if len(panel.curves) > 1:
+            axis.legend(frameon=False)
+        axis.set_ylabel(panel.label)
+        axis.ticklabel_format(axis="y", useOffset=False) if not panel.logarithmic else None
+    axes[-1].set_xlabel(x_label)
+    figure.savefig(path, dpi=150)
+
+
+def _has_values(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).any())

@@ -1,0 +1,5 @@
+"""From a graph to features of each atom's environment."""
+
+from ase_les.representation.cace import Cace, CaceConfig
+
+__all__ = ["Cace", "CaceConfig"]

@@ -1,0 +1,194 @@
+r"""Cartesian angular functions of an edge, and the rotation invariants made of their sums.
+
+An angular index is a triple :math:`\mathbf{l} = (l_x, l_y, l_z)` of degree
+:math:`|\mathbf{l}| = l_x + l_y + l_z`; its function is the monomial
+:math:`\hat x^{l_x} \hat y^{l_y} \hat z^{l_z}` of the unit vector. With
+:math:`C(\mathbf{l}) = |\mathbf{l}|! / (l_x!\, l_y!\, l_z!)` and the sum over neighbours
+:math:`A_\mathbf{l}`, all invariants are made of the contractions
+
+.. math::
+    T^{L}_{\mathbf{d}} = \sum_{|\mathbf{l}| = L} C(\mathbf{l})\, A_\mathbf{l} A_{\mathbf{l}+\mathbf{d}}
+
+of body order three, symmetric tensors of degree :math:`D = |\mathbf{d}|`:
+
+====================  ===================================================  =====================
+Invariant             Formula                                              For
+====================  ===================================================  =====================
+:math:`\nu = 1`       :math:`A_0`
+:math:`\nu = 2`       :math:`T^{L}_0`                                      L ≥ 1
+:math:`\nu = 3`       :math:`\sum_{|d|=L_1} C(d) A_d T^{L_2}_d`            1 ≤ L₁ ≤ L₂
+:math:`\nu = 4`       :math:`\sum_{|d|=D} C(d) T^{L_1}_d T^{L_2}_d`        1 ≤ L₁ < L₂, D ≥ 1
+====================  ===================================================  =====================
+
+References
+----------
+.. [1] B. Cheng, npj Comput. Mater. 10, 157 (2024) [CACE].
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+Triple = tuple[int, int, int]
+
+
+def angular_indices(l_max: int) -> list[Triple]:
+    """All triples up to degree `l_max`, by degree, then x before y before z."""
+    return [triple for degree in range(l_max + 1) for triple in _of_degree(degree)]
+
+
+def _of_degree(degree: int) -> list[Triple]:
+    return [
+        (x, y, degree - x - y) for x in range(degree, -1, -1) for y in range(degree - x, -1, -1)
+    ]
+
+
+def _multiplicity(triple: Triple) -> float:
+    return math.factorial(sum(triple)) / math.prod(map(math.factorial, triple))
+
+
+def _plus(a: Triple, b: Triple) -> Triple:
+    return (a[0] + b[0], a[1] + b[1], a[2] + b[2])
+
+
+class Monomials(nn.Module):
+    """Values of all monomials up to degree `l_max` of unit vectors.
+
+    Each monomial is one of the next lower degree times one component, so that
+    every function costs one product.
+    """
+
+    def __init__(self, l_max: int):
+        super().__init__()
+        self.l_max = l_max
+        self.triples = angular_indices(l_max)
+        position = {triple: index for index, triple in enumerate(self.triples)}
+        self._parents: list[tuple[int, int]] = []
+        for triple in self.triples[1:]:
+            axis = next(axis for axis in range(3) if triple[axis])
+            lower = tuple(power - (component == axis) for component, power in enumerate(triple))
+            self._parents.append((position[lower], axis))
+        # ∂/∂x of (lx, ly, lz) is lx times (lx-1, ly, lz): read the other way round, every
+        # monomial of lower degree appears once in the gradient of one monomial of each axis.
+        lower_triples = angular_indices(l_max - 1) if l_max else []
+        raised = [
+            [_plus(triple, axis) for triple in lower_triples]
+            for axis in ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+        ]
+        self.register_buffer(
+            "_raised",
+            torch.tensor([[position[t] for t in row] for row in raised]).view(3, -1),
+            persistent=False,
+        )
+        self.register_buffer(
+            "_powers",
+            torch.tensor(
+                [[float(t[axis]) for t in row] for axis, row in enumerate(raised)]
+            ).view(3, -1),
+            persistent=False,
+        )
+
+    def forward(self, unit: Tensor) -> Tensor:
+        """Values for unit vectors (3, ...); functions are the first axis, (n_l, ...)."""
+        values = [torch.ones_like(unit[0])]
+        for parent, axis in self._parents:
+            values.append(values[parent] * unit[axis] if parent else unit[axis])
+        return torch.stack(values)
+
+    def pull_back(self, values: Tensor, gradient: Tensor) -> Tensor:
+        """Gradient with respect to the unit vectors (3, ...) from that of the values (n_l, ...)."""
+        lower = values[: self._raised.shape[1]]
+        powers = self._powers.view(3, -1, *[1] * (values.dim() - 1))
+        return torch.stack(
+            [
+                (gradient[raised] * (power * lower)).sum(0)
+                for raised, power in zip(self._raised, powers, strict=True)
+            ]
+        )
+
+
+class Invariants(nn.Module):
+    """Rotation-invariant polynomials of the neighbour sums, up to body order `nu_max` + 1.
+
+    Parameters
+    ----------
+    l_max : int
+        Largest degree of the angular functions.
+    nu_max : int
+        1 to 4.
+    """
+
+    def __init__(self, l_max: int, nu_max: int):
+        super().__init__()
+        triples = angular_indices(l_max)
+        position = {triple: index for index, triple in enumerate(triples)}
+        nu3 = [(a, b) for a in range(1, l_max) for b in range(a, l_max - a + 1) if nu_max >= 3]
+        nu4 = [
+            (a, b, d)
+            for a in range(1, l_max)
+            for b in range(a + 1, l_max)
+            for d in range(1, l_max - b + 1)
+            if nu_max >= 4
+        ]
+        self.n_invariants = 1 + (l_max if nu_max >= 2 else 0) + len(nu3) + len(nu4)
+        self._n_scalars = l_max if nu_max >= 2 else 0
+
+        # Rows of the contraction table: the scalars T^L_0, then every tensor T^L_d in use.
+        scalars = [(degree, (0, 0, 0)) for degree in range(1, self._n_scalars + 1)]
+        used = {(b, a) for a, b in nu3}
+        used |= {(degree, d) for a, b, d in nu4 for degree in (a, b)}
+        tensors = [(degree, d) for degree, rank in sorted(used) for d in _of_degree(rank)]
+        row_of = {key: row for row, key in enumerate(tensors)}
+        self._n_tensors = len(tensors)
+        pairs: dict[tuple[int, int], int] = {}
+        entries: list[tuple[int, int, float]] = []
+        for row, (degree, d) in enumerate(scalars + tensors):
+            for low in _of_degree(degree):
+                pair = tuple(sorted((position[low], position[_plus(low, d)])))
+                column = pairs.setdefault(pair, len(pairs))
+                entries.append((row, column, _multiplicity(low)))
+        contraction = torch.zeros(len(scalars) + len(tensors), len(pairs))
+        for row, column, weight in entries:
+            contraction[row, column] += weight
+        first, second = zip(*pairs, strict=True) if pairs else ((), ())
+
+        # The last step: products of two tensors (or of a tensor and A), summed by a second table.
+        products: list[tuple[int, int]] = []
+        columns = []
+        for row, (a, b) in enumerate(nu3):
+            for d in _of_degree(a):
+                products.append((position[d], len(triples) + row_of[(b, d)]))
+                columns.append((row, _multiplicity(d)))
+        for row, (a, b, rank) in enumerate(nu4, start=len(nu3)):
+            for d in _of_degree(rank):
+                products.append((len(triples) + row_of[(a, d)], len(triples) + row_of[(b, d)]))
+                columns.append((row, _multiplicity(d)))
+        final = torch.zeros(len(nu3) + len(nu4), len(products))
+        for column, (row, weight) in enumerate(columns):
+            final[row, column] = weight
+        left, right = zip(*products, strict=True) if products else ((), ())
+
+        for name, table in {
+            "_first": torch.tensor(first, dtype=torch.int64),
+            "_second": torch.tensor(second, dtype=torch.int64),
+            "_contraction": contraction,
+            "_left": torch.tensor(left, dtype=torch.int64),
+            "_right": torch.tensor(right, dtype=torch.int64),
+            "_final": final,
+        }.items():
+            self.register_buffer(name, table, persistent=False)
+
+    def forward(self, sums: Tensor) -> Tensor:
+        """Invariants (n_invariants, M) of neighbour sums (n_l, M)."""
+        parts = [sums[:1]]
+        if self._n_scalars:
+            contracted = self._contraction @ (sums[self._first] * sums[self._second])
+            parts.append(contracted[: self._n_scalars])
+            if self._n_tensors:
+                tensors = torch.cat([sums, contracted[self._n_scalars :]])
+                products = tensors[self._left] * tensors[self._right]
+                parts.append(self._final @ products)
+        return torch.cat(parts)

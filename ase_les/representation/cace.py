@@ -1,0 +1,191 @@
+"""Cartesian atomic cluster expansion: rotation-invariant features of each atom's environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ase_les.graph import Graph
+from ase_les.representation.angular import Invariants, Monomials, angular_indices
+from ase_les.representation.embedding import Embedding
+from ase_les.representation.message_passing import InvariantMessage, Memory, RadialMessage
+from ase_les.representation.neighbour_sum import (
+    AnalyticNeighbourSum,
+    Neighbourhoods,
+    NeighbourSum,
+    neighbourhoods,
+)
+from ase_les.representation.radial import BesselBasis
+
+MESSAGES = ("memory", "radial", "invariant")
+
+
+@dataclass(frozen=True)
+class CaceConfig:
+    """Size and shape of a CACE representation.
+
+    Parameters
+    ----------
+    cutoff : float
+        Radius of an atom's environment in Å.
+    n_radial, n_mixed : int
+        Radial functions, and combinations of them after mixing.
+    n_embedding : int
+        Length of the element vectors; edges have its square as channels.
+    l_max : int
+        Largest angular degree, 0 to 4.
+    nu_max : int
+        Largest product of neighbour sums, 1 to 4.
+    cutoff_exponent : int
+        Flatness of the cutoff function at r = 0.
+    trainable_frequencies : bool
+        Whether the radial frequencies are learned.
+    layers : tuple of tuple of str
+        One entry per message-passing layer, naming its terms: "memory",
+        "radial", "invariant".
+    mean_neighbours : float
+        Messages are divided by the square root of this.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+    """
+
+    cutoff: float
+    n_radial: int = 6
+    n_mixed: int = 12
+    n_embedding: int = 3
+    l_max: int = 3
+    nu_max: int = 3
+    cutoff_exponent: int = 5
+    trainable_frequencies: bool = True
+    layers: tuple[tuple[str, ...], ...] = ()
+    mean_neighbours: float = 10.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(tuple(layer) for layer in self.layers))
+        positive = ("cutoff", "n_radial", "n_mixed", "n_embedding", "mean_neighbours")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+        for name, low, high in (("l_max", 0, 4), ("nu_max", 1, 4)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"`{name}` must be {low} to {high}, got {getattr(self, name)}")
+        if self.cutoff_exponent < 2:
+            raise ValueError(f"`cutoff_exponent` must be at least 2, got {self.cutoff_exponent}")
+        for layer in self.layers:
+            unknown = sorted(set(layer) - set(MESSAGES))
+            if unknown or not layer:
+                raise ValueError(f"a layer is made of {MESSAGES}, got {layer}")
+
+
+class Cace(nn.Module):
+    r"""Features of atoms from a graph.
+
+    Edges carry :math:`T_c R_n(r) f_c(r)\, \hat x^{l_x} \hat y^{l_y} \hat z^{l_z}` with
+    :math:`T = \theta^\mathrm{sender}(j) \otimes \theta^\mathrm{receiver}(i)`. Their sums over
+    neighbours are mixed radially, :math:`A_{n'} = \sum_n W^{|l|,c}_{nn'} A_n`, and made invariant
+    (see `ase_les.representation.angular`). Because :math:`T` factorises, the sum runs over sender
+    channels only.
+
+    Sums are stored as (l, s, N, m, r): angular function, sender channel, atom, mixed radial
+    function, receiver channel. Features are flattened as (layer, invariant, s, m, r).
+
+    Parameters
+    ----------
+    config : CaceConfig
+    elements : sequence of int
+        Atomic numbers known to the model.
+    total_charges : sequence of int
+        Total charges of structures that condition the element vectors; empty for none.
+
+    References
+    ----------
+    .. [1] B. Cheng, npj Comput. Mater. 10, 157 (2024).
+    """
+
+    def __init__(self, config: CaceConfig, elements: Sequence[int], total_charges: Sequence[int]):
+        super().__init__()
+        self.config = config
+        n_emb, n_mixed = config.n_embedding, config.n_mixed
+        n_degrees = config.l_max + 1
+        channels = (n_emb, n_mixed, n_emb)
+        self.embedding = Embedding(elements, total_charges, n_emb)
+        radial = BesselBasis(
+            config.n_radial, config.cutoff, config.cutoff_exponent, config.trainable_frequencies
+        )
+        self.neighbour_sum = NeighbourSum(radial, Monomials(config.l_max))
+        self.mixing = nn.Parameter(
+            torch.randn(n_degrees, n_emb, config.n_radial, n_mixed * n_emb) / config.n_radial**0.5
+        )
+        self.invariants = Invariants(config.l_max, config.nu_max)
+        degrees = [sum(triple) for triple in angular_indices(config.l_max)]
+        self.register_buffer("_degrees", torch.tensor(degrees), persistent=False)
+        self.n_features_per_layer = self.invariants.n_invariants * n_emb * n_mixed * n_emb
+        self.n_features = self.n_features_per_layer * (1 + len(config.layers))
+
+        build = {
+            "memory": lambda: Memory(n_degrees, channels),
+            "radial": lambda: RadialMessage(n_degrees, channels),
+            "invariant": lambda: InvariantMessage(self.n_features_per_layer),
+        }
+        self.layers = nn.ModuleList(
+            nn.ModuleDict({name: build[name]() for name in layer}) for layer in config.layers
+        )
+
+    def use_analytic_gradients(self) -> None:
+        """Write the gradient of the neighbour sum by hand from now on (inference only)."""
+        self.neighbour_sum = AnalyticNeighbourSum(
+            self.neighbour_sum.radial, self.neighbour_sum.angular
+        )
+
+    def forward(self, graph: Graph) -> Tensor:
+        """Features (N, n_features) of all atoms, in the precision of the parameters."""
+        edges = neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
+        sender, receiver = self.embedding(graph)
+        sender = sender.T
+        sums = self._sums(edges, sender, receiver)
+        features = [self._features(sums)]
+        for layer in self.layers:
+            sums = self._next_layer(layer, sums, features[-1], edges, sender, receiver)
+            features.append(self._features(sums))
+        return torch.cat(features, dim=1) if self.layers else features[0]
+
+    def _sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
+        raw = self.neighbour_sum(edges.vectors, sender[:, edges.senders])
+        n_angular, n_sender, n_atoms, n_radial = raw.shape
+        mixed = torch.bmm(
+            raw.reshape(n_angular * n_sender, n_atoms, n_radial),
+            self.mixing[self._degrees].flatten(0, 1),
+        )
+        mixed = mixed.view(n_angular, n_sender, n_atoms, self.config.n_mixed, -1)
+        return mixed * receiver[:, None]
+
+    def _features(self, sums: Tensor) -> Tensor:
+        invariants = self.invariants(sums.flatten(1)).view(-1, *sums.shape[1:])
+        return invariants.permute(2, 0, 1, 3, 4).flatten(1)
+
+    def _next_layer(
+        self,
+        layer: nn.ModuleDict,
+        sums: Tensor,
+        features: Tensor,
+        edges: Neighbourhoods,
+        sender: Tensor,
+        receiver: Tensor,
+    ) -> Tensor:
+        norm = self.config.mean_neighbours**-0.5
+        new = torch.zeros_like(sums)
+        if "memory" in layer:
+            new = new + layer["memory"](sums, self._degrees)
+        if "radial" in layer:
+            message = layer["radial"](sums, self._degrees, edges, self.neighbour_sum.radial)
+            new = new + norm * message
+        if "invariant" in layer:
+            value = layer["invariant"](features)
+            new = new + norm * self._sums(edges, sender * value.T, receiver)
+        return new

@@ -1,0 +1,53 @@
+"""Vectors that stand for the elements, and for the total charge of the structure they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ase_les.graph import Graph
+
+_LARGEST_ATOMIC_NUMBER = 118
+
+
+class Embedding(nn.Module):
+    r"""Sender and receiver vectors of atoms, :math:`\theta(Z_i) + \eta(Q_\mathrm{tot})`.
+
+    The vector :math:`\eta` of the structure's total charge makes charge states of
+    one geometry distinguishable; it is absent from models of a single charge state.
+
+    Parameters
+    ----------
+    elements : sequence of int
+        Atomic numbers, in the order of the rows.
+    total_charges : sequence of int
+        Total charges in e, in the order of the rows; empty for none.
+    length : int
+        Number of components.
+    """
+
+    def __init__(self, elements: Sequence[int], total_charges: Sequence[int], length: int):
+        super().__init__()
+        self.sender = nn.Parameter(torch.randn(len(elements), length) / length**0.5)
+        self.receiver = nn.Parameter(torch.randn(len(elements), length) / length**0.5)
+        row = torch.full((_LARGEST_ATOMIC_NUMBER + 1,), len(elements))
+        row[list(elements)] = torch.arange(len(elements))
+        self.register_buffer("_row", row, persistent=False)
+        self.charge_sender = self.charge_receiver = None
+        if total_charges:
+            self.charge_sender = nn.Parameter(0.1 * torch.randn(len(total_charges), length))
+            self.charge_receiver = nn.Parameter(0.1 * torch.randn(len(total_charges), length))
+            self.register_buffer("_charges", torch.tensor(total_charges), persistent=False)
+
+    def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """Sender and receiver vectors, each (N, length)."""
+        row = self._row[graph.numbers]
+        sender, receiver = self.sender[row], self.receiver[row]
+        if self.charge_sender is not None:
+            distance = (graph.total_charge[:, None] - self._charges).abs()
+            state = distance.argmin(dim=1)[graph.structure]
+            sender = sender + self.charge_sender[state]
+            receiver = receiver + self.charge_receiver[state]
+        return sender, receiver

@@ -1,0 +1,71 @@
+r"""One more layer of the neighbour sums: what the neighbours have already seen.
+
+.. math::
+    A'_i = M \circ A_i + \bar N^{-1/2} \Big[ \sum_j a\, e^{-r_{ij}/r_0} f_c(r_{ij}) A_j
+           + W \cdot \sum_j \chi_{ij}\, h(B_j) \Big]
+
+with :math:`\chi_{ij}` the edge basis, :math:`W` the radial mixing of the first layer and
+:math:`B_j` the invariants of the neighbour. The three terms are `Memory`, `RadialMessage` ("Ar")
+and `InvariantMessage` ("Bchi"); each may be left out.
+
+References
+----------
+.. [1] B. Cheng, npj Comput. Mater. 10, 157 (2024) [CACE].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ase_les.representation.neighbour_sum import Neighbourhoods
+from ase_les.representation.radial import BesselBasis
+
+
+class Memory(nn.Module):
+    r"""What an atom keeps of its own sums, :math:`M \circ A_i`, one factor per degree and channel."""
+
+    def __init__(self, n_degrees: int, channels: tuple[int, int, int]):
+        super().__init__()
+        self.factor = nn.Parameter(0.25 * torch.randn(n_degrees, *channels))
+
+    def forward(self, sums: Tensor, degrees: Tensor) -> Tensor:
+        """Sums (n_l, s, N, m, r) to sums of the same shape."""
+        return sums * self.factor[degrees][:, :, None]
+
+
+class RadialMessage(nn.Module):
+    r"""The neighbours' sums, damped with distance: :math:`\sum_j a\, e^{-r/r_0} f_c A_j`."""
+
+    def __init__(self, n_degrees: int, channels: tuple[int, int, int]):
+        super().__init__()
+        self.amplitude = nn.Parameter(0.25 * torch.randn(n_degrees, *channels))
+        self.inverse_length = nn.Parameter(torch.rand(n_degrees, *channels))
+
+    def forward(
+        self, sums: Tensor, degrees: Tensor, edges: Neighbourhoods, radial: BesselBasis
+    ) -> Tensor:
+        distances = torch.linalg.vector_norm(edges.vectors, dim=0)
+        envelope = radial.envelope(distances)
+        messages = []
+        for degree in range(len(self.amplitude)):
+            # (s, N, K, m, r): the weight of neighbour k of atom i, for every channel.
+            weight = self.amplitude[degree][:, None, None] * torch.exp(
+                -distances[..., None, None] * self.inverse_length[degree][:, None, None]
+            )
+            weight = weight * envelope[..., None, None]
+            for component in sums[degrees == degree]:
+                messages.append((weight * component[:, edges.senders]).sum(2))
+        return torch.stack(messages)
+
+
+class InvariantMessage(nn.Module):
+    """A number each neighbour derives from its invariants, h(B), weighing it in a new sum."""
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.value = nn.Linear(n_features, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """h(B) of every atom, (N, 1), from features (N, n_features)."""
+        return self.value(features)

@@ -1,0 +1,133 @@
+r"""Sums over neighbours of radial × angular functions, weighted by the neighbour.
+
+.. math::
+    A_{i,snl} = \sum_{j} \theta_{js} R_n(r_{ij}) Y_l(\hat{\mathbf{r}}_{ij})
+
+The sum carries the few channels of the sender only; what depends on the receiver is attached
+afterwards. Per atom it is one small matrix product, (s n × neighbours) · (neighbours × l), and all
+atoms together are one batched product over neighbour slots padded to the largest neighbourhood.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from ase_les.graph import Graph, edge_vectors
+from ase_les.representation.angular import Monomials
+from ase_les.representation.radial import BesselBasis
+
+
+class Neighbourhoods(NamedTuple):
+    """Edges laid out as K slots per atom; unused slots lie outside the cutoff and weigh nothing.
+
+    ``vectors`` (3, N, K) are receiver → sender in Å in the precision of the network,
+    ``senders`` (N, K) are atom indices.
+    """
+
+    vectors: Tensor
+    senders: Tensor
+
+
+def neighbourhoods(graph: Graph, cutoff: float, dtype: torch.dtype) -> Neighbourhoods:
+    """Slots of all edges shorter than `cutoff`, from the edges of a graph."""
+    vectors = edge_vectors(graph)
+    with torch.no_grad():
+        # Edges in the skin of the neighbour list weigh nothing: drop them before the hard work.
+        inside = torch.linalg.vecdot(vectors, vectors) < cutoff**2
+        kept = torch.nonzero(inside).squeeze(1)
+        receivers = graph.receivers[kept]
+        counts = torch.bincount(receivers, minlength=graph.n_atoms)
+        width = max(int(counts.max()), 1)
+        first = torch.cumsum(counts, 0) - counts
+        slot = torch.arange(len(kept), device=kept.device) - first[receivers]
+        slot = slot + receivers * width
+        # Slots without an edge show the extra last vector, which is longer than the cutoff.
+        edge_in_slot = torch.full((graph.n_atoms * width,), len(inside), device=kept.device)
+        edge_in_slot[slot] = kept
+        senders = torch.zeros_like(edge_in_slot)
+        senders[slot] = graph.senders[kept]
+    outside = vectors.new_tensor([[0.0, 0.0, 2.0 * cutoff]])
+    padded = torch.cat([vectors, outside]).T.to(dtype).contiguous()[:, edge_in_slot]
+    return Neighbourhoods(
+        vectors=padded.view(3, graph.n_atoms, width), senders=senders.view(graph.n_atoms, width)
+    )
+
+
+class NeighbourSum(nn.Module):
+    """The definition: plain tensor operations, differentiable to any order (training)."""
+
+    def __init__(self, radial: BesselBasis, angular: Monomials):
+        super().__init__()
+        self.radial = radial
+        self.angular = angular
+
+    def forward(self, vectors: Tensor, weights: Tensor) -> Tensor:
+        """Sums (n_l, n_s, N, n_radial).
+
+        Parameters
+        ----------
+        vectors : Tensor, shape (3, N, K)
+            Receiver → sender, in Å.
+        weights : Tensor, shape (n_s, N, K)
+            What each sender contributes with.
+        """
+        distances = torch.linalg.vector_norm(vectors, dim=0)
+        radial = self.radial(distances)
+        angular = self.angular(vectors / distances)
+        return _contract(radial, angular, weights)
+
+
+class AnalyticNeighbourSum(NeighbourSum):
+    """The same sum with its gradient written out by hand: once differentiable, for inference."""
+
+    def forward(self, vectors: Tensor, weights: Tensor) -> Tensor:
+        return _AnalyticSum.apply(vectors, weights, self.radial, self.angular)
+
+
+def _contract(radial: Tensor, angular: Tensor, weights: Tensor) -> Tensor:
+    n_radial, n_atoms, width = radial.shape
+    n_weights = weights.shape[0]
+    weighted = (weights[:, None] * radial).view(n_weights * n_radial, n_atoms, width)
+    # (N, s n, K) · (N, K, l): one matrix product per atom, read in place without copies.
+    sums = torch.bmm(weighted.transpose(0, 1), angular.permute(1, 2, 0))
+    return sums.view(n_atoms, n_weights, n_radial, -1).permute(3, 1, 0, 2)
+
+
+class _AnalyticSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, vectors, weights, radial, angular):
+        distances = torch.linalg.vector_norm(vectors, dim=0)
+        unit = vectors / distances
+        radial_values, radial_slopes = radial.value_and_slope(distances)
+        angular_values = angular(unit)
+        ctx.angular = angular
+        ctx.save_for_backward(
+            distances, unit, weights, radial_values, radial_slopes, angular_values
+        )
+        return _contract(radial_values, angular_values, weights)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        distances, unit, weights, radial, slopes, angular = ctx.saved_tensors
+        n_radial, n_atoms, width = radial.shape
+        n_weights, n_angular = weights.shape[0], angular.shape[0]
+        gradient = gradient.permute(2, 1, 3, 0).reshape(n_atoms, n_weights * n_radial, n_angular)
+
+        by_radial = torch.bmm(gradient, angular.transpose(0, 1))
+        by_radial = by_radial.view(n_atoms, n_weights, n_radial, width)
+        weights_gradient = None
+        if ctx.needs_input_grad[1]:
+            weights_gradient = torch.einsum("isnk,nik->sik", by_radial, radial)
+        along = torch.einsum("isnk,sik,nik->ik", by_radial, weights, slopes)
+
+        weighted = (weights[:, None] * radial).view(n_weights * n_radial, n_atoms, width)
+        by_angular = torch.bmm(gradient.transpose(1, 2), weighted.transpose(0, 1))
+        across = ctx.angular.pull_back(angular, by_angular.transpose(0, 1))
+        across = across / distances
+        along = along - (across * unit).sum(0)
+        return across.addcmul_(along, unit), weights_gradient, None, None

@@ -1,0 +1,82 @@
+"""Radial functions of an edge, and the cutoff that lets neighbours enter smoothly."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class BesselBasis(nn.Module):
+    r"""Spherical Bessel functions times a polynomial cutoff.
+
+    .. math::
+        R_n(r) = \sqrt{\frac{2}{r_c}} \frac{\sin(\omega_n r)}{r} f_c(r), \qquad
+        f_c = 1 - \tfrac{(p+1)(p+2)}{2} x^p + p(p+2) x^{p+1} - \tfrac{p(p+1)}{2} x^{p+2},
+        \quad x = r / r_c
+
+    and zero beyond :math:`r_c`.
+
+    =================  ====================================================
+    Symbol             Code
+    =================  ====================================================
+    :math:`\omega_n`   ``frequencies`` (1/Å), start at :math:`n\pi/r_c`
+    :math:`r_c`        ``cutoff`` (Å)
+    :math:`p`          ``exponent``
+    =================  ====================================================
+
+    Parameters
+    ----------
+    n_radial : int
+        Number of functions.
+    cutoff : float
+        In Å.
+    exponent : int
+        Order to which the cutoff function is flat at r = 0; at least 2.
+    trainable : bool
+        Whether the frequencies are parameters or constants.
+
+    References
+    ----------
+    .. [1] J. Gasteiger, J. Groß, S. Günnemann, ICLR (2020), arXiv 2003.03123.
+    """
+
+    def __init__(self, n_radial: int, cutoff: float, exponent: int, trainable: bool):
+        super().__init__()
+        self.cutoff = float(cutoff)
+        self.exponent = int(exponent)
+        frequencies = torch.arange(1, n_radial + 1, dtype=torch.get_default_dtype())
+        self.frequencies = nn.Parameter(frequencies * math.pi / self.cutoff, trainable)
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """Values at distances of any shape in Å; functions are the first axis, (n_radial, ...)."""
+        frequencies = self.frequencies.view(-1, *[1] * distances.dim())
+        envelope = math.sqrt(2 / self.cutoff) * self.envelope(distances) / distances
+        return torch.sin(frequencies * distances) * envelope
+
+    def envelope(self, distances: Tensor) -> Tensor:
+        """The cutoff function, 1 at r = 0 and 0 from the cutoff on."""
+        p = self.exponent
+        x = distances / self.cutoff
+        inside = 1 - x**p * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
+        return torch.where(x < 1, inside, 0.0)
+
+    def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and their derivatives with respect to the distance, without autograd."""
+        p = self.exponent
+        x = distances / self.cutoff
+        x_p = x ** (p - 1)
+        inside = x < 1
+        curve = 1 - x_p * x * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
+        curve_slope = -(p * (p + 1) * (p + 2) / (2 * self.cutoff)) * x_p * (1 - x) ** 2
+        norm = math.sqrt(2 / self.cutoff)
+        envelope = torch.where(inside, norm * curve, 0.0) / distances
+        envelope_slope = torch.where(inside, norm * curve_slope, 0.0) / distances
+        envelope_slope = envelope_slope - envelope / distances
+        frequencies = self.frequencies.view(-1, *[1] * distances.dim())
+        argument = frequencies * distances
+        sine = torch.sin(argument)
+        slope = torch.cos(argument).mul_(frequencies).mul_(envelope)
+        slope.addcmul_(sine, envelope_slope)
+        return sine.mul_(envelope), slope

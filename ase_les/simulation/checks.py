@@ -1,0 +1,77 @@
+"""What must hold before atoms may move: found out first, while nothing has been written."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+from ase.neighborlist import neighbor_list
+
+CLOSEST_PAIR_A = 0.4
+"""Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
+
+
+def check_structure(atoms: Atoms) -> None:
+    """Refuse a structure that cannot be simulated, saying which atoms or vectors are at fault.
+
+    Raises
+    ------
+    ValueError
+        If there are no atoms or no calculator, a position or cell vector is not finite, a
+        periodic direction has no cell vector, or two atoms (periodic images included) are closer
+        than 0.4 Å.
+    """
+    if len(atoms) == 0:
+        raise ValueError("the structure has no atoms")
+    if atoms.calc is None:
+        raise ValueError("the structure has no calculator; set `atoms.calc` first")
+    if not np.isfinite(atoms.positions).all():
+        lost = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+        raise ValueError(f"positions of atoms {_some(lost)} are not finite; repair the input file")
+    if not np.isfinite(atoms.cell.array).all():
+        raise ValueError(f"the cell is not finite: {atoms.cell.tolist()}")
+    periodic = atoms.cell.array[atoms.pbc]
+    if np.linalg.matrix_rank(periodic) < len(periodic):
+        raise ValueError(
+            f"pbc is {atoms.pbc.tolist()} but the cell is {atoms.cell.tolist()}: every periodic "
+            "direction needs a cell vector of its own. Set the cell, or switch that pbc off"
+        )
+    first, second, distance = neighbor_list("ijd", atoms, CLOSEST_PAIR_A)
+    if len(first):
+        closest = int(distance.argmin())
+        i, j = first[closest], second[closest]
+        raise ValueError(
+            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are "
+            f"{distance[closest]:.3f} Å apart (periodic images included), closer than "
+            f"{CLOSEST_PAIR_A} Å: look for doubled atoms and for a cell that is too small"
+        )
+
+
+def check_start(atoms: Atoms) -> None:
+    """Refuse a structure whose energy or forces are not finite.
+
+    Raises
+    ------
+    ValueError
+        Naming the atoms whose forces are not finite.
+    """
+    problem = not_finite(atoms)
+    if problem is not None:
+        raise ValueError(
+            f"{problem} for the given structure: it lies outside what the calculator can describe"
+        )
+
+
+def not_finite(atoms: Atoms) -> str | None:
+    """Say which of energy and forces is not finite, if any."""
+    if not np.isfinite(atoms.get_potential_energy()):
+        return f"the energy is {atoms.get_potential_energy()}"
+    forces = atoms.get_forces(apply_constraint=False)
+    if not np.isfinite(forces).all():
+        lost = np.flatnonzero(~np.isfinite(forces).all(axis=1))
+        return f"the forces on atoms {_some(lost)} are not finite"
+    return None
+
+
+def _some(indices: np.ndarray) -> str:
+    shown = ", ".join(map(str, indices[:5]))
+    return f"{shown} and {len(indices) - 5} more" if len(indices) > 5 else shown

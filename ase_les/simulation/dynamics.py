@@ -1,0 +1,524 @@
+"""Molecular dynamics that can be stopped at any moment and goes on unchanged.
+
+The integrators are ASE's. A run is a sequence of checkpoints with steps between them; a new run
+is the continuation of its checkpoint at step 0, so that starting and resuming are the same code
+and give the same trajectory, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.abc import GetPropertiesMixin
+from ase.constraints import FixCom
+from ase.md.bussi import Bussi
+from ase.md.langevin import Langevin
+from ase.md.md import MolecularDynamics
+from ase.md.verlet import VelocityVerlet
+from rich.console import Console
+
+from ase_les import reporting
+from ase_les.reporting import Estimate, Panel
+from ase_les.simulation.checkpoint import (
+    Checkpoint,
+    RunFiles,
+    StopRequest,
+    mark_file,
+    read_checkpoint,
+    rewind_file,
+    write_checkpoint,
+)
+from ase_les.simulation.checks import check_start, check_structure, not_finite
+from ase_les.simulation.observers import (
+    Observer,
+    Thermodynamics,
+    ThermodynamicLog,
+    ThermodynamicSeries,
+    TrajectoryFrames,
+    read_log,
+    without_held_center,
+)
+
+ENSEMBLES = ("nvt-bussi", "nvt-langevin", "nve")
+
+SAME_MODEL_FORCES = 1e-3
+"""eV/Å; rounding on another machine stays far below, another model far above."""
+
+
+@dataclass(frozen=True)
+class DynamicsSettings:
+    """How the atoms move; what the summary records and a resumed run goes by.
+
+    Attributes
+    ----------
+    ensemble : str
+        ``"nvt-bussi"`` (stochastic velocity rescaling [1]_), ``"nvt-langevin"`` [2]_ or
+        ``"nve"`` (velocity Verlet).
+    temperature_K : float or None
+        Of the thermostat, and of the Maxwell–Boltzmann distribution where the structure has no
+        velocities. May be None for NVE when it has.
+    timestep_fs : float
+        About 0.5 with hydrogen, 1 to 2 without.
+    steps : int
+        Steps in all, those before a restart included.
+    thermostat_time_fs : float
+        Relaxation time of the kinetic energy (Bussi), inverse friction (Langevin). Bussi hardly
+        disturbs the dynamics; Langevin slows diffusion when this time is short.
+    seed : int
+        Of the velocities and of the thermostat's noise.
+    trajectory_stride, log_stride, checkpoint_stride : int
+        Steps between frames, log lines and checkpoints. A crash costs at most one checkpoint
+        stride of computing, never data.
+    max_temperature_K : float
+        Above it the run stops: the time step was too long, or the atoms have left the region
+        the calculator can describe.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible or a needed one is missing.
+
+    References
+    ----------
+    .. [1] G. Bussi, D. Donadio, M. Parrinello, J. Chem. Phys. 126, 014101 (2007).
+    .. [2] E. Vanden-Eijnden, G. Ciccotti, Chem. Phys. Lett. 429, 310 (2006).
+    """
+
+    ensemble: str = "nvt-bussi"
+    temperature_K: float | None = None
+    timestep_fs: float = 0.5
+    steps: int = 1000
+    thermostat_time_fs: float = 100.0
+    seed: int = 0
+    trajectory_stride: int = 10
+    log_stride: int = 10
+    checkpoint_stride: int = 100
+    max_temperature_K: float = 20_000.0
+
+    def __post_init__(self) -> None:
+        if self.ensemble not in ENSEMBLES:
+            raise ValueError(f"`ensemble` must be one of {ENSEMBLES}, got {self.ensemble!r}")
+        for name in ("timestep_fs", "thermostat_time_fs", "max_temperature_K"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"`{name}` must be positive and finite, got {value}")
+        for name, least in (
+            ("steps", 0),
+            ("seed", 0),
+            ("trajectory_stride", 1),
+            ("log_stride", 1),
+            ("checkpoint_stride", 1),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}")
+        self._check_temperature()
+        if self.ensemble == "nvt-langevin" and self.thermostat_time_fs < 10 * self.timestep_fs:
+            raise ValueError(
+                f"`thermostat_time_fs` = {self.thermostat_time_fs} is too short for Langevin "
+                f"dynamics with `timestep_fs` = {self.timestep_fs}: the integrator expands in "
+                "their ratio. Use at least 10 time steps"
+            )
+
+    def _check_temperature(self) -> None:
+        if self.temperature_K is None:
+            if self.ensemble != "nve":
+                raise ValueError(f"ensemble '{self.ensemble}' needs `temperature_K`")
+            return
+        lowest_allowed = self.temperature_K >= 0 if self.ensemble == "nve" else self.temperature_K > 0
+        if not (math.isfinite(self.temperature_K) and lowest_allowed):
+            raise ValueError(
+                f"`temperature_K` must be positive and finite, got {self.temperature_K}"
+            )
+        if self.temperature_K >= self.max_temperature_K:
+            raise ValueError(
+                f"`temperature_K` = {self.temperature_K} is not below `max_temperature_K` = "
+                f"{self.max_temperature_K}, where a run stops; raise the latter"
+            )
+
+
+@dataclass(frozen=True)
+class DynamicsResult:
+    """What a run has given so far, read from its log.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        The last state with velocities, without calculator.
+    settings : DynamicsSettings
+    steps : int
+        Steps done, those before a restart included.
+    stopped : str or None
+        Why the run ended before its last step; None when it is complete.
+    degrees_of_freedom : int
+        That the temperature refers to: without those held by constraints, and without the
+        overall translation and rotation that stay zero.
+    temperature_K, potential_energy_eV : Estimate
+        Averages over the whole log with block-averaged errors.
+    drift_meV_per_atom_per_ps : float
+        Slope of the conserved quantity by least squares; nan for Langevin dynamics, which has
+        none, and for fewer than two log lines.
+    wall_time_s, steps_per_second, ns_per_day : float
+    notes : tuple of str
+        What was done to the structure before the first step, and at restarts.
+    files : RunFiles
+    """
+
+    atoms: Atoms
+    settings: DynamicsSettings
+    steps: int
+    stopped: str | None
+    degrees_of_freedom: int
+    temperature_K: Estimate
+    potential_energy_eV: Estimate
+    drift_meV_per_atom_per_ps: float
+    wall_time_s: float
+    steps_per_second: float
+    ns_per_day: float
+    notes: tuple[str, ...]
+    provenance: Mapping[str, object]
+    calculator: Mapping[str, object]
+    files: RunFiles
+
+    @property
+    def time_ps(self) -> float:
+        return self.steps * self.settings.timestep_fs * 1e-3
+
+    @cached_property
+    def series(self) -> ThermodynamicSeries:
+        """The thermodynamic log of the whole run."""
+        return read_log(self.files.log)
+
+    def summary(self) -> dict[str, object]:
+        """What the summary file says."""
+        return {
+            "task": "molecular dynamics",
+            "input": {
+                "structure": reporting.describe_structure(self.atoms),
+                "calculator": self.calculator,
+                "settings": self.settings,
+                "provenance": self.provenance,
+            },
+            "notes": self.notes,
+            "results": {
+                "stopped": self.stopped,
+                "steps": self.steps,
+                "time_ps": self.time_ps,
+                "degrees_of_freedom": self.degrees_of_freedom,
+                "temperature_K": self.temperature_K,
+                "potential_energy_eV": self.potential_energy_eV,
+                "drift_of_conserved_quantity_meV_per_atom_per_ps": self.drift_meV_per_atom_per_ps,
+                "wall_time_s": self.wall_time_s,
+                "steps_per_second": self.steps_per_second,
+                "ns_per_day": self.ns_per_day,
+            },
+            "files": self.files.as_summary(),
+        }
+
+
+def run_dynamics(
+    atoms: Atoms,
+    *,
+    ensemble: str = DynamicsSettings.ensemble,
+    temperature_K: float | None = None,
+    timestep_fs: float = DynamicsSettings.timestep_fs,
+    steps: int = DynamicsSettings.steps,
+    thermostat_time_fs: float = DynamicsSettings.thermostat_time_fs,
+    seed: int = DynamicsSettings.seed,
+    output: str | Path = "md",
+    trajectory_stride: int = DynamicsSettings.trajectory_stride,
+    log_stride: int = DynamicsSettings.log_stride,
+    checkpoint_stride: int = DynamicsSettings.checkpoint_stride,
+    max_temperature_K: float = DynamicsSettings.max_temperature_K,
+    overwrite: bool = False,
+    quiet: bool = False,
+    provenance: Mapping[str, object] | None = None,
+) -> DynamicsResult:
+    """Run molecular dynamics and write trajectory, log, checkpoint, summary and figure.
+
+    A structure without velocities is given Maxwell–Boltzmann ones. A structure without
+    constraints keeps its centre of mass; if it is isolated (no periodic direction), drawn
+    velocities have no overall rotation either. The temperature counts the degrees of freedom
+    that remain.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        With a calculator. Not changed; the moved atoms are in the result.
+    ensemble, temperature_K, timestep_fs, steps, thermostat_time_fs, seed, trajectory_stride, \
+    log_stride, checkpoint_stride, max_temperature_K
+        See :class:`DynamicsSettings`.
+    output : str or Path
+        Stem of the files: ``<output>.traj``, ``.log``, ``.checkpoint``, ``-summary.yml`` and
+        ``.png``.
+    overwrite : bool
+        Allow an earlier run of that name to be replaced.
+    quiet : bool
+        Print nothing.
+    provenance : mapping, optional
+        Where structure and calculator came from (plain values); recorded in summary and
+        checkpoint.
+
+    Returns
+    -------
+    DynamicsResult
+        Its `stopped` says so if energy or forces ceased to be finite, the temperature exploded,
+        or Ctrl-C (or SIGTERM) was received; everything written until then is kept.
+
+    Raises
+    ------
+    ValueError
+        If settings or structure cannot be simulated; nothing has been written then.
+    FileExistsError
+        If a run of that name exists and `overwrite` is false.
+
+    Notes
+    -----
+    An error the calculator raises on the way ends the run in the same good order and is then
+    raised again.
+    """
+    settings = DynamicsSettings(
+        ensemble=ensemble,
+        temperature_K=temperature_K,
+        timestep_fs=timestep_fs,
+        steps=steps,
+        thermostat_time_fs=thermostat_time_fs,
+        seed=seed,
+        trajectory_stride=trajectory_stride,
+        log_stride=log_stride,
+        checkpoint_stride=checkpoint_stride,
+        max_temperature_K=max_temperature_K,
+    )
+    check_structure(atoms)
+    rng = np.random.default_rng(settings.seed)
+    moving, degrees_of_freedom, notes = _prepare(atoms, settings, rng)
+    moving.calc = atoms.calc
+    check_start(moving)
+
+    files = RunFiles(Path(output))
+    files.make_room(overwrite)
+    origin = Checkpoint(
+        step=0,
+        atoms=moving,
+        forces=None,
+        settings=asdict(settings),
+        provenance=reporting.plain(provenance or {}),
+        notes=notes,
+        model_hash=getattr(atoms.calc, "model_hash", None),
+        degrees_of_freedom=degrees_of_freedom,
+        thermostat_energy_eV=0.0,
+        rng_state=rng.bit_generator.state,
+        wall_time_s=0.0,
+        files={},
+    )
+    with _Run(origin, settings, atoms.calc, files) as run:
+        run.observe()
+        run.save()
+        return run.advance(reporting.console(quiet))
+
+
+def resume_dynamics(
+    output: str | Path,
+    calculator: GetPropertiesMixin,
+    *,
+    steps: int | None = None,
+    atoms: Atoms | None = None,
+    quiet: bool = False,
+    **expected: object,
+) -> DynamicsResult:
+    """Go on from the last checkpoint of a run, as if it had never stopped.
+
+    Log and trajectory are cut back to the checkpoint first, so that no frame is lost, doubled
+    or half written. With the same calculator on the same machine the trajectory is identical,
+    bit for bit, to that of an uninterrupted run. (After Ctrl-C between two regular checkpoints
+    this needs a calculator whose forces do not depend on its history; one that keeps a neighbour
+    list for several steps may differ in the last digit.)
+
+    Parameters
+    ----------
+    output : str or Path
+        Stem of the run's files.
+    calculator : ASE calculator
+        The same as before; recognized by its model hash and by the forces it gives.
+    steps : int, optional
+        A new total number of steps, to make the run longer.
+    atoms : Atoms, optional
+        The structure the run is believed to be of.
+    quiet : bool
+        Print nothing.
+    **expected
+        Fields of :class:`DynamicsSettings` the run is believed to have.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If settings, structure or calculator are not those of the run, naming what differs, or
+        if its files have been cut.
+    """
+    files = RunFiles(Path(output))
+    checkpoint = read_checkpoint(files.checkpoint)
+    settings = DynamicsSettings(**checkpoint.settings)
+    _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
+    if steps is not None:
+        if steps < checkpoint.step:
+            raise ValueError(f"{files.stem} is at step {checkpoint.step} already, got steps={steps}")
+        settings = replace(settings, steps=steps)
+    notes = [*checkpoint.notes, f"resumed at step {checkpoint.step}"]
+
+    calculator_forces = _fresh_forces(checkpoint.atoms, calculator)
+    deviation = float(np.abs(calculator_forces - checkpoint.forces).max())
+    if not deviation <= SAME_MODEL_FORCES:
+        raise ValueError(
+            f"the calculator's forces at step {checkpoint.step} of {files.stem} differ by up to "
+            f"{deviation:.3g} eV/Å from those of the run: it is another model or has other "
+            "settings. Resume with the one named in the summary, or start a new run"
+        )
+    if deviation > 0:
+        notes.append(
+            f"forces at the restart differ by {deviation:.1e} eV/Å (another machine or number of "
+            "threads?): a valid continuation, though not the identical trajectory"
+        )
+    rewind_file(files.trajectory, checkpoint.files["trajectory"])
+    rewind_file(files.log, checkpoint.files["log"])
+    checkpoint = replace(checkpoint, settings=asdict(settings), notes=tuple(notes))
+    with _Run(checkpoint, settings, calculator, files) as run:
+        return run.advance(reporting.console(quiet))
+
+
+class _Run:
+    """The moving parts of a run: made from a checkpoint, and able to make the next one."""
+
+    def __init__(
+        self,
+        start: Checkpoint,
+        settings: DynamicsSettings,
+        calculator: GetPropertiesMixin,
+        files: RunFiles,
+    ) -> None:
+        self._start = start
+        self._settings = settings
+        self._files = files
+        self._clock = perf_counter()
+        self.step = start.step
+        self.atoms = start.atoms.copy()
+        self.atoms.calc = calculator
+        self._rng = np.random.default_rng()
+        self._rng.bit_generator.state = start.rng_state
+        self._integrator = _integrator(self.atoms, settings, self._rng, start.degrees_of_freedom)
+        if isinstance(self._integrator, Bussi):
+            self._integrator.transferred_energy = start.thermostat_energy_eV
+        self._observers: tuple[Observer, ...] = (
+            ThermodynamicLog(files.log, settings.log_stride),
+            TrajectoryFrames(
+                files.trajectory, settings.trajectory_stride, self._integrator.todict()
+            ),
+        )
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for observer in self._observers:
+            observer.close()
+
+    @property
+    def _wall_time_s(self) -> float:
+        return self._start.wall_time_s + perf_counter() - self._clock
+
+    @property
+    def _thermostat_energy_eV(self) -> float:
+        return getattr(self._integrator, "transferred_energy", 0.0)
+
+    def state(self) -> Thermodynamics:
+        potential = self.atoms.get_potential_energy()
+        kinetic = self.atoms.get_kinetic_energy()
+        conserved = math.nan
+        if self._settings.ensemble != "nvt-langevin":
+            conserved = (potential + kinetic - self._thermostat_energy_eV) / len(self.atoms)
+        return Thermodynamics(
+            step=self.step,
+            time_ps=self.step * self._settings.timestep_fs * 1e-3,
+            potential_energy_eV=potential,
+            kinetic_energy_eV=kinetic,
+            total_energy_eV=potential + kinetic,
+            temperature_K=2 * kinetic / (self._start.degrees_of_freedom * units.kB),
+            conserved_eV_per_atom=conserved,
+        )
+
+    def observe(self) -> None:
+        due = [observer for observer in self._observers if self.step % observer.stride == 0]
+        if due:
+            state = self.state()
+            for observer in due:
+                observer.observe(state, self.atoms)
+
+    def save(self) -> None:
+        """Write a checkpoint, and forget whatever a restart from it would not know.
+
+        A calculator's neighbour list remembers where the atoms were some steps ago, and with it
+        the order in which forces are summed. Resetting it here makes the run that goes on and
+        the run that comes back compute the same bits.
+        """
+        checkpoint = replace(
+            self._start,
+            step=self.step,
+            atoms=self.atoms,
+            forces=_fresh_forces(self.atoms, self.atoms.calc),
+            thermostat_energy_eV=self._thermostat_energy_eV,
+            rng_state=self._rng.bit_generator.state,
+            wall_time_s=self._wall_time_s,
+            files={
+                "trajectory": mark_file(self._files.trajectory),
+                "log": mark_file(self._files.log),
+            },
+        )
+        write_checkpoint(self._files.checkpoint, checkpoint)
+
+    def advance(self, console: Console) -> DynamicsResult:
+        """Step to the end, or to the reason not to."""
+        for note in self._start.notes:
+            console.print(note, markup=False, highlight=False)
+        stopped: str | None = "unexpected error"
+        try:
+            with StopRequest() as stop, reporting.progress_bar(console) as progress:
+                bar = progress.add_task(
+                    "dynamics", total=self._settings.steps, completed=self.step, status=""
+                )
+                began, first_step, shown = perf_counter(), self.step, 0.0
+                stopped = None
+                saved_at = self.step
+                while self.step < self._settings.steps and stopped is None:
+                    self._integrator.step()
+                    self.step += 1
+                    stopped = self._unphysical()
+                    if stopped is not None:
+                        break
+                    self.observe()
+                    if self.step % self._settings.checkpoint_stride == 0:
+                        self.save()
+                        saved_at = self.step
+                    if stop.received is not None and self.step < self._settings.steps:
+                        stopped = f"{stop.received} received after step {self.step}"
+                    now = perf_counter()
+                    if now - shown > 0.2:
+                        shown = now
+                        state = self.state()
+                        rate = (self.step - first_step) / (now - began)
+                        progress.update(
+                            bar,
+                            completed=self.step,
+                            status=f"T {state.temperature_K:.0f} K  "
+                            f"E {state.potential_energy_eV:.4f} eV  {rate:.3g} steps/s",
+                        )
+        finally:
+            pass
+        return self._finish(stopped, console)

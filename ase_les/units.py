@@ -1,0 +1,24 @@
+"""Constants and conventions. Every number that crosses the package boundary obeys this table.
+
+============================  ====================================================================
+Quantity                      Convention
+============================  ====================================================================
+energy, length, charge        eV, Å, e (ASE units)
+forces                        eV/Å, minus the gradient of the energy
+stress                        eV/Å³, Voigt order xx yy zz yz xz xy, tension positive (ASE)
+dipole                        e Å, from negative to positive charge
+Born effective charges        e, index order [atom, polarization, displacement]
+cell                          rows are lattice vectors; reciprocal vectors are 2π cell⁻ᵀ
+latent charges                screened: q_physical = √ε∞ q_latent; the scaling applied is recorded
+total charge                  ``atoms.info["charge"]`` in e, 0 when absent
+training labels               ``REF_energy``, ``REF_forces``, ``REF_stress`` unless configured
+============================  ====================================================================
+"""
+
+from ase.units import create_units
+
+# ASE's default constants are CODATA 2014, which differ from the present ones in the ninth digit.
+_CODATA = create_units("2018")
+
+#: Coulomb constant e²/(4πε₀) in eV Å.
+COULOMB_CONSTANT = _CODATA["Hartree"] * _CODATA["Bohr"]

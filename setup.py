@@ -1,0 +1,45 @@
+"""Package metadata of ase_les; tools are configured in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="ase_les",
+    version="0.1.0",
+    description="Latent Ewald Summation models as an ASE calculator, with dynamics and properties",
+    long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="BSD-3-Clause",
+    python_requires=">=3.10",
+    # The shipped models live beside the package in the repository and travel inside it as
+    # `ase_les.shipped_models`, so that an installed copy finds them too.
+    packages=[*find_packages(include=["ase_les", "ase_les.*"]), "ase_les.shipped_models"],
+    package_dir={"ase_les.shipped_models": "models"},
+    package_data={"ase_les.shipped_models": ["*/model.safetensors", "*/card.json"]},
+    install_requires=[
+        "ase>=3.23",
+        "numpy>=1.24",
+        "scipy>=1.10",
+        "torch>=2.6,<2.14",
+        "vesin>=0.4",
+        "safetensors>=0.4",
+        "typer>=0.12",
+        "rich>=13",
+        "PyYAML>=6",
+        "matplotlib>=3.7",
+    ],
+    extras_require={
+        "phonons": ["phonopy>=2.30", "spglib>=2.3"],
+        "test": ["pytest>=8", "ruff>=0.6", "phonopy>=2.30", "spglib>=2.3"],
+    },
+    entry_points={
+        "console_scripts": ["ase-les = ase_les.cli:main"],
+        "ase.plugins": ["ase_les = ase_les.ase_plugin"],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Chemistry",
+        "Topic :: Scientific/Engineering :: Physics",
+    ],
+)
