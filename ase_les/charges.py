@@ -24,6 +24,8 @@ class ChargesConfig:
         Hidden widths of the readout.
     bias : bool
         Whether the readout has constant terms.
+    linear : bool
+        Whether the readout has a linear part beside its network.
     scale : float
         Factor between readout and charge, in e.
     neutrality : str
@@ -39,6 +41,7 @@ class ChargesConfig:
     n_channels: int = 1
     hidden: tuple[int, ...] = (24, 12)
     bias: bool = False
+    linear: bool = True
     scale: float = 0.1
     neutrality: str = "mean"
 
@@ -92,7 +95,9 @@ class LatentCharges(nn.Module):
     def __init__(self, n_features: int, config: ChargesConfig):
         super().__init__()
         self.config = config
-        self.readout = Readout(n_features, config.hidden, config.n_channels, config.bias)
+        self.readout = Readout(
+            n_features, config.hidden, config.n_channels, config.bias, config.linear
+        )
 
     def forward(self, features: Tensor, graph: Graph) -> Tensor:
         """Charges (N, n_channels) in e, float64.

@@ -15,7 +15,8 @@ class Derivatives(NamedTuple):
     """Energy and its first derivatives; float64.
 
     ``prediction``: energies and charges. ``forces`` (N, 3) in eV/Å. ``stress`` (S, 3, 3) in eV/Å³,
-    tension positive, or None. ``energies`` (N,): the share of each atom in the energy, in eV.
+    tension positive, meaningful for fully periodic structures, or None. ``energies`` (N,): the
+    share of each atom in the energy, in eV, or None.
     """
 
     prediction: Prediction
@@ -75,5 +76,7 @@ def differentiate(
     tensor = None
     if stress:
         volume = torch.linalg.det(graph.cell).abs()
+        # A structure without volume has no stress; dividing by zero would poison the others.
+        volume = torch.where(graph.pbc.all(dim=1), volume, 1.0)
         tensor = gradients[1] / volume[:, None, None]
     return Derivatives(prediction, -gradients[0], tensor, share if energies else None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.charges import ChargesConfig, LatentCharges
+from ase_les.configuration import from_mapping
 from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.readout import Readout
@@ -29,12 +30,15 @@ class ShortRangeConfig:
         Hidden widths of the readout.
     bias : bool
         Whether the readout has constant terms.
+    linear : bool
+        Whether the readout has a linear part beside its network.
     scale : float
         Factor between readout and energy, in eV.
     """
 
     hidden: tuple[int, ...] = (32, 16)
     bias: bool = True
+    linear: bool = True
     scale: float = 1.0
 
     def __post_init__(self):
@@ -123,34 +127,7 @@ class ModelConfig:
         ValueError
             If an entry is unknown or missing.
         """
-        return _build(cls, given)
-
-
-_PARTS = {
-    (ModelConfig, "representation"): CaceConfig,
-    (ModelConfig, "short_range"): ShortRangeConfig,
-    (ModelConfig, "long_range"): LongRangeConfig,
-    (LongRangeConfig, "charges"): ChargesConfig,
-    (LongRangeConfig, "electrostatics"): ElectrostaticsConfig,
-    (LongRangeConfig, "representation"): CaceConfig,
-}
-
-
-def _build(cls: type, given: Mapping):
-    known = [entry.name for entry in fields(cls)]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ValueError(f"unknown entries {unknown} in {cls.__name__}; known are {known}")
-    values = {
-        name: _build(_PARTS[cls, name], value)
-        if (cls, name) in _PARTS and value is not None
-        else value
-        for name, value in given.items()
-    }
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise ValueError(f"incomplete {cls.__name__}: {error}") from None
+        return from_mapping(cls, given)
 
 
 class Prediction(NamedTuple):
@@ -182,6 +159,11 @@ class LESModel(nn.Module):
     seed : int or None
         Seed of the initial weights; None leaves them to torch's global generator.
 
+    Attributes
+    ----------
+    card : dict
+        What is known about the model beside its numbers: data, errors, licence, citation.
+
     References
     ----------
     .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
@@ -190,6 +172,7 @@ class LESModel(nn.Module):
     def __init__(self, config: ModelConfig, seed: int | None = None):
         super().__init__()
         self.config = config
+        self.card: dict = {}
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -201,7 +184,9 @@ class LESModel(nn.Module):
         self.representation = Cace(config.representation, elements, total_charges)
         n_features = self.representation.n_features
         short_range = config.short_range
-        self.short_range = Readout(n_features, short_range.hidden, 1, short_range.bias)
+        self.short_range = Readout(
+            n_features, short_range.hidden, 1, short_range.bias, short_range.linear
+        )
         self.charge_representation = self.charges = self.electrostatics = None
         if config.long_range:
             own = config.long_range.representation
@@ -234,12 +219,30 @@ class LESModel(nn.Module):
         if dtype not in PRECISIONS:
             raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {dtype!r}")
         copy = LESModel(self.config, seed=0)
-        copy.load_state_dict(self.state_dict())
+        # The precision comes first: weights pass into the copy without a rounding in between.
         copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
+        copy.load_state_dict(self.state_dict())
+        copy.card = self.card
         for part in (copy.representation, copy.charge_representation, copy.electrostatics):
             if part is not None:
                 part.use_analytic_gradients()
         return copy
+
+    @torch.no_grad()
+    def standardise_features(self, graphs: Sequence[Graph]) -> None:
+        """Let the readouts see features in units of their spread over these graphs.
+
+        Features differ in size by orders of magnitude, step sizes of the optimizer
+        do not; done once before training, the spread stays part of the model.
+        """
+        readouts = [(self.representation, self.short_range)]
+        if self.charges is not None:
+            own = self.charge_representation or self.representation
+            readouts.append((own, self.charges.readout))
+        for representation, readout in readouts:
+            spread = torch.cat([representation(graph) for graph in graphs]).std(0, correction=0)
+            # A feature that hardly varies must not be blown up to the size of the others.
+            readout.spread.copy_(spread + 1e-3 * spread.square().mean().sqrt().clamp_min(1e-12))
 
     def check_coverage(self, numbers, total_charge: float = 0.0) -> None:
         """Refuse structures the model was not made for.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 
 class Readout(nn.Module):
     r"""Per-atom outputs :math:`\mathrm{linear}(B) + \mathrm{MLP}(B)`, SiLU between layers.
+
+    Features are first divided by their ``spread``, a constant of the model that
+    is 1 unless `LESModel.standardise_features` has measured it.
 
     Parameters
     ----------
@@ -18,11 +22,21 @@ class Readout(nn.Module):
     n_outputs : int
     bias : bool
         Whether the layers have constant terms.
+    linear : bool
+        Whether there is a linear part beside the network.
     """
 
-    def __init__(self, n_features: int, hidden: Sequence[int], n_outputs: int, bias: bool):
+    def __init__(
+        self,
+        n_features: int,
+        hidden: Sequence[int],
+        n_outputs: int,
+        bias: bool,
+        linear: bool = True,
+    ):
         super().__init__()
-        self.linear = nn.Linear(n_features, n_outputs, bias=bias)
+        self.register_buffer("spread", torch.ones(n_features))
+        self.linear = nn.Linear(n_features, n_outputs, bias=bias) if linear else None
         widths = [n_features, *hidden, n_outputs]
         layers: list[nn.Module] = []
         for width, next_width in zip(widths[:-1], widths[1:], strict=True):
@@ -31,4 +45,6 @@ class Readout(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Outputs (N, n_outputs) of features (N, n_features)."""
-        return self.linear(features) + self.network(features)
+        features = features / self.spread
+        outputs = self.network(features)
+        return outputs if self.linear is None else outputs + self.linear(features)

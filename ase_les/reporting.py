@@ -213,3 +213,33 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
 
 def _has_values(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).any())
+
+
+@dataclass(frozen=True)
+class Parity:
+    """One set of axes of a parity figure: reference against model, one labelled unit."""
+
+    label: str
+    reference: np.ndarray
+    model: np.ndarray
+
+
+def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
+    """Draw references against predictions with the root-mean-square error in each panel."""
+    from matplotlib.figure import Figure
+
+    drawn = [panel for panel in panels if len(panel.reference)]
+    width = max(len(drawn), 1)
+    figure = Figure(figsize=(3.6 * width, 3.8), layout="constrained")
+    for axis, panel in zip(figure.subplots(1, width, squeeze=False)[0], drawn, strict=False):
+        both = np.concatenate([panel.reference, panel.model])
+        ends = [both.min(), both.max()]
+        axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
+        axis.plot(panel.reference, panel.model, ".", markersize=2, rasterized=True)
+        error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
+        axis.set_title(f"RMSE {error:.3g}", fontsize="medium")
+        axis.set_xlabel(f"reference {panel.label}")
+        axis.set_ylabel(f"model {panel.label}")
+        axis.set_aspect("equal")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)

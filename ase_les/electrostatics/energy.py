@@ -61,7 +61,8 @@ class Electrostatics(nn.Module):
     r"""Long-range energy of latent charges.
 
     .. math::
-        E_\mathrm{lr} = w \big( E_\mathrm{sum} - E_\mathrm{self} - E_\mathrm{background} \big), \quad
+        E_\mathrm{lr} = w \big( E_\mathrm{sum} - E_\mathrm{self} - E_\mathrm{background} \big),
+        \quad
         E_\mathrm{self} = \frac{k_e}{\sqrt{2\pi}\,\sigma} \sum_i q_i^2, \quad
         E_\mathrm{background} = k_e \pi \sigma^2 \frac{Q^2}{V}
 

@@ -102,7 +102,7 @@ def _phase_tables(fractional: Tensor, axes) -> list[Tensor]:
 def _structure_factors(tables: list[Tensor], charges: Tensor) -> Tensor:
     """S(k) for every structure and channel, (S, n_q, n₁, n₂, n₃)."""
     first, second, third = tables
-    n_structures, n_atoms, n_first = first.shape
+    n_structures, _, n_first = first.shape
     plane = first[..., :, None] * second[..., None, :]
     charged = charges.transpose(1, 2)[..., None] * plane.flatten(2)[:, None]
     factors = charged.transpose(-1, -2) @ third[:, None]
@@ -127,7 +127,7 @@ class _AnalyticPower(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         charges, weights, factors, power, *tables = ctx.saved_tensors
-        n_structures, n_channels, _, n_second, n_third = factors.shape
+        n_structures, n_channels, _, n_second, _ = factors.shape
         n_atoms = charges.shape[1]
         first_index, second_index, third_index = ctx.axes
         first, second, third = tables

@@ -12,7 +12,7 @@ from ase_les.units import COULOMB_CONSTANT
 
 
 def smeared_coulomb(distance: Tensor, smearing: float) -> Tensor:
-    r"""Interaction of two unit Gaussian charges, :math:`k_e\,\mathrm{erf}(r/\sqrt2\sigma)/r`, in eV.
+    r"""Energy of two unit Gaussian charges, :math:`k_e\,\mathrm{erf}(r/\sqrt2\sigma)/r`, in eV.
 
     Finite at every positive distance; its limit at zero is
     :math:`2 k_e/(\sqrt{2\pi}\,\sigma)`.

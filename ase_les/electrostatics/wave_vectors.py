@@ -11,6 +11,11 @@ from torch import Tensor
 #: Weight exp(-σ²k²/2) at the default cutoff: small enough that E(V) shows no steps.
 NEGLIGIBLE_WEIGHT = 1e-8
 
+# A shell of wave vectors often lies exactly at a published cutoff: 2π/dl in a cubic cell whose edge
+# is a multiple of dl. It counts as a whole, or round-off would pick some of its vectors and make
+# the energy depend on the orientation of the cell.
+_ROUND_OFF = 1e-9
+
 
 def converged_k_cutoff(smearing: float) -> float:
     """Wave number in 1/Å beyond which the Gaussian weight is below `NEGLIGIBLE_WEIGHT`."""
@@ -49,7 +54,7 @@ class ReciprocalKernel:
 
     def __call__(self, k_squared: Tensor) -> Tensor:
         """G in Å² at squared wave numbers in 1/Å²."""
-        counts = (k_squared > 0) & (k_squared <= self.k_cutoff**2)
+        counts = (k_squared > 0) & (k_squared <= self.k_cutoff**2 * (1 + _ROUND_OFF))
         safe = torch.where(counts, k_squared, 1.0)
         return torch.where(counts, torch.exp(-0.5 * self.smearing**2 * safe) / safe, 0.0)
 
@@ -60,7 +65,8 @@ class ReciprocalKernel:
         :math:`n_a = \mathbf{k} \cdot \mathbf{a} / 2\pi`.
         """
         lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
-        return tuple((self.k_cutoff * lengths / (2 * math.pi)).floor().long().tolist())
+        bounds = self.k_cutoff * (1 + _ROUND_OFF) * lengths / (2 * math.pi)
+        return tuple(bounds.floor().long().tolist())
 
 
 def half_space(bounds: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,7 +7,8 @@ An angular index is a triple :math:`\mathbf{l} = (l_x, l_y, l_z)` of degree
 :math:`A_\mathbf{l}`, all invariants are made of the contractions
 
 .. math::
-    T^{L}_{\mathbf{d}} = \sum_{|\mathbf{l}| = L} C(\mathbf{l})\, A_\mathbf{l} A_{\mathbf{l}+\mathbf{d}}
+    T^{L}_{\mathbf{d}} = \sum_{|\mathbf{l}| = L}
+        C(\mathbf{l})\, A_\mathbf{l} A_{\mathbf{l}+\mathbf{d}}
 
 of body order three, symmetric tensors of degree :math:`D = |\mathbf{d}|`:
 
@@ -66,6 +67,11 @@ class Monomials(nn.Module):
         self.l_max = l_max
         self.triples = angular_indices(l_max)
         position = {triple: index for index, triple in enumerate(self.triples)}
+        starts = [position[(degree, 0, 0)] for degree in range(l_max + 1)]
+        #: Where the functions of each degree stand.
+        self.of_degree = [
+            slice(*bounds) for bounds in zip(starts, [*starts[1:], len(position)], strict=True)
+        ]
         self._parents: list[tuple[int, int]] = []
         for triple in self.triples[1:]:
             axis = next(axis for axis in range(3) if triple[axis])
@@ -80,7 +86,9 @@ class Monomials(nn.Module):
         ]
         self.register_buffer(
             "_raised",
-            torch.tensor([[position[t] for t in row] for row in raised]).view(3, -1),
+            torch.tensor(
+                [[position[t] for t in row] for row in raised], dtype=torch.int64
+            ).view(3, -1),
             persistent=False,
         )
         self.register_buffer(

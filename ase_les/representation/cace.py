@@ -48,6 +48,9 @@ class CaceConfig:
         "radial", "invariant".
     mean_neighbours : float
         Messages are divided by the square root of this.
+    separate_values : bool
+        Whether "invariant" messages carry a number for each angular degree and
+        edge channel instead of one for all.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class CaceConfig:
     trainable_frequencies: bool = True
     layers: tuple[tuple[str, ...], ...] = ()
     mean_neighbours: float = 10.0
+    separate_values: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "layers", tuple(tuple(layer) for layer in self.layers))
@@ -131,7 +135,9 @@ class Cace(nn.Module):
         build = {
             "memory": lambda: Memory(n_degrees, channels),
             "radial": lambda: RadialMessage(n_degrees, channels),
-            "invariant": lambda: InvariantMessage(self.n_features_per_layer),
+            "invariant": lambda: InvariantMessage(
+                self.n_features_per_layer, n_degrees * n_emb**2 if config.separate_values else 1
+            ),
         }
         self.layers = nn.ModuleList(
             nn.ModuleDict({name: build[name]() for name in layer}) for layer in config.layers
@@ -186,6 +192,23 @@ class Cace(nn.Module):
             message = layer["radial"](sums, self._degrees, edges, self.neighbour_sum.radial)
             new = new + norm * message
         if "invariant" in layer:
-            value = layer["invariant"](features)
-            new = new + norm * self._sums(edges, sender * value.T, receiver)
+            value = layer["invariant"](features).T
+            weigh = self._separate_sums if self.config.separate_values else self._weighted_sums
+            new = new + norm * weigh(edges, sender, value, receiver)
         return new
+
+    def _weighted_sums(
+        self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor
+    ) -> Tensor:
+        return self._sums(edges, sender * value, receiver)
+
+    def _separate_sums(
+        self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor
+    ) -> Tensor:
+        n_emb, n_atoms = sender.shape
+        # What a neighbour sends depends on the receiver channel: no factorisation is left.
+        weights = sender[:, None] * value.view(-1, n_emb, n_emb, n_atoms)
+        raw = self.neighbour_sum(edges.vectors, weights.flatten(1, 2)[..., edges.senders])
+        raw = raw.unflatten(1, (n_emb, n_emb))
+        mixing = self.mixing.unflatten(-1, (-1, n_emb))[self._degrees]
+        return torch.einsum("lsrin,lsnmr->lsimr", raw, mixing) * receiver[:, None]

@@ -23,7 +23,7 @@ from ase_les.representation.radial import BesselBasis
 
 
 class Memory(nn.Module):
-    r"""What an atom keeps of its own sums, :math:`M \circ A_i`, one factor per degree and channel."""
+    r"""What an atom keeps of its own sums, :math:`M \circ A_i`: a factor per degree and channel."""
 
     def __init__(self, n_degrees: int, channels: tuple[int, int, int]):
         super().__init__()
@@ -60,12 +60,19 @@ class RadialMessage(nn.Module):
 
 
 class InvariantMessage(nn.Module):
-    """A number each neighbour derives from its invariants, h(B), weighing it in a new sum."""
+    """What each neighbour derives from its invariants, h(B), weighing it in a new sum.
 
-    def __init__(self, n_features: int):
+    Parameters
+    ----------
+    n_features : int
+    n_values : int
+        Numbers each atom sends: one, or one per angular degree and edge channel.
+    """
+
+    def __init__(self, n_features: int, n_values: int = 1):
         super().__init__()
-        self.value = nn.Linear(n_features, 1)
+        self.value = nn.Linear(n_features, n_values)
 
     def forward(self, features: Tensor) -> Tensor:
-        """h(B) of every atom, (N, 1), from features (N, n_features)."""
+        """h(B) of every atom, (N, n_values), from features (N, n_features)."""
         return self.value(features)

@@ -72,13 +72,14 @@ class NeighbourSum(nn.Module):
         ----------
         vectors : Tensor, shape (3, N, K)
             Receiver → sender, in Å.
-        weights : Tensor, shape (n_s, N, K)
-            What each sender contributes with.
+        weights : Tensor, shape (n_s, N, K) or (n_degrees, n_s, N, K)
+            What each sender contributes with; may differ between the degrees of
+            the angular functions.
         """
         distances = torch.linalg.vector_norm(vectors, dim=0)
         radial = self.radial(distances)
         angular = self.angular(vectors / distances)
-        return _contract(radial, angular, weights)
+        return _contract(radial, angular, weights, self.angular)
 
 
 class AnalyticNeighbourSum(NeighbourSum):
@@ -88,7 +89,22 @@ class AnalyticNeighbourSum(NeighbourSum):
         return _AnalyticSum.apply(vectors, weights, self.radial, self.angular)
 
 
-def _contract(radial: Tensor, angular: Tensor, weights: Tensor) -> Tensor:
+def _groups(angular: Tensor, weights: Tensor, functions: Monomials):
+    """Angular functions that share their weights, with these weights (n_s, N, K)."""
+    if weights.dim() == 3:
+        return [(angular, weights)]
+    rows = functions.of_degree
+    return [(angular[some], weight) for some, weight in zip(rows, weights, strict=True)]
+
+
+def _contract(
+    radial: Tensor, angular: Tensor, weights: Tensor, functions: Monomials
+) -> Tensor:
+    parts = [_product(radial, *group) for group in _groups(angular, weights, functions)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _product(radial: Tensor, angular: Tensor, weights: Tensor) -> Tensor:
     n_radial, n_atoms, width = radial.shape
     n_weights = weights.shape[0]
     weighted = (weights[:, None] * radial).view(n_weights * n_radial, n_atoms, width)
@@ -108,26 +124,42 @@ class _AnalyticSum(torch.autograd.Function):
         ctx.save_for_backward(
             distances, unit, weights, radial_values, radial_slopes, angular_values
         )
-        return _contract(radial_values, angular_values, weights)
+        return _contract(radial_values, angular_values, weights, angular)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         distances, unit, weights, radial, slopes, angular = ctx.saved_tensors
-        n_radial, n_atoms, width = radial.shape
-        n_weights, n_angular = weights.shape[0], angular.shape[0]
-        gradient = gradient.permute(2, 1, 3, 0).reshape(n_atoms, n_weights * n_radial, n_angular)
-
-        by_radial = torch.bmm(gradient, angular.transpose(0, 1))
-        by_radial = by_radial.view(n_atoms, n_weights, n_radial, width)
+        groups = _groups(angular, weights, ctx.angular)
+        gradients = gradient.split([len(functions) for functions, _ in groups])
+        wants_weights = ctx.needs_input_grad[1]
+        alongs, by_angular, by_weights = zip(
+            *(
+                _product_gradient(part, radial, slopes, *group, wants_weights)
+                for part, group in zip(gradients, groups, strict=True)
+            ),
+            strict=True,
+        )
         weights_gradient = None
-        if ctx.needs_input_grad[1]:
-            weights_gradient = torch.einsum("isnk,nik->sik", by_radial, radial)
-        along = torch.einsum("isnk,sik,nik->ik", by_radial, weights, slopes)
-
-        weighted = (weights[:, None] * radial).view(n_weights * n_radial, n_atoms, width)
-        by_angular = torch.bmm(gradient.transpose(1, 2), weighted.transpose(0, 1))
-        across = ctx.angular.pull_back(angular, by_angular.transpose(0, 1))
+        if wants_weights:
+            weights_gradient = by_weights[0] if weights.dim() == 3 else torch.stack(by_weights)
+        across = ctx.angular.pull_back(angular, torch.cat(by_angular))
         across = across / distances
-        along = along - (across * unit).sum(0)
+        along = sum(alongs) - (across * unit).sum(0)
         return across.addcmul_(along, unit), weights_gradient, None, None
+
+
+def _product_gradient(gradient, radial, slopes, angular, weights, wants_weights):
+    """Gradients along the distance, by the angular values and by the weights of one group."""
+    n_radial, n_atoms, width = radial.shape
+    n_weights, n_angular = weights.shape[0], angular.shape[0]
+    gradient = gradient.permute(2, 1, 3, 0).reshape(n_atoms, n_weights * n_radial, n_angular)
+
+    by_radial = torch.bmm(gradient, angular.transpose(0, 1))
+    by_radial = by_radial.view(n_atoms, n_weights, n_radial, width)
+    by_weights = torch.einsum("isnk,nik->sik", by_radial, radial) if wants_weights else None
+    along = torch.einsum("isnk,sik,nik->ik", by_radial, weights, slopes)
+
+    weighted = (weights[:, None] * radial).view(n_weights * n_radial, n_atoms, width)
+    by_angular = torch.bmm(gradient.transpose(1, 2), weighted.transpose(0, 1))
+    return along, by_angular.transpose(0, 1), by_weights

@@ -72,6 +72,23 @@ def not_finite(atoms: Atoms) -> str | None:
     return None
 
 
+def structural_differences(run: Atoms, given: Atoms) -> list[str]:
+    """Say in what a structure, apart from where its atoms are, differs from that of a run."""
+    if not np.array_equal(run.numbers, given.numbers):
+        return [f"the atoms are {run.symbols}, given {given.symbols} (order counts)"]
+    differences = []
+    if not np.array_equal(run.pbc, given.pbc):
+        differences.append(f"pbc is {run.pbc.tolist()}, given {given.pbc.tolist()}")
+    if not np.allclose(run.cell, given.cell, rtol=0, atol=1e-6):
+        differences.append(f"the cell is {run.cell.tolist()}, given {given.cell.tolist()}")
+    if not np.allclose(run.get_masses(), given.get_masses(), rtol=0, atol=1e-6):
+        differences.append("the masses are others")
+    for key in ("charge", "spin"):
+        if run.info.get(key) != given.info.get(key):
+            differences.append(f"{key} is {run.info.get(key)}, given {given.info.get(key)}")
+    return differences
+
+
 def _some(indices: np.ndarray) -> str:
     shown = ", ".join(map(str, indices[:5]))
     return f"{shown} and {len(indices) - 5} more" if len(indices) > 5 else shown

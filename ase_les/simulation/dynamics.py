@@ -8,6 +8,7 @@ and give the same trajectory, bit for bit.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -17,11 +18,7 @@ from time import perf_counter
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
-from ase.constraints import FixCom
 from ase.md.bussi import Bussi
-from ase.md.langevin import Langevin
-from ase.md.md import MolecularDynamics
-from ase.md.verlet import VelocityVerlet
 from rich.console import Console
 
 from ase_les import reporting
@@ -35,113 +32,26 @@ from ase_les.simulation.checkpoint import (
     rewind_file,
     write_checkpoint,
 )
-from ase_les.simulation.checks import check_start, check_structure, not_finite
+from ase_les.simulation.checks import (
+    check_start,
+    check_structure,
+    not_finite,
+    structural_differences,
+)
+from ase_les.simulation.ensembles import DynamicsSettings, make_integrator
 from ase_les.simulation.observers import (
     Observer,
-    Thermodynamics,
     ThermodynamicLog,
+    Thermodynamics,
     ThermodynamicSeries,
     TrajectoryFrames,
     read_log,
     without_held_center,
 )
-
-ENSEMBLES = ("nvt-bussi", "nvt-langevin", "nve")
+from ase_les.simulation.velocities import prepare_motion
 
 SAME_MODEL_FORCES = 1e-3
 """eV/Å; rounding on another machine stays far below, another model far above."""
-
-
-@dataclass(frozen=True)
-class DynamicsSettings:
-    """How the atoms move; what the summary records and a resumed run goes by.
-
-    Attributes
-    ----------
-    ensemble : str
-        ``"nvt-bussi"`` (stochastic velocity rescaling [1]_), ``"nvt-langevin"`` [2]_ or
-        ``"nve"`` (velocity Verlet).
-    temperature_K : float or None
-        Of the thermostat, and of the Maxwell–Boltzmann distribution where the structure has no
-        velocities. May be None for NVE when it has.
-    timestep_fs : float
-        About 0.5 with hydrogen, 1 to 2 without.
-    steps : int
-        Steps in all, those before a restart included.
-    thermostat_time_fs : float
-        Relaxation time of the kinetic energy (Bussi), inverse friction (Langevin). Bussi hardly
-        disturbs the dynamics; Langevin slows diffusion when this time is short.
-    seed : int
-        Of the velocities and of the thermostat's noise.
-    trajectory_stride, log_stride, checkpoint_stride : int
-        Steps between frames, log lines and checkpoints. A crash costs at most one checkpoint
-        stride of computing, never data.
-    max_temperature_K : float
-        Above it the run stops: the time step was too long, or the atoms have left the region
-        the calculator can describe.
-
-    Raises
-    ------
-    ValueError
-        If a value is impossible or a needed one is missing.
-
-    References
-    ----------
-    .. [1] G. Bussi, D. Donadio, M. Parrinello, J. Chem. Phys. 126, 014101 (2007).
-    .. [2] E. Vanden-Eijnden, G. Ciccotti, Chem. Phys. Lett. 429, 310 (2006).
-    """
-
-    ensemble: str = "nvt-bussi"
-    temperature_K: float | None = None
-    timestep_fs: float = 0.5
-    steps: int = 1000
-    thermostat_time_fs: float = 100.0
-    seed: int = 0
-    trajectory_stride: int = 10
-    log_stride: int = 10
-    checkpoint_stride: int = 100
-    max_temperature_K: float = 20_000.0
-
-    def __post_init__(self) -> None:
-        if self.ensemble not in ENSEMBLES:
-            raise ValueError(f"`ensemble` must be one of {ENSEMBLES}, got {self.ensemble!r}")
-        for name in ("timestep_fs", "thermostat_time_fs", "max_temperature_K"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be positive and finite, got {value}")
-        for name, least in (
-            ("steps", 0),
-            ("seed", 0),
-            ("trajectory_stride", 1),
-            ("log_stride", 1),
-            ("checkpoint_stride", 1),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}")
-        self._check_temperature()
-        if self.ensemble == "nvt-langevin" and self.thermostat_time_fs < 10 * self.timestep_fs:
-            raise ValueError(
-                f"`thermostat_time_fs` = {self.thermostat_time_fs} is too short for Langevin "
-                f"dynamics with `timestep_fs` = {self.timestep_fs}: the integrator expands in "
-                "their ratio. Use at least 10 time steps"
-            )
-
-    def _check_temperature(self) -> None:
-        if self.temperature_K is None:
-            if self.ensemble != "nve":
-                raise ValueError(f"ensemble '{self.ensemble}' needs `temperature_K`")
-            return
-        lowest_allowed = self.temperature_K >= 0 if self.ensemble == "nve" else self.temperature_K > 0
-        if not (math.isfinite(self.temperature_K) and lowest_allowed):
-            raise ValueError(
-                f"`temperature_K` must be positive and finite, got {self.temperature_K}"
-            )
-        if self.temperature_K >= self.max_temperature_K:
-            raise ValueError(
-                f"`temperature_K` = {self.temperature_K} is not below `max_temperature_K` = "
-                f"{self.max_temperature_K}, where a run stops; raise the latter"
-            )
 
 
 @dataclass(frozen=True)
@@ -298,21 +208,24 @@ def run_dynamics(
     )
     check_structure(atoms)
     rng = np.random.default_rng(settings.seed)
-    moving, degrees_of_freedom, notes = _prepare(atoms, settings, rng)
-    moving.calc = atoms.calc
-    check_start(moving)
+    start = prepare_motion(
+        atoms, settings.temperature_K, rng, rotation_is_conserved=ensemble != "nvt-langevin"
+    )
+    if ensemble != "nve" and not np.any(start.atoms.get_momenta()):
+        raise ValueError("all velocities are zero under the given constraints; nothing to scale")
+    check_start(atoms)
 
     files = RunFiles(Path(output))
     files.make_room(overwrite)
     origin = Checkpoint(
         step=0,
-        atoms=moving,
+        atoms=start.atoms,
         forces=None,
         settings=asdict(settings),
         provenance=reporting.plain(provenance or {}),
-        notes=notes,
+        notes=start.notes,
         model_hash=getattr(atoms.calc, "model_hash", None),
-        degrees_of_freedom=degrees_of_freedom,
+        degrees_of_freedom=start.degrees_of_freedom,
         thermostat_energy_eV=0.0,
         rng_state=rng.bit_generator.state,
         wall_time_s=0.0,
@@ -336,10 +249,8 @@ def resume_dynamics(
     """Go on from the last checkpoint of a run, as if it had never stopped.
 
     Log and trajectory are cut back to the checkpoint first, so that no frame is lost, doubled
-    or half written. With the same calculator on the same machine the trajectory is identical,
-    bit for bit, to that of an uninterrupted run. (After Ctrl-C between two regular checkpoints
-    this needs a calculator whose forces do not depend on its history; one that keeps a neighbour
-    list for several steps may differ in the last digit.)
+    or half written; the steps after it are computed again. With the same calculator on the same
+    machine the trajectory is identical, bit for bit, to that of an uninterrupted run.
 
     Parameters
     ----------
@@ -370,7 +281,10 @@ def resume_dynamics(
     _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
     if steps is not None:
         if steps < checkpoint.step:
-            raise ValueError(f"{files.stem} is at step {checkpoint.step} already, got steps={steps}")
+            raise ValueError(
+                f"{files.stem} is at step {checkpoint.step} already, got steps={steps}: `steps` "
+                "counts from the start of the run"
+            )
         settings = replace(settings, steps=steps)
     notes = [*checkpoint.notes, f"resumed at step {checkpoint.step}"]
 
@@ -408,12 +322,15 @@ class _Run:
         self._settings = settings
         self._files = files
         self._clock = perf_counter()
+        self._degrees_of_freedom = start.degrees_of_freedom
         self.step = start.step
         self.atoms = start.atoms.copy()
         self.atoms.calc = calculator
         self._rng = np.random.default_rng()
         self._rng.bit_generator.state = start.rng_state
-        self._integrator = _integrator(self.atoms, settings, self._rng, start.degrees_of_freedom)
+        self._integrator = make_integrator(
+            self.atoms, settings, self._rng, start.degrees_of_freedom
+        )
         if isinstance(self._integrator, Bussi):
             self._integrator.transferred_energy = start.thermostat_energy_eV
         self._observers: tuple[Observer, ...] = (
@@ -450,7 +367,7 @@ class _Run:
             potential_energy_eV=potential,
             kinetic_energy_eV=kinetic,
             total_energy_eV=potential + kinetic,
-            temperature_K=2 * kinetic / (self._start.degrees_of_freedom * units.kB),
+            temperature_K=2 * kinetic / (self._degrees_of_freedom * units.kB),
             conserved_eV_per_atom=conserved,
         )
 
@@ -487,38 +404,163 @@ class _Run:
         """Step to the end, or to the reason not to."""
         for note in self._start.notes:
             console.print(note, markup=False, highlight=False)
-        stopped: str | None = "unexpected error"
         try:
-            with StopRequest() as stop, reporting.progress_bar(console) as progress:
-                bar = progress.add_task(
-                    "dynamics", total=self._settings.steps, completed=self.step, status=""
-                )
-                began, first_step, shown = perf_counter(), self.step, 0.0
-                stopped = None
-                saved_at = self.step
-                while self.step < self._settings.steps and stopped is None:
-                    self._integrator.step()
-                    self.step += 1
-                    stopped = self._unphysical()
-                    if stopped is not None:
-                        break
-                    self.observe()
-                    if self.step % self._settings.checkpoint_stride == 0:
-                        self.save()
-                        saved_at = self.step
-                    if stop.received is not None and self.step < self._settings.steps:
-                        stopped = f"{stop.received} received after step {self.step}"
-                    now = perf_counter()
-                    if now - shown > 0.2:
-                        shown = now
-                        state = self.state()
-                        rate = (self.step - first_step) / (now - began)
-                        progress.update(
-                            bar,
-                            completed=self.step,
-                            status=f"T {state.temperature_K:.0f} K  "
-                            f"E {state.potential_energy_eV:.4f} eV  {rate:.3g} steps/s",
-                        )
-        finally:
-            pass
+            stopped = self._step_on(console)
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            self._finish(f"step {self.step + 1}: {error}", console)
+            raise
         return self._finish(stopped, console)
+
+    def _step_on(self, console: Console) -> str | None:
+        """Do the steps; return why they ended early, if they did."""
+        steps, stride = self._settings.steps, self._settings.checkpoint_stride
+        began, first_step, shown = perf_counter(), self.step, 0.0
+        with StopRequest() as stop, reporting.progress_bar(console) as progress:
+            bar = progress.add_task("dynamics", total=steps, completed=self.step, status="")
+            while self.step < steps and stop.received is None:
+                self._integrator.step()
+                problem = self._unphysical()
+                if problem is not None:
+                    return f"step {self.step + 1}: {problem}"
+                self.step += 1
+                self.observe()
+                if self.step % stride == 0 or self.step == steps:
+                    self.save()
+                if perf_counter() - shown > 0.2:
+                    shown = perf_counter()
+                    state = self.state()
+                    rate = (self.step - first_step) / (shown - began)
+                    progress.update(
+                        bar,
+                        completed=self.step,
+                        status=f"T {state.temperature_K:.0f} K, "
+                        f"E {state.potential_energy_eV:.4f} eV, {rate:.3g} steps/s",
+                    )
+        # No checkpoint here: at a step of chance it would reset the calculator where the
+        # uninterrupted run does not. The few steps since the last one are computed again.
+        if self.step < steps:
+            return f"{stop.received} received after step {self.step}"
+        return None
+
+    def _unphysical(self) -> str | None:
+        # Forces that are not finite show in the velocities at once. Each question to the
+        # calculator costs a comparison of all atoms, so at every step there is only one.
+        temperature = 2 * self.atoms.get_kinetic_energy() / (self._degrees_of_freedom * units.kB)
+        limit = self._settings.max_temperature_K
+        if np.isfinite(self.atoms.get_potential_energy()) and temperature <= limit:
+            return None
+        return not_finite(self.atoms) or (
+            f"the temperature, {temperature:.4g} K, exceeds max_temperature_K = {limit:g} K: the "
+            "time step is too long, or the atoms are where the calculator was never meant to be"
+        )
+
+    def _finish(self, stopped: str | None, console: Console) -> DynamicsResult:
+        """Turn the log into a result; write summary and figure, and tell."""
+        wall_time_s = self._wall_time_s
+        series = read_log(self._files.log)
+        steps_per_second = self.step / wall_time_s
+        result = DynamicsResult(
+            atoms=without_held_center(self.atoms),
+            settings=self._settings,
+            steps=self.step,
+            stopped=stopped,
+            degrees_of_freedom=self._degrees_of_freedom,
+            temperature_K=reporting.block_average(series.temperature_K),
+            potential_energy_eV=reporting.block_average(series.potential_energy_eV),
+            drift_meV_per_atom_per_ps=_drift(series),
+            wall_time_s=wall_time_s,
+            steps_per_second=steps_per_second,
+            ns_per_day=steps_per_second * 86_400 * self._settings.timestep_fs * 1e-6,
+            notes=self._start.notes,
+            provenance=self._start.provenance,
+            calculator=reporting.describe_calculator(self.atoms.calc),
+            files=self._files,
+        )
+        _draw(self._files.figure, series)
+        reporting.write_summary(self._files.summary, result.summary())
+        _tell(console, result)
+        return result
+
+
+def _fresh_forces(atoms: Atoms, calculator: GetPropertiesMixin) -> np.ndarray:
+    """(N, 3) forces in eV/Å from a calculator that remembers nothing; no constraint applied."""
+    if hasattr(calculator, "reset"):
+        calculator.reset()
+    return calculator.get_forces(atoms)
+
+
+def _drift(series: ThermodynamicSeries) -> float:
+    """Slope of the conserved quantity in meV/atom/ps; nan where there is none."""
+    if len(series.step) < 2 or not np.isfinite(series.conserved_eV_per_atom).all():
+        return math.nan
+    change = series.conserved_eV_per_atom - series.conserved_eV_per_atom[0]
+    return 1e3 * float(np.polyfit(series.time_ps, change, 1)[0])
+
+
+def _refuse_differences(
+    files: RunFiles,
+    checkpoint: Checkpoint,
+    settings: DynamicsSettings,
+    calculator: GetPropertiesMixin,
+    atoms: Atoms | None,
+    expected: Mapping[str, object],
+) -> None:
+    unknown = set(expected) - {field.name for field in fields(DynamicsSettings)}
+    if unknown:
+        raise ValueError(f"no such settings of a run: {', '.join(sorted(unknown))}")
+    differences = [
+        f"{name} is {getattr(settings, name)!r}, given {value!r}"
+        for name, value in expected.items()
+        if getattr(settings, name) != value
+    ]
+    model_hash = getattr(calculator, "model_hash", None)
+    if model_hash != checkpoint.model_hash:
+        differences.append(f"model hash is {checkpoint.model_hash}, given {model_hash}")
+    if atoms is not None:
+        differences += structural_differences(checkpoint.atoms, atoms)
+    if differences:
+        raise ValueError(
+            f"the run {files.stem} is another one: {'; '.join(differences)}. Leave out what "
+            "should stay as it was, or start a new run with another output"
+        )
+
+
+def _draw(path: Path, series: ThermodynamicSeries) -> None:
+    conserved = 1e3 * (series.conserved_eV_per_atom - series.conserved_eV_per_atom[0])
+    energies = {
+        "potential": series.potential_energy_eV - series.potential_energy_eV[0],
+        "total": series.total_energy_eV - series.total_energy_eV[0],
+    }
+    reporting.save_figure(
+        path,
+        series.time_ps,
+        "time (ps)",
+        (
+            Panel("temperature (K)", {"temperature": series.temperature_K}),
+            Panel("energy − start (eV)", energies),
+            Panel("conserved − start\n(meV/atom)", {"conserved": conserved}),
+        ),
+    )
+
+
+def _tell(console: Console, result: DynamicsResult) -> None:
+    rows = {
+        "steps": f"{result.steps} of {result.settings.steps} ({result.time_ps:g} ps)",
+        "temperature (K)": result.temperature_K,
+        "potential energy (eV)": result.potential_energy_eV,
+        "drift (meV/atom/ps)": result.drift_meV_per_atom_per_ps,
+        "speed (steps/s)": result.steps_per_second,
+        "speed (ns/day)": result.ns_per_day,
+    }
+    if math.isnan(result.drift_meV_per_atom_per_ps):
+        del rows["drift (meV/atom/ps)"]
+    console.print(reporting.results_table(str(result.files.stem), rows))
+    if result.stopped is not None:
+        console.print(f"Stopped: {result.stopped}", style="bold red", markup=False)
+        console.print(f"Go on with: {_resume_command(result)}", markup=False, soft_wrap=True)
+
+
+def _resume_command(result: DynamicsResult) -> str:
+    if "model" in result.provenance:
+        return f"ase-les md --resume {shlex.quote(str(result.files.stem))}"
+    return f'resume_dynamics("{result.files.stem}", calculator)'

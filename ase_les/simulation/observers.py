@@ -46,7 +46,7 @@ class ThermodynamicLog:
 
     def __init__(self, path: Path, stride: int) -> None:
         self.stride = stride
-        self._file = open(path, "a", encoding="utf-8", buffering=1)
+        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
         if self._file.tell() == 0:
             self._file.write(self.HEADER)
 

@@ -1,0 +1,340 @@
+"""The calculator: from ASE atoms to ASE results, the only place that knows both torch and ASE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import (
+    Calculator,
+    PropertyNotImplementedError,
+    all_changes,
+    equal,
+    external_calculators,
+    register_calculator_class,
+)
+from ase.stress import full_3x3_to_voigt_6_stress
+from torch import Tensor
+
+from ase_les.derivatives import Derivatives, differentiate
+from ase_les.graph import Graph, check_geometry, edge_vectors, graph_from_atoms, total_charge_of
+from ase_les.model import LESModel
+from ase_les.model_io import load_model, model_hash
+from ase_les.neighbors import NeighborList
+
+#: Atoms nearer to each other than this, in Å, are a mistake in the structure.
+CLOSEST_CONTACT = 0.3
+
+
+class LESCalculator(Calculator):
+    r"""Energy, forces, stress, charges and dipole of atoms from a Latent Ewald Summation model.
+
+    ================  ======  =================================================================
+    Property          Unit    Meaning
+    ================  ======  =================================================================
+    ``energy``        eV      also as ``free_energy``
+    ``energies``      eV      share of each atom; their sum is the energy
+    ``forces``        eV/Å
+    ``stress``        eV/Å³   Voigt order xx yy zz yz xz xy, tension positive; three periodic
+                              directions only
+    ``charges``       e       latent (screened) charges; models with one charge per atom only
+    ``dipole``        e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no periodic
+                              direction only; :math:`\mathbf{R}` is the centre of mass, which
+                              matters for charged molecules alone
+    ================  ======  =================================================================
+
+    ``atoms.info["charge"]`` is the total charge in e, 0 when absent. Positions are read as they
+    are, never wrapped into the cell.
+
+    Parameters
+    ----------
+    model : str, Path or LESModel
+        Name of a shipped model, path of a model file or a published checkpoint, or a
+        model, of which a frozen copy is taken.
+    device : str
+        As torch names it: "cpu", "cuda", "cuda:1" …
+    dtype : str
+        Precision of the network, "float32" or "float64". Geometry and electrostatics are
+        float64 in both; choose "float64" for finite differences and phonons.
+    skin : float
+        In Å; neighbours are searched again only after an atom may have moved half of it.
+
+    Attributes
+    ----------
+    implemented_properties : list of str
+        What works for this model.
+    model_hash : str
+        Stands for config and weights of the model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such model.
+    ValueError
+        If the file holds no model, or a setting is unknown.
+
+    References
+    ----------
+    .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
+    .. [2] King, Kim, Zhong, Cheng, Nat. Commun. 16, 8763 (2025).
+
+    Examples
+    --------
+    >>> from ase.build import molecule
+    >>> atoms = molecule("H2O")
+    >>> atoms.calc = LESCalculator("water-rpbe-d3")  # doctest: +SKIP
+    >>> atoms.get_forces()  # doctest: +SKIP
+    """
+
+    name = "les"
+    implemented_properties = [  # noqa: RUF012 - ASE's own convention
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+        "charges",
+        "dipole",
+    ]
+    # The model does not read them: changing them must not cost a calculation.
+    ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        model: str | Path | LESModel,
+        device: str = "cpu",
+        dtype: str = "float32",
+        skin: float = 0.5,
+    ):
+        super().__init__()
+        self.model = model if isinstance(model, LESModel) else load_model(model)
+        self.model_hash = model_hash(self.model)
+        self._engine = self.model.for_inference(str(device), dtype)
+        self._device = torch.device(device)
+        self._neighbors = NeighborList(self.model.config.cutoff, skin)
+        self._held: _Held | None = None
+        self._stress_follows = False
+        self.parameters.update(
+            model=_origin(model, self.model_hash), device=str(device), dtype=dtype, skin=float(skin)
+        )
+        long_range = self.model.config.long_range
+        self._has_charges = long_range is not None and long_range.charges.n_channels == 1
+        self.implemented_properties = [
+            name
+            for name in type(self).implemented_properties
+            if self._has_charges or name not in ("charges", "dipole")
+        ]
+
+    def set(self, **settings) -> dict:
+        """Settings are fixed when the calculator is made.
+
+        Raises
+        ------
+        TypeError
+            If any is given.
+        """
+        if settings:
+            raise TypeError(
+                f"settings of an LESCalculator cannot be changed, got {sorted(settings)}. "
+                "Make a new LESCalculator with them"
+            )
+        return {}
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What has changed since the last calculation, charge, spin and masses included."""
+        changes = super().check_state(atoms, tol)
+        if self.atoms is not None:
+            changes += [
+                entry
+                for entry in ("charge", "spin")
+                if not equal(self.atoms.info.get(entry), atoms.info.get(entry))
+            ]
+            # The dipole of a charged molecule is taken about the centre of mass.
+            if not equal(self.atoms.arrays.get("masses"), atoms.arrays.get("masses")):
+                changes.append("masses")
+        return changes
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Fill ``results`` for `atoms`, with `properties` and whatever the same pass gives.
+
+        Raises
+        ------
+        ValueError
+            If the structure cannot be evaluated; ``results`` are then as before.
+        PropertyNotImplementedError
+            If a property has no meaning under these boundary conditions.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        if atoms is None:
+            raise ValueError("no structure to calculate: give `atoms`")
+        check_geometry(atoms)
+        periodic, finite = bool(atoms.pbc.all()), not atoms.pbc.any()
+        _check_boundaries(properties, atoms, periodic, finite)
+        graph = self._graph_of(atoms)
+
+        # Cell relaxations and barostats ask for the stress after the forces of every step:
+        # from the first time on, both come from one pass (the stress adds a few per cent).
+        self._stress_follows |= "stress" in properties
+        derivatives = self._evaluate(
+            graph,
+            forces=not {"forces", "stress", "energies"}.isdisjoint(properties),
+            stress=periodic and self._stress_follows,
+            energies="energies" in properties,
+        )
+        results = _results(derivatives)
+        if self._has_charges:
+            results["charges"] = _array(derivatives.prediction.charges[:, 0])
+            if finite:
+                arms = atoms.positions - atoms.get_center_of_mass()
+                results["dipole"] = results["charges"] @ arms
+        _check_finite(results, atoms, graph)
+        self.atoms = atoms.copy()
+        self.results = results if system_changes else {**self.results, **results}
+
+    def _evaluate(self, graph: Graph, *, forces: bool, stress: bool, energies: bool) -> Derivatives:
+        if not forces:
+            with torch.no_grad():
+                return Derivatives(self._engine(graph), None, None, None)
+        with torch.enable_grad():
+            return differentiate(self._engine, graph, stress=stress, energies=energies)
+
+    def _graph_of(self, atoms: Atoms) -> Graph:
+        """Graph of the atoms; all but the geometry is kept while the same atoms keep their edges.
+
+        Raises
+        ------
+        ValueError
+            If the model does not cover the atoms, or two of them collide.
+        """
+        charge = total_charge_of(atoms)
+        held = self._held
+        same_atoms = (
+            held is not None
+            and held.charge == charge
+            and np.array_equal(held.numbers, atoms.numbers)
+        )
+        if not same_atoms:
+            self.model.check_coverage(atoms.numbers, charge)
+        edges = self._neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)
+        if not same_atoms or held.edges is not edges:
+            graph = graph_from_atoms(atoms, self._neighbors).to(self._device)
+            # Two skins: one for the atoms, one for a cell that grew meanwhile.
+            reach = CLOSEST_CONTACT + 2 * self._neighbors.skin
+            close = _with_edges(graph, torch.linalg.vector_norm(edge_vectors(graph), dim=1) < reach)
+            held = _Held(atoms.numbers.copy(), charge, edges, graph, close)
+        options = {"dtype": torch.float64, "device": self._device}
+        geometry = {
+            "positions": torch.tensor(atoms.positions, **options),
+            "cell": torch.tensor(atoms.cell.array, **options)[None],
+        }
+        _check_contacts(held.close._replace(**geometry), atoms)
+        self._held = held
+        return held.graph._replace(**geometry)
+
+
+class _Held(NamedTuple):
+    """What stays from step to step: the graph, and of it the few edges that may become contacts."""
+
+    numbers: np.ndarray
+    charge: float
+    edges: tuple[Tensor, Tensor, Tensor]
+    graph: Graph
+    close: Graph
+
+
+def _origin(model: str | Path | LESModel, hash_: str) -> str:
+    """How the model can be found again: its name, its absolute path, or at least its hash."""
+    if isinstance(model, LESModel):
+        return f"LESModel {hash_}"
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.is_file() else str(model)
+
+
+def _check_boundaries(
+    properties: Sequence[str], atoms: Atoms, periodic: bool, finite: bool
+) -> None:
+    if "stress" in properties and not periodic:
+        raise PropertyNotImplementedError(
+            f"stress needs three periodic directions, pbc is {atoms.pbc.tolist()}"
+        )
+    if "dipole" in properties and not finite:
+        raise PropertyNotImplementedError(
+            "the dipole is defined without periodic directions only, "
+            f"pbc is {atoms.pbc.tolist()}. Use the polarization and its changes instead"
+        )
+
+
+def _with_edges(graph: Graph, chosen: Tensor) -> Graph:
+    return graph._replace(
+        receivers=graph.receivers[chosen],
+        senders=graph.senders[chosen],
+        shifts=graph.shifts[chosen],
+    )
+
+
+def _closest(graph: Graph) -> tuple[int, int, float] | None:
+    """Two atoms and their distance in Å, the shortest of all edges."""
+    if not len(graph.senders):
+        return None
+    distances = torch.linalg.vector_norm(edge_vectors(graph), dim=1)
+    edge = int(distances.argmin())
+    return int(graph.receivers[edge]), int(graph.senders[edge]), float(distances[edge])
+
+
+def _told(contact: tuple[int, int, float], atoms: Atoms) -> str:
+    first, second, distance = contact
+    return (
+        f"atoms {first} ({atoms.symbols[first]}) and {second} ({atoms.symbols[second]}) "
+        f"are {distance:.3f} Å apart"
+    )
+
+
+def _check_contacts(close: Graph, atoms: Atoms) -> None:
+    contact = _closest(close)
+    if contact and contact[2] < CLOSEST_CONTACT:
+        raise ValueError(
+            f"{_told(contact, atoms)}; models need at least {CLOSEST_CONTACT} Å. "
+            "Check positions, cell and pbc, or the time step if the atoms were moving"
+        )
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy().astype(np.float64)
+
+
+def _results(derivatives: Derivatives) -> dict[str, float | np.ndarray]:
+    energy = derivatives.prediction.energy[0].item()
+    results: dict[str, float | np.ndarray] = {"energy": energy, "free_energy": energy}
+    if derivatives.forces is not None:
+        results["forces"] = _array(derivatives.forces)
+    if derivatives.stress is not None:
+        results["stress"] = full_3x3_to_voigt_6_stress(_array(derivatives.stress[0]))
+    if derivatives.energies is not None:
+        results["energies"] = _array(derivatives.energies)
+    return results
+
+
+def _check_finite(results: dict, atoms: Atoms, graph: Graph) -> None:
+    broken = [name for name, value in results.items() if not np.isfinite(value).all()]
+    if not broken:
+        return
+    contact = _closest(graph)
+    where = f"the closest {_told(contact, atoms)}" if contact else "no atoms are within the cutoff"
+    raise ValueError(
+        f"the model gave {', '.join(broken)} that are not finite; {where}. "
+        "The structure is far outside what the model was trained on"
+    )
+
+
+# Reloading this module must not register twice: ASE refuses a name it knows.
+if "les" not in external_calculators:
+    register_calculator_class("les", LESCalculator)

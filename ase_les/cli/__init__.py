@@ -1,0 +1,58 @@
+"""The command line: ``ase-les VERB``. A verb parses its arguments and makes one library call.
+
+Verbs import what they compute with inside their function, so that help stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+
+VERBS = (
+    "models",
+    "info",
+    "evaluate",
+    "train",
+    "md",
+    "relax",
+)
+"""Each names a module here with a function of the same name; help lists them in this order."""
+
+app = typer.Typer(
+    help="Latent Ewald Summation models: dynamics, relaxation and properties with ASE.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _verbs() -> None:
+    # With a callback typer keeps the verb on the command line even while there is only one.
+    pass
+
+
+for _verb in VERBS:
+    app.command(_verb)(getattr(import_module(f"{__name__}.{_verb}"), _verb))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; what a user can put right ends in one message and exit code 2.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+    """
+    try:
+        app(arguments)
+    except (ValueError, OSError) as error:
+        from rich.text import Text
+
+        from ase_les.reporting import console
+
+        message = Text.assemble(("Error: ", "bold red"), str(error))
+        console().print(message, soft_wrap=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,66 @@
+"""Structures and calculators from what stands on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def make_calculator(model: str, device: str, dtype: str | None) -> Any:
+    """A shipped model by name, or a model file, as an ASE calculator.
+
+    `dtype` None leaves the choice to the calculator.
+    """
+    from ase_les import LESCalculator
+
+    chosen = {} if dtype is None else {"dtype": dtype}
+    return LESCalculator(model, device=device, **chosen)
+
+
+def read_structure(path: Path) -> Atoms:
+    """The last frame of any file ASE reads."""
+    from ase.io import read
+    from ase.io.formats import UnknownFileTypeError
+
+    try:
+        return read(path)
+    except UnknownFileTypeError as error:
+        raise ValueError(f"cannot tell the format of the structure file {path}: {error}") from error
+
+
+def calculated_structure(
+    structure: Path | None, model: str | None, device: str | None, dtype: str | None
+) -> tuple[Atoms, dict[str, str | None]]:
+    """A structure with its calculator, and where both came from.
+
+    Raises
+    ------
+    ValueError
+        If structure or model is missing.
+    """
+    if structure is None:
+        raise ValueError("no structure given: name a file that ASE can read")
+    if model is None:
+        raise ValueError("no model given: use --model with a shipped model's name or a model file")
+    atoms = read_structure(structure)
+    # A trajectory brings recorded results along, which are no calculator to go on with.
+    atoms.calc = make_calculator(model, device or "cpu", dtype)
+    provenance = {
+        "structure": str(structure),
+        # A model file must be found again from any folder; a shipped model's name stays a name.
+        "model": str(Path(model).resolve()) if Path(model).is_file() else model,
+        "device": device or "cpu",
+        "dtype": dtype,
+    }
+    return atoms, provenance
+
+
+def set_threads(threads: int | None) -> None:
+    """Limit torch to a number of threads, if one is given."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)

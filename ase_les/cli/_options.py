@@ -1,0 +1,56 @@
+"""Options that verbs share, and the file that can supply any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def read_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Take options from a YAML file; those on the command line win.
+
+    Keys are the long options without dashes in front, such as ``temperature: 300``.
+    """
+    if path is None:
+        return None
+    import yaml
+
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"{path} must hold lines of the form `option: value`")
+    options = {str(key).replace("-", "_"): value for key, value in given.items()}
+    known = {parameter.name for parameter in context.command.params} - {"config", "help"}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(
+            f"{path}: `{context.command.name}` has no option {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(known))}"
+        )
+    context.default_map = options
+    return path
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        callback=read_config,
+        is_eager=True,
+        exists=True,
+        dir_okay=False,
+        help="YAML file with any of these options; the command line wins.",
+    ),
+]
+Model = Annotated[str | None, typer.Option(help="Shipped model by name, or a model file.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default="cpu")]
+DType = Annotated[
+    str | None, typer.Option(help="float32 or float64; the calculator's own if absent.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads torch may use.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]

@@ -1,0 +1,126 @@
+"""``ase-les info``: what a model is, and what it says about a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ase_les.cli._options import Device, DType, Json, Threads
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from ase_les import LESModel
+
+
+def info(
+    model: Annotated[
+        str, typer.Argument(help="Shipped model by name, a model file or a published checkpoint.")
+    ],
+    structure: Annotated[
+        Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
+    ] = None,
+    device: Device = None,
+    dtype: DType = None,
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Show config, card and hash of a model; with a structure, its energy, forces and charges."""
+    from ase_les import load_model
+    from ase_les.cli._calculator import make_calculator, read_structure, set_threads
+    from ase_les.reporting import summary_as_json
+
+    set_threads(threads)
+    loaded = load_model(model)
+    facts = {"model": model, **_facts(loaded)}
+    if structure is not None:
+        atoms = read_structure(structure)
+        # A trajectory brings recorded results along: the model is to say its own.
+        atoms.calc = make_calculator(loaded, device or "cpu", dtype)
+        facts["structure"] = {"file": str(structure), **_predictions(atoms)}
+    if json:
+        print(summary_as_json(facts))
+    else:
+        _show(facts)
+
+
+def _facts(model: LESModel) -> dict[str, object]:
+    from ase_les import model_hash
+
+    config = model.config
+    facts: dict[str, object] = {
+        "hash": model_hash(model),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "precision": str(model.precision).removeprefix("torch."),
+        "elements": list(config.atomic_energies),
+        "atomic_energies_eV": dict(config.atomic_energies),
+        "cutoff_A": config.cutoff,
+        "electrostatics": None,
+    }
+    if config.long_range:
+        electrostatics = config.long_range.electrostatics
+        kernel = electrostatics.kernel()
+        facts["electrostatics"] = {
+            "charges_per_atom": config.long_range.charges.n_channels,
+            "neutrality": config.long_range.charges.neutrality,
+            "smearing_A": kernel.smearing,
+            "k_cutoff_per_A": kernel.k_cutoff,
+            "remove_self_energy": electrostatics.remove_self_energy,
+            "background": electrostatics.background,
+        }
+    return {**facts, "card": model.card, "config": config.to_dict()}
+
+
+def _predictions(atoms: Atoms) -> dict[str, object]:
+    import numpy as np
+
+    from ase_les.reporting import describe_structure
+
+    forces = atoms.get_forces()
+    said: dict[str, object] = {
+        **describe_structure(atoms),
+        "energy_eV_per_atom": atoms.get_potential_energy() / len(atoms),
+        "max_force_eV_per_A": float(np.linalg.norm(forces, axis=1).max()),
+    }
+    if "charges" in atoms.calc.implemented_properties:
+        charges, symbols = atoms.get_charges(), np.array(atoms.get_chemical_symbols())
+        said["charges_e"] = {
+            str(element): {
+                "mean": float(charges[symbols == element].mean()),
+                "std": float(charges[symbols == element].std()),
+            }
+            for element in np.unique(symbols)
+        }
+    return said
+
+
+def _show(facts: Mapping[str, object]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=str(facts["model"]), title_justify="left")
+    table.add_column("quantity", overflow="fold")
+    table.add_column("value", overflow="fold")
+    for name, value in _flat({key: value for key, value in facts.items() if key != "model"}):
+        table.add_row(name, _text(value))
+    Console(markup=False).print(table)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def _flat(facts: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:
+    """Nested entries as rows with dotted names."""
+    rows: list[tuple[str, object]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{above}{name}.")
+        elif value not in (None, {}, ()):
+            rows.append((f"{above}{name}", value))
+    return rows

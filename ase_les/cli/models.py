@@ -1,0 +1,64 @@
+"""``ase-les models``: the models that come with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ase_les.cli._options import Json
+
+if TYPE_CHECKING:
+    from ase_les.model_io import ModelHeader
+
+
+def models(json: Json = False) -> None:
+    """List the shipped models: elements, cutoff, test errors, licence of their data."""
+    from ase_les.model_io import read_header, shipped_models
+
+    entries = {name: _entry(read_header(path)) for name, path in shipped_models().items()}
+    if json:
+        from ase_les.reporting import summary_as_json
+
+        print(summary_as_json({"models": entries}))
+    else:
+        _show(entries)
+
+
+def _entry(header: ModelHeader) -> dict[str, object]:
+    config, card = header
+    cutoffs = [config["representation"]["cutoff"]]
+    if config["long_range"] and config["long_range"]["representation"]:
+        cutoffs.append(config["long_range"]["representation"]["cutoff"])
+    return {
+        "summary": card.get("summary"),
+        "elements": list(config["atomic_energies"]),
+        "cutoff_A": max(cutoffs),
+        "long_range": config["long_range"] is not None,
+        "test_errors": card.get("test_errors", {}),
+        "data_licence": _data(card).get("licence"),
+    }
+
+
+def _data(card: Mapping) -> Mapping:
+    data = card.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
+def _show(entries: Mapping[str, Mapping]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not entries:
+        print("No models are shipped with this installation; give --model a model file.")
+        return
+    table = Table("model", "elements", "cutoff (Å)", "long range", "test errors", "data licence")
+    for name, entry in entries.items():
+        table.add_row(
+            name,
+            " ".join(entry["elements"]),
+            f"{entry['cutoff_A']:g}",
+            "yes" if entry["long_range"] else "no",
+            "\n".join(f"{what} {value}" for what, value in entry["test_errors"].items()),
+            entry["data_licence"] or "not stated",
+        )
+    Console(markup=False).print(table)

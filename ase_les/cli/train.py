@@ -1,0 +1,38 @@
+"""``ase-les train``: from labelled structures to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import Json, Overwrite, Quiet, Threads
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file: data, model, fit, output, card.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Stem of the files; overrides the YAML.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on extended XYZ; writes model, card, learning curve and parity plot."""
+    from dataclasses import replace
+
+    from ase_les.cli._calculator import set_threads
+    from ase_les.reporting import summary_as_json
+    from ase_les.training.train import read_training_config
+    from ase_les.training.train import train as train_model
+
+    set_threads(threads)
+    settings, folder = read_training_config(config)
+    if output is not None:
+        settings = replace(settings, output=output)
+    result = train_model(settings, folder=folder, resume=resume, overwrite=overwrite, quiet=quiet)
+    if json:
+        print(summary_as_json(result.summary()))

@@ -1,0 +1,67 @@
+"""State of a training on disk: tensors and JSON, written in one piece or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+FORMAT = "ase_les training 1"
+
+
+def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
+    """Replace the checkpoint at `path`; a kill at any instant leaves the old one or the new one."""
+    temporary = path.with_name(path.name + ".partial")
+    metadata = {"format": FORMAT, "state": json.dumps(state)}
+    save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, temporary, metadata)
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Tensors and state of a checkpoint.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If the file is not a training checkpoint of this program.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at '{path}'; start without --resume")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"'{path}' is not a training checkpoint ({error})") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"'{path}' is not a checkpoint of format '{FORMAT}'; start anew")
+    return tensors, json.loads(metadata["state"])
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments of the optimizer by parameter index and name."""
+    return {
+        f"optimizer.{index}.{name}": torch.as_tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put saved moments back."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

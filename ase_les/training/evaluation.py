@@ -1,0 +1,120 @@
+"""Errors of a model against labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from ase.data import chemical_symbols
+
+from ase_les.derivatives import differentiate
+from ase_les.model import LESModel
+from ase_les.training.dataset import Sample, batches
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Labels beside predictions, flattened; labels that do not exist are left out.
+
+    ``energy`` in eV per atom, ``forces`` in eV/Å, ``stress`` in eV/Å³, each (2, n): reference in
+    the first row, model in the second. ``force_elements`` (n,) names the element of each force
+    component.
+    """
+
+    energy: np.ndarray
+    forces: np.ndarray
+    stress: np.ndarray
+    force_elements: np.ndarray
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Root-mean-square and mean absolute errors; None where there are no labels.
+
+    Energies in meV/atom, force components in meV/Å, stress components in meV/Å³.
+    """
+
+    energy_rmse_meV_per_atom: float | None
+    energy_mae_meV_per_atom: float | None
+    forces_rmse_meV_per_A: float | None
+    forces_mae_meV_per_A: float | None
+    stress_rmse_meV_per_A3: float | None
+    stress_mae_meV_per_A3: float | None
+    forces_rmse_by_element: dict[str, float]
+    n_structures: int
+    n_atoms: int
+
+    def to_dict(self) -> dict:
+        """Plain containers, rounded to what is significant."""
+        return {
+            name: _rounded(value) for name, value in asdict(self).items() if value not in (None, {})
+        }
+
+
+def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> Comparison:
+    """Predictions of a model beside the labels of samples.
+
+    Parameters
+    ----------
+    model : LESModel
+        In the precision it is to be judged in.
+    samples : sequence of Sample
+    batch_size : int
+        Structures evaluated together.
+    """
+    pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
+    elements = []
+    for sample in batches(samples, batch_size):
+        with_stress = bool((~sample.stress.isnan()).any())
+        derived = differentiate(model, sample.graph, stress=with_stress)
+        size = torch.bincount(sample.graph.structure)
+        predicted = {
+            "energy": (sample.energy / size, derived.prediction.energy / size),
+            "forces": (sample.forces, derived.forces),
+        }
+        if with_stress:
+            predicted["stress"] = (sample.stress, derived.stress)
+        for name, (label, value) in predicted.items():
+            both = np.stack([label.numpy().ravel(), value.detach().numpy().ravel()])
+            known = ~np.isnan(both[0])
+            pairs[name].append(both[:, known])
+            if name == "forces":
+                elements.append(np.repeat(sample.graph.numbers.numpy(), 3)[known])
+    joined = {
+        name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
+        for name, parts in pairs.items()
+    }
+    return Comparison(**joined, force_elements=np.concatenate(elements))
+
+
+def errors(comparison: Comparison, n_structures: int, n_atoms: int) -> Errors:
+    """Summary of a comparison."""
+    energy, forces, stress = (
+        _rmse_and_mae(pair) for pair in (comparison.energy, comparison.forces, comparison.stress)
+    )
+    by_element = {
+        chemical_symbols[z]: _rmse_and_mae(comparison.forces[:, comparison.force_elements == z])[0]
+        for z in np.unique(comparison.force_elements)
+    }
+    return Errors(*energy, *forces, *stress, by_element, n_structures, n_atoms)
+
+
+def evaluate(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> Errors:
+    """Errors of a model on samples."""
+    n_atoms = sum(sample.graph.n_atoms for sample in samples)
+    return errors(compare(model, samples, batch_size), len(samples), n_atoms)
+
+
+def _rmse_and_mae(pair: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    if pair.shape[1] == 0:
+        return None, None
+    difference = 1000 * (pair[1] - pair[0])
+    return float(np.sqrt(np.mean(difference**2))), float(np.mean(np.abs(difference)))
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {name: _rounded(entry) for name, entry in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,338 @@
+"""Fitting: gradient descent, an average of the weights, and a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ase_les.derivatives import differentiate
+from ase_les.model import PRECISIONS, LESModel
+from ase_les.training.checkpoint import (
+    optimizer_tensors,
+    read_checkpoint,
+    restore_optimizer,
+    write_checkpoint,
+)
+from ase_les.training.dataset import Sample, shuffled_batches
+from ase_les.training.evaluation import evaluate
+from ase_les.training.loss import LossWeights, loss
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a model is fitted.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data.
+    batch_size : int
+        Structures per step.
+    learning_rate : float
+        Largest step size; reached after the warm-up, then lowered along a cosine.
+    warmup_epochs : float
+        Epochs of linear increase from zero.
+    final_learning_rate : float
+        Step size at the end.
+    weight_decay : float
+        Pull of the weights towards zero, as in AdamW.
+    max_gradient_norm : float
+        Gradients longer than this are shortened to it.
+    average_decay : float
+        Decay per step of the exponential moving average that becomes the model.
+    loss, final_loss : LossWeights
+        Weights at the start and at the end; they move geometrically in between.
+    validate_every : int
+        Epochs between looks at the validation data.
+    patience : int or None
+        Stop after this many looks without a better model; None goes to the end.
+    dtype : str
+        Precision of the network; sums of charges and energies are float64 anyway.
+    seed : int
+        Decides initial weights and the order of structures.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    epochs: int = 400
+    batch_size: int = 2
+    learning_rate: float = 0.005
+    warmup_epochs: float = 1.0
+    final_learning_rate: float = 1e-5
+    weight_decay: float = 0.0
+    max_gradient_norm: float = 10.0
+    average_decay: float = 0.995
+    loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
+    final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
+    validate_every: int = 5
+    patience: int | None = None
+    dtype: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "learning_rate", "max_gradient_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+        if self.validate_every < 1:
+            raise ValueError(f"`validate_every` must be at least 1, got {self.validate_every}")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"`average_decay` must be in [0, 1), got {self.average_decay}")
+        if self.dtype not in PRECISIONS:
+            raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {self.dtype!r}")
+
+    @property
+    def needs_stress(self) -> bool:
+        return self.loss.stress > 0 or self.final_loss.stress > 0
+
+    def learning_rate_at(self, epoch: float) -> float:
+        """Step size at a (fractional) epoch."""
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * epoch / self.warmup_epochs
+        done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
+        low = min(self.final_learning_rate, self.learning_rate)
+        return low + 0.5 * (self.learning_rate - low) * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of the learning curve; errors of the averaged model on the validation data.
+
+    ``energy_rmse`` in meV/atom, ``forces_rmse`` in meV/Å, None where nothing was validated.
+    """
+
+    epoch: int
+    seconds: float
+    learning_rate: float
+    training_loss: float
+    energy_rmse: float | None = None
+    forces_rmse: float | None = None
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Outcome of a fit: the best averaged model, its epoch, and the learning curve."""
+
+    model: LESModel
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the fit, resumed parts included."""
+        return self.history[-1].seconds
+
+
+def fit(
+    model: LESModel,
+    training: Sequence[Sample],
+    validation: Sequence[Sample],
+    settings: FitSettings,
+    checkpoint: Path,
+    *,
+    resume: bool = False,
+    seconds_between_checkpoints: float = 30.0,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> Fit:
+    """Fit a model to samples.
+
+    Parameters
+    ----------
+    model : LESModel
+        Its weights are the starting point and are changed.
+    training, validation : sequence of Sample
+        Without validation data the last averaged model is the outcome.
+    settings : FitSettings
+    checkpoint : Path
+        Where the state goes; a killed fit resumes from it to the same result.
+    resume : bool
+        Go on from the checkpoint.
+    seconds_between_checkpoints : float
+        At most this much work is lost to a kill, and one epoch.
+    on_epoch : callable
+        Told every `EpochRecord`.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss stops being a number.
+    ValueError
+        If the checkpoint belongs to other settings.
+    """
+    run = _Run(model.to(PRECISIONS[settings.dtype]), settings)
+    if resume:
+        run.restore(checkpoint)
+        for record in run.history:
+            on_epoch(record)
+    saved = time.monotonic()
+    while run.epoch < settings.epochs and not run.out_of_patience():
+        record = run.one_epoch(training, validation)
+        on_epoch(record)
+        if time.monotonic() - saved > seconds_between_checkpoints:
+            run.save(checkpoint)
+            saved = time.monotonic()
+    run.save(checkpoint)
+    model.load_state_dict(run.best)
+    return Fit(model, run.best_epoch, tuple(run.history))
+
+
+class _Run:
+    """A fit under way: everything a checkpoint holds, and how one epoch changes it."""
+
+    def __init__(self, model: LESModel, settings: FitSettings):
+        self.model = model
+        self.settings = settings
+        self.optimizer = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            betas=(0.9, 0.99),
+        )
+        self.average = _copied(model.state_dict())
+        self.best = _copied(model.state_dict())
+        self.best_epoch = 0
+        self.best_loss = math.inf
+        self.epoch = 0
+        self.steps = 0
+        self.seconds = 0.0
+        self.history: list[EpochRecord] = []
+
+    def one_epoch(self, training: Sequence[Sample], validation: Sequence[Sample]) -> EpochRecord:
+        settings, start = self.settings, time.monotonic()
+        n_steps = math.ceil(len(training) / settings.batch_size)
+        total = 0.0
+        for step, sample in enumerate(
+            shuffled_batches(training, settings.batch_size, settings.seed, self.epoch)
+        ):
+            progress = self.epoch + (step + 1) / n_steps
+            total += self._step(sample, progress) / n_steps
+        self.epoch += 1
+        last = self.epoch == settings.epochs
+        energy = forces = score = None
+        if not validation:
+            self._keep(math.nan)
+        elif last or self.epoch % settings.validate_every == 0:
+            energy, forces, score = self._validate(validation)
+            if score < self.best_loss:
+                self._keep(score)
+        self.seconds += time.monotonic() - start
+        record = EpochRecord(
+            epoch=self.epoch,
+            seconds=self.seconds,
+            learning_rate=settings.learning_rate_at(self.epoch),
+            training_loss=total,
+            energy_rmse=energy,
+            forces_rmse=forces,
+            validation_loss=score,
+        )
+        self.history.append(record)
+        return record
+
+    def out_of_patience(self) -> bool:
+        patience = self.settings.patience
+        looks = [r.epoch for r in self.history if r.validation_loss is not None]
+        return patience is not None and sum(e > self.best_epoch for e in looks) >= patience
+
+    def _step(self, sample: Sample, progress: float) -> float:
+        settings = self.settings
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.learning_rate_at(progress)
+        weights = settings.loss.between(settings.final_loss, progress / settings.epochs)
+        derived = differentiate(
+            self.model, sample.graph, stress=settings.needs_stress, create_graph=True
+        )
+        value = loss(derived, sample, weights)
+        if not torch.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
+                f"(now {settings.learning_rate}) or look for wrong labels"
+            )
+        self.optimizer.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_gradient_norm)
+        self.optimizer.step()
+        self._update_average()
+        return value.item()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        self.steps += 1
+        # Young averages forget fast, or the initial weights would linger.
+        decay = min(self.settings.average_decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def _validate(self, validation: Sequence[Sample]) -> tuple[float | None, float | None, float]:
+        current = _copied(self.model.state_dict())
+        self.model.load_state_dict(self.average)
+        found = evaluate(self.model, validation)
+        weights = self.settings.final_loss
+        # Judged by the final weights throughout, so that epochs can be compared.
+        score = sum(
+            weight * (error / 1000) ** 2
+            for weight, error in (
+                (weights.energy, found.energy_rmse_meV_per_atom),
+                (weights.forces, found.forces_rmse_meV_per_A),
+                (weights.stress, found.stress_rmse_meV_per_A3),
+            )
+            if error is not None
+        )
+        self.model.load_state_dict(current)
+        return found.energy_rmse_meV_per_atom, found.forces_rmse_meV_per_A, score
+
+    def _keep(self, score: float) -> None:
+        self.best, self.best_epoch, self.best_loss = _copied(self.average), self.epoch, score
+
+    def save(self, path: Path) -> None:
+        tensors = optimizer_tensors(self.optimizer)
+        for prefix, state in (
+            ("model", self.model.state_dict()),
+            ("average", self.average),
+            ("best", self.best),
+        ):
+            tensors |= {f"{prefix}.{name}": value for name, value in state.items()}
+        state = {
+            "settings": asdict(self.settings),
+            "epoch": self.epoch,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "best_epoch": self.best_epoch,
+            "best_loss": self.best_loss,
+            "history": [asdict(record) for record in self.history],
+        }
+        write_checkpoint(path, tensors, state)
+
+    def restore(self, path: Path) -> None:
+        tensors, state = read_checkpoint(path)
+        now = asdict(self.settings)
+        changed = sorted(name for name in now if state["settings"].get(name) != now[name])
+        if changed:
+            raise ValueError(
+                f"the checkpoint '{path}' was made with other settings: {changed} changed. "
+                "Put them back, or start anew without --resume"
+            )
+        self.model.load_state_dict(_with_prefix(tensors, "model."))
+        self.average = _with_prefix(tensors, "average.")
+        self.best = _with_prefix(tensors, "best.")
+        restore_optimizer(self.optimizer, tensors)
+        for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
+            setattr(self, name, state[name])
+        self.history = [EpochRecord(**record) for record in state["history"]]
+
+
+def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,457 @@
+"""A training from its configuration: data, offsets, model, fit, errors, files."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from rich.table import Table
+
+from ase_les.configuration import from_mapping
+from ase_les.model import PRECISIONS, LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.model_io import model_hash, save_model
+from ase_les.reporting import (
+    Panel,
+    Parity,
+    console,
+    progress_bar,
+    save_figure,
+    save_parity_figure,
+    software_versions,
+    write_summary,
+)
+from ase_les.representation import CaceConfig
+from ase_les.training.atomic_energies import fit_atomic_energies
+from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames
+from ase_les.training.evaluation import Comparison, Errors, compare, errors
+from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
+from ase_les.training.gauge import fix_sign, mean_charges
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the labelled structures are; paths are relative to the configuration file.
+
+    Parameters
+    ----------
+    training : str
+        Extended XYZ file.
+    validation : str or float
+        A file, or the fraction of the training structures set apart (evenly
+        spaced, so that a trajectory is sampled along its whole length).
+    test : str or None
+        A file that is looked at once, after training.
+    labels : LabelNames
+    """
+
+    training: str
+    validation: str | float = 0.1
+    test: str | None = None
+    labels: LabelNames = field(default_factory=LabelNames)
+
+
+@dataclass(frozen=True)
+class ArchitectureConfig:
+    """A model before the data are known.
+
+    Parameters
+    ----------
+    representation : CaceConfig
+    short_range : ShortRangeConfig or None
+        None takes the root-mean-square force of the data as energy scale.
+    long_range : LongRangeConfig or None
+        None for a short-range model.
+    total_charges : tuple of int
+        Total charges to be told apart; empty when there is one charge state.
+    atomic_energies : mapping of str to float, or None
+        In eV by symbol; None fits them to the data.
+    """
+
+    representation: CaceConfig
+    short_range: ShortRangeConfig | None = None
+    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
+    total_charges: tuple[int, ...] = ()
+    atomic_energies: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training.
+
+    Parameters
+    ----------
+    data : DataConfig
+    model : ArchitectureConfig
+    fit : FitSettings
+    output : str
+        Stem of the files written.
+    card : mapping
+        What only a person knows: summary, data with citation and licence. Goes
+        into the model file.
+    """
+
+    data: DataConfig
+    model: ArchitectureConfig
+    fit: FitSettings = field(default_factory=FitSettings)
+    output: str = "model"
+    card: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Everything a training writes, by its stem."""
+
+    stem: Path
+
+    def __getattr__(self, name: str) -> Path:
+        endings = {
+            "model": ".safetensors",
+            "checkpoint": ".checkpoint",
+            "summary": "-summary.yml",
+            "learning_curve": "-learning.png",
+            "learning_table": "-learning.csv",
+            "parity": "-parity.png",
+        }
+        if name not in endings:
+            raise AttributeError(name)
+        return self.stem.with_name(self.stem.name + endings[name])
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The trained model and how good it is.
+
+    ``errors`` by part of the data ("training", "validation", "test"); ``files`` that were
+    written; ``card`` as stored in the model file.
+    """
+
+    model: LESModel
+    fit: Fit
+    errors: Mapping[str, Errors]
+    files: Files
+    card: Mapping[str, object]
+
+    def summary(self) -> dict[str, object]:
+        """Plain containers for YAML and JSON."""
+        return {"model": str(self.files.model), **self.card}
+
+
+def read_training_config(path: str | Path) -> tuple[TrainingConfig, Path]:
+    """A configuration from YAML, and the folder its paths are relative to.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not YAML, or an entry is unknown, missing or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no configuration at '{path}'")
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"'{path}' is not valid YAML: {error}") from None
+    return from_mapping(TrainingConfig, given), path.parent
+
+
+def train(
+    config: TrainingConfig,
+    *,
+    folder: str | Path = ".",
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> TrainingResult:
+    """Train a model and write it with its card, learning curve and parity plot.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    folder : str or Path
+        Where relative paths of data start from.
+    resume : bool
+        Go on from the checkpoint of an interrupted training, to the same result.
+    overwrite : bool
+        Replace the files of an earlier training.
+    quiet : bool
+        No progress.
+
+    Raises
+    ------
+    FileExistsError
+        If an earlier training would be lost.
+    FileNotFoundError, ValueError
+        If data or settings are missing or wrong; nothing has been written then.
+    """
+    files = Files(Path(config.output))
+    if files.checkpoint.exists() and not (resume or overwrite):
+        raise FileExistsError(
+            f"'{files.checkpoint}' is there already: --resume goes on with it, "
+            "--overwrite starts anew"
+        )
+    parts = _read_data(config, Path(folder))
+    model = _initial_model(config, parts["training"])
+    _say_what(config, parts, model, quiet)
+    files.stem.parent.mkdir(parents=True, exist_ok=True)
+    done = _fit_with_progress(config, parts, model, files, resume, quiet)
+
+    turned = fix_sign(done.model, parts["training"])
+    judged = done.model.to(PRECISIONS[config.fit.dtype])
+    comparisons = {name: compare(judged, samples) for name, samples in parts.items() if samples}
+    found = {
+        name: errors(comparison, len(parts[name]), sum(s.graph.n_atoms for s in parts[name]))
+        for name, comparison in comparisons.items()
+    }
+    card = _card(config, parts, done, found, turned)
+    done.model.card = card
+    save_model(files.model, done.model, card)
+    result = TrainingResult(done.model, done, found, files, card)
+    write_summary(files.summary, result.summary())
+    _draw(done, comparisons, files)
+    if not quiet:
+        console().print(errors_table(found))
+        console().print(f"model and card: {files.model}", markup=False)
+    return result
+
+
+def errors_table(found: Mapping[str, Errors]) -> Table:
+    """Errors of several sets side by side."""
+    table = Table(title="RMSE (MAE)", title_justify="left")
+    for column in ("set", "structures", "energy meV/atom", "forces meV/Å", "stress meV/Å³"):
+        table.add_column(column, justify="left" if column == "set" else "right")
+
+    def both(rmse: float | None, mae: float | None) -> str:
+        return "–" if rmse is None else f"{rmse:.3g} ({mae:.3g})"
+
+    for name, e in found.items():
+        table.add_row(
+            name,
+            str(e.n_structures),
+            both(e.energy_rmse_meV_per_atom, e.energy_mae_meV_per_atom),
+            both(e.forces_rmse_meV_per_A, e.forces_mae_meV_per_A),
+            both(e.stress_rmse_meV_per_A3, e.stress_mae_meV_per_A3),
+        )
+    return table
+
+
+def parity(comparison: Comparison) -> list[Parity]:
+    """What a parity figure shows of a comparison."""
+    return [
+        Parity("energy relative to mean / (meV/atom)", *_centred(1000 * comparison.energy)),
+        Parity("force component / (eV/Å)", *comparison.forces),
+        Parity("stress component / (eV/Å³)", *comparison.stress),
+    ]
+
+
+def _read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
+    data, cutoff = config.data, config.model.representation.cutoff
+    long_range = config.model.long_range
+    if long_range and long_range.representation:
+        cutoff = max(cutoff, long_range.representation.cutoff)
+
+    def read(path: str) -> list[Sample]:
+        return labelled(read_frames(folder / path), cutoff, data.labels)
+
+    training, validation = read(data.training), []
+    if isinstance(data.validation, str):
+        validation = read(data.validation)
+    elif not 0 <= data.validation < 1:
+        raise ValueError(f"`validation` is a file or a fraction below 1, got {data.validation}")
+    elif data.validation > 0:
+        every = round(1 / data.validation)
+        validation = training[every // 2 :: every]
+        held_back = set(map(id, validation))
+        training = [sample for sample in training if id(sample) not in held_back]
+    return {
+        "training": training,
+        "validation": validation,
+        "test": read(data.test) if data.test else [],
+    }
+
+
+def _initial_model(config: TrainingConfig, training: Sequence[Sample]) -> LESModel:
+    architecture = config.model
+    short_range = architecture.short_range
+    if short_range is None:
+        forces = torch.cat([sample.forces.flatten() for sample in training])
+        scale = float(forces[~forces.isnan()].square().mean().sqrt())
+        short_range = ShortRangeConfig(scale=scale if np.isfinite(scale) and scale > 0 else 1.0)
+    model = LESModel(
+        ModelConfig(
+            atomic_energies=architecture.atomic_energies or fit_atomic_energies(training),
+            representation=architecture.representation,
+            short_range=short_range,
+            long_range=architecture.long_range,
+            total_charges=architecture.total_charges,
+        ),
+        seed=config.fit.seed,
+    )
+    for sample in training:
+        for charge in sample.graph.total_charge.tolist():
+            model.check_coverage(sample.graph.numbers.tolist(), charge)
+    model.standardise_features([sample.graph for sample in training[:10]])
+    return model
+
+
+def _fit_with_progress(
+    config: TrainingConfig,
+    parts: Mapping[str, Sequence[Sample]],
+    model: LESModel,
+    files: Files,
+    resume: bool,
+    quiet: bool,
+) -> Fit:
+    screen = console(quiet)
+    bar = progress_bar(screen)
+    task = bar.add_task("epoch", total=config.fit.epochs, status="")
+    looked: list[EpochRecord] = []
+
+    def tell(record: EpochRecord) -> None:
+        status = f"loss {record.training_loss:.3g}"
+        if record.forces_rmse is not None:
+            looked.append(record)
+            # A log of some twenty lines tells the story; the curve has the rest.
+            if len(looked) % max(config.fit.epochs // config.fit.validate_every // 20, 1) == 0:
+                screen.print(_line(record), markup=False, highlight=False)
+        if looked:
+            status += f", forces {looked[-1].forces_rmse:.1f} meV/Å"
+        bar.update(task, completed=record.epoch, status=status)
+
+    try:
+        with bar:
+            return fit(
+                model,
+                parts["training"],
+                parts["validation"],
+                config.fit,
+                files.checkpoint,
+                resume=resume,
+                on_epoch=tell,
+            )
+    except KeyboardInterrupt:
+        screen.print(f"stopped; go on with --resume from {files.checkpoint}", markup=False)
+        raise
+
+
+def _line(record: EpochRecord) -> str:
+    energy = "" if record.energy_rmse is None else f"{record.energy_rmse:.3f} meV/atom, "
+    return (
+        f"epoch {record.epoch:5d} {record.seconds:6.0f} s  loss {record.training_loss:.3e}  "
+        f"validation {energy}{record.forces_rmse:.2f} meV/Å"
+    )
+
+
+def _say_what(
+    config: TrainingConfig, parts: Mapping[str, Sequence[Sample]], model: LESModel, quiet: bool
+) -> None:
+    sizes = ", ".join(f"{len(samples)} {name}" for name, samples in parts.items())
+    offsets = ", ".join(f"{s} {e:.4f}" for s, e in model.config.atomic_energies.items())
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    console(quiet).print(
+        f"structures: {sizes}\natomic energies / eV: {offsets}\n"
+        f"parameters: {n_parameters}; threads: {torch.get_num_threads()}",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _card(
+    config: TrainingConfig,
+    parts: Mapping[str, Sequence[Sample]],
+    done: Fit,
+    found: Mapping[str, Errors],
+    turned: bool,
+) -> dict[str, object]:
+    card: dict[str, object] = {
+        **config.card,
+        "structures": {name: len(samples) for name, samples in parts.items()},
+        "elements": list(done.model.config.atomic_energies),
+        "cutoff_A": done.model.config.cutoff,
+        "closest_contact_A": _closest_contact(parts["training"]),
+        "parameters": sum(parameter.numel() for parameter in done.model.parameters()),
+        "training": {
+            "seconds": round(done.seconds),
+            "threads": torch.get_num_threads(),
+            "processor": platform.processor() or platform.machine(),
+            "epochs": len(done.history),
+            "best_epoch": done.best_epoch,
+            "fit": asdict(config.fit),
+        },
+        "data_sha256": _fingerprint(parts["training"]),
+        "versions": software_versions(),
+        "hash": model_hash(done.model),
+    }
+    for name, e in found.items():
+        card[f"{name}_errors"] = e.to_dict()
+    if done.model.charges is not None:
+        card["charges"] = {
+            "meaning": "latent, screened: multiply with the square root of the electronic "
+            "dielectric constant for physical charges",
+            "sign": "mean charges fall with electronegativity"
+            + (" (turned after training)" if turned else ""),
+            "mean_by_element_e": mean_charges(done.model, parts["training"]),
+        }
+    return card
+
+
+def _closest_contact(samples: Sequence[Sample]) -> float:
+    from ase_les.graph import edge_vectors
+
+    closest = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
+    return round(float(min(closest)), 3) if closest else 0.0
+
+
+def _fingerprint(samples: Sequence[Sample]) -> str:
+    digest = hashlib.sha256()
+    for sample in samples:
+        for part in (sample.graph.positions, sample.graph.numbers, sample.energy, sample.forces):
+            digest.update(part.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _draw(done: Fit, comparisons: Mapping[str, Comparison], files: Files) -> None:
+    history = done.history
+    epochs = np.array([record.epoch for record in history])
+
+    def series(name: str) -> np.ndarray:
+        return np.array([getattr(record, name) for record in history], dtype=float)
+
+    names = ("epoch", "seconds", "learning_rate", "training_loss", "energy_rmse", "forces_rmse")
+    np.savetxt(
+        files.learning_table,
+        np.column_stack([series(name) for name in names]),
+        delimiter=",",
+        comments="",
+        fmt="%.6g",
+        header="epoch,seconds,learning_rate,training_loss,"
+        "validation_energy_rmse_meV_per_atom,validation_forces_rmse_meV_per_A",
+    )
+    looked = ~np.isnan(series("forces_rmse"))
+    panels = [Panel("training loss", {"": series("training_loss")}, logarithmic=True)]
+    save_figure(files.learning_curve, epochs, "epoch", panels)
+    if looked.any():
+        save_figure(
+            files.learning_curve,
+            epochs[looked],
+            "epoch",
+            [
+                Panel("training loss", {"": series("training_loss")[looked]}, logarithmic=True),
+                Panel("force RMSE / (meV/Å)", {"": series("forces_rmse")[looked]}, True),
+                Panel("energy RMSE / (meV/atom)", {"": series("energy_rmse")[looked]}, True),
+            ],
+        )
+    best = next(name for name in ("test", "validation", "training") if name in comparisons)
+    save_parity_figure(files.parity, f"{best} structures", parity(comparisons[best]))
+
+
+def _centred(pair: np.ndarray) -> np.ndarray:
+    # Total energies carry arbitrary offsets; what the eye should judge is their spread.
+    return pair - pair[0].mean() if pair.size else pair

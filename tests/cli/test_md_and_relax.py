@@ -1,0 +1,181 @@
+"""The verbs `md` and `relax`: one library call each, clean errors, machine-readable output."""
+
+import inspect
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.io import read, write
+
+from ase_les import reporting
+from ase_les.cli import VERBS, _calculator, main
+from ase_les.cli import md as md_module
+from ase_les.cli import relax as relax_module
+from ase_les.simulation import DynamicsSettings, RelaxationSettings, run_dynamics
+from ase_les.simulation.checkpoint import read_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def models_are_emt(tmp_path, monkeypatch):
+    made = []
+
+    def make_emt(model, device, dtype):
+        made.append((model, device, dtype))
+        return EMT()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_calculator, "make_calculator", make_emt)
+    monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+    write("copper.xyz", copper())
+    return made
+
+
+def copper() -> Atoms:
+    atoms = bulk("Cu", cubic=True)
+    atoms.rattle(0.1, seed=2)
+    return atoms
+
+
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code or 0
+
+
+MD = ("md", "copper.xyz", "--model", "water", "--temperature", "300", "--seed", "1")
+
+
+def test_md_is_the_library_call(capsys):
+    assert exit_code(*MD, "--steps", "30", "--timestep", "2", "--output", "run") == 0
+    atoms = read("copper.xyz")
+    atoms.calc = EMT()
+    same = run_dynamics(
+        atoms, temperature_K=300.0, seed=1, steps=30, timestep_fs=2.0, output="same", quiet=True
+    )
+    assert Path("run.log").read_bytes() == Path("same.log").read_bytes()
+    assert np.array_equal(
+        read_checkpoint(Path("run.checkpoint")).atoms.positions, same.atoms.positions
+    )
+    assert capsys.readouterr().out == ""
+
+
+def test_md_resumes_with_the_recorded_model(models_are_emt):
+    options = ("--dtype", "float64", "--checkpoint-stride", "10", "--output")
+    assert exit_code(*MD, "--steps", "40", *options, "long") == 0
+    assert exit_code(*MD, "--steps", "20", *options, "run") == 0
+    models_are_emt.clear()
+    assert exit_code("md", "--resume", "run", "--steps", "40") == 0
+    assert models_are_emt == [("water", "cpu", "float64")]
+    assert Path("run.log").read_bytes() == Path("long.log").read_bytes()
+    assert Path("run.traj").read_bytes() == Path("long.traj").read_bytes()
+
+
+def test_resume_refuses_other_settings_and_other_atoms(capsys):
+    assert exit_code(*MD, "--steps", "10", "--output", "run") == 0
+    assert exit_code("md", "--resume", "run", "--temperature", "350") == 2
+    assert "temperature_K is 300.0, given 350.0" in capsys.readouterr().err
+    write("silver.xyz", bulk("Ag", cubic=True))
+    assert exit_code("md", "silver.xyz", "--resume", "run") == 2
+    assert "the atoms are Cu4, given Ag4" in capsys.readouterr().err
+
+
+def test_json_is_all_there_is_on_stdout(capsys):
+    assert exit_code(*MD, "--steps", "20", "--json") == 0
+    told = capsys.readouterr()
+    summary = json.loads(told.out)
+    assert summary["results"]["steps"] == 20
+    assert summary["input"]["provenance"]["model"] == "water"
+    assert "velocities drawn" in told.err
+
+
+def test_config_supplies_options_and_the_command_line_wins():
+    options = {
+        "structure": "copper.xyz",
+        "model": "water",
+        "ensemble": "nve",
+        "temperature": 100,
+        "log-stride": 5,
+        "steps": 10,
+    }
+    Path("run.yml").write_text(yaml.safe_dump(options))
+    assert exit_code("md", "--config", "run.yml", "--steps", "20", "--output", "run") == 0
+    settings = yaml.safe_load(Path("run-summary.yml").read_text())["input"]["settings"]
+    assert settings["ensemble"] == "nve"
+    assert settings["temperature_K"] == 100.0
+    assert settings["log_stride"] == 5
+    assert settings["steps"] == 20
+
+
+def test_relax_is_the_library_call_and_convergence_is_the_exit_code(capsys):
+    relax = ("relax", "copper.xyz", "--model", "M", "--output", "relaxed", "--overwrite")
+    assert exit_code(*relax, "--fmax", "0.02") == 0
+    forces = read("relaxed.traj").get_forces()
+    assert np.linalg.norm(forces, axis=1).max() < 0.02
+    capsys.readouterr()
+    assert exit_code(*relax, "--fmax", "1e-5", "--steps", "1", "--quiet") == 1
+    assert "NOT CONVERGED" in capsys.readouterr().err
+    assert Path("relaxed.traj").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("md", "missing.xyz", "--model", "M"), "missing.xyz"),
+        (("md", "copper.xyz"), "no model given"),
+        (("relax", "--model", "M"), "no structure given"),
+        (("md", "copper.xyz", "--model", "M"), "needs `temperature_K`"),
+        (("md", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
+        (("md", "notes.zzz", "--model", "M"), "cannot tell the format"),
+        (("relax", "--config", "typo.yml"), "`relax` has no option f_max; it has cell"),
+        (("relax", "--config", "notes.zzz"), "must hold lines of the form"),
+    ],
+)
+def test_a_mistake_of_the_user_is_one_clear_message(arguments, message, capsys):
+    Path("notes.zzz").write_text("hello")
+    Path("typo.yml").write_text("f-max: 0.1")
+    assert exit_code(*arguments) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert len(told.err.splitlines()) == 1
+    assert told.out == ""
+
+
+def test_a_run_that_ended_early_is_no_success(capsys):
+    assert exit_code(*MD, "--steps", "20", "--max-temperature", "301", "--timestep", "30") == 1
+    assert "Stopped: step" in capsys.readouterr().err
+
+
+def test_defaults_on_the_command_line_are_those_of_the_library():
+    names = {"temperature_K": "temperature", "timestep_fs": "timestep"}
+    names |= {"thermostat_time_fs": "thermostat_time", "max_temperature_K": "max_temperature"}
+    parameters = inspect.signature(md_module.md, eval_str=True).parameters
+    for field in fields(DynamicsSettings):
+        option = parameters[names.get(field.name, field.name)].annotation.__metadata__[0]
+        if field.default is not None:
+            assert option.show_default == str(field.default)
+    parameters = inspect.signature(relax_module.relax).parameters
+    for field in fields(RelaxationSettings):
+        assert parameters[field.name].default == field.default
+
+
+def test_help_names_every_verb_and_loads_nothing_heavy():
+    script = (
+        "import sys; from ase_les.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([name for name in ('torch', 'ase', 'matplotlib') if name in sys.modules])"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path), "PATH": ""}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    ).stdout
+    assert told.splitlines()[-1] == "[]"
+    assert all(verb in told for verb in VERBS)

@@ -1,0 +1,65 @@
+"""Fixtures that any test may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ase_les.charges import ChargesConfig
+from ase_les.electrostatics import ElectrostaticsConfig
+from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.representation import CaceConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Public data sets kept beside the repository."""
+    path = Path(__file__).resolve().parents[2] / "shared"
+    if not path.is_dir():
+        pytest.skip(f"the data sets are not at {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def random_model():
+    """Models with random weights, charges of about 1 e and forces of about 1 eV/Å."""
+
+    def build(
+        *,
+        charges: dict | None = None,
+        electrostatics: dict | None = None,
+        charge_representation: CaceConfig | None = None,
+        long_range: bool = True,
+        total_charges: tuple[int, ...] = (),
+        seed: int = 0,
+        **representation,
+    ) -> LESModel:
+        settings = {"cutoff": 3.5, "n_radial": 4, "n_mixed": 3, "n_embedding": 2}
+        part = LongRangeConfig(
+            charges=ChargesConfig(**{"scale": 4.0, **(charges or {})}),
+            electrostatics=ElectrostaticsConfig(**(electrostatics or {})),
+            representation=charge_representation,
+        )
+        config = ModelConfig(
+            atomic_energies={"H": -13.6, "O": -431.25, "Na": -1202.5},
+            representation=CaceConfig(**{**settings, **representation}),
+            short_range=ShortRangeConfig(scale=3.0),
+            long_range=part if long_range else None,
+            total_charges=total_charges,
+        )
+        return LESModel(config, seed=seed)
+
+    return build

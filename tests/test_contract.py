@@ -1,0 +1,246 @@
+"""Every model obeys the contract of `ase_les.testing`, and the contract notices who does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+
+from ase_les import testing
+from ase_les.model_io import list_models, load_model
+from ase_les.representation import CaceConfig
+from ase_les.testing import check_model, example_structures
+
+MODELS = {
+    "as it comes": {},
+    "pair sums only": {"nu_max": 1, "l_max": 0},
+    "no angles": {"nu_max": 4, "l_max": 0},
+    "dipolar": {"nu_max": 2, "l_max": 1},
+    "quadrupolar": {"nu_max": 3, "l_max": 2},
+    "the largest": {"nu_max": 4, "l_max": 4},
+    "fixed frequencies": {"trainable_frequencies": False, "cutoff_exponent": 6},
+    "memory": {"layers": (("memory",),), "l_max": 2},
+    "radial messages": {"layers": (("radial",),), "l_max": 2},
+    "invariant messages": {"layers": (("invariant",),), "l_max": 2},
+    "all messages twice": {
+        "layers": (("memory", "radial", "invariant"), ("memory", "invariant")),
+        "l_max": 2,
+        "nu_max": 2,
+    },
+    "four channels of charge": {"charges": {"n_channels": 4, "neutrality": "none"}},
+    "free total charge": {"charges": {"neutrality": "none"}},
+    "total charge embedded": {"total_charges": (-1, 0, 2)},
+    "self energy kept": {"electrostatics": {"remove_self_energy": False}},
+    "no background": {
+        "electrostatics": {"background": False},
+        "charges": {"neutrality": "none"},
+    },
+    "wide charges, weighted": {"electrostatics": {"smearing": 1.5, "weight": 0.5}},
+    "published wave numbers": {"electrostatics": {"k_cutoff": np.pi}},
+    "charges see farther": {"charge_representation": CaceConfig(4.5, 3, 2, 2, 1, 2)},
+    "short range only": {"long_range": False},
+}
+
+
+@pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS.keys())
+def test_a_random_model_obeys_the_contract(random_model, settings):
+    print(check_model(random_model(**settings)))
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_shipped_model_obeys_the_contract(name):
+    print(check_model(load_model(name)))
+
+
+def test_a_model_trained_in_float64_obeys_the_contract(random_model, rng):
+    model = random_model(l_max=2).double()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 1e-3 * torch.from_numpy(rng.normal(size=weight.shape))
+    check_model(model)
+
+
+def test_the_contract_holds_for_structures_of_the_users_own(random_model):
+    salt = bulk("NaO", "rocksalt", a=4.6)
+    salt.rattle(0.1, seed=1)
+    report = check_model(random_model(), [salt])
+    laws = {finding.law for finding in report.findings}
+    assert "stress = dE/dstrain / V" in laws
+    assert str(report).count("\n") == len(report.findings)
+    assert report.deviation("translation", "energy") < 1e-8
+
+
+def test_the_contract_does_not_claim_laws_it_could_not_check(random_model):
+    report = check_model(random_model(), [Atoms("OH", [[0, 0, 0], [0, 0, 1.0]])])
+    laws = {finding.law for finding in report.findings}
+    assert "rotation" in laws
+    assert not laws & {"lattice translation", "lattice description", "stress = dE/dstrain / V"}
+
+
+def test_the_contract_leaves_the_model_as_it_is(random_model):
+    model = random_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    check_model(model)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.precision == torch.float32
+
+
+def test_the_contract_refuses_structures_the_model_does_not_cover(random_model):
+    with pytest.raises(ValueError, match="the structure also has Cl"):
+        check_model(random_model(), [Atoms("NaCl", [[0, 0, 0], [0, 0, 2.4]])])
+
+
+def test_example_structures_are_the_same_every_time(random_model):
+    model = random_model(total_charges=(-1, 1))
+    first, again = example_structures(model), example_structures(model)
+    assert first == again
+    assert {atoms.info["charge"] for atoms in first} == {-1.0, 1.0}
+    assert {z for atoms in first for z in atoms.numbers} == set(model.config.elements)
+
+
+def break_energy(term):
+    """A model that forgets a law: its energy has a term that depends on the wrong thing."""
+
+    def broken(forward):
+        def energy(graph):
+            prediction = forward(graph)
+            extra = 1e-3 * term(graph, prediction)
+            return prediction._replace(
+                energy=prediction.energy.index_add(0, graph.structure, extra),
+                short_range=prediction.short_range + extra,
+            )
+
+        return energy
+
+    return broken
+
+
+BROKEN_LAWS = {
+    "rotation": lambda graph, _: edges_along_x(graph),
+    "reflection": lambda graph, _: handedness(graph),
+    "translation": lambda graph, _: torch.sin(graph.positions).sum(1),
+    "permutation": lambda graph, p: torch.arange(graph.n_atoms) * p.short_range,
+    "lattice translation": lambda graph, _: distances_from_the_centre(graph),
+    "lattice description": lambda graph, _: (
+        graph.cell[graph.structure, 0] ** 2
+    ).sum(1).sqrt(),
+    "batch = single": lambda graph, p: p.short_range * graph.n_structures,
+}
+
+
+def edges_along_x(graph):
+    from ase_les.graph import edge_vectors
+
+    along = torch.exp(-(edge_vectors(graph) ** 2).sum(1)) * edge_vectors(graph)[:, 0] ** 2
+    return torch.zeros(graph.n_atoms, dtype=torch.float64).index_add(0, graph.receivers, along)
+
+
+def handedness(graph):
+    # The sign of the determinant of the structure's inertia-like frame: a chiral scalar.
+    value = torch.zeros(graph.n_atoms, dtype=torch.float64)
+    for index in range(graph.n_structures):
+        mine = torch.nonzero(graph.structure == index).squeeze(1)
+        if len(mine) >= 4:
+            a, b, c = (graph.positions[mine[n]] - graph.positions[mine[0]] for n in (1, 2, 3))
+            value = value.index_add(0, mine[:1], torch.linalg.det(torch.stack([a, b, c]))[None])
+    return value
+
+
+def distances_from_the_centre(graph):
+    from ase_les.graph import sum_per_structure
+
+    size = sum_per_structure(torch.ones(graph.n_atoms, dtype=torch.float64), graph)
+    centre = sum_per_structure(graph.positions, graph) / size[:, None]
+    return ((graph.positions - centre[graph.structure]) ** 2).sum(1)
+
+
+@pytest.mark.parametrize("law", BROKEN_LAWS)
+def test_the_contract_notices_a_broken_law(random_model, monkeypatch, law):
+    model = random_model(l_max=1)
+    broken = break_energy(BROKEN_LAWS[law])
+    forward = type(model).forward
+    monkeypatch.setattr(
+        type(model), "forward", lambda self, graph: broken(lambda g: forward(self, g))(graph)
+    )
+    with pytest.raises(AssertionError, match="deviates by .*, allowed is"):
+        check_model(model)
+    check = getattr(testing, "check_" + law.replace(" = single", "").replace(" ", "_"))
+    with pytest.raises(AssertionError, match=f"^{law}: "):
+        check(model, example_structures(model), np.random.default_rng(0))
+
+
+def test_the_contract_notices_forces_that_are_no_gradient(random_model, monkeypatch):
+    differentiate = testing.differentiate
+
+    def wrong(*args, **kwargs):
+        result = differentiate(*args, **kwargs)
+        return result._replace(forces=result.forces * (1 + 1e-4))
+
+    monkeypatch.setattr(testing, "differentiate", wrong)
+    model = random_model()
+    with pytest.raises(AssertionError, match=r"^forces = -dE/dr: forces deviates by .* eV/Å"):
+        testing.check_forces(model, example_structures(model), np.random.default_rng(0))
+
+
+def test_the_contract_notices_a_stress_blind_to_the_long_range_part(random_model, monkeypatch):
+    """The published mistake: electrostatics that see the cell before it was strained."""
+    model = random_model()
+    forward = type(model.electrostatics).forward
+
+    def unstrained(self, graph, charges):
+        fractional = torch.einsum(
+            "ia,iab->ib", graph.positions, torch.linalg.pinv(graph.cell)[graph.structure]
+        )
+        fixed = graph.cell.detach()
+        positions = torch.einsum("ia,iab->ib", fractional, fixed[graph.structure])
+        periodic = graph.pbc.all(1)[graph.structure][:, None]
+        return forward(
+            self,
+            graph._replace(cell=fixed, positions=torch.where(periodic, positions, graph.positions)),
+            charges,
+        )
+
+    structures = [atoms for atoms in example_structures(model) if atoms.pbc.all()]
+    testing.check_stress(model, structures, np.random.default_rng(0))
+    monkeypatch.setattr(type(model.electrostatics), "forward", unstrained)
+    with pytest.raises(AssertionError, match="stress = dE/dstrain / V: stress deviates"):
+        testing.check_stress(model, structures, np.random.default_rng(0))
+
+
+def test_the_contract_notices_a_wrong_analytic_gradient(random_model, monkeypatch):
+    from ase_les.representation.radial import BesselBasis
+
+    exact = BesselBasis.value_and_slope
+
+    def careless(self, distances):
+        value, slope = exact(self, distances)
+        return value, slope * (1 + 1e-6)
+
+    monkeypatch.setattr(BesselBasis, "value_and_slope", careless)
+    model = random_model()
+    with pytest.raises(AssertionError, match="^analytic = autograd: forces"):
+        testing.check_analytic_gradients(model, example_structures(model), None)
+
+
+def test_the_contract_notices_an_evaluation_that_moves_atoms(random_model, monkeypatch):
+    differentiate = testing.differentiate
+
+    def careless(model, graph, **wanted):
+        result = differentiate(model, graph, **wanted)
+        graph.positions.sub_(graph.positions[0].clone())
+        return result
+
+    monkeypatch.setattr(testing, "differentiate", careless)
+    model = random_model()
+    with pytest.raises(AssertionError, match="`positions` of the graph changed"):
+        testing.check_input_unchanged(model, example_structures(model), None)
+
+
+def test_the_contract_notices_not_a_number(random_model):
+    model = random_model()
+    with torch.no_grad():
+        model.short_range.linear.weight[0, 0] = float("nan")
+    with pytest.raises(AssertionError, match="deviates by nan"):
+        check_model(model)
