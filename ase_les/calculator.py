@@ -23,7 +23,7 @@ from torch import Tensor
 from ase_les.derivatives import Derivatives, differentiate
 from ase_les.graph import Graph, check_geometry, edge_vectors, graph_from_atoms, total_charge_of
 from ase_les.model import LESModel
-from ase_les.model_io import load_model, model_hash
+from ase_les.model_io import load_model, model_hash, shipped_models
 from ase_les.neighbors import NeighborList
 
 #: Atoms nearer to each other than this, in Å, are a mistake in the structure.
@@ -255,8 +255,9 @@ def _origin(model: str | Path | LESModel, hash_: str) -> str:
     """How the model can be found again: its name, its absolute path, or at least its hash."""
     if isinstance(model, LESModel):
         return f"LESModel {hash_}"
-    path = Path(model).expanduser()
-    return str(path.resolve()) if path.is_file() else str(model)
+    if str(model) in shipped_models():
+        return str(model)
+    return str(Path(model).expanduser().resolve())
 
 
 def _check_boundaries(

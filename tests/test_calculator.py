@@ -25,8 +25,8 @@ from ase.db import connect
 from ase.filters import FrechetCellFilter, UnitCellFilter
 from ase.md.bussi import Bussi
 from ase.md.langevin import Langevin
-from ase.md.nose_hoover_chain import IsotropicMTKNPT
 from ase.md.melchionna import MelchionnaNPT
+from ase.md.nose_hoover_chain import IsotropicMTKNPT
 from ase.md.nptberendsen import NPTBerendsen
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS, FIRE, LBFGS
@@ -40,11 +40,12 @@ ROOT = Path(__file__).parents[1]
 ELEMENTS = {"H": -13.6, "O": -432.1, "Na": -5.0, "Cl": -405.0}
 
 
-def make_model(charge_scale=1.0, n_channels=1, **settings) -> LESModel:
-    charges = ChargesConfig(hidden=(4,), scale=charge_scale, n_channels=n_channels)
+def make_model(n_channels=1, **settings) -> LESModel:
+    """Random weights, scaled so that forces and charges are of the size they have in matter."""
+    charges = ChargesConfig(hidden=(4,), scale=8.0, n_channels=n_channels)
     settings = {"long_range": LongRangeConfig(charges), **settings}
     representation = CaceConfig(cutoff=4.0, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
-    short_range = ShortRangeConfig(hidden=(4,), scale=0.3)
+    short_range = ShortRangeConfig(hidden=(4,), scale=6.0)
     return LESModel(ModelConfig(ELEMENTS, representation, short_range, **settings), seed=3)
 
 
@@ -104,6 +105,12 @@ def evaluations(monkeypatch) -> list[int]:
     return seen
 
 
+def warm(atoms: Atoms, temperature_K=300.0) -> Atoms:
+    widths = np.sqrt(units.kB * temperature_K * atoms.get_masses())[:, None]
+    atoms.set_momenta(widths * np.random.default_rng(1).normal(size=(len(atoms), 3)))
+    return atoms
+
+
 def afresh(atoms: Atoms, model=MODEL, **settings) -> Atoms:
     """The same structure with a calculator that has seen nothing."""
     other = atoms.copy()
@@ -152,15 +159,16 @@ def test_whole_lattice_vectors_change_nothing(crystal):
     np.testing.assert_allclose(crystal.get_forces(), forces, atol=1e-9)
 
 
-def test_verlet_dynamics_conserves_the_energy():
-    atoms = afresh(water_pair())
-    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(1))
-    totals = []
-    dynamics = VelocityVerlet(atoms, timestep=0.25 * units.fs)
-    dynamics.attach(lambda: totals.append(atoms.get_total_energy()))
-    dynamics.run(60)
-    kinetic = atoms.get_kinetic_energy()
-    assert np.ptp(totals) < 2e-3 * kinetic
+def test_error_of_verlet_dynamics_falls_with_the_square_of_the_time_step():
+    spread = {}
+    for steps, timestep in ((10, 0.4), (40, 0.1)):
+        atoms = warm(afresh(water_pair()))
+        totals = []
+        dynamics = VelocityVerlet(atoms, timestep=timestep * units.fs)
+        dynamics.attach(lambda totals=totals, atoms=atoms: totals.append(atoms.get_total_energy()))
+        dynamics.run(steps)
+        spread[timestep] = np.ptp(totals)
+    assert spread[0.4] / spread[0.1] == pytest.approx(16, rel=0.05)
 
 
 # Charges and dipole
@@ -365,11 +373,14 @@ def test_no_more_than_two_hundred_python_calls_before_the_network(crystal):
 
 @pytest.mark.parametrize("optimizer", [BFGS, FIRE, LBFGS])
 @pytest.mark.parametrize("cell_filter", [None, FrechetCellFilter, UnitCellFilter])
-def test_optimisers_go_downhill(crystal, optimizer, cell_filter):
+def test_the_first_step_of_an_optimiser_goes_downhill(crystal, optimizer, cell_filter):
     before, cell = crystal.get_potential_energy(), crystal.cell.copy()
-    optimizer(cell_filter(crystal) if cell_filter else crystal, logfile=None).run(steps=6)
-    assert crystal.get_potential_energy() < before - 1e-3
+    relaxed = cell_filter(crystal) if cell_filter else crystal
+    optimization = optimizer(relaxed, logfile=None, maxstep=0.02)
+    optimization.run(steps=1)
+    assert crystal.get_potential_energy() < before - 1e-4
     assert (crystal.cell == cell).all() == (cell_filter is None)
+    optimization.run(steps=4)
     np.testing.assert_allclose(crystal.get_forces(), afresh(crystal).get_forces(), atol=1e-10)
 
 
@@ -381,7 +392,7 @@ COLD = {**STEP, "temperature_K": 100}
     "dynamics",
     [
         lambda atoms: VelocityVerlet(atoms, **STEP),
-        lambda atoms: Langevin(atoms, friction=0.01 / units.fs, **COLD),
+        lambda atoms: Langevin(atoms, friction=0.01 / units.fs, fixcm=False, **COLD),
         lambda atoms: Bussi(atoms, taut=50 * units.fs, **COLD),
         lambda atoms: NPTBerendsen(
             atoms, pressure_au=0.0, compressibility_au=0.5, taut=50, taup=500, **COLD
@@ -392,15 +403,10 @@ COLD = {**STEP, "temperature_K": 100}
     ids=["verlet", "langevin", "bussi", "berendsen", "mtk", "npt"],
 )
 def test_results_after_dynamics_are_those_of_the_last_geometry(dynamics):
-    atoms = bulk("NaCl", "rocksalt", a=5.6) * 2
-    atoms.set_cell(np.tril(atoms.cell.standard_form()[0]), scale_atoms=True)
-    atoms = atoms[[*range(len(atoms))]]
-    if dynamics is not None:
-        # ASE's NPT wants an upper triangular cell.
-        atoms.set_cell(np.diag(atoms.cell.lengths()), scale_atoms=True)
+    atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
     atoms.rattle(0.05, seed=1)
     atoms.calc = exact()
-    MaxwellBoltzmannDistribution(atoms, temperature_K=100, rng=np.random.default_rng(3))
+    warm(atoms, 100.0)
     start = atoms.positions.copy()
     dynamics(atoms).run(5)
     assert 1e-4 < np.abs(atoms.positions - start).max() < 1
@@ -410,7 +416,7 @@ def test_results_after_dynamics_are_those_of_the_last_geometry(dynamics):
 def test_constraints_hold():
     atoms = afresh(water_pair())
     atoms.set_constraint([FixAtoms([5]), FixBondLength(0, 1)])
-    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(1))
+    warm(atoms)
     bond, fixed = atoms.get_distance(0, 1), atoms.positions[5].copy()
     VelocityVerlet(atoms, timestep=0.5 * units.fs).run(10)
     assert atoms.get_distance(0, 1) == pytest.approx(bond, abs=1e-8)

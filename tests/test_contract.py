@@ -123,9 +123,7 @@ BROKEN_LAWS = {
     "translation": lambda graph, _: torch.sin(graph.positions).sum(1),
     "permutation": lambda graph, p: torch.arange(graph.n_atoms) * p.short_range,
     "lattice translation": lambda graph, _: distances_from_the_centre(graph),
-    "lattice description": lambda graph, _: (
-        graph.cell[graph.structure, 0] ** 2
-    ).sum(1).sqrt(),
+    "lattice description": lambda graph, _: (graph.cell[graph.structure, 0] ** 2).sum(1).sqrt(),
     "batch = single": lambda graph, p: p.short_range * graph.n_structures,
 }
 
@@ -164,7 +162,7 @@ def test_the_contract_notices_a_broken_law(random_model, monkeypatch, law):
     monkeypatch.setattr(
         type(model), "forward", lambda self, graph: broken(lambda g: forward(self, g))(graph)
     )
-    with pytest.raises(AssertionError, match="deviates by .*, allowed is"):
+    with pytest.raises(AssertionError, match=r"deviates by .*, allowed is"):
         check_model(model)
     check = getattr(testing, "check_" + law.replace(" = single", "").replace(" ", "_"))
     with pytest.raises(AssertionError, match=f"^{law}: "):
@@ -220,7 +218,7 @@ def test_the_contract_notices_a_wrong_analytic_gradient(random_model, monkeypatc
 
     monkeypatch.setattr(BesselBasis, "value_and_slope", careless)
     model = random_model()
-    with pytest.raises(AssertionError, match="^analytic = autograd: forces"):
+    with pytest.raises(AssertionError, match=r"^analytic = autograd: forces"):
         testing.check_analytic_gradients(model, example_structures(model), None)
 
 

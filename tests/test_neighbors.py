@@ -17,8 +17,7 @@ from ase_les.neighbors import NeighborList
 def edges_of(neighbor_list: NeighborList, atoms: Atoms) -> set[tuple[int, ...]]:
     """Edges as (receiver, sender, shift), those in the skin left out."""
     receivers, senders, shifts = (
-        edge.numpy()
-        for edge in neighbor_list.edges(atoms.positions, atoms.cell.array, atoms.pbc)
+        edge.numpy() for edge in neighbor_list.edges(atoms.positions, atoms.cell.array, atoms.pbc)
     )
     vectors = atoms.positions[senders] - atoms.positions[receivers] + shifts @ atoms.cell.array
     inside = np.linalg.norm(vectors, axis=1) < neighbor_list.cutoff
@@ -129,7 +128,7 @@ def test_moving_atoms_never_lose_a_pair(searches, rng, pbc):
 
 def test_a_straining_cell_never_loses_a_pair(searches, rng):
     def step(atoms):
-        strain = rng.normal(scale=0.004, size=(3, 3))
+        strain = rng.normal(scale=0.01, size=(3, 3))
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
 
     assert 2 <= walk(triclinic(15, 6), searches, rng, step) < 60
@@ -158,9 +157,9 @@ def test_everything_at_once_never_loses_a_pair(searches, rng):
         nonlocal count
         count += 1
         strain = rng.normal(scale=0.002, size=(3, 3))
-        strain[0, 1] += 0.002
+        strain[0, 1] += 0.003
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
-        atoms.positions += rng.normal(scale=0.01, size=atoms.positions.shape)
+        atoms.positions += rng.normal(scale=0.02, size=atoms.positions.shape)
         if count % 40 == 0:
             atoms.wrap()
 
@@ -171,7 +170,7 @@ def test_the_same_edges_come_back_while_the_list_holds(searches):
     atoms = triclinic(10, 10)
     kept = NeighborList(4.0, 0.5)
     first = kept.edges(atoms.positions, atoms.cell.array, atoms.pbc)
-    atoms.positions[0] += 0.2
+    atoms.positions[0, 1] += 0.2
     again = kept.edges(atoms.positions, atoms.cell.array, atoms.pbc)
     assert searches.number == 1
     assert all(old is new for old, new in zip(first, again, strict=True))
@@ -206,7 +205,9 @@ def test_without_a_skin_every_new_geometry_is_searched(searches):
     assert searches.number == 3
 
 
-@pytest.mark.parametrize("cutoff, skin, name", [(0, 0, "cutoff"), (-1, 0, "cutoff"), (4, -1, "skin")])
+@pytest.mark.parametrize(
+    "cutoff, skin, name", [(0, 0, "cutoff"), (-1, 0, "cutoff"), (4, -1, "skin")]
+)
 def test_impossible_lengths_are_refused(cutoff, skin, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
         NeighborList(cutoff, skin)

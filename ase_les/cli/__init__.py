@@ -14,6 +14,7 @@ VERBS = (
     "models",
     "info",
     "evaluate",
+    "convert",
     "train",
     "md",
     "relax",

@@ -11,7 +11,11 @@ from torch import Tensor, nn
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.open_boundary import OpenSum
-from ase_les.electrostatics.wave_vectors import ReciprocalKernel, converged_k_cutoff
+from ase_les.electrostatics.wave_vectors import (
+    SHELL_TOLERANCE,
+    ReciprocalKernel,
+    converged_k_cutoff,
+)
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.units import COULOMB_CONSTANT
 
@@ -33,6 +37,14 @@ class ElectrostaticsConfig:
         background.
     weight : float
         Factor of the whole long-range energy.
+    self_energy_copies : int
+        How often a removed self-energy is taken off the periodic sum. Anything
+        but 1 is for models fitted that way: the published programs take it off
+        once per charge channel.
+    shell_tolerance : float
+        Relative distance from ``k_cutoff`` at which a wave number still counts.
+        With 0 round-off decides about wave numbers right at the cutoff, and so
+        does the orientation of the cell: the published programs' choice.
 
     Raises
     ------
@@ -45,6 +57,8 @@ class ElectrostaticsConfig:
     remove_self_energy: bool = True
     background: bool = True
     weight: float = 1.0
+    self_energy_copies: int = 1
+    shell_tolerance: float = SHELL_TOLERANCE
 
     def __post_init__(self):
         self.kernel()
@@ -54,7 +68,7 @@ class ElectrostaticsConfig:
         if not self.smearing > 0:
             raise ValueError(f"`smearing` must be positive, got {self.smearing}")
         cutoff = converged_k_cutoff(self.smearing) if self.k_cutoff is None else self.k_cutoff
-        return ReciprocalKernel(self.smearing, cutoff)
+        return ReciprocalKernel(self.smearing, cutoff, self.shell_tolerance)
 
 
 class Electrostatics(nn.Module):
@@ -125,7 +139,8 @@ class Electrostatics(nn.Module):
         layout = Layout.of(graph.structure, graph.n_structures)
         energy = self.periodic_sum(graph.positions, charges, graph.cell, layout)
         if self.config.remove_self_energy:
-            energy = energy - self._self_energy(graph, charges)
+            copies = self.config.self_energy_copies
+            energy = energy - copies * self._self_energy(graph, charges)
         if self.config.background:
             net_charge = sum_per_structure(charges, graph)
             volume = torch.linalg.det(graph.cell).abs()

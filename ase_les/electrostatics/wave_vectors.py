@@ -14,7 +14,7 @@ NEGLIGIBLE_WEIGHT = 1e-8
 # A shell of wave vectors often lies exactly at a published cutoff: 2π/dl in a cubic cell whose edge
 # is a multiple of dl. It counts as a whole, or round-off would pick some of its vectors and make
 # the energy depend on the orientation of the cell.
-_ROUND_OFF = 1e-9
+SHELL_TOLERANCE = 1e-9
 
 
 def converged_k_cutoff(smearing: float) -> float:
@@ -37,6 +37,8 @@ class ReciprocalKernel:
         :math:`k_c` in 1/Å. When the cell changes, wave vectors enter and leave
         the sum with weight ``exp(-(smearing * k_cutoff)**2 / 2)``; keep that
         negligible before running at constant pressure.
+    shell_tolerance : float
+        Relative distance from the cutoff at which a wave number still counts.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class ReciprocalKernel:
 
     smearing: float
     k_cutoff: float
+    shell_tolerance: float = SHELL_TOLERANCE
 
     def __post_init__(self):
         for name in ("smearing", "k_cutoff"):
@@ -54,7 +57,7 @@ class ReciprocalKernel:
 
     def __call__(self, k_squared: Tensor) -> Tensor:
         """G in Å² at squared wave numbers in 1/Å²."""
-        counts = (k_squared > 0) & (k_squared <= self.k_cutoff**2 * (1 + _ROUND_OFF))
+        counts = (k_squared > 0) & (k_squared <= self.k_cutoff**2 * (1 + self.shell_tolerance))
         safe = torch.where(counts, k_squared, 1.0)
         return torch.where(counts, torch.exp(-0.5 * self.smearing**2 * safe) / safe, 0.0)
 
@@ -65,7 +68,7 @@ class ReciprocalKernel:
         :math:`n_a = \mathbf{k} \cdot \mathbf{a} / 2\pi`.
         """
         lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
-        bounds = self.k_cutoff * (1 + _ROUND_OFF) * lengths / (2 * math.pi)
+        bounds = self.k_cutoff * (1 + SHELL_TOLERANCE) * lengths / (2 * math.pi)
         return tuple(bounds.floor().long().tolist())
 
 

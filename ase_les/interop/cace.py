@@ -3,7 +3,21 @@ r"""Published LES models: whole CACE networks saved by torch, turned into an `LE
 What these files hold is read by `ase_les.interop.torch_archive`, which runs nothing. Their
 conventions, fixed by reference energies, forces and charges of their authors' program:
 
-CONVENTIONS
+====================  ==========================================================================
+Quantity              Convention of the files
+====================  ==========================================================================
+edge channel          :math:`c = (s, r)`: sender first
+feature               flattened as (mixed radial m, invariant, c, layer)
+values of "Bchi"      flattened as (angular degree, c)
+radial message        :math:`a\, e^{-r/r_0}` with the sign of :math:`1/r_0` as stored
+norm of messages      on the messages, not on the memory
+charge                :math:`E = \frac{f}{V} \sum_{\mathbf{k}} \ldots |S(\mathbf{k})|^2` with their
+                      own :math:`f` for :math:`1/(2\epsilon_0) = 2\pi k_e`; charges are scaled by
+                      :math:`\sqrt{f/2\pi k_e}` into e, so that the energy remains theirs
+k-cutoff              :math:`2\pi/dl`, compared to the last digit
+background            none
+removed self-energy   that of all charge channels, once per channel
+====================  ==========================================================================
 """
 
 from __future__ import annotations
@@ -21,6 +35,7 @@ from torch import Tensor
 
 from ase_les.charges import ChargesConfig
 from ase_les.electrostatics import ElectrostaticsConfig
+from ase_les.electrostatics.wave_vectors import SHELL_TOLERANCE
 from ase_les.interop.torch_archive import Record, read_archive
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.representation import CaceConfig
@@ -34,11 +49,13 @@ LICENCE = "CC BY-NC 4.0, as published by its authors; not redistributable here"
 
 _MESSAGES = {"NodeMemory": "memory", "MessageAr": "radial", "MessageBchi": "invariant"}
 _TERMS = ("Atomwise", "EwaldPotential", "LesWrapper")
-CONV = dict(channel="sr", feature="mick", h="lc")
 
 
 def read_checkpoint(
-    path: str | Path, atomic_energies: Mapping[str, float] | None = None
+    path: str | Path,
+    atomic_energies: Mapping[str, float] | None = None,
+    *,
+    converged_ewald: bool = False,
 ) -> LESModel:
     """A published checkpoint as a model in float64, with a card that says where it is from.
 
@@ -49,6 +66,9 @@ def read_checkpoint(
     atomic_energies : mapping of str to float or None
         Energy of every element in eV, which these files do not hold; None leaves
         all at zero.
+    converged_ewald : bool
+        Whether the reciprocal sum is converged, which makes the energy a smooth
+        function of the cell, instead of cut off where its authors did.
 
     Raises
     ------
@@ -61,53 +81,43 @@ def read_checkpoint(
     path = Path(path)
     root = read_archive(path)
     try:
-        return _model(root, path, atomic_energies)
+        return _model(root, path, atomic_energies, converged_ewald)
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} cannot be converted: {error}") from None
+        raise ValueError(f"'{path}' cannot be converted: {error}") from None
+    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+        raise ValueError(f"'{path}' has an unknown layout: {error!r}") from error
 
 
-def _model(root, path: Path, atomic_energies: Mapping[str, float] | None) -> LESModel:
+def _model(
+    root, path: Path, atomic_energies: Mapping[str, float] | None, converged_ewald: bool
+) -> LESModel:
     if not isinstance(root, Record):
         raise ValueError(
             f"it holds a {type(root).__name__}, not a network. Weights alone do not say what "
             "they belong to: save the network itself with torch.save"
         )
     terms = list(_terms(root))
-    short = _single([term for term in terms if term.module.class_name == "Atomwise"], "short-range")
-    long = [term for term in terms if term.module.class_name != "Atomwise"]
-
+    short = _single([term for term in terms if term.module.class_name == "Atomwise"], "short range")
     features = _representation(short.potential["representation"])
     energy = _readout(short.module, features)
     weights = features.prefixed("representation.") | energy.prefixed("short_range.")
-    long_range = electrostatics = None
-    if long:
-        term = _single(long, "long-range")
+
+    long_range, facts = None, {}
+    others = [term for term in terms if term is not short]
+    if others:
+        term = _single(others, "long range")
         own = _representation(term.potential["representation"], features.elements)
-        if own == features:
+        if own.same_as(features):
             own = None
         else:
             weights |= own.prefixed("charge_representation.")
-        charges, ewald = _charges(term), _ewald(term)
-        latent = _readout(charges, own or features)
-        weights |= latent.prefixed("charges.readout.")
-        prefactor = float(ewald.get("norm_factor", 1.0))
-        long_range = LongRangeConfig(
-            charges=ChargesConfig(
-                n_channels=latent.n_outputs,
-                hidden=latent.hidden,
-                bias=latent.bias,
-                linear=latent.linear,
-                scale=latent.scale * math.sqrt(prefactor / PREFACTOR),
-                neutrality="none",
-            ),
-            electrostatics=_electrostatics(ewald, term.weight),
-            representation=own.config if own else None,
-        )
-        electrostatics = long_range.electrostatics
-    symbols = [chemical_symbols[number] for number in features.elements]
+        charges = _readout(_charges(term), own or features)
+        weights |= charges.prefixed("charges.readout.")
+        long_range = _long_range(term, charges, own, converged_ewald)
+        facts = {"long_range": _facts(long_range, _stored_prefactor(term), converged_ewald)}
     model = LESModel(
         ModelConfig(
-            atomic_energies=_complete(atomic_energies, symbols),
+            atomic_energies=_complete(atomic_energies, features.elements),
             representation=features.config,
             short_range=ShortRangeConfig(
                 hidden=energy.hidden,
@@ -119,11 +129,10 @@ def _model(root, path: Path, atomic_energies: Mapping[str, float] | None) -> LES
         ),
         seed=0,
     ).double()
-    missing = set(dict(model.named_parameters())) ^ set(weights)
-    if missing:
-        raise ValueError(f"no place or no value for the weights {sorted(missing)}")
+    unmatched = set(dict(model.named_parameters())) ^ set(weights)
+    if unmatched:
+        raise ValueError(f"no place or no value for the weights {sorted(unmatched)}")
     model.load_state_dict(model.state_dict() | weights)
-    model.requires_grad_(False)
     model.card = {
         "name": path.stem,
         "source": {
@@ -136,22 +145,49 @@ def _model(root, path: Path, atomic_energies: Mapping[str, float] | None) -> LES
         "atomic_energies": (
             "given by the user" if atomic_energies else "none: energies are without offsets"
         ),
+        **facts,
     }
-    if electrostatics:
-        model.card["long_range"] = {
-            "stored_prefactor_eV_A": prefactor,
-            "prefactor_eV_A": PREFACTOR,
-            "stored_charge_per_e": math.sqrt(PREFACTOR / prefactor),
-            "k_cutoff_per_A": electrostatics.k_cutoff,
-            "smearing_A": electrostatics.smearing,
-            "self_energy": "removed" if electrostatics.remove_self_energy else "kept",
-            "background": electrostatics.background,
-            "weight": electrostatics.weight,
-        }
     return model
 
 
-def _complete(given: Mapping[str, float] | None, symbols: list[str]) -> dict[str, float]:
+def _long_range(
+    term: _Term, charges: _Outputs, own: _Features | None, converged_ewald: bool
+) -> LongRangeConfig:
+    electrostatics = _electrostatics(term, charges.n_outputs)
+    if converged_ewald:
+        electrostatics = replace(electrostatics, k_cutoff=None, shell_tolerance=SHELL_TOLERANCE)
+    return LongRangeConfig(
+        charges=ChargesConfig(
+            n_channels=charges.n_outputs,
+            hidden=charges.hidden,
+            bias=charges.bias,
+            linear=charges.linear,
+            scale=charges.scale * math.sqrt(_stored_prefactor(term) / PREFACTOR),
+            neutrality="none",
+        ),
+        electrostatics=electrostatics,
+        representation=own.config if own else None,
+    )
+
+
+def _facts(config: LongRangeConfig, stored_prefactor: float, converged_ewald: bool) -> dict:
+    electrostatics = config.electrostatics
+    removed = f"removed, {electrostatics.self_energy_copies} times from a periodic sum"
+    return {
+        "stored_prefactor_eV_A": stored_prefactor,
+        "prefactor_eV_A": PREFACTOR,
+        "stored_charge_per_e": math.sqrt(PREFACTOR / stored_prefactor),
+        "smearing_A": electrostatics.smearing,
+        "k_cutoff_per_A": electrostatics.kernel().k_cutoff,
+        "k_cutoff": "converged" if converged_ewald else "as published",
+        "self_energy": removed if electrostatics.remove_self_energy else "kept",
+        "background": electrostatics.background,
+        "weight": electrostatics.weight,
+    }
+
+
+def _complete(given: Mapping[str, float] | None, elements: tuple[int, ...]) -> dict[str, float]:
+    symbols = [chemical_symbols[number] for number in elements]
     if given is None:
         return dict.fromkeys(symbols, 0.0)
     missing = [symbol for symbol in symbols if symbol not in given]
@@ -260,50 +296,54 @@ def _ewald(term: _Term) -> Record:
     return term.module["les"]["ewald"] if term.module.class_name == "LesWrapper" else term.module
 
 
-def _electrostatics(ewald: Record, weight: float) -> ElectrostaticsConfig:
+def _stored_prefactor(term: _Term) -> float:
+    return float(_ewald(term).get("norm_factor", 1.0))
+
+
+def _electrostatics(term: _Term, n_channels: int) -> ElectrostaticsConfig:
+    ewald = _ewald(term)
     _expect(ewald, exponent=1, external_field=None, charge_neutral_lambda=None)
     _expect(ewald, aggregation_mode="sum")
-    squared = ewald.get("k_sq_max", (2 * math.pi / ewald["dl"]) ** 2)
+    k_cutoff = 2 * math.pi / float(ewald["dl"])
+    squared = float(ewald.get("k_sq_max", k_cutoff**2))
     return ElectrostaticsConfig(
         smearing=float(ewald["sigma"]),
-        k_cutoff=math.sqrt(squared),
+        k_cutoff=k_cutoff if k_cutoff**2 == squared else math.sqrt(squared),
         remove_self_energy=bool(ewald["remove_self_interaction"]),
         background=False,
-        weight=weight,
+        weight=term.weight,
+        self_energy_copies=n_channels,
+        shell_tolerance=0.0,
     )
 
 
 @dataclass(frozen=True)
 class _Weights:
+    """Weights under the names they have in a part of our model."""
+
     tensors: dict[str, Tensor]
 
     def prefixed(self, prefix: str) -> dict[str, Tensor]:
         return {prefix + name: tensor for name, tensor in self.tensors.items()}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Features(_Weights):
-    """A representation: its config and weights, and where each of its features went.
-
-    ``places`` gives, for every feature in the order of the file, its index here; ``first`` the
-    same for the features of a single layer.
-    """
+    """A representation; ``places`` gives the index here of every feature in the file's order."""
 
     config: CaceConfig
     elements: tuple[int, ...]
     places: Tensor
 
-    def __eq__(self, other) -> bool:
-        return (
-            self.config == other.config
-            and self.tensors.keys() == other.tensors.keys()
-            and all(torch.equal(self.tensors[name], other.tensors[name]) for name in self.tensors)
+    def same_as(self, other: _Features) -> bool:
+        return self.config == other.config and all(
+            torch.equal(tensor, other.tensors[name]) for name, tensor in self.tensors.items()
         )
 
 
 @dataclass(frozen=True)
 class _Outputs(_Weights):
-    """A readout."""
+    """A readout of features."""
 
     n_outputs: int
     hidden: tuple[int, ...]
@@ -312,76 +352,83 @@ class _Outputs(_Weights):
     scale: float
 
 
+_PARTS = {
+    "node_embedding_sender": "NodeEmbedding",
+    "node_embedding_receiver": "NodeEmbedding",
+    "edge_coding": "EdgeEncoder",
+    "radial_basis": "BesselRBF",
+    "cutoff_fn": "PolynomialCutoff",
+    "angular_basis": "AngularComponent",
+    "radial_transform": "SharedRadialLinearTransform",
+    "symmetrizer": "Symmetrizer",
+}
+
+
 def _representation(record: Record, elements: tuple[int, ...] | None = None) -> _Features:
     if record.class_name != "Cace":
         raise _unsupported("representation", record, ("Cace",))
-    radial, cutoff, mixing = (
-        record[part] for part in ("radial_basis", "cutoff_fn", "radial_transform")
-    )
-    for part, known in (
-        (radial, "BesselRBF"),
-        (cutoff, "PolynomialCutoff"),
-        (mixing, "SharedRadialLinearTransform"),
-        (record["angular_basis"], "AngularComponent"),
-        (record["symmetrizer"], "Symmetrizer"),
-        (record["node_embedding_sender"], "NodeEmbedding"),
-        (record["node_embedding_receiver"], "NodeEmbedding"),
-    ):
-        if part.class_name != known:
-            raise _unsupported("representation", part, (known,))
+    for name, known in _PARTS.items():
+        if record[name].class_name != known:
+            raise _unsupported(f"{name} of the representation", record[name], (known,))
     _expect(record["edge_coding"], directed=True)
-
     stored = [int(number) for number in record["zs"]]
     elements = elements or tuple(stored)
     if sorted(elements) != sorted(stored):
         raise ValueError(f"two representations know different elements, {elements} and {stored}")
     rows = [_row(record, stored, number) for number in elements]
-    sender, receiver = (
-        record[f"node_embedding_{end}"]["embedding_weights"].double()[rows]
-        for end in ("sender", "receiver")
-    )
-    matrices = list(mixing["weights"])
-    n_radial, n_mixed = matrices[0].shape[:2]
-    n_emb = sender.shape[1]
-    layers = [[entry for entry in layer if entry is not None] for layer in _layers(record)]
-    for entry in itertools.chain(*layers):
-        if entry.class_name not in _MESSAGES:
-            raise _unsupported("message", entry, tuple(_MESSAGES))
-    values = [_values(entry) for entry in itertools.chain(*layers) if entry.class_name == "MessageBchi"]
-    config = CaceConfig(
+    radial = record["radial_basis"]
+    layers = _layers(record)
+    config = _cace_config(record, layers)
+
+    # The prefactor of the radial functions is stored in float32; what it misses goes here.
+    norm = float(radial["prefactor"]) / math.sqrt(2 / config.cutoff)
+    matrices = record["radial_transform"]["weights"]
+    tensors = {
+        "embedding.sender": record["node_embedding_sender"]["embedding_weights"].double()[rows],
+        "embedding.receiver": record["node_embedding_receiver"]["embedding_weights"].double()[rows],
+        "neighbour_sum.radial.frequencies": radial["bessel_weights"].double(),
+        "mixing": norm * torch.stack([_mixing(matrix, config.n_embedding) for matrix in matrices]),
+    }
+    order = _invariants(record["symmetrizer"], config)
+    layer_places = _places(config, order, n_layers=1)
+    for index, layer in enumerate(layers):
+        for entry in layer:
+            prefix = f"layers.{index}.{_MESSAGES[entry.class_name]}."
+            for name, tensor in _message(entry, config, layer_places).items():
+                tensors[prefix + name] = tensor
+    return _Features(tensors, config, elements, _places(config, order, n_layers=1 + len(layers)))
+
+
+def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
+    radial, cutoff = record["radial_basis"], record["cutoff_fn"]
+    n_radial, n_mixed = next(iter(record["radial_transform"]["weights"])).shape[:2]
+    senders = [
+        _values(entry) for layer in layers for entry in layer if entry.class_name == "MessageBchi"
+    ]
+    return CaceConfig(
         cutoff=float(cutoff["cutoff"]),
         n_radial=n_radial,
         n_mixed=n_mixed,
-        n_embedding=n_emb,
+        n_embedding=record["node_embedding_sender"]["embedding_weights"].shape[1],
         l_max=int(record["max_l"]),
         nu_max=int(record["max_nu"]),
         cutoff_exponent=round(float(cutoff["p"])),
         trainable_frequencies=radial.owns("bessel_weights"),
         layers=[[_MESSAGES[entry.class_name] for entry in layer] for layer in layers],
         mean_neighbours=float(record.get("mp_norm_factor", 1.0)) ** -2,
-        separate_values=any(value != (1, 1) for value in values),
+        separate_values=any(values != (1, 1) for values in senders),
     )
-    # The prefactor of the radial functions is stored in float32; what it misses goes here.
-    norm = float(radial["prefactor"]) / math.sqrt(2 / config.cutoff)
-    tensors = {
-        "embedding.sender": sender,
-        "embedding.receiver": receiver,
-        "neighbour_sum.radial.frequencies": radial["bessel_weights"].double(),
-        "mixing": norm * torch.stack([_mixing(matrix, n_emb) for matrix in matrices]),
-    }
-    order = _invariants(record["symmetrizer"], config)
-    first = _places(config, order, n_layers=1)
-    for index, layer in enumerate(layers):
-        for entry in layer:
-            prefix = f"layers.{index}.{_MESSAGES[entry.class_name]}."
-            for name, tensor in _message(entry, config, first).items():
-                tensors[prefix + name] = tensor
-    places = _places(config, order, n_layers=1 + len(layers))
-    return _Features(tensors, config, elements, places)
 
 
-def _layers(record: Record) -> list[Record]:
-    return list(record.get("message_passing_list") or ())
+def _layers(record: Record) -> list[list[Record]]:
+    layers = [
+        [entry for entry in layer if entry is not None]
+        for layer in record.get("message_passing_list", ())
+    ]
+    for entry in itertools.chain(*layers):
+        if entry.class_name not in _MESSAGES:
+            raise _unsupported("message", entry, tuple(_MESSAGES))
+    return layers
 
 
 def _row(record: Record, stored: list[int], number: int) -> int:
@@ -398,11 +445,10 @@ def _mixing(matrix: Tensor, n_emb: int) -> Tensor:
 
 def _split(values: Tensor, n_emb: int) -> Tensor:
     """(..., c) to (..., s, r)."""
-    x = values.unflatten(-1, (n_emb, n_emb))
-    return x if CONV["channel"] == "sr" else x.transpose(-1, -2)
+    return values.unflatten(-1, (n_emb, n_emb))
 
 
-def _message(entry: Record, config: CaceConfig, first: Tensor) -> dict[str, Tensor]:
+def _message(entry: Record, config: CaceConfig, places: Tensor) -> dict[str, Tensor]:
     n_emb = config.n_embedding
 
     def per_channel(matrices) -> Tensor:
@@ -419,18 +465,14 @@ def _message(entry: Record, config: CaceConfig, first: Tensor) -> dict[str, Tens
     dense = _single(list(entry["hnet"]), "layer of MessageBchi.hnet")
     if _activation(dense) is not None:
         raise ValueError("MessageBchi with an activation is not supported")
-    weight = _reordered(dense["linear"]["weight"].double(), first)
+    weight = _reordered(dense["linear"]["weight"].double(), places)
     bias = dense["linear"]["bias"]
     bias = torch.zeros(len(weight)) if bias is None else bias
     both = torch.cat([weight, bias.double()[:, None]], dim=1)
     if config.separate_values:
         n_degrees, n_channels = _values(entry)
-        if CONV["h"] == "lc":
-            both = both.view(n_degrees, n_channels, -1)
-        else:
-            both = both.view(n_channels, n_degrees, -1).transpose(0, 1)
-        both = both.expand(config.l_max + 1, n_emb**2, -1)
-        both = _split(both.movedim(-1, 0), n_emb).movedim(0, -1).flatten(0, 2)
+        both = both.view(n_degrees, n_channels, -1)
+        both = both.expand(config.l_max + 1, n_emb**2, -1).flatten(0, 1)
     return {"value.weight": both[:, :-1].contiguous(), "value.bias": both[:, -1].contiguous()}
 
 
@@ -468,9 +510,7 @@ def _places(config: CaceConfig, order: list[int], n_layers: int) -> Tensor:
     n_invariants = Invariants(config.l_max, config.nu_max).n_invariants
     ours = torch.arange(n_layers * n_invariants * n_emb**2 * n_mixed)
     ours = ours.view(n_layers, n_invariants, n_emb, n_mixed, n_emb)[:, order]
-    names = dict(k=0, i=1, s=2, m=3, r=4)
-    perm = [names[x] for x in CONV["feature"].replace("c", CONV["channel"])]
-    return ours.permute(perm).flatten()
+    return ours.permute(3, 1, 2, 4, 0).flatten()
 
 
 def _reordered(weight: Tensor, places: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 #: Modules whose classes and functions may appear in a checkpoint, as records only.
 RECORDED_FAMILIES = ("cace", "les", "torch.nn")
-_RECORDED_FUNCTIONS = {("torch", name) for name in ("tanh", "sigmoid", "relu", "float32", "float64")}
+_RECORDED_NAMES = {"torch.tanh", "torch.sigmoid", "torch.relu", "torch.float32", "torch.float64"}
 _STORAGE_TYPES = {
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,
@@ -209,7 +209,7 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("numpy", "ndarray"):
             return _Inert(full)
         families = tuple(family + "." for family in RECORDED_FAMILIES)
-        if (module + ".").startswith(families) or (module, name) in _RECORDED_FUNCTIONS:
+        if (module + ".").startswith(families) or full in _RECORDED_NAMES:
             if full not in self._records:
                 self._records[full] = type("Record", (Record,), {"name": full})
             return self._records[full]
@@ -290,16 +290,18 @@ def read_archive(path: str | Path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {str(path)!r}")
+        raise FileNotFoundError(f"no checkpoint at '{path}'")
     try:
         if not zipfile.is_zipfile(path):
             raise ValueError(_why_not_zip(path))
         with zipfile.ZipFile(path) as archive:
             return _load(archive, path.stat().st_size)
-    except (RecursionError, MemoryError, OverflowError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{str(path)!r} is not a readable checkpoint: {error!r}") from None
-    except (pickle.UnpicklingError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(f"{str(path)!r} is not a readable checkpoint: {error}") from None
+    except OSError:
+        raise
+    except Exception as error:
+        # A damaged or hostile file can make the unpickler fail in any way.
+        what = str(error) or type(error).__name__
+        raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from None
 
 
 def _why_not_zip(path: Path) -> str:

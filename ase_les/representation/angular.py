@@ -32,6 +32,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 Triple = tuple[int, int, int]
 
@@ -191,12 +192,69 @@ class Invariants(nn.Module):
 
     def forward(self, sums: Tensor) -> Tensor:
         """Invariants (n_invariants, M) of neighbour sums (n_l, M)."""
-        parts = [sums[:1]]
-        if self._n_scalars:
-            contracted = self._contraction @ (sums[self._first] * sums[self._second])
-            parts.append(contracted[: self._n_scalars])
-            if self._n_tensors:
-                tensors = torch.cat([sums, contracted[self._n_scalars :]])
-                products = tensors[self._left] * tensors[self._right]
-                parts.append(self._final @ products)
-        return torch.cat(parts)
+        if not self._n_scalars:
+            return sums[:1]
+        contracted = self._contraction @ (
+            sums.index_select(0, self._first) * sums.index_select(0, self._second)
+        )
+        if not self._n_tensors:
+            return torch.cat([sums[:1], contracted])
+        tensors = torch.cat([sums, contracted[self._n_scalars :]])
+        products = tensors.index_select(0, self._left) * tensors.index_select(0, self._right)
+        return torch.cat([sums[:1], contracted[: self._n_scalars], self._final @ products])
+
+
+class AnalyticInvariants(Invariants):
+    """The same invariants with their gradient written out by hand: once differentiable."""
+
+    def forward(self, sums: Tensor) -> Tensor:
+        return _AnalyticInvariants.apply(sums, self)
+
+    def pull_back(self, sums: Tensor, gradient: Tensor) -> Tensor:
+        """Gradient with respect to the sums (n_l, M) from that of the invariants."""
+        result = torch.zeros_like(sums)
+        result[0] = gradient[0]
+        if not self._n_scalars:
+            return result
+        first, second = sums.index_select(0, self._first), sums.index_select(0, self._second)
+        of_contracted = gradient[1 : 1 + self._n_scalars]
+        if self._n_tensors:
+            contracted = self._contraction[self._n_scalars :] @ (first * second)
+            tensors = torch.cat([sums, contracted])
+            left, right = tensors.index_select(0, self._left), tensors.index_select(0, self._right)
+            of_products = self._final.T @ gradient[1 + self._n_scalars :]
+            of_tensors = torch.zeros_like(tensors)
+            of_tensors.index_add_(0, self._left, right.mul_(of_products))
+            of_tensors.index_add_(0, self._right, left.mul_(of_products))
+            result += of_tensors[: len(sums)]
+            of_contracted = torch.cat([of_contracted, of_tensors[len(sums) :]])
+        of_pairs = self._contraction.T @ of_contracted
+        result.index_add_(0, self._first, second.mul_(of_pairs))
+        result.index_add_(0, self._second, first.mul_(of_pairs))
+        return result
+
+
+# Columns worked on together: a block and its products fit into the cache of one core.
+_BLOCK = 2048
+
+
+class _AnalyticInvariants(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, sums, invariants):
+        ctx.invariants = invariants
+        ctx.save_for_backward(sums)
+        values = sums.new_empty(invariants.n_invariants, sums.shape[1])
+        for start in range(0, sums.shape[1], _BLOCK):
+            block = slice(start, start + _BLOCK)
+            values[:, block] = Invariants.forward(invariants, sums[:, block])
+        return values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        (sums,) = ctx.saved_tensors
+        result = torch.empty_like(sums)
+        for start in range(0, sums.shape[1], _BLOCK):
+            block = slice(start, start + _BLOCK)
+            result[:, block] = ctx.invariants.pull_back(sums[:, block], gradient[:, block])
+        return result, None

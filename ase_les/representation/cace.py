@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ase_les.graph import Graph
-from ase_les.representation.angular import Invariants, Monomials, angular_indices
+from ase_les.representation.angular import (
+    AnalyticInvariants,
+    Invariants,
+    Monomials,
+    angular_indices,
+)
 from ase_les.representation.embedding import Embedding
 from ase_les.representation.message_passing import InvariantMessage, Memory, RadialMessage
 from ase_les.representation.neighbour_sum import (
@@ -144,10 +149,11 @@ class Cace(nn.Module):
         )
 
     def use_analytic_gradients(self) -> None:
-        """Write the gradient of the neighbour sum by hand from now on (inference only)."""
+        """Take the hand-written gradients of sums and invariants from now on (inference only)."""
         self.neighbour_sum = AnalyticNeighbourSum(
             self.neighbour_sum.radial, self.neighbour_sum.angular
         )
+        self.invariants = AnalyticInvariants(self.config.l_max, self.config.nu_max).to(self.mixing)
 
     def forward(self, graph: Graph) -> Tensor:
         """Features (N, n_features) of all atoms, in the precision of the parameters."""

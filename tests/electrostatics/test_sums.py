@@ -211,7 +211,7 @@ def test_forces_of_open_charges_are_derivatives(fixed_charges, graph_of, four):
 
 @pytest.mark.parametrize("boundary", ["periodic", "open", "batch"])
 def test_second_derivatives_are_those_of_finite_differences(graph_of, four, rng, boundary):
-    atoms, charges = four
+    atoms, _ = four
     structures = {
         "periodic": [atoms],
         "open": [Atoms("X4", atoms.positions)],

@@ -95,7 +95,7 @@ class Breaking(EMT):
 
 
 def copper(temperature_shake: float = 0.05) -> Atoms:
-    atoms = bulk("Cu", cubic=True) * 2
+    atoms = bulk("Cu", cubic=True) * (2, 1, 1)
     atoms.rattle(temperature_shake, seed=1)
     atoms.info["charge"] = 1
     masses = atoms.get_masses()
@@ -132,8 +132,8 @@ def test_what_the_bussi_thermostat_gives_is_accounted_for():
         copper(), ensemble="nvt-bussi", steps=100, log_stride=1, thermostat_time_fs=40.0
     )
     given = np.ptp(result.series.total_energy_eV)
-    assert given > 0.3
-    assert np.ptp(result.series.conserved_eV_per_atom) * 32 < 0.03 * given
+    assert given > 0.1
+    assert np.ptp(result.series.conserved_eV_per_atom) * 8 < 0.03 * given
 
 
 def test_langevin_dynamics_claim_no_conserved_quantity():
@@ -350,7 +350,7 @@ def test_checkpoint_gives_the_state_back_bit_for_bit():
     [
         ({"temperature_K": 310.0}, "temperature_K is 300.0, given 310.0"),
         ({"ensemble": "nve"}, "ensemble is 'nvt-bussi', given 'nve'"),
-        ({"atoms": bulk("Ag", cubic=True) * 2}, "the atoms are Cu32, given Ag32"),
+        ({"atoms": bulk("Ag", cubic=True) * (2, 1, 1)}, "the atoms are Cu8, given Ag8"),
         ({"calculator": LennardJones()}, "differ by up to"),
         ({"steps": 3}, "is at step 10 already"),
     ],
@@ -435,7 +435,7 @@ def test_an_error_of_the_calculator_is_raised_after_the_files_are_in_order():
 
 def doubled():
     atoms = copper()
-    atoms.positions[5] = atoms.positions[9] + atoms.cell[0] + [0.1, 0, 0]
+    atoms.positions[5] = atoms.positions[6] + atoms.cell[0] + [0.1, 0, 0]
     return atoms
 
 
@@ -456,7 +456,7 @@ def without_calculator():
 @pytest.mark.parametrize(
     ("make", "settings", "message"),
     [
-        (doubled, {}, r"atoms 5 \(Cu\) and 9 \(Cu\) are 0.100 Å apart"),
+        (doubled, {}, r"atoms 5 \(Cu\) and 6 \(Cu\) are 0.100 Å apart"),
         (lost, {}, "positions of atoms 2 are not finite"),
         (without_cell, {}, "every periodic direction needs a cell vector"),
         (without_calculator, {}, "no calculator"),

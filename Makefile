@@ -1,0 +1,27 @@
+# Two commands do everything on a fresh machine with Python 3.10 or newer:
+#   make demo    install into .venv and run 64 water molecules with the shipped model
+#   make test    install into .venv and run the tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+.venv/installed: setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/python workflows/01_liquid_water.py --output demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv demo build *.egg-info

@@ -1,0 +1,1 @@
+"""Properties of structures and trajectories, for any ASE calculator."""

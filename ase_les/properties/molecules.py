@@ -1,0 +1,80 @@
+"""Molecules in a structure and their dipole moments."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+from ase.neighborlist import natural_cutoffs, neighbor_list
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+
+def molecules(atoms: Atoms, tolerance: float = 1.2) -> list[np.ndarray]:
+    """Indices of the atoms of every covalently connected molecule.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    tolerance : float
+        Atoms are bonded when closer than this times the sum of their covalent radii.
+    """
+    first, second, _ = _bonds(atoms, tolerance)
+    n_molecules, label = connected_components(_adjacency(first, second, len(atoms)))
+    return [np.flatnonzero(label == molecule) for molecule in range(n_molecules)]
+
+
+def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2) -> np.ndarray:
+    r"""Dipole moments of all molecules in e Å, shape (n_molecules, 3).
+
+    .. math::
+        \boldsymbol{\mu}_m = \sum_{i \in m} q_i (\mathbf{r}_i - \mathbf{r}_m)
+
+    Atoms are put together along bonds first, so that molecules cut by a cell face count whole. The
+    reference :math:`\mathbf{r}_m` is the centre of mass; it matters for charged molecules only.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    charges : array, shape (N,)
+        In e. Latent charges are screened: multiply by the square root of the
+        electronic dielectric constant for physical moments.
+    tolerance : float
+        See `molecules`.
+
+    Raises
+    ------
+    ValueError
+        If a molecule is connected to its own periodic image (a network, not a molecule).
+    """
+    first, second, shift = _bonds(atoms, tolerance)
+    bonds = _adjacency(first, second, len(atoms))
+    n_molecules, label = connected_components(bonds)
+    image = np.zeros((len(atoms), 3))
+    shift_of = {(i, j): s for i, j, s in zip(first, second, shift, strict=True)}
+    for molecule in range(n_molecules):
+        root = np.flatnonzero(label == molecule)[0]
+        order, parent = breadth_first_order(bonds, root, directed=False)
+        for atom in order[1:]:
+            image[atom] = image[parent[atom]] + shift_of[parent[atom], atom]
+    if not np.allclose(image[first] + shift, image[second]):
+        raise ValueError(
+            "a molecule is bonded to its own periodic image and has no dipole moment of its own; "
+            f"lower `tolerance` (now {tolerance}) if these are no bonds"
+        )
+    positions = atoms.positions + image @ atoms.cell.array
+    masses = atoms.get_masses()
+    total_mass = np.bincount(label, masses)
+    centre = np.column_stack(
+        [np.bincount(label, masses * positions[:, axis]) / total_mass for axis in range(3)]
+    )
+    moments = np.asarray(charges)[:, None] * (positions - centre[label])
+    return np.column_stack([np.bincount(label, moments[:, axis]) for axis in range(3)])
+
+
+def _bonds(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=tolerance))
+
+
+def _adjacency(first: np.ndarray, second: np.ndarray, n_atoms: int) -> coo_array:
+    ones = np.ones(len(first), dtype=np.int8)
+    return coo_array((ones, (first, second)), shape=(n_atoms, n_atoms)).tocsr()

@@ -1,0 +1,102 @@
+"""What ``ase-les models`` and ``ase-les info`` tell is what the model and the calculator say."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import molecule
+
+from ase_les import (
+    LESCalculator,
+    LESModel,
+    ModelConfig,
+    cli,
+    load_model,
+    model_hash,
+    model_io,
+    save_model,
+)
+from ase_les.representation import CaceConfig
+
+CARD = {
+    "summary": "a [test]",
+    "data": {"licence": "CC BY 4.0", "citation": "A. Author"},
+    "test_errors": {"energy_meV_per_atom": 1.5},
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package with one shipped model, 'tiny'."""
+    representation = CaceConfig(cutoff=3.5, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
+    model = LESModel(ModelConfig({"H": -13.6, "O": -432.1}, representation), seed=1)
+    (tmp_path / "shipped_models" / "tiny").mkdir(parents=True)
+    save_model(tmp_path / "shipped_models" / "tiny" / "model.safetensors", model, CARD)
+    (tmp_path / "shipped_models" / "tiny" / "card.json").write_text(json.dumps(CARD))
+    monkeypatch.setattr(model_io, "_PACKAGE", tmp_path)
+    return tmp_path
+
+
+def told(capsys, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    output = capsys.readouterr()
+    assert ended.value.code == 0, output.err
+    return output.out
+
+
+def test_models_lists_what_is_shipped(package, capsys):
+    entry = json.loads(told(capsys, "models", "--json"))["models"]["tiny"]
+    assert entry == {
+        "summary": "a [test]",
+        "elements": ["H", "O"],
+        "cutoff_A": 3.5,
+        "long_range": True,
+        "test_errors": {"energy_meV_per_atom": 1.5},
+        "data_licence": "CC BY 4.0",
+    }
+    table = told(capsys, "models")
+    for text in ("tiny", "H O", "3.5", "yes", "CC BY 4.0"):
+        assert text in table
+
+
+def test_models_says_when_there_are_none(package, monkeypatch, capsys):
+    monkeypatch.setattr(model_io, "_PACKAGE", package / "elsewhere" / "ase_les")
+    assert "No models are shipped" in told(capsys, "models")
+
+
+def test_info_tells_config_card_and_hash(package, capsys):
+    model = load_model("tiny")
+    facts = json.loads(told(capsys, "info", "tiny", "--json"))
+    assert facts["hash"] == model_hash(model)
+    assert facts["card"] == CARD
+    assert ModelConfig.from_dict(facts["config"]) == model.config
+    assert facts["parameters"] == sum(weight.numel() for weight in model.parameters())
+    assert facts["electrostatics"]["smearing_A"] == 1.0
+    table = told(capsys, "info", "tiny")
+    for text in (facts["hash"], "a [test]", "A. Author", "CC BY 4.0", "H, O"):
+        assert text in table
+
+
+def test_info_tells_what_the_calculator_says_about_a_structure(package, tmp_path, capsys):
+    atoms = molecule("H2O")
+    atoms.write(tmp_path / "water.xyz")
+    path = str(tmp_path / "water.xyz")
+    facts = json.loads(told(capsys, "info", "tiny", path, "--json", "--dtype", "float64"))
+    atoms.calc = LESCalculator("tiny", dtype="float64")
+    said = facts["structure"]
+    assert said["energy_eV_per_atom"] == pytest.approx(atoms.get_potential_energy() / 3)
+    largest = np.linalg.norm(atoms.get_forces(), axis=1).max()
+    assert said["max_force_eV_per_A"] == pytest.approx(largest, rel=1e-6)
+    charges = atoms.get_charges()
+    assert said["charges_e"]["O"]["mean"] == pytest.approx(charges[0], rel=1e-6)
+    assert said["charges_e"]["H"]["mean"] == pytest.approx(charges[1:].mean(), rel=1e-6)
+
+
+def test_info_names_the_models_when_the_given_one_does_not_exist(package, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["info", "tyni"])
+    assert ended.value.code == 2
+    assert "shipped models are ['tiny']" in capsys.readouterr().err.replace("\n", " ")

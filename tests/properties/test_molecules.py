@@ -1,0 +1,43 @@
+"""Molecules and their dipole moments."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from ase_les.properties.molecules import molecular_dipoles, molecules
+
+
+def test_a_molecule_cut_by_a_cell_face_keeps_its_dipole():
+    water = molecule("H2O")
+    charges = np.where(water.numbers == 8, -0.8, 0.4)
+    alone = molecular_dipoles(water, charges)[0]
+    assert alone == pytest.approx(charges @ water.positions, abs=1e-12)
+    box = water.copy()
+    box.set_cell([[6, 0, 0], [2, 7, 0], [-1, 1, 8]])
+    box.pbc = True
+    for corner in ([0, 0, 0], [5.8, 0.2, 7.9], [3, 3.5, 0.1]):
+        moved = box.copy()
+        moved.translate(corner)
+        moved.wrap()
+        assert molecular_dipoles(moved, charges)[0] == pytest.approx(alone, abs=1e-12)
+
+
+def test_molecules_of_a_mixture_are_told_apart():
+    mixture = molecule("H2O") + molecule("CH4")
+    mixture.positions[3:] += 5.0
+    assert [len(m) for m in molecules(mixture)] == [3, 5]
+
+
+def test_the_dipole_of_a_charged_molecule_refers_to_its_centre_of_mass():
+    hydroxide = Atoms("OH", [[1.0, 2.0, 3.0], [1.0, 2.0, 3.97]])
+    moment = molecular_dipoles(hydroxide, np.array([-1.2, 0.2]))[0]
+    centre = hydroxide.get_center_of_mass()
+    expected = np.array([-1.2, 0.2]) @ (hydroxide.positions - centre)
+    assert moment == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_network_has_no_molecular_dipoles():
+    diamond = bulk("C", cubic=True)
+    with pytest.raises(ValueError, match="own periodic image"):
+        molecular_dipoles(diamond, np.zeros(len(diamond)))

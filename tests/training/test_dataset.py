@@ -1,0 +1,66 @@
+"""Labels: where they are found and what is refused."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
+
+from ase_les.training.atomic_energies import fit_atomic_energies
+from ase_les.training.dataset import LabelNames, labelled, read_frames
+
+
+def hydrogen(**info):
+    atoms = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]], info=info)
+    atoms.arrays["REF_forces"] = np.array([[0, 0, 1.0], [0, 0, -1.0]])
+    return atoms
+
+
+def test_labels_survive_the_way_through_extended_xyz(tmp_path):
+    write(tmp_path / "data.extxyz", [hydrogen(REF_energy=-31.0, charge=1)])
+    (sample,) = labelled(read_frames(tmp_path / "data.extxyz"), 2.0, LabelNames())
+    assert sample.energy.tolist() == [-31.0]
+    assert sample.forces[:, 2].tolist() == [1.0, -1.0]
+    assert sample.graph.total_charge.tolist() == [1.0]
+    assert sample.stress.isnan().all()
+
+
+def test_labels_under_the_names_of_ase_are_found(tmp_path):
+    atoms = hydrogen()
+    atoms.calc = SinglePointCalculator(atoms, energy=-30.0, forces=2 * atoms.arrays["REF_forces"])
+    write(tmp_path / "data.extxyz", [atoms])
+    frames = read(tmp_path / "data.extxyz", ":")
+    (sample,) = labelled(frames, 2.0, LabelNames(energy="energy", forces="forces"))
+    assert sample.energy.tolist() == [-30.0]
+    assert sample.forces[:, 2].tolist() == [2.0, -2.0]
+
+
+def test_six_stress_numbers_are_the_voigt_order_of_ase():
+    atoms = hydrogen(REF_energy=0.0, REF_stress=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    (sample,) = labelled([atoms], 2.0, LabelNames())
+    assert sample.stress[0].tolist() == [[1, 6, 5], [6, 2, 4], [5, 4, 3]]
+
+
+def test_a_structure_without_labels_is_named_with_what_it_has():
+    atoms = Atoms("H", info={"total_energy": 1.0})
+    with pytest.raises(ValueError, match=r"structure 0 .*total_energy"):
+        labelled([atoms], 2.0, LabelNames())
+
+
+def test_labels_that_are_not_numbers_are_refused():
+    with pytest.raises(ValueError, match="energy of structure 0 is not finite"):
+        labelled([hydrogen(REF_energy=float("nan"))], 2.0, LabelNames())
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_frames("nowhere.extxyz")
+
+
+def test_atomic_energies_are_recovered_from_compositions():
+    frames = [
+        Atoms(formula, np.eye(3)[: len(Atoms(formula))] * 3, info={"REF_energy": energy})
+        for formula, energy in (("HO", -11.0), ("H2", -2.0), ("H2O", -12.0))
+    ]
+    found = fit_atomic_energies(labelled(frames, 2.0, LabelNames()))
+    assert found == pytest.approx({"H": -1.0, "O": -10.0})

@@ -1,0 +1,188 @@
+"""Fitting: what is learned, and that a killed fit goes on as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.calculators.morse import MorsePotential
+from ase.io import write
+
+from ase_les.model import LESModel, ModelConfig
+from ase_les.representation import CaceConfig
+from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
+from ase_les.training.evaluation import evaluate
+from ase_les.training.fit import FitSettings, fit
+from ase_les.training.loss import LossWeights, loss
+
+CUTOFF = 3.5
+
+
+def morse_cluster(seed, periodic=False):
+    """Three or four argon-like atoms with the energy and forces of a Morse potential."""
+    rng = np.random.default_rng(seed)
+    n_atoms = 3 + seed % 2
+    corners = np.array([[0, 0, 0], [1.2, 0, 0], [0, 1.2, 0], [0, 0, 1.2]])[:n_atoms]
+    atoms = Atoms(f"Ar{n_atoms}", corners + rng.normal(0, 0.12, (n_atoms, 3)))
+    if periodic:
+        atoms.set_cell(np.eye(3) * 12.0)
+        atoms.pbc = True
+    atoms.calc = MorsePotential(epsilon=1.0, r0=1.2, rho0=3.0, rcut1=2.5, rcut2=3.4)
+    atoms.info["REF_energy"] = atoms.get_potential_energy()
+    atoms.arrays["REF_forces"] = atoms.get_forces()
+    atoms.calc = None
+    return atoms
+
+
+@pytest.fixture(scope="module")
+def samples():
+    frames = [morse_cluster(seed, periodic=seed % 3 == 0) for seed in range(24)]
+    return labelled(frames, CUTOFF, LabelNames())
+
+
+def small_model(seed=0):
+    config = CaceConfig(CUTOFF, n_radial=4, n_mixed=4, n_embedding=1, l_max=1, nu_max=2)
+    return LESModel(ModelConfig({"Ar": 0.0}, config), seed=seed)
+
+
+def test_open_and_periodic_structures_of_different_size_are_learned_together(samples, tmp_path):
+    training, held_back = samples[:20], samples[20:]
+    model = small_model()
+    before = evaluate(model, held_back).forces_rmse_meV_per_A
+    settings = FitSettings(epochs=60, batch_size=4, learning_rate=0.02)
+    outcome = fit(model, training, held_back, settings, tmp_path / "fit.checkpoint")
+    after = evaluate(outcome.model, held_back).forces_rmse_meV_per_A
+    assert after < 0.2 * before
+
+
+def test_the_best_average_on_the_validation_data_is_kept(samples, tmp_path):
+    settings = FitSettings(epochs=12, batch_size=4, learning_rate=0.05, validate_every=1)
+    model = small_model()
+    outcome = fit(model, samples[:20], samples[20:], settings, tmp_path / "fit.checkpoint")
+    best = min(outcome.history, key=lambda record: record.validation_loss)
+    assert outcome.best_epoch == best.epoch
+    found = evaluate(outcome.model, samples[20:])
+    assert found.forces_rmse_meV_per_A == pytest.approx(best.forces_rmse, rel=1e-6)
+
+
+def test_patience_ends_a_fit_that_no_longer_improves(samples, tmp_path):
+    settings = FitSettings(
+        epochs=1000, batch_size=20, learning_rate=1e-30, validate_every=1, patience=3
+    )
+    outcome = fit(small_model(), samples[:20], samples[20:], settings, tmp_path / "c")
+    assert len(outcome.history) < 10
+
+
+def test_an_interrupted_fit_resumes_to_the_same_weights(samples, tmp_path):
+    settings = FitSettings(epochs=6, batch_size=4)
+    straight = fit(small_model(), samples, [], settings, tmp_path / "straight")
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(record):
+        if record.epoch == 4:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        fit(
+            small_model(),
+            samples,
+            [],
+            settings,
+            tmp_path / "broken",
+            seconds_between_checkpoints=0.0,
+            on_epoch=stop,
+        )
+    resumed = fit(small_model(seed=9), samples, [], settings, tmp_path / "broken", resume=True)
+    for name, value in straight.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+    assert [r.training_loss for r in straight.history] == [
+        r.training_loss for r in resumed.history
+    ]
+
+
+def test_a_checkpoint_of_other_settings_is_refused(samples, tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
+    with pytest.raises(ValueError, match=r"learning_rate.* changed"):
+        fit(small_model(), samples, [], FitSettings(epochs=1, learning_rate=1), path, resume=True)
+
+
+def test_a_foreign_file_is_no_checkpoint(samples, tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    path.write_bytes(b"not a checkpoint at all")
+    with pytest.raises(ValueError, match="not a training checkpoint"):
+        fit(small_model(), samples, [], FitSettings(epochs=1), path, resume=True)
+
+
+def test_the_order_of_structures_depends_on_seed_and_epoch_only(samples):
+    def order(seed, epoch):
+        return [float(b.energy[0]) for b in shuffled_batches(samples, 1, seed, epoch)]
+
+    assert order(1, 3) == order(1, 3)
+    assert order(1, 3) != order(1, 4)
+    assert sorted(order(1, 3)) == sorted(order(2, 5))
+
+
+def test_missing_labels_do_not_pull(samples):
+    from ase_les.derivatives import differentiate
+
+    model = small_model()
+    both = joined(samples[:2])
+    n_first = samples[0].graph.n_atoms
+    forces = both.forces.clone()
+    forces[n_first:] = torch.nan
+    partial = both._replace(energy=torch.tensor([float(both.energy[0]), torch.nan]), forces=forces)
+    weights = LossWeights(energy=2.0, forces=3.0)
+    value = loss(differentiate(model, both.graph), partial, weights)
+    alone = loss(differentiate(model, samples[0].graph), samples[0], weights)
+    assert value.item() == pytest.approx(alone.item(), rel=1e-5)
+
+
+def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):
+    write(tmp_path / "data.extxyz", [morse_cluster(seed) for seed in range(20)])
+    (tmp_path / "train.yml").write_text(
+        "data: {training: data.extxyz, validation: 0.2}\n"
+        "model:\n"
+        "  representation: {cutoff: 3.5, n_mixed: 4, n_embedding: 1, l_max: 1, nu_max: 2}\n"
+        "fit: {epochs: 25, batch_size: 2, validate_every: 2}\n"
+    )
+    run_cli = "import sys; from ase_les.cli import main; main(sys.argv[1:])"
+    # Checkpoints every epoch instead of every half minute, so that a short run has some.
+    often = (
+        "import ase_les.training.fit as f; f.fit.__kwdefaults__['seconds_between_checkpoints']=0;"
+    )
+    command = [sys.executable, "-c", often + run_cli, "train", "train.yml", "--threads", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def run(*options):
+        return subprocess.Popen(
+            [*command, *options], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
+        )
+
+    assert run("-o", "straight").wait() == 0
+    victim = run("-o", "killed")
+    checkpoint = tmp_path / "killed.checkpoint"
+    while not checkpoint.exists() and victim.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+    assert run("-o", "killed").wait() == 2, "an unfinished training was overwritten"
+    assert run("-o", "killed", "--resume").wait() == 0
+
+    from ase_les.model_io import read_model
+
+    straight, killed = (read_model(tmp_path / f"{s}.safetensors") for s in ("straight", "killed"))
+    for name, value in straight.state_dict().items():
+        assert torch.equal(value, killed.state_dict()[name]), name
+    assert json.dumps(straight.card["validation_errors"]) == json.dumps(
+        killed.card["validation_errors"]
+    )
