@@ -243,3 +243,38 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
         axis.set_aspect("equal")
     figure.suptitle(title)
     figure.savefig(path, dpi=150)
+
+
+def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:
+    """Draw the distribution of values with its mean; `label` carries the unit."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.0, 3.6), layout="constrained")
+    axis = figure.subplots()
+    axis.hist(values, bins="auto", color="0.75")
+    axis.axvline(float(np.mean(values)), color="C3", label=f"mean {np.mean(values):.3g}")
+    axis.set_xlabel(label)
+    axis.set_ylabel(f"number of {counted}")
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def save_bars(
+    path: Path, groups: Sequence[str], bars: Mapping[str, Sequence[float]], label: str
+) -> None:
+    """Draw grouped bars with their values; `label` carries the unit."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.5 + 2.0 * len(groups), 3.6), layout="constrained")
+    axis = figure.subplots()
+    width = 0.8 / len(bars)
+    for number, (name, heights) in enumerate(bars.items()):
+        centres = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
+        drawn = axis.bar(centres, heights, width, label=name)
+        axis.bar_label(drawn, fmt="%.1f", fontsize="small")
+    axis.axhline(0.0, color="0.3", linewidth=0.8)
+    axis.set_xticks(np.arange(len(groups)), groups)
+    axis.set_ylabel(label)
+    axis.margins(y=0.15)
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=150)

@@ -325,6 +325,13 @@ def test_a_model_of_charge_states_follows_the_charge():
     assert atoms.get_potential_energy() == neutral
 
 
+def test_a_direct_calculation_leaves_nothing_of_the_one_before(crystal):
+    crystal.calc.calculate(crystal, ["forces"])
+    crystal.rattle(0.01)
+    crystal.calc.calculate(crystal, ["energy"])
+    assert "forces" not in crystal.calc.results
+
+
 def test_changing_a_result_does_not_change_the_calculator(crystal):
     forces = crystal.get_forces()
     crystal.get_forces()[:] = 0

@@ -28,6 +28,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from ase.data import chemical_symbols
@@ -317,6 +318,29 @@ def _electrostatics(term: _Term, n_channels: int) -> ElectrostaticsConfig:
     )
 
 
+class _Places(NamedTuple):
+    """Where the features of the file, in their order, stand among all of ours."""
+
+    index: Tensor
+    n_features: int
+
+    @classmethod
+    def of(cls, config: CaceConfig, order: list[int], n_layers: int) -> _Places:
+        n_emb, n_mixed = config.n_embedding, config.n_mixed
+        n_invariants = Invariants(config.l_max, config.nu_max).n_invariants
+        ours = torch.arange(n_layers * n_invariants * n_emb**2 * n_mixed)
+        ours = ours.view(n_layers, n_invariants, n_emb, n_mixed, n_emb)
+        return cls(ours[:, order].permute(3, 1, 2, 4, 0).flatten(), ours.numel())
+
+    def reordered(self, weight: Tensor) -> Tensor:
+        """Weights (n, features of the file) as (n, our features)."""
+        given, known = weight.shape[1], len(self.index)
+        if given != known:
+            raise ValueError(f"a layer reads {given} features, the representation has {known}")
+        reordered = weight.new_zeros(len(weight), self.n_features, dtype=torch.float64)
+        return reordered.index_add(1, self.index, weight.double())
+
+
 @dataclass(frozen=True)
 class _Weights:
     """Weights under the names they have in a part of our model."""
@@ -329,11 +353,11 @@ class _Weights:
 
 @dataclass(frozen=True)
 class _Features(_Weights):
-    """A representation; ``places`` gives the index here of every feature in the file's order."""
+    """A representation."""
 
     config: CaceConfig
     elements: tuple[int, ...]
-    places: Tensor
+    places: _Places
 
     def same_as(self, other: _Features) -> bool:
         return self.config == other.config and all(
@@ -390,18 +414,20 @@ def _representation(record: Record, elements: tuple[int, ...] | None = None) -> 
         "mixing": norm * torch.stack([_mixing(matrix, config.n_embedding) for matrix in matrices]),
     }
     order = _invariants(record["symmetrizer"], config)
-    layer_places = _places(config, order, n_layers=1)
+    layer_places = _Places.of(config, order, n_layers=1)
     for index, layer in enumerate(layers):
         for entry in layer:
             prefix = f"layers.{index}.{_MESSAGES[entry.class_name]}."
             for name, tensor in _message(entry, config, layer_places).items():
                 tensors[prefix + name] = tensor
-    return _Features(tensors, config, elements, _places(config, order, n_layers=1 + len(layers)))
+    places = _Places.of(config, order, n_layers=1 + len(layers))
+    return _Features(tensors, config, elements, places)
 
 
 def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
     radial, cutoff = record["radial_basis"], record["cutoff_fn"]
-    n_radial, n_mixed = next(iter(record["radial_transform"]["weights"])).shape[:2]
+    matrices = list(record["radial_transform"]["weights"])
+    n_radial, n_mixed = matrices[0].shape[:2]
     senders = [
         _values(entry) for layer in layers for entry in layer if entry.class_name == "MessageBchi"
     ]
@@ -410,7 +436,7 @@ def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
         n_radial=n_radial,
         n_mixed=n_mixed,
         n_embedding=record["node_embedding_sender"]["embedding_weights"].shape[1],
-        l_max=int(record["max_l"]),
+        l_max=len(matrices) - 1,
         nu_max=int(record["max_nu"]),
         cutoff_exponent=round(float(cutoff["p"])),
         trainable_frequencies=radial.owns("bessel_weights"),
@@ -448,7 +474,7 @@ def _split(values: Tensor, n_emb: int) -> Tensor:
     return values.unflatten(-1, (n_emb, n_emb))
 
 
-def _message(entry: Record, config: CaceConfig, places: Tensor) -> dict[str, Tensor]:
+def _message(entry: Record, config: CaceConfig, places: _Places) -> dict[str, Tensor]:
     n_emb = config.n_embedding
 
     def per_channel(matrices) -> Tensor:
@@ -465,7 +491,7 @@ def _message(entry: Record, config: CaceConfig, places: Tensor) -> dict[str, Ten
     dense = _single(list(entry["hnet"]), "layer of MessageBchi.hnet")
     if _activation(dense) is not None:
         raise ValueError("MessageBchi with an activation is not supported")
-    weight = _reordered(dense["linear"]["weight"].double(), places)
+    weight = places.reordered(dense["linear"]["weight"])
     bias = dense["linear"]["bias"]
     bias = torch.zeros(len(weight)) if bias is None else bias
     both = torch.cat([weight, bias.double()[:, None]], dim=1)
@@ -504,23 +530,6 @@ def _invariants(symmetrizer: Record, config: CaceConfig) -> list[int]:
     return order
 
 
-def _places(config: CaceConfig, order: list[int], n_layers: int) -> Tensor:
-    """Index here of every feature, in the order of the file."""
-    n_emb, n_mixed = config.n_embedding, config.n_mixed
-    n_invariants = Invariants(config.l_max, config.nu_max).n_invariants
-    ours = torch.arange(n_layers * n_invariants * n_emb**2 * n_mixed)
-    ours = ours.view(n_layers, n_invariants, n_emb, n_mixed, n_emb)[:, order]
-    return ours.permute(3, 1, 2, 4, 0).flatten()
-
-
-def _reordered(weight: Tensor, places: Tensor) -> Tensor:
-    """Weights (n, theirs) of features in the order of the file as (n, ours)."""
-    if weight.shape[1] != len(places):
-        raise ValueError(f"a layer reads {weight.shape[1]} features, there are {len(places)}")
-    reordered = weight.new_zeros(len(weight), int(places.max()) + 1)
-    return reordered.index_add(1, places, weight)
-
-
 def _readout(record: Record, features: _Features) -> _Outputs:
     _expect(record, aggregation_mode="sum", residual=False, use_batchnorm=False, post_process=None)
     if record.get("feature_key", "node_feats") not in ("node_feats", ["node_feats"]):
@@ -540,7 +549,7 @@ def _readout(record: Record, features: _Features) -> _Outputs:
     for name, layer in zip(names, dense, strict=True):
         weight = layer["weight"].double()
         if name in ("network.0.", "linear."):
-            weight = _reordered(weight, features.places)
+            weight = features.places.reordered(weight)
         tensors[name + "weight"] = weight
         if bias:
             given = layer["bias"]

@@ -22,7 +22,7 @@ from torch import Tensor
 
 #: Modules whose classes and functions may appear in a checkpoint, as records only.
 RECORDED_FAMILIES = ("cace", "les", "torch.nn")
-_RECORDED_NAMES = {"torch.tanh", "torch.sigmoid", "torch.relu", "torch.float32", "torch.float64"}
+_RECORDED_NAMES = {"torch.float32", "torch.float64"}
 _STORAGE_TYPES = {
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,

@@ -94,9 +94,25 @@ class Breaking(EMT):
             self.spoil(self.results)
 
 
-def copper(temperature_shake: float = 0.05) -> Atoms:
+class NoForces(Calculator):
+    """Atoms that do not know of each other."""
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))}
+
+
+def ideal_gas() -> Atoms:
+    gas = Atoms("Ar400", np.random.default_rng(0).uniform(0, 60, (400, 3)))
+    gas.calc = NoForces()
+    return gas
+
+
+def copper() -> Atoms:
     atoms = bulk("Cu", cubic=True) * (2, 1, 1)
-    atoms.rattle(temperature_shake, seed=1)
+    atoms.rattle(0.05, seed=1)
     atoms.info["charge"] = 1
     masses = atoms.get_masses()
     masses[3] = 64.9278
@@ -163,6 +179,22 @@ def test_each_vibration_of_an_isolated_molecule_holds_half_kT(ensemble):
     assert abs(result.temperature_K.mean - 200.0) < 4 * result.temperature_K.standard_error
 
 
+def test_langevin_velocities_are_forgotten_within_the_thermostat_time():
+    gas = run_quietly(ideal_gas(), ensemble="nve", steps=0, output="start").atoms
+    gas.calc = NoForces()
+    later = run_quietly(gas, ensemble="nvt-langevin", thermostat_time_fs=200.0, steps=50).atoms
+    before, after = gas.get_velocities().ravel(), later.get_velocities().ravel()
+    assert before @ after / (before @ before) == pytest.approx(np.exp(-1), abs=0.1)
+
+
+def test_bussi_kinetic_energy_relaxes_within_the_thermostat_time():
+    gas = run_quietly(ideal_gas(), ensemble="nve", steps=0, output="start").atoms
+    gas.calc = NoForces()
+    result = run_quietly(gas, temperature_K=3000.0, thermostat_time_fs=200.0, steps=50)
+    first, last = result.series.temperature_K[[0, -1]]
+    assert (3000.0 - last) / (3000.0 - first) == pytest.approx(np.exp(-1), abs=0.1)
+
+
 def test_log_agrees_with_the_trajectory():
     result = run_quietly(copper(), steps=20, trajectory_stride=5, log_stride=5)
     frames = read("md.traj", index=":")
@@ -183,9 +215,7 @@ def test_log_agrees_with_the_trajectory():
 
 
 def test_drawn_velocities_have_the_temperature_and_neither_drift_nor_rotation():
-    gas = Atoms("Ar400", np.random.default_rng(0).uniform(0, 60, (400, 3)))
-    gas.calc = LennardJones(sigma=0.1, epsilon=1e-9, rc=0.2)
-    start = run_quietly(gas, ensemble="nve", steps=0).atoms
+    start = run_quietly(ideal_gas(), ensemble="nve", steps=0).atoms
     assert np.abs(start.get_momenta().sum(axis=0)).max() < 1e-10
     assert np.abs(start.get_angular_momentum()).max() < 1e-8
     temperature = 2 * start.get_kinetic_energy() / (units.kB * (3 * 400 - 6))
