@@ -144,6 +144,16 @@ class LESCalculator(Calculator):
             )
         return {}
 
+    def reset(self) -> None:
+        """Forget the last calculation and the neighbour list.
+
+        Restarts rely on it: after a reset, what follows does not depend on what
+        came before, down to the order in which neighbours are summed.
+        """
+        super().reset()
+        self._neighbors = NeighborList(self.model.config.cutoff, self._neighbors.skin)
+        self._held = None
+
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation, charge, spin and masses included."""
         changes = super().check_state(atoms, tol)

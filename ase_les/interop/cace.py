@@ -17,6 +17,8 @@ charge                :math:`E = \frac{f}{V} \sum_{\mathbf{k}} \ldots |S(\mathbf
 k-cutoff              :math:`2\pi/dl`, compared to the last digit
 background            none
 removed self-energy   that of all charge channels, once per channel
+weight                of the long-range energy alone: charges are those before it
+open boundaries       the same kernel; old files divide by r + 1e-6 Å, which is left out here
 ====================  ==========================================================================
 """
 

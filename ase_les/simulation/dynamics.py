@@ -250,7 +250,8 @@ def resume_dynamics(
 
     Log and trajectory are cut back to the checkpoint first, so that no frame is lost, doubled
     or half written; the steps after it are computed again. With the same calculator on the same
-    machine the trajectory is identical, bit for bit, to that of an uninterrupted run.
+    machine the trajectory is identical, bit for bit, to that of an uninterrupted run, provided
+    that the calculator's ``reset()`` makes it forget everything, neighbour lists included.
 
     Parameters
     ----------
@@ -299,7 +300,8 @@ def resume_dynamics(
     if deviation > 0:
         notes.append(
             f"forces at the restart differ by {deviation:.1e} eV/Å (another machine or number of "
-            "threads?): a valid continuation, though not the identical trajectory"
+            "threads, or a calculator whose reset() keeps something): a valid continuation, though "
+            "not the identical trajectory"
         )
     rewind_file(files.trajectory, checkpoint.files["trajectory"])
     rewind_file(files.log, checkpoint.files["log"])
@@ -403,7 +405,7 @@ class _Run:
     def advance(self, console: Console) -> DynamicsResult:
         """Step to the end, or to the reason not to."""
         for note in self._start.notes:
-            console.print(note, markup=False, highlight=False)
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
         try:
             stopped = self._step_on(console)
         except (ValueError, ArithmeticError, RuntimeError) as error:

@@ -80,6 +80,7 @@ class Sizes:
     trainable: bool = True
     charge_linear: bool = True
     weight: float | None = None
+    short_weight: float = 1.0
     own_representation: bool = False
     keep_self: bool = True
     les_library: bool = False
@@ -276,7 +277,7 @@ class Published:
             "cace.models.combined.CombinePotential",
             {"models": nn.ModuleList(potentials)},
             potential_keys=[
-                {"total": "bonded", "pull": "bonded_forces"},
+                {"total": "bonded", "pull": "bonded_forces", "weight": s.short_weight},
                 {"total": "coulomb", "pull": "coulomb_forces", "weight": s.weight},
             ],
             out_keys=["total", "pull"],

@@ -123,7 +123,7 @@ def written_out(builder, atoms: Atoms) -> tuple[float, np.ndarray]:
         own = (charges**2).sum().item()
         long_range += s.prefactor * own / (s.sigma * (2 * math.pi) ** 1.5)
     weight = 1.0 if s.weight is None else s.weight
-    return energy.item() + weight * long_range, charges.numpy()
+    return s.short_weight * energy.item() + weight * long_range, charges.numpy()
 
 
 def features_written_out(s, network, atoms: Atoms) -> torch.Tensor:
@@ -238,7 +238,7 @@ LAYOUTS = {
     "other sizes": {"n_radial": 5, "n_mixed": 2, "n_emb": 3, "l_max": 1, "nu_max": 2},
     "four-body invariants": {"l_max": 4, "nu_max": 4, "n_mixed": 2, "n_radial": 2},
     "constant frequencies, no linear part": {"trainable": False, "charge_linear": False},
-    "combined": {"weight": 0.3, "n_channels": 3, "exponent": 6},
+    "combined": {"weight": 0.3, "short_weight": 0.7, "n_channels": 3, "exponent": 6},
     "two representations": {"weight": 2.0, "own_representation": True},
     "without self terms": {"keep_self": False, "sigma": 0.8},
     "LES library": {"les_library": True, "prefactor": 90.0474, "keep_self": False},
