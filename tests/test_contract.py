@@ -9,7 +9,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from ase_les import testing
+from ase_les.graph import edge_vectors, graph_from_atoms, sum_per_structure
 from ase_les.model_io import list_models, load_model
+from ase_les.neighbors import NeighborList
 from ase_les.representation import CaceConfig
 from ase_les.testing import check_model, example_structures
 
@@ -29,10 +31,13 @@ MODELS = {
         "l_max": 2,
         "nu_max": 2,
     },
+    "separate values": {"layers": (("invariant",),), "l_max": 2, "separate_values": True},
+    "no linear readout": {"charges": {"linear": False}},
     "four channels of charge": {"charges": {"n_channels": 4, "neutrality": "none"}},
     "free total charge": {"charges": {"neutrality": "none"}},
     "total charge embedded": {"total_charges": (-1, 0, 2)},
     "self energy kept": {"electrostatics": {"remove_self_energy": False}},
+    "self energy removed twice": {"electrostatics": {"self_energy_copies": 2}},
     "no background": {
         "electrostatics": {"background": False},
         "charges": {"neutrality": "none"},
@@ -59,6 +64,15 @@ def test_a_model_trained_in_float64_obeys_the_contract(random_model, rng):
     with torch.no_grad():
         for weight in model.parameters():
             weight += 1e-3 * torch.from_numpy(rng.normal(size=weight.shape))
+    check_model(model)
+
+
+def test_a_model_that_standardises_features_obeys_the_contract(random_model):
+    model = random_model(l_max=2)
+    neighbors = NeighborList(model.config.cutoff)
+    graphs = [graph_from_atoms(atoms, neighbors) for atoms in example_structures(model, seed=1)]
+    model.standardise_features(graphs)
+    assert (model.short_range.spread != 1).any()
     check_model(model)
 
 
@@ -129,8 +143,6 @@ BROKEN_LAWS = {
 
 
 def edges_along_x(graph):
-    from ase_les.graph import edge_vectors
-
     along = torch.exp(-(edge_vectors(graph) ** 2).sum(1)) * edge_vectors(graph)[:, 0] ** 2
     return torch.zeros(graph.n_atoms, dtype=torch.float64).index_add(0, graph.receivers, along)
 
@@ -147,8 +159,6 @@ def handedness(graph):
 
 
 def distances_from_the_centre(graph):
-    from ase_les.graph import sum_per_structure
-
     size = sum_per_structure(torch.ones(graph.n_atoms, dtype=torch.float64), graph)
     centre = sum_per_structure(graph.positions, graph) / size[:, None]
     return ((graph.positions - centre[graph.structure]) ** 2).sum(1)

@@ -81,6 +81,12 @@ def test_inference_copies_answer_the_same_questions(model):
         assert torch.allclose(getattr(slow, name), getattr(quick, name), rtol=0, atol=1e-9)
 
 
+def test_the_graph_stays_a_constant(model):
+    graph = graph_of(model, example_structures(model)[0])
+    differentiate(model, graph, stress=True)
+    assert not any(field.requires_grad for field in graph)
+
+
 def loss_of(model, graph):
     result = differentiate(model, graph, stress=True, create_graph=True)
     return (

@@ -185,3 +185,20 @@ def test_a_short_range_model_has_no_electrostatics(random_model):
     assert model.charges is None
     with_charges = random_model().config.long_range
     assert isinstance(with_charges, LongRangeConfig)
+
+
+def test_standardised_readouts_see_features_of_unit_spread(random_model):
+    model = random_model().double()
+    neighbors = NeighborList(model.config.cutoff)
+    graph = batch(
+        [graph_from_atoms(atoms, neighbors) for atoms in example_structures(model, seed=2)]
+    )
+    model.standardise_features([graph])
+    features = model.representation(graph).detach()
+    for readout in (model.short_range, model.charges.readout):
+        scaled = features / readout.spread
+        largest = features.std(0, correction=0) > features.std()
+        spreads = scaled.std(0, correction=0)[largest]
+        assert torch.allclose(spreads, torch.ones_like(spreads), atol=2e-3)
+        seen = readout.network(scaled) + readout.linear(scaled)
+        assert torch.allclose(readout(features), seen, rtol=0, atol=1e-12)

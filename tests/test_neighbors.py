@@ -211,3 +211,14 @@ def test_without_a_skin_every_new_geometry_is_searched(searches):
 def test_impossible_lengths_are_refused(cutoff, skin, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
         NeighborList(cutoff, skin)
+
+
+@pytest.mark.parametrize(
+    "idle", [[0, 0, 0], [0, 0, 1e-9], [1.0, 1.0, 0], [0, 0, 40.0], [90.0, 3.0, 0.1]]
+)
+def test_a_lattice_vector_that_does_not_repeat_means_nothing(idle):
+    atoms = triclinic(10, 14, pbc=(True, True, False))
+    atoms.cell[2] = [0, 0, 20.0]
+    expected = edges_of(NeighborList(4.0), atoms)
+    atoms.cell[2] = idle
+    assert edges_of(NeighborList(4.0), atoms) == expected

@@ -57,6 +57,18 @@ def test_a_lone_ion_in_free_space_has_no_energy_but_its_own(energy_of):
     assert energy_of(ion, [1.5], remove_self_energy=False) == pytest.approx(own, abs=1e-12)
 
 
+def test_a_self_energy_can_be_removed_more_than_once(energy_of, four):
+    atoms, charges = four
+    own = COULOMB_CONSTANT * (charges @ charges) / math.sqrt(2 * math.pi)
+    kept, once, twice = (
+        energy_of(atoms, charges, remove_self_energy=False),
+        energy_of(atoms, charges),
+        energy_of(atoms, charges, self_energy_copies=2),
+    )
+    assert kept - once == pytest.approx(own, abs=1e-12)
+    assert once - twice == pytest.approx(own, abs=1e-12)
+
+
 def test_a_large_cell_differs_from_free_space_by_the_dipole_energy(energy_of, four):
     atoms, charges = four
     dipole = charges @ atoms.positions

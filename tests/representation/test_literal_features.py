@@ -13,7 +13,7 @@ from ase.build import bulk
 
 from ase_les.graph import batch, edge_vectors, graph_from_atoms
 from ase_les.neighbors import NeighborList
-from ase_les.representation import Cace, CaceConfig
+from ase_les.representation import Cace, CaceConfig, angular
 
 ELEMENTS = (8, 1, 11)
 
@@ -82,9 +82,10 @@ class Literal:
                             sender[self.row[atoms.numbers[j]]],
                             receiver[self.row[atoms.numbers[i]]],
                         )
-                        weight = 1.0 if value is None else value[j]
+                        if value is not None:
+                            kinds = kinds * value[j][degree]
                         for n, radial in enumerate(self.radial(r)):
-                            raw[:, n, :] += weight * kinds * radial * angle
+                            raw[:, n, :] += kinds * radial * angle
                     mixed = np.zeros((c.n_embedding, c.n_mixed, c.n_embedding))
                     for s, m, t, n in np.ndindex(*mixed.shape, c.n_radial):
                         mixed[s, m, t] += self.mixing[degree, s, n, m, t] * raw[s, n, t]
@@ -148,9 +149,17 @@ class Literal:
                         damping = np.exp(-r * inverse_length[sum(ell)])
                         new[i][ell] += norm * amplitude[sum(ell)] * damping * self.cutoff(r) * a
         if "invariant" in layer:
-            weight = self.weights[f"{prefix}.invariant.value.weight"][0]
-            bias = self.weights[f"{prefix}.invariant.value.bias"][0]
-            value = [weight @ of_atom.ravel() + bias for of_atom in invariants]
+            weight = self.weights[f"{prefix}.invariant.value.weight"]
+            bias = self.weights[f"{prefix}.invariant.value.bias"]
+            # One number for all, or one for each (degree, sender channel, receiver channel).
+            channels = (self.config.n_embedding,) * 2 if len(bias) > 1 else (1, 1)
+            value = [
+                np.broadcast_to(
+                    (weight @ of_atom.ravel() + bias).reshape(-1, *channels),
+                    (self.config.l_max + 1, *channels),
+                )
+                for of_atom in invariants
+            ]
             for i, of_l in enumerate(self.neighbour_sums(atoms, edges, value)):
                 for ell, a in of_l.items():
                     new[i][ell] += norm * a
@@ -201,6 +210,7 @@ CASES = {
     "nu 4, l 4": {"nu_max": 4, "l_max": 4},
     "nu 4, l 3": {"nu_max": 4, "l_max": 3},
     **{f"{name} message": {"l_max": 2, "layers": ((name,),)} for name in ALL},
+    "separate values": {"l_max": 2, "layers": (("invariant",),), "separate_values": True},
     "all messages, two layers": {"l_max": 2, "nu_max": 2, "layers": (ALL, ALL)},
     "another envelope": {"l_max": 1, "nu_max": 2, "cutoff_exponent": 6, "mean_neighbours": 4.2},
 }
@@ -273,10 +283,13 @@ def test_the_envelope_is_one_at_the_atom_and_zero_from_the_cutoff_on():
     assert envelope[2] < 1e-14
 
 
-@pytest.mark.parametrize("l_max", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("nu_max, l_max", [(1, 2), (2, 2), (3, 1), (4, 0), (4, 2), (4, 3), (4, 4)])
 @pytest.mark.parametrize("layers", [(), (ALL,)], ids=["one layer", "two layers"])
-def test_hand_written_gradients_are_those_of_autograd(l_max, layers, rng):
-    model = cace(l_max=l_max, nu_max=4, layers=layers)
+@pytest.mark.parametrize("separate", [False, True], ids=["one value", "separate values"])
+def test_hand_written_gradients_are_those_of_autograd(nu_max, l_max, layers, separate, monkeypatch):
+    # Small blocks, so that the loop over blocks is part of the test.
+    monkeypatch.setattr(angular, "_BLOCK", 11)
+    model = cace(l_max=l_max, nu_max=nu_max, layers=layers, separate_values=separate)
     graph = batch([graph_from_atoms(atoms, NeighborList(3.0)) for atoms in (crystal(), cluster())])
     results = []
     for analytic in (False, True):
