@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -243,6 +243,24 @@ class LESModel(nn.Module):
             spread = torch.cat([representation(graph) for graph in graphs]).std(0, correction=0)
             # A feature that hardly varies must not be blown up to the size of the others.
             readout.spread.copy_(spread + 1e-3 * spread.square().mean().sqrt().clamp_min(1e-12))
+
+    def with_converged_ewald(self) -> LESModel:
+        """A copy whose reciprocal sum is converged: E(V) is smooth, published numbers change.
+
+        Raises
+        ------
+        ValueError
+            If the model has no long-range part.
+        """
+        long_range = self.config.long_range
+        if long_range is None:
+            raise ValueError("a short-range model has no Ewald sum to converge")
+        electrostatics = replace(long_range.electrostatics, k_cutoff=None)
+        long_range = replace(long_range, electrostatics=electrostatics)
+        copy = LESModel(replace(self.config, long_range=long_range), seed=0).to(self.precision)
+        copy.load_state_dict(self.state_dict())
+        copy.card = dict(self.card)
+        return copy
 
     def check_coverage(self, numbers, total_charge: float = 0.0) -> None:
         """Refuse structures the model was not made for.

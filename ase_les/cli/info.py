@@ -12,6 +12,7 @@ from ase_les.cli._options import Device, DType, Json, Threads
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from ase.calculators.calculator import Calculator
 
     from ase_les import LESModel
 
@@ -41,6 +42,9 @@ def info(
         # A trajectory brings recorded results along: the model is to say its own.
         atoms.calc = make_calculator(loaded, device or "cpu", dtype)
         facts["structure"] = {"file": str(structure), **_predictions(atoms)}
+        if atoms.pbc.any() and _is_truncated(loaded):
+            converged = make_calculator(loaded.with_converged_ewald(), device or "cpu", dtype)
+            facts["structure"] |= _effect_of_convergence(atoms, converged)
     if json:
         print(summary_as_json(facts))
     else:
@@ -95,6 +99,25 @@ def _predictions(atoms: Atoms) -> dict[str, object]:
             for element in np.unique(symbols)
         }
     return said
+
+
+def _is_truncated(model: LESModel) -> bool:
+    long_range = model.config.long_range
+    return long_range is not None and long_range.electrostatics.k_cutoff is not None
+
+
+def _effect_of_convergence(atoms: Atoms, converged: Calculator) -> dict[str, object]:
+    """What the model's own k-cutoff leaves out of the Ewald sum of this structure."""
+    import numpy as np
+
+    change = converged.get_forces(atoms) - atoms.get_forces()
+    energy = converged.get_potential_energy(atoms) - atoms.get_potential_energy()
+    return {
+        "converged_ewald_changes": {
+            "energy_eV": energy,
+            "largest_force_change_eV_per_A": float(np.linalg.norm(change, axis=1).max()),
+        }
+    }
 
 
 def _show(facts: Mapping[str, object]) -> None:

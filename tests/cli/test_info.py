@@ -100,3 +100,30 @@ def test_info_names_the_models_when_the_given_one_does_not_exist(package, capsys
         cli.main(["info", "tyni"])
     assert ended.value.code == 2
     assert "shipped models are ['tiny']" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_info_tells_what_the_ewald_cutoff_of_a_model_leaves_out(tmp_path, capsys, random_model):
+    """σ = 1 Å and k_c = π leave out weights of up to 7e-3; a converged model nothing."""
+    from ase.io import write
+
+    cell = molecule("H2O", cell=[5, 6, 7], pbc=True)
+    write(tmp_path / "cell.xyz", cell)
+    truncated = random_model(electrostatics={"k_cutoff": np.pi})
+    save_model(tmp_path / "truncated.safetensors", truncated)
+    save_model(tmp_path / "converged.safetensors", truncated.with_converged_ewald())
+    said = {
+        name: json.loads(
+            told(
+                capsys,
+                *("info", str(tmp_path / f"{name}.safetensors"), str(tmp_path / "cell.xyz")),
+                *("--json", "--dtype", "float64"),
+            )
+        )["structure"]
+        for name in ("truncated", "converged")
+    }
+    assert "converged_ewald_changes" not in said["converged"]
+    change = said["truncated"]["converged_ewald_changes"]
+    energies = [3 * said[name]["energy_eV_per_atom"] for name in ("truncated", "converged")]
+    assert change["energy_eV"] == pytest.approx(energies[1] - energies[0], abs=1e-9)
+    assert abs(change["energy_eV"]) > 1e-6
+    assert change["largest_force_change_eV_per_A"] > 1e-6
