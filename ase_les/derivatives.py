@@ -70,9 +70,7 @@ def differentiate(
         )
         share = share + 0.5 * (prediction.charges * potential).sum(1)
 
-    gradients = torch.autograd.grad(
-        prediction.energy.sum(), variables, create_graph=create_graph
-    )
+    gradients = torch.autograd.grad(prediction.energy.sum(), variables, create_graph=create_graph)
     tensor = None
     if stress:
         volume = torch.linalg.det(graph.cell).abs()

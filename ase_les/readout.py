@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class Readout(nn.Module):
         self.linear = nn.Linear(n_features, n_outputs, bias=bias) if linear else None
         widths = [n_features, *hidden, n_outputs]
         layers: list[nn.Module] = []
-        for width, next_width in zip(widths[:-1], widths[1:], strict=True):
+        for width, next_width in pairwise(widths):
             layers += [nn.Linear(width, next_width, bias=bias), nn.SiLU()]
         self.network = nn.Sequential(*layers[:-1])
 

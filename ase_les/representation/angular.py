@@ -87,16 +87,16 @@ class Monomials(nn.Module):
         ]
         self.register_buffer(
             "_raised",
-            torch.tensor(
-                [[position[t] for t in row] for row in raised], dtype=torch.int64
-            ).view(3, -1),
+            torch.tensor([[position[t] for t in row] for row in raised], dtype=torch.int64).view(
+                3, -1
+            ),
             persistent=False,
         )
         self.register_buffer(
             "_powers",
-            torch.tensor(
-                [[float(t[axis]) for t in row] for axis, row in enumerate(raised)]
-            ).view(3, -1),
+            torch.tensor([[float(t[axis]) for t in row] for axis, row in enumerate(raised)]).view(
+                3, -1
+            ),
             persistent=False,
         )
 
@@ -152,56 +152,63 @@ class Invariants(nn.Module):
         tensors = [(degree, d) for degree, rank in sorted(used) for d in _of_degree(rank)]
         row_of = {key: row for row, key in enumerate(tensors)}
         self._n_tensors = len(tensors)
-        pairs: dict[tuple[int, int], int] = {}
-        entries: list[tuple[int, int, float]] = []
-        for row, (degree, d) in enumerate(scalars + tensors):
-            for low in _of_degree(degree):
-                pair = tuple(sorted((position[low], position[_plus(low, d)])))
-                column = pairs.setdefault(pair, len(pairs))
-                entries.append((row, column, _multiplicity(low)))
-        contraction = torch.zeros(len(scalars) + len(tensors), len(pairs))
-        for row, column, weight in entries:
-            contraction[row, column] += weight
-        first, second = zip(*pairs, strict=True) if pairs else ((), ())
-
-        # The last step: products of two tensors (or of a tensor and A), summed by a second table.
-        products: list[tuple[int, int]] = []
-        columns = []
-        for row, (a, b) in enumerate(nu3):
-            for d in _of_degree(a):
-                products.append((position[d], len(triples) + row_of[(b, d)]))
-                columns.append((row, _multiplicity(d)))
-        for row, (a, b, rank) in enumerate(nu4, start=len(nu3)):
-            for d in _of_degree(rank):
-                products.append((len(triples) + row_of[(a, d)], len(triples) + row_of[(b, d)]))
-                columns.append((row, _multiplicity(d)))
-        final = torch.zeros(len(nu3) + len(nu4), len(products))
-        for column, (row, weight) in enumerate(columns):
-            final[row, column] = weight
-        left, right = zip(*products, strict=True) if products else ((), ())
-
-        for name, table in {
-            "_first": torch.tensor(first, dtype=torch.int64),
-            "_second": torch.tensor(second, dtype=torch.int64),
-            "_contraction": contraction,
-            "_left": torch.tensor(left, dtype=torch.int64),
-            "_right": torch.tensor(right, dtype=torch.int64),
-            "_final": final,
-        }.items():
-            self.register_buffer(name, table, persistent=False)
+        # A_l A_{l+d} belongs to one row only, since its members tell L and d.
+        pairs = [
+            (position[low], position[_plus(low, d)], row, _multiplicity(low))
+            for row, (degree, d) in enumerate(scalars + tensors)
+            for low in _of_degree(degree)
+        ]
+        # The last step: products of a tensor with A or with another tensor, summed over d.
+        products = [
+            (position[d], len(triples) + row_of[(b, d)], row, _multiplicity(d))
+            for row, (a, b) in enumerate(nu3)
+            for d in _of_degree(a)
+        ] + [
+            (len(triples) + row_of[(a, d)], len(triples) + row_of[(b, d)], row, _multiplicity(d))
+            for row, (a, b, rank) in enumerate(nu4, start=len(nu3))
+            for d in _of_degree(rank)
+        ]
+        self.contraction = _WeightedProducts(pairs, len(scalars) + len(tensors))
+        self.final = _WeightedProducts(products, len(nu3) + len(nu4))
 
     def forward(self, sums: Tensor) -> Tensor:
         """Invariants (n_invariants, M) of neighbour sums (n_l, M)."""
         if not self._n_scalars:
             return sums[:1]
-        contracted = self._contraction @ (
-            sums.index_select(0, self._first) * sums.index_select(0, self._second)
-        )
+        contracted = self.contraction(sums)
         if not self._n_tensors:
             return torch.cat([sums[:1], contracted])
         tensors = torch.cat([sums, contracted[self._n_scalars :]])
-        products = tensors.index_select(0, self._left) * tensors.index_select(0, self._right)
-        return torch.cat([sums[:1], contracted[: self._n_scalars], self._final @ products])
+        return torch.cat([sums[:1], contracted[: self._n_scalars], self.final(tensors)])
+
+
+class _WeightedProducts(nn.Module):
+    r"""Sums of weighted products of two rows, :math:`y_r = \sum_t w_t x_{a_t} x_{b_t}`.
+
+    Each term (a, b, r, w) adds to one row of the result.
+    """
+
+    def __init__(self, terms: list[tuple[int, int, int, float]], n_rows: int):
+        super().__init__()
+        self.n_rows = n_rows
+        first, second, row, weight = zip(*terms, strict=True) if terms else ((), (), (), ())
+        for name, indices in (("_first", first), ("_second", second), ("_row", row)):
+            self.register_buffer(name, torch.tensor(indices, dtype=torch.int64), persistent=False)
+        self.register_buffer("_weight", torch.tensor(weight).view(-1, 1), persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows (n_rows, M) from rows (n, M)."""
+        terms = rows.index_select(0, self._first) * rows.index_select(0, self._second)
+        result = rows.new_zeros(self.n_rows, rows.shape[1])
+        return result.index_add(0, self._row, terms * self._weight)
+
+    def pull_back(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        """Gradient with respect to the given rows from that of the result."""
+        of_terms = gradient.index_select(0, self._row).mul_(self._weight)
+        result = torch.zeros_like(rows)
+        result.index_add_(0, self._first, rows.index_select(0, self._second).mul_(of_terms))
+        result.index_add_(0, self._second, of_terms.mul_(rows.index_select(0, self._first)))
+        return result
 
 
 class AnalyticInvariants(Invariants):
@@ -216,26 +223,17 @@ class AnalyticInvariants(Invariants):
         result[0] = gradient[0]
         if not self._n_scalars:
             return result
-        first, second = sums.index_select(0, self._first), sums.index_select(0, self._second)
         of_contracted = gradient[1 : 1 + self._n_scalars]
         if self._n_tensors:
-            contracted = self._contraction[self._n_scalars :] @ (first * second)
-            tensors = torch.cat([sums, contracted])
-            left, right = tensors.index_select(0, self._left), tensors.index_select(0, self._right)
-            of_products = self._final.T @ gradient[1 + self._n_scalars :]
-            of_tensors = torch.zeros_like(tensors)
-            of_tensors.index_add_(0, self._left, right.mul_(of_products))
-            of_tensors.index_add_(0, self._right, left.mul_(of_products))
+            tensors = torch.cat([sums, self.contraction(sums)[self._n_scalars :]])
+            of_tensors = self.final.pull_back(tensors, gradient[1 + self._n_scalars :])
             result += of_tensors[: len(sums)]
             of_contracted = torch.cat([of_contracted, of_tensors[len(sums) :]])
-        of_pairs = self._contraction.T @ of_contracted
-        result.index_add_(0, self._first, second.mul_(of_pairs))
-        result.index_add_(0, self._second, first.mul_(of_pairs))
-        return result
+        return result.add_(self.contraction.pull_back(sums, of_contracted))
 
 
 # Columns worked on together: a block and its products fit into the cache of one core.
-_BLOCK = 2048
+_BLOCK = 8192
 
 
 class _AnalyticInvariants(torch.autograd.Function):

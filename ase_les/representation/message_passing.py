@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ase_les.representation.neighbour_sum import Neighbourhoods
+from ase_les.representation.neighbour_sum import Neighbourhoods, lengths
 from ase_les.representation.radial import BesselBasis
 
 
@@ -45,7 +45,7 @@ class RadialMessage(nn.Module):
     def forward(
         self, sums: Tensor, degrees: Tensor, edges: Neighbourhoods, radial: BesselBasis
     ) -> Tensor:
-        distances = torch.linalg.vector_norm(edges.vectors, dim=0)
+        distances = lengths(edges.vectors)
         envelope = radial.envelope(distances)
         messages = []
         for degree in range(len(self.amplitude)):

@@ -103,9 +103,7 @@ def test_an_interrupted_fit_resumes_to_the_same_weights(samples, tmp_path):
     resumed = fit(small_model(seed=9), samples, [], settings, tmp_path / "broken", resume=True)
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
-    assert [r.training_loss for r in straight.history] == [
-        r.training_loss for r in resumed.history
-    ]
+    assert [r.training_loss for r in straight.history] == [r.training_loss for r in resumed.history]
 
 
 def test_a_checkpoint_of_other_settings_is_refused(samples, tmp_path):
