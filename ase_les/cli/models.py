@@ -44,21 +44,34 @@ def _data(card: Mapping) -> Mapping:
     return data if isinstance(data, Mapping) else {}
 
 
+def _root_mean_square_errors(errors: Mapping[str, object]) -> str:
+    """Only what fits into a table; the card has the rest."""
+    shown = (
+        ("energy_rmse_meV_per_atom", "meV/atom"),
+        ("forces_rmse_meV_per_A", "meV/Å"),
+        ("stress_rmse_meV_per_A3", "meV/Å³"),
+    )
+    known = [f"{errors[name]:.3g} {unit}" for name, unit in shown if name in errors]
+    return ", ".join(known) or "not stated"
+
+
 def _show(entries: Mapping[str, Mapping]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     if not entries:
         print("No models are shipped with this installation; give --model a model file.")
         return
-    table = Table("model", "elements", "cutoff (Å)", "long range", "test errors", "data licence")
+    # Names are what people copy from here: they are never cut.
+    names = Column("model", min_width=max(map(len, entries)))
+    table = Table(names, "elements", "cutoff / Å", "long range", "test RMSE", "licence of data")
     for name, entry in entries.items():
         table.add_row(
             name,
             " ".join(entry["elements"]),
             f"{entry['cutoff_A']:g}",
             "yes" if entry["long_range"] else "no",
-            "\n".join(f"{what} {value}" for what, value in entry["test_errors"].items()),
+            _root_mean_square_errors(entry["test_errors"]),
             entry["data_licence"] or "not stated",
         )
     Console(markup=False).print(table)

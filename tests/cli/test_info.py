@@ -23,7 +23,7 @@ from ase_les.representation import CaceConfig
 CARD = {
     "summary": "a [test]",
     "data": {"licence": "CC BY 4.0", "citation": "A. Author"},
-    "test_errors": {"energy_meV_per_atom": 1.5},
+    "test_errors": {"energy_rmse_meV_per_atom": 1.5},
 }
 
 
@@ -54,7 +54,7 @@ def test_models_lists_what_is_shipped(package, capsys):
         "elements": ["H", "O"],
         "cutoff_A": 3.5,
         "long_range": True,
-        "test_errors": {"energy_meV_per_atom": 1.5},
+        "test_errors": {"energy_rmse_meV_per_atom": 1.5},
         "data_licence": "CC BY 4.0",
     }
     table = told(capsys, "models")
