@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--temperature", type=float, default=300.0, help="in K")
     parser.add_argument("--output", type=Path, default=Path("liquid_water"))
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--overwrite", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
