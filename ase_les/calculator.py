@@ -76,6 +76,10 @@ class LESCalculator(Calculator):
         float64 in both; choose "float64" for finite differences and phonons.
     skin : float
         In Å; neighbours are searched again only after an atom may have moved half of it.
+    accuracy : float or None
+        Relative error of the long-range forces that is small enough. Structures of about a
+        thousand atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
+        all are with None.
 
     Attributes
     ----------
@@ -123,18 +127,23 @@ class LESCalculator(Calculator):
         device: str = "cpu",
         dtype: str = "float32",
         skin: float = 0.5,
+        accuracy: float | None = 1e-4,
     ):
         super().__init__()
         self.model = model if isinstance(model, LESModel) else load_model(model)
         self.model_hash = model_hash(self.model)
-        self._engine = self.model.for_inference(str(device), dtype)
+        self._engine = self.model.for_inference(str(device), dtype, accuracy)
         self._device = torch.device(device)
         self._neighbors = NeighborList(self.model.config.cutoff, skin)
         self._held: _Held | None = None
         self._stress_follows = False
         self._warned_of_charge = False
         self.parameters.update(
-            model=_origin(model, self.model_hash), device=str(device), dtype=dtype, skin=float(skin)
+            model=_origin(model, self.model_hash),
+            device=str(device),
+            dtype=dtype,
+            skin=float(skin),
+            accuracy=accuracy,
         )
         long_range = self.model.config.long_range
         self._has_charges = long_range is not None and long_range.charges.n_channels == 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ase_les.electrostatics.cheaper_sum import CheaperSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.open_boundary import OpenSum
@@ -101,9 +102,19 @@ class Electrostatics(nn.Module):
         self.periodic_sum = EwaldSum(config.kernel())
         self.open_sum = OpenSum(config.smearing)
 
-    def use_analytic_gradients(self) -> None:
-        """Write the gradients of the periodic sum by hand from now on (inference only)."""
-        self.periodic_sum = AnalyticEwaldSum(self.config.kernel())
+    def use_analytic_gradients(self, accuracy: float | None = None) -> None:
+        """Write the gradients of the periodic sum by hand from now on (inference only).
+
+        Parameters
+        ----------
+        accuracy : float or None
+            Relative error of the long-range forces that is small enough to sum large structures
+            on a mesh; None for the direct sum always.
+        """
+        kernel = self.config.kernel()
+        self.periodic_sum = (
+            AnalyticEwaldSum(kernel) if accuracy is None else CheaperSum(kernel, accuracy)
+        )
 
     def forward(self, graph: Graph, charges: Tensor) -> Tensor:
         """Energies (S,) in eV.
