@@ -45,7 +45,7 @@ class CheaperSum(nn.Module):
         return getattr(self, self._in_use)(positions, charges, cell, layout)
 
     def choose(self, n_atoms: int, n_structures: int, cell: Tensor) -> str:
-        """Either "direct" or "mesh": what takes less time, unless the one in use is hardly slower."""
+        """Return "direct" or "mesh": the faster, unless the one in use is hardly slower."""
         first, second, third = self.direct.kernel.index_bounds(cell)
         n_waves = (first + 1) * (2 * second + 1) * (2 * third + 1)
         n_points = n_structures * math.prod(self.mesh.mesh_size(cell))

@@ -144,12 +144,13 @@ class AnalyticParticleMesh(ParticleMesh):
     """The same sum with its gradients written out by hand: once differentiable, for inference.
 
     Between calls the mesh keeps its size while the cell changes little, so that a run at
-    constant pressure has one energy function.
+    constant pressure has one energy function; in a fixed cell it keeps its weights.
     """
 
     def __init__(self, kernel: ReciprocalKernel, settings: MeshSettings):
         super().__init__(kernel, settings)
         self._held: tuple[int, int, int] | None = None
+        self._held_weights: tuple[Tensor, Waves, Tensor] | None = None
 
     def mesh_size(self, cell: Tensor) -> tuple[int, int, int]:
         if self._held is not None:
@@ -158,6 +159,17 @@ class AnalyticParticleMesh(ParticleMesh):
                 return self._held
         self._held = super().mesh_size(cell)
         return self._held
+
+    def weights(self, cell: Tensor, waves: Waves) -> Tensor:
+        if cell.requires_grad:
+            return super().weights(cell, waves)
+        if self._held_weights is not None:
+            of_cell, of_waves, weights = self._held_weights
+            if of_waves is waves and torch.equal(of_cell, cell):
+                return weights
+        weights = super().weights(cell, waves)
+        self._held_weights = cell.clone(), waves, weights
+        return weights
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
@@ -354,7 +366,7 @@ def _undo_splines(frequency: np.ndarray, order: int) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _spline_table(order: int) -> np.ndarray:
-    r"""Coefficients [power, m] of :math:`M_p(t + p - 1 - m)`, 0 ≤ t < 1: share of the m-th point."""
+    """Coefficients [power, m] of M_p(t + p - 1 - m), 0 ≤ t < 1: the share of the m-th point."""
     pieces = [np.polynomial.Polynomial([1.0])]
     for n in range(2, order + 1):
         t = np.polynomial.Polynomial([0.0, 1.0])

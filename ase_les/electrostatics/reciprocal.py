@@ -72,9 +72,7 @@ class ReciprocalSum(nn.Module):
             Which atoms belong to which of the S structures.
         """
         waves = self.waves(cell)
-        volume = torch.linalg.det(cell).abs()
-        weights = self.kernel(squared_wave_numbers(cell, waves.axes)) * waves.counts
-        weights = weights * (2 * math.pi * COULOMB_CONSTANT / volume)[:, None, None, None]
+        weights = self.weights(cell, waves)
         # Strain leaves fractional coordinates alone: it acts through `weights` only.
         fractional = layout.pad(positions) @ torch.linalg.inv(cell)
         return self.power(fractional, layout.pad(charges), weights, waves.axes)
@@ -82,6 +80,12 @@ class ReciprocalSum(nn.Module):
     def waves(self, cell: Tensor) -> Waves:
         """Wave vectors of the cells (S, 3, 3)."""
         raise NotImplementedError
+
+    def weights(self, cell: Tensor, waves: Waves) -> Tensor:
+        """What |S(k)|² contributes to the energies of the cells, (S, n₁, n₂, n₃) in eV/e²."""
+        prefactor = 2 * math.pi * COULOMB_CONSTANT / torch.linalg.det(cell).abs()
+        kernel = self.kernel(squared_wave_numbers(cell, waves.axes))
+        return kernel * waves.counts * prefactor[:, None, None, None]
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
         """Weighted sums (S,) of |S(k)|² with weights (S, n₁, n₂, n₃)."""
