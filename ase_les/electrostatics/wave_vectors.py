@@ -95,11 +95,11 @@ def multiplicity(first: Tensor) -> Tensor:
 def squared_wave_numbers(cell: Tensor, axes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """k² in 1/Å² of all wave vectors n · 2π cell⁻ᵀ, shape (S, n₁, n₂, n₃)."""
     reciprocal = 2 * math.pi * torch.linalg.inv(cell).transpose(-1, -2)
-    # A quadratic form of the indices: two operations on the whole grid instead of ten.
-    metric = (reciprocal @ reciprocal.transpose(-1, -2))[..., None, None]
-    first, second, third = axes[0][:, None], axes[1], axes[2]
-    in_plane = metric[:, 0, 0] * first**2 + metric[:, 1, 1] * second**2
-    in_plane = in_plane + 2 * metric[:, 0, 1] * first * second
-    slope = 2 * (metric[:, 0, 2] * first + metric[:, 1, 2] * second)
-    along = slope[..., None] + metric[:, 2, 2, None] * third
-    return in_plane[..., None] + along * third
+    # Component by component: round-off decides about shells at a cutoff without tolerance, and
+    # published numbers come from this order of additions.
+    squared = 0.0
+    for component in reciprocal.unbind(-1):
+        first, second, third = (axis * component[:, row, None] for row, axis in enumerate(axes))
+        k = (first[:, :, None] + second[:, None, :])[..., None] + third[:, None, None, :]
+        squared = squared + k * k
+    return squared
