@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,9 +26,21 @@ from ase_les.graph import Graph, check_geometry, edge_vectors, graph_from_atoms,
 from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash, shipped_models
 from ase_les.neighbors import NeighborList
+from ase_les.units import COULOMB_CONSTANT
 
 #: Atoms nearer to each other than this, in Å, are a mistake in the structure.
 CLOSEST_CONTACT = 0.3
+
+# In Å³: a cell of less is one whose third vector is missing.
+_SMALLEST_VOLUME = 1e-6
+
+# Net charge in e of a periodic cell that its user should know of, and that per atom of it when
+# the model does not constrain its charges: the sum over neutral water is then 0.1 to 0.2 e.
+_NET_CHARGE = 1e-3
+_MODEL_NET_CHARGE = 0.01
+
+# From the warning up to the line that asked ASE for a property.
+_FRAMES_TO_THE_USER = 6
 
 
 class LESCalculator(Calculator):
@@ -40,7 +53,8 @@ class LESCalculator(Calculator):
     ``energies``      eV      share of each atom; their sum is the energy
     ``forces``        eV/Å
     ``stress``        eV/Å³   Voigt order xx yy zz yz xz xy, tension positive; three periodic
-                              directions only
+                              directions, or two: a slab has stress in its plane only, per
+                              volume of the cell as it is given, vacuum included
     ``charges``       e       latent (screened) charges; models with one charge per atom only
     ``dipole``        e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no periodic
                               direction only; :math:`\mathbf{R}` is the centre of mass, which
@@ -62,6 +76,10 @@ class LESCalculator(Calculator):
         float64 in both; choose "float64" for finite differences and phonons.
     skin : float
         In Å; neighbours are searched again only after an atom may have moved half of it.
+    accuracy : float or None
+        Relative error of the long-range forces that is small enough. Structures of about a
+        thousand atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
+        all are with None.
 
     Attributes
     ----------
@@ -109,17 +127,23 @@ class LESCalculator(Calculator):
         device: str = "cpu",
         dtype: str = "float32",
         skin: float = 0.5,
+        accuracy: float | None = 1e-4,
     ):
         super().__init__()
         self.model = model if isinstance(model, LESModel) else load_model(model)
         self.model_hash = model_hash(self.model)
-        self._engine = self.model.for_inference(str(device), dtype)
+        self._engine = self.model.for_inference(str(device), dtype, accuracy)
         self._device = torch.device(device)
         self._neighbors = NeighborList(self.model.config.cutoff, skin)
         self._held: _Held | None = None
         self._stress_follows = False
+        self._warned_of_charge = False
         self.parameters.update(
-            model=_origin(model, self.model_hash), device=str(device), dtype=dtype, skin=float(skin)
+            model=_origin(model, self.model_hash),
+            device=str(device),
+            dtype=dtype,
+            skin=float(skin),
+            accuracy=accuracy,
         )
         long_range = self.model.config.long_range
         self._has_charges = long_range is not None and long_range.charges.n_channels == 1
@@ -187,8 +211,8 @@ class LESCalculator(Calculator):
         if atoms is None:
             raise ValueError("no structure to calculate: give `atoms`")
         check_geometry(atoms)
-        periodic, finite = bool(atoms.pbc.all()), not atoms.pbc.any()
-        _check_boundaries(properties, atoms, periodic, finite)
+        has_stress, finite = _has_stress(atoms), not atoms.pbc.any()
+        _check_boundaries(properties, atoms, has_stress, finite)
         graph = self._graph_of(atoms)
 
         # Cell relaxations and barostats ask for the stress after the forces of every step:
@@ -197,7 +221,7 @@ class LESCalculator(Calculator):
         derivatives = self._evaluate(
             graph,
             forces=not {"forces", "stress", "energies"}.isdisjoint(properties),
-            stress=periodic and self._stress_follows,
+            stress=has_stress and self._stress_follows,
             energies="energies" in properties,
         )
         results = _results(derivatives)
@@ -207,8 +231,30 @@ class LESCalculator(Calculator):
                 arms = atoms.positions - atoms.get_center_of_mass()
                 results["dipole"] = results["charges"] @ arms
         _check_finite(results, atoms, graph)
+        self._warn_if_charged(atoms, derivatives.prediction.charges)
         self.atoms = atoms.copy()
         self.results = results if system_changes else {**self.results, **results}
+
+    def _warn_if_charged(self, atoms: Atoms, charges: Tensor) -> None:
+        """Say once that a repeating cell has net charge, unless the model means nothing by it."""
+        if self._warned_of_charge or not self._has_charges or not atoms.pbc.all():
+            return
+        net = charges.sum().item()
+        unconstrained = self.model.config.long_range.charges.neutrality == "none"
+        # Unconstrained charges never sum to zero: an error of the model, not of the structure.
+        tolerance = _MODEL_NET_CHARGE * len(atoms) if unconstrained else _NET_CHARGE
+        if abs(net) <= tolerance:
+            return
+        self._warned_of_charge = True
+        background = self.model.config.long_range.electrostatics.background
+        warnings.warn(
+            f"the periodic cell is charged: its latent charges sum to {net:+.4f} e. "
+            + ("A uniform background neutralises it; " if background else "")
+            + "energy and stress depend on the size of the cell, by up to about "
+            f"{_cell_size_energy(net, atoms.cell.volume):.2g} eV. Compare energies of cells of one "
+            "size and charge only, or extrapolate to large cells",
+            stacklevel=_FRAMES_TO_THE_USER,
+        )
 
     def _evaluate(self, graph: Graph, *, forces: bool, stress: bool, energies: bool) -> Derivatives:
         if not forces:
@@ -261,6 +307,11 @@ class _Held(NamedTuple):
     close: Graph
 
 
+def _cell_size_energy(net_charge: float, volume: float) -> float:
+    r"""Energy of a charge with its own periodic copies, :math:`2.837\,k_e Q^2 / 2L`, in eV."""
+    return COULOMB_CONSTANT * 2.837297 * net_charge**2 / (2 * volume ** (1 / 3))
+
+
 def _origin(model: str | Path | LESModel, hash_: str) -> str:
     """How the model can be found again: its name, its absolute path, or at least its hash."""
     if isinstance(model, LESModel):
@@ -270,12 +321,23 @@ def _origin(model: str | Path | LESModel, hash_: str) -> str:
     return str(Path(model).expanduser().resolve())
 
 
+def _has_stress(atoms: Atoms) -> bool:
+    """Whether there is a stress: two or three periodic directions, and a volume to refer it to."""
+    return atoms.pbc.sum() >= 2 and atoms.cell.volume > _SMALLEST_VOLUME
+
+
 def _check_boundaries(
-    properties: Sequence[str], atoms: Atoms, periodic: bool, finite: bool
+    properties: Sequence[str], atoms: Atoms, has_stress: bool, finite: bool
 ) -> None:
-    if "stress" in properties and not periodic:
+    if "stress" in properties and not has_stress:
+        if atoms.pbc.sum() == 2:
+            raise PropertyNotImplementedError(
+                "the stress of a slab is per volume of its cell, and this cell has none: "
+                f"{atoms.cell.array.tolist()}. Give it a third vector, for example by "
+                "atoms.center(vacuum=10, axis=2); energy and forces do not depend on it"
+            )
         raise PropertyNotImplementedError(
-            f"stress needs three periodic directions, pbc is {atoms.pbc.tolist()}"
+            f"stress needs two or three periodic directions, pbc is {atoms.pbc.tolist()}"
         )
     if "dipole" in properties and not finite:
         raise PropertyNotImplementedError(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ase_les.graph import Graph, strained
+from ase_les.graph import Graph, slab_axes, strained
 from ase_les.model import LESModel, Prediction
 
 
@@ -15,8 +15,8 @@ class Derivatives(NamedTuple):
     """Energy and its first derivatives; float64.
 
     ``prediction``: energies and charges. ``forces`` (N, 3) in eV/Å. ``stress`` (S, 3, 3) in eV/Å³,
-    tension positive, meaningful for fully periodic structures, or None. ``energies`` (N,): the
-    share of each atom in the energy, in eV, or None.
+    tension positive, meaningful for structures with a cell volume and two or three periodic
+    directions, or None. ``energies`` (N,): the share of each atom in the energy, in eV, or None.
     """
 
     prediction: Prediction
@@ -40,7 +40,10 @@ def differentiate(
         \sigma = \frac{1}{V} \frac{\partial E}{\partial \epsilon}, \qquad
         E_i = E_0 + E_\theta(B_i) + \tfrac12 q_i \frac{\partial E_\mathrm{lr}}{\partial q_i}
 
-    The last holds because the long-range energy is quadratic in the charges.
+    The last holds because the long-range energy is quadratic in the charges. The stress of a slab
+    is :math:`P \sigma P` with :math:`P = 1 - \mathbf{n} \mathbf{n}^T`: it has no component along
+    the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the cell as it is given, vacuum
+    included, so that :math:`\sigma V` is the derivative whatever the vacuum.
 
     Parameters
     ----------
@@ -73,8 +76,22 @@ def differentiate(
     gradients = torch.autograd.grad(prediction.energy.sum(), variables, create_graph=create_graph)
     tensor = None
     if stress:
-        volume = torch.linalg.det(graph.cell).abs()
-        # A structure without volume has no stress; dividing by zero would poison the others.
-        volume = torch.where(graph.pbc.all(dim=1), volume, 1.0)
-        tensor = gradients[1] / volume[:, None, None]
+        tensor = _per_volume(gradients[1], graph)
     return Derivatives(prediction, -gradients[0], tensor, share if energies else None)
+
+
+def _per_volume(by_strain: Tensor, graph: Graph) -> Tensor:
+    """Stress (S, 3, 3) from the derivative by strain, without what a slab has along its normal."""
+    volume = torch.linalg.det(graph.cell).abs()
+    n_periodic = graph.pbc.sum(dim=1)
+    # A structure without volume has no stress; dividing by zero would poison the others.
+    volume = torch.where((n_periodic >= 2) & (volume > 0), volume, 1.0)
+    stress = by_strain / volume[:, None, None]
+    slabs = n_periodic == 2
+    if slabs.any():
+        _, _, normal = slab_axes(graph.cell[slabs], graph.pbc[slabs])
+        in_plane = torch.eye(3).to(normal) - normal[:, :, None] * normal[:, None, :]
+        stress = stress.index_copy(
+            0, torch.nonzero(slabs).squeeze(1), in_plane @ stress[slabs] @ in_plane
+        )
+    return stress

@@ -188,6 +188,29 @@ def edge_vectors(graph: Graph) -> Tensor:
     return vectors + torch.einsum("ea,eab->eb", graph.shifts, cells)
 
 
+def edges_to(graph: Graph, atoms: range) -> Graph:
+    """The same atoms with only those edges that end at a range of them."""
+    ends = torch.tensor([atoms.start, atoms.stop], device=graph.receivers.device)
+    chosen = slice(*torch.searchsorted(graph.receivers, ends).tolist())
+    return graph._replace(
+        receivers=graph.receivers[chosen],
+        senders=graph.senders[chosen],
+        shifts=graph.shifts[chosen],
+    )
+
+
+def slab_axes(cell: Tensor, pbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The two periodic vectors (S, 3) in Å and the unit normal (S, 3) of slabs."""
+    # A stable sort: the periodic rows keep their order and come first.
+    order = torch.argsort((~pbc).to(torch.uint8), dim=1, stable=True)
+    first, second = (
+        torch.gather(cell, 1, order[:, row, None, None].expand(-1, 1, 3)).squeeze(1)
+        for row in (0, 1)
+    )
+    normal = torch.linalg.cross(first, second)
+    return first, second, normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+
+
 def sum_per_structure(values: Tensor, graph: Graph) -> Tensor:
     """Sum of per-atom values (N, ...) over the atoms of each structure, shape (S, ...)."""
     total = torch.zeros(

@@ -201,7 +201,9 @@ class LESModel(nn.Module):
         """Precision of the network; sums of charges and energies are always float64."""
         return self.representation.mixing.dtype
 
-    def for_inference(self, device: str = "cpu", dtype: str = "float64") -> LESModel:
+    def for_inference(
+        self, device: str = "cpu", dtype: str = "float64", accuracy: float | None = 1e-4
+    ) -> LESModel:
         """A frozen copy with gradients written out by hand: the same energy, faster.
 
         Parameters
@@ -210,11 +212,14 @@ class LESModel(nn.Module):
             As torch names it: "cpu", "cuda", "cuda:1" …
         dtype : str
             Precision of the network, "float32" or "float64".
+        accuracy : float or None
+            Relative error of the long-range forces that is small enough. Structures of about a
+            thousand atoms and more are then summed on a mesh; None for the exact sum always.
 
         Raises
         ------
         ValueError
-            If the precision is neither.
+            If the precision is neither, or the accuracy out of range.
         """
         if dtype not in PRECISIONS:
             raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {dtype!r}")
@@ -223,9 +228,11 @@ class LESModel(nn.Module):
         copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
         copy.load_state_dict(self.state_dict())
         copy.card = self.card
-        for part in (copy.representation, copy.charge_representation, copy.electrostatics):
+        for part in (copy.representation, copy.charge_representation):
             if part is not None:
                 part.use_analytic_gradients()
+        if copy.electrostatics is not None:
+            copy.electrostatics.use_analytic_gradients(accuracy)
         return copy
 
     @torch.no_grad()

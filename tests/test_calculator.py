@@ -226,15 +226,69 @@ def test_without_one_charge_per_atom_there_are_neither_charges_nor_dipole(model)
             atoms.calc.get_property(name, atoms)
 
 
-@pytest.mark.parametrize("pbc", [(False, False, False), (True, True, False)])
-def test_stress_needs_three_periodic_directions(pbc):
+@pytest.mark.parametrize("pbc", [(False, False, False), (False, True, False)])
+def test_stress_needs_two_or_three_periodic_directions(pbc):
     atoms = afresh(salt(), SHORT_RANGED)
     atoms.get_stress()
     atoms.pbc = pbc
-    with pytest.raises(PropertyNotImplementedError, match="three periodic directions"):
+    with pytest.raises(PropertyNotImplementedError, match="two or three periodic directions"):
         atoms.get_stress()
     atoms.get_forces()
     assert "stress" not in atoms.calc.results
+
+
+@pytest.mark.parametrize("vector", [(0, 0, 20.0), (3.0, -2.0, 14.0)], ids=["upright", "tilted"])
+@pytest.mark.parametrize("model", [MODEL, SHORT_RANGED], ids=["LES", "short-ranged"])
+def test_a_slab_has_the_stress_of_its_plane_per_volume_of_its_cell(model, vector):
+    slab = afresh(salt(), model)
+    cell = slab.cell.array @ [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    slab.set_cell([cell[0], cell[1], vector])
+    slab.pbc = (True, True, False)
+    stress = slab.get_stress()
+    assert (stress[[2, 3, 4]] == 0).all()
+    numerical = calculate_numerical_stress(slab, eps=1e-5)
+    np.testing.assert_allclose(stress[[0, 1, 5]], numerical[[0, 1, 5]], atol=1e-7)
+    doubled = slab.copy()
+    doubled.set_cell([cell[0], cell[1], 2 * np.array(vector)])
+    doubled.calc = exact(model)
+    np.testing.assert_allclose(2 * doubled.get_stress(), stress, atol=1e-12)
+
+
+def test_a_slab_without_a_third_vector_has_forces_but_no_stress():
+    slab = afresh(salt())
+    slab.set_cell([slab.cell[0], slab.cell[1], (0, 0, 0)])
+    slab.pbc = (True, True, False)
+    with pytest.raises(PropertyNotImplementedError, match=r"atoms\.center\(vacuum=10, axis=2\)"):
+        slab.get_stress()
+    assert np.isfinite(slab.get_forces()).all()
+
+
+def test_a_charged_periodic_cell_is_told_of_once(recwarn):
+    crystal = afresh(salt())
+    crystal.get_forces()
+    assert not recwarn
+    crystal.info["charge"] = 1.0
+    with pytest.warns(UserWarning, match=r"latent charges sum to \+1\.0000 e.*depend on the size"):
+        crystal.get_forces()
+    recwarn.clear()
+    crystal.rattle(0.01)
+    crystal.get_forces()
+    assert not recwarn
+    for pbc in ((False, False, False), (True, True, False)):
+        other = afresh(crystal)
+        other.pbc = pbc
+        other.get_forces()
+    assert not recwarn
+
+
+def test_a_model_that_leaves_its_charges_free_warns_of_what_is_not_its_habit(recwarn):
+    free = make_model(long_range=LongRangeConfig(ChargesConfig(neutrality="none", scale=1e-3)))
+    atoms = afresh(salt(), free)
+    assert abs(atoms.get_charges().sum()) > 1e-4
+    assert not recwarn
+    wild = make_model(long_range=LongRangeConfig(ChargesConfig(neutrality="none", scale=8.0)))
+    with pytest.warns(UserWarning, match="the periodic cell is charged"):
+        afresh(salt(), wild).get_forces()
 
 
 def test_dipole_needs_open_boundaries(crystal):

@@ -11,6 +11,7 @@ from ase.build import bulk
 from ase_les.derivatives import differentiate
 from ase_les.graph import batch, graph_from_atoms
 from ase_les.neighbors import NeighborList
+from ase_les.representation import cace
 from ase_les.testing import example_structures
 
 
@@ -32,7 +33,7 @@ def test_forces_sum_to_zero(model):
 
 
 def test_an_open_structure_feels_no_torque(model):
-    _, _, cluster, _ = example_structures(model)
+    _, _, cluster, *_ = example_structures(model)
     forces = differentiate(model, graph_of(model, cluster)).forces.numpy()
     torque = np.cross(cluster.positions, forces).sum(0)
     assert np.abs(torque).max() < 1e-10
@@ -137,3 +138,18 @@ def test_second_derivatives_of_the_energy_are_those_of_finite_differences(random
 
         positions = graph.positions.clone().requires_grad_(True)
         assert torch.autograd.gradgradcheck(energy, positions)
+
+
+@pytest.mark.parametrize("layers", [(), (("memory", "radial"),)], ids=["local", "messages"])
+def test_large_structures_in_blocks_of_atoms_have_the_same_energy(
+    random_model, monkeypatch, layers
+):
+    model = random_model(layers=layers, l_max=2).double()
+    graph = batch([graph_of(model, atoms) for atoms in example_structures(model)])
+    whole = differentiate(model.for_inference(), graph, stress=True, energies=True)
+    monkeypatch.setattr(cace, "_BLOCK", 3)
+    blocks = differentiate(model.for_inference(), graph, stress=True, energies=True)
+    for name in ("forces", "stress", "energies"):
+        one, other = getattr(whole, name), getattr(blocks, name)
+        assert torch.allclose(one, other, rtol=0, atol=1e-12)
+    assert torch.allclose(whole.prediction.charges, blocks.prediction.charges, rtol=0, atol=1e-13)

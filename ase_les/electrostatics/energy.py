@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ase_les.electrostatics.cheaper_sum import CheaperSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.open_boundary import OpenSum
+from ase_les.electrostatics.slab import SlabBox, layer_correction
 from ase_les.electrostatics.wave_vectors import (
     SHELL_TOLERANCE,
     ReciprocalKernel,
@@ -33,8 +35,8 @@ class ElectrostaticsConfig:
     remove_self_energy : bool
         Whether the interaction of each Gaussian with itself is left out.
     background : bool
-        Whether a periodic cell with net charge gets a uniform neutralising
-        background.
+        Whether a cell with net charge and three periodic directions gets a uniform
+        neutralising background.
     weight : float
         Factor of the whole long-range energy.
     self_energy_copies : int
@@ -80,7 +82,9 @@ class Electrostatics(nn.Module):
         E_\mathrm{self} = \frac{k_e}{\sqrt{2\pi}\,\sigma} \sum_i q_i^2, \quad
         E_\mathrm{background} = k_e \pi \sigma^2 \frac{Q^2}{V}
 
-    with the sum of `EwaldSum` in periodic cells and of `OpenSum` in free space.
+    with the sum of `EwaldSum` in periodic cells and of `OpenSum` in free space. A slab is summed
+    in a box with vacuum and corrected for that (`ase_les.electrostatics.slab`); it has no
+    background, and the result does not depend on the third lattice vector of the structure.
     The boundary condition is ``pbc``, never the cell.
 
     Parameters
@@ -98,9 +102,19 @@ class Electrostatics(nn.Module):
         self.periodic_sum = EwaldSum(config.kernel())
         self.open_sum = OpenSum(config.smearing)
 
-    def use_analytic_gradients(self) -> None:
-        """Write the gradients of the periodic sum by hand from now on (inference only)."""
-        self.periodic_sum = AnalyticEwaldSum(self.config.kernel())
+    def use_analytic_gradients(self, accuracy: float | None = None) -> None:
+        """Write the gradients of the periodic sum by hand from now on (inference only).
+
+        Parameters
+        ----------
+        accuracy : float or None
+            Relative error of the long-range forces that is small enough to sum large structures
+            on a mesh; None for the direct sum always.
+        """
+        kernel = self.config.kernel()
+        self.periodic_sum = (
+            AnalyticEwaldSum(kernel) if accuracy is None else CheaperSum(kernel, accuracy)
+        )
 
     def forward(self, graph: Graph, charges: Tensor) -> Tensor:
         """Energies (S,) in eV.
@@ -114,39 +128,44 @@ class Electrostatics(nn.Module):
         Raises
         ------
         ValueError
-            If a structure is periodic along one or two directions.
+            If a structure is periodic along one direction only.
         """
-        periodic, open_ = graph.pbc.all(dim=1), ~graph.pbc.any(dim=1)
-        if not (periodic | open_).all():
-            given = graph.pbc[~(periodic | open_)][0].tolist()
+        n_periodic = graph.pbc.sum(dim=1)
+        energy_of = {3: self._periodic, 2: self._slab, 0: self._open}
+        found = torch.unique(n_periodic).tolist()
+        if not energy_of.keys() >= set(found):
+            given = graph.pbc[n_periodic == 1][0].tolist()
             raise ValueError(
-                f"long-range sums need three periodic directions or none, got pbc = {given}. "
-                "Use a cell with vacuum and pbc = True, or pbc = False for a cluster"
+                "long-range sums need three periodic directions (crystals, liquids), two (slabs) "
+                f"or none (molecules), got pbc = {given}. For a wire set pbc along a second "
+                "direction, with a cell wide enough that the copies do not matter"
             )
-        if periodic.all():
-            return self._periodic(graph, charges)
-        if open_.all():
-            return self._open(graph, charges)
+        if len(found) == 1:
+            return energy_of[found[0]](graph, charges)
         energies = charges.new_zeros(graph.n_structures)
-        for chosen, energy_of in ((periodic, self._periodic), (open_, self._open)):
-            part, part_charges = _select(graph, charges, chosen)
+        for count in found:
+            chosen = n_periodic == count
             energies = energies.index_copy(
-                0, torch.nonzero(chosen).squeeze(1), energy_of(part, part_charges)
+                0,
+                torch.nonzero(chosen).squeeze(1),
+                energy_of[count](*_select(graph, charges, chosen)),
             )
         return energies
 
     def _periodic(self, graph: Graph, charges: Tensor) -> Tensor:
         layout = Layout.of(graph.structure, graph.n_structures)
-        energy = self.periodic_sum(graph.positions, charges, graph.cell, layout)
-        if self.config.remove_self_energy:
-            copies = self.config.self_energy_copies
-            energy = energy - copies * self._self_energy(graph, charges)
+        energy = self._in_cell(graph, graph.cell, charges, layout)
         if self.config.background:
-            net_charge = sum_per_structure(charges, graph)
-            volume = torch.linalg.det(graph.cell).abs()
-            prefactor = COULOMB_CONSTANT * math.pi * self.config.smearing**2
-            energy = energy - prefactor * (net_charge**2).sum(1) / volume
+            energy = energy - self._background(graph, graph.cell, charges)
         return self.config.weight * energy
+
+    def _slab(self, graph: Graph, charges: Tensor) -> Tensor:
+        layout = Layout.of(graph.structure, graph.n_structures)
+        box = SlabBox.of(graph, self.config.smearing)
+        energy = self._in_cell(graph, box.cell, charges, layout)
+        energy = energy + layer_correction(graph, charges, box, layout)
+        # The box is ours: unlike a crystal's, its energy must not depend on its volume.
+        return self.config.weight * (energy - self._background(graph, box.cell, charges))
 
     def _open(self, graph: Graph, charges: Tensor) -> Tensor:
         layout = Layout.of(graph.structure, graph.n_structures)
@@ -154,6 +173,19 @@ class Electrostatics(nn.Module):
         if not self.config.remove_self_energy:
             energy = energy + self._self_energy(graph, charges)
         return self.config.weight * energy
+
+    def _in_cell(self, graph: Graph, cell: Tensor, charges: Tensor, layout: Layout) -> Tensor:
+        energy = self.periodic_sum(graph.positions, charges, cell, layout)
+        if self.config.remove_self_energy:
+            copies = self.config.self_energy_copies
+            energy = energy - copies * self._self_energy(graph, charges)
+        return energy
+
+    def _background(self, graph: Graph, cell: Tensor, charges: Tensor) -> Tensor:
+        net_charge = sum_per_structure(charges, graph)
+        volume = torch.linalg.det(cell).abs()
+        prefactor = COULOMB_CONSTANT * math.pi * self.config.smearing**2
+        return prefactor * (net_charge**2).sum(1) / volume
 
     def _self_energy(self, graph: Graph, charges: Tensor) -> Tensor:
         prefactor = COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * self.config.smearing)

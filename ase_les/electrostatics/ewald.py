@@ -1,82 +1,29 @@
-"""Reciprocal-space energy of smeared charges in fully periodic cells."""
+"""The reciprocal sum, wave vector by wave vector: exact, and cheapest for small structures."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.electrostatics.layout import Layout
-from ase_les.electrostatics.wave_vectors import (
-    ReciprocalKernel,
-    half_space,
-    multiplicity,
-    squared_wave_numbers,
-)
-from ase_les.units import COULOMB_CONSTANT
+from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
+from ase_les.electrostatics.wave_vectors import half_space, multiplicity
 
 # Largest block of phase products held at a time, in complex numbers (16 bytes each).
 _BLOCK = 2**21
 
 
-class EwaldSum(nn.Module):
-    r"""Energy of Gaussian charges under periodic boundary conditions, their self terms included.
+class EwaldSum(ReciprocalSum):
+    """The direct sum over half of the wave vectors, in plain tensor operations (training)."""
 
-    .. math::
-        E = \frac{2\pi k_e}{V} \sum_{0 < |\mathbf{k}| \le k_c}
-            \frac{e^{-\sigma^2 k^2/2}}{k^2} |S(\mathbf{k})|^2, \qquad
-        S(\mathbf{k}) = \sum_i q_i e^{i \mathbf{k} \cdot \mathbf{r}_i}
-
-    There is no real-space part: the charges are Gaussians. Channels add, without cross terms.
-
-    =================  ==========================
-    Symbol             Code
-    =================  ==========================
-    :math:`k_e`        ``COULOMB_CONSTANT`` (eV Å)
-    :math:`\sigma`     ``kernel.smearing`` (Å)
-    :math:`k_c`        ``kernel.k_cutoff`` (1/Å)
-    =================  ==========================
-
-    Parameters
-    ----------
-    kernel : ReciprocalKernel
-
-    References
-    ----------
-    .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
-    """
-
-    def __init__(self, kernel: ReciprocalKernel):
-        super().__init__()
-        self.kernel = kernel
-
-    def forward(self, positions: Tensor, charges: Tensor, cell: Tensor, layout: Layout) -> Tensor:
-        """Energies (S,) in eV.
-
-        Parameters
-        ----------
-        positions : Tensor, shape (N, 3)
-            In Å.
-        charges : Tensor, shape (N, n_q)
-            In e.
-        cell : Tensor, shape (S, 3, 3)
-            In Å.
-        layout : Layout
-            Which atoms belong to which of the S structures.
-        """
+    def waves(self, cell: Tensor) -> Waves:
         axes = half_space(self.kernel.index_bounds(cell), like=cell)
-        volume = torch.linalg.det(cell).abs()
-        weights = self.kernel(squared_wave_numbers(cell, axes))
-        weights = weights * multiplicity(axes[0])[:, None, None]
-        weights = weights * (2 * math.pi * COULOMB_CONSTANT / volume)[:, None, None, None]
-        # Strain leaves fractional coordinates alone: it acts through `weights` only.
-        fractional = layout.pad(positions) @ torch.linalg.inv(cell)
-        return self.power(fractional, layout.pad(charges), weights, axes)
+        return Waves(axes, multiplicity(axes[0])[:, None, None])
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
-        """Weighted sums (S,) of |S(k)|², plain and differentiable to any order (training)."""
+        """Weighted sums (S,) of |S(k)|², differentiable to any order."""
         tables = _phase_tables(fractional, axes)
         factors = _structure_factors(tables, charges)
         power = factors.real**2 + factors.imag**2

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from ase_les.electrostatics.layout import Layout
 from ase_les.units import COULOMB_CONSTANT
 
+# In Å: lost in the round-off of any distance between atoms.
+_NO_DISTANCE = 1e-8
+
 
 def smeared_coulomb(distance: Tensor, smearing: float) -> Tensor:
     r"""Energy of two unit Gaussian charges, :math:`k_e\,\mathrm{erf}(r/\sqrt2\sigma)/r`, in eV.
@@ -44,9 +47,9 @@ class OpenSum(nn.Module):
         upper = torch.ones(layout.width, layout.width, dtype=torch.bool, device=positions.device)
         pairs = torch.triu(upper, diagonal=1) & filled[:, :, None] & filled[:, None, :]
         structure, first, second = torch.nonzero(pairs, as_tuple=True)
-        distance = torch.linalg.vector_norm(
-            block[structure, first] - block[structure, second], dim=-1
-        )
+        separation = block[structure, first] - block[structure, second]
+        # Charges may sit on top of each other: a norm would have no derivative there.
+        distance = torch.sqrt((separation * separation).sum(-1) + _NO_DISTANCE**2)
         product = (charge[structure, first] * charge[structure, second]).sum(-1)
         energies = positions.new_zeros(layout.n_structures)
         return energies.index_add(0, structure, product * smeared_coulomb(distance, self.smearing))

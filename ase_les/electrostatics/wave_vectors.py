@@ -95,8 +95,11 @@ def multiplicity(first: Tensor) -> Tensor:
 def squared_wave_numbers(cell: Tensor, axes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """k² in 1/Å² of all wave vectors n · 2π cell⁻ᵀ, shape (S, n₁, n₂, n₃)."""
     reciprocal = 2 * math.pi * torch.linalg.inv(cell).transpose(-1, -2)
-    first, second, third = (
-        axis[:, None] * reciprocal[:, None, row] for row, axis in enumerate(axes)
-    )
-    k = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None, :]
-    return (k * k).sum(-1)
+    # Component by component: round-off decides about shells at a cutoff without tolerance, and
+    # published numbers come from this order of additions.
+    squared = 0.0
+    for component in reciprocal.unbind(-1):
+        first, second, third = (axis * component[:, row, None] for row, axis in enumerate(axes))
+        k = (first[:, :, None] + second[:, None, :])[..., None] + third[:, None, None, :]
+        squared = squared + k * k
+    return squared

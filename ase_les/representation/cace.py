@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ase_les.graph import Graph
+from ase_les.graph import Graph, edges_to
 from ase_les.representation.angular import (
     AnalyticInvariants,
     Invariants,
@@ -24,8 +24,12 @@ from ase_les.representation.neighbour_sum import (
     neighbourhoods,
 )
 from ase_les.representation.radial import BesselBasis
+from ase_les.representation.recomputed import recomputed
 
 MESSAGES = ("memory", "radial", "invariant")
+
+# Atoms evaluated together when a structure has more.
+_BLOCK = 2048
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Cace(nn.Module):
         n_emb, n_mixed = config.n_embedding, config.n_mixed
         n_degrees = config.l_max + 1
         channels = (n_emb, n_mixed, n_emb)
+        self._block: int | None = None
         self.embedding = Embedding(elements, total_charges, n_emb)
         radial = BesselBasis(
             config.n_radial, config.cutoff, config.cutoff_exponent, config.trainable_frequencies
@@ -149,7 +154,13 @@ class Cace(nn.Module):
         )
 
     def use_analytic_gradients(self) -> None:
-        """Take the hand-written gradients of sums and invariants from now on (inference only)."""
+        """Take the hand-written gradients of sums and invariants from now on (inference only).
+
+        Large structures are then evaluated in blocks of atoms, whose intermediates are computed
+        again for the gradient instead of kept: memory no longer grows with the structure. With
+        message passing atoms need the sums of their neighbours, and all go together.
+        """
+        self._block = _BLOCK
         self.neighbour_sum = AnalyticNeighbourSum(
             self.neighbour_sum.radial, self.neighbour_sum.angular
         )
@@ -157,15 +168,34 @@ class Cace(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """Features (N, n_features) of all atoms, in the precision of the parameters."""
-        edges = neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
         sender, receiver = self.embedding(graph)
         sender = sender.T
+        if self._block and not self.layers and graph.n_atoms > self._block:
+            return self._in_blocks(graph, sender, receiver)
+        edges = neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
         sums = self._sums(edges, sender, receiver)
         features = [self._features(sums)]
         for layer in self.layers:
             sums = self._next_layer(layer, sums, features[-1], edges, sender, receiver)
             features.append(self._features(sums))
         return torch.cat(features, dim=1) if self.layers else features[0]
+
+    def _in_blocks(self, graph: Graph, sender: Tensor, receiver: Tensor) -> Tensor:
+        def of(atoms: range) -> Tensor:
+            ends = edges_to(graph, atoms)
+            own = receiver[atoms.start : atoms.stop]
+
+            def features(positions: Tensor, cell: Tensor) -> Tensor:
+                placed = ends._replace(positions=positions, cell=cell)
+                edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, atoms)
+                return self._features(self._sums(edges, sender, own))
+
+            return recomputed(features, graph.positions, graph.cell)
+
+        starts = range(0, graph.n_atoms, self._block)
+        return torch.cat(
+            [of(range(start, min(start + self._block, graph.n_atoms))) for start in starts]
+        )
 
     def _sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
         raw = self.neighbour_sum(edges.vectors, sender[:, edges.senders])

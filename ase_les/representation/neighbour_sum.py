@@ -32,28 +32,31 @@ class Neighbourhoods(NamedTuple):
     senders: Tensor
 
 
-def neighbourhoods(graph: Graph, cutoff: float, dtype: torch.dtype) -> Neighbourhoods:
-    """Slots of all edges shorter than `cutoff`, from the edges of a graph."""
+def neighbourhoods(
+    graph: Graph, cutoff: float, dtype: torch.dtype, atoms: range | None = None
+) -> Neighbourhoods:
+    """Slots of all edges shorter than `cutoff`; `atoms` is the range at which the edges end."""
+    atoms = range(graph.n_atoms) if atoms is None else atoms
     vectors = edge_vectors(graph)
     with torch.no_grad():
         # Edges in the skin of the neighbour list weigh nothing: drop them before the hard work.
         inside = (vectors * vectors).sum(1) < cutoff**2
         kept = torch.nonzero(inside).squeeze(1)
-        receivers = graph.receivers[kept]
-        counts = torch.bincount(receivers, minlength=graph.n_atoms)
+        receivers = graph.receivers[kept] - atoms.start
+        counts = torch.bincount(receivers, minlength=len(atoms))
         width = max(int(counts.max()), 1)
         first = torch.cumsum(counts, 0) - counts
         slot = torch.arange(len(kept), device=kept.device) - first[receivers]
         slot = slot + receivers * width
         # Slots without an edge show the extra last vector, which is longer than the cutoff.
-        edge_in_slot = torch.full((graph.n_atoms * width,), len(inside), device=kept.device)
+        edge_in_slot = torch.full((len(atoms) * width,), len(inside), device=kept.device)
         edge_in_slot[slot] = kept
         senders = torch.zeros_like(edge_in_slot)
         senders[slot] = graph.senders[kept]
     outside = vectors.new_tensor([[0.0, 0.0, 2.0 * cutoff]])
     padded = torch.cat([vectors, outside]).T.to(dtype).contiguous()[:, edge_in_slot]
     return Neighbourhoods(
-        vectors=padded.view(3, graph.n_atoms, width), senders=senders.view(graph.n_atoms, width)
+        vectors=padded.view(3, len(atoms), width), senders=senders.view(len(atoms), width)
     )
 
 

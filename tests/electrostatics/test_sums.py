@@ -327,6 +327,24 @@ def test_energy_is_smooth_when_the_volume_changes(energy_of):
     assert roughness(math.pi) > 1e-3
 
 
+def test_no_step_of_a_volume_scan_jumps(energy_of):
+    """10 % of the volume in 200 steps: the third difference shows jumps and nothing else."""
+    salt = bulk("NaCl", "rocksalt", a=5.6402, cubic=True).repeat((2, 2, 1))
+    salt.rattle(0.1, seed=3)
+    charges = np.where(salt.symbols == "Na", 1.0, -1.0) + 0.01
+
+    def largest_jump(k_cutoff):
+        energies = []
+        for volume in np.linspace(0.95, 1.05, 201):
+            stretched = salt.copy()
+            stretched.set_cell(volume ** (1 / 3) * salt.cell.array, scale_atoms=True)
+            energies.append(energy_of(stretched, charges, k_cutoff=k_cutoff))
+        return np.abs(np.diff(energies, 3)).max() / len(salt)
+
+    assert largest_jump(None) < 1e-6
+    assert largest_jump(math.pi) > 1e-4
+
+
 def test_the_sum_is_the_same_for_atoms_far_outside_the_cell(energy_of, four):
     atoms, charges = four
     far = atoms.copy()

@@ -1,0 +1,147 @@
+r"""Slabs: what a three-dimensional sum needs to describe charges that repeat in two directions.
+
+The slab is put into a box of its own, made of its two periodic lattice vectors and of a vector
+along their normal, long enough for vacuum. The third lattice vector of the structure is never
+read: it may be missing, thin, long or tilted. The box repeats along the normal too, and
+`layer_correction` takes the interaction with these copies away, exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ase_les.electrostatics.layout import Layout
+from ase_les.electrostatics.wave_vectors import half_space, multiplicity, squared_wave_numbers
+from ase_les.graph import Graph, slab_axes
+from ase_les.units import COULOMB_CONSTANT
+
+# Vacuum in units of the smearing: Gaussians of neighbouring copies interact as points, to 1e-10.
+_VACUUM_PER_SMEARING = 6.5
+
+# Heights of boxes per factor of two: the box stays the same while the slab breathes a little.
+_HEIGHTS_PER_OCTAVE = 8
+
+# exp(-27.6) = 1e-12: decay of a plane wave across the vacuum beyond which it is left out.
+_DECAY = 27.6
+
+
+class SlabBox(NamedTuple):
+    r"""The boxes of S slabs: cell, and where the atoms are along the normal.
+
+    ``cell`` (S, 3, 3): the periodic vectors and :math:`L_n \mathbf{n}`, in Å. ``heights`` (N,):
+    positions of the atoms along :math:`\mathbf{n}` from the middle of their slab, in Å.
+    ``vacuum`` (S,): what is left of :math:`L_n`, in Å.
+    """
+
+    cell: Tensor
+    heights: Tensor
+    vacuum: Tensor
+
+    @classmethod
+    def of(cls, graph: Graph, smearing: float) -> SlabBox:
+        """Boxes for a graph of slabs, at least as much vacuum as the slabs are wide."""
+        first, second, normal = slab_axes(graph.cell, graph.pbc)
+        area = torch.linalg.vector_norm(torch.linalg.cross(first, second), dim=1).detach()
+        heights = (graph.positions * normal[graph.structure]).sum(1)
+        top, bottom = (
+            heights.new_zeros(graph.n_structures).scatter_reduce(
+                0, graph.structure, heights.detach(), reduce=extreme, include_self=False
+            )
+            for extreme in ("amax", "amin")
+        )
+        # The layer correction counts few plane waves if the vacuum is as wide as the slab.
+        needed = top - bottom + torch.clamp(area.sqrt(), min=_VACUUM_PER_SMEARING * smearing)
+        length = 2 ** (torch.ceil(_HEIGHTS_PER_OCTAVE * needed.log2()) / _HEIGHTS_PER_OCTAVE)
+        return cls(
+            cell=torch.stack([first, second, length[:, None] * normal], dim=1),
+            heights=heights - (0.5 * (top + bottom))[graph.structure],
+            vacuum=length - (top - bottom),
+        )
+
+
+def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout) -> Tensor:
+    r"""Energies (S,) in eV that turn the sum over the repeated box into that over one slab.
+
+    .. math::
+        \Delta E = \frac{2\pi k_e}{V} \Big( M_n^2 - Q \sum_i q_i z_i^2 - \frac{Q^2 L_n^2}{12} \Big)
+        - \frac{2\pi k_e}{A} \sum_{\mathbf{k}_\parallel \ne 0}
+        \frac{\mathrm{Re}\,\chi_+ \chi_-^*}{k_\parallel (e^{k_\parallel L_n} - 1)}, \qquad
+        \chi_\pm = \sum_i q_i e^{i \mathbf{k}_\parallel \cdot \mathbf{r}_i \pm k_\parallel z_i}
+
+    The first term [1]_ is the average over the plane, the sum [2]_ what the copies of the slab
+    feel of its structure; it decays with the vacuum and needs a few dozen plane waves.
+    Together with the sum and its background they give
+
+    .. math::
+        E = -\frac{\pi k_e}{A} \sum_{ij} q_i q_j \langle |z_i - z_j| \rangle
+            + (\mathbf{k}_\parallel \ne 0)
+
+    with the average over the Gaussians: no vacuum, no background, charged slabs included.
+
+    =================  =======================================================
+    Symbol             Code
+    =================  =======================================================
+    :math:`k_e`        ``COULOMB_CONSTANT`` (eV Å)
+    :math:`z`          ``box.heights`` (Å)
+    :math:`L_n`        length of the box along the normal (Å), :math:`V = A L_n`
+    :math:`M_n, Q`     dipole :math:`\sum q z` (e Å) and net charge (e)
+    =================  =======================================================
+
+    Parameters
+    ----------
+    graph : Graph
+        Slabs only.
+    charges : Tensor, shape (N, n_q)
+        In e; channels add.
+    box : SlabBox
+    layout : Layout
+
+    References
+    ----------
+    .. [1] I.-C. Yeh, M. L. Berkowitz, J. Chem. Phys. 111, 3155 (1999); with net charge
+           V. Ballenegger, A. Arnold, J. J. Cerdà, J. Chem. Phys. 131, 094107 (2009).
+    .. [2] A. Arnold, J. de Joannis, C. Holm, J. Chem. Phys. 117, 2496 (2002).
+    """
+    charge = layout.pad(charges).transpose(1, 2)
+    height = layout.pad(box.heights)[:, None]
+    volume = torch.linalg.det(box.cell).abs()
+    length = torch.linalg.vector_norm(box.cell[:, 2], dim=1)
+
+    net = charge.sum(2)
+    dipole = (charge * height).sum(2)
+    spread = (charge * height**2).sum(2)
+    average = dipole**2 - net * spread - net**2 * (length**2 / 12)[:, None]
+    average = (2 * math.pi * COULOMB_CONSTANT / volume) * average.sum(1)
+
+    axes = _plane_waves(box)
+    k_squared = squared_wave_numbers(box.cell, axes)[..., 0]
+    counts = k_squared > 0
+    k = torch.where(counts, k_squared, 1.0).sqrt()
+    # With exp(-kL/2) in each χ nothing overflows: atoms are less than L/2 from the middle.
+    weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
+    weights = weights / -torch.expm1(-k * length[:, None, None])
+    fractional = layout.pad(graph.positions) @ torch.linalg.inv(box.cell)
+    phase = (2 * math.pi) * (
+        fractional[:, :, 0, None, None] * axes[0][:, None]
+        + fractional[:, :, 1, None, None] * axes[1]
+    )
+    phase = torch.complex(torch.cos(phase), torch.sin(phase)).flatten(2)
+    k, half = k.flatten(1)[:, None], 0.5 * length[:, None, None]
+    above, below = (
+        charge.to(phase.dtype) @ (phase * torch.exp(k * (sign * height.transpose(1, 2) - half)))
+        for sign in (1, -1)
+    )
+    images = ((above * below.conj()).real.sum(1) * weights.flatten(1)).sum(1)
+    return average - (2 * math.pi * COULOMB_CONSTANT * length / volume) * images
+
+
+def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:
+    """Indices of the wave vectors in the plane that are felt across the vacuum."""
+    k_cutoff = float((_DECAY / box.vacuum).max())
+    lengths = torch.linalg.vector_norm(box.cell.detach()[:, :2], dim=2).amax(0)
+    first, second = (k_cutoff * lengths / (2 * math.pi)).floor().long().tolist()
+    return half_space((first, second, 0), like=box.cell)

@@ -1,0 +1,39 @@
+"""Trading time for memory: what a part of the energy needs for its gradient, computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def recomputed(function: Callable[[Tensor, Tensor], Tensor], positions: Tensor, cell: Tensor):
+    """`function` of positions and cell; its intermediates are not kept until the gradient.
+
+    Once differentiable. The parameters of `function` get no gradient.
+    """
+    return _Recomputed.apply(function, positions, cell)
+
+
+class _Recomputed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, function, positions, cell):
+        ctx.function = function
+        ctx.save_for_backward(positions, cell)
+        return function(positions, cell)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        wanted = ctx.needs_input_grad[1:]
+        inputs = [
+            saved.detach().requires_grad_(is_wanted)
+            for saved, is_wanted in zip(ctx.saved_tensors, wanted, strict=True)
+        ]
+        with torch.enable_grad():
+            value = ctx.function(*inputs)
+        variables = [variable for variable in inputs if variable.requires_grad]
+        gradients = iter(torch.autograd.grad(value, variables, gradient, allow_unused=True))
+        return (None, *(next(gradients) if is_wanted else None for is_wanted in wanted))
