@@ -1,15 +1,33 @@
-"""Latent charges from features, and what keeps their sum in order."""
+r"""Latent charges from features, and what keeps their sum in order.
+
+A readout gives every atom a few numbers :math:`a_i`, its *latent numbers*; a neutrality rule turns
+them into charges and into the moment :math:`\mathbf{m}_i` of each atom, with
+:math:`\sum_i \mathbf{m}_i` the dipole of the structure:
+
+=========  ==================================================================  ====================
+Rule       Charges                                                             Class
+=========  ==================================================================  ====================
+"none"     what the readout says                                               `Unconstrained`
+"mean"     the excess is taken evenly from all atoms: exact sum, not local     `MeanShift`
+"split"    transfers between neighbours: exact sum, local, size-consistent     `SplitTransfers`
+=========  ==================================================================  ====================
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
+from ase.data import atomic_numbers
 from torch import Tensor, nn
 
-from ase_les.graph import Graph, sum_per_structure
+from ase_les.graph import Graph, edge_vectors, sum_per_structure
 from ase_les.readout import Readout
+from ase_les.representation.radial import BesselBasis
+
+# Charges are sums of a few numbers of order one: anything smaller than this is round-off.
+_NO_CHARGE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -29,8 +47,14 @@ class ChargesConfig:
     scale : float
         Factor between readout and charge, in e.
     neutrality : str
-        "none": charges are what the readout says. "mean": the excess over the
-        total charge is taken evenly from all atoms of the structure.
+        "split": atoms exchange charge with their neighbours, so that charge is
+        conserved exactly and locally. "mean": the excess over the total charge
+        is taken evenly from all atoms of the structure. "none": charges are what
+        the readout says.
+    formal_charges : mapping of str to float
+        Charges in e that elements have before any transfer ("split" only); 0 for
+        elements not named. Needed where ions lie farther apart than the cutoff, as
+        +1 and −1 for Na and Cl in water.
 
     Raises
     ------
@@ -43,39 +67,196 @@ class ChargesConfig:
     bias: bool = False
     linear: bool = True
     scale: float = 0.1
-    neutrality: str = "mean"
+    neutrality: str = "split"
+    formal_charges: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        formal = {symbol: float(charge) for symbol, charge in self.formal_charges.items()}
+        object.__setattr__(self, "formal_charges", formal)
         if self.n_channels < 1:
             raise ValueError(f"`n_channels` must be at least 1, got {self.n_channels}")
         if self.neutrality not in NEUTRALITY:
             raise ValueError(
                 f"`neutrality` must be one of {sorted(NEUTRALITY)}, got {self.neutrality!r}"
             )
+        unknown = sorted(set(formal) - set(atomic_numbers))
+        if unknown:
+            raise ValueError(f"`formal_charges` needs element symbols, got {unknown}")
+        if formal and self.neutrality != "split":
+            raise ValueError(
+                f"`formal_charges` belong to neutrality 'split', got {self.neutrality!r}"
+            )
 
 
-def unconstrained(charges: Tensor, graph: Graph) -> Tensor:
+class Unconstrained(nn.Module):
     """Charges as they are; their sum is whatever the environments say."""
-    return charges
+
+    is_conserved = False
+    is_local = True
+
+    def n_numbers(self, n_channels: int) -> int:
+        return n_channels
+
+    def forward(self, latent: Tensor, graph: Graph) -> Tensor:
+        return latent
+
+    def moments(self, latent: Tensor, graph: Graph) -> Tensor:
+        return self(latent, graph)[:, :1] * graph.positions
 
 
-def shifted_to_total(charges: Tensor, graph: Graph) -> Tensor:
-    r"""Charges shifted evenly within each structure, :math:`q_i + (Q - \sum_j q_j)/N`.
+class MeanShift(Unconstrained):
+    r"""Charges shifted evenly within each structure, :math:`q_i = a_i + (Q - \sum_j a_j)/N`.
 
     The first channel sums to the total charge of the structure, the others to zero.
     """
-    wanted = torch.zeros(graph.n_structures, charges.shape[1], dtype=charges.dtype)
-    wanted = wanted.to(charges.device)
-    wanted[:, 0] = graph.total_charge
-    excess = sum_per_structure(charges, graph) - wanted
-    size = torch.bincount(graph.structure, minlength=graph.n_structures)[:, None]
-    return charges - (excess / size)[graph.structure]
+
+    is_conserved = True
+    is_local = False
+
+    def forward(self, latent: Tensor, graph: Graph) -> Tensor:
+        wanted = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
+        wanted = wanted.to(latent.device)
+        wanted[:, 0] = graph.total_charge
+        excess = sum_per_structure(latent, graph) - wanted
+        size = torch.bincount(graph.structure, minlength=graph.n_structures)[:, None]
+        return latent - (excess / size)[graph.structure]
 
 
-NEUTRALITY: dict[str, Callable[[Tensor, Graph], Tensor]] = {
-    "none": unconstrained,
-    "mean": shifted_to_total,
+class SplitTransfers(nn.Module):
+    r"""Charges made of transfers between neighbours: exactly conserved and local.
+
+    .. math::
+        q_i = q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
+              \frac{e^{s_i}}{\sum_j e^{s_j}}, \qquad
+        p_{ij} = a_i\, g_{Z_i Z_j}(r_{ij}), \qquad
+        g_{ZZ'}(r) = \sum_n W^{ZZ'}_n R_n(r)
+
+    Every atom says how much charge :math:`a_i` it draws, and the smooth radial function
+    :math:`g` of the pair of elements says from which neighbours: what one gains another loses.
+    One number per atom is enough for any charge a local environment can have, and keeps transfers
+    and their derivatives cheap.
+
+    A transfer along an edge is a dipole along that edge, so the moments
+
+    .. math::
+        \mathbf{m}_i = -a_i \sum_j g_{Z_i Z_j}(r_{ij})\, \mathbf{d}_{ij} + \dots
+
+    need no origin and do not change when atoms are wrapped into the cell.
+
+    What total charge is left beyond the formal charges goes where the atoms attract it. Their
+    affinities :math:`s_i` are local; only the normalisation, without which the sum could not be
+    :math:`Q`, knows of the whole structure. The exponential keeps that as local as it can be:
+    an atom far less attractive than another has no share at all, so that an ion keeps its charge
+    however much solvent surrounds it, and equal sites share equally, as electrons do. Where the
+    formal charges make up the total charge, above all in neutral structures without formal
+    charges, nothing is left to share and charges are strictly local.
+
+    =======================  ==================================================
+    Symbol                   Code
+    =======================  ==================================================
+    :math:`a_i, s_i`         columns of ``latent``; the affinity is the last
+    :math:`W`                ``pair_weights`` (receiver, sender, n)
+    :math:`q_0`              ``formal_charges`` (e)
+    :math:`\mathbf{d}_{ij}`  edge vector from i to j (Å)
+    =======================  ==================================================
+
+    Parameters
+    ----------
+    config : ChargesConfig
+    elements : sequence of int
+        Atomic numbers known to the model.
+    cutoff : float
+        Longest edge along which charge moves, in Å.
+    """
+
+    is_conserved = True
+    is_local = True
+
+    # Transfers follow bonds and hydrogen bonds; the environment enters through a_i.
+    _N_RADIAL = 6
+    _CUTOFF_EXPONENT = 5
+
+    def __init__(self, config: ChargesConfig, elements: Sequence[int], cutoff: float):
+        super().__init__()
+        elements = list(elements)
+        self.radial = BesselBasis(self._N_RADIAL, cutoff, self._CUTOFF_EXPONENT, trainable=True)
+        # Σ sin(nx)/n is (π − x)/2: transfers start positive and fall off with distance.
+        order = 1.0 + torch.arange(self._N_RADIAL)
+        noise = torch.randn(len(elements), len(elements), self._N_RADIAL)
+        self.pair_weights = nn.Parameter((1.0 + 0.1 * noise) / order)
+        row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
+        row[elements] = torch.arange(len(elements))
+        self.register_buffer("_row", row, persistent=False)
+        formal = torch.zeros(len(row), dtype=torch.float64)
+        for symbol, charge in config.formal_charges.items():
+            formal[atomic_numbers[symbol]] = charge
+        self._formal = formal
+
+    def n_numbers(self, n_channels: int) -> int:
+        """Numbers per atom: one per channel, and the affinity."""
+        return n_channels + 1
+
+    def forward(self, latent: Tensor, graph: Graph) -> Tensor:
+        """Charges (N, n_channels) in e from latent numbers (N, n_channels + 1), float64."""
+        drawn = latent[:, :-1]
+        transfers = drawn[graph.receivers] * self._conductances(graph)[0][:, None]
+        charges = torch.zeros_like(drawn)
+        charges = charges.index_add(0, graph.receivers, transfers)
+        charges = charges.index_add(0, graph.senders, -transfers)
+        own = self._own_charges(latent, graph)
+        return charges if own is None else charges + own
+
+    def moments(self, latent: Tensor, graph: Graph) -> Tensor:
+        conductances, vectors = self._conductances(graph)
+        transfers = latent[graph.receivers, :1] * conductances[:, None]
+        moments = torch.zeros_like(graph.positions)
+        moments = moments.index_add(0, graph.receivers, -transfers * vectors)
+        own = self._own_charges(latent, graph)
+        return moments if own is None else moments + own[:, :1] * graph.positions
+
+    def formal(self, graph: Graph) -> Tensor:
+        """Charge before any transfer, (N,) in e."""
+        return self._formal.to(graph.positions.device)[graph.numbers]
+
+    def excess(self, graph: Graph) -> Tensor:
+        """Total charge beyond the formal charges, (S,) in e; exactly 0 where there is none."""
+        left = graph.total_charge - sum_per_structure(self.formal(graph), graph)
+        return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
+
+    def _conductances(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """g of every edge, and the edge vectors; edges beyond the cutoff conduct nothing."""
+        vectors = edge_vectors(graph)
+        distances = torch.linalg.vector_norm(vectors, dim=1).to(self.pair_weights.dtype)
+        row = self._row[graph.numbers]
+        pair = row[graph.receivers] * len(self.pair_weights) + row[graph.senders]
+        weights = self.pair_weights.flatten(0, 1).T.index_select(1, pair)
+        return (weights * self.radial(distances)).sum(0).double(), vectors
+
+    def _own_charges(self, latent: Tensor, graph: Graph) -> Tensor | None:
+        """Formal charge and share of the excess, in the first channel; None if all are zero."""
+        formal, excess = self.formal(graph), self.excess(graph)
+        if not excess.any():
+            if not formal.any():
+                return None
+            own = formal
+        else:
+            affinity = latent[:, -1]
+            # Measured from the highest, or the exponential of a large affinity would overflow.
+            highest = affinity.new_zeros(graph.n_structures).scatter_reduce(
+                0, graph.structure, affinity.detach(), "amax", include_self=False
+            )
+            weight = torch.exp(affinity - highest[graph.structure])
+            total = sum_per_structure(weight, graph)
+            own = formal + (excess / total)[graph.structure] * weight
+        padding = latent.shape[1] - 2
+        return nn.functional.pad(own[:, None], (0, padding))
+
+
+NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {
+    "none": lambda config, elements, cutoff: Unconstrained(),
+    "mean": lambda config, elements, cutoff: MeanShift(),
+    "split": SplitTransfers,
 }
 
 
@@ -86,23 +267,37 @@ class LatentCharges(nn.Module):
     ----------
     n_features : int
     config : ChargesConfig
+    elements : sequence of int
+        Atomic numbers known to the model.
+    cutoff : float
+        Longest edge the charges depend on, in Å.
 
     References
     ----------
     .. [1] King, Kim, Zhong, Cheng, Nat. Commun. 16, 8763 (2025).
     """
 
-    def __init__(self, n_features: int, config: ChargesConfig):
+    def __init__(
+        self, n_features: int, config: ChargesConfig, elements: Sequence[int], cutoff: float
+    ):
         super().__init__()
         self.config = config
+        self.neutrality = NEUTRALITY[config.neutrality](config, elements, cutoff)
         self.readout = Readout(
-            n_features, config.hidden, config.n_channels, config.bias, config.linear
+            n_features,
+            config.hidden,
+            self.neutrality.n_numbers(config.n_channels),
+            config.bias,
+            config.linear,
         )
 
-    def forward(self, features: Tensor, graph: Graph) -> Tensor:
-        """Charges (N, n_channels) in e, float64.
+    def latent(self, features: Tensor) -> Tensor:
+        """Latent numbers (N, n) of all atoms, float64.
 
         Sums of charges cancel: they are taken in float64 whatever the network's precision.
         """
-        charges = self.config.scale * self.readout(features).double()
-        return NEUTRALITY[self.config.neutrality](charges, graph)
+        return self.config.scale * self.readout(features).double()
+
+    def forward(self, features: Tensor, graph: Graph) -> Tensor:
+        """Charges (N, n_channels) in e, float64."""
+        return self.neutrality(self.latent(features), graph)
