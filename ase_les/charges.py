@@ -19,15 +19,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from torch import Tensor, nn
 
+from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.graph import Graph, edge_vectors, sum_per_structure
 from ase_les.readout import Readout
 from ase_les.representation.radial import BesselBasis
 
 # Charges are sums of a few numbers of order one: anything smaller than this is round-off.
 _NO_CHARGE = 1e-12
+
+# Charge that one unit of electronegativity draws at the start of a training: 0.2 e for an O–H bond.
+_E_PER_PAULING = 0.15
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,9 @@ class Unconstrained(nn.Module):
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
         return self(latent, graph)[:, :1] * graph.positions
+
+    def turn_sign(self) -> None:
+        """The latent numbers say it all."""
 
 
 class MeanShift(Unconstrained):
@@ -185,6 +192,7 @@ class SplitTransfers(nn.Module):
         order = 1.0 + torch.arange(self._N_RADIAL)
         noise = torch.randn(len(elements), len(elements), self._N_RADIAL)
         self.pair_weights = nn.Parameter((1.0 + 0.1 * noise) / order)
+        self.element_draw = nn.Parameter(_first_guess(elements))
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
         self.register_buffer("_row", row, persistent=False)
@@ -199,7 +207,7 @@ class SplitTransfers(nn.Module):
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Charges (N, n_channels) in e from latent numbers (N, n_channels + 1), float64."""
-        drawn = latent[:, :-1]
+        drawn = self._drawn(latent, graph)
         transfers = drawn[graph.receivers] * self._conductances(graph)[0][:, None]
         charges = torch.zeros_like(drawn)
         charges = charges.index_add(0, graph.receivers, transfers)
@@ -209,11 +217,15 @@ class SplitTransfers(nn.Module):
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
         conductances, vectors = self._conductances(graph)
-        transfers = latent[graph.receivers, :1] * conductances[:, None]
+        drawn = self._drawn(latent, graph)[:, :1]
+        transfers = drawn[graph.receivers] * conductances[:, None]
         moments = torch.zeros_like(graph.positions)
         moments = moments.index_add(0, graph.receivers, -transfers * vectors)
         own = self._own_charges(latent, graph)
         return moments if own is None else moments + own[:, :1] * graph.positions
+
+    def turn_sign(self) -> None:
+        self.element_draw.neg_()
 
     def formal(self, graph: Graph) -> Tensor:
         """Charge before any transfer, (N,) in e."""
@@ -223,6 +235,9 @@ class SplitTransfers(nn.Module):
         """Total charge beyond the formal charges, (S,) in e; exactly 0 where there is none."""
         left = graph.total_charge - sum_per_structure(self.formal(graph), graph)
         return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
+
+    def _drawn(self, latent: Tensor, graph: Graph) -> Tensor:
+        return latent[:, :-1] + self.element_draw[self._row[graph.numbers]][:, None].double()
 
     def _conductances(self, graph: Graph) -> tuple[Tensor, Tensor]:
         """g of every edge, and the edge vectors; edges beyond the cutoff conduct nothing."""
@@ -251,6 +266,19 @@ class SplitTransfers(nn.Module):
             own = formal + (excess / total)[graph.structure] * weight
         padding = latent.shape[1] - 2
         return nn.functional.pad(own[:, None], (0, padding))
+
+
+def _first_guess(elements: Sequence[int]) -> Tensor:
+    """Charge drawn by elements before training, in e: negative for electronegative ones.
+
+    Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
+    of every fit; this start lies well to one side of it, the physical one.
+    """
+    symbols = [chemical_symbols[number] for number in elements]
+    known = [ELECTRONEGATIVITY[symbol] for symbol in symbols if symbol in ELECTRONEGATIVITY]
+    average = sum(known) / max(len(known), 1)
+    guess = [_E_PER_PAULING * (average - ELECTRONEGATIVITY.get(s, average)) for s in symbols]
+    return torch.tensor(guess)
 
 
 NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {
@@ -297,6 +325,14 @@ class LatentCharges(nn.Module):
         Sums of charges cancel: they are taken in float64 whatever the network's precision.
         """
         return self.config.scale * self.readout(features).double()
+
+    @torch.no_grad()
+    def turn_sign(self) -> None:
+        """From now on q → −q, for structures without formal and total charge."""
+        for layer in (self.readout.network[-1], self.readout.linear):
+            for parameter in () if layer is None else layer.parameters():
+                parameter.neg_()
+        self.neutrality.turn_sign()
 
     def forward(self, features: Tensor, graph: Graph) -> Tensor:
         """Charges (N, n_channels) in e, float64."""

@@ -21,7 +21,7 @@ from ase_les.training.checkpoint import (
 )
 from ase_les.training.dataset import Sample, shuffled_batches
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, loss
+from ase_les.training.loss import LossWeights, loss, response_loss
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ class FitSettings:
     @property
     def needs_stress(self) -> bool:
         return self.loss.stress > 0 or self.final_loss.stress > 0
+
+    @property
+    def needs_response(self) -> bool:
+        """Whether dipoles or Born charges are learned from."""
+        return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
 
     def learning_rate_at(self, epoch: float) -> float:
         """Step size at a (fractional) epoch."""
@@ -250,7 +255,7 @@ class _Run:
         derived = differentiate(
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
-        value = loss(derived, sample, weights)
+        value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
