@@ -313,7 +313,9 @@ class _Record:
         head = {"structure": _fingerprint(atoms), "displacement_A": step}
         head |= reporting.plain(reporting.describe_calculator(atoms.calc))
         if path.exists() and not (resume or overwrite):
-            raise FileExistsError(f"'{path}' exists; resume=True goes on with it, or overwrite=True")
+            raise FileExistsError(
+                f"'{path}' exists; resume=True goes on with it, overwrite=True starts anew"
+            )
         if path.exists() and resume:
             lines = list(_complete_lines(path))
             if not lines or lines[0] != head:

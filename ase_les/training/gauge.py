@@ -11,6 +11,7 @@ from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.model import LESModel
 from ase_les.training.dataset import Sample, batches
 
+
 def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
     """Mean latent charge of every element in e, over all atoms of the samples."""
     numbers, charges = [], []
