@@ -30,8 +30,10 @@ from ase_les.representation.radial import BesselBasis
 # Charges are sums of a few numbers of order one: anything smaller than this is round-off.
 _NO_CHARGE = 1e-12
 
-# Charge that one unit of electronegativity draws at the start of a training: 0.2 e for an O–H bond.
-_E_PER_PAULING = 0.15
+# Start of a training: a bond of 1 Å conducts about this much of what an atom draws, and one unit
+# of electronegativity draws so much charge in e. An O–H bond then carries 0.03 e.
+_FIRST_CONDUCTANCE = 0.25
+_E_PER_PAULING = 0.1
 
 
 @dataclass(frozen=True)
@@ -188,10 +190,11 @@ class SplitTransfers(nn.Module):
         super().__init__()
         elements = list(elements)
         self.radial = BesselBasis(self._N_RADIAL, cutoff, self._CUTOFF_EXPONENT, trainable=True)
-        # Σ sin(nx)/n is (π − x)/2: transfers start positive and fall off with distance.
+        # Σ sin(nx)/n is (π − x)/2: transfers start positive and fall off with distance. They start
+        # small, too: strong charges at wrong places are unlearned down to none, a saddle point.
         order = 1.0 + torch.arange(self._N_RADIAL)
         noise = torch.randn(len(elements), len(elements), self._N_RADIAL)
-        self.pair_weights = nn.Parameter((1.0 + 0.1 * noise) / order)
+        self.pair_weights = nn.Parameter(_FIRST_CONDUCTANCE * (1.0 + 0.1 * noise) / order)
         self.element_draw = nn.Parameter(_first_guess(elements))
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))

@@ -99,7 +99,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
     """Several samples as one."""
     return Sample(
         batch([sample.graph for sample in samples]),
-        *(torch.cat([sample[part] for sample in samples]) for part in range(1, len(Sample._fields))),
+        *(torch.cat(parts) for parts in list(zip(*samples, strict=True))[1:]),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
 from ase_les.model import PRECISIONS, LESModel
 from ase_les.training.checkpoint import (
@@ -319,8 +320,9 @@ class _Run:
 
     def restore(self, path: Path) -> None:
         tensors, state = read_checkpoint(path)
-        now = asdict(self.settings)
-        changed = sorted(name for name in now if state["settings"].get(name) != now[name])
+        # Settings that did not exist when the checkpoint was written have their defaults.
+        then, now = asdict(from_mapping(FitSettings, state["settings"])), asdict(self.settings)
+        changed = sorted(name for name in now if then[name] != now[name])
         if changed:
             raise ValueError(
                 f"the checkpoint '{path}' was made with other settings: {changed} changed. "

@@ -19,7 +19,8 @@ from ase_les.training.loss import LossWeights, response_loss
 def diatomic(seed: int, periodic: bool = False, **labels) -> Atoms:
     """HO with a dipole and Born charges of charges ±0.3 that do not change."""
     rng = np.random.default_rng(seed)
-    atoms = Atoms("HO", rng.normal(0, 0.1, (2, 3)) + [[0, 0, 0], [1.0, 0, 0]])
+    atoms = Atoms("HO", [[0, 0, 0], [1.0, 0, 0]])
+    atoms.positions += rng.normal(0, 0.1, (2, 3))
     charges = np.array([0.3, -0.3])
     atoms.info["REF_energy"] = 0.0
     atoms.info["REF_dipole"] = charges @ atoms.positions
