@@ -15,6 +15,7 @@ Rule       Charges                                                             C
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,15 +26,15 @@ from torch import Tensor, nn
 from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.graph import Graph, edge_vectors, sum_per_structure
 from ase_les.readout import Readout
-from ase_les.representation.radial import BesselBasis
+from ase_les.representation.radial import polynomial_cutoff
 
 # Charges are sums of a few numbers of order one: anything smaller than this is round-off.
 _NO_CHARGE = 1e-12
 
-# Start of a training: a bond of 1 Å conducts about this much of what an atom draws, and one unit
-# of electronegativity draws so much charge in e. An O–H bond then carries 0.03 e.
-_FIRST_CONDUCTANCE = 0.25
-_E_PER_PAULING = 0.1
+_SCALE = {"none": 0.1, "mean": 0.1, "split": 0.02}
+
+# Units of draw per unit of electronegativity: 0.2 e before training.
+_PER_PAULING = 4.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ class ChargesConfig:
         Whether the readout has constant terms.
     linear : bool
         Whether the readout has a linear part beside its network.
-    scale : float
-        Factor between readout and charge, in e.
+    scale : float or None
+        Factor between readout and charge, in e; None takes 0.02 for "split" and 0.1 otherwise.
+        It sets how fast charges are learned, and split charges should be there from the start
+        and change slowly.
     neutrality : str
         "split": atoms exchange charge with their neighbours, so that charge is
         conserved exactly and locally. "mean": the excess over the total charge
@@ -72,7 +75,7 @@ class ChargesConfig:
     hidden: tuple[int, ...] = (24, 12)
     bias: bool = False
     linear: bool = True
-    scale: float = 0.1
+    scale: float | None = None
     neutrality: str = "split"
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
@@ -86,6 +89,8 @@ class ChargesConfig:
             raise ValueError(
                 f"`neutrality` must be one of {sorted(NEUTRALITY)}, got {self.neutrality!r}"
             )
+        if self.scale is None:
+            object.__setattr__(self, "scale", _SCALE[self.neutrality])
         unknown = sorted(set(formal) - set(atomic_numbers))
         if unknown:
             raise ValueError(f"`formal_charges` needs element symbols, got {unknown}")
@@ -136,20 +141,21 @@ class SplitTransfers(nn.Module):
     r"""Charges made of transfers between neighbours: exactly conserved and local.
 
     .. math::
-        q_i = q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
-              \frac{e^{s_i}}{\sum_j e^{s_j}}, \qquad
-        p_{ij} = a_i\, g_{Z_i Z_j}(r_{ij}), \qquad
-        g_{ZZ'}(r) = \sum_n W^{ZZ'}_n R_n(r)
+        q_i &= q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
+              \frac{e^{s_i}}{\sum_j e^{s_j}} \\
+        p_{ij} &= (a_{Z_i} + a_i)\, \frac{g_{Z_i Z_j}(r_{ij})}{1 + \sum_k g_{Z_i Z_k}(r_{ik})},
+              \qquad g_{ZZ'}(r) = f_c(r) \exp \sum_n W^{ZZ'}_n \cos\frac{n \pi r}{r_c}
 
-    Every atom says how much charge :math:`a_i` it draws, and the smooth radial function
-    :math:`g` of the pair of elements says from which neighbours: what one gains another loses.
-    One number per atom is enough for any charge a local environment can have, and keeps transfers
-    and their derivatives cheap.
+    Every atom says how much charge it draws, and the smooth attraction :math:`g` of the pair of
+    elements says from which of its neighbours: what one gains the others lose. One number per atom
+    is enough for any charge a local environment can have, and keeps transfers and their derivatives
+    cheap. Shares saturate, so that a bond that stretches a little does not lose its charge for
+    that alone; yet every neighbour leaves smoothly.
 
     A transfer along an edge is a dipole along that edge, so the moments
 
     .. math::
-        \mathbf{m}_i = -a_i \sum_j g_{Z_i Z_j}(r_{ij})\, \mathbf{d}_{ij} + \dots
+        \mathbf{m}_i = -\sum_j p_{ij}\, \mathbf{d}_{ij} + \dots
 
     need no origin and do not change when atoms are wrapped into the cell.
 
@@ -165,6 +171,7 @@ class SplitTransfers(nn.Module):
     Symbol                   Code
     =======================  ==================================================
     :math:`a_i, s_i`         columns of ``latent``; the affinity is the last
+    :math:`a_Z`              ``element_draw``, in units of 0.05 e
     :math:`W`                ``pair_weights`` (receiver, sender, n)
     :math:`q_0`              ``formal_charges`` (e)
     :math:`\mathbf{d}_{ij}`  edge vector from i to j (Å)
@@ -182,19 +189,22 @@ class SplitTransfers(nn.Module):
     is_conserved = True
     is_local = True
 
-    # Transfers follow bonds and hydrogen bonds; the environment enters through a_i.
-    _N_RADIAL = 6
+    # Before training, neighbours attract charge as exp(-(r - reach) / decay), in Å: bonds come
+    # first, hydrogen bonds and ions next to each other count.
+    _N_WAVES = 6
+    _DECAY = 0.5
+    _REACH = 2.5
     _CUTOFF_EXPONENT = 5
+    # Charge per unit of `element_draw` in e. Small: see `_first_guess`.
+    _DRAW_UNIT = 0.05
 
     def __init__(self, config: ChargesConfig, elements: Sequence[int], cutoff: float):
         super().__init__()
         elements = list(elements)
-        self.radial = BesselBasis(self._N_RADIAL, cutoff, self._CUTOFF_EXPONENT, trainable=True)
-        # Σ sin(nx)/n is (π − x)/2: transfers start positive and fall off with distance. They start
-        # small, too: strong charges at wrong places are unlearned down to none, a saddle point.
-        order = 1.0 + torch.arange(self._N_RADIAL)
-        noise = torch.randn(len(elements), len(elements), self._N_RADIAL)
-        self.pair_weights = nn.Parameter(_FIRST_CONDUCTANCE * (1.0 + 0.1 * noise) / order)
+        self.cutoff = float(cutoff)
+        start = _exponential(self._DECAY, self._REACH, self.cutoff, self._N_WAVES)
+        noise = 0.02 * torch.randn(len(elements), len(elements), self._N_WAVES)
+        self.pair_weights = nn.Parameter(start + noise)
         self.element_draw = nn.Parameter(_first_guess(elements))
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
@@ -240,16 +250,25 @@ class SplitTransfers(nn.Module):
         return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
 
     def _drawn(self, latent: Tensor, graph: Graph) -> Tensor:
-        return latent[:, :-1] + self.element_draw[self._row[graph.numbers]][:, None].double()
+        own = self._DRAW_UNIT * self.element_draw[self._row[graph.numbers]].double()
+        return latent[:, :-1] + own[:, None]
 
     def _conductances(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """g of every edge, and the edge vectors; edges beyond the cutoff conduct nothing."""
+        """p/a of every edge, and the edge vectors; edges beyond the cutoff conduct nothing."""
         vectors = edge_vectors(graph)
         distances = torch.linalg.vector_norm(vectors, dim=1).to(self.pair_weights.dtype)
         row = self._row[graph.numbers]
         pair = row[graph.receivers] * len(self.pair_weights) + row[graph.senders]
         weights = self.pair_weights.flatten(0, 1).T.index_select(1, pair)
-        return (weights * self.radial(distances)).sum(0).double(), vectors
+        attraction = polynomial_cutoff(distances / self.cutoff, self._CUTOFF_EXPONENT) * torch.exp(
+            (weights * self._waves(distances)).sum(0)
+        )
+        total = attraction.new_zeros(graph.n_atoms).index_add(0, graph.receivers, attraction)
+        return (attraction / (1 + total)[graph.receivers]).double(), vectors
+
+    def _waves(self, distances: Tensor) -> Tensor:
+        order = torch.arange(self._N_WAVES, device=distances.device)[:, None]
+        return torch.cos(order * (math.pi / self.cutoff) * distances)
 
     def _own_charges(self, latent: Tensor, graph: Graph) -> Tensor | None:
         """Formal charge and share of the excess, in the first channel; None if all are zero."""
@@ -272,16 +291,25 @@ class SplitTransfers(nn.Module):
 
 
 def _first_guess(elements: Sequence[int]) -> Tensor:
-    """Charge drawn by elements before training, in e: negative for electronegative ones.
+    """Electronegativity of elements below their average, scaled: negative ones draw electrons.
 
     Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
-    of every fit; this start lies well to one side of it, the physical one.
+    of every fit. Charges that are there at once but change slowly let the short-range energy get
+    used to them; fast ones are unlearned before it has.
     """
     symbols = [chemical_symbols[number] for number in elements]
     known = [ELECTRONEGATIVITY[symbol] for symbol in symbols if symbol in ELECTRONEGATIVITY]
     average = sum(known) / max(len(known), 1)
-    guess = [_E_PER_PAULING * (average - ELECTRONEGATIVITY.get(s, average)) for s in symbols]
+    guess = [_PER_PAULING * (average - ELECTRONEGATIVITY.get(s, average)) for s in symbols]
     return torch.tensor(guess)
+
+
+def _exponential(decay: float, reach: float, cutoff: float, n_waves: int) -> Tensor:
+    """Coefficients of cos(nπr/r_c) that make −(r − reach)/decay, the first `n_waves` of them."""
+    order = torch.arange(n_waves)
+    waves = 4 * cutoff / (math.pi * order.clamp(min=1)) ** 2 * (order % 2)
+    waves[0] = reach - cutoff / 2
+    return waves / decay
 
 
 NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {

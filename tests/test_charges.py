@@ -127,9 +127,24 @@ def test_transfers_vanish_smoothly_at_the_cutoff(rng):
         for d in (0.0, step, 2 * step, 1.0)
     ]
     assert charge[0] == 0.0
-    # The cutoff function ends with the third power of the distance from the cutoff, sines too.
-    assert charge[2] / charge[1] == pytest.approx(16, rel=0.02)
+    # The cutoff function ends with the third power of the distance from the cutoff.
+    assert charge[2] / charge[1] == pytest.approx(8, rel=0.02)
     assert abs(charge[3]) > 1e-3
+
+
+def test_how_fast_charges_are_learned_depends_on_their_rule_unless_given():
+    scales = [ChargesConfig(neutrality=rule).scale for rule in ("none", "mean", "split")]
+    assert scales == [0.1, 0.1, 0.02]
+    assert ChargesConfig(neutrality="split", scale=0.5).scale == 0.5
+
+
+def test_charges_before_training_follow_electronegativity():
+    # The saddle point without charges is avoided, on the side chemistry says.
+    features = torch.zeros(3, 6).double()
+    water = Atoms("OHH", [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
+    charges = split_charges(water, features)
+    assert charges[0] < -0.1
+    assert (charges[1:] > 0.05).all()
 
 
 def test_ions_out_of_reach_of_each_other_keep_their_formal_charges(rng):
