@@ -127,12 +127,8 @@ def main() -> None:
             arguments.output / f"born-charges-{method}.png",
             f"Born charges of water, {label}",
             [
-                Parity("diagonal / e", reference[:, diagonal].ravel(), v[:, diagonal].ravel())
-                for v in (found[method],)
-            ]
-            + [
-                Parity("off-diagonal / e", reference[:, ~diagonal].ravel(), v[:, ~diagonal].ravel())
-                for v in (found[method],)
+                Parity(f"{name} / e", reference[:, part].ravel(), found[method][:, part].ravel())
+                for name, part in (("diagonal", diagonal), ("off-diagonal", ~diagonal))
             ],
         )
 
