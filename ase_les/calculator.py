@@ -19,13 +19,23 @@ from ase.calculators.calculator import (
     register_calculator_class,
 )
 from ase.stress import full_3x3_to_voigt_6_stress
-from torch import Tensor
+from torch import Tensor, nn
 
 from ase_les.derivatives import Derivatives, differentiate
 from ase_les.graph import Graph, check_geometry, edge_vectors, graph_from_atoms, total_charge_of
 from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash, shipped_models
 from ase_les.neighbors import NeighborList
+from ase_les.response import (
+    InField,
+    born_charges,
+    born_charges_by_phase,
+    check_field,
+    dipoles,
+    has_branches,
+    quadrupoles,
+    screening_factor,
+)
 from ase_les.units import COULOMB_CONSTANT
 
 #: Atoms nearer to each other than this, in Å, are a mistake in the structure.
@@ -41,28 +51,56 @@ _MODEL_NET_CHARGE = 0.01
 
 # From the warning up to the line that asked ASE for a property.
 _FRAMES_TO_THE_USER = 6
+_OF_CHARGES = ("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor")
+# What needs no energy.
+_BESIDE_THE_ENERGY = {"born_effective_charges", "dielectric_tensor"}
 
 
 class LESCalculator(Calculator):
-    r"""Energy, forces, stress, charges and dipole of atoms from a Latent Ewald Summation model.
+    r"""Energy, forces, stress and electrical response of atoms from a Latent Ewald Summation model.
 
-    ================  ======  =================================================================
-    Property          Unit    Meaning
-    ================  ======  =================================================================
-    ``energy``        eV      also as ``free_energy``
-    ``energies``      eV      share of each atom; their sum is the energy
-    ``forces``        eV/Å
-    ``stress``        eV/Å³   Voigt order xx yy zz yz xz xy, tension positive; three periodic
-                              directions, or two: a slab has stress in its plane only, per
-                              volume of the cell as it is given, vacuum included
-    ``charges``       e       latent (screened) charges; models with one charge per atom only
-    ``dipole``        e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no periodic
-                              direction only; :math:`\mathbf{R}` is the centre of mass, which
-                              matters for charged molecules alone
-    ================  ======  =================================================================
+    ==========================  ======  =======================================================
+    Property                    Unit    Meaning
+    ==========================  ======  =======================================================
+    ``energy``                  eV      also as ``free_energy``; in a field the enthalpy
+    ``energies``                eV      share of each atom; their sum is the energy
+    ``forces``                  eV/Å
+    ``stress``                  eV/Å³   Voigt order xx yy zz yz xz xy, tension positive; three
+                                        periodic directions, or two: a slab has stress in its
+                                        plane only, per volume of the cell as it is given,
+                                        vacuum included
+    ``charges``                 e       latent (screened) charges
+    ``dipole``                  e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no
+                                        periodic direction only; :math:`\mathbf{R}` is the
+                                        centre of mass, which matters for charged molecules
+    ``polarization``            e/Å²    three periodic directions only; see below
+    ``born_effective_charges``  e       (N, 3, 3) [atom, polarization, displacement]
+    ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the two
+                                        above: `dielectric`, or 1 for finite structures
+    ==========================  ======  =======================================================
 
-    ``atoms.info["charge"]`` is the total charge in e, 0 when absent. Positions are read as they
-    are, never wrapped into the cell.
+    Charges and what follows need a model with one charge per atom. ``atoms.info["charge"]`` is
+    the total charge in e, 0 when absent. Positions are read as they are, never wrapped into the
+    cell.
+
+    The *polarization* is :math:`\epsilon_\infty^{1/2} \sum_i \mathbf{m}_i / V`. With split
+    charges and no formal charges it is made of transfers along edges: the same for every choice of
+    periodic images, zero where nothing is transferred. Formal charges add
+    :math:`\sum_i q_0 \mathbf{r}_i` and with it the branch of the positions as they are: leave
+    them unwrapped and it is followed. For other models it is :math:`\sum_i q_i \mathbf{r}_i`
+    throughout, which means something for whole molecules in neutral cells; their charges are not
+    conserved locally, so that only the Born charges, not differences of this, are exact.
+
+    Born charges of finite structures are the derivative of the dipole about a fixed centre of
+    mass. Under periodic boundaries they follow edge vectors and do not depend on the cell
+    (`ase_les.response`).
+
+    In a *field* energy and forces become those of the enthalpy :math:`E - \boldsymbol{\mathcal{E}}
+    \cdot V \mathbf{P}` (finite: :math:`E - \boldsymbol{\mathcal{E}} \cdot \sum_i q_i
+    \mathbf{r}_i`, so that an ion feels its charge times the field); kinetic energy plus enthalpy is
+    conserved. The field is the macroscopic one and moves nuclei and latent charges; the electronic
+    energy :math:`-\tfrac12 V \chi_\infty \mathcal{E}^2` is left out. The stress is the derivative
+    of the enthalpy at constant field.
 
     Parameters
     ----------
@@ -80,6 +118,12 @@ class LESCalculator(Calculator):
         Relative error of the long-range forces that is small enough. Structures of about a
         thousand atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
         all are with None.
+    dielectric : float, array of shape (3, 3), or None
+        Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
+        vacuum. Its square root turns latent into physical Born charges and polarization of
+        periodic structures; finite ones stand in vacuum. None is 1: latent values.
+    field_V_per_A : sequence of three floats
+        Uniform electric field in V/Å. May be assigned at any time, also during a run.
 
     Attributes
     ----------
@@ -115,8 +159,7 @@ class LESCalculator(Calculator):
         "energies",
         "forces",
         "stress",
-        "charges",
-        "dipole",
+        *_OF_CHARGES,
     ]
     # The model does not read them: changing them must not cost a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
@@ -128,6 +171,8 @@ class LESCalculator(Calculator):
         dtype: str = "float32",
         skin: float = 0.5,
         accuracy: float | None = 1e-4,
+        dielectric: float | Sequence | None = None,
+        field_V_per_A: Sequence[float] = (0.0, 0.0, 0.0),
     ):
         super().__init__()
         self.model = model if isinstance(model, LESModel) else load_model(model)
@@ -138,20 +183,38 @@ class LESCalculator(Calculator):
         self._held: _Held | None = None
         self._stress_follows = False
         self._warned_of_charge = False
+        self._dielectric = _dielectric_tensor(dielectric)
+        self._screening = screening_factor(self._dielectric).numpy()
         self.parameters.update(
             model=_origin(model, self.model_hash),
             device=str(device),
             dtype=dtype,
             skin=float(skin),
             accuracy=accuracy,
+            dielectric=None if dielectric is None else np.asarray(dielectric, float).tolist(),
         )
+        self._field_of_results = self._field = np.zeros(3)
+        self.field_V_per_A = field_V_per_A
         long_range = self.model.config.long_range
         self._has_charges = long_range is not None and long_range.charges.n_channels == 1
         self.implemented_properties = [
             name
             for name in type(self).implemented_properties
-            if self._has_charges or name not in ("charges", "dipole")
+            if self._has_charges or name not in _OF_CHARGES
         ]
+
+    @property
+    def field_V_per_A(self) -> tuple[float, float, float]:
+        """Uniform electric field in V/Å."""
+        return tuple(self._field.tolist())
+
+    @field_V_per_A.setter
+    def field_V_per_A(self, field: Sequence[float]) -> None:
+        given = np.array(field, dtype=float)
+        if given.shape != (3,) or not np.isfinite(given).all():
+            raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
+        self._field = given
+        self.parameters["field_V_per_A"] = given.tolist()
 
     def set(self, **settings) -> dict:
         """Settings are fixed when the calculator is made.
@@ -179,7 +242,7 @@ class LESCalculator(Calculator):
         self._held = None
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """What has changed since the last calculation, charge, spin and masses included."""
+        """What has changed since the last calculation; charge, spin, masses and field included."""
         changes = super().check_state(atoms, tol)
         if self.atoms is not None:
             changes += [
@@ -190,6 +253,8 @@ class LESCalculator(Calculator):
             # The dipole of a charged molecule is taken about the centre of mass.
             if not equal(self.atoms.arrays.get("masses"), atoms.arrays.get("masses")):
                 changes.append("masses")
+            if not np.array_equal(self._field, self._field_of_results):
+                changes.append("field_V_per_A")
         return changes
 
     def calculate(
@@ -214,15 +279,104 @@ class LESCalculator(Calculator):
         has_stress, finite = _has_stress(atoms), not atoms.pbc.any()
         _check_boundaries(properties, atoms, has_stress, finite)
         graph = self._graph_of(atoms)
+        wanted = set(properties)
+        results: dict[str, float | np.ndarray] = {}
+        # Born charges alone need no energy; forces alone pay nothing for them.
+        if not wanted <= _BESIDE_THE_ENERGY:
+            results |= self._energy_results(atoms, graph, wanted)
+        if "born_effective_charges" in wanted:
+            results["born_effective_charges"] = self._born_charges(atoms, graph)
+        if "dielectric_tensor" in wanted:
+            results["dielectric_tensor"] = self._dielectric.copy() if not finite else np.eye(3)
+        _check_finite(results, atoms, graph)
+        if "charges" in results:
+            self._warn_if_charged(atoms, results["charges"])
+        self.atoms = atoms.copy()
+        self._field_of_results = self._field
+        self.results = results if system_changes else {**self.results, **results}
 
+    def get_born_effective_charges(
+        self, atoms: Atoms | None = None, method: str = "edges"
+    ) -> np.ndarray:
+        """Born effective charges (N, 3, 3) in e, [atom, polarization, displacement].
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+        method : str
+            "edges", exact: the property ``born_effective_charges``. "phase": the published
+            formula for orthorhombic cells, for comparison; too small in small cells.
+
+        Raises
+        ------
+        ValueError
+            If the method is unknown or does not apply.
+        """
+        if method == "edges":
+            return self.get_property("born_effective_charges", atoms)
+        if method != "phase":
+            raise ValueError(f"`method` must be 'edges' or 'phase', got {method!r}")
+        atoms = self.atoms if atoms is None else atoms
+        with torch.enable_grad():
+            born = born_charges_by_phase(self._engine, self._graph_of(atoms))[1]
+        return self._factor(atoms) @ _array(born)
+
+    def get_quadrupole(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the centre of mass.
+
+        :math:`\Theta = \frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i - x_i^2 1)`, from
+        the latent charges. A method and not a property: ASE has no name for it.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the structure is periodic or the model has no charges.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        charges = torch.tensor(self.get_property("charges", atoms))
+        if atoms.pbc.any():
+            raise PropertyNotImplementedError(
+                f"the quadrupole needs open boundaries, pbc is {atoms.pbc.tolist()}"
+            )
+        arms = torch.tensor(atoms.positions - atoms.get_center_of_mass())
+        return _array(quadrupoles(charges, arms, self._graph_of(atoms).to("cpu"))[0])
+
+    def _factor(self, atoms: Atoms) -> np.ndarray:
+        """From latent to physical charges: finite structures stand in vacuum."""
+        return self._screening if atoms.pbc.any() else np.eye(3)
+
+    def _born_charges(self, atoms: Atoms, graph: Graph) -> np.ndarray:
+        centre = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
+        with torch.enable_grad():
+            born = born_charges(self._engine, graph, centre)[1]
+        return self._factor(atoms) @ _array(born)
+
+    def _energy_results(
+        self, atoms: Atoms, graph: Graph, wanted: set[str]
+    ) -> dict[str, float | np.ndarray]:
+        finite = not atoms.pbc.any()
+        model, stress_defined = self._engine, _has_stress(atoms)
+        if self._field.any():
+            # Latent charges are screened: the field pulls at √ε∞ times as much.
+            force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
+            model = InField(self._engine, force_per_charge)
+            check_field(self._engine, graph)
+            stress_defined &= not has_branches(self._engine, graph)
+            if "stress" in wanted and not stress_defined:
+                raise PropertyNotImplementedError(
+                    "in a field the stress needs a polarization without branches; formal charges "
+                    "have none. Keep the cell fixed"
+                )
         # Cell relaxations and barostats ask for the stress after the forces of every step:
         # from the first time on, both come from one pass (the stress adds a few per cent).
-        self._stress_follows |= "stress" in properties
-        derivatives = self._evaluate(
+        self._stress_follows |= "stress" in wanted
+        derivatives = _evaluate(
+            model,
             graph,
-            forces=not {"forces", "stress", "energies"}.isdisjoint(properties),
-            stress=has_stress and self._stress_follows,
-            energies="energies" in properties,
+            forces=not wanted.isdisjoint({"forces", "stress", "energies"}),
+            stress=stress_defined and self._stress_follows,
+            energies="energies" in wanted,
         )
         results = _results(derivatives)
         if self._has_charges:
@@ -230,16 +384,16 @@ class LESCalculator(Calculator):
             if finite:
                 arms = atoms.positions - atoms.get_center_of_mass()
                 results["dipole"] = results["charges"] @ arms
-        _check_finite(results, atoms, graph)
-        self._warn_if_charged(atoms, derivatives.prediction.charges)
-        self.atoms = atoms.copy()
-        self.results = results if system_changes else {**self.results, **results}
+            if "polarization" in wanted:
+                moment = dipoles(self._engine, derivatives.prediction, graph)[0]
+                results["polarization"] = self._factor(atoms) @ _array(moment) / atoms.get_volume()
+        return results
 
-    def _warn_if_charged(self, atoms: Atoms, charges: Tensor) -> None:
+    def _warn_if_charged(self, atoms: Atoms, charges: np.ndarray) -> None:
         """Say once that a repeating cell has net charge, unless the model means nothing by it."""
-        if self._warned_of_charge or not self._has_charges or not atoms.pbc.all():
+        if self._warned_of_charge or not atoms.pbc.all():
             return
-        net = charges.sum().item()
+        net = charges.sum()
         unconstrained = self.model.config.long_range.charges.neutrality == "none"
         # Unconstrained charges never sum to zero: an error of the model, not of the structure.
         tolerance = _MODEL_NET_CHARGE * len(atoms) if unconstrained else _NET_CHARGE
@@ -255,13 +409,6 @@ class LESCalculator(Calculator):
             "size and charge only, or extrapolate to large cells",
             stacklevel=_FRAMES_TO_THE_USER,
         )
-
-    def _evaluate(self, graph: Graph, *, forces: bool, stress: bool, energies: bool) -> Derivatives:
-        if not forces:
-            with torch.no_grad():
-                return Derivatives(self._engine(graph), None, None, None)
-        with torch.enable_grad():
-            return differentiate(self._engine, graph, stress=stress, energies=energies)
 
     def _graph_of(self, atoms: Atoms) -> Graph:
         """Graph of the atoms; all but the geometry is kept while the same atoms keep their edges.
@@ -312,6 +459,28 @@ def _cell_size_energy(net_charge: float, volume: float) -> float:
     return COULOMB_CONSTANT * 2.837297 * net_charge**2 / (2 * volume ** (1 / 3))
 
 
+def _evaluate(
+    model: nn.Module, graph: Graph, *, forces: bool, stress: bool, energies: bool
+) -> Derivatives:
+    if not forces:
+        with torch.no_grad():
+            return Derivatives(model(graph), None, None, None)
+    with torch.enable_grad():
+        return differentiate(model, graph, stress=stress, energies=energies)
+
+
+def _dielectric_tensor(given: float | Sequence | None) -> np.ndarray:
+    tensor = np.asarray(1.0 if given is None else given, dtype=float)
+    tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
+    symmetric = tensor.shape == (3, 3) and np.allclose(tensor, tensor.T, rtol=1e-6)
+    if not symmetric or not np.linalg.eigvalsh(tensor).min() > 0:
+        raise ValueError(
+            "`dielectric` must be a positive number or a symmetric positive 3×3 tensor (relative "
+            f"to vacuum), got {given!r}"
+        )
+    return tensor
+
+
 def _origin(model: str | Path | LESModel, hash_: str) -> str:
     """How the model can be found again: its name, its absolute path, or at least its hash."""
     if isinstance(model, LESModel):
@@ -343,6 +512,11 @@ def _check_boundaries(
         raise PropertyNotImplementedError(
             "the dipole is defined without periodic directions only, "
             f"pbc is {atoms.pbc.tolist()}. Use the polarization and its changes instead"
+        )
+    if "polarization" in properties and not atoms.pbc.all():
+        raise PropertyNotImplementedError(
+            f"the polarization needs three periodic directions, pbc is {atoms.pbc.tolist()}. "
+            "Use the dipole of finite structures"
         )
 
 

@@ -134,13 +134,15 @@ class Prediction(NamedTuple):
     """What a model says about a graph; float64.
 
     ``energy`` (S,) in eV is the sum of ``short_range`` (N,) over the atoms and of
-    ``long_range`` (S,); ``charges`` (N, n_q) in e have no columns for a short-range model.
+    ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) they are made
+    of (see `ase_les.charges`) have no columns for a short-range model.
     """
 
     energy: Tensor
     short_range: Tensor
     long_range: Tensor
     charges: Tensor
+    latent: Tensor
 
 
 class LESModel(nn.Module):
@@ -193,7 +195,8 @@ class LESModel(nn.Module):
             if own:
                 self.charge_representation = Cace(own, elements, total_charges)
                 n_features = self.charge_representation.n_features
-            self.charges = LatentCharges(n_features, config.long_range.charges)
+            cutoff = (own or config.representation).cutoff
+            self.charges = LatentCharges(n_features, config.long_range.charges, elements, cutoff)
             self.electrostatics = Electrostatics(config.long_range.electrostatics)
 
     @property
@@ -300,12 +303,13 @@ class LESModel(nn.Module):
         energy = sum_per_structure(short_range, graph)
         if self.charges is None:
             none = energy.new_zeros(graph.n_atoms, 0)
-            return Prediction(energy, short_range, torch.zeros_like(energy), none)
+            return Prediction(energy, short_range, torch.zeros_like(energy), none, none)
         if self.charge_representation is not None:
             features = self.charge_representation(graph)
-        charges = self.charges(features, graph)
+        latent = self.charges.latent(features)
+        charges = self.charges.neutrality(latent, graph)
         long_range = self.electrostatics(graph, charges)
-        return Prediction(energy + long_range, short_range, long_range, charges)
+        return Prediction(energy + long_range, short_range, long_range, charges, latent)
 
     def _atomic_energies(self, graph: Graph) -> Tensor:
         # Kept out of the state dict: hundreds of eV per atom must not be rounded to float32.

@@ -34,6 +34,11 @@ MODELS = {
     "separate values": {"layers": (("invariant",),), "l_max": 2, "separate_values": True},
     "no linear readout": {"charges": {"linear": False}},
     "four channels of charge": {"charges": {"n_channels": 4, "neutrality": "none"}},
+    "four channels of split charge": {"charges": {"n_channels": 4}},
+    "mean shift": {"charges": {"neutrality": "mean"}},
+    "formal charges": {
+        "charges": {"neutrality": "split", "formal_charges": {"Na": 1, "H": 1, "O": -2}}
+    },
     "free total charge": {"charges": {"neutrality": "none"}},
     "total charge embedded": {"total_charges": (-1, 0, 2)},
     "self energy kept": {"electrostatics": {"remove_self_energy": False}},

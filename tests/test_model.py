@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, molecule
 
 from ase_les.graph import batch, graph_from_atoms
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
@@ -43,8 +43,9 @@ def test_the_energy_is_the_sum_of_its_parts(random_model):
     assert torch.isfinite(prediction.energy).all()
 
 
-def test_far_parts_interact_by_coulombs_law_alone(random_model):
-    model = random_model(charges={"neutrality": "none"}).double()
+@pytest.mark.parametrize("neutrality", ["none", "split"])
+def test_far_parts_interact_by_coulombs_law_alone(random_model, neutrality):
+    model = random_model(charges={"neutrality": neutrality}).double()
     alone = predict(model, pair_of_dimers(8.0)[:2])
     for separation in (8.0, 20.0, 100.0):
         atoms = pair_of_dimers(separation)
@@ -57,6 +58,39 @@ def test_far_parts_interact_by_coulombs_law_alone(random_model):
         assert interaction == pytest.approx(coulomb, abs=1e-9)
 
 
+@pytest.mark.parametrize("layers", [(), (("memory", "radial", "invariant"),)])
+def test_two_molecules_30_A_apart_keep_the_charges_each_has_alone(random_model, layers):
+    model = random_model(layers=layers, charges={"neutrality": "split"}).double()
+    water, ion = molecule("H2O"), molecule("OH")
+    ion.rattle(0.1, seed=1)
+    ion.translate((30.0, 3.0, -2.0))
+    both = predict(model, water + ion)
+    parts = [predict(model, atoms) for atoms in (water, ion)]
+    charges = torch.cat([part.charges for part in parts])
+    assert charges.abs().min() > 1e-3
+    assert torch.allclose(both.charges, charges, rtol=0, atol=1e-12)
+    q = charges.squeeze(1).numpy()
+    distances = (water + ion).get_all_distances()[:3, 3:]
+    coulomb = COULOMB_CONSTANT * np.sum(np.outer(q[:3], q[3:]) / distances)
+    interaction = both.energy.item() - sum(part.energy.item() for part in parts)
+    assert interaction == pytest.approx(coulomb, abs=1e-11)
+
+
+def test_charge_states_of_one_molecule_differ_in_energy_and_charges(random_model):
+    model = random_model(total_charges=(-1, 0, 1)).double()
+    energies, charges = [], []
+    for state in (-1, 0, 1):
+        atoms = molecule("H2O")
+        atoms.info["charge"] = state
+        prediction = predict(model, atoms)
+        assert prediction.charges.sum().item() == pytest.approx(state, abs=1e-12)
+        energies.append(prediction.energy.item())
+        charges.append(prediction.charges.squeeze(1).numpy())
+    assert np.ptp(energies) > 0.1
+    # More than the extra charge moves: the network knows the state.
+    assert np.abs(charges[2] + charges[0] - 2 * charges[1]).max() > 1e-3
+
+
 def test_without_electrostatics_far_parts_do_not_interact(random_model):
     model = random_model(long_range=False).double()
     near, far = predict(model, pair_of_dimers(8.0)), predict(model, pair_of_dimers(50.0))
@@ -65,7 +99,7 @@ def test_without_electrostatics_far_parts_do_not_interact(random_model):
     assert (near.long_range == 0).all()
 
 
-@pytest.mark.parametrize("neutrality", ["none", "mean"])
+@pytest.mark.parametrize("neutrality", ["none", "mean", "split"])
 def test_eight_cells_have_eight_times_the_energy(random_model, neutrality):
     model = random_model(charges={"neutrality": neutrality}).double()
     crystal = bulk("NaO", "rocksalt", a=4.6)

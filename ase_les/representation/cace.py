@@ -168,19 +168,34 @@ class Cace(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """Features (N, n_features) of all atoms, in the precision of the parameters."""
+        if self._block and not self.layers and graph.n_atoms > self._block:
+            return self._in_blocks(graph)
+        edges = self.neighbourhoods(graph)
+        return self.features(graph, [edges] * (1 + len(self.layers)))
+
+    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+        """The edges this representation reads, in the precision of the parameters."""
+        return neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
+
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+        """Features (N, n_features); every layer reads edges of its own, which may be the same.
+
+        Telling the layers apart is what the response to a displaced atom needs: how far a change
+        has come depends on the edges it took (`ase_les.response`).
+        """
         sender, receiver = self.embedding(graph)
         sender = sender.T
-        if self._block and not self.layers and graph.n_atoms > self._block:
-            return self._in_blocks(graph, sender, receiver)
-        edges = neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
-        sums = self._sums(edges, sender, receiver)
+        sums = self._sums(edges_of_layers[0], sender, receiver)
         features = [self._features(sums)]
-        for layer in self.layers:
+        for layer, edges in zip(self.layers, edges_of_layers[1:], strict=True):
             sums = self._next_layer(layer, sums, features[-1], edges, sender, receiver)
             features.append(self._features(sums))
         return torch.cat(features, dim=1) if self.layers else features[0]
 
-    def _in_blocks(self, graph: Graph, sender: Tensor, receiver: Tensor) -> Tensor:
+    def _in_blocks(self, graph: Graph) -> Tensor:
+        sender, receiver = self.embedding(graph)
+        sender = sender.T
+
         def of(atoms: range) -> Tensor:
             ends = edges_to(graph, atoms)
             own = receiver[atoms.start : atoms.stop]
@@ -198,7 +213,7 @@ class Cace(nn.Module):
         )
 
     def _sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
-        raw = self.neighbour_sum(edges.vectors, sender[:, edges.senders])
+        raw = self.neighbour_sum(edges.vectors, edges.of_senders(sender))
         n_angular, n_sender, n_atoms, n_radial = raw.shape
         mixed = torch.bmm(
             raw.reshape(n_angular * n_sender, n_atoms, n_radial),
@@ -244,7 +259,7 @@ class Cace(nn.Module):
         n_emb, n_atoms = sender.shape
         # What a neighbour sends depends on the receiver channel: no factorisation is left.
         weights = sender[:, None] * value.view(-1, n_emb, n_emb, n_atoms)
-        raw = self.neighbour_sum(edges.vectors, weights.flatten(1, 2)[..., edges.senders])
+        raw = self.neighbour_sum(edges.vectors, edges.of_senders(weights.flatten(1, 2)))
         raw = raw.unflatten(1, (n_emb, n_emb))
         mixing = self.mixing.unflatten(-1, (-1, n_emb))[self._degrees]
         return torch.einsum("lsrin,lsnmr->lsimr", raw, mixing) * receiver[:, None]

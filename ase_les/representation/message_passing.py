@@ -55,7 +55,7 @@ class RadialMessage(nn.Module):
             )
             weight = weight * envelope[..., None, None]
             for component in sums[degrees == degree]:
-                messages.append((weight * component[:, edges.senders]).sum(2))
+                messages.append((weight * edges.of_senders(component, 1)).sum(2))
         return torch.stack(messages)
 
 

@@ -31,6 +31,11 @@ class Neighbourhoods(NamedTuple):
     vectors: Tensor
     senders: Tensor
 
+    def of_senders(self, values: Tensor, dim: int = -1) -> Tensor:
+        """Per-atom values brought to the edges: axis `dim` of length N becomes (N, K)."""
+        dim = dim % values.dim()
+        return values.index_select(dim, self.senders.flatten()).unflatten(dim, self.senders.shape)
+
 
 def neighbourhoods(
     graph: Graph, cutoff: float, dtype: torch.dtype, atoms: range | None = None

@@ -8,6 +8,12 @@ import torch
 from torch import Tensor, nn
 
 
+def polynomial_cutoff(x: Tensor, p: int) -> Tensor:
+    """The cutoff function f_c of `BesselBasis` at x = r/r_c: 1 at 0, and 0 from 1 on."""
+    inside = 1 - x**p * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
+    return torch.where(x < 1, inside, 0.0)
+
+
 class BesselBasis(nn.Module):
     r"""Spherical Bessel functions times a polynomial cutoff.
 
@@ -57,10 +63,7 @@ class BesselBasis(nn.Module):
 
     def envelope(self, distances: Tensor) -> Tensor:
         """The cutoff function, 1 at r = 0 and 0 from the cutoff on."""
-        p = self.exponent
-        x = distances / self.cutoff
-        inside = 1 - x**p * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
-        return torch.where(x < 1, inside, 0.0)
+        return polynomial_cutoff(distances / self.cutoff, self.exponent)
 
     def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Values and their derivatives with respect to the distance, without autograd."""

@@ -26,24 +26,35 @@ class LabelNames:
     energy, forces, stress : str
         Names in ``atoms.info`` (energy in eV, stress in eV/Å³ as 9 or 6 numbers,
         tension positive) and ``atoms.arrays`` (forces in eV/Å).
+    dipole : str
+        Name in ``atoms.info`` of dipoles in e Å, of structures without periodic
+        directions; about the centre of mass if they are charged.
+    born_effective_charges : str
+        Name in ``atoms.arrays`` of Born charges in e, nine per atom: rows are
+        polarizations, columns displacements.
     """
 
     energy: str = "REF_energy"
     forces: str = "REF_forces"
     stress: str = "REF_stress"
+    dipole: str = "REF_dipole"
+    born_effective_charges: str = "REF_born_effective_charges"
 
 
 class Sample(NamedTuple):
     """Structures with their labels; labels that a structure does not have are NaN.
 
     ``graph`` holds S structures of N atoms; ``energy`` (S,) in eV, ``forces``
-    (N, 3) in eV/Å, ``stress`` (S, 3, 3) in eV/Å³.
+    (N, 3) in eV/Å, ``stress`` (S, 3, 3) in eV/Å³, ``dipole`` (S, 3) in e Å,
+    ``born_charges`` (N, 3, 3) in e, latent: divided by √ε∞.
     """
 
     graph: Graph
     energy: Tensor
     forces: Tensor
     stress: Tensor
+    dipole: Tensor
+    born_charges: Tensor
 
 
 def read_frames(path: str | Path) -> list[Atoms]:
@@ -60,7 +71,9 @@ def read_frames(path: str | Path) -> list[Atoms]:
     return read(path, index=":")
 
 
-def labelled(frames: Sequence[Atoms], cutoff: float, names: LabelNames) -> list[Sample]:
+def labelled(
+    frames: Sequence[Atoms], cutoff: float, names: LabelNames, dielectric: float = 1.0
+) -> list[Sample]:
     """Graphs and labels of structures.
 
     Parameters
@@ -69,6 +82,9 @@ def labelled(frames: Sequence[Atoms], cutoff: float, names: LabelNames) -> list[
     cutoff : float
         Longest edge of the graphs, in Å.
     names : LabelNames
+    dielectric : float
+        Electronic dielectric constant ε∞ of periodic structures, which screens their latent
+        charges; Born charges are labels of the model after division by its square root.
 
     Raises
     ------
@@ -76,14 +92,14 @@ def labelled(frames: Sequence[Atoms], cutoff: float, names: LabelNames) -> list[
         If a structure has neither energy nor forces, or a label is not finite or
         has the wrong shape.
     """
-    return [_sample(atoms, index, cutoff, names) for index, atoms in enumerate(frames)]
+    return [_sample(atoms, index, cutoff, names, dielectric) for index, atoms in enumerate(frames)]
 
 
 def joined(samples: Sequence[Sample]) -> Sample:
     """Several samples as one."""
     return Sample(
         batch([sample.graph for sample in samples]),
-        *(torch.cat([sample[part] for sample in samples]) for part in (1, 2, 3)),
+        *(torch.cat(parts) for parts in list(zip(*samples, strict=True))[1:]),
     )
 
 
@@ -106,7 +122,9 @@ def batches(samples: Sequence[Sample], batch_size: int) -> Iterator[Sample]:
         yield joined(samples[start : start + batch_size])
 
 
-def _sample(atoms: Atoms, index: int, cutoff: float, names: LabelNames) -> Sample:
+def _sample(
+    atoms: Atoms, index: int, cutoff: float, names: LabelNames, dielectric: float
+) -> Sample:
     try:
         check_geometry(atoms)
     except ValueError as error:
@@ -120,12 +138,19 @@ def _sample(atoms: Atoms, index: int, cutoff: float, names: LabelNames) -> Sampl
             f"structure {index} has neither energy '{names.energy}' nor forces "
             f"'{names.forces}'; it has {present}. Name the labels under `data: labels:`"
         )
+    # A dipole of a periodic structure is no label of anything.
+    dipole = None if atoms.pbc.any() else _label(atoms, names.dipole, "dipole")
+    born = _label(atoms, names.born_effective_charges, "born_effective_charges")
+    if born is not None and atoms.pbc.any():
+        born = np.asarray(born, dtype=float) / np.sqrt(dielectric)
     graph = graph_from_atoms(atoms, NeighborList(cutoff))
     return Sample(
         graph=graph,
         energy=_tensor(energy, (1,), f"energy of structure {index}"),
         forces=_tensor(forces, (len(atoms), 3), f"forces of structure {index}"),
         stress=_tensor(_full_stress(stress), (1, 3, 3), f"stress of structure {index}"),
+        dipole=_tensor(dipole, (1, 3), f"dipole of structure {index}"),
+        born_charges=_tensor(born, (len(atoms), 3, 3), f"Born charges of structure {index}"),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
 from ase_les.model import PRECISIONS, LESModel
 from ase_les.training.checkpoint import (
@@ -21,7 +22,7 @@ from ase_les.training.checkpoint import (
 )
 from ase_les.training.dataset import Sample, shuffled_batches
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, loss
+from ase_les.training.loss import LossWeights, loss, response_loss
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class FitSettings:
     @property
     def needs_stress(self) -> bool:
         return self.loss.stress > 0 or self.final_loss.stress > 0
+
+    @property
+    def needs_response(self) -> bool:
+        """Whether dipoles or Born charges are learned from."""
+        return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
 
     def learning_rate_at(self, epoch: float) -> float:
         """Step size at a (fractional) epoch."""
@@ -250,7 +256,7 @@ class _Run:
         derived = differentiate(
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
-        value = loss(derived, sample, weights)
+        value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
@@ -314,8 +320,9 @@ class _Run:
 
     def restore(self, path: Path) -> None:
         tensors, state = read_checkpoint(path)
-        now = asdict(self.settings)
-        changed = sorted(name for name in now if state["settings"].get(name) != now[name])
+        # Settings that did not exist when the checkpoint was written have their defaults.
+        then, now = asdict(from_mapping(FitSettings, state["settings"])), asdict(self.settings)
+        changed = sorted(name for name in now if then[name] != now[name])
         if changed:
             raise ValueError(
                 f"the checkpoint '{path}' was made with other settings: {changed} changed. "

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
+from ase.data import atomic_masses
 from torch import Tensor
 
 from ase_les.derivatives import Derivatives
+from ase_les.graph import Graph, sum_per_structure
+from ase_les.model import LESModel
+from ase_les.response import born_charges
 from ase_les.training.dataset import Sample
 
 
@@ -23,6 +27,11 @@ class LossWeights:
         For force components, in (eV/Å)⁻².
     stress : float
         For stress components, in (eV/Å³)⁻².
+    dipole : float
+        For dipole components of finite structures, in (e Å)⁻².
+    born_charges : float
+        For components of latent Born charges, in e⁻². They cost about as much as
+        energy and forces together.
 
     Raises
     ------
@@ -33,9 +42,11 @@ class LossWeights:
     energy: float = 1.0
     forces: float = 1.0
     stress: float = 0.0
+    dipole: float = 0.0
+    born_charges: float = 0.0
 
     def __post_init__(self):
-        weights = (self.energy, self.forces, self.stress)
+        weights = astuple(self)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError(f"loss weights must be positive (some may be zero), got {self}")
 
@@ -47,11 +58,7 @@ class LossWeights:
                 return start ** (1 - fraction) * end**fraction
             return start + (end - start) * fraction
 
-        return LossWeights(
-            mix(self.energy, later.energy),
-            mix(self.forces, later.forces),
-            mix(self.stress, later.stress),
-        )
+        return LossWeights(*map(mix, astuple(self), astuple(later)))
 
 
 def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
@@ -69,6 +76,33 @@ def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
     if derived.stress is not None:
         total = total + weights.stress * _mean_square(derived.stress, sample.stress)
     return total
+
+
+def response_loss(
+    model: LESModel, derived: Derivatives, sample: Sample, weights: LossWeights
+) -> Tensor:
+    r"""Weighted mean squared error of dipoles and Born charges, over the labels that exist.
+
+    .. math::
+        L = \frac{w_\mu}{3S} \sum_{s\alpha} \Delta\mu_{s\alpha}^2
+          + \frac{w_Z}{9N} \sum_{i\alpha\beta} (\Delta Z^*_{i\alpha\beta})^2
+    """
+    graph = sample.graph
+    total = sample.energy.new_zeros(())
+    centre = _centre_of_mass(graph)
+    if weights.dipole and not sample.dipole.isnan().all():
+        arms = graph.positions - centre[graph.structure]
+        dipole = sum_per_structure(derived.prediction.charges[:, :1] * arms, graph)
+        total = total + weights.dipole * _mean_square(dipole, sample.dipole)
+    if weights.born_charges and not sample.born_charges.isnan().all():
+        _, born = born_charges(model, graph, centre, create_graph=True)
+        total = total + weights.born_charges * _mean_square(born, sample.born_charges)
+    return total
+
+
+def _centre_of_mass(graph: Graph) -> Tensor:
+    masses = torch.as_tensor(atomic_masses[graph.numbers.numpy()])[:, None]
+    return sum_per_structure(masses * graph.positions, graph) / sum_per_structure(masses, graph)
 
 
 def _mean_square(predicted: Tensor, label: Tensor) -> Tensor:

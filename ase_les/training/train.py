@@ -48,12 +48,16 @@ class DataConfig:
     test : str or None
         A file that is looked at once, after training.
     labels : LabelNames
+    dielectric : float
+        Electronic dielectric constant of periodic structures, for their Born charges: labels
+        are physical, latent charges smaller by its square root.
     """
 
     training: str
     validation: str | float = 0.1
     test: str | None = None
     labels: LabelNames = field(default_factory=LabelNames)
+    dielectric: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,8 @@ def train(
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     done = _fit_with_progress(config, parts, model, files, resume, quiet)
 
-    turned = fix_sign(done.model, parts["training"])
+    # Dipoles and Born charges have taught the sign; otherwise chemistry decides.
+    turned = not config.fit.needs_response and fix_sign(done.model, parts["training"])
     judged = done.model.to(PRECISIONS[config.fit.dtype])
     comparisons = {name: compare(judged, samples) for name, samples in parts.items() if samples}
     found = {
@@ -258,7 +263,7 @@ def _read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
         cutoff = max(cutoff, long_range.representation.cutoff)
 
     def read(path: str) -> list[Sample]:
-        return labelled(read_frames(folder / path), cutoff, data.labels)
+        return labelled(read_frames(folder / path), cutoff, data.labels, data.dielectric)
 
     training, validation = read(data.training), []
     if isinstance(data.validation, str):
@@ -395,7 +400,9 @@ def _card(
         card["charges"] = {
             "meaning": "latent, screened: multiply with the square root of the electronic "
             "dielectric constant for physical charges",
-            "sign": "mean charges fall with electronegativity"
+            "sign": "of the labelled dipoles or Born charges"
+            if config.fit.needs_response
+            else "mean charges fall with electronegativity"
             + (" (turned after training)" if turned else ""),
             "mean_by_element_e": mean_charges(done.model, parts["training"]),
         }

@@ -27,7 +27,7 @@ class FixedCharges(nn.Module):
         energy = self.electrostatics(graph, self.charges)
         short_range = torch.zeros(graph.n_atoms, dtype=torch.float64)
         # The charges must be part of the computation for their potential to exist.
-        return Prediction(energy, short_range, energy, self.charges)
+        return Prediction(energy, short_range, energy, self.charges, self.charges)
 
 
 @pytest.fixture(scope="session")

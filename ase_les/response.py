@@ -1,0 +1,414 @@
+r"""How charges answer: dipole, polarization, Born effective charges, and energy in a uniform field.
+
+Latent charges are screened. With :math:`\epsilon_\infty` the electronic dielectric tensor,
+
+.. math::
+    \mathbf{P} = \epsilon_\infty^{1/2} \mathbf{P}_\mathrm{les}, \qquad
+    Z^*_i = \epsilon_\infty^{1/2}\, \frac{\partial (V \mathbf{P}_\mathrm{les})}
+                                        {\partial \mathbf{r}_i};
+
+everything here is latent, `screening_factor` is what the caller multiplies with.
+
+How :math:`Z^*` is found
+------------------------
+*Where charge is conserved locally* (split charges, and every finite structure with its fixed
+origin) the dipole is a function :math:`\mathbf{M} = \sum_i \mathbf{m}_i(a, \mathbf{r})` of latent
+numbers and positions, and :math:`Z^*` is its gradient. *Elsewhere* (free or evenly shifted charges
+in a periodic cell) no dipole exists, but the change of charge that a displaced atom causes around
+itself does, and its distance is the edge vector along which the change came:
+
+.. math::
+    Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta}
+        + \sum_j (\mathbf{r}_j - \mathbf{r}_i)_\alpha \frac{\partial a_j}{\partial r_{i\beta}}
+
+The even shift itself is a uniform background, without distance from the displaced atom: it enters
+:math:`q_i` only. Neither form reads differences of positions across a cell, so that neither knows
+how large the cell is.
+
+References
+----------
+.. [1] Zhong, Kim, King, Cheng, arXiv 2504.05169.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ase_les.graph import Graph, sum_per_structure
+from ase_les.model import LESModel, Prediction
+from ase_les.representation import Cace
+from ase_les.representation.neighbour_sum import Neighbourhoods
+
+
+def screening_factor(dielectric: Sequence | Tensor) -> Tensor:
+    r"""The tensor :math:`\epsilon_\infty^{1/2}`, (3, 3), float64.
+
+    Parameters
+    ----------
+    dielectric : array, shape (3, 3)
+        Symmetric and positive definite, relative to vacuum.
+    """
+    values, vectors = torch.linalg.eigh(torch.as_tensor(dielectric, dtype=torch.float64))
+    return vectors @ torch.diag(values.sqrt()) @ vectors.T
+
+
+def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
+    r"""Traceless quadrupoles :math:`\frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i -
+    x_i^2 1)` of structures, (S, 3, 3) in e Å².
+
+    Parameters
+    ----------
+    charges : Tensor, shape (N,)
+        In e.
+    arms : Tensor, shape (N, 3)
+        Positions from the origin of the moment, in Å.
+    graph : Graph
+    """
+    outer = 3 * arms[:, :, None] * arms[:, None, :]
+    trace = (arms**2).sum(1)[:, None, None] * torch.eye(3).to(arms)
+    return sum_per_structure(0.5 * charges[:, None, None] * (outer - trace), graph)
+
+
+def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
+    """Latent dipoles (S, 3) in e Å of structures, with positions as they are (never wrapped).
+
+    About the origin of the coordinates: it matters where charges do not sum to zero. Of a
+    periodic structure this is volume times polarization.
+    """
+    return sum_per_structure(model.charges.neutrality.moments(prediction.latent, graph), graph)
+
+
+def born_charges(
+    model: LESModel,
+    graph: Graph,
+    centre: Tensor | None = None,
+    create_graph: bool = False,
+) -> tuple[Tensor, Tensor]:
+    r"""Latent charges and Born effective charges, by edge vectors: exact in any cell.
+
+    Parameters
+    ----------
+    model : LESModel
+        With one charge per atom.
+    graph : Graph
+        Structures that are periodic along all directions or along none.
+    centre : Tensor, shape (S, 3), or None
+        Fixed origin of the dipole of finite structures in Å; matters only where charges do not
+        sum to zero. None is the origin of the coordinates.
+    create_graph : bool
+        Whether the result must be differentiable (training).
+
+    Returns
+    -------
+    charges : Tensor, shape (N,)
+        In e.
+    born_charges : Tensor, shape (N, 3, 3)
+        [atom, polarization, displacement] in e.
+
+    Raises
+    ------
+    ValueError
+        If a periodic structure has a total charge that its formal charges do not make up: it goes
+        wherever it is attracted, along no path that would make a polarization.
+    """
+    rule = model.charges.neutrality
+    if rule.is_conserved and rule.is_local:
+        _check_excess(rule, graph)
+    elif graph.pbc.any():
+        return _from_changes_of_charge(model, graph, create_graph)
+    return _from_the_dipole(model, graph, centre, create_graph)
+
+
+def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor]:
+    r"""Latent charges and Born charges by the published formula, for comparison.
+
+    .. math::
+        Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta} + \sum_j \frac{L_\alpha}{2\pi}
+            \sin\!\Big(\frac{2\pi (r_j - r_i)_\alpha}{L_\alpha}\Big)
+            \frac{\partial q_j}{\partial r_{i\beta}}
+
+    The sine is too short for all but the nearest atoms: at a quarter of the cell by a third.
+
+    Raises
+    ------
+    ValueError
+        If the graph is not one orthorhombic periodic cell.
+    """
+    cell = graph.cell[0]
+    lengths = cell.diagonal()
+    is_box = graph.n_structures == 1 and bool(graph.pbc.all())
+    if not is_box or (cell - torch.diag(lengths)).abs().max() > 1e-8:
+        raise ValueError(
+            "method 'phase' needs one periodic cell with vectors along x, y, z, got pbc "
+            f"{graph.pbc.tolist()}, cell {graph.cell.tolist()}. Use method 'edges'"
+        )
+    positions = graph.positions.detach().requires_grad_(True)
+    charges = model(graph._replace(positions=positions)).charges[:, 0]
+    tensor = _diagonal(charges.detach())
+    angles = 2 * math.pi * graph.positions / lengths
+    for component in range(3):
+        angle = angles[:, component]
+        by_sine, by_cosine = (
+            torch.autograd.grad(charges, positions, weight, retain_graph=True)[0]
+            for weight in (angle.sin(), angle.cos())
+        )
+        turned = angle.cos()[:, None] * by_sine - angle.sin()[:, None] * by_cosine
+        tensor[:, component] += lengths[component] / (2 * math.pi) * turned
+    return charges.detach(), tensor
+
+
+class InField(nn.Module):
+    r"""A model in a uniform electric field: the energy becomes the enthalpy.
+
+    .. math::
+        F = E - \boldsymbol{\mathcal{E}} \cdot \epsilon_\infty^{1/2} \sum_i \mathbf{m}_i, \qquad
+        -\frac{\partial F}{\partial \mathbf{r}_i} = \mathbf{F}_i + \boldsymbol{\mathcal{E}}
+        \cdot Z^*_i
+
+    One more term of the energy: forces and stress in the field are derivatives like all others.
+    The share of an atom in the field energy counts as short-range.
+
+    Parameters
+    ----------
+    model : LESModel
+        Its charges sum to the total charge.
+    force_per_charge : Tensor, shape (3,)
+        :math:`\epsilon_\infty^{1/2} \boldsymbol{\mathcal{E}}` in V/Å: the force on a unit of
+        latent charge.
+
+    Raises
+    ------
+    ValueError
+        When evaluated for a structure without a potential energy in a field: charges that are
+        conserved only by an even shift have none under periodic boundaries.
+    """
+
+    def __init__(self, model: LESModel, force_per_charge: Tensor):
+        super().__init__()
+        self.model = model
+        self.register_buffer("force_per_charge", force_per_charge.double(), persistent=False)
+
+    def forward(self, graph: Graph) -> Prediction:
+        """Enthalpy of every structure of a graph."""
+        check_field(self.model, graph)
+        prediction = self.model(graph)
+        rule = self.model.charges.neutrality
+        share = -(rule.moments(prediction.latent, graph) @ self.force_per_charge)
+        return prediction._replace(
+            energy=prediction.energy + sum_per_structure(share, graph),
+            short_range=prediction.short_range + share,
+        )
+
+
+def check_field(model: LESModel, graph: Graph) -> None:
+    """Refuse structures whose energy in a uniform field is not defined.
+
+    Raises
+    ------
+    ValueError
+        If charges are not conserved, or under periodic boundaries not conserved locally.
+    """
+    rule = None if model.charges is None else model.charges.neutrality
+    if rule is None or not rule.is_conserved:
+        raise ValueError(
+            "a field acts on charges that sum to the total charge; this model has none or lets "
+            "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
+        )
+    if rule.is_local:
+        _check_excess(rule, graph)
+    elif graph.pbc.any():
+        raise ValueError(
+            "charges that are neutralised by an even shift have no energy in a field under "
+            "periodic boundaries. Use a model with neutrality 'split'"
+        )
+
+
+def has_branches(model: LESModel, graph: Graph) -> bool:
+    """Whether the dipole changes when atoms are wrapped into the cell."""
+    rule = model.charges.neutrality
+    return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
+
+
+def _check_excess(rule: nn.Module, graph: Graph) -> None:
+    excess = rule.excess(graph)
+    charged = graph.pbc.any(dim=1) & (excess != 0)
+    if charged.any():
+        raise ValueError(
+            f"a periodic structure has {excess[charged][0].item():+g} e beyond its formal charges; "
+            "where that charge goes defines no polarization. Set atoms.info['charge'], or use a "
+            "model whose `formal_charges` add up to it"
+        )
+
+
+def _diagonal(charges: Tensor) -> Tensor:
+    return charges[:, None, None] * torch.eye(3).to(charges)
+
+
+def _representation(model: LESModel) -> Cace:
+    return model.charge_representation or model.representation
+
+
+def _from_the_dipole(
+    model: LESModel, graph: Graph, centre: Tensor | None, create_graph: bool
+) -> tuple[Tensor, Tensor]:
+    """The gradient of the dipole: by positions at fixed latent numbers, and through them."""
+    representation, rule = _representation(model), model.charges.neutrality
+    edges = representation.neighbourhoods(graph)
+    edges = edges._replace(vectors=edges.vectors.detach().requires_grad_(True))
+    n_layers = len(representation.layers)
+    features = representation.features(graph, [edges] * (1 + n_layers))
+    latent = model.charges.latent(features)
+
+    positions = graph.positions.detach()
+    if centre is not None:
+        positions = positions - centre[graph.structure]
+    positions.requires_grad_(True)
+    given = latent if create_graph else latent.detach().requires_grad_(True)
+    moments = rule.moments(given, graph._replace(positions=positions))
+    explicit, arms = zip(
+        *(
+            torch.autograd.grad(
+                moments[:, component].sum(),
+                [positions, given],
+                retain_graph=True,
+                create_graph=create_graph,
+            )
+            for component in range(3)
+        ),
+        strict=True,
+    )
+
+    def slope(weights: Tensor) -> Tensor:
+        (gradient,) = torch.autograd.grad(
+            latent, edges.vectors, weights, retain_graph=True, create_graph=create_graph
+        )
+        return gradient.double()
+
+    if n_layers == 0 and not any(arm[:, 1:].any() for arm in arms):
+        # An edge is seen by its receiver alone, which multiplies it with its own three arms:
+        # one pass for all nine components.
+        first = torch.zeros_like(latent)
+        first[:, 0] = 1.0
+        arm = torch.stack([arm[:, 0] for arm in arms])
+        by_edge = arm[:, None, :, None] * slope(first)
+    else:
+        by_edge = torch.stack([slope(arm) for arm in arms])
+    tensor = torch.stack(explicit, dim=1)
+    tensor = tensor - by_edge.sum(-1).permute(2, 0, 1)
+    tensor = tensor.index_add(0, edges.senders.flatten(), by_edge.flatten(2).permute(2, 0, 1))
+    return rule(latent, graph)[:, 0], tensor
+
+
+def _from_changes_of_charge(
+    model: LESModel, graph: Graph, create_graph: bool
+) -> tuple[Tensor, Tensor]:
+    """What a displaced atom changes around itself, and how far away.
+
+    Gradients go back layer by layer. Beside each of them travels its first moment: the gradient
+    times the way from where it is to the charge it belongs to, which grows by an edge whenever
+    a gradient passes from a receiver to a sender.
+    """
+    representation, rule = _representation(model), model.charges.neutrality
+    given = representation.neighbourhoods(graph)
+    layers = [_Layer(given) for _ in range(1 + len(representation.layers))]
+    latent = model.charges.latent(representation.features(graph, layers))
+    options = {"retain_graph": True, "create_graph": create_graph, "allow_unused": True}
+
+    variables = [variable for layer in layers for variable in layer.variables]
+    gradients = torch.autograd.grad(latent[:, 0].sum(), variables, **options)
+    gradient = _Sums(variables, gradients)
+    moment = [_Sums(variables, [None] * len(variables)) for _ in range(3)]
+    for index in range(len(layers) - 1, 0, -1):
+        layer = layers[index]
+        earlier = [variable for below in layers[:index] for variable in below.variables]
+        sent = [message for message in layer.sent if gradient.of(message.cut) is not None]
+        if not sent:
+            continue
+        outputs = [message.sent for message in sent]
+        at_edges = [gradient.of(message.cut) for message in sent]
+        steps = -layer.vectors.detach()
+        for component in range(3):
+            carried = [
+                moment[component].plus(message.cut, message.along(steps[component]) * value)
+                for message, value in zip(sent, at_edges, strict=True)
+            ]
+            moment[component].add(
+                earlier, torch.autograd.grad(outputs, earlier, carried, **options)
+            )
+        gradient.add(earlier, torch.autograd.grad(outputs, earlier, at_edges, **options))
+
+    charges = rule(latent, graph)[:, 0]
+    tensor = _diagonal(charges)
+    senders = given.senders.flatten()
+    for layer in layers:
+        slope = gradient.of(layer.vectors).double()
+        way = -layer.vectors.detach().double()
+        by_edge = way[:, None] * slope
+        for component in range(3):
+            value = moment[component].of(layer.vectors)
+            if value is not None:
+                tensor[:, component] = tensor[:, component] - value.double().sum(-1).T
+                by_edge[component] = by_edge[component] + value.double()
+        tensor = tensor.index_add(0, senders, by_edge.flatten(2).permute(2, 0, 1))
+    return charges, tensor
+
+
+class _Layer:
+    """Edges of one layer as variables of their own, and what senders send over them."""
+
+    def __init__(self, edges: Neighbourhoods):
+        self._edges = edges
+        self.vectors = edges.vectors.detach().requires_grad_(True)
+        self.senders = edges.senders
+        self.sent: list[_Message] = []
+
+    @property
+    def variables(self) -> list[Tensor]:
+        return [self.vectors, *(message.cut for message in self.sent)]
+
+    def of_senders(self, values: Tensor, dim: int = -1) -> Tensor:
+        """Values brought to the edges as in `Neighbourhoods`, but cut off from where they were."""
+        sent = self._edges.of_senders(values, dim)
+        if not sent.requires_grad:
+            return sent
+        message = _Message(sent, sent.detach().requires_grad_(True), dim % values.dim())
+        self.sent.append(message)
+        return message.cut
+
+
+class _Message(NamedTuple):
+    """What was sent, the variable in its place, and its axis at which the edges (N, K) stand."""
+
+    sent: Tensor
+    cut: Tensor
+    dim: int
+
+    def along(self, lengths: Tensor) -> Tensor:
+        """Lengths (N, K) in the shape and precision of the message."""
+        trailing = self.cut.dim() - self.dim - 2
+        return lengths.to(self.cut.dtype).view(*lengths.shape, *[1] * trailing)
+
+
+class _Sums:
+    """Gradients by variable, growing; None where nothing has arrived."""
+
+    def __init__(self, variables: Sequence[Tensor], values: Sequence[Tensor | None]):
+        self._values = {id(v): value for v, value in zip(variables, values, strict=True)}
+
+    def of(self, variable: Tensor) -> Tensor | None:
+        return self._values[id(variable)]
+
+    def plus(self, variable: Tensor, more: Tensor) -> Tensor:
+        """What has arrived at a variable, and more."""
+        value = self.of(variable)
+        return more if value is None else value + more
+
+    def add(self, variables: Sequence[Tensor], values: Sequence[Tensor | None]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            if value is not None:
+                self._values[id(variable)] = self.plus(variable, value)

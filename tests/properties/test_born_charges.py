@@ -1,0 +1,213 @@
+"""Born charges by finite differences: exact for rigid ions, equal to the analytic ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.lj import LennardJones
+
+from ase_les.properties.born_charges import (
+    acoustic_sum_rule,
+    born_charges_by_displacement,
+    born_charges_by_field,
+)
+
+CHARGE = {"Na": 1.1, "Cl": -1.1, "H": 0.4, "O": -0.8, "Ti": 7.0, "Ba": 2.7}
+
+
+class RigidIons(Calculator):
+    """Fixed charges; the polarization lies on a random branch, as it does after a Berry phase."""
+
+    implemented_properties = ["energy", "forces", "dipole", "polarization"]  # noqa: RUF012
+    field_V_per_A = (0.0, 0.0, 0.0)
+
+    def __init__(self, die_after=None):
+        super().__init__()
+        self.die_after = die_after
+        self.calls = 0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        if self.calls == self.die_after:
+            raise KeyboardInterrupt
+        self.calls += 1
+        charges = np.array([CHARGE[symbol] for symbol in self.atoms.symbols])
+        moment = charges @ self.atoms.positions
+        self.results = {
+            "energy": 0.0,
+            "forces": charges[:, None] * np.array(self.field_V_per_A),
+            "dipole": moment,
+        }
+        if self.atoms.pbc.all():
+            branch = np.random.default_rng(self.calls).integers(-3, 4, 3) @ self.atoms.cell.array
+            self.results["polarization"] = (moment + branch) / self.atoms.get_volume()
+
+    def check_state(self, atoms, tol=1e-15):
+        # The field is not part of the atoms.
+        return [*super().check_state(atoms, tol), "field"]
+
+
+def salt() -> Atoms:
+    atoms = bulk("NaCl", "rocksalt", a=5.6)
+    atoms.calc = RigidIons()
+    return atoms
+
+
+def rigid(atoms: Atoms) -> np.ndarray:
+    charges = np.array([CHARGE[symbol] for symbol in atoms.symbols])
+    return charges[:, None, None] * np.eye(3)
+
+
+@pytest.mark.parametrize("structure", ["crystal", "molecule"])
+def test_rigid_ions_have_their_charges_on_every_branch(structure):
+    atoms = salt() if structure == "crystal" else molecule("H2O", calculator=RigidIons())
+    before = atoms.positions.copy()
+    found = born_charges_by_displacement(atoms, quiet=True)
+    np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
+    np.testing.assert_array_equal(atoms.positions, before)
+
+
+def test_forces_in_small_fields_give_the_same_and_leave_the_field_as_it_was():
+    atoms = salt()
+    atoms.calc.field_V_per_A = (0.0, 0.2, 0.0)
+    np.testing.assert_allclose(born_charges_by_field(atoms), rigid(atoms), atol=1e-10)
+    np.testing.assert_array_equal(atoms.calc.field_V_per_A, (0.0, 0.2, 0.0))
+
+
+def les_calculator(**settings):
+    pytest.importorskip("torch")
+    from ase_les import LESCalculator, LESModel, ModelConfig
+    from ase_les.charges import ChargesConfig
+    from ase_les.model import LongRangeConfig
+    from ase_les.representation import CaceConfig
+
+    charges = ChargesConfig(neutrality="split", formal_charges={"Na": 1, "Cl": -1}, scale=20.0)
+    representation = CaceConfig(4.0, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
+    config = ModelConfig(
+        {"Na": 0.0, "Cl": 0.0}, representation, long_range=LongRangeConfig(charges)
+    )
+    return LESCalculator(LESModel(config, seed=3), dtype="float64", **settings)
+
+
+def test_three_ways_to_born_charges_agree():
+    atoms = bulk("NaCl", "rocksalt", a=5.6) * (2, 1, 1)
+    atoms.set_cell(atoms.cell.array @ [[1, 0.05, 0], [0, 1.02, 0.05], [0, 0, 0.98]], True)
+    atoms.rattle(0.1, seed=1)
+    atoms.calc = les_calculator(dielectric=2.4)
+    analytic = atoms.calc.get_property("born_effective_charges", atoms)
+    assert np.abs(analytic - np.sqrt(2.4) * rigid(atoms) / 1.1).max() > 1e-3
+    displaced = born_charges_by_displacement(atoms, displacement_A=2e-4, quiet=True)
+    np.testing.assert_allclose(displaced.tensors, analytic, atol=1e-6)
+    np.testing.assert_allclose(born_charges_by_field(atoms), analytic, atol=1e-9)
+
+
+def bent() -> Atoms:
+    """Two chlorides around a sodium, mirror images of each other."""
+    atoms = Atoms("NaCl2", [[0, 0, 0], [1.7, 1.2, 0], [-1.7, 1.2, 0]])
+    atoms.set_cell([7.0, 8.0, 6.0])
+    return atoms
+
+
+def trigonal() -> Atoms:
+    """Three chlorides around a sodium in a hexagonal cell, turned into each other."""
+    angles = np.radians([20.0, 140.0, 260.0])
+    around = 2.3 * np.column_stack([np.cos(angles), np.sin(angles), [0.1, 0.1, 0.1]])
+    atoms = Atoms("NaCl3", [[0, 0, 0], *around])
+    atoms.set_cell([[7.0, 0, 0], [-3.5, 3.5 * np.sqrt(3), 0], [0, 0, 6.0]])
+    return atoms
+
+
+@pytest.mark.parametrize("structure", [bent, trigonal])
+def test_symmetry_saves_displacements_and_changes_nothing(structure):
+    atoms = structure()
+    atoms.pbc = True
+    atoms.info["charge"] = 2 - len(atoms)
+    atoms.calc = les_calculator()
+    options = {"displacement_A": 1e-3, "quiet": True}
+    every = born_charges_by_displacement(atoms, **options)
+    few = born_charges_by_displacement(atoms, symmetry_tolerance_A=1e-4, **options)
+    assert few.displaced_atoms == (0, 1)
+    # Equivalent atoms differ in orientation: something has to be turned.
+    assert np.abs(every.tensors[1] - every.tensors[2]).max() > 1e-3
+    np.testing.assert_allclose(few.tensors, every.tensors, atol=1e-6)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
+    atoms = salt()
+    atoms.calc = RigidIons(die_after=5)
+    with pytest.raises(KeyboardInterrupt):
+        born_charges_by_displacement(atoms, output=tmp_path / "nacl", quiet=True)
+    record = tmp_path / "nacl-displacements.jsonl"
+    with open(record, "a") as file:
+        file.write('{"step": [0, 2, -1], "mom')
+    atoms.calc = RigidIons()
+    with pytest.raises(FileExistsError, match="resume=True goes on"):
+        born_charges_by_displacement(atoms, output=tmp_path / "nacl", quiet=True)
+    found = born_charges_by_displacement(atoms, output=tmp_path / "nacl", resume=True, quiet=True)
+    assert atoms.calc.calls == 12 - 5
+    np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
+    assert "born_effective_charges_e" in (tmp_path / "nacl-summary.yml").read_text()
+    atoms.rattle(0.01)
+    with pytest.raises(ValueError, match="another structure"):
+        born_charges_by_displacement(atoms, output=tmp_path / "nacl", resume=True, quiet=True)
+
+
+def test_the_acoustic_sum_rule_shifts_all_atoms_alike_and_copies(rng):
+    tensors = rng.normal(size=(5, 3, 3))
+    before = tensors.copy()
+    corrected = acoustic_sum_rule(tensors)
+    np.testing.assert_array_equal(tensors, before)
+    np.testing.assert_allclose(corrected.sum(0), 0.0, atol=1e-14)
+    assert np.ptp(corrected - tensors, axis=0).max() < 1e-14
+    charged = acoustic_sum_rule(tensors, total_charge=-2.0)
+    np.testing.assert_allclose(charged.sum(0), -2 * np.eye(3), atol=1e-14)
+
+
+def no_calculator():
+    return Atoms("Na")
+
+
+def a_slab():
+    atoms = salt()
+    atoms.pbc = (True, True, False)
+    return atoms
+
+
+def an_ion():
+    atoms = Atoms("Na", calculator=RigidIons())
+    atoms.info["charge"] = 1
+    return atoms
+
+
+@pytest.mark.parametrize(
+    "structure, settings, message",
+    [
+        (no_calculator, {}, "no calculator"),
+        (a_slab, {}, "three periodic directions or none"),
+        (an_ion, {}, "depends on an origin"),
+        (salt, {"displacement_A": 0.0}, "`displacement_A` must be positive"),
+        (salt, {"symmetry_tolerance_A": -1.0}, "`symmetry_tolerance_A` needs"),
+    ],
+)
+def test_what_cannot_be_differentiated_is_refused(structure, settings, message):
+    with pytest.raises(ValueError, match=message):
+        born_charges_by_displacement(structure(), quiet=True, **settings)
+
+
+def test_a_calculator_without_field_is_refused():
+    with pytest.raises(ValueError, match="LennardJones has no `field_V_per_A`"):
+        born_charges_by_field(Atoms("Ar", calculator=LennardJones()))
+
+
+def test_finite_differences_do_not_need_torch():
+    code = (
+        "import sys; import ase_les.properties.born_charges; "
+        "sys.exit(any(name.startswith('torch') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
