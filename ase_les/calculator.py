@@ -232,12 +232,14 @@ class LESCalculator(Calculator):
         return {}
 
     def reset(self) -> None:
-        """Forget the last calculation and the neighbour list.
+        """Forget the last calculation, the neighbour list and the mesh of the long-range sum.
 
         Restarts rely on it: after a reset, what follows does not depend on what
         came before, down to the order in which neighbours are summed.
         """
         super().reset()
+        if self._engine.electrostatics is not None:
+            self._engine.electrostatics.periodic_sum.forget()
         self._neighbors = NeighborList(self.model.config.cutoff, self._neighbors.skin)
         self._held = None
 

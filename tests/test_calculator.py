@@ -622,3 +622,21 @@ def test_a_lone_atom_has_its_own_energy_and_no_forces():
     atoms = afresh(Atoms("Na"))
     assert np.isfinite(atoms.get_potential_energy())
     assert not atoms.get_forces().any()
+
+
+def test_a_reset_calculator_is_like_a_new_one_whatever_it_saw_before(random_model):
+    """Neighbour list and mesh are kept while the cell breathes; a restart must not feel that."""
+    rng = np.random.default_rng(0)
+    grid = 3.0 * np.array(list(np.ndindex(11, 11, 11)), dtype=float)
+    gas = Atoms(f"H{len(grid)}", grid + rng.normal(0, 0.2, grid.shape), cell=[33.0] * 3, pbc=True)
+    stretched = gas.copy()
+    stretched.set_cell(1.06 * gas.cell.array, scale_atoms=True)
+    model = random_model()
+    used = LESCalculator(model)
+    used.get_forces(stretched)
+    kept = used.get_forces(gas)
+    used.reset()
+    after_reset = used.get_forces(gas)
+    new = LESCalculator(model).get_forces(gas)
+    assert not np.array_equal(kept, new), "nothing was kept: this test shows nothing"
+    assert np.array_equal(after_reset, new)

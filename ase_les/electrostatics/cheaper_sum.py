@@ -39,6 +39,11 @@ class CheaperSum(nn.Module):
         self.mesh = AnalyticParticleMesh(kernel, MeshSettings.reaching(accuracy, kernel.smearing))
         self._in_use: str | None = None
 
+    def forget(self) -> None:
+        """Choose anew at the next call, as a new sum would."""
+        self._in_use = None
+        self.mesh.forget()
+
     def forward(self, positions: Tensor, charges: Tensor, cell: Tensor, layout: Layout) -> Tensor:
         """Energies (S,) in eV, see `ReciprocalSum`."""
         self._in_use = self.choose(layout.n_structures * layout.width, layout.n_structures, cell)

@@ -152,6 +152,10 @@ class AnalyticParticleMesh(ParticleMesh):
         self._held: tuple[int, int, int] | None = None
         self._held_weights: tuple[Tensor, Waves, Tensor] | None = None
 
+    def forget(self) -> None:
+        self._held = None
+        self._held_weights = None
+
     def mesh_size(self, cell: Tensor) -> tuple[int, int, int]:
         if self._held is not None:
             ratios = [x / held for x, held in zip(self._steps(cell), self._held, strict=True)]

@@ -77,6 +77,9 @@ class ReciprocalSum(nn.Module):
         fractional = layout.pad(positions) @ torch.linalg.inv(cell)
         return self.power(fractional, layout.pad(charges), weights, waves.axes)
 
+    def forget(self) -> None:
+        """Drop what is kept between calls: what follows is as with a new sum. Here nothing is."""
+
     def waves(self, cell: Tensor) -> Waves:
         """Wave vectors of the cells (S, 3, 3)."""
         raise NotImplementedError
