@@ -31,7 +31,7 @@ setup(
     ],
     extras_require={
         "phonons": ["phonopy>=2.30", "spglib>=2.3"],
-        "test": ["pytest>=8", "ruff>=0.6", "phonopy>=2.30", "spglib>=2.3"],
+        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", "phonopy>=2.30", "spglib>=2.3"],
     },
     entry_points={
         "console_scripts": ["ase-les = ase_les.cli:main"],

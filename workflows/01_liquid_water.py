@@ -40,7 +40,7 @@ def main() -> None:
     atoms.calc = LESCalculator("water-rpbe-d3")
     run = run_dynamics(
         atoms,
-        ensemble="nve",
+        ensemble="nvt-bussi",
         temperature_K=arguments.temperature,
         timestep_fs=0.5,
         steps=arguments.steps,
