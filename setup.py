@@ -18,11 +18,11 @@ setup(
     package_dir={"ase_les.shipped_models": "models"},
     package_data={"ase_les.shipped_models": ["*/model.safetensors", "*/card.json"]},
     install_requires=[
-        "ase>=3.23",
+        "ase>=3.29",
         "numpy>=1.24",
         "scipy>=1.10",
         "torch>=2.6,<2.14",
-        "vesin>=0.4",
+        "vesin>=0.6",
         "safetensors>=0.4",
         "typer>=0.12",
         "rich>=13",

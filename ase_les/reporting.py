@@ -33,7 +33,9 @@ class Estimate:
     standard_error: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.6g} ± {self.standard_error:.2g}"
+        # Too few samples have a mean, but no error that means anything.
+        error = f" ± {self.standard_error:.2g}" if math.isfinite(self.standard_error) else ""
+        return f"{self.mean:.6g}{error}"
 
 
 @dataclass(frozen=True)
