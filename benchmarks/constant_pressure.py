@@ -2,8 +2,8 @@
 
     python benchmarks/constant_pressure.py
 
-Martyna–Tobias–Klein dynamics (ASE's) of 64 molecules, whose charges are summed directly, and of
-512, whose charges are summed on a mesh. Wave vectors that enter and leave the sum, or a mesh that
+Martyna–Tobias–Klein dynamics (ASE's) of 64 and 512 molecules with the exact sum, and of 512 on a
+mesh. The model knows one density only and the box expands: a hard test. Wave vectors that enter and leave the sum, or a mesh that
 changes its size, would show as steps and drift of the conserved quantity.
 """
 
@@ -22,9 +22,9 @@ from ase_les import LESCalculator
 STRUCTURE = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
 
 
-def run(model: str, repeat: int, steps: int) -> str:
+def run(model: str, repeat: int, steps: int, accuracy: float | None) -> str:
     atoms = read(STRUCTURE) * (repeat, repeat, repeat)
-    atoms.calc = LESCalculator(model)
+    atoms.calc = LESCalculator(model, accuracy=accuracy)
     thermalize_momenta(atoms, temperature_K=300, rng=np.random.default_rng(1))
     Stationary(atoms)
     dynamics = IsotropicMTKNPT(
@@ -48,7 +48,7 @@ def run(model: str, repeat: int, steps: int) -> str:
     settled = time_ps >= 0.2 * time_ps[-1]
     drift = np.polyfit(time_ps[settled], np.array(conserved)[settled], 1)[0]
     return (
-        f"{len(atoms):5d} atoms, {time_ps[-1]:.2f} ps: volume {min(volumes):.0f} to "
+        f"{len(atoms):5d} atoms, accuracy {accuracy}, {time_ps[-1]:.2f} ps: volume {min(volumes):.0f} to "
         f"{max(volumes):.0f} Å³ ({100 * (max(volumes) / min(volumes) - 1):.1f} %), "
         f"conserved quantity: drift {drift:+.4f} meV/atom/ps, "
         f"largest change in 2 fs {np.abs(np.diff(conserved)).max():.4f} meV/atom"
@@ -62,8 +62,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    for repeat, steps in zip((1, 2), arguments.steps, strict=True):
-        print(run(arguments.model, repeat, steps), flush=True)
+    for repeat, steps, accuracy in (
+        (1, arguments.steps[0], None),
+        (2, arguments.steps[1], None),
+        (2, arguments.steps[1], 1e-4),
+    ):
+        print(run(arguments.model, repeat, steps, accuracy), flush=True)
 
 
 if __name__ == "__main__":
