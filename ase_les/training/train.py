@@ -113,18 +113,32 @@ class Files:
 
     stem: Path
 
-    def __getattr__(self, name: str) -> Path:
-        endings = {
-            "model": ".safetensors",
-            "checkpoint": ".checkpoint",
-            "summary": "-summary.yml",
-            "learning_curve": "-learning.png",
-            "learning_table": "-learning.csv",
-            "parity": "-parity.png",
-        }
-        if name not in endings:
-            raise AttributeError(name)
-        return self.stem.with_name(self.stem.name + endings[name])
+    @property
+    def model(self) -> Path:
+        return self._ending(".safetensors")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self._ending(".checkpoint")
+
+    @property
+    def summary(self) -> Path:
+        return self._ending("-summary.yml")
+
+    @property
+    def learning_curve(self) -> Path:
+        return self._ending("-learning.png")
+
+    @property
+    def learning_table(self) -> Path:
+        return self._ending("-learning.csv")
+
+    @property
+    def parity(self) -> Path:
+        return self._ending("-parity.png")
+
+    def _ending(self, ending: str) -> Path:
+        return self.stem.with_name(self.stem.name + ending)
 
 
 @dataclass(frozen=True)
