@@ -14,7 +14,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv/installed
-	$(BIN)/python workflows/01_liquid_water.py --output demo
+	$(BIN)/python workflows/01_liquid_water.py --output demo --overwrite
 
 test: .venv/installed
 	$(BIN)/python -m pytest
