@@ -79,23 +79,11 @@ def _find(
 ) -> tuple[Tensor, Tensor, Tensor]:
     # One thread: a library must not take all cores unasked, and vesin would.
     finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    # vesin inverts the box; along a direction that does not repeat its length is meaningless.
     receivers, senders, shifts = finder.compute(
-        points=positions, box=_completed(cell, pbc), periodic=list(map(bool, pbc)), quantities="ijS"
+        points=positions, box=cell, periodic=list(map(bool, pbc)), quantities="ijS"
     )
     return (
         torch.from_numpy(receivers.astype(np.int64)),
         torch.from_numpy(senders.astype(np.int64)),
         torch.from_numpy(shifts.astype(np.float64)),
     )
-
-
-def _completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
-    """The cell with unit normals in place of lattice vectors that do not repeat."""
-    if pbc.all():
-        return cell
-    box = np.array(cell, dtype=float)
-    periodic = [vector for vector, repeats in zip(cell, pbc, strict=True) if repeats]
-    normals = np.linalg.svd(np.reshape(periodic, (-1, 3)))[2][len(periodic) :]
-    box[~np.asarray(pbc)] = normals
-    return box

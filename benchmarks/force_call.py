@@ -11,11 +11,10 @@ measured in turn with them.
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from own_process import ask, peak_memory
 
 STRUCTURE = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
 
@@ -31,7 +30,7 @@ def measure(model: str, repeat: int, calls: int, dtype: str) -> dict:
     torch.set_num_threads(1)
     matrix = torch.randn(1024, 1024)
     (matrix @ matrix).sum()
-    baseline = _peak_memory()
+    baseline = peak_memory()
 
     atoms = read(STRUCTURE) * (repeat, repeat, repeat)
     atoms.calc = LESCalculator(model, dtype=dtype)
@@ -45,7 +44,11 @@ def measure(model: str, repeat: int, calls: int, dtype: str) -> dict:
         if call == 1:
             # The first calls find neighbours and warm caches up.
             force_times.clear(), product_times.clear()
-    memory = _peak_memory() - baseline
+    memory = peak_memory() - baseline
+    born_times = []
+    for _ in range(5):
+        atoms.positions = start + rng.normal(0, 0.01, start.shape)
+        born_times.append(_timed(lambda: atoms.calc.get_property("born_effective_charges", atoms)))
     force, product = np.median(force_times), np.median(product_times)
     return {
         "atoms": len(atoms),
@@ -54,6 +57,7 @@ def measure(model: str, repeat: int, calls: int, dtype: str) -> dict:
         "ratio": force / product,
         "ratio_of_fastest": min(force_times) / min(product_times),
         "memory_MB": memory,
+        "born_charges_in_force_calls": np.median(born_times) / force,
         "parts": _parts(atoms, product),
     }
 
@@ -108,11 +112,6 @@ def _timed(call) -> float:
     return time.perf_counter() - start
 
 
-def _peak_memory() -> float:
-    """Largest resident size so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="water-rpbe-d3")
@@ -129,15 +128,12 @@ def main() -> None:
     print(f"model {arguments.model}, {arguments.dtype}, one thread")
     print("atoms   force call   product   ratio (of fastest)   memory above import")
     for repeat in arguments.sizes:
-        command = [sys.executable, __file__, *sys.argv[1:], "--in-process", str(repeat)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            sys.exit(answer.stderr)
-        row = json.loads(answer.stdout)
+        row = ask("--in-process", str(repeat))
         print(
             f"{row['atoms']:5d} {row['force_ms']:9.1f} ms {row['product_ms']:6.1f} ms "
             f"{row['ratio']:6.2f} ({row['ratio_of_fastest']:.2f}) {row['memory_MB']:15.0f} MB"
         )
+        print(f"        all Born charges cost {row['born_charges_in_force_calls']:.2f} force calls")
         for name, ratio in row["parts"].items():
             print(f"        {name:34s} {ratio:6.3f}")
 

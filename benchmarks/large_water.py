@@ -10,11 +10,10 @@ process before the calculator is made.
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from own_process import ask, peak_memory
 
 STRUCTURE = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
 
@@ -29,7 +28,7 @@ def measure(model: str, repeat: int, dtype: str) -> dict:
     torch.set_num_threads(1)
     atoms = read(STRUCTURE) * (repeat, repeat, repeat)
     atoms.rattle(0.01, seed=1)
-    before = _peak_memory()
+    before = peak_memory()
     atoms.calc = LESCalculator(model, dtype=dtype)
     times = []
     for _ in range(2):
@@ -41,12 +40,8 @@ def measure(model: str, repeat: int, dtype: str) -> dict:
         "atoms": len(atoms),
         "first": times[0],
         "next": times[1],
-        "MB": _peak_memory() - before,
+        "MB": peak_memory() - before,
     }
-
-
-def _peak_memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
@@ -63,11 +58,7 @@ def main() -> None:
     print(f"model {arguments.model}, {arguments.dtype}, one thread")
     print("  atoms   first call   next call   per atom   memory   per atom")
     for repeat in arguments.sizes:
-        command = [sys.executable, __file__, *sys.argv[1:], "--in-process", str(repeat)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            sys.exit(answer.stderr)
-        row = json.loads(answer.stdout)
+        row = ask("--in-process", str(repeat))
         print(
             f"{row['atoms']:7,d} {row['first']:10.1f} s {row['next']:9.1f} s "
             f"{1e3 * row['next'] / row['atoms']:7.3f} ms {row['MB']:6.0f} MB "

@@ -14,6 +14,7 @@ import yaml
 from rich.table import Table
 
 from ase_les.configuration import from_mapping
+from ase_les.graph import edge_vectors
 from ase_les.model import PRECISIONS, LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.model_io import model_hash, save_model
 from ase_les.reporting import (
@@ -424,8 +425,6 @@ def _card(
 
 
 def _closest_contact(samples: Sequence[Sample]) -> float:
-    from ase_les.graph import edge_vectors
-
     closest = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
     return round(float(min(closest)), 3) if closest else 0.0
 
@@ -455,22 +454,21 @@ def _draw(done: Fit, comparisons: Mapping[str, Comparison], files: Files) -> Non
         header="epoch,seconds,learning_rate,training_loss,"
         "validation_energy_rmse_meV_per_atom,validation_forces_rmse_meV_per_A",
     )
+    # Errors are known for the epochs that were validated; without validation only the loss is.
     looked = ~np.isnan(series("forces_rmse"))
-    panels = [Panel("training loss", {"": series("training_loss")}, logarithmic=True)]
-    save_figure(files.learning_curve, epochs, "epoch", panels)
-    if looked.any():
-        save_figure(
-            files.learning_curve,
-            epochs[looked],
-            "epoch",
-            [
-                Panel("training loss", {"": series("training_loss")[looked]}, logarithmic=True),
-                Panel("force RMSE / (meV/Å)", {"": series("forces_rmse")[looked]}, True),
-                Panel("energy RMSE / (meV/atom)", {"": series("energy_rmse")[looked]}, True),
-            ],
-        )
-    best = next(name for name in ("test", "validation", "training") if name in comparisons)
-    save_parity_figure(files.parity, f"{best} structures", parity(comparisons[best]))
+    shown = looked if looked.any() else np.ones_like(looked)
+    save_figure(
+        files.learning_curve,
+        epochs[shown],
+        "epoch",
+        [
+            Panel("training loss", {"": series("training_loss")[shown]}, logarithmic=True),
+            Panel("force RMSE / (meV/Å)", {"": series("forces_rmse")[shown]}, logarithmic=True),
+            Panel("energy RMSE / (meV/atom)", {"": series("energy_rmse")[shown]}, logarithmic=True),
+        ],
+    )
+    hardest = next(name for name in ("test", "validation", "training") if name in comparisons)
+    save_parity_figure(files.parity, f"{hardest} structures", parity(comparisons[hardest]))
 
 
 def _centred(pair: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.stress import voigt_6_to_full_3x3_strain, voigt_6_to_full_3x3_stress
 from torch import nn
 
 from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
@@ -62,3 +63,34 @@ def four():
     positions = [[0.1, 0.2, 0.3], [1.3, -0.4, 0.9], [-0.8, 1.7, 2.2], [2.5, 2.1, -0.6]]
     cell = [[8, 0, 0], [1.5, 7, 0], [-0.7, 1.1, 9]]
     return Atoms("X4", positions, cell=cell, pbc=True), np.array([0.5, -0.8, 0.7, -0.4])
+
+
+@pytest.fixture(scope="session")
+def finite_differences(graph_of):
+    """Forces (N, 3) and derivatives by the six strains over the volume (3, 3), by differences."""
+
+    def differentiate_numerically(model, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        def energy(positions, cell):
+            moved = Atoms(atoms.numbers, positions, cell=cell, pbc=atoms.pbc)
+            return float(model(graph_of(moved)).energy)
+
+        positions, cell = atoms.positions, atoms.cell.array
+        forces = np.zeros_like(positions)
+        step = 1e-4
+        for atom, axis in np.ndindex(forces.shape):
+            shift = np.zeros_like(positions)
+            shift[atom, axis] = step
+            forces[atom, axis] = -(
+                energy(positions + shift, cell) - energy(positions - shift, cell)
+            ) / (2 * step)
+        slopes = []
+        for strain in 1e-5 * np.eye(6):
+            up, down = (
+                energy(positions @ deformation, cell @ deformation)
+                for sign in (1, -1)
+                for deformation in [voigt_6_to_full_3x3_strain(sign * strain)]
+            )
+            slopes.append((up - down) / (2e-5 * atoms.get_volume()))
+        return forces, voigt_6_to_full_3x3_stress(slopes)
+
+    return differentiate_numerically
