@@ -72,7 +72,7 @@ class ChargesConfig:
     bias: bool = False
     linear: bool = True
     scale: float = 0.1
-    neutrality: str = "mean"
+    neutrality: str = "split"
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -206,7 +206,8 @@ class SplitTransfers(nn.Module):
         start[0, ..., 0] = _first_guess(elements) / self._UNIT
         start[1:] = torch.randn(start[1:].shape)
         self.pair_transfers = nn.Parameter(start)
-        radii = torch.tensor(covalent_radii[elements])
+        # In float32, which the network's changes of precision leave as they are.
+        radii = torch.tensor(covalent_radii[elements], dtype=torch.float32)
         self.register_buffer("_lengths", radii[:, None] + radii, persistent=False)
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
@@ -249,19 +250,28 @@ class SplitTransfers(nn.Module):
         return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
 
     def _transfers(self, latent: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-        """What every edge brings its receiver, (E, n_channels) in e, and the edge vectors."""
+        """What every edge brings its receiver, (E, n_channels) in e, and the edge vectors.
+
+        In the precision of the network: what one end gains the other loses, whatever its digits.
+        """
         vectors = edge_vectors(graph)
         row = self._row[graph.numbers]
-        receiver, sender = row[graph.receivers], row[graph.senders]
-        functions = self._functions(vectors, self._lengths[receiver, sender])
-        n_channels = len(self.pair_transfers)
-        taken = latent[:, :-1].view(graph.n_atoms, n_channels, -1)[graph.receivers]
-        by_pair = self._UNIT * self.pair_transfers.double()[:, receiver, sender]
-        return ((taken + by_pair.transpose(0, 1)) * functions[:, None]).sum(2), vectors
+        n_elements = len(self._lengths)
+        pair = row[graph.receivers] * n_elements + row[graph.senders]
+        weights = self._UNIT * self.pair_transfers.flatten(1, 2)
+        dtype, transfers = weights.dtype, []
+        functions = self._functions(vectors, self._lengths.flatten()[pair]).to(dtype)
+        taken = latent[:, :-1].to(dtype).view(graph.n_atoms, len(weights), -1)
+        for channel, by_pair in enumerate(weights):
+            # `index_select` and not [...]: its gradient is a plain sum.
+            own = taken[:, channel].index_select(0, graph.receivers)
+            own = own + by_pair.index_select(0, pair)
+            transfers.append((own * functions).sum(1))
+        return torch.stack(transfers, dim=1).double(), vectors
 
     def _functions(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """The functions of distance (E, n); zero beyond the cutoff."""
-        distances = torch.linalg.vector_norm(vectors, dim=1)
+        distances = torch.linalg.vector_norm(vectors, dim=1).to(self.pair_transfers.dtype)
         width = self._NOT_BONDED - self._BONDED
         x = ((distances / lengths - self._BONDED) / width).clamp(0, 1)
         bonded = 1 - x**3 * (10 - 15 * x + 6 * x * x)

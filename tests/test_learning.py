@@ -47,7 +47,9 @@ def build(elements, cutoff, *, long_range=True, seed=0, **sizes) -> LESModel:
     config = ModelConfig(
         atomic_energies=dict.fromkeys(elements, 0.0),
         representation=CaceConfig(cutoff, n_embedding=2, l_max=1, nu_max=2, **sizes),
-        long_range=LongRangeConfig(ChargesConfig(scale=1.0, bias=True)) if long_range else None,
+        long_range=LongRangeConfig(ChargesConfig(scale=1.0, bias=True, neutrality="mean"))
+        if long_range
+        else None,
     )
     return LESModel(config, seed=seed).double()
 

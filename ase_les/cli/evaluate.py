@@ -20,31 +20,44 @@ def evaluate(
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
     forces_label: Annotated[str, typer.Option(help="Name of the forces.")] = "REF_forces",
     stress_label: Annotated[str, typer.Option(help="Name of the stresses.")] = "REF_stress",
+    dielectric: Annotated[
+        float, typer.Option(help="ε∞ of periodic structures, for their Born charges.")
+    ] = 1.0,
     threads: Threads = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare a model with labels: errors as a table and YAML, parity plot."""
+    """Compare a model with labels: errors as a table and YAML, parity plots.
+
+    Dipoles, quadrupoles and Born charges are compared where the data have them.
+    """
     from ase_les import load_model
     from ase_les.cli._calculator import set_threads
     from ase_les.reporting import console, save_parity_figure, summary_as_json, write_summary
     from ase_les.training.dataset import LabelNames, labelled, read_frames
     from ase_les.training.evaluation import compare, errors
-    from ase_les.training.train import errors_table, parity
+    from ase_les.training.response_evaluation import compare_response, has_charges
+    from ase_les.training.train import agreements_table, errors_table, parity, response_parity
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
     set_threads(threads)
     judged = load_model(model)
     names = LabelNames(energy_label, forces_label, stress_label)
-    samples = labelled(read_frames(data), judged.config.cutoff, names)
+    samples = labelled(read_frames(data), judged.config.cutoff, names, dielectric)
     for sample in samples:
         judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
-    comparison = compare(judged.for_inference(dtype=dtype), samples)
+    judged = judged.for_inference(dtype=dtype)
+    comparison = compare(judged, samples)
     found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
     summary = {"model": model, "data": str(data), "dtype": dtype, "errors": found.to_dict()}
-    write_summary(Path(f"{output}-summary.yml"), summary)
     save_parity_figure(Path(f"{output}-parity.png"), data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))
+    response = compare_response(judged, samples) if has_charges(judged) else None
+    if response and (agreements := response.agreements()):
+        summary["response"] = {name: a.to_dict() for name, a in agreements.items()}
+        save_parity_figure(Path(f"{output}-response.png"), data.name, response_parity(response))
+        console(quiet).print(agreements_table("responses", agreements))
+    write_summary(Path(f"{output}-summary.yml"), summary)
     if json:
         print(summary_as_json(summary))

@@ -19,7 +19,7 @@ from ase_les.neighbors import NeighborList
 
 @dataclass(frozen=True)
 class LabelNames:
-    """Under which names the labels stand in the file.
+    r"""Under which names the labels stand in the file.
 
     Parameters
     ----------
@@ -29,6 +29,10 @@ class LabelNames:
     dipole : str
         Name in ``atoms.info`` of dipoles in e Å, of structures without periodic
         directions; about the centre of mass if they are charged.
+    quadrupole : str
+        Name in ``atoms.info`` of second moments :math:`\sum q\, r \otimes r` in e Å², nine
+        numbers, about the centre of mass, of structures without periodic directions. Models are
+        compared with their traceless part and not trained on them.
     born_effective_charges : str
         Name in ``atoms.arrays`` of Born charges in e, nine per atom: rows are
         polarizations, columns displacements.
@@ -38,6 +42,7 @@ class LabelNames:
     forces: str = "REF_forces"
     stress: str = "REF_stress"
     dipole: str = "REF_dipole"
+    quadrupole: str = "REF_quadrupole"
     born_effective_charges: str = "REF_born_effective_charges"
 
 
@@ -46,6 +51,7 @@ class Sample(NamedTuple):
 
     ``graph`` holds S structures of N atoms; ``energy`` (S,) in eV, ``forces``
     (N, 3) in eV/Å, ``stress`` (S, 3, 3) in eV/Å³, ``dipole`` (S, 3) in e Å,
+    ``quadrupole`` (S, 3, 3) in e Å², traceless (see `ase_les.response.quadrupoles`),
     ``born_charges`` (N, 3, 3) in e, latent: divided by √ε∞.
     """
 
@@ -54,6 +60,7 @@ class Sample(NamedTuple):
     forces: Tensor
     stress: Tensor
     dipole: Tensor
+    quadrupole: Tensor
     born_charges: Tensor
 
 
@@ -138,8 +145,10 @@ def _sample(
             f"structure {index} has neither energy '{names.energy}' nor forces "
             f"'{names.forces}'; it has {present}. Name the labels under `data: labels:`"
         )
-    # A dipole of a periodic structure is no label of anything.
-    dipole = None if atoms.pbc.any() else _label(atoms, names.dipole, "dipole")
+    # Moments of a periodic structure are no labels of anything.
+    finite = not atoms.pbc.any()
+    dipole = _label(atoms, names.dipole, "dipole") if finite else None
+    moments = _label(atoms, names.quadrupole, "quadrupole") if finite else None
     born = _label(atoms, names.born_effective_charges, "born_effective_charges")
     if born is not None and atoms.pbc.any():
         born = np.asarray(born, dtype=float) / np.sqrt(dielectric)
@@ -150,6 +159,7 @@ def _sample(
         forces=_tensor(forces, (len(atoms), 3), f"forces of structure {index}"),
         stress=_tensor(_full_stress(stress), (1, 3, 3), f"stress of structure {index}"),
         dipole=_tensor(dipole, (1, 3), f"dipole of structure {index}"),
+        quadrupole=_traceless(_tensor(moments, (1, 3, 3), f"second moments of structure {index}")),
         born_charges=_tensor(born, (len(atoms), 3, 3), f"Born charges of structure {index}"),
     )
 
@@ -162,6 +172,11 @@ def _label(atoms: Atoms, name: str, property_name: str):
     if name == property_name and atoms.calc is not None:
         return atoms.calc.results.get(name)
     return None
+
+
+def _traceless(moments: Tensor) -> Tensor:
+    trace = torch.einsum("saa->s", moments)[:, None, None]
+    return 1.5 * (moments - trace / 3 * torch.eye(3).to(moments))
 
 
 def _full_stress(stress):

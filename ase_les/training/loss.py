@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 
 import torch
-from ase.data import atomic_masses
 from torch import Tensor
 
 from ase_les.derivatives import Derivatives
-from ase_les.graph import Graph, sum_per_structure
+from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response import born_charges
 from ase_les.training.dataset import Sample
+from ase_les.training.response_evaluation import centre_of_mass
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def response_loss(
     """
     graph = sample.graph
     total = sample.energy.new_zeros(())
-    centre = _centre_of_mass(graph)
+    centre = centre_of_mass(graph)
     if weights.dipole and not sample.dipole.isnan().all():
         arms = graph.positions - centre[graph.structure]
         dipole = sum_per_structure(derived.prediction.charges[:, :1] * arms, graph)
@@ -98,11 +98,6 @@ def response_loss(
         _, born = born_charges(model, graph, centre, create_graph=True)
         total = total + weights.born_charges * _mean_square(born, sample.born_charges)
     return total
-
-
-def _centre_of_mass(graph: Graph) -> Tensor:
-    masses = torch.as_tensor(atomic_masses[graph.numbers.numpy()])[:, None]
-    return sum_per_structure(masses * graph.positions, graph) / sum_per_structure(masses, graph)
 
 
 def _mean_square(predicted: Tensor, label: Tensor) -> Tensor:

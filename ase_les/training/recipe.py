@@ -1,4 +1,4 @@
-"""Make a model of the project again from its folder: what every ``models/<name>/recipe.py`` runs."""
+"""Make a shipped model again from its folder: what every ``models/<name>/recipe.py`` runs."""
 
 from __future__ import annotations
 

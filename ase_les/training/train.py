@@ -33,6 +33,12 @@ from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.gauge import fix_sign, mean_charges
+from ase_les.training.response_evaluation import (
+    Agreement,
+    ResponseComparison,
+    compare_response,
+    has_charges,
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,9 @@ class DataConfig:
     validation : str or float
         A file, or the fraction of the training structures set apart (evenly
         spaced, so that a trajectory is sampled along its whole length).
-    test : str or None
-        A file that is looked at once, after training.
+    test : str, float or None
+        What is looked at once, after training: a file, or the fraction of the training
+        structures set apart for it.
     labels : LabelNames
     dielectric : float
         Electronic dielectric constant of periodic structures, for their Born charges: labels
@@ -56,7 +63,7 @@ class DataConfig:
 
     training: str
     validation: str | float = 0.1
-    test: str | None = None
+    test: str | float | None = None
     labels: LabelNames = field(default_factory=LabelNames)
     dielectric: float = 1.0
 
@@ -137,6 +144,10 @@ class Files:
     @property
     def parity(self) -> Path:
         return self._ending("-parity.png")
+
+    @property
+    def response(self) -> Path:
+        return self._ending("-response.png")
 
     def _ending(self, ending: str) -> Path:
         return self.stem.with_name(self.stem.name + ending)
@@ -230,14 +241,23 @@ def train(
         name: errors(comparison, len(parts[name]), sum(s.graph.n_atoms for s in parts[name]))
         for name, comparison in comparisons.items()
     }
-    card = _card(config, parts, done, found, turned)
+    responses = {
+        name: compare_response(judged, parts[name])
+        for name in ("validation", "test")
+        if parts[name] and has_charges(judged)
+    }
+    agreements = {name: response.agreements() for name, response in responses.items()}
+    card = _card(config, parts, done, found, agreements, turned)
     done.model.card = card
     save_model(files.model, done.model, card)
     result = TrainingResult(done.model, done, found, files, card)
     write_summary(files.summary, result.summary())
-    _draw(done, comparisons, files)
+    _draw(done, comparisons, responses, files)
     if not quiet:
         console().print(errors_table(found))
+        for name, of_property in agreements.items():
+            if of_property:
+                console().print(agreements_table(f"responses, {name} structures", of_property))
         console().print(f"model and card: {files.model}", markup=False)
     return result
 
@@ -262,6 +282,24 @@ def errors_table(found: Mapping[str, Errors]) -> Table:
     return table
 
 
+def agreements_table(title: str, agreements: Mapping[str, Agreement]) -> Table:
+    """How well dipoles, quadrupoles and Born charges follow their references."""
+    table = Table("property", "R²", "slope", "RMSE", title=title, title_justify="left")
+    for name, a in agreements.items():
+        table.add_row(name, f"{a.R2:.4f}", f"{a.slope:.3f}", f"{a.rmse:.3g}")
+    return table
+
+
+def response_parity(comparison: ResponseComparison) -> list[Parity]:
+    """What a parity figure shows of dipoles and Born charges; nothing where there are no labels."""
+    panels = [
+        Parity("dipole component / (e Å)", *comparison.dipole),
+        Parity("quadrupole component / (e Å²)", *comparison.quadrupole),
+        Parity("latent Born charge component / e", *comparison.born_charges),
+    ]
+    return [panel for panel in panels if len(panel.reference)]
+
+
 def parity(comparison: Comparison) -> list[Parity]:
     """What a parity figure shows of a comparison."""
     return [
@@ -280,21 +318,27 @@ def _read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
     def read(path: str) -> list[Sample]:
         return labelled(read_frames(folder / path), cutoff, data.labels, data.dielectric)
 
-    training, validation = read(data.training), []
-    if isinstance(data.validation, str):
-        validation = read(data.validation)
-    elif not 0 <= data.validation < 1:
-        raise ValueError(f"`validation` is a file or a fraction below 1, got {data.validation}")
-    elif data.validation > 0:
-        every = round(1 / data.validation)
-        validation = training[every // 2 :: every]
-        held_back = set(map(id, validation))
-        training = [sample for sample in training if id(sample) not in held_back]
-    return {
-        "training": training,
-        "validation": validation,
-        "test": read(data.test) if data.test else [],
-    }
+    training, parts = read(data.training), {}
+    for name, given in (("test", data.test or 0), ("validation", data.validation)):
+        if isinstance(given, str):
+            parts[name] = read(given)
+        else:
+            training, parts[name] = _held_back(training, given, name)
+    return {"training": training, **parts}
+
+
+def _held_back(
+    samples: list[Sample], fraction: float, name: str
+) -> tuple[list[Sample], list[Sample]]:
+    """Samples that stay and those set apart, evenly spaced."""
+    if not 0 <= fraction < 1:
+        raise ValueError(f"`{name}` is a file or a fraction below 1, got {fraction}")
+    n_apart = round(fraction * len(samples))
+    apart = {int((index + 0.5) * len(samples) / n_apart) for index in range(n_apart)}
+    return (
+        [sample for index, sample in enumerate(samples) if index not in apart],
+        [samples[index] for index in sorted(apart)],
+    )
 
 
 def _initial_model(config: TrainingConfig, training: Sequence[Sample]) -> LESModel:
@@ -388,6 +432,7 @@ def _card(
     parts: Mapping[str, Sequence[Sample]],
     done: Fit,
     found: Mapping[str, Errors],
+    agreements: Mapping[str, Mapping[str, Agreement]],
     turned: bool,
 ) -> dict[str, object]:
     card: dict[str, object] = {
@@ -411,6 +456,9 @@ def _card(
     }
     for name, e in found.items():
         card[f"{name}_errors"] = e.to_dict()
+    for name, of_property in agreements.items():
+        if of_property:
+            card[f"{name}_response"] = {p: a.to_dict() for p, a in of_property.items()}
     if done.model.charges is not None:
         card["charges"] = {
             "meaning": "latent, screened: multiply with the square root of the electronic "
@@ -437,7 +485,12 @@ def _fingerprint(samples: Sequence[Sample]) -> str:
     return digest.hexdigest()
 
 
-def _draw(done: Fit, comparisons: Mapping[str, Comparison], files: Files) -> None:
+def _draw(
+    done: Fit,
+    comparisons: Mapping[str, Comparison],
+    responses: Mapping[str, ResponseComparison],
+    files: Files,
+) -> None:
     history = done.history
     epochs = np.array([record.epoch for record in history])
 
@@ -469,6 +522,9 @@ def _draw(done: Fit, comparisons: Mapping[str, Comparison], files: Files) -> Non
     )
     hardest = next(name for name in ("test", "validation", "training") if name in comparisons)
     save_parity_figure(files.parity, f"{hardest} structures", parity(comparisons[hardest]))
+    panels = response_parity(responses[hardest]) if hardest in responses else []
+    if panels:
+        save_parity_figure(files.response, f"{hardest} structures", panels)
 
 
 def _centred(pair: np.ndarray) -> np.ndarray:

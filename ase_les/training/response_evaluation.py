@@ -1,0 +1,128 @@
+"""Dipoles, quadrupoles and Born charges of a model beside labels: what its charges are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from ase.data import atomic_masses
+from torch import Tensor
+
+from ase_les.graph import Graph, sum_per_structure
+from ase_les.model import LESModel
+from ase_les.response import born_charges, quadrupoles
+from ase_les.training.dataset import Sample, batches
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well numbers of a model follow their references.
+
+    ``R2`` is the squared correlation, ``slope`` that of the line of model against reference:
+    charges of another scale have another slope and the same R². ``rmse`` in the unit of the
+    numbers.
+    """
+
+    R2: float
+    slope: float
+    rmse: float
+    n: int
+
+    @classmethod
+    def between(cls, reference: np.ndarray, model: np.ndarray) -> Agreement:
+        """Of arrays of one shape, number by number.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two numbers, or the references are all the same.
+        """
+        x, y = np.ravel(reference), np.ravel(model)
+        if len(x) < 2 or np.ptp(x) == 0:
+            raise ValueError(f"a line needs references that differ, got {len(x)} numbers")
+        scatter = np.ptp(y) > 0
+        return cls(
+            R2=float(np.corrcoef(x, y)[0, 1] ** 2) if scatter else 0.0,
+            slope=float(np.polyfit(x, y, 1)[0]),
+            rmse=float(np.sqrt(np.mean((y - x) ** 2))),
+            n=len(x),
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain containers, rounded to what is significant."""
+        return {name: float(f"{value:.4g}") for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class ResponseComparison:
+    """Labels (first row) beside predictions (second row), components flattened, (2, n).
+
+    ``dipole`` in e Å and ``quadrupole`` (traceless) in e Å² of finite structures, about their
+    centres of mass; ``born_charges`` in e, latent: both rows are divided by √ε∞ in
+    periodic structures.
+    """
+
+    dipole: np.ndarray
+    quadrupole: np.ndarray
+    born_charges: np.ndarray
+
+    def agreements(self) -> dict[str, Agreement]:
+        """Those there are labels for."""
+        pairs = {
+            "dipole_eA": self.dipole,
+            "quadrupole_eA2": self.quadrupole,
+            "born_effective_charges_e": self.born_charges,
+        }
+        return {name: Agreement.between(*pair) for name, pair in pairs.items() if pair.shape[1] > 1}
+
+
+def has_charges(model: LESModel) -> bool:
+    """Whether a model has charges with the meaning of charge: one channel."""
+    return model.charges is not None and model.charges.config.n_channels == 1
+
+
+def compare_response(
+    model: LESModel, samples: Sequence[Sample], batch_size: int = 4
+) -> ResponseComparison:
+    """Responses of a model beside the labels of samples; labels that do not exist are left out.
+
+    Parameters
+    ----------
+    model : LESModel
+        With one charge per atom.
+    samples : sequence of Sample
+    batch_size : int
+        Structures evaluated together.
+    """
+    pairs: dict[str, list[np.ndarray]] = {"dipole": [], "quadrupole": [], "born_charges": []}
+    for sample in batches(samples, batch_size):
+        labels = {name: getattr(sample, name) for name in pairs}
+        if all(label.isnan().all() for label in labels.values()):
+            continue
+        graph, centre = sample.graph, centre_of_mass(sample.graph)
+        with torch.no_grad():
+            charges = model(graph).charges[:, 0]
+        arms = graph.positions - centre[graph.structure]
+        said = {
+            "dipole": sum_per_structure(charges[:, None] * arms, graph),
+            "quadrupole": quadrupoles(charges, arms, graph),
+        }
+        if not sample.born_charges.isnan().all():
+            said["born_charges"] = born_charges(model, graph, centre)[1].detach()
+        for name, value in said.items():
+            known = ~labels[name].isnan()
+            pairs[name].append(torch.stack([labels[name][known], value[known]]).numpy())
+    return ResponseComparison(
+        **{
+            name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
+            for name, parts in pairs.items()
+        }
+    )
+
+
+def centre_of_mass(graph: Graph) -> Tensor:
+    """Of every structure, (S, 3) in Å."""
+    masses = torch.as_tensor(atomic_masses[graph.numbers.numpy()])[:, None]
+    return sum_per_structure(masses * graph.positions, graph) / sum_per_structure(masses, graph)
