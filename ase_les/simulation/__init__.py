@@ -2,7 +2,12 @@
 
 from ase_les.simulation.dynamics import DynamicsResult, resume_dynamics, run_dynamics
 from ase_les.simulation.ensembles import DynamicsSettings
-from ase_les.simulation.relaxation import RelaxationResult, RelaxationSettings, relax
+from ase_les.simulation.relaxation import (
+    RelaxationResult,
+    RelaxationSettings,
+    relax,
+    resume_relaxation,
+)
 
 __all__ = [
     "DynamicsResult",
@@ -11,5 +16,6 @@ __all__ = [
     "RelaxationSettings",
     "relax",
     "resume_dynamics",
+    "resume_relaxation",
     "run_dynamics",
 ]
