@@ -8,14 +8,24 @@ from ase_les.simulation.relaxation import (
     relax,
     resume_relaxation,
 )
+from ase_les.simulation.relaxation_batch import (
+    RelaxationBatchResult,
+    RelaxationOutcome,
+    relax_many,
+    resume_relaxations,
+)
 
 __all__ = [
     "DynamicsResult",
     "DynamicsSettings",
+    "RelaxationBatchResult",
+    "RelaxationOutcome",
     "RelaxationResult",
     "RelaxationSettings",
     "relax",
+    "relax_many",
     "resume_dynamics",
     "resume_relaxation",
+    "resume_relaxations",
     "run_dynamics",
 ]

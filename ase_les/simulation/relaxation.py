@@ -151,6 +151,8 @@ class RelaxationResult:
     steps : int
     stopped : str or None
         Why it ended neither converged nor after all steps; else None.
+    interrupted : bool
+        Whether that was by Ctrl-C or SIGTERM, so that there is more to do.
     energy_eV, energy_change_eV : float
         At the end, and since the start; without the work of the outer pressure.
     max_force_eV_per_A : float
@@ -174,6 +176,7 @@ class RelaxationResult:
     converged: bool
     steps: int
     stopped: str | None
+    interrupted: bool
     energy_eV: float
     energy_change_eV: float
     max_force_eV_per_A: float
@@ -430,6 +433,8 @@ class Descent:
         self._settings = settings
         self._files = files
         self._clock = perf_counter()
+        self._interrupted = False
+        self._kept = atoms.copy()
         self.step = start.step
         self.atoms = atoms
         self._target = relaxed_target(atoms, settings.cell, settings.pressure_bar, start.start_cell)
@@ -489,6 +494,7 @@ class Descent:
                 if self.step >= self._settings.steps:
                     return False, None, last
                 if stop.received is not None:
+                    self._interrupted = True
                     return False, f"step {self.step}: {stop.received} received", last
                 try:
                     self._optimizer.step()
@@ -572,6 +578,7 @@ class Descent:
             converged=converged,
             steps=len(history) - 1,
             stopped=stopped,
+            interrupted=self._interrupted,
             energy_eV=energy,
             energy_change_eV=energy - self._start.start_energy_eV,
             max_force_eV_per_A=force,
@@ -644,6 +651,9 @@ def _refuse_differences(
     if atoms is not None:
         start = checkpoint.atoms.copy()
         start.set_cell(checkpoint.start_cell)
+        if settings.symmetry and np.allclose(start.cell, atoms.cell, atol=settings.symprec_A):
+            # The run made the cell symmetric before it began.
+            start.set_cell(atoms.cell)
         differences += structural_differences(start, atoms)
     if differences:
         raise ValueError(
