@@ -195,8 +195,8 @@ def killed_until_done(optimizer: str, rng: np.random.Generator) -> int:
     raise AssertionError("the run does not get on")
 
 
-@pytest.mark.parametrize("optimizer", ["bfgs", "lbfgs", "fire"])
-def test_kill_9_at_any_moment_loses_no_step_and_doubles_none(optimizer, rng):
+def test_kill_9_at_any_moment_loses_no_step_and_doubles_none(rng):
+    optimizer = "lbfgs"
     settings = {"fmax": 1e-9, "cell": "full", "steps": 20, "checkpoint_stride": 3}
     straight = relax(alloy(), output="straight", optimizer=optimizer, quiet=True, **settings)
     kills = killed_until_done(optimizer, rng)
