@@ -127,7 +127,7 @@ def relaxed_target(
 
 def space_group(atoms: Atoms, symprec_A: float) -> str | None:
     """International symbol and number, or None where there is no lattice or no spglib."""
-    if abs(np.linalg.det(atoms.cell.array)) < 1e-8:
+    if not atoms.pbc.any() or abs(np.linalg.det(atoms.cell.array)) < 1e-8:
         return None
     try:
         from ase.spacegroup.symmetrize import check_symmetry

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import vesin
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 from ase.constraints import FixSymmetry
@@ -538,11 +539,7 @@ class Descent:
             return f"the calculator failed: {error}"
         if problem is not None:
             return problem
-        try:
-            check_structure(self.atoms)
-        except ValueError as error:
-            return f"atoms collapse (below {CLOSEST_PAIR_A} Å): {error}"
-        return None
+        return _collapsed(self.atoms)
 
     def _save(self) -> None:
         checkpoint = replace(
@@ -624,6 +621,24 @@ def _without_symmetry(atoms: Atoms) -> Atoms:
     copy.set_constraint([each for each in atoms.constraints if not isinstance(each, FixSymmetry)])
     copy.calc = atoms.calc
     return copy
+
+
+def _collapsed(atoms: Atoms) -> str | None:
+    """Say which atoms sit on each other, if any."""
+    finder = vesin.NeighborList(cutoff=CLOSEST_PAIR_A, full_list=False, n_threads=1)
+    first, second, distance = finder.compute(
+        points=atoms.positions,
+        box=atoms.cell.array,
+        periodic=atoms.pbc.tolist(),
+        quantities="ijd",
+    )
+    if len(first) == 0:
+        return None
+    closest = int(distance.argmin())
+    return (
+        f"atoms collapse: {first[closest]} and {second[closest]} are {distance[closest]:.3f} Å "
+        "apart (periodic images included)"
+    )
 
 
 def _reset(calculator: GetPropertiesMixin) -> None:
