@@ -194,7 +194,7 @@ def kill_when_it_got_on(rng: np.random.Generator, **settings) -> None:
             os._exit(1)
     deadline = time.monotonic() + 60
     while steps_kept() == before and time.monotonic() < deadline:
-        time.sleep(1e-3)
+        time.sleep(1e-2)
     time.sleep(0.01 * rng.random())
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
@@ -210,9 +210,9 @@ def test_kill_9_at_any_moment_loses_no_step_and_doubles_none(rng):
         "checkpoint_stride": 3,
     }
     straight = relax(alloy(), output="straight", quiet=True, **settings)
-    for _ in range(3):
+    for _ in range(2):
         kill_when_it_got_on(rng, **settings)
-    assert 9 <= steps_kept() < 40
+    assert 6 <= steps_kept() < 40
     # Half a frame, as a kill while writing leaves it.
     with open("killed.traj", "ab") as file:
         file.write(b"half a frame")
