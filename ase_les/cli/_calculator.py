@@ -31,6 +31,16 @@ def read_structure(path: Path) -> Atoms:
         raise ValueError(f"cannot tell the format of the structure file {path}: {error}") from error
 
 
+def read_frames(path: Path, every_frame: bool) -> list[tuple[str, Atoms]]:
+    """Every frame of a file, or its last one, each with a name for tables."""
+    from ase.io import iread
+
+    last = read_structure(path)
+    if not every_frame:
+        return [(str(path), last)]
+    return [(f"{path}@{number}", atoms) for number, atoms in enumerate(iread(path, index=":"))]
+
+
 def calculated_structure(
     structure: Path | None, model: str | None, device: str | None, dtype: str | None
 ) -> tuple[Atoms, dict[str, str | None]]:
