@@ -18,6 +18,10 @@ from ase_les.cli._options import (
     Threads,
 )
 
+ENSEMBLES = (
+    "nvt-bussi, nvt-langevin, nvt-nose-hoover, nve, npt-isotropic, npt-anisotropic or npt-in-plane."
+)
+
 if TYPE_CHECKING:
     from ase_les.simulation import DynamicsResult
 
@@ -30,15 +34,30 @@ def md(
     resume: Annotated[
         str | None, typer.Option(help="Go on with the run of this stem.", metavar="STEM")
     ] = None,
-    ensemble: Annotated[
-        str | None, typer.Option(help="nvt-bussi, nvt-langevin or nve.", show_default="nvt-bussi")
-    ] = None,
+    ensemble: Annotated[str | None, typer.Option(help=ENSEMBLES, show_default="nvt-bussi")] = None,
     temperature: Annotated[float | None, typer.Option(help="K")] = None,
     timestep: Annotated[float | None, typer.Option(help="fs", show_default="0.5")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all.", show_default="1000")] = None,
     thermostat_time: Annotated[
         float | None,
         typer.Option(help="fs; relaxation time, or 1/friction.", show_default="100.0"),
+    ] = None,
+    pressure: Annotated[
+        float | None, typer.Option(help="bar; of the npt ensembles.", show_default="0.0")
+    ] = None,
+    barostat_time: Annotated[
+        float | None, typer.Option(help="fs; relaxation time of the volume.", show_default="1000.0")
+    ] = None,
+    compressibility: Annotated[
+        float | None,
+        typer.Option(help="1/bar; an estimate, sets the pace.", show_default="4.6e-05"),
+    ] = None,
+    observe: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to measure while running, NAME:STRIDE: current, dipole, pressure, rdf, "
+            "profile, msd. May be repeated.",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of velocities and noise.", show_default="0")
@@ -73,6 +92,10 @@ def md(
         "timestep_fs": timestep,
         "steps": steps,
         "thermostat_time_fs": thermostat_time,
+        "pressure_bar": pressure,
+        "barostat_time_fs": barostat_time,
+        "compressibility_per_bar": compressibility,
+        "observe": observe or None,
         "seed": seed,
         "trajectory_stride": trajectory_stride,
         "log_stride": log_stride,

@@ -1,14 +1,19 @@
 """Moving atoms with any ASE calculator: dynamics that resume exactly, and relaxation."""
 
-from ase_les.simulation.dynamics import DynamicsResult, resume_dynamics, run_dynamics
-from ase_les.simulation.ensembles import DynamicsSettings
+from ase_les.simulation.dynamics import resume_dynamics, run_dynamics
+from ase_les.simulation.dynamics_result import DynamicsResult, StageResult
+from ase_les.simulation.ensembles import DynamicsSettings, Stage
 from ase_les.simulation.relaxation import RelaxationResult, RelaxationSettings, relax
+from ase_les.simulation.series import Series
 
 __all__ = [
     "DynamicsResult",
     "DynamicsSettings",
     "RelaxationResult",
     "RelaxationSettings",
+    "Series",
+    "Stage",
+    "StageResult",
     "relax",
     "resume_dynamics",
     "run_dynamics",

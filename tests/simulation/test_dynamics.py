@@ -129,6 +129,8 @@ def triatomic() -> Atoms:
 
 def run_quietly(atoms: Atoms, **settings):
     defaults = {"temperature_K": 300.0, "timestep_fs": 4.0, "quiet": True}
+    if isinstance(atoms.calc, NoForces):
+        defaults["min_distance_A"] = 1e-6
     return run_dynamics(atoms, **(defaults | settings))
 
 
