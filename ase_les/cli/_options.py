@@ -24,13 +24,18 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     if not isinstance(given, dict):
         raise ValueError(f"{path} must hold lines of the form `option: value`")
     options = {str(key).replace("-", "_"): value for key, value in given.items()}
-    known = {parameter.name for parameter in context.command.params} - {"config", "help"}
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+    known = set(parameters) - {"config", "help"}
     unknown = sorted(set(options) - known)
     if unknown:
         raise ValueError(
             f"{path}: `{context.command.name}` has no option {', '.join(unknown)}; it has "
             f"{', '.join(sorted(known))}"
         )
+    for name, value in options.items():
+        # What may be repeated on the command line is a list here, or a mapping of such entries.
+        if isinstance(value, dict) and getattr(parameters[name], "multiple", False):
+            options[name] = [{key: entry} for key, entry in value.items()]
     context.default_map = options
     return path
 

@@ -111,7 +111,7 @@ def crystal(elastic=None, quartic: float = 20.0, kind=TiedCrystal) -> Atoms:
 
 
 def sample(atoms, measure, *, steps, every, skip=0, seed=0, timestep_fs=5.0, **settings):
-    """Values of `measure` every so many steps of an ensemble, from velocities at its temperature."""
+    """Values of `measure` every so many steps, from velocities at the temperature given."""
     stage = DynamicsSettings(timestep_fs=timestep_fs, steps=steps, **settings).protocol[0]
     rng = np.random.default_rng(seed)
     spread = np.sqrt(atoms.get_masses() * units.kB * stage.temperature_K)[:, None]
