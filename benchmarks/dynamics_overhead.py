@@ -52,7 +52,7 @@ class Timed(LESCalculator):
 
 def measure(model: str, repeat: int, steps: int, protocol: dict, folder: str) -> dict:
     """Milliseconds per step and per force call, and their ratio."""
-    atoms = read(WATER) * (repeat,) * 3
+    atoms = read(WATER) * ((repeat,) * 3)
     atoms.calc = Timed(model)
     run_dynamics(
         atoms,

@@ -25,7 +25,12 @@ SCALED_VECTORS = {
 class Integrator(Protocol):
     """Moves atoms by one time step after another."""
 
-    def step(self) -> object: ...
+    def step(self, forces: np.ndarray | None = None) -> np.ndarray | None:
+        """Move on; take the forces on the atoms as they are, and give those after, if known.
+
+        Asking the calculator again costs a comparison of all atoms.
+        """
+        ...
 
     def todict(self) -> dict: ...
 
@@ -121,7 +126,7 @@ class NoseHooverChain(NoseHooverChainNVT):
         thermostat._Q[:] = thermostat._kT * thermostat._tdamp**2
         thermostat._Q[0] *= self._degrees_of_freedom
 
-    def step(self) -> None:
+    def step(self, forces: np.ndarray | None = None) -> None:
         # ASE keeps copies of its own; what was rounded by a constraint must not differ in them.
         self._q, self._p = self.atoms.get_positions(), self.atoms.get_momenta()
         super().step()

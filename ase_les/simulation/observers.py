@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from ase.constraints import FixCom
 from ase.io.trajectory import TrajectoryWriter
 
@@ -108,6 +109,7 @@ class TrajectoryFrames(Stateless):
         description: Mapping[str, object],
         properties: Sequence[str] | None = None,
     ) -> None:
+        self._properties = properties
         self._writer = TrajectoryWriter(
             path, mode="a", properties=None if properties is None else list(properties)
         )
@@ -118,11 +120,25 @@ class TrajectoryFrames(Stateless):
 
     def write(self, atoms: Atoms) -> None:
         frame = without_held_center(atoms)
-        frame.calc = atoms.calc
+        # Asked property by property, a calculator compares all atoms each time.
+        ready = self._properties is None and hasattr(atoms.calc, "results")
+        frame.calc = _Results(atoms.calc) if ready else atoms.calc
         self._writer.write(frame)
 
     def close(self) -> None:
         self._writer.close()
+
+
+class _Results:
+    """What a calculator has just calculated, given out without another look at the atoms."""
+
+    def __init__(self, calculator: Calculator) -> None:
+        self.name = calculator.name
+        self.todict = calculator.todict
+        self._results = calculator.results
+
+    def get_property(self, name: str, atoms: Atoms, allow_calculation: bool = True) -> object:
+        return self._results.get(name)
 
 
 def without_held_center(atoms: Atoms) -> Atoms:

@@ -81,6 +81,7 @@ class Run:
         self._integrator: Integrator = self._integrator_of(self._stage)
         if start.integrator:
             self._integrator.restore(start.integrator)
+        self._forces: np.ndarray | None = None
         self._temperature_K = self._temperature()
         self._pressure_bar = math.nan
         self._log = ThermodynamicLog(files.log)
@@ -166,6 +167,7 @@ class Run:
         the order in which forces are summed. Resetting it here makes the run that goes on and
         the run that comes back compute the same bits.
         """
+        self._forces = None
         observers = {name: observer.state() for name, observer in self._measuring.items()}
         checkpoint = replace(
             self._start,
@@ -202,7 +204,7 @@ class Run:
             while self.step < steps and stop.received is None:
                 self._enter_stage()
                 self._aim()
-                self._integrator.step()
+                self._forces = self._integrator.step(self._forces)
                 problem = self._unphysical()
                 if problem is not None:
                     return f"step {self.step + 1}: {problem}"
@@ -234,19 +236,25 @@ class Run:
         targets = stage.targets(done / stage.steps)
         if stage.ramped or done == 1:
             self._integrator.aim(targets)
-            set_field(self.atoms.calc, targets)
+            if targets.field_V_per_A is not None:
+                set_field(self.atoms.calc, targets)
+                self._forces = None
 
     def _unphysical(self) -> str | None:
-        # Forces that are not finite show in the velocities at once. Each question to the
-        # calculator costs a comparison of all atoms, so at every step there is only one.
+        # Forces that are not finite show in the velocities at once.
         temperature, before = self._temperature(), self._temperature_K
-        if not (np.isfinite(self.atoms.get_potential_energy()) and np.isfinite(temperature)):
+        if not (np.isfinite(self._energy_just_calculated()) and np.isfinite(temperature)):
             return not_finite(self.atoms) or "the velocities are not finite"
         problem = self._limits.of_temperature(temperature, before)
         if problem is None and (self.step + 1) % self._settings.alarm_stride == 0:
             problem = self._limits.of_structure(self.atoms)
         self._temperature_K = temperature
         return problem and (not_finite(self.atoms) or problem)
+
+    def _energy_just_calculated(self) -> float:
+        """Looked up: each question to a calculator costs a comparison of all atoms."""
+        results = getattr(self.atoms.calc, "results", {})
+        return results["energy"] if "energy" in results else self.atoms.get_potential_energy()
 
     def _charge_runs_away(self) -> str | None:
         dipole = self._measuring.get("dipole")
