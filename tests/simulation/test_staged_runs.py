@@ -15,6 +15,7 @@ from ase.io import read
 
 from ase_les import reporting
 from ase_les.simulation import Series, Stage, measuring, resume_dynamics, run_dynamics
+from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
 from ase_les.simulation.series import SeriesRecord, read_record
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -231,6 +232,19 @@ def test_frames_hold_the_properties_asked_for():
     for frame in read("md.traj", ":"):
         assert set(frame.calc.results) == set(wanted)
         assert frame.calc.results["born_effective_charges"].shape == (8, 3, 3)
+
+
+def test_extended_xyz_gives_born_charges_back():
+    wanted = ["energy", "forces", "born_effective_charges"]
+    run_quietly(ions(), steps=20, trajectory_properties=wanted)
+    write_extended_xyz("md.xyz", read("md.traj", ":"))
+    for ours, frame in zip(read_extended_xyz("md.xyz"), read("md.traj", ":"), strict=True):
+        assert np.allclose(ours.positions, frame.positions, atol=1e-7)
+        assert np.allclose(ours.get_velocities(), frame.get_velocities(), atol=1e-7)
+        for name in wanted:
+            assert np.allclose(ours.calc.results[name], frame.calc.results[name], atol=1e-7)
+    # Anyone else's reader finds nine columns.
+    assert read("md.xyz").arrays["born_effective_charges"].shape == (8, 9)
 
 
 def test_a_series_comes_back_from_its_file(tmp_path):
