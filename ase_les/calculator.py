@@ -242,6 +242,7 @@ class LESCalculator(Calculator):
             self._engine.electrostatics.periodic_sum.forget()
         self._neighbors = NeighborList(self.model.config.cutoff, self._neighbors.skin)
         self._held = None
+        self._stress_follows = False
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation; charge, spin, masses and field included."""

@@ -24,18 +24,24 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     if not isinstance(given, dict):
         raise ValueError(f"{path} must hold lines of the form `option: value`")
     options = {str(key).replace("-", "_"): value for key, value in given.items()}
-    known = {parameter.name for parameter in context.command.params} - {"config", "help"}
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+    known = set(parameters) - {"config", "help"}
     unknown = sorted(set(options) - known)
     if unknown:
         raise ValueError(
             f"{path}: `{context.command.name}` has no option {', '.join(unknown)}; it has "
             f"{', '.join(sorted(known))}"
         )
-    for parameter in context.command.params:
-        # One value stands for a list of one; a text would be taken letter by letter.
-        several = parameter.multiple if hasattr(parameter, "multiple") else False
-        if (several or parameter.nargs == -1) and isinstance(options.get(parameter.name), str):
-            options[parameter.name] = [options[parameter.name]]
+    for name, value in options.items():
+        parameter = parameters[name]
+        if getattr(parameter, "multiple", False) and isinstance(value, dict):
+            # What may be repeated on the command line is a list here, or a mapping of its entries.
+            options[name] = [{key: entry} for key, entry in value.items()]
+        elif isinstance(value, str) and (
+            getattr(parameter, "multiple", False) or parameter.nargs == -1
+        ):
+            # One value stands for a list of one; a text would be taken letter by letter.
+            options[name] = [value]
     context.default_map = options
     return path
 

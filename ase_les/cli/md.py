@@ -18,8 +18,72 @@ from ase_les.cli._options import (
     Threads,
 )
 
+ENSEMBLES = (
+    "nvt-bussi, nvt-langevin, nvt-nose-hoover, nve, npt-isotropic, npt-anisotropic or npt-in-plane."
+)
+SETTINGS = {
+    "temperature": "temperature_K",
+    "timestep": "timestep_fs",
+    "thermostat_time": "thermostat_time_fs",
+    "pressure": "pressure_bar",
+    "barostat_time": "barostat_time_fs",
+    "compressibility": "compressibility_per_bar",
+    "field": "field_V_per_A",
+    "max_temperature": "max_temperature_K",
+    "max_temperature_jump": "max_temperature_jump_K",
+    "min_distance": "min_distance_A",
+    "max_force": "max_force_eV_per_A",
+    "max_dipole_change": "max_dipole_change_eA",
+}
+"""Settings with a unit in their name, by option; others are called alike."""
+
 if TYPE_CHECKING:
     from ase_les.simulation import DynamicsResult
+
+
+def _ramp(given: object) -> object:
+    """A number, or a ramp as ``50:300``; from a file also ``[50, 300]``."""
+    if not isinstance(given, str):
+        return given
+    try:
+        ends = [float(end) for end in given.split(":")]
+    except ValueError:
+        raise typer.BadParameter(f"a number, or a ramp such as 50:300, not {given!r}") from None
+    return ends[0] if len(ends) == 1 else ends
+
+
+def _field(given: object) -> object:
+    """Three numbers as ``0,0,0.05``, or a ramp of such, ``0,0,0:0,0,0.05``."""
+    if not isinstance(given, str):
+        return given
+    try:
+        ends = [[float(part) for part in end.split(",")] for end in given.split(":")]
+    except ValueError:
+        raise typer.BadParameter(f"three numbers such as 0,0,0.05, not {given!r}") from None
+    return ends[0] if len(ends) == 1 else ends
+
+
+def _names(given: object) -> object:
+    """Names as ``energy,forces``; from a file also a list."""
+    return given.split(",") if isinstance(given, str) else given
+
+
+def _stages(given: object) -> object:
+    """A list of mappings; it comes from a file only."""
+    if isinstance(given, str) or not all(isinstance(stage, dict) for stage in given):
+        raise typer.BadParameter("stages are a list of mappings in a file given with --config")
+    return [
+        {_setting(str(name).replace("-", "_")): value for name, value in stage.items()}
+        for stage in given
+    ]
+
+
+def _setting(option: str) -> str:
+    return SETTINGS.get(option, option)
+
+
+def _unchanged(given: object) -> object:
+    return given
 
 
 def md(
@@ -30,15 +94,50 @@ def md(
     resume: Annotated[
         str | None, typer.Option(help="Go on with the run of this stem.", metavar="STEM")
     ] = None,
-    ensemble: Annotated[
-        str | None, typer.Option(help="nvt-bussi, nvt-langevin or nve.", show_default="nvt-bussi")
+    ensemble: Annotated[str | None, typer.Option(help=ENSEMBLES, show_default="nvt-bussi")] = None,
+    temperature: Annotated[
+        object, typer.Option(parser=_ramp, metavar="K", help="K; 50:300 is a ramp.")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="K")] = None,
     timestep: Annotated[float | None, typer.Option(help="fs", show_default="0.5")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all.", show_default="1000")] = None,
     thermostat_time: Annotated[
         float | None,
         typer.Option(help="fs; relaxation time, or 1/friction.", show_default="100.0"),
+    ] = None,
+    pressure: Annotated[
+        object,
+        typer.Option(
+            parser=_ramp,
+            metavar="BAR",
+            help="bar; of the npt ensembles; 0:1000 is a ramp.",
+            show_default="0.0",
+        ),
+    ] = None,
+    barostat_time: Annotated[
+        float | None, typer.Option(help="fs; relaxation time of the volume.", show_default="1000.0")
+    ] = None,
+    compressibility: Annotated[
+        float | None,
+        typer.Option(help="1/bar; an estimate, sets the pace.", show_default="4.6e-05"),
+    ] = None,
+    field: Annotated[
+        object,
+        typer.Option(
+            parser=_field, metavar="X,Y,Z", help="V/Å; 0,0,0.05, or a ramp 0,0,0:0,0,0.05."
+        ),
+    ] = None,
+    observe: Annotated[
+        list[object],
+        typer.Option(
+            parser=_unchanged,
+            metavar="NAME:STRIDE",
+            help="What to measure while running: current, dipole, pressure, rdf, profile, msd. "
+            "May be repeated.",
+        ),
+    ] = [],  # noqa: B006 - typer needs a list, and copies it
+    stages: Annotated[
+        object,
+        typer.Option(parser=_stages, hidden=True, help="Stages of the run, in a file only."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of velocities and noise.", show_default="0")
@@ -49,6 +148,14 @@ def md(
     trajectory_stride: Annotated[
         int | None, typer.Option(help="Steps between frames.", show_default="10")
     ] = None,
+    trajectory_properties: Annotated[
+        object,
+        typer.Option(
+            parser=_names,
+            metavar="NAMES",
+            help="What frames hold, such as energy,forces,charges; whatever is known if absent.",
+        ),
+    ] = None,
     log_stride: Annotated[
         int | None, typer.Option(help="Steps between log lines.", show_default="10")
     ] = None,
@@ -57,6 +164,23 @@ def md(
     ] = None,
     max_temperature: Annotated[
         float | None, typer.Option(help="K; stop above.", show_default="20000.0")
+    ] = None,
+    max_temperature_jump: Annotated[
+        float | None, typer.Option(help="K in one step; stop above.", show_default="5000.0")
+    ] = None,
+    min_distance: Annotated[
+        float | None, typer.Option(help="Å; stop below. By default from the model's card.")
+    ] = None,
+    max_force: Annotated[
+        float | None, typer.Option(help="eV/Å; stop above. By default from the model's card.")
+    ] = None,
+    max_dipole_change: Annotated[
+        float | None,
+        typer.Option(help="e Å from the start; stop above, if the dipole is observed."),
+    ] = None,
+    alarm_stride: Annotated[
+        int | None,
+        typer.Option(help="Steps between looks at distances and forces.", show_default="10"),
     ] = None,
     device: Device = None,
     dtype: DType = None,
@@ -69,17 +193,29 @@ def md(
     """Molecular dynamics that resumes exactly; Ctrl-C stops it in good order."""
     settings = {
         "ensemble": ensemble,
-        "temperature_K": temperature,
-        "timestep_fs": timestep,
+        "temperature": temperature,
+        "timestep": timestep,
         "steps": steps,
-        "thermostat_time_fs": thermostat_time,
+        "thermostat_time": thermostat_time,
+        "pressure": pressure,
+        "barostat_time": barostat_time,
+        "compressibility": compressibility,
+        "field": field,
+        "observe": observe or None,
+        "stages": stages,
         "seed": seed,
         "trajectory_stride": trajectory_stride,
+        "trajectory_properties": trajectory_properties,
         "log_stride": log_stride,
         "checkpoint_stride": checkpoint_stride,
-        "max_temperature_K": max_temperature,
+        "max_temperature": max_temperature,
+        "max_temperature_jump": max_temperature_jump,
+        "min_distance": min_distance,
+        "max_force": max_force,
+        "max_dipole_change": max_dipole_change,
+        "alarm_stride": alarm_stride,
     }
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = {_setting(name): value for name, value in settings.items() if value is not None}
     from ase_les.cli._calculator import set_threads
     from ase_les.reporting import summary_as_json
 

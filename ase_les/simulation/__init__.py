@@ -1,7 +1,8 @@
 """Moving atoms with any ASE calculator: dynamics that resume exactly, and relaxation."""
 
-from ase_les.simulation.dynamics import DynamicsResult, resume_dynamics, run_dynamics
-from ase_les.simulation.ensembles import DynamicsSettings
+from ase_les.simulation.dynamics import resume_dynamics, run_dynamics
+from ase_les.simulation.dynamics_result import DynamicsResult, StageResult
+from ase_les.simulation.ensembles import DynamicsSettings, Stage
 from ase_les.simulation.relaxation import (
     RelaxationResult,
     RelaxationSettings,
@@ -14,6 +15,7 @@ from ase_les.simulation.relaxation_batch import (
     relax_many,
     resume_relaxations,
 )
+from ase_les.simulation.series import Series
 
 __all__ = [
     "DynamicsResult",
@@ -22,6 +24,9 @@ __all__ = [
     "RelaxationOutcome",
     "RelaxationResult",
     "RelaxationSettings",
+    "Series",
+    "Stage",
+    "StageResult",
     "relax",
     "relax_many",
     "resume_dynamics",

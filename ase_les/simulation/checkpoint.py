@@ -1,19 +1,20 @@
 """Stopping and restarting without changing the trajectory.
 
 A checkpoint holds everything the next step depends on: the atoms, the random numbers to come,
-the heat the thermostat has exchanged, and where each output file ended.
+the state of thermostat, barostat and observers, and where each output file ended.
 """
 
 from __future__ import annotations
 
 import base64
+import glob
 import io
 import json
 import os
 import signal
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -25,8 +26,9 @@ from ase.constraints import dict2constraint
 from ase.io.jsonio import decode, encode
 
 from ase_les.reporting import replace_file
+from ase_les.simulation.observations import OBSERVABLES
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -35,29 +37,30 @@ class RunFiles:
 
     stem: Path
 
-    def _named(self, ending: str) -> Path:
+    def named(self, ending: str) -> Path:
+        """The file with that ending, such as ``-current.npz``."""
         # Not `with_suffix`: a stem such as "water-300.5K" keeps its dot.
         return self.stem.with_name(self.stem.name + ending)
 
     @property
     def trajectory(self) -> Path:
-        return self._named(".traj")
+        return self.named(".traj")
 
     @property
     def log(self) -> Path:
-        return self._named(".log")
+        return self.named(".log")
 
     @property
     def summary(self) -> Path:
-        return self._named("-summary.yml")
+        return self.named("-summary.yml")
 
     @property
     def figure(self) -> Path:
-        return self._named(".png")
+        return self.named(".png")
 
     @property
     def checkpoint(self) -> Path:
-        return self._named(".checkpoint")
+        return self.named(".checkpoint")
 
     def make_room(self, overwrite: bool) -> None:
         """Prepare the folder for a new run; an earlier run of that name goes only if allowed.
@@ -75,13 +78,36 @@ class RunFiles:
                 "resume that run, or allow it to be replaced with overwrite (--overwrite)"
             )
         self.stem.parent.mkdir(parents=True, exist_ok=True)
-        for path in (*old, self.summary, self.figure):
+        # The checkpoint goes first: without it nobody takes the rest for a run.
+        for path in (self.checkpoint, *old, self.summary, self.figure, *self._measured()):
             path.unlink(missing_ok=True)
+        self.remove_unfinished()
+
+    def remove_unfinished(self) -> None:
+        """Remove what a process that was killed left half written."""
+        for path in self.stem.parent.glob(f".{glob.escape(self.stem.name)}[.-]*.unfinished"):
+            path.unlink(missing_ok=True)
+
+    def _measured(self) -> list[Path]:
+        """Files of everything that can be observed; other files of the user's are not touched."""
+        name, folder = glob.escape(self.stem.name), self.stem.parent
+        return [
+            path
+            for kind in OBSERVABLES
+            for ending in (f"{kind}.raw", f"{kind}.npz", f"{kind}-*.npz", f"{kind}*.png")
+            for path in folder.glob(f"{name}-{ending}")
+        ]
 
     def as_summary(self) -> dict[str, str]:
         """Names of the files that exist."""
         kinds = ("trajectory", "log", "figure", "checkpoint")
-        return {kind: path.name for kind in kinds if (path := getattr(self, kind)).exists()}
+        named = {kind: path.name for kind in kinds if (path := getattr(self, kind)).exists()}
+        measured = {
+            path.stem[len(self.stem.name) + 1 :]: path.name
+            for path in sorted(self._measured())
+            if path.suffix == ".npz"
+        }
+        return named | measured
 
 
 class FileMark(NamedTuple):
@@ -151,25 +177,32 @@ class Checkpoint:
         Identity of the model, where the calculator has one.
     degrees_of_freedom : int
         That temperature refers to.
-    thermostat_energy_eV : float
-        Energy given to the atoms by the thermostat so far.
+    stage : int
+        Number of the stage, from 0, whose integrator has this state.
+    integrator : mapping of str to array
+        State of thermostat and barostat.
+    observers : mapping of str to mapping of str to array
+        What each observer needs to go on, by name.
     rng_state : mapping
         State of the numpy bit generator.
     wall_time_s : float
         Computing time so far.
     files : mapping of str to FileMark
-        Where trajectory and log ended.
+        Where each growing file ended, by its ending; those not begun are absent.
     """
 
     step: int
     atoms: Atoms
-    forces: np.ndarray | None
+    forces: np.ndarray
+    field_V_per_A: Sequence[float] | None
     settings: Mapping[str, object]
     provenance: Mapping[str, object]
     notes: tuple[str, ...]
     model_hash: str | None
     degrees_of_freedom: int
-    thermostat_energy_eV: float
+    stage: int
+    integrator: Mapping[str, np.ndarray]
+    observers: Mapping[str, Mapping[str, np.ndarray]]
     rng_state: Mapping[str, object]
     wall_time_s: float
     files: Mapping[str, FileMark]
@@ -198,7 +231,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "notes": list(checkpoint.notes),
         "model_hash": checkpoint.model_hash,
         "degrees_of_freedom": checkpoint.degrees_of_freedom,
-        "thermostat_energy_eV": float(checkpoint.thermostat_energy_eV),
+        "stage": checkpoint.stage,
+        "field_V_per_A": checkpoint.field_V_per_A,
         "rng_state": checkpoint.rng_state,
         "wall_time_s": checkpoint.wall_time_s,
         "files": {
@@ -211,8 +245,12 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     }
     arrays = {f"atoms/{name}": array for name, array in atoms.arrays.items()}
     arrays["cell"] = atoms.cell.array
-    if checkpoint.forces is not None:
-        arrays["forces"] = checkpoint.forces
+    arrays |= {f"integrator/{name}": value for name, value in checkpoint.integrator.items()}
+    for observer, state in checkpoint.observers.items():
+        # An empty state is told from an observer that is not there.
+        arrays[f"observer/{observer}/"] = np.array(len(state))
+        arrays |= {f"observer/{observer}/{name}": value for name, value in state.items()}
+    arrays["forces"] = checkpoint.forces
     content = io.BytesIO()
     np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
     replace_file(path, content.getvalue())
@@ -242,10 +280,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
             "resume with the version named in the run's summary"
         )
     atoms = Atoms(numbers=arrays["atoms/numbers"], cell=arrays.pop("cell"), pbc=facts["pbc"])
-    forces = arrays.pop("forces", None)
-    for name, array in arrays.items():
+    forces = arrays.pop("forces")
+    for name, array in _below("atoms/", arrays).items():
         # Straight into the arrays: setters would apply constraints and so change last digits.
-        atoms.arrays[name.removeprefix("atoms/")] = array
+        atoms.arrays[name] = array
     atoms.info.update(decode(facts["info"]))
     atoms.set_constraint([dict2constraint(each) for each in decode(facts["constraints"])])
     return Checkpoint(
@@ -257,7 +295,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         notes=tuple(facts["notes"]),
         model_hash=facts["model_hash"],
         degrees_of_freedom=facts["degrees_of_freedom"],
-        thermostat_energy_eV=facts["thermostat_energy_eV"],
+        stage=facts["stage"],
+        field_V_per_A=facts["field_V_per_A"],
+        integrator=_below("integrator/", arrays),
+        observers=_observers(arrays),
         rng_state=facts["rng_state"],
         wall_time_s=facts["wall_time_s"],
         files={
@@ -265,6 +306,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
             for name, mark in facts["files"].items()
         },
     )
+
+
+def _below(start: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
+
+
+def _observers(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    observers: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in _below("observer/", arrays).items():
+        observer, _, entry = name.partition("/")
+        state = observers.setdefault(observer, {})
+        if entry:
+            state[entry] = array
+    return observers
 
 
 def _constraint_as_dict(constraint: object) -> dict:

@@ -17,8 +17,8 @@ def check_structure(atoms: Atoms) -> None:
     ------
     ValueError
         If there are no atoms or no calculator, a position or cell vector is not finite, a
-        periodic direction has no cell vector, or two atoms (periodic images included) are closer
-        than 0.4 Å.
+        periodic direction has no cell vector, the total charge is not an integer, or two atoms
+        (periodic images included) are closer than 0.4 Å.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
@@ -34,6 +34,11 @@ def check_structure(atoms: Atoms) -> None:
         raise ValueError(
             f"pbc is {atoms.pbc.tolist()} but the cell is {atoms.cell.tolist()}: every periodic "
             "direction needs a cell vector of its own. Set the cell, or switch that pbc off"
+        )
+    charge = atoms.info.get("charge", 0)
+    if not (np.ndim(charge) == 0 and np.isreal(charge) and float(charge).is_integer()):
+        raise ValueError(
+            f"the total charge must be a whole number of e, atoms.info['charge'] is {charge!r}"
         )
     first, second, distance = neighbor_list("ijd", atoms, CLOSEST_PAIR_A)
     if len(first):
@@ -59,6 +64,23 @@ def check_start(atoms: Atoms) -> None:
         raise ValueError(
             f"{problem} for the given structure: it lies outside what the calculator can describe"
         )
+
+
+def size_notes(atoms: Atoms) -> list[str]:
+    """Say if the cell is thinner than the calculator's reach, which images then make up for."""
+    config = getattr(getattr(atoms.calc, "model", None), "config", None)
+    cutoff = getattr(config, "cutoff", None)
+    periodic = atoms.pbc & (np.linalg.norm(atoms.cell.array, axis=1) > 0)
+    if cutoff is None or not periodic.any() or atoms.cell.rank < 3:
+        return []
+    heights = 1 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1)
+    thinnest = float(heights[periodic].min())
+    if thinnest >= 2 * cutoff:
+        return []
+    return [
+        f"the cell is {thinnest:.2f} Å thin, less than twice the cutoff of {cutoff:g} Å: atoms see "
+        "several images of each other, which is exact, but correlations end with the cell"
+    ]
 
 
 def not_finite(atoms: Atoms) -> str | None:

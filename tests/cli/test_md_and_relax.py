@@ -114,6 +114,36 @@ def test_config_supplies_options_and_the_command_line_wins():
     assert settings["steps"] == 20
 
 
+def test_stages_and_ramps_come_from_a_file_or_the_command_line(capsys):
+    stages = [
+        {"name": "heat", "ensemble": "nvt-langevin", "temperature": [50, 300], "steps": 10},
+        {"temperature": 300, "thermostat-time": 50, "steps": 10, "observe": {"pressure": 5}},
+    ]
+    Path("run.yml").write_text(yaml.safe_dump({"model": "M", "stages": stages, "log-stride": 5}))
+    assert exit_code("md", "copper.xyz", "--config", "run.yml", "--output", "run", "--quiet") == 0
+    summary = yaml.safe_load(Path("run-summary.yml").read_text())
+    assert [stage["name"] for stage in summary["results"]["stages"]] == ["heat", "stage 2"]
+    assert summary["input"]["settings"]["stages"][0]["temperature_K"] == [50, 300]
+    assert summary["input"]["settings"]["stages"][1]["thermostat_time_fs"] == 50
+    assert np.isfinite(np.loadtxt("run.log")[-1, 7])
+    ramp = ("md", "copper.xyz", "--model", "M", "--temperature", "50:300", "--steps", "4")
+    assert exit_code(*ramp, "--output", "ramp", "--observe", "pressure:2") == 0
+    settings = yaml.safe_load(Path("ramp-summary.yml").read_text())["input"]["settings"]
+    assert settings["temperature_K"] == [50.0, 300.0]
+    assert settings["observe"] == {"pressure": {"stride": 2}}
+    assert exit_code(*ramp, "--stages", "x", "--output", "other") == 2
+    assert "stages are a list of mappings" in capsys.readouterr().err
+
+
+def test_observations_in_a_file_are_a_mapping_or_a_list():
+    for number, observe in enumerate(({"pressure": 2}, ["pressure:2"], [{"pressure": 2}])):
+        options = {"structure": "copper.xyz", "model": "M", "temperature": 9, "observe": observe}
+        Path("run.yml").write_text(yaml.safe_dump({**options, "steps": 2, "output": f"{number}"}))
+        assert exit_code("md", "--config", "run.yml", "--quiet") == 0
+        settings = yaml.safe_load(Path(f"{number}-summary.yml").read_text())["input"]["settings"]
+        assert settings["observe"] == {"pressure": {"stride": 2}}
+
+
 def test_relax_is_the_library_call_and_convergence_is_the_exit_code(capsys):
     relax = ("relax", "copper.xyz", "--model", "M", "--output", "relaxed", "--overwrite")
     assert exit_code(*relax, "--fmax", "0.02") == 0
@@ -196,12 +226,11 @@ def test_a_run_that_ended_early_is_no_success(capsys):
 
 
 def test_defaults_on_the_command_line_are_those_of_the_library():
-    names = {"temperature_K": "temperature", "timestep_fs": "timestep"}
-    names |= {"thermostat_time_fs": "thermostat_time", "max_temperature_K": "max_temperature"}
+    names = {setting: option for option, setting in md_module.SETTINGS.items()}
     parameters = inspect.signature(md_module.md, eval_str=True).parameters
     for field in fields(DynamicsSettings):
         option = parameters[names.get(field.name, field.name)].annotation.__metadata__[0]
-        if field.default is not None:
+        if isinstance(field.default, int | float | str):
             assert option.show_default == str(field.default)
     names = {"smax_bar": "smax", "pressure_bar": "pressure", "symprec_A": "symprec"}
     names |= {"fix_below_A": "fix_below"}

@@ -1,0 +1,111 @@
+r"""The motion of charge: current and dipole, measured while atoms move.
+
+.. math::
+    \mathbf{J} = \sum_i Z^*_i \mathbf{v}_i = \frac{d\mathbf{M}}{dt}, \qquad
+    \mathbf{M} = V\,\mathbf{P}
+
+======================  ==========================================================
+Symbol                  Meaning
+======================  ==========================================================
+:math:`\mathbf{J}`      current in e Å/fs
+:math:`Z^*_i`           Born charges (3, 3) in e, [polarization, displacement]
+:math:`\mathbf{M}`      itinerant dipole in e Å: it follows atoms out of the cell
+:math:`\mathbf{P}`      polarization in e/Å²
+======================  ==========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from ase import Atoms, units
+
+
+class Measured(Protocol):
+    """A quantity whose values at several times make a series."""
+
+    columns: Mapping[str, tuple[int, ...]]
+
+    def measure(self, atoms: Atoms) -> np.ndarray: ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What later values depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
+
+
+class Current:
+    """:math:`\\sum_i Z^*_i v_i` in e Å/fs. Costs the Born charges at every step it is asked for.
+
+    Raises
+    ------
+    ValueError
+        If the calculator has no Born charges.
+    """
+
+    columns: Mapping[str, tuple[int, ...]] = {"current_eA_per_fs": (3,)}
+
+    def __init__(self, atoms: Atoms) -> None:
+        _demand(atoms, "born_effective_charges", "the current")
+
+    def measure(self, atoms: Atoms) -> np.ndarray:
+        born = atoms.calc.get_property("born_effective_charges", atoms)
+        return np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        pass
+
+
+class ItinerantDipole:
+    r"""Dipole (no periodic direction) or volume times polarization (three), in e Å.
+
+    A polarization is defined up to quanta :math:`e\mathbf{a}_k/V`; of all values the one next to
+    that of the last measurement is taken, so that the series has no jumps as long as less than
+    half a quantum flows between two measurements.
+
+    Raises
+    ------
+    ValueError
+        If the calculator has neither quantity, or the structure is a slab or a wire.
+    """
+
+    columns: Mapping[str, tuple[int, ...]] = {"dipole_eA": (3,)}
+
+    def __init__(self, atoms: Atoms) -> None:
+        if atoms.pbc.any() and not atoms.pbc.all():
+            raise ValueError(
+                f"the dipole needs no or three periodic directions, pbc is {atoms.pbc.tolist()}: "
+                "a slab has none along its plane. Observe the current; its integral is the change"
+            )
+        _demand(atoms, "polarization" if atoms.pbc.all() else "dipole", "the dipole")
+        self._last: np.ndarray | None = None
+
+    def measure(self, atoms: Atoms) -> np.ndarray:
+        if not atoms.pbc.any():
+            return np.array(atoms.calc.get_property("dipole", atoms))
+        dipole = atoms.calc.get_property("polarization", atoms) * atoms.cell.volume
+        if self._last is not None:
+            quanta = np.rint(np.linalg.solve(atoms.cell.array.T, dipole - self._last))
+            dipole = dipole - quanta @ atoms.cell.array
+        self._last = dipole
+        return dipole
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {} if self._last is None else {"last": self._last}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        self._last = state.get("last")
+
+
+def _demand(atoms: Atoms, name: str, wanted: str) -> None:
+    if name not in getattr(atoms.calc, "implemented_properties", ()):
+        raise ValueError(
+            f"{wanted} needs the property '{name}', which {type(atoms.calc).__name__} does not "
+            "give for this model; leave it out of what is observed"
+        )

@@ -1,0 +1,48 @@
+"""Frames of a run as extended XYZ, Born charges included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import iread, write
+
+BORN_CHARGES = "born_effective_charges"
+WRITTEN = ("energy", "free_energy", "forces", "stress", "dipole", "charges")
+
+
+def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:
+    """Write frames with their velocities and results; a file of that name is replaced.
+
+    ASE's own writer fails on arrays of shape (N, 3, 3): Born charges become nine columns, in the
+    order xx xy xz yx … of [polarization, displacement].
+
+    Parameters
+    ----------
+    path : str or Path
+    frames : iterable of Atoms
+        Such as ``ase.io.iread("run.traj")``; not changed.
+    """
+    Path(path).unlink(missing_ok=True)
+    for frame in frames:
+        flat = frame.copy()
+        results = dict(getattr(frame.calc, "results", {}))
+        if BORN_CHARGES in results:
+            flat.arrays[BORN_CHARGES] = results[BORN_CHARGES].reshape(len(frame), 9)
+        kept = {name: results[name] for name in WRITTEN if name in results}
+        flat.calc = SinglePointCalculator(flat, **kept)
+        write(path, flat, format="extxyz", append=True)
+
+
+def read_extended_xyz(path: str | Path) -> list[Atoms]:
+    """Frames written by :func:`write_extended_xyz`, Born charges (N, 3, 3) among the results."""
+    frames = []
+    for frame in iread(path, format="extxyz", index=":"):
+        if BORN_CHARGES in frame.arrays:
+            born = frame.arrays.pop(BORN_CHARGES).reshape(len(frame), 3, 3)
+            results = {} if frame.calc is None else frame.calc.results
+            frame.calc = SinglePointCalculator(frame, **results, **{BORN_CHARGES: born})
+        frames.append(frame)
+    return frames

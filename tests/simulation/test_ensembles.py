@@ -1,0 +1,209 @@
+"""What each ensemble samples, against distributions that can be written down.
+
+``benchmarks/canonical_sampling.py`` runs the same comparisons longer.
+"""
+
+import numpy as np
+import pytest
+from analytic import BAR, Lengths, Volume, crystal, sample
+from ase import units
+from ase.build import bulk, fcc111
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms, FixBondLength
+from scipy import stats
+
+from ase_les.simulation import DynamicsSettings, Stage, run_dynamics
+from ase_les.simulation.integrators import make_integrator
+
+TEMPERATURE = 300.0
+KT = units.kB * TEMPERATURE
+COMMON = {"temperature_K": TEMPERATURE, "thermostat_time_fs": 50.0}
+MODULUS = 0.05
+"""eV/Å³, about 80 kbar."""
+
+
+@pytest.mark.parametrize("ensemble", ["nvt-bussi", "nvt-langevin", "nvt-nose-hoover"])
+def test_kinetic_energy_is_distributed_canonically(ensemble):
+    # Samples some correlation times (10, 4 and 6 steps) apart.
+    energies, freedom = sample(
+        crystal(),
+        lambda atoms: atoms.get_kinetic_energy(),
+        steps=4500,
+        every=24,
+        skip=200,
+        ensemble=ensemble,
+        **COMMON,
+    )
+    expected = stats.gamma(freedom / 2, scale=KT)
+    assert freedom == 21
+    assert stats.kstest(energies, expected.cdf).pvalue > 1e-3
+
+
+def test_volume_fluctuates_as_the_equation_of_state_says():
+    # U = B (V − V0)² / 2 V0: V is normal with mean V0 (1 − P/B) and variance kT V0 / B, which is
+    # kT κ V with the compressibility κ of this equation of state.
+    start = crystal().cell.volume
+    pressure = 4000.0
+    volumes, _ = sample(
+        crystal(Volume(MODULUS, start)),
+        lambda atoms: atoms.cell.volume,
+        steps=7000,
+        every=40,
+        skip=400,
+        ensemble="npt-isotropic",
+        pressure_bar=pressure,
+        barostat_time_fs=60.0,
+        compressibility_per_bar=BAR / MODULUS,
+        **COMMON,
+    )
+    mean, spread = start * (1 - pressure * BAR / MODULUS), np.sqrt(KT * start / MODULUS)
+    n = len(volumes)
+    assert abs(volumes.mean() - mean) < 4 * spread / np.sqrt(n)
+    assert abs(volumes.var() / spread**2 - 1) < 4 * np.sqrt(2 / n)
+    assert stats.kstest(volumes, stats.norm(mean, spread).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "pbc"), [("npt-anisotropic", (1, 1, 1)), ("npt-in-plane", (1, 0, 1))]
+)
+def test_lengths_fluctuate_each_for_itself_and_the_vacuum_stays(ensemble, pbc):
+    chosen = np.array(pbc)
+    lengths = crystal().cell.lengths()
+    atoms = crystal(Lengths(6 * MODULUS, lengths, chosen))
+    atoms.pbc = pbc
+    stiffness = 6 * MODULUS * atoms.cell.volume
+    strains, _ = sample(
+        atoms,
+        lambda atoms: np.log(atoms.cell.lengths() / lengths),
+        steps=4400,
+        every=40,
+        skip=400,
+        ensemble=ensemble,
+        barostat_time_fs=60.0,
+        compressibility_per_bar=BAR / (2 * MODULUS),
+        **COMMON,
+    )
+    n = len(strains)
+    spread = np.sqrt(KT / stiffness)
+    for axis in range(3):
+        if chosen[axis]:
+            assert abs(strains[:, axis].mean() - spread**2) < 4 * spread / np.sqrt(n)
+            assert abs(strains[:, axis].var() / spread**2 - 1) < 5 * np.sqrt(2 / n)
+        else:
+            assert np.ptp(strains[:, axis]) == 0
+    first, second = np.flatnonzero(chosen)[:2]
+    correlation = np.corrcoef(strains[:, first], strains[:, second])[0, 1]
+    assert abs(correlation) < 4 / np.sqrt(n)
+    assert np.allclose(atoms.cell.angles(), 90)
+
+
+@pytest.mark.parametrize("ensemble", ["nvt-bussi", "nvt-nose-hoover"])
+def test_energy_and_what_the_thermostat_gave_are_conserved(ensemble, tmp_path):
+    atoms = bulk("Cu", cubic=True) * (2, 1, 1)
+    atoms.rattle(0.05, seed=1)
+    atoms.calc = EMT()
+    result = run_dynamics(
+        atoms,
+        ensemble=ensemble,
+        temperature_K=600.0,
+        timestep_fs=2.0,
+        steps=250,
+        thermostat_time_fs=40.0,
+        log_stride=1,
+        output=tmp_path / "md",
+        quiet=True,
+    )
+    given = np.ptp(result.series.total_energy_eV)
+    assert given > 0.1
+    assert np.ptp(result.series.conserved_eV_per_atom) * len(atoms) < 0.03 * given
+
+
+def test_slab_with_fixed_atoms_breathes_in_its_plane_and_they_stay_within_the_cell(tmp_path):
+    slab = fcc111("Cu", (2, 2, 3), vacuum=5.0)
+    slab.set_constraint(FixAtoms(mask=slab.positions[:, 2] < slab.positions[:, 2].mean() - 0.5))
+    slab.calc = EMT()
+    held = slab.constraints[0].index
+    result = run_dynamics(
+        slab,
+        ensemble="npt-in-plane",
+        temperature_K=500.0,
+        timestep_fs=4.0,
+        steps=60,
+        barostat_time_fs=100.0,
+        compressibility_per_bar=1e-5,
+        output=tmp_path / "md",
+        quiet=True,
+    )
+    after = result.atoms
+    assert not np.allclose(after.cell[:2], slab.cell[:2], rtol=1e-4)
+    assert np.array_equal(after.cell[2], slab.cell[2])
+    assert np.allclose(after.cell.angles(), slab.cell.angles())
+    assert np.allclose(
+        after.get_scaled_positions(wrap=False)[held], slab.get_scaled_positions(wrap=False)[held]
+    )
+    assert np.isfinite(result.pressure_bar.mean)
+
+
+@pytest.mark.parametrize("ensemble", ["nvt-nose-hoover", "npt-isotropic"])
+def test_constraints_that_an_integrator_would_ignore_are_refused(ensemble):
+    atoms = bulk("Cu", cubic=True)
+    atoms.set_constraint(FixBondLength(0, 1))
+    stage = DynamicsSettings(ensemble=ensemble, temperature_K=300.0).protocol[0]
+    with pytest.raises(ValueError, match="FixAtoms only, the structure has FixBondLength"):
+        make_integrator(atoms, stage, 1.0, np.random.default_rng(), 9)
+
+
+def test_integrators_refuse_what_has_no_meaning_under_the_boundary_conditions():
+    slab, solid = fcc111("Cu", (1, 1, 2), vacuum=5.0), bulk("Cu", cubic=True)
+    for atoms, ensemble, message in (
+        (slab, "npt-isotropic", "needs three periodic directions"),
+        (solid, "npt-in-plane", "is for slabs: two periodic directions"),
+    ):
+        stage = DynamicsSettings(ensemble=ensemble, temperature_K=300.0).protocol[0]
+        with pytest.raises(ValueError, match=message):
+            make_integrator(atoms, stage, 1.0, np.random.default_rng(), 9)
+
+
+# Settings of stages
+
+
+def test_a_ramp_goes_evenly_from_start_to_end():
+    stage = Stage(temperature_K=[100, 300], field_V_per_A=[[0, 0, 0], [0, 0, 0.1]])
+    assert stage.targets(0.25).temperature_K == 150
+    assert stage.targets(1.0).temperature_K == 300
+    assert stage.targets(0.5).field_V_per_A == (0, 0, 0.05)
+    assert stage.ramped == ("temperature_K", "field_V_per_A")
+
+
+def test_a_stage_takes_from_the_run_what_it_leaves_open():
+    settings = DynamicsSettings(
+        temperature_K=300.0,
+        thermostat_time_fs=50.0,
+        observe={"dipole": 5},
+        stages=[Stage("heat", 10, "nvt-langevin", temperature_K=(50, 300)), {"steps": 20}],
+    )
+    heat, produce = settings.protocol
+    assert (heat.ensemble, heat.temperature_K, heat.steps) == ("nvt-langevin", (50, 300), 10)
+    assert (produce.name, produce.ensemble, produce.temperature_K) == ("stage 2", "nvt-bussi", 300)
+    assert heat.thermostat_time_fs == produce.thermostat_time_fs == 50.0
+    assert produce.observe == {"dipole": {"stride": 5}}
+    assert settings.total_steps == 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stages": [{"name": "a", "steps": -1}]}, "a: `steps` must be an integer"),
+        ({"stages": [{"temperature": 3}]}, r"a stage has no \['temperature'\]"),
+        ({"temperature_K": (1, 2, 3)}, "must be a number, or a pair"),
+        ({"field_V_per_A": (1, 2)}, "must be three finite numbers, or a pair"),
+        ({"observe": ["energy:3"]}, "cannot observe 'energy'; there are current, dipole"),
+        ({"observe": ["current:x"]}, "such as current:1, got 'current:x'"),
+        ({"observe": {"current": {"stride": 1, "bins": 3}}}, "has a stride and no options"),
+        ({"observe": {"current": 0}}, "stride of 'current' must be an integer of at least 1"),
+        ({"ensemble": "npt-isotropic", "barostat_time_fs": 0.0}, "`barostat_time_fs` must be"),
+    ],
+)
+def test_settings_without_meaning_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DynamicsSettings(**({"temperature_K": 300.0} | settings))
