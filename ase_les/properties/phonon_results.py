@@ -109,9 +109,9 @@ class NonAnalytic:
     sum_over_atoms_e : float
         Largest component of the sum over the cell before it was taken out.
     far_force_constants_eV_per_A2 : tuple of float
-        Root-mean-square force constants between atoms farther apart than half the largest
+        Root-mean-square force constants between atoms farther apart than 5 Å and half the largest
         distance, before and after the dipole–dipole interaction of these charges is taken out.
-        Charges that belong to the forces make them smaller.
+        Charges that belong to the forces make them smaller. nan if no atoms are that far apart.
     """
 
     born_charges_e: np.ndarray
@@ -123,7 +123,7 @@ class NonAnalytic:
     def fits(self) -> bool:
         """Whether taking out the dipoles leaves less at long range than there was."""
         before, after = self.far_force_constants_eV_per_A2
-        return after < before
+        return not after > before
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class Phonons:
             "largest force of the structure / (eV/Å)": self.residual_force_eV_per_A,
             "highest frequency / cm⁻¹": CM1_PER_THZ * self.highest_THz,
             "lowest frequency / cm⁻¹": (
-                f"{CM1_PER_THZ * lowest:.1f} at q = ({', '.join(f'{x:.3f}' for x in where)})"
+                f"{_tenths(CM1_PER_THZ * lowest)} at q = ({', '.join(f'{x:.3f}' for x in where)})"
             ),
         }
         if self.non_analytic is not None:
@@ -260,7 +260,7 @@ class Phonons:
         for mode, without in enumerate(self.splitting[0].without_field_THz):
             along = (CM1_PER_THZ * splitting.with_field_THz[mode] for splitting in self.splitting)
             table.add_row(
-                *(str(mode + 1), f"{CM1_PER_THZ * without:.1f}"), *(f"{value:.1f}" for value in along)
+                *(str(mode + 1), _tenths(CM1_PER_THZ * without)), *(_tenths(w) for w in along)
             )
         terms = (f"{splitting.splitting_term_cm1:.1f}" for splitting in self.splitting)
         table.add_row("√Σ(ω² − ω₀²)", "", *terms, style="bold")
@@ -342,6 +342,11 @@ class Phonons:
 
 def _direction(vector: tuple[float, float, float]) -> str:
     return " ".join(f"{component:.3g}" for component in vector)
+
+
+def _tenths(value: float) -> str:
+    # Without the sign of a negative zero.
+    return f"{round(value, 1) + 0.0:.1f}"
 
 
 def _symbol(name: str) -> str:

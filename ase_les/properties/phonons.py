@@ -37,6 +37,7 @@ References
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
 _IMAGINARY_THZ = -0.1
 # Larger forces than this, in eV/Å, make it worth relaxing first.
 _RESIDUAL_FORCE = 0.01
+# Nearer atoms than this, in Å, have short-range forces between them that dipoles do not explain.
+_FAR_A = 5.0
 _UNDISPLACED = "as given"
 
 
@@ -100,7 +103,8 @@ def phonons(
         A relaxed crystal with a calculator that gives forces; left as it is. Forces that are left
         are reported and subtracted.
     supercell : three or 3×3 int, or None
-        Multiples of the cell vectors; None takes the smallest multiples that reach `min_length_A`.
+        Multiples of the cell vectors, every row one vector of the supercell; None takes the
+        smallest multiples that reach `min_length_A`.
     min_length_A : float
         Distance in Å between opposite faces of the supercell. Twice the range of the short-range
         forces is needed; longer ones are there in full by their dipoles.
@@ -219,9 +223,7 @@ def _require_seekpath() -> None:
         ) from None
 
 
-def _supercell_matrix(
-    atoms: Atoms, given: Sequence | None, min_length_A: float
-) -> np.ndarray:
+def _supercell_matrix(atoms: Atoms, given: Sequence | None, min_length_A: float) -> np.ndarray:
     if given is None:
         # Distances between opposite faces: one over the lengths of the reciprocal vectors.
         heights = 1 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1)
@@ -273,9 +275,7 @@ def _charges(
     return acoustic_sum_rule(tensors), dielectric_tensor(atoms, dielectric), violation
 
 
-def _calculated_charges(
-    atoms: Atoms, wanted: bool | None, tolerance_A: float
-) -> np.ndarray | None:
+def _calculated_charges(atoms: Atoms, wanted: bool | None, tolerance_A: float) -> np.ndarray | None:
     offered = atoms.calc.implemented_properties
     options = {"symmetry_tolerance_A": tolerance_A, "quiet": True}
     reason = f"{type(atoms.calc).__name__} gives neither"
@@ -330,7 +330,9 @@ def _far_force_constants(crystal: Phonopy) -> tuple[float, float]:
     chosen = crystal.primitive.p2s_map
     positions = supercell.positions
     _, distance = get_distances(positions[chosen], positions, cell=supercell.cell, pbc=True)
-    far = distance > 0.5 * distance.max()
+    far = distance > max(0.5 * distance.max(), _FAR_A)
+    if not far.any():
+        return math.nan, math.nan
     return tuple(
         float(np.sqrt(np.mean(constants[far] ** 2)))
         for constants in (crystal.force_constants, matrix.short_range_force_constants)

@@ -31,19 +31,6 @@ def require_phonopy() -> ModuleType:
     return phonopy
 
 
-def to_phonopy(atoms: Atoms) -> PhonopyAtoms:
-    """The cell for phonopy, with the atoms' own masses."""
-    require_phonopy()
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    return PhonopyAtoms(
-        symbols=list(atoms.symbols),
-        cell=atoms.cell.array,
-        scaled_positions=atoms.get_scaled_positions(wrap=False),
-        masses=atoms.get_masses(),
-    )
-
-
 def from_phonopy(cell: PhonopyAtoms) -> Atoms:
     """ASE's atoms, periodic in all directions."""
     return Atoms(
@@ -55,26 +42,37 @@ def from_phonopy(cell: PhonopyAtoms) -> Atoms:
     )
 
 
-def cells(
-    atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float = 1e-3
-) -> Phonopy:
-    """phonopy's view of a crystal: primitive cell, supercell, symmetry.
+def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float = 1e-3) -> Phonopy:
+    """phonopy's view of a crystal: unit, primitive and supercell, symmetry.
+
+    Atoms keep their order and places. phonopy wants right-handed cells: the second and third vector
+    of a left-handed one change places.
 
     Parameters
     ----------
     atoms : ase.Atoms
     supercell : array, shape (3, 3), or None
-        Multiples of the cell vectors; None is the cell itself.
+        Every row holds the multiples of the cell vectors that make one vector of the supercell, as
+        in `ase.build.make_supercell`; None is the cell itself.
     tolerance_A : float
         Of the symmetry search.
     """
     phonopy = require_phonopy()
+    from phonopy.structure.atoms import PhonopyAtoms
     from phonopy.structure.cells import guess_primitive_matrix
 
-    unitcell = to_phonopy(atoms)
+    order = [0, 1, 2] if np.linalg.det(atoms.cell.array) > 0 else [0, 2, 1]
+    unitcell = PhonopyAtoms(
+        symbols=list(atoms.symbols),
+        cell=atoms.cell.array[order],
+        scaled_positions=atoms.get_scaled_positions(wrap=False)[:, order],
+        masses=atoms.get_masses(),
+    )
+    multiples = np.eye(3, dtype=int) if supercell is None else supercell[np.ix_(order, order)]
     return phonopy.Phonopy(
         unitcell,
-        supercell_matrix=np.eye(3, dtype=int) if supercell is None else supercell,
+        # Vectors are columns there.
+        supercell_matrix=multiples.T,
         # phonopy's own "auto", which warns of itself.
         primitive_matrix=guess_primitive_matrix(unitcell, symprec=tolerance_A),
         symprec=tolerance_A,

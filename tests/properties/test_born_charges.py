@@ -90,7 +90,9 @@ def test_rigid_ions_have_their_charges_on_every_branch(structure):
 def test_forces_in_small_fields_give_the_same_and_leave_the_field_as_it_was():
     atoms = salt()
     atoms.calc.field_V_per_A = (0.0, 0.2, 0.0)
-    np.testing.assert_allclose(born_charges(atoms, "field", quiet=True).tensors, rigid(atoms), atol=1e-10)
+    np.testing.assert_allclose(
+        born_charges(atoms, "field", quiet=True).tensors, rigid(atoms), atol=1e-10
+    )
     np.testing.assert_array_equal(atoms.calc.field_V_per_A, (0.0, 0.2, 0.0))
 
 
