@@ -31,7 +31,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import PropertyNotImplementedError
 from rich.table import Table
 
 from ase_les import reporting
@@ -251,7 +250,7 @@ def _check(atoms: Atoms, method: str | None, displacement_A: float, width_cm1: f
     offered = [name for name in METHODS if needed[name] in atoms.calc.implemented_properties]
     if method not in (None, *offered) or not offered:
         wanted = " or ".join(needed.values()) if method is None else needed[method]
-        raise PropertyNotImplementedError(
+        raise ValueError(
             f"{type(atoms.calc).__name__} gives no {wanted}, which intensities are made of"
         )
     return method or offered[0]
