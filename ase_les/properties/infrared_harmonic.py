@@ -45,7 +45,7 @@ KM_PER_MOL = units._Nav / (12 * units._eps0 * units._c**2) * units._e**2 / units
 """Intensity in km/mol of a mode whose dipole derivative is 1 e/√amu: 974.88."""
 
 # Wave number in 1/cm of a mode whose mass-weighted force constant is 1 eV/(Å² amu).
-_CM1 = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi * units._c * 100)
+_PER_CM = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi * units._c * 100)
 
 # Larger forces than this, in eV/Å, make it worth relaxing first.
 _RESIDUAL_FORCE = 0.01
@@ -59,7 +59,7 @@ class HarmonicInfrared:
 
     Parameters
     ----------
-    wavenumbers_cm1 : array, shape (n_modes,)
+    wavenumbers_per_cm : array, shape (n_modes,)
         Ascending; imaginary ones are negative. 3 N - 6, or 3 N - 5 for a linear molecule.
     intensities_km_per_mol : array, shape (n_modes,)
     dipole_derivatives : array, shape (n_modes, 3)
@@ -77,7 +77,7 @@ class HarmonicInfrared:
     structure, calculator : dict
     """
 
-    wavenumbers_cm1: np.ndarray
+    wavenumbers_per_cm: np.ndarray
     intensities_km_per_mol: np.ndarray
     dipole_derivatives: np.ndarray
     modes: np.ndarray
@@ -91,23 +91,23 @@ class HarmonicInfrared:
     @property
     def imaginary(self) -> np.ndarray:
         """Which modes lead downhill."""
-        return self.wavenumbers_cm1 < 0
+        return self.wavenumbers_per_cm < 0
 
-    def spectrum(self, wavenumbers_cm1: np.ndarray, width_cm1: float = 10.0) -> np.ndarray:
+    def spectrum(self, wavenumbers_per_cm: np.ndarray, width_per_cm: float = 10.0) -> np.ndarray:
         r"""Lines broadened to Lorentzians, in (km/mol) per 1/cm; imaginary modes have none.
 
         Parameters
         ----------
-        wavenumbers_cm1 : array
+        wavenumbers_per_cm : array
             Where to know it.
-        width_cm1 : float
+        width_per_cm : float
             Full width at half maximum. The area of every line stays its intensity.
         """
-        if not width_cm1 > 0:
-            raise ValueError(f"`width_cm1` must be positive, got {width_cm1}")
+        if not width_per_cm > 0:
+            raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
         real = ~self.imaginary
-        apart = np.asarray(wavenumbers_cm1)[:, None] - self.wavenumbers_cm1[real]
-        half = 0.5 * width_cm1
+        apart = np.asarray(wavenumbers_per_cm)[:, None] - self.wavenumbers_per_cm[real]
+        half = 0.5 * width_per_cm
         lines = half / np.pi / (apart**2 + half**2)
         return lines @ self.intensities_km_per_mol[real]
 
@@ -121,7 +121,7 @@ class HarmonicInfrared:
             "residual_force_eV_per_A": self.residual_force_eV_per_A,
             "zero_point_energy_eV": self.zero_point_energy_eV,
             "imaginary_modes": int(self.imaginary.sum()),
-            "wavenumbers_cm1": self.wavenumbers_cm1.tolist(),
+            "wavenumbers_per_cm": self.wavenumbers_per_cm.tolist(),
             "intensities_km_per_mol": self.intensities_km_per_mol.tolist(),
         }
 
@@ -133,7 +133,7 @@ class HarmonicInfrared:
             title_justify="left",
         )
         for number, (wave, strength) in enumerate(
-            zip(self.wavenumbers_cm1, self.intensities_km_per_mol, strict=True), start=1
+            zip(self.wavenumbers_per_cm, self.intensities_km_per_mol, strict=True), start=1
         ):
             shown = f"{abs(wave):.1f}" + ("i" if wave < 0 else "")
             table.add_row(str(number), shown, f"{strength:.2f}")
@@ -146,7 +146,7 @@ def harmonic_infrared(
     method: str | None = None,
     *,
     displacement_A: float = 0.005,
-    width_cm1: float = 10.0,
+    width_per_cm: float = 10.0,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -165,7 +165,7 @@ def harmonic_infrared(
         no extra cost. None takes the first that the calculator offers.
     displacement_A : float
         Of an atom, in Å; 6 N structures are calculated.
-    width_cm1 : float
+    width_per_cm : float
         Full width at half maximum of the lines in the figure.
     output : str, Path or None
         Stem of ``-summary.yml``, ``-infrared.npz``, ``-infrared.png`` and of
@@ -185,7 +185,7 @@ def harmonic_infrared(
     FileExistsError
         If an earlier run would be lost.
     """
-    method = _check(atoms, method, displacement_A, width_cm1)
+    method = _check(atoms, method, displacement_A, width_per_cm)
     stem = None if output is None else Path(output)
     if stem is not None and _named(stem, "-summary.yml").exists() and not (overwrite or resume):
         raise FileExistsError(
@@ -211,10 +211,10 @@ def harmonic_infrared(
         charges = np.array([moment_slope(atoms, i, results, displacement_A) for i in everyone])
     hessian = _hessian(len(atoms), results, displacement_A)
     eigenvalues, modes = _vibrations(atoms, hessian)
-    wavenumbers = _CM1 * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
+    wavenumbers = _PER_CM * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
     derivatives = np.einsum("iab,nib->na", charges, modes)
     result = HarmonicInfrared(
-        wavenumbers_cm1=wavenumbers,
+        wavenumbers_per_cm=wavenumbers,
         intensities_km_per_mol=KM_PER_MOL * (derivatives**2).sum(axis=1),
         dipole_derivatives=derivatives,
         modes=modes,
@@ -227,11 +227,11 @@ def harmonic_infrared(
     )
     _tell(result, quiet)
     if stem is not None:
-        _write(stem, result, width_cm1)
+        _write(stem, result, width_per_cm)
     return result
 
 
-def _check(atoms: Atoms, method: str | None, displacement_A: float, width_cm1: float) -> str:
+def _check(atoms: Atoms, method: str | None, displacement_A: float, width_per_cm: float) -> str:
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
     if len(atoms) < 2:
@@ -241,7 +241,7 @@ def _check(atoms: Atoms, method: str | None, displacement_A: float, width_cm1: f
             f"a molecule without periodic directions is needed, pbc is {atoms.pbc.tolist()}; for "
             "crystals use `phonons`, for liquids the spectrum of a trajectory"
         )
-    for name, value in (("displacement_A", displacement_A), ("width_cm1", width_cm1)):
+    for name, value in (("displacement_A", displacement_A), ("width_per_cm", width_per_cm)):
         if not value > 0:
             raise ValueError(f"`{name}` must be positive, got {value}")
     if method is not None and method not in METHODS:
@@ -297,7 +297,7 @@ def _tell(result: HarmonicInfrared, quiet: bool) -> None:
     console = reporting.console(quiet)
     console.print(result.table())
     if result.imaginary.any():
-        worst = result.wavenumbers_cm1.min()
+        worst = result.wavenumbers_per_cm.min()
         console.print(
             f"Imaginary modes: {int(result.imaginary.sum())}, up to {abs(worst):.1f}i cm⁻¹. The "
             "structure is no minimum; they are left out of spectrum and zero-point energy.",
@@ -317,17 +317,17 @@ def _named(stem: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
 
 
-def _write(stem: Path, result: HarmonicInfrared, width_cm1: float) -> None:
-    highest = max(result.wavenumbers_cm1.max(), 100.0)
+def _write(stem: Path, result: HarmonicInfrared, width_per_cm: float) -> None:
+    highest = max(result.wavenumbers_per_cm.max(), 100.0)
     grid = np.linspace(0.0, 1.1 * highest, 4000)
-    spectrum = result.spectrum(grid, width_cm1)
+    spectrum = result.spectrum(grid, width_per_cm)
     np.savez(
         _named(stem, "-infrared.npz"),
-        wavenumbers_cm1=result.wavenumbers_cm1,
+        wavenumbers_per_cm=result.wavenumbers_per_cm,
         intensities_km_per_mol=result.intensities_km_per_mol,
         dipole_derivatives_e_per_sqrt_amu=result.dipole_derivatives,
         modes_per_sqrt_amu=result.modes,
-        spectrum_wavenumbers_cm1=grid,
+        spectrum_wavenumbers_per_cm=grid,
         spectrum_km_per_mol_cm=spectrum,
     )
     reporting.save_figure(
@@ -336,7 +336,7 @@ def _write(stem: Path, result: HarmonicInfrared, width_cm1: float) -> None:
         "wave number / cm⁻¹",
         [
             reporting.Panel(
-                f"absorption / (km mol⁻¹ cm), width {width_cm1:g} cm⁻¹", {"IR": spectrum}
+                f"absorption / (km mol⁻¹ cm), width {width_per_cm:g} cm⁻¹", {"IR": spectrum}
             )
         ],
     )

@@ -15,7 +15,7 @@ from ase_les import reporting
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-CM1_PER_THZ = 1e12 * units._c**-1 * 1e-2
+PER_CM_PER_THZ = 1e12 * units._c**-1 * 1e-2
 """Wave number in 1/cm of a frequency of 1 THz."""
 
 
@@ -87,10 +87,10 @@ class Splitting:
     with_field_THz: np.ndarray
 
     @property
-    def splitting_term_cm1(self) -> float:
+    def splitting_term_per_cm(self) -> float:
         r""":math:`\Omega` in 1/cm."""
         gained = _signed_squares(self.with_field_THz) - _signed_squares(self.without_field_THz)
-        return float(CM1_PER_THZ * np.sqrt(max(gained, 0.0)))
+        return float(PER_CM_PER_THZ * np.sqrt(max(gained, 0.0)))
 
 
 def _signed_squares(frequencies: np.ndarray) -> float:
@@ -227,7 +227,7 @@ class Phonons:
                     "direction": list(splitting.direction),
                     "without_field_THz": splitting.without_field_THz.tolist(),
                     "with_field_THz": splitting.with_field_THz.tolist(),
-                    "splitting_term_cm1": splitting.splitting_term_cm1,
+                    "splitting_term_per_cm": splitting.splitting_term_per_cm,
                 }
                 for splitting in self.splitting
             ],
@@ -239,9 +239,10 @@ class Phonons:
         rows: dict[str, object] = {
             "supercell": f"{self.supercell_atoms} atoms, {self.displacements} displacements",
             "largest force of the structure / (eV/Å)": self.residual_force_eV_per_A,
-            "highest frequency / cm⁻¹": CM1_PER_THZ * self.highest_THz,
+            "highest frequency / cm⁻¹": PER_CM_PER_THZ * self.highest_THz,
             "lowest frequency / cm⁻¹": (
-                f"{_tenths(CM1_PER_THZ * lowest)} at q = ({', '.join(f'{x:.3f}' for x in where)})"
+                f"{_tenths(PER_CM_PER_THZ * lowest)} at q = "
+                f"({', '.join(f'{x:.3f}' for x in where)})"
             ),
         }
         if self.non_analytic is not None:
@@ -258,11 +259,13 @@ class Phonons:
             *("mode", "no field", *names), title="Modes at Γ in cm⁻¹", title_justify="left"
         )
         for mode, without in enumerate(self.splitting[0].without_field_THz):
-            along = (CM1_PER_THZ * splitting.with_field_THz[mode] for splitting in self.splitting)
-            table.add_row(
-                *(str(mode + 1), _tenths(CM1_PER_THZ * without)), *(_tenths(w) for w in along)
+            along = (
+                PER_CM_PER_THZ * splitting.with_field_THz[mode] for splitting in self.splitting
             )
-        terms = (f"{splitting.splitting_term_cm1:.1f}" for splitting in self.splitting)
+            table.add_row(
+                *(str(mode + 1), _tenths(PER_CM_PER_THZ * without)), *(_tenths(w) for w in along)
+            )
+        terms = (f"{splitting.splitting_term_per_cm:.1f}" for splitting in self.splitting)
         table.add_row("√Σ(ω² − ω₀²)", "", *terms, style="bold")
         return table
 
@@ -313,7 +316,7 @@ class Phonons:
         dos.set_xlim(left=0.0)
         dos.set_xlabel("states / THz⁻¹")
         second = dos.secondary_yaxis(
-            "right", functions=(lambda f: f * CM1_PER_THZ, lambda w: w / CM1_PER_THZ)
+            "right", functions=(lambda f: f * PER_CM_PER_THZ, lambda w: w / PER_CM_PER_THZ)
         )
         second.set_ylabel("wave number / cm⁻¹")
         figure.savefig(path, dpi=150)

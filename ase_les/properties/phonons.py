@@ -52,7 +52,7 @@ from ase_les.properties import phonopy_files
 from ase_les.properties.born_charges import acoustic_sum_rule, born_charges, dielectric_tensor
 from ase_les.properties.parallel import SERIAL, Jobs, evaluate
 from ase_les.properties.phonon_results import (
-    CM1_PER_THZ,
+    PER_CM_PER_THZ,
     DensityOfStates,
     NonAnalytic,
     Phonons,
@@ -414,7 +414,7 @@ def _warnings(result: Phonons) -> list[str]:
     lowest, where = result.lowest
     if lowest < _IMAGINARY_THZ:
         warnings.append(
-            f"Imaginary modes: {abs(CM1_PER_THZ * lowest):.1f}i cm⁻¹ at q = "
+            f"Imaginary modes: {abs(PER_CM_PER_THZ * lowest):.1f}i cm⁻¹ at q = "
             f"({', '.join(f'{x:.3f}' for x in where)}). The structure is no minimum, or the "
             "supercell is too small; thermal properties leave these modes out."
         )

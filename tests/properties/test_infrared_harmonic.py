@@ -81,14 +81,14 @@ def test_a_diatomic_absorbs_at_its_frequency_with_the_intensity_of_its_charges(m
     atoms = diatomic()
     reduced = 1 / (1 / atoms.get_masses()).sum()
     found = harmonic_infrared(atoms, method, displacement_A=1e-3, quiet=True)
-    assert found.wavenumbers_cm1 == pytest.approx([wavenumber(STIFFNESS, reduced)], rel=1e-6)
+    assert found.wavenumbers_per_cm == pytest.approx([wavenumber(STIFFNESS, reduced)], rel=1e-6)
     charge, mass = CHARGE * constants.e, reduced * constants.atomic_mass
     absorbed = constants.N_A * charge**2 / (12 * constants.epsilon_0 * constants.c**2 * mass)
     assert found.intensities_km_per_mol == pytest.approx([absorbed / 1000], rel=1e-6)
     # The same in the unit of older tables: 42.2561 km/mol for 1 (D/Å)²/amu.
     debye = CHARGE * 4.80320
     assert found.intensities_km_per_mol[0] == pytest.approx(42.2561 * debye**2 / reduced, rel=1e-4)
-    energy = 0.5 * constants.h * constants.c * 100 * found.wavenumbers_cm1[0] / constants.e
+    energy = 0.5 * constants.h * constants.c * 100 * found.wavenumbers_per_cm[0] / constants.e
     assert found.zero_point_energy_eV == pytest.approx(energy, rel=1e-6)
 
 
@@ -98,7 +98,7 @@ def test_lines_and_intensities_are_those_of_ase(tmp_path):
     theirs = Infrared(atoms, name=str(tmp_path / "ir"), delta=0.01)
     theirs.run()
     waves = theirs.get_frequencies().real[-3:]
-    np.testing.assert_allclose(found.wavenumbers_cm1, waves, rtol=1e-4)
+    np.testing.assert_allclose(found.wavenumbers_per_cm, waves, rtol=1e-4)
     np.testing.assert_allclose(
         found.intensities_km_per_mol, 42.2561 * np.array(theirs.intensities[-3:]), rtol=1e-3
     )
@@ -127,18 +127,18 @@ def test_translations_and_rotations_are_no_vibrations():
     springs = {(0, 1): 90.0, (1, 2): 90.0}
     linear.calc = Springs(linear, springs, [-0.4, 0.8, -0.4])
     found = harmonic_infrared(linear, displacement_A=1e-3, quiet=True)
-    assert len(found.wavenumbers_cm1) == 4
+    assert len(found.wavenumbers_per_cm) == 4
     oxygen, carbon = linear.get_masses()[:2]
     symmetric = wavenumber(90.0, oxygen)
     antisymmetric = wavenumber(90.0, 1 / (1 / oxygen + 2 / carbon))
-    np.testing.assert_allclose(found.wavenumbers_cm1[2:], [symmetric, antisymmetric], rtol=1e-5)
+    np.testing.assert_allclose(found.wavenumbers_per_cm[2:], [symmetric, antisymmetric], rtol=1e-5)
     # Nothing holds the bend, and the symmetric stretch has no dipole.
-    np.testing.assert_allclose(found.wavenumbers_cm1[:2], 0.0, atol=15.0)
+    np.testing.assert_allclose(found.wavenumbers_per_cm[:2], 0.0, atol=15.0)
     assert found.intensities_km_per_mol[2] < 1e-6 * found.intensities_km_per_mol[3]
-    assert len(harmonic_infrared(bent(), quiet=True).wavenumbers_cm1) == 3
+    assert len(harmonic_infrared(bent(), quiet=True).wavenumbers_per_cm) == 3
     # Bent by a relaxation that stopped early it is still linear, and no bend is lost.
     linear.positions[1] += [0.0, 0.003, -0.002]
-    assert len(harmonic_infrared(linear, quiet=True).wavenumbers_cm1) == 4
+    assert len(harmonic_infrared(linear, quiet=True).wavenumbers_per_cm) == 4
 
 
 def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb(capsys):
@@ -153,13 +153,13 @@ def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb(capsys):
 
 
 def test_broadened_lines_keep_their_area(tmp_path):
-    found = harmonic_infrared(bent(), width_cm1=20.0, output=tmp_path / "water", quiet=True)
+    found = harmonic_infrared(bent(), width_per_cm=20.0, output=tmp_path / "water", quiet=True)
     # A Lorentzian loses 2/π × width/distance beyond the ends.
     grid = np.linspace(-40000, 48000, 200001)
     area = np.trapezoid(found.spectrum(grid, 20.0), grid)
     assert area == pytest.approx(found.intensities_km_per_mol.sum(), rel=1e-3)
     summary = yaml.safe_load((tmp_path / "water-summary.yml").read_text())
-    assert summary["wavenumbers_cm1"] == pytest.approx(found.wavenumbers_cm1.tolist())
+    assert summary["wavenumbers_per_cm"] == pytest.approx(found.wavenumbers_per_cm.tolist())
     saved = np.load(tmp_path / "water-infrared.npz")
     np.testing.assert_array_equal(saved["intensities_km_per_mol"], found.intensities_km_per_mol)
     assert (tmp_path / "water-infrared.png").stat().st_size > 3000

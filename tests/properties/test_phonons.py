@@ -14,7 +14,7 @@ from ase.io import read
 from rigid_ions import COULOMB, magnesia, salt
 
 from ase_les.properties.parallel import Jobs
-from ase_les.properties.phonon_results import CM1_PER_THZ
+from ase_les.properties.phonon_results import PER_CM_PER_THZ
 from ase_les.properties.phonons import phonons
 
 phonopy = pytest.importorskip("phonopy")
@@ -27,7 +27,7 @@ def reduced_mass(atoms: Atoms) -> float:
     return 1 / (1 / atoms.get_masses()).sum()
 
 
-def in_cm1(stiffness: float) -> float:
+def in_per_cm(stiffness: float) -> float:
     """Wave number in 1/cm of stiffness over mass in eV/(Å² amu)."""
     return np.sqrt(stiffness * units._e / units._amu) * 1e10 / (2 * np.pi * units._c * 100)
 
@@ -37,15 +37,15 @@ def test_longitudinal_modes_are_split_off_by_the_field_of_rigid_ions(crystal, pu
     """ω_LO² − ω_TO² = 4π k_e q² / (V μ); values of NaCl and MgO with their ε∞."""
     atoms = crystal()
     term = 4 * np.pi * COULOMB * atoms.calc.charge**2 / atoms.get_volume()
-    exact = in_cm1(term / reduced_mass(atoms))
+    exact = in_per_cm(term / reduced_mass(atoms))
     assert exact == pytest.approx(published, abs=0.1)
     found = phonons(atoms, min_length_A=8.0, directions=[(1, 0, 0), (1, 1, 1)], **QUICK)
     for splitting in found.splitting:
-        assert splitting.splitting_term_cm1 == pytest.approx(exact, rel=1e-4)
+        assert splitting.splitting_term_per_cm == pytest.approx(exact, rel=1e-4)
         squares = splitting.with_field_THz**2 - splitting.without_field_THz**2
         # One longitudinal mode takes it all, two transverse ones nothing.
         np.testing.assert_allclose(squares[:5], 0.0, atol=1e-6)
-        assert CM1_PER_THZ * np.sqrt(squares[5]) == pytest.approx(exact, rel=1e-4)
+        assert PER_CM_PER_THZ * np.sqrt(squares[5]) == pytest.approx(exact, rel=1e-4)
 
 
 def dynamical_matrix(atoms: Atoms, layers: int, displacement: float = 1e-3) -> np.ndarray:
@@ -82,19 +82,19 @@ def test_small_wave_vectors_agree_with_brute_force_in_a_long_row_of_cells():
     atoms.set_cell([[edge, edge, 0], [edge, -edge, 0], [edge, 0, edge]])
     layers = 32
     brute = np.array(
-        [in_cm1(max(w, 0)) for w in np.linalg.eigvalsh(dynamical_matrix(atoms, layers))]
+        [in_per_cm(max(w, 0)) for w in np.linalg.eigvalsh(dynamical_matrix(atoms, layers))]
     )
     found = phonons(atoms, min_length_A=8.0, directions=[(0, 0, 1)], **QUICK)
     crystal = found.phonopy
     # The same wave vector in the reciprocal vectors of phonopy's primitive cell.
     wave = np.linalg.inv(atoms.cell.array)[:, 2] / layers
     crystal.run_qpoints([crystal.primitive.cell @ wave])
-    interpolated = CM1_PER_THZ * crystal.qpoints.frequencies[0]
+    interpolated = PER_CM_PER_THZ * crystal.qpoints.frequencies[0]
     np.testing.assert_allclose(interpolated, brute, atol=0.02)
     # And the limit along z is what brute force comes close to: in a row of cells, not at Γ.
     gamma = found.splitting[0]
-    assert brute[5] == pytest.approx(CM1_PER_THZ * gamma.with_field_THz[5], rel=0.01)
-    assert brute[5] > 1.5 * CM1_PER_THZ * gamma.without_field_THz[5]
+    assert brute[5] == pytest.approx(PER_CM_PER_THZ * gamma.with_field_THz[5], rel=0.01)
+    assert brute[5] > 1.5 * PER_CM_PER_THZ * gamma.without_field_THz[5]
 
 
 def test_bands_do_not_depend_on_the_size_of_the_supercell():
@@ -102,7 +102,7 @@ def test_bands_do_not_depend_on_the_size_of_the_supercell():
     assert large.supercell_atoms > 2 * small.supercell_atoms
     for one, other in zip(small.segments, large.segments, strict=True):
         difference = np.abs(one.frequencies_THz - other.frequencies_THz).max()
-        assert CM1_PER_THZ * difference < 0.1
+        assert PER_CM_PER_THZ * difference < 0.1
 
 
 def test_any_cell_of_the_crystal_gives_the_same_modes():
@@ -119,7 +119,7 @@ def test_any_cell_of_the_crystal_gives_the_same_modes():
         assert len(found.phonopy.primitive) == 2
         for one, other in zip(reference.segments, found.segments, strict=True):
             difference = np.abs(one.frequencies_THz - other.frequencies_THz).max()
-            assert CM1_PER_THZ * difference < 0.1
+            assert PER_CM_PER_THZ * difference < 0.1
 
 
 def test_screened_and_unscreened_charges_give_the_same_phonons():
@@ -168,7 +168,7 @@ def test_phonopy_reads_the_files_and_gives_the_same_bands(tmp_path):
         ):
             np.testing.assert_allclose(frequencies, segment.frequencies_THz, atol=2e-4)
     summary = yaml.safe_load((tmp_path / "nacl-summary.yml").read_text())
-    assert summary["non_analytic"]["gamma"][0]["splitting_term_cm1"] == pytest.approx(
+    assert summary["non_analytic"]["gamma"][0]["splitting_term_per_cm"] == pytest.approx(
         192.8, abs=0.1
     )
     series = np.load(tmp_path / "nacl-phonons.npz")
