@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 PER_CM_PER_THZ = 1e12 * units._c**-1 * 1e-2
 """Wave number in 1/cm of a frequency of 1 THz."""
 
+# Of more modes than this, the table shows only those that the field moves by so much (1/cm).
+_ALL_MODES = 12
+_SHIFT_PER_CM = 0.5
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -195,6 +199,8 @@ class Phonons:
         return {
             "structure": self.structure,
             "calculator": self.calculator,
+            "primitive_atoms": len(self.phonopy.primitive),
+            "primitive_volume_A3": float(self.phonopy.primitive.volume),
             "supercell": self.supercell.tolist(),
             "supercell_atoms": self.supercell_atoms,
             "displacements": self.displacements,
@@ -258,13 +264,16 @@ class Phonons:
         table = Table(
             *("mode", "no field", *names), title="Modes at Γ in cm⁻¹", title_justify="left"
         )
-        for mode, without in enumerate(self.splitting[0].without_field_THz):
-            along = (
-                PER_CM_PER_THZ * splitting.with_field_THz[mode] for splitting in self.splitting
-            )
-            table.add_row(
-                *(str(mode + 1), _tenths(PER_CM_PER_THZ * without)), *(_tenths(w) for w in along)
-            )
+        without = PER_CM_PER_THZ * self.splitting[0].without_field_THz
+        with_field = PER_CM_PER_THZ * np.array([s.with_field_THz for s in self.splitting])
+        shown = np.abs(with_field - without).max(axis=0) >= _SHIFT_PER_CM
+        if len(without) <= _ALL_MODES:
+            shown[:] = True
+        for mode in np.flatnonzero(shown):
+            table.add_row(str(mode + 1), *map(_tenths, (without[mode], *with_field[:, mode])))
+        if not shown.all():
+            hidden = len(shown) - shown.sum()
+            table.caption = f"{hidden} modes that move by less than {_SHIFT_PER_CM:g} left out"
         terms = (f"{splitting.splitting_term_per_cm:.1f}" for splitting in self.splitting)
         table.add_row("√Σ(ω² − ω₀²)", "", *terms, style="bold")
         return table
@@ -306,11 +315,13 @@ class Phonons:
             bands.axvline(where, color="0.8", linewidth=0.6, zorder=0)
         bands.set_xlim(min(ticks), max(ticks))
         bands.axhline(0.0, color="0.4", linewidth=0.6, zorder=0)
+        margin = 0.03 * self.highest_THz
+        bands.set_ylim(min(self.lowest[0], 0.0) - margin, self.highest_THz + margin)
         bands.set_ylabel("frequency / THz (imaginary: negative)")
         dos.plot(
             self.density_of_states.states_per_THz,
             self.density_of_states.frequencies_THz,
-            *("C0",),
+            color="C0",
             linewidth=1.0,
         )
         dos.set_xlim(left=0.0)

@@ -27,6 +27,11 @@ Latent charges are screened: :math:`Z^* = \sqrt{\epsilon_\infty} Z_0`, so that
 :math:`Z^* Z^* / \epsilon_\infty = Z_0 Z_0`, and a model without a dielectric constant gives the
 same phonons as with one.
 
+All this holds for charges that are conserved locally (``neutrality: split``, or fixed). Charges
+whose excess is taken from all atoms (``mean``) or from none answer a displacement with a small
+monopole, whose long range no dipole describes: what it leaves in the force constants far apart is
+in the table, too.
+
 References
 ----------
 .. [1] X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997).
@@ -71,6 +76,7 @@ _IMAGINARY_THZ = -0.1
 _RESIDUAL_FORCE = 0.01
 # Nearer atoms than this, in Å, have short-range forces between them that dipoles do not explain.
 _FAR_A = 5.0
+_DOS_POINTS = 500
 _UNDISPLACED = "as given"
 
 
@@ -372,7 +378,8 @@ def _bands(crystal: Phonopy, points: int) -> tuple[Segment, ...]:
 def _density_of_states(crystal: Phonopy, mesh_length_A: float) -> DensityOfStates:
     # Around Γ, where the direction of the field is undefined, but not through it.
     crystal.run_mesh(mesh=mesh_length_A, is_gamma_center=False)
-    crystal.run_total_dos()
+    top = float(np.max(crystal.mesh.frequencies))
+    crystal.run_total_dos(freq_pitch=1.05 * top / _DOS_POINTS)
     dos = crystal.total_dos
     return DensityOfStates(np.array(dos.frequency_points), np.array(dos.dos))
 
