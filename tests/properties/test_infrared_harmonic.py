@@ -16,7 +16,7 @@ from ase_les.properties.infrared_harmonic import harmonic_infrared
 
 
 class Springs(Calculator):
-    """Springs at rest between pairs of atoms, and charges, fixed or flowing along the springs."""
+    """Springs at rest between pairs of atoms, and charges, fixed or flowing as springs stretch."""
 
     implemented_properties = [  # noqa: RUF012
         *("energy", "forces", "dipole", "born_effective_charges"),
@@ -45,8 +45,8 @@ class Springs(Calculator):
             energy += 0.5 * stiffness * stretch**2
             forces[i] += stiffness * stretch * bond / length
             forces[j] -= stiffness * stretch * bond / length
-            # Longer bonds carry more charge over.
-            flow[[i, j]] += self.flux * stretch * np.array([-1, 1])
+            # From the first to the last atom, whichever bond is long: Born charges of no symmetry.
+            flow[[0, -1]] += self.flux * stretch * np.array([-1, 1])
         arms = self.atoms.positions - self.atoms.get_center_of_mass()
         self.results = {
             "energy": energy,
