@@ -100,7 +100,8 @@ def test_lines_and_intensities_are_those_of_ase(tmp_path):
     atoms = bent(flux=0.5, without=["born_effective_charges"])
     fixed = harmonic_infrared(bent(), displacement_A=0.01, quiet=True)
     found = harmonic_infrared(atoms, displacement_A=0.01, quiet=True)
-    assert found.intensities_km_per_mol[1] > 1.2 * fixed.intensities_km_per_mol[1]
+    changes = found.intensities_km_per_mol / fixed.intensities_km_per_mol
+    assert np.abs(changes - 1).max() > 0.2
     theirs = Infrared(atoms, name=str(tmp_path / "ir"), delta=0.01)
     theirs.run()
     waves = theirs.get_frequencies().real[-3:]
