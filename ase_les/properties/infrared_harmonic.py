@@ -335,9 +335,7 @@ def _write(stem: Path, result: HarmonicInfrared, width_per_cm: float) -> None:
         grid,
         "wave number / cm⁻¹",
         [
-            reporting.Panel(
-                f"absorption / (km mol⁻¹ cm), width {width_per_cm:g} cm⁻¹", {"IR": spectrum}
-            )
+            reporting.Panel("absorption / (km mol⁻¹ cm)", {f"width {width_per_cm:g}": spectrum}),
         ],
     )
     # Last: its presence says that all is there.

@@ -105,7 +105,7 @@ def test_bands_do_not_depend_on_the_size_of_the_supercell():
 
 
 def test_charges_that_flow_split_longitudinal_modes_as_much_as_brute_force_says():
-    """A random model whose Born charges are twice its charges; it is no minimum, and need not be."""
+    """A random model whose Born charges are twice its charges; it need be no minimum for this."""
     pytest.importorskip("torch")
     from ase_les import LESCalculator, LESModel, ModelConfig
     from ase_les.charges import ChargesConfig
