@@ -4,6 +4,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+PHONONS = ["phonopy>=2.30", "spglib>=2.3", "seekpath>=2.1"]
+
 setup(
     name="ase_les",
     version="0.1.0",
@@ -30,8 +32,8 @@ setup(
         "matplotlib>=3.7",
     ],
     extras_require={
-        "phonons": ["phonopy>=2.30", "spglib>=2.3"],
-        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", "phonopy>=2.30", "spglib>=2.3"],
+        "phonons": PHONONS,
+        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", *PHONONS],
     },
     entry_points={
         "console_scripts": ["ase-les = ase_les.cli:main"],
