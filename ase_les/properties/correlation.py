@@ -179,5 +179,6 @@ def uniform_timestep(time_fs: np.ndarray) -> float:
         raise ValueError(
             f"the series must be equally spaced in time, got {len(steps) + 1} samples"
             + (f" {steps.min():g} to {steps.max():g} fs apart" if len(steps) else "")
+            + "; leave out what is before a gap (skip_ps)"
         )
     return float(steps.mean())

@@ -163,7 +163,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Peak:
-    """The maximum in a band; errors are those of the jackknife over blocks.
+    """The maximum in a band, nan if there is none but a slope; errors by jackknife over blocks.
 
     Attributes
     ----------
@@ -337,7 +337,7 @@ def infrared_from_run(
     epsilon_infinity, recorded
         See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges.
     skip_ps : float
-        Left out at the beginning.
+        What was recorded earlier in the run is left out.
     temperature_K : float, optional
         By default the mean of the run.
     resolution_per_cm, window, quantum_correction, blocks, molecules, upto_per_cm
@@ -546,7 +546,7 @@ def _shape(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Centre and height of the parabola through the top, and full width at half maximum."""
     top = int(np.argmax(y))
     if not 0 < top < len(x) - 1:
-        return float(x[top]), float(y[top]), math.nan
+        return math.nan, math.nan, math.nan
     below, above = y[top] - y[top - 1], y[top] - y[top + 1]
     shift = 0.5 * (below - above) / (below + above) if below + above > 0 else 0.0
     centre = x[top] + shift * (x[1] - x[0])

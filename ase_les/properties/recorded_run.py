@@ -74,7 +74,7 @@ class RecordedRun:
     temperature_K : float
         Mean, or what was asked for.
     skip_ps : float
-        Left out at the beginning.
+        What was recorded earlier in the run is left out.
     screening : ElectronicScreening
     """
 
@@ -136,7 +136,7 @@ def read_recorded_run(
         Of the run.
     kind : {"current", "dipole"}
     skip_ps : float
-        To leave out at the beginning.
+        What was recorded earlier in the run is left out.
     temperature_K : float, optional
         By default the mean of what was recorded.
     screening : ElectronicScreening, optional
@@ -159,7 +159,7 @@ def read_recorded_run(
     series = Series.load(path)
     if COLUMN[kind] not in series.columns:
         raise ValueError(f"{path} has no column {COLUMN[kind]}, only {', '.join(series.columns)}")
-    chosen = series.time_fs >= series.time_fs[:1].sum() + skip_ps * 1e3
+    chosen = series.time_fs >= skip_ps * 1e3
     if np.count_nonzero(chosen) < 2:
         raise ValueError(f"{path}: nothing is left after skip_ps = {skip_ps:g}")
     screening = screening or ElectronicScreening()
