@@ -2,7 +2,7 @@
 
     python workflows/05_infrared_of_water.py                     22 ps, the first 2 left out
     python workflows/05_infrared_of_water.py --reference measured.txt
-    python workflows/05_infrared_of_water.py --smoke             half a minute; shows the way only
+    python workflows/05_infrared_of_water.py --smoke             under a minute; shows the way only
 
 Molecular dynamics with the current J = ΣZ*v at every step, then α(ω)n(ω) in absolute units. A run
 that was stopped goes on where it was; one that is complete is only analysed again. Writes
@@ -53,11 +53,11 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, help="text: 1/cm and intensity")
     parser.add_argument("--output", type=Path, default=Path("infrared_of_water"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--smoke", action="store_true", help="0.4 ps at 200 1/cm")
+    parser.add_argument("--smoke", action="store_true", help="0.2 ps at 200 1/cm")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.smoke:
-        arguments.steps, arguments.skip, arguments.resolution = 800, 0.1, 200.0
+        arguments.steps, arguments.skip, arguments.resolution = 400, 0.0, 200.0
 
     stem = arguments.output / "water"
     calculator = LESCalculator(arguments.model)
@@ -83,6 +83,8 @@ def main() -> None:
         molecules=64,
         skip_ps=arguments.skip,
         resolution_per_cm=arguments.resolution,
+        # The Hann window needs the shorter run.
+        window="hann" if arguments.smoke else "gaussian",
         bands=BANDS,
         reference=arguments.reference,
         upto_per_cm=4500.0,
