@@ -1,6 +1,6 @@
 """Infrared spectrum of liquid water with the shipped model, beside experiment.
 
-    python workflows/05_infrared_of_water.py                     22 ps, the first 2 left out
+    python workflows/05_infrared_of_water.py                     2 ps to equilibrate, 20 ps of data
     python workflows/05_infrared_of_water.py --reference measured.txt
     python workflows/05_infrared_of_water.py --smoke             under a minute; shows the way only
 
@@ -22,7 +22,7 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.analysis_files import columns_table
 from ase_les.properties.infrared_dynamics import Band, infrared_from_run, peak_table
-from ase_les.simulation import resume_dynamics, run_dynamics
+from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78
 BANDS = (
@@ -45,24 +45,24 @@ EXPERIMENT = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="water-rpbe-d3")
-    parser.add_argument("--steps", type=int, default=44_000)
+    parser.add_argument("--steps", type=int, default=40_000, help="that are recorded")
+    parser.add_argument("--equilibration", type=int, default=4_000, help="steps before these")
     parser.add_argument("--timestep", type=float, default=0.5, help="in fs")
-    parser.add_argument("--skip", type=float, default=2.0, help="ps left out at the beginning")
     parser.add_argument("--temperature", type=float, default=300.0, help="in K")
     parser.add_argument("--resolution", type=float, default=20.0, help="in 1/cm")
     parser.add_argument("--reference", type=Path, help="text: 1/cm and intensity")
     parser.add_argument("--output", type=Path, default=Path("infrared_of_water"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--smoke", action="store_true", help="0.2 ps at 200 1/cm")
+    parser.add_argument("--smoke", action="store_true", help="0.2 ps of data, 200 1/cm")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.smoke:
-        arguments.steps, arguments.skip, arguments.resolution = 400, 0.0, 200.0
+        arguments.equilibration, arguments.steps, arguments.resolution = 100, 400, 200.0
 
     stem = arguments.output / "water"
     calculator = LESCalculator(arguments.model)
     if stem.with_name("water.checkpoint").exists():
-        resume_dynamics(stem, calculator, steps=arguments.steps)
+        resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
     else:
         atoms = read(Path(__file__).with_name("water64.extxyz"))
         atoms.calc = calculator
@@ -71,17 +71,18 @@ def main() -> None:
             ensemble="nvt-bussi",
             temperature_K=arguments.temperature,
             timestep_fs=arguments.timestep,
-            thermostat_time_fs=1000.0,
-            steps=arguments.steps,
+            stages=[
+                Stage("equilibrate", arguments.equilibration),
+                # A thermostat this weak leaves the motion, and with it the spectrum, alone.
+                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe={"current": 1}),
+            ],
             seed=1,
-            observe={"current": 1},
             output=stem,
         )
     result = infrared_from_run(
         stem,
         epsilon_infinity=EPSILON_INFINITY,
         molecules=64,
-        skip_ps=arguments.skip,
         resolution_per_cm=arguments.resolution,
         # The Hann window needs the shorter run.
         window="hann" if arguments.smoke else "gaussian",

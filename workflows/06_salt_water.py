@@ -34,7 +34,7 @@ from ase_les.properties.molecules import molecules
 from ase_les.properties.recorded_run import read_frames
 from ase_les.properties.transport import transport_from_run
 from ase_les.reporting import write_summary
-from ase_les.simulation import relax, resume_dynamics, run_dynamics
+from ase_les.simulation import Stage, relax, resume_dynamics, run_dynamics
 
 SALT_MODEL, WATER_MODEL = "nacl-aq", "water-rpbe-d3"
 EPSILON_INFINITY = 1.78
@@ -87,9 +87,9 @@ def main() -> None:
     parser.add_argument("--model", help="that covers H, O, Na, Cl")
     parser.add_argument("--structure", type=Path, help="instead of the one that is built")
     parser.add_argument("--pairs", type=int, default=2, help="NaCl among 64 molecules; 1.8 mol/l")
-    parser.add_argument("--steps", type=int, default=44_000)
+    parser.add_argument("--steps", type=int, default=40_000, help="that are recorded")
+    parser.add_argument("--equilibration", type=int, default=4_000, help="steps before these")
     parser.add_argument("--timestep", type=float, default=0.5, help="in fs")
-    parser.add_argument("--skip", type=float, default=2.0, help="ps left out at the beginning")
     parser.add_argument("--temperature", type=float, default=300.0, help="in K")
     parser.add_argument("--output", type=Path, default=Path("salt_water"))
     parser.add_argument("--threads", type=int, default=1)
@@ -97,20 +97,21 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.smoke:
-        arguments.steps, arguments.skip = 300, 0.0
+        arguments.equilibration, arguments.steps = 100, 300
+    skip_ps = arguments.equilibration * arguments.timestep * 1e-3
     console = Console(stderr=True)
 
     model = arguments.model or (SALT_MODEL if SALT_MODEL in list_models() else WATER_MODEL)
     salty = model != WATER_MODEL
     if not salty:
         console.print(
-            "No model of salt water is shipped yet: this is pure water. Give --model for a solution."
+            "No model of salt water is shipped yet: this is pure water. Give --model for salt."
         )
     arguments.output.mkdir(parents=True, exist_ok=True)
     stem = arguments.output / "salt-water"
     calculator = LESCalculator(model)
     if stem.with_name("salt-water.checkpoint").exists():
-        resume_dynamics(stem, calculator, steps=arguments.steps)
+        resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
     else:
         atoms = structure(arguments.structure, arguments.pairs, salty)
         atoms.calc = calculator
@@ -129,12 +130,15 @@ def main() -> None:
             ensemble="nvt-bussi",
             temperature_K=arguments.temperature,
             timestep_fs=arguments.timestep,
-            steps=arguments.steps,
+            stages=[
+                Stage("equilibrate", arguments.equilibration),
+                # A thermostat this weak leaves the motion alone.
+                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe={"current": 1}),
+            ],
             seed=1,
-            observe={"current": 1},
             output=stem,
         )
-    found = distributions(stem, arguments.skip)
+    found = distributions(stem, skip_ps)
     write_summary(stem.with_name("salt-water-rdf.yml"), {"model": model, "rdf": found})
     rows = [
         (
@@ -153,7 +157,7 @@ def main() -> None:
         stem,
         epsilon_infinity=EPSILON_INFINITY,
         viscosity_mPa_s=VISCOSITY_OF_WATER,
-        skip_ps=arguments.skip,
+        skip_ps=skip_ps,
         output=arguments.output / "salt-water-transport",
         overwrite=True,
     )
