@@ -47,13 +47,13 @@ def salt_water(pairs: int) -> Atoms:
     groups = molecules(atoms)
     oxygen = np.array([next(i for i in group if atoms.numbers[i] == 8) for group in groups])
     distances = atoms.get_all_distances(mic=True)[np.ix_(oxygen, oxygen)]
-    chosen = [0]
+    chosen: list[int] = []
     while len(chosen) < 2 * pairs:
-        chosen.append(int(distances[chosen].min(axis=0).argmax()))
+        nearest = distances[chosen].min(axis=0, initial=np.inf)
+        chosen.append(int(nearest.argmax()))
     for number, molecule in enumerate(chosen):
         atoms.symbols[oxygen[molecule]] = ("Na", "Cl")[number % 2]
-    replaced = np.concatenate([groups[molecule] for molecule in chosen])
-    del atoms[[i for i in replaced if atoms.numbers[i] == 1]]
+    del atoms[[i for molecule in chosen for i in groups[molecule] if atoms.numbers[i] == 1]]
     # What was recorded with the structure is of the water that it was.
     return Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
 
