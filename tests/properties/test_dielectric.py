@@ -91,6 +91,11 @@ def test_the_branch_of_the_dipole_does_not_matter(rng):
     here = static_dielectric(dipole, 2.0, VOLUME, T)
     there = static_dielectric(dipole + np.array([12.4, -24.8, 0.0]), 2.0, VOLUME, T)
     np.testing.assert_allclose(here.tensor, there.tensor)
+    spectra = [
+        dielectric_from_dipole(each, 2.0, VOLUME, T, resolution_per_cm=20)
+        for each in (dipole, dipole + np.array([12.4, -24.8, 0.0]))
+    ]
+    np.testing.assert_allclose(spectra[0].loss, spectra[1].loss, atol=1e-8)
 
 
 @pytest.mark.parametrize("source", ["dipole", "current"])

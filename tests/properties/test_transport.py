@@ -15,6 +15,7 @@ from ase_les.properties.transport import (
     conductivity_green_kubo,
     conductivity_nernst_einstein,
     diffusion,
+    diffusion_of_elements,
     finite_size_correction,
     transport_from_run,
     unwrapped,
@@ -244,6 +245,19 @@ def test_lone_alkali_and_halide_atoms_are_known_as_ions_and_bonded_ones_are_not(
     molecule = Atoms("HCl", [[0, 0, 0], [1.27, 0, 0]], cell=[12] * 3, pbc=True)
     assert written("ions", ions).charge_numbers == CHARGES
     assert written("molecule", molecule).charge_numbers == {}
+    # In contact, closer than covalent radii would allow two atoms that are not bonded.
+    ions.positions[1] = [2.7, 0, 0]
+    assert written("pair", ions).charge_numbers == CHARGES
+
+
+def test_a_drift_of_the_whole_is_no_diffusion(salt):
+    (cations, _), _ = salt
+    frames = [Atoms("Na40", each) for each in cations[:2000:10]]
+    (still,) = diffusion_of_elements(frames, 10 * TIMESTEP)
+    for step, atoms in enumerate(frames):
+        atoms.positions += [0.3 * step, 0, 0]
+    (drifting,) = diffusion_of_elements(frames, 10 * TIMESTEP)
+    np.testing.assert_allclose(drifting.msd_A2, still.msd_A2, rtol=1e-8)
 
 
 def test_a_run_without_current_gives_diffusion_and_says_how_to_record_one(run):
