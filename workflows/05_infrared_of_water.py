@@ -62,11 +62,11 @@ def main() -> None:
     stem = arguments.output / "water"
     calculator = LESCalculator(arguments.model)
     if stem.with_name("water.checkpoint").exists():
-        resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
+        run = resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
     else:
         atoms = read(Path(__file__).with_name("water64.extxyz"))
         atoms.calc = calculator
-        run_dynamics(
+        run = run_dynamics(
             atoms,
             ensemble="nvt-bussi",
             temperature_K=arguments.temperature,
@@ -79,6 +79,8 @@ def main() -> None:
             seed=1,
             output=stem,
         )
+    if run.stopped is not None:
+        raise SystemExit(f"{run.stopped}; start again to go on")
     result = infrared_from_run(
         stem,
         epsilon_infinity=EPSILON_INFINITY,

@@ -111,7 +111,7 @@ def main() -> None:
     stem = arguments.output / "salt-water"
     calculator = LESCalculator(model)
     if stem.with_name("salt-water.checkpoint").exists():
-        resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
+        run = resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
     else:
         atoms = structure(arguments.structure, arguments.pairs, salty)
         atoms.calc = calculator
@@ -125,7 +125,7 @@ def main() -> None:
             quiet=True,
         ).atoms
         relaxed.calc = calculator
-        run_dynamics(
+        run = run_dynamics(
             relaxed,
             ensemble="nvt-bussi",
             temperature_K=arguments.temperature,
@@ -138,6 +138,8 @@ def main() -> None:
             seed=1,
             output=stem,
         )
+    if run.stopped is not None:
+        raise SystemExit(f"{run.stopped}; start again to go on")
     found = distributions(stem, skip_ps)
     write_summary(stem.with_name("salt-water-rdf.yml"), {"model": model, "rdf": found})
     rows = [
