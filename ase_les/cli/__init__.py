@@ -21,6 +21,8 @@ VERBS = (
     "born",
     "phonons",
     "infrared",
+    "dielectric",
+    "transport",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""
 

@@ -1,0 +1,92 @@
+"""``ase-les transport``: diffusion and conductivity of a recorded run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import Config, Json, Overwrite, Quiet
+
+
+def transport(
+    stem: Annotated[
+        Path,
+        typer.Argument(help="Of a run; with --observe current:1 for Green–Kubo.", metavar="STEM"),
+    ],
+    charges: Annotated[
+        str | None,
+        typer.Option(help="Charge numbers of ions, Na=1,Cl=-1.", show_default="known ions"),
+    ] = None,
+    epsilon_infinity: Annotated[
+        float, typer.Option(help="Dielectric constant of the electrons; 1.78 for water.")
+    ] = 1.0,
+    recorded: Annotated[
+        str,
+        typer.Option(help="latent, or physical if the calculator had a dielectric constant."),
+    ] = "latent",
+    viscosity: Annotated[
+        float | None, typer.Option(help="mPa s; corrects diffusion for the size of the cell.")
+    ] = None,
+    skip: Annotated[float, typer.Option(help="ps left out at the beginning.")] = 0.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="K", show_default="mean of the run")
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(help="ps, FROM,TO for slopes.", show_default="5 % to 25 % of the run"),
+    ] = None,
+    plateau: Annotated[
+        str | None,
+        typer.Option(help="ps, FROM,TO of the running integral.", show_default="2.5,5 or shorter"),
+    ] = None,
+    blocks: Annotated[int, typer.Option(help="Most blocks for errors.")] = 5,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Stem of the files.", show_default="STEM-transport"),
+    ] = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
+    from ase_les.properties.transport import transport_from_run
+    from ase_les.reporting import summary_as_json
+
+    result = transport_from_run(
+        stem,
+        charge_numbers=None if charges is None else _charge_numbers(charges),
+        epsilon_infinity=epsilon_infinity,
+        recorded=recorded,
+        viscosity_mPa_s=viscosity,
+        skip_ps=skip,
+        temperature_K=temperature,
+        fit_ps=_range("--fit", fit),
+        plateau_ps=_range("--plateau", plateau),
+        blocks=blocks,
+        output=output or f"{stem}-transport",
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    if json:
+        print(summary_as_json(result.summary()))
+
+
+def _charge_numbers(text: str) -> dict[str, float]:
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return {symbol.strip(): float(number) for symbol, number in pairs}
+    except ValueError:
+        raise ValueError(f"--charges must look like Na=1,Cl=-1, got {text!r}") from None
+
+
+def _range(option: str, text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        first, last = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} must be two numbers in ps, FROM,TO; got {text!r}") from None
+    return first, last

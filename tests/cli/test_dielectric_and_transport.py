@@ -1,0 +1,68 @@
+"""``ase-les dielectric`` and ``transport`` say what the library says."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ase_les import cli
+from ase_les.properties.dielectric import static_dielectric
+from ase_les.simulation.series import Series
+
+
+@pytest.fixture
+def stem(tmp_path, rng):
+    n = 4000
+    common = {"volume_A3": np.full(n, 900.0), "temperature_K": np.full(n, 310.0)}
+    for kind, column in (("dipole", "dipole_eA"), ("current", "current_eA_per_fs")):
+        noise = rng.normal(size=(n, 3))
+        Series(np.arange(n) * 2.0, {column: noise, **common}).save(tmp_path / f"run-{kind}.npz")
+    return tmp_path / "run"
+
+
+def told(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(each) for each in arguments])
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
+
+
+def test_dielectric_writes_its_files_beside_the_run_and_prints_json(stem, capsys):
+    code, out, err = told(
+        capsys, "dielectric", stem, "--epsilon-infinity", 1.78, "--resolution", 30, "--json"
+    )
+    assert code == 0, err
+    dipole = np.sqrt(1.78) * Series.load(f"{stem}-dipole.npz").columns["dipole_eA"]
+    expected = static_dielectric(dipole, 2.0, 900.0, 310.0, epsilon_infinity=1.78)
+    assert json.loads(out)["static"]["epsilon"]["mean"] == pytest.approx(expected.epsilon.mean)
+    assert "static ε" in err
+    for ending in ("-summary.yml", ".npz", ".png"):
+        assert stem.with_name(f"run-dielectric{ending}").exists()
+
+
+def test_transport_writes_its_files_beside_the_run_and_prints_json(stem, capsys):
+    code, out, err = told(capsys, "transport", stem, "--plateau", "0.5,1", "--json", "--quiet")
+    assert code == 0 and err == ""
+    found = json.loads(out)["conductivity"]
+    assert found["plateau_ps"] == [0.5, 1.0]
+    assert found["green_kubo_S_per_m"]["mean"] is not None
+    for ending in ("-summary.yml", ".npz", ".png"):
+        assert stem.with_name(f"run-transport{ending}").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dielectric", "nowhere"], "--observe dipole:1"),
+        (["transport", "nowhere"], "no run 'nowhere'"),
+        (["transport", "nowhere", "--charges", "Na+"], "Na=1,Cl=-1"),
+        (["transport", "nowhere", "--fit", "3"], "FROM,TO"),
+    ],
+)
+def test_mistakes_end_in_one_message(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = told(capsys, *arguments)
+    assert code == 2 and message in err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,40 @@
+"""The studies that record a current, as a newcomer would run them."""
+
+from __future__ import annotations
+
+import numpy as np
+import yaml
+from test_studies import needs_water_model, run
+
+from ase_les import list_models
+
+
+@needs_water_model
+def test_water_absorbs_where_its_molecules_stretch_and_a_finished_run_is_used_again(tmp_path):
+    arguments = ("05_infrared_of_water.py", "--smoke", "--output", tmp_path)
+    said = run(*arguments)
+    assert "O-H stretch" in said and "experiment" in said
+    summary = yaml.safe_load((tmp_path / "water-infrared-summary.yml").read_text())
+    # Nothing is converged after 0.2 ps, but protons are where they are.
+    assert 3100 < summary["peaks"]["O-H stretch"]["centre_per_cm"]["mean"] < 3700
+    with np.load(tmp_path / "water-infrared.npz") as arrays:
+        strongest = arrays["wavenumber_per_cm"][np.argmax(arrays["absorption_per_cm"])]
+    assert 3100 < strongest < 3700
+    log = (tmp_path / "water.log").read_text()
+    run(*arguments)
+    assert (tmp_path / "water.log").read_text() == log
+
+
+@needs_water_model
+def test_salt_water_gives_structure_and_transport(tmp_path):
+    said = run("06_salt_water.py", "--smoke", "--output", tmp_path)
+    summary = yaml.safe_load((tmp_path / "salt-water-transport-summary.yml").read_text())
+    assert "green_kubo_S_per_m" in summary["conductivity"]
+    assert set(summary["diffusion"]) >= {"H", "O"}
+    structure = yaml.safe_load((tmp_path / "salt-water-rdf.yml").read_text())["rdf"]
+    # The first neighbours of oxygen in any water that is not falling apart.
+    assert 2.5 < structure["O-O"]["first_peak"]["distance_A"] < 3.0
+    if "nacl-aq" in list_models():
+        assert "nernst_einstein_S_per_m" in summary["conductivity"]
+    else:
+        assert "No model of salt water is shipped yet" in said
