@@ -11,7 +11,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -40,11 +40,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes: curves by name, sharing the figure's x values and one labelled unit."""
+    """One set of axes: curves by name, sharing the figure's x values and one labelled unit.
+
+    `bands` holds standard errors, drawn as a band around the curve of the same name.
+    """
 
     label: str
     curves: Mapping[str, np.ndarray]
     logarithmic: bool = False
+    bands: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def block_average(samples: np.ndarray, min_blocks: int = 16) -> Estimate:
@@ -111,7 +115,7 @@ def software_versions() -> dict[str, str]:
 def plain(value: object) -> object:
     """The same value in terms YAML and JSON share; a number that is not finite becomes null."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -202,7 +206,12 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
     for axis, panel in zip(axes, drawn, strict=False):
         for name, values in panel.curves.items():
             if _has_values(values):
-                axis.plot(x, values, label=name, linewidth=1.0, marker="." if len(x) < 50 else "")
+                marker = "." if len(x) < 50 else ""
+                (line,) = axis.plot(x, values, label=name, linewidth=1.0, marker=marker)
+                error = panel.bands.get(name)
+                if error is not None:
+                    band = (values - error, values + error)
+                    axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
         if panel.logarithmic:
             axis.set_yscale("log")
         if len(panel.curves) > 1:

@@ -1,0 +1,355 @@
+"""Densities and molecular orientation along one direction: films, slabs, interfaces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import vesin
+from ase import Atoms, units
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.data import chemical_symbols
+
+from ase_les import reporting
+from ase_les.reporting import Panel
+from ase_les.simulation.accumulators.blocks import (
+    BlockedMean,
+    packed,
+    refuse_other_arguments,
+    refuse_other_atoms,
+    standard_error,
+    unpacked,
+)
+
+QUANTITIES = ("number", "mass", "charge", "orientation")
+
+G_PER_CM3 = 1e24 / units.mol
+"""g/cm³ in one amu/Å³: the gram is defined by the mole of atomic mass units."""
+
+OH_BOND_A = 1.3
+"""Å; longer than any O–H bond of liquid water, shorter than any hydrogen bond."""
+
+
+@dataclass(frozen=True)
+class AxisProfileResult:
+    """Averaged profiles along an axis; each curve has one value per bin.
+
+    Attributes
+    ----------
+    axis : int
+        Cell vector whose two fellows span the planes that are averaged over.
+    position_A : (bins,) array
+        Middle of each bin along the normal of these planes: from the origin, or from the centre
+        of the group the profile is centred on. For a cell that changes, of the mean cell.
+    curves, standard_errors : mapping of str to (bins,) array
+        Names carry the unit: ``number_O_per_A3``, ``mass_g_per_cm3``, ``charge_e_per_A3``,
+        ``orientation_cosine``. Errors are block averaged, nan below 16 configurations. Where no
+        molecule was ever seen the orientation is nan.
+    outside : float
+        Mean number of atoms outside the range of an axis that is not periodic.
+    n_configurations : int
+    """
+
+    axis: int
+    position_A: np.ndarray
+    curves: Mapping[str, np.ndarray]
+    standard_errors: Mapping[str, np.ndarray]
+    outside: float
+    n_configurations: int
+
+    def summary(self) -> dict[str, object]:
+        """Extent of the axis, what was measured, and the largest value of each curve."""
+        return {
+            "axis": "abc"[self.axis],
+            "bins": len(self.position_A),
+            "bin_A": float(np.ptp(self.position_A) / max(len(self.position_A) - 1, 1)),
+            "configurations": self.n_configurations,
+            "mean_atoms_outside": self.outside,
+            "largest": {
+                name: float(np.nanmax(curve)) if np.isfinite(curve).any() else None
+                for name, curve in self.curves.items()
+            },
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write all arrays to an ``.npz`` file, units in their names."""
+        errors = {f"{name}_standard_error": error for name, error in self.standard_errors.items()}
+        np.savez(
+            path,
+            axis=self.axis,
+            position_A=self.position_A,
+            outside=self.outside,
+            n_configurations=self.n_configurations,
+            **self.curves,
+            **errors,
+        )
+
+    def save_figure(self, path: str | Path) -> None:
+        """Draw the profiles with their error bands, one panel for each kind."""
+        labels = {
+            "number": "number density\n(1/Å³)",
+            "mass": "mass density\n(g/cm³)",
+            "charge": "charge density\n(e/Å³)",
+            "orientation": "⟨cos θ⟩ of water",
+        }
+        panels = []
+        for kind, label in labels.items():
+            names = {name: name.split("_")[1] for name in self.curves if name.startswith(kind)}
+            if names:
+                curves = {short: self.curves[name] for name, short in names.items()}
+                bands = {short: self.standard_errors[name] for name, short in names.items()}
+                panels.append(Panel(label, curves, bands=bands))
+        along = f"position along the normal, axis {'abc'[self.axis]} (Å)"
+        reporting.save_figure(Path(path), self.position_A, along, panels)
+
+
+class AxisProfile:
+    r"""Profiles along the normal of two cell vectors.
+
+    .. math::
+        \rho(z) = \left\langle \frac{1}{A\,\Delta z} \sum_{i: z_i \in \Delta z} w_i \right\rangle,
+        \qquad
+        \langle \cos\theta \rangle(z) = \frac{\langle \sum_m \hat{\boldsymbol{\mu}}_m \cdot
+        \hat{\mathbf{n}} \rangle}{\langle \sum_m 1 \rangle}
+
+    =================================  =====================================================
+    Symbol                             Meaning
+    =================================  =====================================================
+    :math:`w_i`                        1, mass or charge of atom i
+    :math:`A`                          area of the plane, :math:`|\mathbf{a} \times \mathbf{b}|`
+    :math:`\hat{\boldsymbol{\mu}}_m`   from the oxygen of water molecule m between its hydrogens:
+                                       the direction of its dipole moment; counted at the oxygen
+    :math:`\hat{\mathbf{n}}`           the normal, towards the side of the cell vector `axis`
+    =================================  =====================================================
+
+    The number of bins is fixed by the first configuration; bins follow a cell that changes.
+
+    Parameters
+    ----------
+    axis : int
+        0, 1 or 2: the cell vector along which the profile runs. It need not be periodic, nor
+        normal to the others, but must not be zero.
+    bin_A : float
+        Width of the bins in Å, rounded so that they fill the cell.
+    quantities : sequence of str
+        Out of ``"number"`` (by element), ``"mass"``, ``"charge"`` (of the calculator) and
+        ``"orientation"`` (of water molecules).
+    centre_on : sequence of int, optional
+        Atoms whose centre of mass is at 0. Under a periodic axis they must fit into the cell
+        with a gap, as a film or slab does.
+
+    Raises
+    ------
+    ValueError
+        If an argument is impossible; later, if the cell has no volume, if charges are asked for
+        but not given by the calculator, or if the atoms change.
+    """
+
+    def __init__(
+        self,
+        axis: int = 2,
+        bin_A: float = 0.1,
+        quantities: Sequence[str] = ("number", "mass"),
+        centre_on: Sequence[int] | None = None,
+    ) -> None:
+        if axis not in (0, 1, 2):
+            raise ValueError(f"`axis` must be 0, 1 or 2, got {axis!r}")
+        if not (math.isfinite(bin_A) and bin_A > 0):
+            raise ValueError(f"`bin_A` must be positive and finite, got {bin_A}")
+        unknown = sorted(set(quantities) - set(QUANTITIES))
+        if unknown or not quantities:
+            raise ValueError(f"`quantities` must be out of {QUANTITIES}, got {tuple(quantities)}")
+        if centre_on is not None and len(centre_on) == 0:
+            raise ValueError("`centre_on` names no atom; leave it out or name at least one")
+        self.axis = axis
+        self.bin_A = float(bin_A)
+        self.quantities = tuple(name for name in QUANTITIES if name in quantities)
+        self.centre_on = None if centre_on is None else np.asarray(centre_on, dtype=int)
+        self._numbers: np.ndarray | None = None
+
+    def _begin(self, numbers: np.ndarray, n_bins: int) -> None:
+        self._numbers = numbers.copy()
+        self._n_bins = n_bins
+        self._elements = np.unique(numbers)
+        names = []
+        if "number" in self.quantities:
+            names += [f"number_{chemical_symbols[each]}_per_A3" for each in self._elements]
+        if "mass" in self.quantities:
+            names.append("mass_g_per_cm3")
+        if "charge" in self.quantities:
+            names.append("charge_e_per_A3")
+        self._densities = tuple(names)
+        self._profiles = BlockedMean((len(names), n_bins))
+        # Sum of cosines and number of molecules.
+        self._orientation = BlockedMean((2, n_bins))
+        # Height of the cell and atoms beyond its ends.
+        self._extent = BlockedMean((2,), max_blocks=2)
+
+    def add(self, atoms: Atoms) -> None:
+        """Sort the atoms of one configuration into bins."""
+        normal, height, area = self._geometry(atoms)
+        if self._numbers is None:
+            self._begin(atoms.numbers, max(1, round(height / self.bin_A)))
+        refuse_other_atoms(self._numbers, atoms.numbers)
+        weights = self._weights(atoms)
+        # Not `positions @ normal`: its last digits may depend on where the arrays lie in memory.
+        fraction = (atoms.positions * normal).sum(axis=1) / height
+        if self.centre_on is not None:
+            # Zero is the middle of the cell then.
+            fraction = fraction - self._centre(atoms, fraction) + 0.5
+        if atoms.pbc[self.axis]:
+            fraction = fraction % 1.0
+        bins = np.floor(fraction * self._n_bins).astype(int)
+        # Just below 1 the product may round up; under a periodic axis nothing is outside.
+        if atoms.pbc[self.axis]:
+            bins %= self._n_bins
+        inside = (bins >= 0) & (bins < self._n_bins)
+        volume = area * height / self._n_bins
+        self._profiles.add(
+            np.array(
+                [np.bincount(bins[inside], row[inside], self._n_bins) / volume for row in weights]
+            ).reshape(-1, self._n_bins)
+        )
+        if "orientation" in self.quantities:
+            oxygens, cosines = _water_cosines(atoms, normal)
+            seen = inside[oxygens]
+            at = bins[oxygens[seen]]
+            self._orientation.add(
+                np.array(
+                    [
+                        np.bincount(at, cosines[seen], self._n_bins),
+                        np.bincount(at, minlength=self._n_bins),
+                    ]
+                )
+            )
+        self._extent.add(np.array([height, np.count_nonzero(~inside)]))
+
+    def _geometry(self, atoms: Atoms) -> tuple[np.ndarray, float, float]:
+        """Unit normal, height of the cell along it, and area of the plane."""
+        cell = atoms.cell.array
+        normal = np.cross(cell[(self.axis + 1) % 3], cell[(self.axis + 2) % 3])
+        area = float(np.linalg.norm(normal))
+        height = 0.0 if area == 0 else float(cell[self.axis] @ normal / area)
+        if height == 0:
+            raise ValueError(
+                f"a profile needs a cell with a volume, got {atoms.cell.tolist()}: set the missing "
+                "vectors, for instance with `atoms.center(vacuum=...)`"
+            )
+        return normal / area * np.sign(height), abs(height), area
+
+    def _weights(self, atoms: Atoms) -> list[np.ndarray]:
+        rows: list[np.ndarray] = []
+        if "number" in self.quantities:
+            rows += [(atoms.numbers == each).astype(float) for each in self._elements]
+        if "mass" in self.quantities:
+            rows.append(atoms.get_masses() * G_PER_CM3)
+        if "charge" in self.quantities:
+            rows.append(_charges(atoms))
+        return rows
+
+    def _centre(self, atoms: Atoms, fraction: np.ndarray) -> float:
+        place, mass = fraction[self.centre_on], atoms.get_masses()[self.centre_on]
+        if not atoms.pbc[self.axis]:
+            return float(mass @ place / mass.sum())
+        # The mean direction on a circle finds the group wherever it is cut by the cell face; the
+        # centre of mass of the images next to it is exact.
+        guess = np.angle(mass @ np.exp(2j * np.pi * place)) / (2 * np.pi)
+        for _ in range(2):
+            beside = (place - guess + 0.5) % 1.0 - 0.5
+            guess += float(mass @ beside / mass.sum())
+        return guess
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything the next configurations will be added to."""
+        state = {"arguments": np.array(repr(self))}
+        if self._numbers is not None:
+            state |= {"numbers": self._numbers.copy(), "n_bins": np.array(self._n_bins)}
+            state |= packed(
+                {
+                    "profiles": self._profiles.state(),
+                    "orientation": self._orientation.state(),
+                    "extent": self._extent.state(),
+                }
+            )
+        return state
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state of an accumulator made with the same arguments."""
+        refuse_other_arguments(repr(self), state["arguments"])
+        self._numbers = None
+        if "numbers" in state:
+            self._begin(np.array(state["numbers"]), int(state["n_bins"]))
+            self._profiles.restore(unpacked(state, "profiles"))
+            self._orientation.restore(unpacked(state, "orientation"))
+            self._extent.restore(unpacked(state, "extent"))
+
+    def result(self) -> AxisProfileResult:
+        """The averages so far."""
+        if self._numbers is None:
+            raise ValueError("no configuration was added yet")
+        height, outside = self._extent.mean
+        middles = (np.arange(self._n_bins) + 0.5) / self._n_bins
+        if self.centre_on is not None:
+            middles -= 0.5
+        curves = dict(zip(self._densities, self._profiles.mean, strict=True))
+        errors = dict(zip(self._densities, standard_error(self._profiles.blocks), strict=True))
+        if "orientation" in self.quantities:
+            name = "orientation_cosine"
+            curves[name], errors[name] = _ratio(self._orientation)
+        return AxisProfileResult(
+            axis=self.axis,
+            position_A=middles * height,
+            curves=curves,
+            standard_errors=errors,
+            outside=float(outside),
+            n_configurations=self._extent.n_samples,
+        )
+
+    def __repr__(self) -> str:
+        centre = None if self.centre_on is None else self.centre_on.tolist()
+        return (
+            f"AxisProfile(axis={self.axis}, bin_A={self.bin_A}, quantities={self.quantities}, "
+            f"centre_on={centre})"
+        )
+
+
+def _charges(atoms: Atoms) -> np.ndarray:
+    try:
+        return np.asarray(atoms.get_charges(), dtype=float)
+    except (PropertyNotImplementedError, RuntimeError) as error:
+        raise ValueError(
+            "a charge profile needs charges, and this configuration's calculator gives none: use "
+            "a calculator with charges, or leave 'charge' out of `quantities`"
+        ) from error
+
+
+def _water_cosines(atoms: Atoms, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Oxygens of water molecules and the cosines of their dipoles with `normal`."""
+    finder = vesin.NeighborList(cutoff=OH_BOND_A, full_list=True, n_threads=1)
+    first, second, vector = finder.compute(
+        points=atoms.positions,
+        box=atoms.cell.array,
+        periodic=atoms.pbc.tolist(),
+        quantities="ijD",
+    )
+    bond = (atoms.numbers[first] == 8) & (atoms.numbers[second] == 1)
+    oxygen, vector = first[bond], vector[bond]
+    hydrogens = np.bincount(oxygen, minlength=len(atoms))
+    dipole = np.column_stack(
+        [np.bincount(oxygen, vector[:, axis], minlength=len(atoms)) for axis in range(3)]
+    )
+    water = np.flatnonzero(hydrogens == 2)
+    dipole = dipole[water]
+    return water, dipole @ normal / np.linalg.norm(dipole, axis=1)
+
+
+def _ratio(sums: BlockedMean) -> tuple[np.ndarray, np.ndarray]:
+    """Ratio of two means and its standard error to first order."""
+    numerator, denominator = sums.mean
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = numerator / denominator
+        deviations = (sums.blocks[:, 0] - ratio * sums.blocks[:, 1]) / denominator
+    return ratio, standard_error(deviations)
