@@ -18,6 +18,8 @@ VERBS = (
     "train",
     "md",
     "relax",
+    "surface",
+    "profile",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""
 
