@@ -10,10 +10,10 @@ published with their frame of 8,784 atoms (CC BY-NC 4.0, from its authors). ``--
 neither: the same steps on what is shipped, 64 water molecules of which the lower half is held in
 place and plays the solid. That shows that everything runs, and nothing about titania.
 
-The frame may bring velocities (momenta), from which the dynamics goes on, and forces of the
-authors' own program: then the table compares them with those found here. (The authors' frame is at
-606 K.) The relaxation is a few steps from the frame; it shows how far a structure at room temperature is from a minimum, and the
-dynamics starts from it only if the frame has no velocities.
+The frame may bring velocities (momenta), from which the dynamics goes on at their temperature (606
+K in the authors' frame), and forces of the authors' own program: then the table compares them with
+those found here. The relaxation is a few steps from the frame; it shows how far the structure is
+from a minimum, and the dynamics starts from it only if the frame has no velocities.
 
 Profiles are centred on the solid. The potential is that of latent charges, smeared as the model
 smears them: it tells how the potential changes across the interface as the model sees it, and is
