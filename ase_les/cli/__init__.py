@@ -18,6 +18,9 @@ VERBS = (
     "train",
     "md",
     "relax",
+    "born",
+    "phonons",
+    "infrared",
     "surface",
     "profile",
 )
@@ -51,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         app(arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        # An extra that is missing was asked for by name of its package; other modules are ours.
+        if isinstance(error, ModuleNotFoundError) and error.name is not None:
+            raise
         from rich.text import Text
 
         from ase_les.reporting import console

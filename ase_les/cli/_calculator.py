@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from ase_les.properties.parallel import Jobs
 
-def make_calculator(model: str, device: str, dtype: str | None) -> Any:
+FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
+"""Settings of calculators whose forces are differentiated: rounding and meshes would show."""
+
+
+def make_calculator(model: str, device: str, dtype: str | None, **settings: Any) -> Any:
     """A shipped model by name, or a model file, as an ASE calculator.
 
     `dtype` None leaves the choice to the calculator.
@@ -18,7 +24,7 @@ def make_calculator(model: str, device: str, dtype: str | None) -> Any:
     from ase_les import LESCalculator
 
     chosen = {} if dtype is None else {"dtype": dtype}
-    return LESCalculator(model, device=device, **chosen)
+    return LESCalculator(model, device=device, **chosen, **settings)
 
 
 def read_structure(path: Path) -> Atoms:
@@ -57,9 +63,15 @@ def read_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[
 
 
 def calculated_structure(
-    structure: Path | None, model: str | None, device: str | None, dtype: str | None
+    structure: Path | None,
+    model: str | None,
+    device: str | None,
+    dtype: str | None,
+    **settings: Any,
 ) -> tuple[Atoms, dict[str, str | None]]:
     """A structure with its calculator, and where both came from.
+
+    Further `settings` are the calculator's.
 
     Raises
     ------
@@ -72,7 +84,7 @@ def calculated_structure(
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
     atoms = read_structure(structure)
     # A trajectory brings recorded results along, which are no calculator to go on with.
-    atoms.calc = make_calculator(model, device or "cpu", dtype)
+    atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
     provenance = {
         "structure": str(structure),
         # A model file must be found again from any folder; a shipped model's name stays a name.
@@ -89,3 +101,31 @@ def set_threads(threads: int | None) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def differentiable_structure(
+    structure: Path | None,
+    model: str | None,
+    device: str | None,
+    dtype: str | None,
+    *,
+    processes: int,
+    threads: int | None,
+    dielectric: float | None = None,
+) -> tuple[Atoms, Jobs]:
+    """A structure whose calculator is precise enough for differences, and who shares the work.
+
+    `dtype` None is float64. Sets the threads of this process.
+    """
+    from ase_les.properties.parallel import SERIAL, Jobs
+
+    set_threads(threads)
+    dtype = dtype or "float64"
+    settings = dict(FOR_DERIVATIVES)
+    if dielectric is not None:
+        settings["dielectric"] = dielectric
+    atoms, _ = calculated_structure(structure, model, device, dtype, **settings)
+    if processes == 1:
+        return atoms, SERIAL
+    make = partial(make_calculator, model, device or "cpu", dtype, **settings)
+    return atoms, Jobs(processes, make, threads)

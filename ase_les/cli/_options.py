@@ -54,3 +54,8 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Threads torch may use.
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")]
+NumberOfJobs = Annotated[
+    int,
+    typer.Option("--jobs", min=1, help="Processes that share the displacements, and the threads."),
+]

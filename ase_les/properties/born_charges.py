@@ -1,34 +1,58 @@
-r"""Born effective charges by finite differences, for any ASE calculator.
+r"""Born effective charges of a structure, for any ASE calculator.
 
 .. math::
     Z^*_{i,\alpha\beta} = \frac{\partial M_\alpha}{\partial r_{i\beta}}
-        \approx \frac{M_\alpha(r_{i\beta} + h) - M_\alpha(r_{i\beta} - h)}{2h}
 
 with :math:`\mathbf{M}` the dipole of a finite structure, or volume times polarization of a
-periodic one. Polarizations are defined up to :math:`e` times a lattice vector over the volume; the
-difference is taken on the branch nearest to zero.
+periodic one.
 
 References
 ----------
 .. [1] X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997).
-.. [2] R. D. King-Smith and D. Vanderbilt, Phys. Rev. B 47, 1651 (1993).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from rich.table import Table
 
 from ase_les import reporting
+from ase_les.properties import born_differences, crystal_symmetry
+from ase_les.properties.parallel import SERIAL, Jobs
+from ase_les.properties.record import Record, fingerprint
 
-SIGNS = (1, -1)
+METHODS = ("analytic", "displacement", "field")
+
+# Sums over the atoms below this, in e, are rounding (float32 included).
+_SUM_RULE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class ElementCharges:
+    """Born charges of the atoms of one element.
+
+    Parameters
+    ----------
+    atoms : int
+        How many there are.
+    eigenvalues_e : tuple of float
+        Of the symmetric parts, smallest to largest, mean over the atoms.
+    isotropic_e : float
+        Mean of a third of the traces.
+    spread_e : float
+        Standard deviation of a third of the traces.
+    """
+
+    atoms: int
+    eigenvalues_e: tuple[float, float, float]
+    isotropic_e: float
+    spread_e: float
 
 
 @dataclass(frozen=True)
@@ -39,37 +63,85 @@ class BornCharges:
     ----------
     tensors : array, shape (N, 3, 3)
         [atom, polarization, displacement] in e.
-    displacement_A : float
-        Step of the finite difference in Å.
+    sum_over_atoms_e : array, shape (3, 3)
+        Their sum as it was found, before any sum rule; zero, or the total charge, if charge is
+        conserved.
+    symbols : tuple of str
+    dielectric : array, shape (3, 3)
+        Electronic dielectric tensor that belongs to the charges: they contain its square root.
+    method : str
+        "analytic", "displacement" or "field".
+    symmetrized, sum_rule : bool
+        What was imposed.
+    displacement_A : float or None
+        Step of the finite difference.
     displaced_atoms : tuple of int
         Atoms that were moved; the others follow by symmetry.
-    calculator : dict
-        What gave the polarization.
-    structure : dict
-        What the structure is.
+    calculator, structure : dict
+        What gave them, of what.
     """
 
     tensors: np.ndarray
-    displacement_A: float
+    sum_over_atoms_e: np.ndarray
+    symbols: tuple[str, ...]
+    dielectric: np.ndarray
+    method: str
+    symmetrized: bool
+    sum_rule: bool
+    displacement_A: float | None
     displaced_atoms: tuple[int, ...]
     calculator: dict[str, object]
     structure: dict[str, object]
 
     @property
-    def sum_rule_violation(self) -> np.ndarray:
-        """Sum over the atoms, (3, 3) in e: zero, or the total charge, if charge is conserved."""
-        return self.tensors.sum(axis=0)
+    def elements(self) -> dict[str, ElementCharges]:
+        """Mean and spread over the atoms of every element."""
+        return {symbol: self._of(symbol) for symbol in dict.fromkeys(self.symbols)}
+
+    def _of(self, symbol: str) -> ElementCharges:
+        tensors = self.tensors[np.array(self.symbols) == symbol]
+        symmetric = 0.5 * (tensors + tensors.transpose(0, 2, 1))
+        thirds = np.trace(tensors, axis1=1, axis2=2) / 3
+        return ElementCharges(
+            atoms=len(tensors),
+            eigenvalues_e=tuple(np.linalg.eigvalsh(symmetric).mean(axis=0).tolist()),
+            isotropic_e=float(thirds.mean()),
+            spread_e=float(thirds.std()),
+        )
 
     def summary(self) -> dict[str, object]:
         """Plain containers for YAML and JSON."""
         return {
             "structure": self.structure,
             "calculator": self.calculator,
+            "method": self.method,
             "displacement_A": self.displacement_A,
             "displaced_atoms": list(self.displaced_atoms),
-            "sum_over_atoms_e": self.sum_rule_violation.tolist(),
+            "symmetrized": self.symmetrized,
+            "sum_rule_imposed": self.sum_rule,
+            "sum_over_atoms_before_e": self.sum_over_atoms_e.tolist(),
+            "dielectric": self.dielectric.tolist(),
+            "elements": reporting.plain(self.elements),
             "born_effective_charges_e": self.tensors.tolist(),
         }
+
+    def table(self) -> Table:
+        """A row for every element."""
+        table = Table(
+            *("element", "atoms", "eigenvalues / e", "mean / e", "spread / e"),
+            title=f"Born effective charges of {self.structure['formula']}",
+            title_justify="left",
+        )
+        for symbol, found in self.elements.items():
+            eigenvalues = "  ".join(f"{value:+.4f}" for value in found.eigenvalues_e)
+            table.add_row(
+                *(symbol, str(found.atoms), eigenvalues),
+                *(f"{found.isotropic_e:+.4f}", f"{found.spread_e:.4f}"),
+            )
+        largest = np.abs(self.sum_over_atoms_e).max()
+        imposed = "taken out" if self.sum_rule else "left"
+        table.caption = f"largest component of the sum over atoms {largest:.2e} e, {imposed}"
+        return table
 
 
 def acoustic_sum_rule(tensors: np.ndarray, total_charge: float = 0.0) -> np.ndarray:
@@ -89,120 +161,151 @@ def acoustic_sum_rule(tensors: np.ndarray, total_charge: float = 0.0) -> np.ndar
     return tensors - (tensors.mean(axis=0) - total_charge / len(tensors) * np.eye(3))
 
 
-def born_charges_by_displacement(
+def born_charges(
     atoms: Atoms,
+    method: str = "analytic",
     *,
+    symmetrize: bool | None = None,
+    symmetry_tolerance_A: float = 1e-3,
+    sum_rule: bool = False,
+    dielectric: np.ndarray | float | None = None,
     displacement_A: float = 0.01,
-    symmetry_tolerance_A: float | None = None,
+    field_V_per_A: float = 1e-3,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    jobs: Jobs = SERIAL,
     quiet: bool = False,
 ) -> BornCharges:
-    """Displace atoms by ±h along x, y, z and difference polarization or dipole.
+    """Born effective charges, their table and files.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        With a calculator that gives ``polarization`` (three periodic directions) or ``dipole``
-        (none); left as it is.
+        With a calculator; left as it is.
+    method : str
+        "analytic": the calculator's own ``born_effective_charges``. "displacement": differences of
+        its ``polarization`` (three periodic directions) or ``dipole`` (none), six structures for
+        every inequivalent atom. "field": differences of forces in a field that can be assigned as
+        ``calculator.field_V_per_A``, six force calls in all.
+    symmetrize : bool or None
+        Average over the symmetry operations of the crystal, which also saves displacements; None
+        does so for three periodic directions.
+    symmetry_tolerance_A : float
+        Atoms this close to where symmetry wants them count as there.
+    sum_rule : bool
+        Take the excess of the sum evenly from all atoms; it is reported in any case.
+    dielectric : float, (3, 3) array or None
+        Electronic dielectric constant for the BORN file. None asks the calculator, and is 1 if it
+        does not know. Charges are never scaled here.
     displacement_A : float
-        h in Å. The error grows with its square; with a noisy polarization it must not be small.
-    symmetry_tolerance_A : float or None
-        Displace only atoms that are not equivalent within this distance, as spglib finds them
-        (periodic structures); None displaces all.
+        Step of the finite difference in Å.
+    field_V_per_A : float
+        Step of the field in V/Å.
     output : str, Path or None
-        Stem of ``<output>-displacements.jsonl``, written as the work proceeds, and
-        ``<output>-summary.yml``; None writes nothing.
-    resume : bool
-        Go on from the displacements that are there.
-    overwrite : bool
-        Replace an earlier run of that name.
+        Stem of ``-summary.yml``, ``-born.npz``, of crystals ``-BORN`` for phonopy (inequivalent
+        atoms of the primitive cell, written by phonopy), and of ``-displacements.jsonl``, which
+        grows while atoms are displaced. None writes nothing.
+    resume, overwrite : bool
+        Go on from the displacements that are there, or replace an earlier run of that name.
+    jobs : Jobs
+        Processes that share the displacements.
     quiet : bool
-        No progress.
+        No progress, no table.
 
     Raises
     ------
     ValueError
-        If the calculator is missing, the boundaries are mixed, the structure is a charged
-        molecule (the origin of its dipole would move along), or a setting is impossible.
+        If the calculator is missing or cannot do what the method needs, the boundaries are mixed,
+        the structure is a charged molecule to be displaced (the origin of its dipole would move
+        along), or a setting is impossible.
     FileExistsError
         If an earlier run would be lost.
     """
-    _check(atoms, displacement_A, symmetry_tolerance_A)
+    symmetrize = bool(atoms.pbc.all()) if symmetrize is None else symmetrize
+    _check(atoms, method, displacement_A, symmetrize, symmetry_tolerance_A)
+    files = _Files(output)
+    # Displacements that are there are refused later, unless they are to be used.
+    files.check(overwrite or resume)
     operations = (
-        [_identity(len(atoms))]
-        if symmetry_tolerance_A is None
-        else _symmetry(atoms, symmetry_tolerance_A)
+        crystal_symmetry.symmetry_operations(atoms, symmetry_tolerance_A)
+        if symmetrize
+        else [crystal_symmetry.identity(len(atoms))]
     )
-    displaced = sorted({int(min(o.image[i] for o in operations)) for i in range(len(atoms))})
-    done = _Record.opened(output, atoms, displacement_A, resume, overwrite)
-    steps = [(i, axis, sign) for i in displaced for axis in range(3) for sign in SIGNS]
-    with reporting.progress_bar(reporting.console(quiet)) as progress:
-        bar = progress.add_task("displacements", total=len(steps), status="")
-        for step in steps:
-            if step not in done.moments:
-                done.add(step, _moment(_displaced(atoms, *step, displacement_A)))
-            progress.advance(bar)
-    slopes = {i: _slope(atoms, i, done.moments, displacement_A) for i in displaced}
+    displaced: list[int] = []
+    if method == "displacement":
+        displaced = crystal_symmetry.inequivalent_atoms(operations, len(atoms))
+        belongs_to = {
+            "structure": fingerprint(atoms),
+            "displacement_A": displacement_A,
+            **reporting.describe_calculator(atoms.calc),
+        }
+        record = Record.opened(files.displacements, belongs_to, resume=resume, overwrite=overwrite)
+        found = born_differences.by_displacement(
+            atoms, displaced, displacement_A, record, jobs=jobs, quiet=quiet
+        )
+    elif method == "field":
+        found = dict(enumerate(born_differences.by_field(atoms, field_V_per_A)))
+    else:
+        found = dict(enumerate(_analytic(atoms)))
+    tensors = crystal_symmetry.spread(found, operations, len(atoms))
+    total_charge = float(atoms.info.get("charge", 0))
     result = BornCharges(
-        tensors=_spread(slopes, operations, len(atoms)),
-        displacement_A=displacement_A,
+        tensors=acoustic_sum_rule(tensors, total_charge) if sum_rule else tensors,
+        sum_over_atoms_e=tensors.sum(axis=0),
+        symbols=tuple(atoms.symbols),
+        dielectric=dielectric_tensor(atoms, dielectric),
+        method=method,
+        symmetrized=symmetrize,
+        sum_rule=sum_rule,
+        displacement_A=displacement_A if method == "displacement" else None,
         displaced_atoms=tuple(displaced),
         calculator=reporting.describe_calculator(atoms.calc),
         structure=reporting.describe_structure(atoms),
     )
-    if output is not None:
-        path = Path(output)
-        summary = path.with_name(path.name + "-summary.yml")
-        reporting.write_summary(summary, result.summary())
+    _tell(result, total_charge, quiet)
+    files.write(atoms, result, symmetry_tolerance_A)
     return result
 
 
-def born_charges_by_field(atoms: Atoms, field_V_per_A: float = 1e-3) -> np.ndarray:
-    r"""Born charges (N, 3, 3) in e from forces in small fields, six force calls for all atoms.
-
-    .. math::
-        Z^*_{i,\alpha\beta} = \frac{\partial F_{i\beta}}{\partial \mathcal{E}_\alpha}
-
-    Parameters
-    ----------
-    atoms : ase.Atoms
-        With a calculator whose field can be assigned as ``field_V_per_A``, as `LESCalculator`;
-        its field is afterwards what it was.
-    field_V_per_A : float
-        Change of the field in V/Å.
+def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndarray:
+    """The electronic dielectric tensor (3, 3): as given, or the calculator's, or 1.
 
     Raises
     ------
     ValueError
-        If the calculator has no such field.
+        If what is given is no number and no 3×3 tensor, or is not positive.
     """
-    calculator = atoms.calc
-    if not hasattr(calculator, "field_V_per_A"):
+    if given is None:
+        try:
+            given = atoms.calc.get_property("dielectric_tensor", atoms)
+        except PropertyNotImplementedError:
+            given = 1.0
+    tensor = np.asarray(given, dtype=float)
+    tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
+    if tensor.shape != (3, 3) or not np.linalg.eigvalsh(0.5 * (tensor + tensor.T)).min() > 0:
         raise ValueError(
-            f"{type(calculator).__name__} has no `field_V_per_A`; use "
-            "`born_charges_by_displacement` with a calculator that gives polarization or dipole"
+            f"`dielectric` must be a positive number or a positive 3×3 tensor, got {given!r}"
         )
-    before = np.array(calculator.field_V_per_A, dtype=float)
-    slopes = []
-    try:
-        for direction in np.eye(3):
-            forces = []
-            for sign in SIGNS:
-                calculator.field_V_per_A = before + sign * field_V_per_A * direction
-                forces.append(calculator.get_property("forces", atoms))
-            slopes.append((forces[0] - forces[1]) / (2 * field_V_per_A))
-    finally:
-        calculator.field_V_per_A = before
-    return np.stack(slopes, axis=1)
+    return tensor
 
 
-def _check(atoms: Atoms, displacement_A: float, symmetry_tolerance_A: float | None) -> None:
+def _check(
+    atoms: Atoms, method: str, displacement_A: float, symmetrize: bool, tolerance_A: float
+) -> None:
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
     if not displacement_A > 0:
         raise ValueError(f"`displacement_A` must be positive, got {displacement_A}")
+    if symmetrize and not (atoms.pbc.all() and tolerance_A > 0):
+        raise ValueError(
+            "`symmetrize` needs three periodic directions and a positive `symmetry_tolerance_A`, "
+            f"got pbc {atoms.pbc.tolist()} and {tolerance_A}"
+        )
+    if method != "displacement":
+        return
     if atoms.pbc.any() and not atoms.pbc.all():
         raise ValueError(
             f"three periodic directions or none are needed, pbc is {atoms.pbc.tolist()}"
@@ -210,148 +313,71 @@ def _check(atoms: Atoms, displacement_A: float, symmetry_tolerance_A: float | No
     if not atoms.pbc.any() and atoms.info.get("charge", 0) != 0:
         raise ValueError(
             f"the dipole of a molecule of charge {atoms.info['charge']} depends on an origin that "
-            "moves with its atoms; use `born_charges_by_field`"
+            "moves with its atoms; use method 'analytic' or 'field'"
         )
-    if symmetry_tolerance_A is not None and not (atoms.pbc.all() and symmetry_tolerance_A > 0):
+
+
+def _analytic(atoms: Atoms) -> np.ndarray:
+    try:
+        return np.asarray(atoms.calc.get_property("born_effective_charges", atoms), dtype=float)
+    except PropertyNotImplementedError as error:
         raise ValueError(
-            "`symmetry_tolerance_A` needs three periodic directions and a positive distance, got "
-            f"pbc {atoms.pbc.tolist()} and {symmetry_tolerance_A}"
+            f"{type(atoms.calc).__name__} gives no born_effective_charges here ({error}); use "
+            "method 'displacement' with a calculator that gives polarization or dipole"
+        ) from error
+
+
+def _tell(result: BornCharges, total_charge: float, quiet: bool) -> None:
+    console = reporting.console(quiet)
+    console.print(result.table())
+    excess = np.abs(result.sum_over_atoms_e - total_charge * np.eye(3)).max()
+    if excess > _SUM_RULE_TOLERANCE * len(result.symbols) and not result.sum_rule:
+        console.print(
+            f"The sum over all atoms is off by {excess:.3g} e: charge is not conserved when an "
+            "atom moves. `sum_rule` takes the excess from all atoms.",
+            style="yellow",
         )
 
 
-def _moment(atoms: Atoms) -> np.ndarray:
-    """Dipole, or volume times polarization, in e Å."""
-    if atoms.pbc.all():
-        return atoms.get_volume() * atoms.calc.get_property("polarization", atoms)
-    return atoms.calc.get_property("dipole", atoms)
+class _Files:
+    """What a run of a stem writes."""
 
+    def __init__(self, stem: str | Path | None):
+        self.stem = None if stem is None else Path(stem)
 
-def _displaced(atoms: Atoms, index: int, axis: int, sign: int, displacement_A: float) -> Atoms:
-    moved = atoms.copy()
-    moved.calc = atoms.calc
-    moved.positions[index, axis] += sign * displacement_A
-    return moved
+    def _named(self, ending: str) -> Path | None:
+        return None if self.stem is None else self.stem.with_name(self.stem.name + ending)
 
+    @property
+    def displacements(self) -> Path | None:
+        return self._named("-displacements.jsonl")
 
-def _slope(atoms: Atoms, index: int, moments: dict, displacement_A: float) -> np.ndarray:
-    columns = []
-    for axis in range(3):
-        plus, minus = (moments[index, axis, sign] for sign in SIGNS)
-        columns.append(_nearest_branch(plus - minus, atoms) / (2 * displacement_A))
-    return np.column_stack(columns)
+    @property
+    def summary(self) -> Path | None:
+        return self._named("-summary.yml")
 
-
-def _nearest_branch(change: np.ndarray, atoms: Atoms) -> np.ndarray:
-    """A change of moment less the whole charges that seem to have crossed the cell."""
-    if not atoms.pbc.all():
-        return change
-    crossed = np.round(np.linalg.solve(atoms.cell.array.T, change))
-    return change - crossed @ atoms.cell.array
-
-
-class _Operation(NamedTuple):
-    """A symmetry: `rotation` (3, 3) of Cartesian columns, `image` (N,) where each atom goes."""
-
-    rotation: np.ndarray
-    image: np.ndarray
-
-
-def _identity(n_atoms: int) -> _Operation:
-    return _Operation(np.eye(3), np.arange(n_atoms))
-
-
-def _symmetry(atoms: Atoms, tolerance_A: float) -> list[_Operation]:
-    import spglib
-
-    cell = atoms.cell.array
-    fractional = atoms.get_scaled_positions(wrap=False)
-    found = spglib.get_symmetry((cell, fractional, atoms.numbers), symprec=tolerance_A)
-    if found is None:
-        raise ValueError(
-            f"spglib finds no symmetry within {tolerance_A} Å; use another `symmetry_tolerance_A`"
-        )
-    operations = []
-    for rotation, translation in zip(found["rotations"], found["translations"], strict=True):
-        moved = fractional @ rotation.T + translation
-        apart = moved[:, None] - fractional[None]
-        apart -= np.round(apart)
-        distance = np.linalg.norm(apart @ cell, axis=2)
-        distance[atoms.numbers[:, None] != atoms.numbers[None]] = np.inf
-        # Columns of Cartesian vectors turn with R, rows of fractional ones with W transposed.
-        cartesian = cell.T @ rotation @ np.linalg.inv(cell.T)
-        operations.append(_Operation(cartesian, distance.argmin(axis=1)))
-    return operations
-
-
-def _spread(
-    slopes: dict[int, np.ndarray], operations: list[_Operation], n_atoms: int
-) -> np.ndarray:
-    """Tensors of all atoms, averaged over all operations that lead to each."""
-    total, count = np.zeros((n_atoms, 3, 3)), np.zeros(n_atoms)
-    for rotation, image in operations:
-        for index, slope in slopes.items():
-            total[image[index]] += rotation @ slope @ rotation.T
-            count[image[index]] += 1
-    return total / count[:, None, None]
-
-
-class _Record:
-    """Moments by (atom, axis, sign), each on disk as soon as it is known."""
-
-    def __init__(self, path: Path | None, moments: dict[tuple[int, int, int], np.ndarray]):
-        self.path = path
-        self.moments = moments
-
-    @classmethod
-    def opened(
-        cls, output: str | Path | None, atoms: Atoms, step: float, resume: bool, overwrite: bool
-    ) -> _Record:
-        if output is None:
-            return cls(None, {})
-        path = Path(output)
-        path = path.with_name(path.name + "-displacements.jsonl")
-        head = {"structure": _fingerprint(atoms), "displacement_A": step}
-        head |= reporting.plain(reporting.describe_calculator(atoms.calc))
-        if path.exists() and not (resume or overwrite):
+    def check(self, allowed: bool) -> None:
+        if self.stem is not None and self.summary.exists() and not allowed:
             raise FileExistsError(
-                f"'{path}' exists; resume=True goes on with it, overwrite=True starts anew"
+                f"'{self.summary}' exists; overwrite=True (--overwrite) replaces that run"
             )
-        if path.exists() and resume:
-            lines = list(_complete_lines(path))
-            if not lines or lines[0] != head:
-                raise ValueError(
-                    f"'{path}' is of another structure, calculator or displacement; start anew"
-                )
-            moments = {tuple(line["step"]): np.array(line["moment_eA"]) for line in lines[1:]}
-            # What was cut off in the middle of a line is written again.
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            reporting.replace_file(path, text.encode())
-            return cls(path, moments)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        reporting.replace_file(path, (json.dumps(head) + "\n").encode())
-        return cls(path, {})
 
-    def add(self, step: tuple[int, int, int], moment: np.ndarray) -> None:
-        moment = np.asarray(moment, dtype=float)
-        if not np.isfinite(moment).all():
-            raise ValueError(f"displacement {step} gave a moment that is not finite: {moment}")
-        self.moments[step] = moment
-        if self.path is not None:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": step, "moment_eA": moment.tolist()}) + "\n")
-
-
-def _complete_lines(path: Path) -> Iterator[dict]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
+    def write(self, atoms: Atoms, result: BornCharges, tolerance_A: float) -> None:
+        if self.stem is None:
             return
+        self.stem.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            self._named("-born.npz"),
+            born_effective_charges_e=result.tensors,
+            numbers=atoms.numbers,
+            dielectric=result.dielectric,
+        )
+        written: Mapping[str, object] = {}
+        if atoms.pbc.all():
+            from ase_les.properties.phonopy_files import write_born_file
 
-
-def _fingerprint(atoms: Atoms) -> str:
-    digest = hashlib.sha256()
-    charge = float(atoms.info.get("charge", 0))
-    for part in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, np.array(charge)):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()[:16]
+            indices = write_born_file(
+                self._named("-BORN"), atoms, result.tensors, result.dielectric, tolerance_A
+            )
+            written = {"BORN": {"inequivalent_atoms": indices}}
+        reporting.write_summary(self.summary, {**result.summary(), **written})

@@ -19,7 +19,7 @@ from ase_les.simulation import RelaxationSettings
 @pytest.fixture(autouse=True)
 def models_are_emt(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_calculator, "make_calculator", lambda *_: EMT())
+    monkeypatch.setattr(_calculator, "make_calculator", lambda *_, **__: EMT())
     write("copper.xyz", bulk("Cu", cubic=True))
 
 

@@ -12,11 +12,8 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 
-from ase_les.properties.born_charges import (
-    acoustic_sum_rule,
-    born_charges_by_displacement,
-    born_charges_by_field,
-)
+from ase_les.properties.born_charges import acoustic_sum_rule, born_charges
+from ase_les.properties.parallel import Jobs
 
 CHARGE = {"Na": 1.1, "Cl": -1.1, "H": 0.4, "O": -0.8, "Ti": 7.0, "Ba": 2.7}
 
@@ -53,6 +50,23 @@ class RigidIons(Calculator):
         return [*super().check_state(atoms, tol), "field"]
 
 
+class Given(Calculator):
+    """Born charges that someone wrote down."""
+
+    implemented_properties = ["born_effective_charges", "dielectric_tensor"]  # noqa: RUF012
+
+    def __init__(self, tensors, dielectric=1.0):
+        super().__init__()
+        self.given = {
+            "born_effective_charges": tensors,
+            "dielectric_tensor": dielectric * np.eye(3),
+        }
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.results = dict(self.given)
+
+
 def salt() -> Atoms:
     atoms = bulk("NaCl", "rocksalt", a=5.6)
     atoms.calc = RigidIons()
@@ -68,7 +82,7 @@ def rigid(atoms: Atoms) -> np.ndarray:
 def test_rigid_ions_have_their_charges_on_every_branch(structure):
     atoms = salt() if structure == "crystal" else molecule("H2O", calculator=RigidIons())
     before = atoms.positions.copy()
-    found = born_charges_by_displacement(atoms, quiet=True)
+    found = born_charges(atoms, "displacement", quiet=True)
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
     np.testing.assert_array_equal(atoms.positions, before)
 
@@ -76,7 +90,9 @@ def test_rigid_ions_have_their_charges_on_every_branch(structure):
 def test_forces_in_small_fields_give_the_same_and_leave_the_field_as_it_was():
     atoms = salt()
     atoms.calc.field_V_per_A = (0.0, 0.2, 0.0)
-    np.testing.assert_allclose(born_charges_by_field(atoms), rigid(atoms), atol=1e-10)
+    np.testing.assert_allclose(
+        born_charges(atoms, "field", quiet=True).tensors, rigid(atoms), atol=1e-10
+    )
     np.testing.assert_array_equal(atoms.calc.field_V_per_A, (0.0, 0.2, 0.0))
 
 
@@ -102,9 +118,13 @@ def test_three_ways_to_born_charges_agree():
     atoms.calc = les_calculator(dielectric=2.4)
     analytic = atoms.calc.get_property("born_effective_charges", atoms)
     assert np.abs(analytic - np.sqrt(2.4) * rigid(atoms) / 1.1).max() > 1e-3
-    displaced = born_charges_by_displacement(atoms, displacement_A=2e-4, quiet=True)
+    options = {"symmetrize": False, "quiet": True}
+    displaced = born_charges(atoms, "displacement", displacement_A=2e-4, **options)
     np.testing.assert_allclose(displaced.tensors, analytic, atol=1e-6)
-    np.testing.assert_allclose(born_charges_by_field(atoms), analytic, atol=1e-9)
+    np.testing.assert_array_equal(born_charges(atoms, **options).tensors, analytic)
+    by_field = born_charges(atoms, "field", **options)
+    np.testing.assert_allclose(by_field.tensors, analytic, atol=1e-9)
+    np.testing.assert_array_equal(by_field.dielectric, 2.4 * np.eye(3))
 
 
 def bent() -> Atoms:
@@ -130,32 +150,51 @@ def test_symmetry_saves_displacements_and_changes_nothing(structure):
     atoms.info["charge"] = 2 - len(atoms)
     atoms.calc = les_calculator()
     options = {"displacement_A": 1e-3, "quiet": True}
-    every = born_charges_by_displacement(atoms, **options)
-    few = born_charges_by_displacement(atoms, symmetry_tolerance_A=1e-4, **options)
+    every = born_charges(atoms, "displacement", symmetrize=False, **options)
+    few = born_charges(atoms, "displacement", **options)
     assert few.displaced_atoms == (0, 1)
     # Equivalent atoms differ in orientation: something has to be turned.
     assert np.abs(every.tensors[1] - every.tensors[2]).max() > 1e-3
     np.testing.assert_allclose(few.tensors, every.tensors, atol=1e-6)
 
 
+def test_symmetrizing_takes_away_noise_that_breaks_the_symmetry(rng):
+    atoms = trigonal()
+    atoms.pbc = True
+    atoms.calc = les_calculator()
+    atoms.info["charge"] = -2
+    exact = born_charges(atoms, symmetrize=False, quiet=True).tensors
+    noise = rng.normal(scale=0.01, size=exact.shape)
+    atoms.calc = Given(exact + noise)
+    found = born_charges(atoms, quiet=True).tensors
+    assert 0 < np.abs(found - exact).max() < np.abs(noise).max()
+    # What is left obeys the threefold axis: the two tensors are turned into each other.
+    third = 2 * np.pi / 3
+    turn = np.array(
+        [[np.cos(third), -np.sin(third), 0], [np.sin(third), np.cos(third), 0], [0, 0, 1]]
+    )
+    np.testing.assert_allclose(turn @ found[1] @ turn.T, found[2], atol=1e-10)
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     atoms = salt()
     atoms.calc = RigidIons(die_after=5)
     with pytest.raises(KeyboardInterrupt):
-        born_charges_by_displacement(atoms, output=tmp_path / "nacl", quiet=True)
+        born_charges(atoms, "displacement", output=tmp_path / "nacl", quiet=True)
     record = tmp_path / "nacl-displacements.jsonl"
     with open(record, "a") as file:
-        file.write('{"step": [0, 2, -1], "mom')
+        file.write('{"name": "atom 0 -z", "res')
     atoms.calc = RigidIons()
-    with pytest.raises(FileExistsError, match="resume=True goes on"):
-        born_charges_by_displacement(atoms, output=tmp_path / "nacl", quiet=True)
-    found = born_charges_by_displacement(atoms, output=tmp_path / "nacl", resume=True, quiet=True)
+    with pytest.raises(FileExistsError, match="resume=True"):
+        born_charges(atoms, "displacement", output=tmp_path / "nacl", quiet=True)
+    options = {"output": tmp_path / "nacl", "quiet": True}
+    found = born_charges(atoms, "displacement", resume=True, **options)
     assert atoms.calc.calls == 12 - 5
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
     assert "born_effective_charges_e" in (tmp_path / "nacl-summary.yml").read_text()
     atoms.rattle(0.01)
     with pytest.raises(ValueError, match="another structure"):
-        born_charges_by_displacement(atoms, output=tmp_path / "nacl", resume=True, quiet=True)
+        born_charges(atoms, "displacement", resume=True, **options)
 
 
 def test_the_acoustic_sum_rule_shifts_all_atoms_alike_and_copies(rng):
@@ -167,6 +206,84 @@ def test_the_acoustic_sum_rule_shifts_all_atoms_alike_and_copies(rng):
     assert np.ptp(corrected - tensors, axis=0).max() < 1e-14
     charged = acoustic_sum_rule(tensors, total_charge=-2.0)
     np.testing.assert_allclose(charged.sum(0), -2 * np.eye(3), atol=1e-14)
+
+
+def test_the_sum_is_reported_as_found_and_taken_out_on_request():
+    atoms = salt()
+    tensors = rigid(atoms) + 0.05 * np.eye(3)
+    atoms.calc = Given(tensors)
+    left, out = (born_charges(atoms, sum_rule=rule, quiet=True) for rule in (False, True))
+    np.testing.assert_allclose(left.tensors, tensors, atol=1e-14)
+    np.testing.assert_allclose(left.sum_over_atoms_e, 0.1 * np.eye(3), atol=1e-14)
+    np.testing.assert_allclose(out.tensors, rigid(atoms), atol=1e-14)
+    np.testing.assert_allclose(out.sum_over_atoms_e, 0.1 * np.eye(3), atol=1e-14)
+
+
+def test_the_table_has_mean_eigenvalues_and_spread_of_every_element():
+    atoms = salt() * (2, 1, 1)
+    tensors = rigid(atoms)
+    tensors[0] += np.diag([0.3, 0.0, 0.0])
+    atoms.calc = Given(tensors)
+    elements = born_charges(atoms, symmetrize=False, quiet=True).elements
+    assert list(elements) == ["Na", "Cl"]
+    assert elements["Na"].atoms == 2
+    assert elements["Na"].eigenvalues_e == pytest.approx((1.1, 1.1, 1.25))
+    assert elements["Na"].isotropic_e == pytest.approx(1.15)
+    assert elements["Na"].spread_e == pytest.approx(0.05)
+    assert elements["Cl"].spread_e == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("cubic", [False, True])
+def test_phonopy_reads_the_born_file_of_the_primitive_cell(cubic, tmp_path):
+    """Anisotropic charges of rutile, whose equivalent oxygens have turned tensors."""
+    file_io = pytest.importorskip("phonopy.file_IO")
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = rutile() * ((2, 1, 1) if cubic else (1, 1, 1))
+    oxygen = np.array([[-3.2, 1.1, 0], [1.1, -3.2, 0], [0, 0, -3.6]])
+    mirrored = oxygen * np.array([[1, -1, 1], [-1, 1, 1], [1, 1, 1]])
+    tensors = np.array([*2 * [np.diag([6.4, 6.4, 7.2])], oxygen, oxygen, mirrored, mirrored])
+    tensors[:2, 0, 1] = tensors[:2, 1, 0] = np.array([0.9, -0.9])
+    dielectric = np.diag([6.8, 6.8, 8.4])
+    atoms.calc = Given(np.concatenate([tensors] * (len(atoms) // 6)))
+    born_charges(atoms, dielectric=dielectric, output=tmp_path / "tio2", quiet=True)
+    primitive = PhonopyAtoms(
+        rutile().symbols, cell=rutile().cell.array, scaled_positions=rutile().get_scaled_positions()
+    )
+    lines = (tmp_path / "tio2-BORN").read_text().splitlines()
+    assert len(lines) == 2 + 2
+    read = file_io.parse_BORN(primitive, filename=tmp_path / "tio2-BORN")
+    np.testing.assert_allclose(read["born"], tensors, atol=1e-8)
+    np.testing.assert_allclose(read["dielectric"], dielectric, atol=1e-8)
+    saved = np.load(tmp_path / "tio2-born.npz")
+    np.testing.assert_allclose(saved["born_effective_charges_e"][:6], tensors, atol=1e-12)
+    with pytest.raises(FileExistsError, match="overwrite"):
+        born_charges(atoms, output=tmp_path / "tio2", quiet=True)
+
+
+def rutile() -> Atoms:
+    u = 0.305
+    fractional = [
+        *([0, 0, 0], [0.5, 0.5, 0.5], [u, u, 0], [-u, -u, 0]),
+        *([0.5 + u, 0.5 - u, 0.5], [0.5 - u, 0.5 + u, 0.5]),
+    ]
+    return Atoms("Ti2O4", cell=[4.6, 4.6, 2.96], scaled_positions=fractional, pbc=True)
+
+
+def test_several_processes_give_the_same_charges():
+    atoms = salt()
+    one = born_charges(atoms, "displacement", quiet=True)
+    two = born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons, threads=2), quiet=True)
+    np.testing.assert_allclose(two.tensors, one.tensors, atol=1e-12)
+
+
+def test_work_goes_on_in_one_process_when_others_do_not_start(capfd):
+    atoms = salt()
+    found = born_charges(atoms, "displacement", jobs=Jobs(2, lambda: RigidIons()))
+    np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
+    assert "going on in one" in capfd.readouterr().err.replace("\n", " ")
+    with pytest.raises(ValueError, match="2 processes need `make_calculator`"):
+        Jobs(2)
 
 
 def no_calculator():
@@ -192,22 +309,27 @@ def an_ion():
         (a_slab, {}, "three periodic directions or none"),
         (an_ion, {}, "depends on an origin"),
         (salt, {"displacement_A": 0.0}, "`displacement_A` must be positive"),
-        (salt, {"symmetry_tolerance_A": -1.0}, "`symmetry_tolerance_A` needs"),
+        (salt, {"symmetry_tolerance_A": -1.0}, "positive `symmetry_tolerance_A`"),
+        (salt, {"method": "guess"}, "`method` must be one of analytic, displacement, field"),
+        (salt, {"method": "analytic"}, "RigidIons gives no born_effective_charges"),
+        (salt, {"dielectric": -2.0}, "`dielectric` must be a positive"),
+        (lambda: molecule("H2O", calculator=RigidIons()), {"symmetrize": True}, "three periodic"),
     ],
 )
 def test_what_cannot_be_differentiated_is_refused(structure, settings, message):
     with pytest.raises(ValueError, match=message):
-        born_charges_by_displacement(structure(), quiet=True, **settings)
+        born_charges(structure(), quiet=True, **{"method": "displacement", **settings})
 
 
 def test_a_calculator_without_field_is_refused():
     with pytest.raises(ValueError, match="LennardJones has no `field_V_per_A`"):
-        born_charges_by_field(Atoms("Ar", calculator=LennardJones()))
+        born_charges(Atoms("Ar", calculator=LennardJones()), "field", quiet=True)
 
 
 def test_finite_differences_do_not_need_torch():
     code = (
-        "import sys; import ase_les.properties.born_charges; "
+        "import sys; import ase_les.properties.born_charges, ase_les.properties.phonons, "
+        "ase_les.properties.infrared_harmonic; "
         "sys.exit(any(name.startswith('torch') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

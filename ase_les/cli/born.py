@@ -1,0 +1,74 @@
+"""``ase-les born``: Born effective charges of a structure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import (
+    Config,
+    Device,
+    Json,
+    Model,
+    NumberOfJobs,
+    Overwrite,
+    Quiet,
+    Resume,
+    Threads,
+)
+
+
+def born(
+    structure: Annotated[
+        Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
+    ] = None,
+    model: Model = None,
+    method: Annotated[str, typer.Option(help="analytic, displacement or field.")] = "analytic",
+    symmetrize: Annotated[
+        bool | None,
+        typer.Option(help="Average over the symmetry of the crystal.", show_default="crystals"),
+    ] = None,
+    symmetry_tolerance: Annotated[float, typer.Option(help="Å")] = 1e-3,
+    sum_rule: Annotated[
+        bool, typer.Option("--sum-rule", help="Take the excess of the sum from all atoms.")
+    ] = False,
+    dielectric: Annotated[
+        float | None, typer.Option(help="ε∞ of the bulk, which scales the charges by its root.")
+    ] = None,
+    displacement: Annotated[float, typer.Option(help="Å; of method displacement.")] = 0.01,
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
+    resume: Resume = False,
+    jobs: NumberOfJobs = 1,
+    device: Device = None,
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float64",
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Born effective charges: table, YAML, arrays and, of crystals, phonopy's BORN file."""
+    from ase_les.cli._calculator import differentiable_structure
+    from ase_les.properties.born_charges import born_charges
+    from ase_les.reporting import summary_as_json
+
+    atoms, shared = differentiable_structure(
+        structure, model, device, dtype, processes=jobs, threads=threads, dielectric=dielectric
+    )
+    result = born_charges(
+        atoms,
+        method,
+        symmetrize=symmetrize,
+        symmetry_tolerance_A=symmetry_tolerance,
+        sum_rule=sum_rule,
+        displacement_A=displacement,
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        jobs=shared,
+        quiet=quiet,
+    )
+    if json:
+        print(summary_as_json(result.summary()))

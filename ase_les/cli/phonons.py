@@ -1,0 +1,81 @@
+"""``ase-les phonons``: bands, density of states, thermal properties and LO–TO splitting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import (
+    Config,
+    Device,
+    Json,
+    Model,
+    NumberOfJobs,
+    Overwrite,
+    Quiet,
+    Resume,
+    Threads,
+)
+
+
+def phonons(
+    structure: Annotated[
+        Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
+    ] = None,
+    model: Model = None,
+    supercell: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(help="Multiples of the cell vectors.", show_default="by --min-length"),
+    ] = None,
+    min_length: Annotated[float, typer.Option(help="Å; smallest width of the supercell.")] = 12.0,
+    displacement: Annotated[float, typer.Option(help="Å")] = 0.01,
+    symmetry_tolerance: Annotated[float, typer.Option(help="Å")] = 1e-4,
+    nac: Annotated[
+        bool | None,
+        typer.Option(
+            help="Include the field of longitudinal modes.", show_default="if there are charges"
+        ),
+    ] = None,
+    dielectric: Annotated[
+        float | None, typer.Option(help="ε∞ for the charges on record; the phonons are the same.")
+    ] = None,
+    mesh_length: Annotated[float, typer.Option(help="Å; of the density of states.")] = 60.0,
+    max_temperature: Annotated[float, typer.Option(help="K; of thermal properties.")] = 1000.0,
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "phonons",
+    resume: Resume = False,
+    jobs: NumberOfJobs = 1,
+    device: Device = None,
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float64",
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Phonons of a relaxed crystal, with the LO–TO splitting of the model's own Born charges."""
+    from ase_les.cli._calculator import differentiable_structure
+    from ase_les.properties.phonons import phonons as calculate_phonons
+    from ase_les.reporting import summary_as_json
+
+    atoms, shared = differentiable_structure(
+        structure, model, device, dtype, processes=jobs, threads=threads, dielectric=dielectric
+    )
+    result = calculate_phonons(
+        atoms,
+        supercell=supercell,
+        min_length_A=min_length,
+        displacement_A=displacement,
+        symmetry_tolerance_A=symmetry_tolerance,
+        non_analytic=nac,
+        mesh_length_A=mesh_length,
+        max_temperature_K=max_temperature,
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        jobs=shared,
+        quiet=quiet,
+    )
+    if json:
+        print(summary_as_json(result.summary()))

@@ -1,0 +1,228 @@
+"""Harmonic infrared spectra of molecules made of springs and fixed charges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+from ase.vibrations import Infrared
+from scipy import constants
+
+from ase_les.properties.infrared_harmonic import harmonic_infrared
+
+
+class Springs(Calculator):
+    """Springs at rest between pairs of atoms, charges that never change."""
+
+    implemented_properties = [  # noqa: RUF012
+        *("energy", "forces", "dipole", "born_effective_charges"),
+    ]
+
+    def __init__(self, atoms, stiffness, charges, without=()):
+        super().__init__()
+        self.lengths = {pair: atoms.get_distance(*pair) for pair in stiffness}
+        self.stiffness = stiffness
+        self.charges = np.array(charges)
+        self.implemented_properties = [
+            name for name in type(self).implemented_properties if name not in without
+        ]
+        self.calls = 0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.calls += 1
+        energy, forces = 0.0, np.zeros((len(self.atoms), 3))
+        for (i, j), stiffness in self.stiffness.items():
+            bond = self.atoms.positions[j] - self.atoms.positions[i]
+            length = np.linalg.norm(bond)
+            stretch = length - self.lengths[i, j]
+            energy += 0.5 * stiffness * stretch**2
+            forces[i] += stiffness * stretch * bond / length
+            forces[j] -= stiffness * stretch * bond / length
+        arms = self.atoms.positions - self.atoms.get_center_of_mass()
+        self.results = {
+            "energy": energy,
+            "forces": forces,
+            "dipole": self.charges @ arms,
+            "born_effective_charges": self.charges[:, None, None] * np.eye(3),
+        }
+
+
+STIFFNESS, CHARGE = 30.0, 0.2
+
+
+def diatomic(charges=(CHARGE, -CHARGE), **settings) -> Atoms:
+    atoms = Atoms("HCl", [[0, 0, 0], [0.5, 0.7, 0.9]])
+    atoms.calc = Springs(atoms, {(0, 1): STIFFNESS}, charges, **settings)
+    return atoms
+
+
+def bent(**settings) -> Atoms:
+    atoms = molecule("H2O")
+    springs = {(0, 1): 50.0, (0, 2): 50.0, (1, 2): 8.0}
+    atoms.calc = Springs(atoms, springs, [-0.6, 0.3, 0.3], **settings)
+    return atoms
+
+
+def wavenumber(stiffness: float, mass: float) -> float:
+    """sqrt(k/m)/(2πc) in 1/cm, of eV/Å² and amu."""
+    in_newton_per_m = stiffness * constants.e * 1e20
+    omega = np.sqrt(in_newton_per_m / (mass * constants.atomic_mass))
+    return omega / (2 * np.pi * constants.c) / 100
+
+
+@pytest.mark.parametrize("method", ["analytic", "displacement"])
+def test_a_diatomic_absorbs_at_its_frequency_with_the_intensity_of_its_charges(method):
+    r"""dμ/dQ = q/√m_red, A = N_A q² / (12 ε0 c² m_red)."""
+    atoms = diatomic()
+    reduced = 1 / (1 / atoms.get_masses()).sum()
+    found = harmonic_infrared(atoms, method, displacement_A=1e-3, quiet=True)
+    assert found.wavenumbers_per_cm == pytest.approx([wavenumber(STIFFNESS, reduced)], rel=1e-6)
+    charge, mass = CHARGE * constants.e, reduced * constants.atomic_mass
+    absorbed = constants.N_A * charge**2 / (12 * constants.epsilon_0 * constants.c**2 * mass)
+    assert found.intensities_km_per_mol == pytest.approx([absorbed / 1000], rel=1e-6)
+    # The same in the unit of older tables: 42.2561 km/mol for 1 (D/Å)²/amu.
+    debye = CHARGE * 4.80320
+    assert found.intensities_km_per_mol[0] == pytest.approx(42.2561 * debye**2 / reduced, rel=1e-4)
+    energy = 0.5 * constants.h * constants.c * 100 * found.wavenumbers_per_cm[0] / constants.e
+    assert found.zero_point_energy_eV == pytest.approx(energy, rel=1e-6)
+
+
+def test_lines_and_intensities_are_those_of_ase(tmp_path):
+    atoms = bent()
+    found = harmonic_infrared(atoms, displacement_A=0.01, quiet=True)
+    theirs = Infrared(atoms, name=str(tmp_path / "ir"), delta=0.01)
+    theirs.run()
+    waves = theirs.get_frequencies().real[-3:]
+    np.testing.assert_allclose(found.wavenumbers_per_cm, waves, rtol=1e-4)
+    np.testing.assert_allclose(
+        found.intensities_km_per_mol, 42.2561 * np.array(theirs.intensities[-3:]), rtol=1e-3
+    )
+
+
+def test_an_ion_absorbs_the_same_whatever_the_origin_of_its_dipole():
+    """The springs' dipole is about the centre of mass, their Born charges about a fixed point."""
+    charges = (1.2, -0.2)
+    by_dipole = harmonic_infrared(diatomic(charges), "displacement", quiet=True)
+    by_charges = harmonic_infrared(diatomic(charges), "analytic", quiet=True)
+    np.testing.assert_allclose(
+        by_dipole.intensities_km_per_mol, by_charges.intensities_km_per_mol, rtol=1e-6
+    )
+    # Towards its centre of mass each ion moves as the other mass: q_eff = (q1 m2 − q2 m1)/(m1+m2).
+    m1, m2 = diatomic().get_masses()
+    effective = (charges[0] * m2 - charges[1] * m1) / (m1 + m2)
+    neutral = harmonic_infrared(diatomic((effective, -effective)), quiet=True)
+    np.testing.assert_allclose(
+        by_charges.intensities_km_per_mol, neutral.intensities_km_per_mol, rtol=1e-6
+    )
+
+
+def test_translations_and_rotations_are_no_vibrations():
+    linear = Atoms("OCO", [[-1.16, 0, 0], [0, 0, 0], [1.16, 0, 0]])
+    linear.rotate(33, (1, 2, 3))
+    springs = {(0, 1): 90.0, (1, 2): 90.0}
+    linear.calc = Springs(linear, springs, [-0.4, 0.8, -0.4])
+    found = harmonic_infrared(linear, displacement_A=1e-3, quiet=True)
+    assert len(found.wavenumbers_per_cm) == 4
+    oxygen, carbon = linear.get_masses()[:2]
+    symmetric = wavenumber(90.0, oxygen)
+    antisymmetric = wavenumber(90.0, 1 / (1 / oxygen + 2 / carbon))
+    np.testing.assert_allclose(found.wavenumbers_per_cm[2:], [symmetric, antisymmetric], rtol=1e-5)
+    # Nothing holds the bend, and the symmetric stretch has no dipole.
+    np.testing.assert_allclose(found.wavenumbers_per_cm[:2], 0.0, atol=15.0)
+    assert found.intensities_km_per_mol[2] < 1e-6 * found.intensities_km_per_mol[3]
+    assert len(harmonic_infrared(bent(), quiet=True).wavenumbers_per_cm) == 3
+    # Bent by a relaxation that stopped early it is still linear, and no bend is lost.
+    linear.positions[1] += [0.0, 0.003, -0.002]
+    assert len(harmonic_infrared(linear, quiet=True).wavenumbers_per_cm) == 4
+
+
+def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb(capsys):
+    atoms = bent()
+    atoms.calc.stiffness[1, 2] = -4.0
+    found = harmonic_infrared(atoms)
+    assert found.imaginary.tolist() == [True, False, False]
+    assert "Imaginary modes: 1" in capsys.readouterr().err
+    grid = np.linspace(-3000, 1000, 200)
+    alone = found.intensities_km_per_mol[0] / (np.pi * 5.0)
+    assert found.spectrum(grid).max() < 0.01 * alone
+
+
+def test_broadened_lines_keep_their_area(tmp_path):
+    found = harmonic_infrared(bent(), width_per_cm=20.0, output=tmp_path / "water", quiet=True)
+    # A Lorentzian loses 2/π × width/distance beyond the ends.
+    grid = np.linspace(-40000, 48000, 200001)
+    area = np.trapezoid(found.spectrum(grid, 20.0), grid)
+    assert area == pytest.approx(found.intensities_km_per_mol.sum(), rel=1e-3)
+    summary = yaml.safe_load((tmp_path / "water-summary.yml").read_text())
+    assert summary["wavenumbers_per_cm"] == pytest.approx(found.wavenumbers_per_cm.tolist())
+    saved = np.load(tmp_path / "water-infrared.npz")
+    np.testing.assert_array_equal(saved["intensities_km_per_mol"], found.intensities_km_per_mol)
+    assert (tmp_path / "water-infrared.png").stat().st_size > 3000
+    with pytest.raises(FileExistsError, match="overwrite"):
+        harmonic_infrared(bent(), output=tmp_path / "water", quiet=True)
+    atoms = bent()
+    harmonic_infrared(atoms, output=tmp_path / "water", resume=True, quiet=True)
+    # Forces and Born charges of the molecule as it is; no displacement again.
+    assert atoms.calc.calls == 1
+
+
+def test_analytic_born_charges_of_a_model_give_the_intensities_of_its_dipole():
+    pytest.importorskip("torch")
+    from ase_les import LESCalculator, LESModel, ModelConfig
+    from ase_les.charges import ChargesConfig
+    from ase_les.model import LongRangeConfig
+    from ase_les.representation import CaceConfig
+
+    config = ModelConfig(
+        {"H": 0.0, "O": 0.0},
+        CaceConfig(4.0, n_radial=3, n_mixed=2, n_embedding=2, l_max=2),
+        long_range=LongRangeConfig(ChargesConfig(neutrality="mean", scale=4.0)),
+    )
+    atoms = molecule("H2O")
+    atoms.calc = LESCalculator(LESModel(config, seed=1), dtype="float64")
+    options = {"displacement_A": 1e-3, "quiet": True}
+    analytic, displaced = (
+        harmonic_infrared(atoms, method, **options) for method in ("analytic", "displacement")
+    )
+    assert analytic.intensities_km_per_mol.max() > 1.0
+    np.testing.assert_allclose(
+        analytic.intensities_km_per_mol, displaced.intensities_km_per_mol, rtol=1e-4
+    )
+
+
+def in_a_box():
+    atoms = diatomic()
+    atoms.set_cell([9, 9, 9])
+    atoms.pbc = True
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("structure", "settings", "message"),
+    [
+        (lambda: Atoms("HCl"), {}, "no calculator"),
+        (in_a_box, {}, "without periodic directions"),
+        (lambda: Atoms("H", calculator=EMT()), {}, "needs two atoms"),
+        (diatomic, {"method": "guess"}, "`method` must be one of analytic, displacement"),
+        (diatomic, {"displacement_A": -1.0}, "`displacement_A` must be positive"),
+        (lambda: molecule("CO", calculator=EMT()), {}, "EMT gives no born_effective_charges or"),
+        (
+            lambda: diatomic(without=["born_effective_charges"]),
+            {"method": "analytic"},
+            "gives no born_effective_charges",
+        ),
+    ],
+)
+def test_what_has_no_spectrum_is_refused(structure, settings, message):
+    with pytest.raises(ValueError, match=message):
+        harmonic_infrared(structure(), quiet=True, **settings)
+
+
+def test_dipoles_serve_where_there_are_no_born_charges():
+    found = harmonic_infrared(diatomic(without=["born_effective_charges"]), quiet=True)
+    assert found.method == "displacement"
