@@ -12,8 +12,8 @@ checked its surface: take the structure of the interface as an illustration unti
 trained on films. Latent charges are screened and give changes of the potential, no absolute value
 to compare with a work function or a surface potential of water.
 
-Writes ``<output>/film.traj`` and what belongs to the run, ``film-profiles.npz``, ``film-summary``
-and figures. Start again with another ``--output``, or add ``--overwrite``.
+Writes ``<output>/film.traj`` and what belongs to the run, ``profile-profiles.npz``, a figure of the
+profiles, and ``study-summary.yml``. Start again with another ``--output``, or add ``--overwrite``.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.molecules import whole_molecules
 from ase_les.properties.profiles import profiles
-from ase_les.reporting import results_table
+from ase_les.reporting import results_table, write_summary
 from ase_les.simulation import run_dynamics
 
 MODEL = "water-rpbe-d3"
@@ -100,6 +100,10 @@ def main() -> None:
         rows["thickness / Å"] = found.faces.thickness_A
     title = f"film of {len(film) // 3} water molecules, {run.time_ps:.2f} ps"
     Console(stderr=True).print(results_table(title, rows))
+    write_summary(
+        arguments.output / "study-summary.yml",
+        {"model": MODEL, "model_hash": calculator.model_hash, "title": title, "results": rows},
+    )
 
 
 if __name__ == "__main__":
