@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from torch import Tensor, nn
 
 from ase_les.electronegativity import ELECTRONEGATIVITY
@@ -31,10 +31,8 @@ from ase_les.representation.radial import polynomial_cutoff
 # Charges are sums of a few numbers of order one: anything smaller than this is round-off.
 _NO_CHARGE = 1e-12
 
-_SCALE = {"none": 0.1, "mean": 0.1, "split": 0.02}
-
-# Units of draw per unit of electronegativity: 0.2 e before training.
-_PER_PAULING = 4.0
+# Transfer through a bond before training, in e per unit of electronegativity.
+_PER_PAULING = 0.3
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,8 @@ class ChargesConfig:
         Whether the readout has constant terms.
     linear : bool
         Whether the readout has a linear part beside its network.
-    scale : float or None
-        Factor between readout and charge, in e; None takes 0.02 for "split" and 0.1 otherwise.
-        It sets how fast charges are learned, and split charges should be there from the start
-        and change slowly.
+    scale : float
+        Factor between readout and charge, in e.
     neutrality : str
         "split": atoms exchange charge with their neighbours, so that charge is
         conserved exactly and locally. "mean": the excess over the total charge
@@ -75,7 +71,7 @@ class ChargesConfig:
     hidden: tuple[int, ...] = (24, 12)
     bias: bool = False
     linear: bool = True
-    scale: float | None = None
+    scale: float = 0.1
     neutrality: str = "mean"
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
@@ -89,8 +85,6 @@ class ChargesConfig:
             raise ValueError(
                 f"`neutrality` must be one of {sorted(NEUTRALITY)}, got {self.neutrality!r}"
             )
-        if self.scale is None:
-            object.__setattr__(self, "scale", _SCALE[self.neutrality])
         unknown = sorted(set(formal) - set(atomic_numbers))
         if unknown:
             raise ValueError(f"`formal_charges` needs element symbols, got {unknown}")
@@ -143,14 +137,16 @@ class SplitTransfers(nn.Module):
     .. math::
         q_i &= q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
               \frac{e^{s_i}}{\sum_j e^{s_j}} \\
-        p_{ij} &= (a_{Z_i} + a_i)\, \frac{g_{Z_i Z_j}(r_{ij})}{1 + \sum_k g_{Z_i Z_k}(r_{ik})},
-              \qquad g_{ZZ'}(r) = f_c(r) \exp \sum_n W^{ZZ'}_n \cos\frac{n \pi r}{r_c}
+        p_{ij} &= \sum_{n=0}^{4} \big(W^{Z_i Z_j}_n + a_{in}\big)\, \phi^{Z_i Z_j}_n(r_{ij}) \\
+        \phi^{ZZ'}_0(r) &= f_c(r)\, b(r / \ell_{ZZ'}), \qquad
+        \phi_n(r) = w\, f_c(r) \cos\frac{(n - 1) \pi r}{r_c}
 
-    Every atom says how much charge it draws, and the smooth attraction :math:`g` of the pair of
-    elements says from which of its neighbours: what one gains the others lose. One number per atom
-    is enough for any charge a local environment can have, and keeps transfers and their derivatives
-    cheap. Shares saturate, so that a bond that stretches a little does not lose its charge for
-    that alone; yet every neighbour leaves smoothly.
+    Every atom says, function by function, how much charge it takes from neighbours at a distance.
+    Through the first function it takes from those it is bonded to: :math:`b` is 1 up to 1.15 times
+    the sum :math:`\ell` of covalent radii and 0 beyond 1.75 times, so that a bond that
+    vibrates keeps its charge. The others reach through the whole environment, weakly, and let the
+    model describe polarization on a coarser scale than atoms, where that is all that
+    the long range sees.
 
     A transfer along an edge is a dipole along that edge, so the moments
 
@@ -170,10 +166,12 @@ class SplitTransfers(nn.Module):
     =======================  ==================================================
     Symbol                   Code
     =======================  ==================================================
-    :math:`a_i, s_i`         columns of ``latent``; the affinity is the last
-    :math:`a_Z`              ``element_draw``, in units of 0.05 e
-    :math:`W`                ``pair_weights`` (receiver, sender, n)
+    :math:`a_{in}, s_i`      columns of ``latent``; the affinity is the last
+    :math:`W`                ``pair_transfers`` (channel, receiver, sender, n),
+                             in units of 0.05 e
+    :math:`w`                0.1
     :math:`q_0`              ``formal_charges`` (e)
+    :math:`\ell_{ZZ'}`       sums of covalent radii (Å), `ase.data`
     :math:`\mathbf{d}_{ij}`  edge vector from i to j (Å)
     =======================  ==================================================
 
@@ -189,23 +187,27 @@ class SplitTransfers(nn.Module):
     is_conserved = True
     is_local = True
 
-    # Before training, neighbours attract charge as exp(-(r - reach) / decay), in Å: bonds come
-    # first, hydrogen bonds and ions next to each other count.
-    _N_WAVES = 6
-    _DECAY = 0.5
-    _REACH = 2.5
+    _N_WAVES = 4
+    # Some forty neighbours are within reach: their transfers are many, and must be small.
+    _WAVE_HEIGHT = 0.1
+    # Ends of the switch between bonded and not bonded, in sums of covalent radii: hydrogen bonds
+    # are at its far end.
+    _BONDED, _NOT_BONDED = 1.15, 1.75
     _CUTOFF_EXPONENT = 5
-    # Charge per unit of `element_draw` in e. Small: see `_first_guess`.
-    _DRAW_UNIT = 0.05
+    # Steps of the optimiser are as large in all parameters; those of transfers should be small.
+    _UNIT = 0.05
 
     def __init__(self, config: ChargesConfig, elements: Sequence[int], cutoff: float):
         super().__init__()
         elements = list(elements)
         self.cutoff = float(cutoff)
-        start = _exponential(self._DECAY, self._REACH, self.cutoff, self._N_WAVES)
-        noise = 0.02 * torch.randn(len(elements), len(elements), self._N_WAVES)
-        self.pair_weights = nn.Parameter(start + noise)
-        self.element_draw = nn.Parameter(_first_guess(elements))
+        n_functions = 1 + self._N_WAVES
+        start = torch.zeros(config.n_channels, len(elements), len(elements), n_functions)
+        start[0, ..., 0] = _first_guess(elements) / self._UNIT
+        start[1:] = torch.randn(start[1:].shape)
+        self.pair_transfers = nn.Parameter(start)
+        radii = torch.tensor(covalent_radii[elements])
+        self.register_buffer("_lengths", radii[:, None] + radii, persistent=False)
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
         self.register_buffer("_row", row, persistent=False)
@@ -215,30 +217,27 @@ class SplitTransfers(nn.Module):
         self._formal = formal
 
     def n_numbers(self, n_channels: int) -> int:
-        """Numbers per atom: one per channel, and the affinity."""
-        return n_channels + 1
+        """Numbers per atom: one per channel and function, and the affinity."""
+        return n_channels * (1 + self._N_WAVES) + 1
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
-        """Charges (N, n_channels) in e from latent numbers (N, n_channels + 1), float64."""
-        drawn = self._drawn(latent, graph)
-        transfers = drawn[graph.receivers] * self._conductances(graph)[0][:, None]
-        charges = torch.zeros_like(drawn)
+        """Charges (N, n_channels) in e from latent numbers (N, n_numbers), float64."""
+        transfers, _ = self._transfers(latent, graph)
+        charges = transfers.new_zeros(graph.n_atoms, transfers.shape[1])
         charges = charges.index_add(0, graph.receivers, transfers)
         charges = charges.index_add(0, graph.senders, -transfers)
         own = self._own_charges(latent, graph)
         return charges if own is None else charges + own
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
-        conductances, vectors = self._conductances(graph)
-        drawn = self._drawn(latent, graph)[:, :1]
-        transfers = drawn[graph.receivers] * conductances[:, None]
+        transfers, vectors = self._transfers(latent, graph)
         moments = torch.zeros_like(graph.positions)
-        moments = moments.index_add(0, graph.receivers, -transfers * vectors)
+        moments = moments.index_add(0, graph.receivers, -transfers[:, :1] * vectors)
         own = self._own_charges(latent, graph)
         return moments if own is None else moments + own[:, :1] * graph.positions
 
     def turn_sign(self) -> None:
-        self.element_draw.neg_()
+        self.pair_transfers.neg_()
 
     def formal(self, graph: Graph) -> Tensor:
         """Charge before any transfer, (N,) in e."""
@@ -249,26 +248,27 @@ class SplitTransfers(nn.Module):
         left = graph.total_charge - sum_per_structure(self.formal(graph), graph)
         return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
 
-    def _drawn(self, latent: Tensor, graph: Graph) -> Tensor:
-        own = self._DRAW_UNIT * self.element_draw[self._row[graph.numbers]].double()
-        return latent[:, :-1] + own[:, None]
-
-    def _conductances(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """p/a of every edge, and the edge vectors; edges beyond the cutoff conduct nothing."""
+    def _transfers(self, latent: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+        """What every edge brings its receiver, (E, n_channels) in e, and the edge vectors."""
         vectors = edge_vectors(graph)
-        distances = torch.linalg.vector_norm(vectors, dim=1).to(self.pair_weights.dtype)
         row = self._row[graph.numbers]
-        pair = row[graph.receivers] * len(self.pair_weights) + row[graph.senders]
-        weights = self.pair_weights.flatten(0, 1).T.index_select(1, pair)
-        attraction = polynomial_cutoff(distances / self.cutoff, self._CUTOFF_EXPONENT) * torch.exp(
-            (weights * self._waves(distances)).sum(0)
-        )
-        total = attraction.new_zeros(graph.n_atoms).index_add(0, graph.receivers, attraction)
-        return (attraction / (1 + total)[graph.receivers]).double(), vectors
+        receiver, sender = row[graph.receivers], row[graph.senders]
+        functions = self._functions(vectors, self._lengths[receiver, sender])
+        n_channels = len(self.pair_transfers)
+        taken = latent[:, :-1].view(graph.n_atoms, n_channels, -1)[graph.receivers]
+        by_pair = self._UNIT * self.pair_transfers.double()[:, receiver, sender]
+        return ((taken + by_pair.transpose(0, 1)) * functions[:, None]).sum(2), vectors
 
-    def _waves(self, distances: Tensor) -> Tensor:
-        order = torch.arange(self._N_WAVES, device=distances.device)[:, None]
-        return torch.cos(order * (math.pi / self.cutoff) * distances)
+    def _functions(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """The functions of distance (E, n); zero beyond the cutoff."""
+        distances = torch.linalg.vector_norm(vectors, dim=1)
+        width = self._NOT_BONDED - self._BONDED
+        x = ((distances / lengths - self._BONDED) / width).clamp(0, 1)
+        bonded = 1 - x**3 * (10 - 15 * x + 6 * x * x)
+        order = torch.arange(self._N_WAVES, device=vectors.device)
+        waves = torch.cos(order * (math.pi / self.cutoff) * distances[:, None])
+        within = polynomial_cutoff(distances / self.cutoff, self._CUTOFF_EXPONENT)
+        return within[:, None] * torch.cat([bonded[:, None], self._WAVE_HEIGHT * waves], dim=1)
 
     def _own_charges(self, latent: Tensor, graph: Graph) -> Tensor | None:
         """Formal charge and share of the excess, in the first channel; None if all are zero."""
@@ -286,30 +286,21 @@ class SplitTransfers(nn.Module):
             weight = torch.exp(affinity - highest[graph.structure])
             total = sum_per_structure(weight, graph)
             own = formal + (excess / total)[graph.structure] * weight
-        padding = latent.shape[1] - 2
-        return nn.functional.pad(own[:, None], (0, padding))
+        return nn.functional.pad(own[:, None], (0, len(self.pair_transfers) - 1))
 
 
 def _first_guess(elements: Sequence[int]) -> Tensor:
-    """Electronegativity of elements below their average, scaled: negative ones draw electrons.
+    """What a bond brings its receiver before training, in e: electronegative atoms are negative.
 
     Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
-    of every fit. Charges that are there at once but change slowly let the short-range energy get
-    used to them; fast ones are unlearned before it has.
+    of every fit; this starts beside it, on the side chemistry says.
     """
     symbols = [chemical_symbols[number] for number in elements]
     known = [ELECTRONEGATIVITY[symbol] for symbol in symbols if symbol in ELECTRONEGATIVITY]
     average = sum(known) / max(len(known), 1)
-    guess = [_PER_PAULING * (average - ELECTRONEGATIVITY.get(s, average)) for s in symbols]
-    return torch.tensor(guess)
-
-
-def _exponential(decay: float, reach: float, cutoff: float, n_waves: int) -> Tensor:
-    """Coefficients of cos(nπr/r_c) that make −(r − reach)/decay, the first `n_waves` of them."""
-    order = torch.arange(n_waves)
-    waves = 4 * cutoff / (math.pi * order.clamp(min=1)) ** 2 * (order % 2)
-    waves[0] = reach - cutoff / 2
-    return waves / decay
+    scale = torch.tensor([ELECTRONEGATIVITY.get(symbol, average) for symbol in symbols])
+    # A bond counts twice, once from each of its ends.
+    return 0.5 * _PER_PAULING * (scale - scale[:, None])
 
 
 NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {

@@ -132,12 +132,6 @@ def test_transfers_vanish_smoothly_at_the_cutoff(rng):
     assert abs(charge[3]) > 1e-3
 
 
-def test_how_fast_charges_are_learned_depends_on_their_rule_unless_given():
-    scales = [ChargesConfig(neutrality=rule).scale for rule in ("none", "mean", "split")]
-    assert scales == [0.1, 0.1, 0.02]
-    assert ChargesConfig(neutrality="split", scale=0.5).scale == 0.5
-
-
 def test_charges_before_training_follow_electronegativity():
     # The saddle point without charges is avoided, on the side chemistry says.
     features = torch.zeros(3, 6).double()

@@ -158,7 +158,7 @@ def test_rigid_charges_are_their_own_born_charges(random_model, structure):
     formal = {"Na": 1.0, "O": -1.0, "H": 0.5}
     rigid = {"neutrality": "split", "scale": 0.0, "formal_charges": formal}
     model = random_model(charges=rigid).double()
-    torch.nn.init.zeros_(model.charges.neutrality.element_draw)
+    torch.nn.init.zeros_(model.charges.neutrality.pair_transfers)
     atoms = structure()
     charge = np.array([{"Na": 1.0, "O": -1.0, "H": 0.5}[symbol] for symbol in atoms.symbols])
     np.testing.assert_array_equal(born(model, atoms), charge[:, None, None] * np.eye(3))

@@ -38,7 +38,7 @@ def read_structure(path: Path) -> Atoms:
         raise ValueError(f"cannot tell the format of the structure file {path}: {error}") from error
 
 
-def read_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[Atoms]:
+def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[Atoms]:
     """All frames of any file ASE reads; those of an ASE trajectory one at a time, when used.
 
     Raises
@@ -60,6 +60,16 @@ def read_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[
     if len(chosen) == 0:
         raise ValueError(f"{path} has {len(frames)} frames, none from --start {start} on")
     return chosen
+
+
+def read_frames(path: Path, every_frame: bool) -> list[tuple[str, Atoms]]:
+    """Every frame of a file, or its last one, each with a name for tables."""
+    from ase.io import iread
+
+    last = read_structure(path)
+    if not every_frame:
+        return [(str(path), last)]
+    return [(f"{path}@{number}", atoms) for number, atoms in enumerate(iread(path, index=":"))]
 
 
 def calculated_structure(

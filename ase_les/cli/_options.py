@@ -31,6 +31,11 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
             f"{path}: `{context.command.name}` has no option {', '.join(unknown)}; it has "
             f"{', '.join(sorted(known))}"
         )
+    for parameter in context.command.params:
+        # One value stands for a list of one; a text would be taken letter by letter.
+        several = parameter.multiple if hasattr(parameter, "multiple") else False
+        if (several or parameter.nargs == -1) and isinstance(options.get(parameter.name), str):
+            options[parameter.name] = [options[parameter.name]]
     context.default_map = options
     return path
 

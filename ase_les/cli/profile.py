@@ -37,7 +37,7 @@ def profile(
     quiet: Quiet = False,
 ) -> None:
     """Profiles of a film or interface; --model gives charges to frames without."""
-    from ase_les.cli._calculator import make_calculator, read_frames, set_threads
+    from ase_les.cli._calculator import make_calculator, set_threads, trajectory_frames
     from ase_les.properties.profiles import profiles
     from ase_les.reporting import summary_as_json
 
@@ -45,7 +45,7 @@ def profile(
         raise ValueError(f"--axis must be x, y or z, got {axis!r}")
     set_threads(threads)
     result = profiles(
-        read_frames(trajectory, start, stride),
+        trajectory_frames(trajectory, start, stride),
         axis=AXES.index(axis),
         bin_A=bin,
         smearing_A=smearing,

@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 from ase.build import add_adsorbate
-from ase.io import read
 from rich.console import Console
 from scipy.stats import linregress
 
 from ase_les import reporting
 from ase_les.properties.slabs import Slab, area, build_slab, fix_bottom
 from ase_les.reporting import Estimate, Panel
-from ase_les.simulation import RelaxationSettings, relax
+from ase_les.simulation import RelaxationSettings, relax, resume_relaxation
 from ase_les.simulation.checkpoint import RunFiles
 from ase_les.simulation.checks import check_structure
 from ase_les.units import COULOMB_CONSTANT
@@ -193,7 +192,7 @@ def surface_energy(
         Stem: ``<output>-summary.yml``, ``<output>.png``, and for every thickness the files of its
         relaxation under ``<output>-<layers>``.
     resume : bool
-        Go on from the last structure of each relaxation that is there.
+        Go on with each relaxation from its last checkpoint, with `steps` counted from its start.
     overwrite : bool
         Replace an earlier run of that name.
     quiet : bool
@@ -659,21 +658,11 @@ def _settled(
     """Relaxed atoms with their calculator, whether it converged, and why it was stopped."""
     if settings is None:
         return atoms, True, None
-    start = atoms
-    trajectory = RunFiles(stem).trajectory
-    if resume and trajectory.exists():
-        last = read(trajectory)
-        if not np.array_equal(last.numbers, atoms.numbers) or not np.allclose(
-            last.cell, atoms.cell, atol=1e-6
-        ):
-            raise ValueError(
-                f"{trajectory} is of another structure ({last.symbols}); start anew with "
-                "overwrite (--overwrite)"
-            )
-        start = atoms.copy()
-        start.calc = atoms.calc
-        start.set_positions(last.positions, apply_constraint=False)
-    result = relax(start, **asdict(settings), output=stem, overwrite=resume, quiet=quiet)
+    if resume and RunFiles(stem).checkpoint.exists():
+        expected = {**asdict(settings), "atoms": atoms}
+        result = resume_relaxation(stem, atoms.calc, quiet=quiet, **expected)
+    else:
+        result = relax(atoms, **asdict(settings), output=stem, overwrite=resume, quiet=quiet)
     end = result.atoms
     end.calc = atoms.calc
     return end, result.converged, result.stopped

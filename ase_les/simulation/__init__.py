@@ -2,14 +2,30 @@
 
 from ase_les.simulation.dynamics import DynamicsResult, resume_dynamics, run_dynamics
 from ase_les.simulation.ensembles import DynamicsSettings
-from ase_les.simulation.relaxation import RelaxationResult, RelaxationSettings, relax
+from ase_les.simulation.relaxation import (
+    RelaxationResult,
+    RelaxationSettings,
+    relax,
+    resume_relaxation,
+)
+from ase_les.simulation.relaxation_batch import (
+    RelaxationBatchResult,
+    RelaxationOutcome,
+    relax_many,
+    resume_relaxations,
+)
 
 __all__ = [
     "DynamicsResult",
     "DynamicsSettings",
+    "RelaxationBatchResult",
+    "RelaxationOutcome",
     "RelaxationResult",
     "RelaxationSettings",
     "relax",
+    "relax_many",
     "resume_dynamics",
+    "resume_relaxation",
+    "resume_relaxations",
     "run_dynamics",
 ]

@@ -125,9 +125,50 @@ def test_relax_is_the_library_call_and_convergence_is_the_exit_code(capsys):
     assert Path("relaxed.traj").exists()
 
 
+RELAX = ("relax", "copper.xyz", "--model", "M", "--fmax", "1e-4", "--checkpoint-stride", "2")
+
+
+def test_relax_resumes_with_the_recorded_model(models_are_emt):
+    assert exit_code(*RELAX, "--output", "long", "--dtype", "float64") == 0
+    assert exit_code(*RELAX, "--output", "run", "--dtype", "float64", "--steps", "3") == 1
+    models_are_emt.clear()
+    assert exit_code("relax", "--resume", "run", "--steps", "500") == 0
+    assert models_are_emt == [("M", "cpu", "float64")]
+    assert Path("run.log").read_bytes() == Path("long.log").read_bytes()
+    assert Path("run.traj").read_bytes() == Path("long.traj").read_bytes()
+
+
+def test_relax_takes_every_frame_or_several_files(capsys):
+    silver = bulk("Ag", cubic=True)
+    silver.rattle(0.1, seed=2)
+    write("two.xyz", [silver, copper()])
+    relax = ("relax", "two.xyz", "--model", "M", "--json")
+    assert exit_code(*relax, "--all", "--output", "frames") == 0
+    table = json.loads(capsys.readouterr().out)["results"]["table"]
+    assert [row["name"] for row in table] == ["two.xyz@0", "two.xyz@1"]
+    assert [row["formula"] for row in table] == ["Ag4", "Cu4"]
+    assert exit_code(*relax, "copper.xyz", "--output", "files", "--steps", "1") == 1
+    table = json.loads(capsys.readouterr().out)["results"]["table"]
+    assert [row["formula"] for row in table] == ["Cu4", "Cu4"]
+    assert exit_code("relax", "--resume", "files", "--steps", "100") == 0
+    assert all(frame.get_forces().max() < 0.01 for frame in read("files-relaxed.traj", ":"))
+
+
+def test_a_config_names_one_structure_or_several():
+    options = {"structure": "copper.xyz", "model": "M", "cell": "isotropic", "output": "one"}
+    Path("relax.yml").write_text(yaml.safe_dump(options))
+    assert exit_code("relax", "--config", "relax.yml") == 0
+    options |= {"structure": ["copper.xyz", "copper.xyz"], "output": "two"}
+    Path("relax.yml").write_text(yaml.safe_dump(options))
+    assert exit_code("relax", "--config", "relax.yml") == 0
+    assert len(read("two-relaxed.traj", ":")) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("relax", "copper.xyz", "--resume", "run"), "leave out the structures"),
+        (("relax", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
         (("md", "missing.xyz", "--model", "M"), "missing.xyz"),
         (("md", "copper.xyz"), "no model given"),
         (("relax", "--model", "M"), "no structure given"),
@@ -162,9 +203,13 @@ def test_defaults_on_the_command_line_are_those_of_the_library():
         option = parameters[names.get(field.name, field.name)].annotation.__metadata__[0]
         if field.default is not None:
             assert option.show_default == str(field.default)
-    parameters = inspect.signature(relax_module.relax).parameters
+    names = {"smax_bar": "smax", "pressure_bar": "pressure", "symprec_A": "symprec"}
+    names |= {"fix_below_A": "fix_below"}
+    parameters = inspect.signature(relax_module.relax, eval_str=True).parameters
     for field in fields(RelaxationSettings):
-        assert parameters[field.name].default == field.default
+        option = parameters[names.get(field.name, field.name)].annotation.__metadata__[0]
+        if field.default not in (None, False):
+            assert option.show_default == str(field.default)
 
 
 def test_help_names_every_verb_and_loads_nothing_heavy():

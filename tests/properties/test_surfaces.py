@@ -179,7 +179,7 @@ def test_a_wrong_bulk_energy_spoils_a_slab_but_not_the_fit(tmp_path):
     assert np.all(np.diff(found.unrelaxed_eV_per_A2) < -1e-4)
 
 
-def test_resuming_goes_on_from_the_last_structure(tmp_path):
+def test_an_interrupted_surface_goes_on_to_the_result_it_would_have_had(tmp_path):
     copper = bulk("Cu", cubic=True)
     copper.calc = EMT()
     common = {"layers": (2,), "output": tmp_path / "cu", "quiet": True}
@@ -188,8 +188,17 @@ def test_resuming_goes_on_from_the_last_structure(tmp_path):
     assert first.converged == (False,)
     with pytest.raises(FileExistsError, match="--resume"):
         surface_energy(copper, (1, 0, 0), relaxation=short, **common)
-    again = surface_energy(copper, (1, 0, 0), relaxation=short, resume=True, **common)
-    assert again.slab_energy_eV[0] < first.slab_energy_eV[0]
+    long = RelaxationSettings(fmax=1e-3, steps=50)
+    again = surface_energy(copper, (1, 0, 0), relaxation=long, resume=True, **common)
+    common["output"] = tmp_path / "whole"
+    whole = surface_energy(copper, (1, 0, 0), relaxation=long, **common)
+    assert again.converged == (True,)
+    assert again.slab_energy_eV[0] == whole.slab_energy_eV[0] < first.slab_energy_eV[0]
+    assert again.unrelaxed_slab_energy_eV[0] == whole.unrelaxed_slab_energy_eV[0]
+    loose = RelaxationSettings(fmax=1e-2, steps=60)
+    common["output"] = tmp_path / "cu"
+    with pytest.raises(ValueError, match="fmax"):
+        surface_energy(copper, (1, 0, 0), relaxation=loose, resume=True, **common)
 
 
 def rutile() -> Atoms:

@@ -52,7 +52,7 @@ def test_any_cell_vector_can_be_the_axis_and_left_handed_cells_are_cells(axis):
 
 
 def test_a_film_that_drifts_through_the_cell_face_is_centred_on_its_mass(rng):
-    accumulator = AxisProfile(bin_A=0.2, quantities=("number",), centre_on=range(6))
+    accumulator = AxisProfile(bin_A=0.01, quantities=("number",), centre_on=range(6))
     for drift in np.linspace(0, 50, 40):
         atoms = layers(pbc=True)
         atoms.positions += [0.3, 0.1, drift]
@@ -63,9 +63,9 @@ def test_a_film_that_drifts_through_the_cell_face_is_centred_on_its_mass(rng):
     centre = masses @ ([5.05] * 4 + [8.05] * 2) / masses.sum()
     sodium = result.curves["number_Na_per_A3"]
     mean = (sodium * result.position_A).sum() / sodium.sum()
-    assert mean == pytest.approx(5.05 - centre, abs=0.11)
+    assert mean == pytest.approx(5.05 - centre, abs=0.006)
     assert np.count_nonzero(sodium) <= 2
-    assert sodium.sum() * 30 * 0.2 == pytest.approx(4)
+    assert sodium.sum() * 30 * 0.01 == pytest.approx(4)
 
 
 def test_charges_of_the_calculator_give_the_charge_density():

@@ -100,7 +100,7 @@ def test_the_mean_of_blocks_is_the_mean_of_all(n, rng):
 
 def test_errors_of_a_correlated_series_know_of_its_correlation():
     # A first-order process with memory c: the variance of the mean is larger by (1 + c) / (1 - c).
-    rng, memory, n, runs = np.random.default_rng(0), 0.9, 6400, 40
+    rng, memory, n, runs = np.random.default_rng(0), 0.9, 640, 200
     noise = rng.normal(size=(n, runs)) * np.sqrt(1 - memory**2)
     series = np.zeros((n, runs))
     for step in range(1, n):

@@ -1,0 +1,63 @@
+"""Atoms as arrays and JSON, and back, bit for bit and without pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import dict2constraint
+from ase.io.jsonio import decode, encode
+
+
+def atoms_as_arrays(atoms: Atoms) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """What JSON can hold of the atoms (pbc, info, constraints), and their arrays with the cell.
+
+    Raises
+    ------
+    ValueError
+        If an array holds Python objects, or a constraint cannot be stored.
+    """
+    for name, array in atoms.arrays.items():
+        if array.dtype == object:
+            raise ValueError(
+                f"atoms.arrays['{name}'] holds Python objects, which a checkpoint cannot store; "
+                "remove it or turn it into numbers or text"
+            )
+    for constraint in atoms.constraints:
+        if not hasattr(constraint, "todict"):
+            raise ValueError(
+                f"the constraint {type(constraint).__name__} cannot be stored in a checkpoint: it "
+                "has no `todict`. Use one of ASE's constraints, or give yours that method"
+            )
+    facts = {
+        "pbc": atoms.pbc.tolist(),
+        "info": encode(_storable_info(atoms)),
+        "constraints": encode([each.todict() for each in atoms.constraints]),
+    }
+    arrays = {f"atoms/{name}": array for name, array in atoms.arrays.items()}
+    return facts, {**arrays, "atoms_cell": atoms.cell.array}
+
+
+def atoms_from_arrays(facts: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> Atoms:
+    """The atoms that :func:`atoms_as_arrays` took apart."""
+    atoms = Atoms(numbers=arrays["atoms/numbers"], cell=arrays["atoms_cell"], pbc=facts["pbc"])
+    for name, array in arrays.items():
+        # Straight into the arrays: setters would apply constraints and so change last digits.
+        if name.startswith("atoms/"):
+            atoms.arrays[name.removeprefix("atoms/")] = array.copy()
+    atoms.info.update(decode(facts["info"]))
+    atoms.set_constraint([dict2constraint(each) for each in decode(facts["constraints"])])
+    return atoms
+
+
+def _storable_info(atoms: Atoms) -> dict[str, object]:
+    """Entries of `atoms.info` that JSON can hold; ASE's trajectory leaves out the same ones."""
+    storable = {}
+    for key, value in atoms.info.items():
+        try:
+            encode(value)
+        except TypeError:
+            continue
+        storable[key] = value
+    return storable
