@@ -23,6 +23,8 @@ VERBS = (
     "infrared",
     "dielectric",
     "transport",
+    "surface",
+    "profile",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""
 

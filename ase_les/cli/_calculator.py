@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,30 @@ def read_structure(path: Path) -> Atoms:
         return read(path)
     except UnknownFileTypeError as error:
         raise ValueError(f"cannot tell the format of the structure file {path}: {error}") from error
+
+
+def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[Atoms]:
+    """All frames of any file ASE reads; those of an ASE trajectory one at a time, when used.
+
+    Raises
+    ------
+    ValueError
+        If no file is given, its format is unknown, or no frame is left.
+    """
+    from ase.io import read
+    from ase.io.formats import UnknownFileTypeError
+    from ase.io.trajectory import Trajectory
+
+    if path is None:
+        raise ValueError("no trajectory given: name a file that ASE can read")
+    try:
+        frames = Trajectory(path) if path.suffix == ".traj" else read(path, index=":")
+    except UnknownFileTypeError as error:
+        raise ValueError(f"cannot tell the format of the trajectory {path}: {error}") from error
+    chosen = frames[start::stride]
+    if len(chosen) == 0:
+        raise ValueError(f"{path} has {len(frames)} frames, none from --start {start} on")
+    return chosen
 
 
 def read_frames(path: Path, every_frame: bool) -> list[tuple[str, Atoms]]:

@@ -23,6 +23,28 @@ def molecules(atoms: Atoms, tolerance: float = 1.2) -> list[np.ndarray]:
     return [np.flatnonzero(label == molecule) for molecule in range(n_molecules)]
 
 
+def whole_molecules(atoms: Atoms, tolerance: float = 1.2) -> Atoms:
+    """A copy in which no molecule is cut by a cell face: ready for a face to become a surface.
+
+    Each molecule stays where its first atom is. Calculator and constraints are left behind.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    tolerance : float
+        See `molecules`.
+
+    Raises
+    ------
+    ValueError
+        If a molecule is connected to its own periodic image.
+    """
+    whole = atoms.copy()
+    whole.set_constraint()
+    whole.positions = _whole(atoms, tolerance)[0]
+    return whole
+
+
 def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2) -> np.ndarray:
     r"""Dipole moments of all molecules in e Å, shape (n_molecules, 3).
 
@@ -46,6 +68,18 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
     ValueError
         If a molecule is connected to its own periodic image (a network, not a molecule).
     """
+    positions, label = _whole(atoms, tolerance)
+    masses = atoms.get_masses()
+    total_mass = np.bincount(label, masses)
+    centre = np.column_stack(
+        [np.bincount(label, masses * positions[:, axis]) / total_mass for axis in range(3)]
+    )
+    moments = np.asarray(charges)[:, None] * (positions - centre[label])
+    return np.column_stack([np.bincount(label, moments[:, axis]) for axis in range(3)])
+
+
+def _whole(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions with molecules put together along their bonds, and the molecule of each atom."""
     first, second, shift = _bonds(atoms, tolerance)
     bonds = _adjacency(first, second, len(atoms))
     n_molecules, label = connected_components(bonds)
@@ -62,13 +96,7 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
             f"lower `tolerance` (now {tolerance}) if these are no bonds"
         )
     positions = atoms.positions + image @ atoms.cell.array
-    masses = atoms.get_masses()
-    total_mass = np.bincount(label, masses)
-    centre = np.column_stack(
-        [np.bincount(label, masses * positions[:, axis]) / total_mass for axis in range(3)]
-    )
-    moments = np.asarray(charges)[:, None] * (positions - centre[label])
-    return np.column_stack([np.bincount(label, moments[:, axis]) for axis in range(3)])
+    return positions, label
 
 
 def _bonds(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

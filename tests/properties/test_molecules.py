@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from ase_les.properties.molecules import molecular_dipoles, molecules
+from ase_les.properties.molecules import molecular_dipoles, molecules, whole_molecules
 
 
 def test_a_molecule_cut_by_a_cell_face_keeps_its_dipole():
@@ -41,3 +41,16 @@ def test_a_network_has_no_molecular_dipoles():
     diamond = bulk("C", cubic=True)
     with pytest.raises(ValueError, match="own periodic image"):
         molecular_dipoles(diamond, np.zeros(len(diamond)))
+
+
+def test_molecules_put_together_are_whole_and_the_same_liquid():
+    water = molecule("H2O")
+    water.set_cell([6, 7, 8])
+    water.pbc = True
+    water.translate([5.9, 6.9, 7.9])
+    cut = water.copy()
+    cut.wrap()
+    whole = whole_molecules(cut)
+    assert whole.get_all_distances() == pytest.approx(water.get_all_distances(), abs=1e-12)
+    moved = np.linalg.solve(cut.cell.array.T, (whole.positions - cut.positions).T)
+    assert moved == pytest.approx(np.round(moved), abs=1e-12)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -95,3 +96,69 @@ def test_a_rock_salt_model_goes_through_the_study_of_its_splitting(tmp_path):
     reduced = 1 / (1 / 22.98976928 + 1 / 35.45)
     squared = 4 * 3.14159265 * 14.399645 * charge[0][0] ** 2 / (volume * reduced)
     assert splitting == pytest.approx(521.4709 * squared**0.5, rel=1e-3)
+
+
+@needs_water_model
+def test_a_water_film_does_not_feel_how_long_its_cell_is(tmp_path):
+    run("07_water_film.py", "--steps", 20, "--repeats", 1, "--output", tmp_path, "--threads", 1)
+    summary = yaml.safe_load((tmp_path / "profile-summary.yml").read_text())
+    assert abs(summary["results"]["net_charge_e"]) < 1e-6
+    study = yaml.safe_load((tmp_path / "study-summary.yml").read_text())["results"]
+    assert study["energy change when the vacuum is doubled / eV"] == pytest.approx(0, abs=1e-4)
+    with np.load(tmp_path / "profile-profiles.npz") as arrays:
+        # 64 molecules of 18.015 u (1.66053907 g/cm³ per u/Å³) on 12.429² Å².
+        width = arrays["position_A"][1] - arrays["position_A"][0]
+        mass = arrays["mass_g_per_cm3"].sum() * width * 12.429**2
+        assert mass == pytest.approx(64 * 18.015 * 1.66053907, rel=1e-6)
+        assert arrays["field_V_per_A"][0] == 0
+        assert abs(arrays["field_V_per_A"][-1]) < 1e-6
+    assert (tmp_path / "profile.png").stat().st_size > 1000
+
+
+@needs_water_model
+def test_the_interface_study_runs_on_what_is_shipped_and_says_so(tmp_path):
+    arguments = ("--smoke", "--output", tmp_path, "--relax-steps", 2)
+    assert "No model of titania is shipped" in run("08_titania_salt_water.py", *arguments)
+    summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
+    assert summary["results"]["steps of dynamics"] == 40
+    assert summary["results"]["energy gained by relaxing / (meV/atom)"] > 0
+    run("08_titania_salt_water.py", *arguments, "--resume", "--steps", 20)
+    summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
+    assert summary["results"]["steps of dynamics"] == 60
+
+
+@needs_water_model
+def test_three_ways_to_the_polarizability_of_a_molecule_agree(tmp_path):
+    run("09_molecule_in_a_field.py", "--output", tmp_path, "--fields", 5)
+    found = yaml.safe_load((tmp_path / "field-summary.yml").read_text())["results"]
+    dipole = found["dipole without field / (e Å)"]
+    assert found["dipole from the energy, −dF/d𝓔 / (e Å)"] == pytest.approx(dipole, rel=1e-4)
+    modes = found["α along the dipole, Born charges and modes / Å³"]
+    assert modes > 0
+    for way in ("relaxed dipole", "energy"):
+        assert found[f"α along the dipole, from the {way} / Å³"] == pytest.approx(modes, rel=0.01)
+    assert found["α along the dipole, nuclei held / Å³"] == pytest.approx(0, abs=1e-9)
+    assert (tmp_path / "field.png").stat().st_size > 1000
+
+
+@needs_water_model
+def test_dipoles_and_lines_come_from_the_model_there_is(tmp_path):
+    """The O–H stretches of a molecule alone lie at 3657 and 3756, the bend at 1595 cm⁻¹."""
+    shipped = "dipeptides" in list_models()
+    few = ("--steps", 3) if shipped else ()
+    said = run("10_dipeptide_dipoles.py", "--output", tmp_path, *few)
+    summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
+    assert summary["stand_in_for_dipeptides"] is not shipped
+    assert ("take their places" in said) is not shipped
+    if not shipped:
+        waves = summary["spectrum"]["infrared"]["wavenumbers_per_cm"]
+        assert waves == pytest.approx([1595, 3657, 3756], rel=0.05)
+    assert (tmp_path / "spectrum.png").stat().st_size > 1000
+
+
+def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shared):
+    """Published: R² 0.991 over all conformations, about the centre of mass of neutral molecules."""
+    checkpoint = shared / "published/les-dipeptides-r-4-nl-2-nu-3/checkpoint.pth"
+    run("10_dipeptide_dipoles.py", "--model", checkpoint, "--no-spectrum", "--output", tmp_path)
+    summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
+    assert summary["agreement"]["R2"] > 0.85

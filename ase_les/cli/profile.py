@@ -1,0 +1,65 @@
+"""``ase-les profile``: densities, potential and orientation along an axis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import Config, Device, DType, Json, Model, Overwrite, Quiet, Threads
+
+AXES = "xyz"
+
+
+def profile(
+    trajectory: Annotated[
+        Path | None, typer.Argument(help="Any trajectory ASE reads, all frames of it.")
+    ] = None,
+    axis: Annotated[str, typer.Option(help="x, y or z: the cell vector across the film.")] = "z",
+    bin: Annotated[float, typer.Option(help="Å; width of the bins.")] = 0.1,
+    smearing: Annotated[
+        float, typer.Option(help="Å; width of charges. The model's σ: what its charges feel.")
+    ] = 0.0,
+    centre: Annotated[
+        str, typer.Option(help="Put at 0 in each frame: film, elements as Ti,O, or none.")
+    ] = "none",
+    start: Annotated[int, typer.Option(min=0, help="First frame.")] = 0,
+    stride: Annotated[int, typer.Option(min=1, help="Frames between those taken.")] = 1,
+    model: Model = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "profile",
+    device: Device = None,
+    dtype: DType = None,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Profiles of a film or interface; --model gives charges to frames without."""
+    from ase_les.cli._calculator import make_calculator, set_threads, trajectory_frames
+    from ase_les.properties.profiles import profiles
+    from ase_les.reporting import summary_as_json
+
+    if len(axis) != 1 or axis not in AXES:
+        raise ValueError(f"--axis must be x, y or z, got {axis!r}")
+    set_threads(threads)
+    result = profiles(
+        trajectory_frames(trajectory, start, stride),
+        axis=AXES.index(axis),
+        bin_A=bin,
+        smearing_A=smearing,
+        centre_on=None if centre == "none" else centre,
+        calculator=None if model is None else make_calculator(model, device or "cpu", dtype),
+        output=output,
+        overwrite=overwrite,
+        quiet=quiet,
+        provenance={
+            "trajectory": str(trajectory),
+            "model": model,
+            "start": start,
+            "stride": stride,
+        },
+    )
+    if json:
+        print(summary_as_json(result.summary()))
