@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.io import read
-from ase_les.simulation.accumulators import RadialDistribution
 from rich.console import Console
 
 from ase_les import LESCalculator, list_models
@@ -35,6 +34,7 @@ from ase_les.properties.recorded_run import read_frames
 from ase_les.properties.transport import transport_from_run
 from ase_les.reporting import write_summary
 from ase_les.simulation import Stage, relax, resume_dynamics, run_dynamics
+from ase_les.simulation.accumulators import RadialDistribution
 
 SALT_MODEL, WATER_MODEL = "nacl-aq", "water-rpbe-d3"
 EPSILON_INFINITY = 1.78
