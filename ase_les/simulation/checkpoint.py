@@ -214,6 +214,17 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises
     ------
     ValueError
+        See :func:`packed`.
+    """
+    replace_file(path, packed(checkpoint))
+
+
+def packed(checkpoint: Checkpoint) -> bytes:
+    """The content of a checkpoint's file.
+
+    Raises
+    ------
+    ValueError
         If the atoms carry something that cannot be stored and restored exactly.
     """
     atoms = checkpoint.atoms
@@ -253,7 +264,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays["forces"] = checkpoint.forces
     content = io.BytesIO()
     np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
-    replace_file(path, content.getvalue())
+    return content.getvalue()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

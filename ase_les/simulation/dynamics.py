@@ -20,8 +20,8 @@ from ase_les.simulation.alarms import make_limits, model_card
 from ase_les.simulation.checkpoint import (
     Checkpoint,
     RunFiles,
+    packed,
     read_checkpoint,
-    write_checkpoint,
 )
 from ase_les.simulation.checks import (
     check_start,
@@ -121,8 +121,6 @@ def run_dynamics(
     if problem is not None:
         raise ValueError(f"the given structure would raise an alarm at once: {problem}")
 
-    files = RunFiles(Path(output))
-    files.make_room(overwrite)
     origin = Checkpoint(
         step=0,
         atoms=start.atoms,
@@ -140,8 +138,11 @@ def run_dynamics(
         wall_time_s=0.0,
         files={},
     )
+    content = packed(origin)
+    files = RunFiles(Path(output))
+    files.make_room(overwrite)
     # Before any other file, so that a run killed at any moment can be resumed or is not there.
-    write_checkpoint(files.checkpoint, origin)
+    reporting.replace_file(files.checkpoint, content)
     with Run(origin, settings, atoms.calc, files) as run:
         return run.advance(reporting.console(quiet))
 
