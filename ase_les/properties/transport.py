@@ -75,9 +75,8 @@ from ase_les.properties.recorded_run import (
     trajectory_path,
 )
 from ase_les.reporting import Estimate, Panel
+from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
 
-#: Of the self-term of a cubic lattice, in the correction for the size of the cell.
-YEH_HUMMER = 2.837297
 LONGEST_LAG_PS = 5.0
 #: Particles whose displacements are transformed at once: bounds the memory.
 AT_ONCE = 64
@@ -305,24 +304,15 @@ def diffusion(
 
 
 def finite_size_correction(temperature_K: float, viscosity_mPa_s: float, volume_A3: float) -> float:
-    """What to add to the diffusion coefficient of a cubic periodic cell, in Å²/ps [1]_.
+    """What to add to the diffusion coefficient of a cubic periodic cell, in Å²/ps.
 
-    Parameters
-    ----------
-    temperature_K : float
-    viscosity_mPa_s : float
-        Of the model, which depends little on the size of the cell; that of the experiment
-        (0.85 for water at 300 K) as far as the model is right.
-    volume_A3 : float
+    See `ase_les.simulation.accumulators.finite_size_correction_cm2_per_s`; 0.85 mPa s is that of
+    water at 300 K as far as the model is right.
     """
-    if not (temperature_K > 0 and viscosity_mPa_s > 0 and volume_A3 > 0):
-        raise ValueError(
-            "temperature, viscosity and volume must be positive, got "
-            f"{temperature_K} K, {viscosity_mPa_s} mPa s, {volume_A3} Å³"
-        )
-    edge_m = (volume_A3 * 1e-30) ** (1 / 3)
-    drag = 6 * math.pi * viscosity_mPa_s * 1e-3 * edge_m
-    return YEH_HUMMER * Boltzmann * temperature_K / drag * 1e8
+    per_cm2_per_s = 1e4
+    return per_cm2_per_s * finite_size_correction_cm2_per_s(
+        temperature_K=temperature_K, viscosity_mPa_s=viscosity_mPa_s, edge_A=np.cbrt(volume_A3)
+    )
 
 
 def conductivity_green_kubo(
