@@ -74,7 +74,12 @@ def main() -> None:
             stages=[
                 Stage("equilibrate", arguments.equilibration),
                 # A thermostat this weak leaves the motion, and with it the spectrum, alone.
-                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe={"current": 1}),
+                Stage(
+                    "record",
+                    arguments.steps,
+                    thermostat_time_fs=1000.0,
+                    observe={"current": 1, "dipole": 10},
+                ),
             ],
             seed=1,
             output=stem,
