@@ -162,3 +162,13 @@ def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shar
     run("10_dipeptide_dipoles.py", "--model", checkpoint, "--no-spectrum", "--output", tmp_path)
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
     assert summary["agreement"]["R2"] > 0.85
+
+
+@needs_water_model
+def test_oxygens_of_water_have_neighbours_at_hydrogen_bond_distance(tmp_path):
+    said = run("11_structure_of_water.py", "--smoke", "--output", tmp_path)
+    summary = yaml.safe_load((tmp_path / "structure-summary.yml").read_text())
+    assert 2.6 < summary["oxygen_oxygen"]["first_peak"]["distance_A"] < 3.0
+    assert summary["molecular_dipole_eA"]["mean"] > 0.01
+    assert "experiment" in said
+    assert (tmp_path / "oxygen-oxygen.png").stat().st_size > 1000

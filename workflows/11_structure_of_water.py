@@ -1,0 +1,115 @@
+"""Structure, diffusion and dipoles of liquid water from a run, beside experiment.
+
+    python workflows/11_structure_of_water.py --run infrared_of_water/water   a run that is there
+    python workflows/11_structure_of_water.py --smoke                         a short one of its own
+
+The run may be that of ``05_infrared_of_water.py``. Diffusion in a small periodic cell is slowed
+down by its images; the correction of Yeh and Hummer takes the viscosity of the experiment.
+Molecular dipoles are √ε∞ times those of the latent charges. Only what the long range sees of these
+charges is decided by energies and forces: how much of the polarization of the liquid they put into
+each molecule, and how much into transfers between molecules, is the model's own way.
+Writes ``<output>/oxygen-oxygen.npz`` and ``.png``, ``displacement.npz`` and ``.png``, and
+``structure-summary.yml``.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase.io import iread, read
+from rich.console import Console
+from rich.table import Table
+
+from ase_les import LESCalculator
+from ase_les.properties.molecules import molecular_dipoles
+from ase_les.properties.structure import mean_square_displacement, radial_distribution
+from ase_les.reporting import block_average, write_summary
+from ase_les.simulation import run_dynamics
+from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
+
+EPSILON_INFINITY = 1.78
+VISCOSITY_MPA_S = 0.85
+# g(r): L. B. Skinner et al., J. Chem. Phys. 138, 074506 (2013), 295 K. Diffusion: M. Holz,
+# S. R. Heil, A. Sacco, Phys. Chem. Chem. Phys. 2, 4740 (2000), 298 K.
+EXPERIMENT = {"position": "2.80", "height": "2.57", "diffusion": "2.30e-05"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="water-rpbe-d3")
+    parser.add_argument("--run", type=Path, help="stem of a run with a trajectory")
+    parser.add_argument("--skip-ps", type=float, default=2.0, help="left out at the beginning")
+    parser.add_argument("--frame-interval", type=float, default=5.0, help="fs between its frames")
+    parser.add_argument("--max-lag-ps", type=float, default=5.0, help="of displacements")
+    parser.add_argument("--output", type=Path, default=Path("structure_of_water"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--smoke", action="store_true", help="0.1 ps; shows the way only")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    calculator = LESCalculator(arguments.model)
+    if arguments.smoke:
+        arguments.skip_ps, arguments.max_lag_ps = 0.0, 0.05
+        arguments.run = arguments.output / "short"
+        atoms = read(Path(__file__).with_name("water64.extxyz"))
+        atoms.calc = calculator
+        run_dynamics(atoms, temperature_K=300, steps=200, output=arguments.run, overwrite=True)
+    if arguments.run is None:
+        raise SystemExit("--run names the stem of a run; 05_infrared_of_water.py makes one")
+
+    every = 1 if arguments.smoke else 4
+    trajectory = arguments.run.with_name(arguments.run.name + ".traj")
+    skip = round(1000 * arguments.skip_ps / arguments.frame_interval)
+    pairs = radial_distribution(
+        trajectory, ("O", "O"), r_max_A=6.2, bins=124, skip=skip, every=every
+    )
+    moved = mean_square_displacement(
+        trajectory,
+        frame_interval_fs=arguments.frame_interval,
+        max_lag_fs=1000 * arguments.max_lag_ps,
+        skip=skip,
+        every=every,
+    )
+    for result, name in ((pairs, "oxygen-oxygen"), (moved, "displacement")):
+        result.save(arguments.output / f"{name}.npz")
+        result.save_figure(arguments.output / f"{name}.png")
+    dipoles = []
+    for atoms in iread(trajectory, index=slice(skip, None, 40)):
+        charges = calculator.get_property("charges", atoms)
+        moments = molecular_dipoles(atoms, charges)
+        dipoles.append(np.sqrt(EPSILON_INFINITY) * np.linalg.norm(moments, axis=1).mean())
+
+    peak, cell = pairs.first_peak, read(trajectory, index=0).cell
+    slow = moved.diffusion_cm2_per_s("O")
+    correction = finite_size_correction_cm2_per_s(
+        temperature_K=300, viscosity_mPa_s=VISCOSITY_MPA_S, edge_A=cell.volume ** (1 / 3)
+    )
+    dipole = block_average(np.array(dipoles))
+    table = Table("quantity", "model", "experiment", title="Liquid water, 300 K")
+    table.add_row("first peak of g_OO / Å", f"{peak.distance_A:.3f}", EXPERIMENT["position"])
+    table.add_row("its height", f"{peak.height:.2f}", EXPERIMENT["height"])
+    table.add_row("D in this cell / (cm²/s)", f"{slow.mean:.2e} ± {slow.standard_error:.1e}", "")
+    table.add_row(
+        "D of a large cell / (cm²/s)", f"{slow.mean + correction:.2e}", EXPERIMENT["diffusion"]
+    )
+    table.add_row("mean molecular dipole / (e Å)", f"{dipole.mean:.4f}", "")
+    Console().print(table)
+    write_summary(
+        arguments.output / "structure-summary.yml",
+        {
+            "model": arguments.model,
+            "model_hash": calculator.model_hash,
+            "run": str(arguments.run),
+            "oxygen_oxygen": pairs.summary(),
+            "diffusion_in_this_cell_cm2_per_s": slow,
+            "finite_size_correction_cm2_per_s": correction,
+            "molecular_dipole_eA": dipole,
+            "epsilon_infinity": EPSILON_INFINITY,
+            "experiment": EXPERIMENT,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
