@@ -58,11 +58,11 @@ def main() -> None:
     if arguments.run is None:
         raise SystemExit("--run names the stem of a run; 05_infrared_of_water.py makes one")
 
-    every = 1 if arguments.smoke else 4
+    every, bins = (1, 31) if arguments.smoke else (4, 124)
     trajectory = arguments.run.with_name(arguments.run.name + ".traj")
     skip = round(1000 * arguments.skip_ps / arguments.frame_interval)
     pairs = radial_distribution(
-        trajectory, ("O", "O"), r_max_A=6.2, bins=124, skip=skip, every=every
+        trajectory, ("O", "O"), r_max_A=6.2, bins=bins, skip=skip, every=every
     )
     moved = mean_square_displacement(
         trajectory,
