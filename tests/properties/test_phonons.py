@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from ase import Atoms, units
-from ase.build import bulk, make_supercell, molecule
+from ase.build import make_supercell, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -102,35 +102,6 @@ def test_bands_do_not_depend_on_the_size_of_the_supercell():
     for one, other in zip(small.segments, large.segments, strict=True):
         difference = np.abs(one.frequencies_THz - other.frequencies_THz).max()
         assert PER_CM_PER_THZ * difference < 0.1
-
-
-def test_charges_that_flow_split_longitudinal_modes_as_much_as_brute_force_says():
-    """A random model whose Born charges are not its charges; it need be no minimum for this."""
-    pytest.importorskip("torch")
-    from ase_les import LESCalculator, LESModel, ModelConfig
-    from ase_les.charges import ChargesConfig
-    from ase_les.model import LongRangeConfig
-    from ase_les.representation import CaceConfig
-
-    charges = ChargesConfig(neutrality="split", formal_charges={"Na": 1, "Cl": -1}, scale=8.0)
-    config = ModelConfig(
-        {"Na": 0.0, "Cl": 0.0},
-        CaceConfig(4.0, n_radial=3, n_mixed=2, n_embedding=2, l_max=2),
-        long_range=LongRangeConfig(charges),
-    )
-    atoms = bulk("NaCl", "rocksalt", a=5.6)
-    atoms.calc = LESCalculator(LESModel(config, seed=3), dtype="float64", dielectric=2.4)
-    found = phonons(atoms, **QUICK)
-    ratio = found.non_analytic.born_charges_e[0, 0, 0] / np.sqrt(2.4) / atoms.get_charges()[0]
-    # Were the charges rigid, this would be 1.
-    assert abs(ratio - 1) > 0.1
-    frequencies = PER_CM_PER_THZ * found.splitting[0].with_field_THz
-    edge = 2.8
-    atoms.set_cell([[edge, edge, 0], [edge, -edge, 0], [edge, 0, edge]])
-    transverse, _, longitudinal = np.linalg.eigvalsh(dynamical_matrix(atoms, 32))[:3]
-    split = np.sign(frequencies) * frequencies**2
-    expected = in_per_cm(longitudinal - transverse)
-    assert np.sqrt(split[2] - split[0]) == pytest.approx(expected, rel=0.02)
 
 
 def test_any_cell_of_the_crystal_gives_the_same_modes():
