@@ -40,9 +40,9 @@ def read_extended_xyz(path: str | Path) -> list[Atoms]:
     """Frames written by :func:`write_extended_xyz`, Born charges (N, 3, 3) among the results."""
     frames = []
     for frame in iread(path, format="extxyz", index=":"):
-        if BORN_CHARGES in frame.arrays:
-            born = frame.arrays.pop(BORN_CHARGES).reshape(len(frame), 3, 3)
-            results = {} if frame.calc is None else frame.calc.results
-            frame.calc = SinglePointCalculator(frame, **results, **{BORN_CHARGES: born})
+        # ASE's reader knows the name and takes the nine columns for a result.
+        if frame.calc is not None and BORN_CHARGES in frame.calc.results:
+            born = frame.calc.results[BORN_CHARGES]
+            frame.calc.results[BORN_CHARGES] = born.reshape(len(frame), 3, 3)
         frames.append(frame)
     return frames

@@ -244,7 +244,7 @@ def test_extended_xyz_gives_born_charges_back():
         for name in wanted:
             assert np.allclose(ours.calc.results[name], frame.calc.results[name], atol=1e-7)
     # Anyone else's reader finds nine columns.
-    assert read("md.xyz").arrays["born_effective_charges"].shape == (8, 9)
+    assert read("md.xyz").calc.results["born_effective_charges"].shape == (8, 9)
 
 
 def test_a_series_comes_back_from_its_file(tmp_path):
