@@ -137,12 +137,11 @@ class SplitTransfers(nn.Module):
     .. math::
         q_i &= q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
               \frac{e^{s_i}}{\sum_j e^{s_j}} \\
-        p_{ij} &= \sum_{n=0}^{4} \big(W^{Z_i Z_j}_n + a^{Z_j}_{in}\big)\, \phi^{Z_i Z_j}_n(r_{ij}) \\
+        p_{ij} &= \sum_{n=0}^{4} \big(W^{Z_i Z_j}_n + a_{in}\big)\, \phi^{Z_i Z_j}_n(r_{ij}) \\
         \phi^{ZZ'}_0(r) &= f_c(r)\, b(r / \ell_{ZZ'}), \qquad
         \phi_n(r) = w\, f_c(r) \cos\frac{(n - 1) \pi r}{r_c}
 
-    Every atom says, function by function, how much charge it takes from the neighbours of each
-    element at a distance.
+    Every atom says, function by function, how much charge it takes from neighbours at a distance.
     Through the first function it takes from those it is bonded to: :math:`b` is 1 up to 1.15 times
     the sum :math:`\ell` of covalent radii and 0 beyond 1.75 times, so that a bond that
     vibrates keeps its charge. The others reach through the whole environment, weakly, and let the
@@ -167,7 +166,7 @@ class SplitTransfers(nn.Module):
     =======================  ==================================================
     Symbol                   Code
     =======================  ==================================================
-    :math:`a^Z_{in}, s_i`    columns of ``latent``; the affinity is the last
+    :math:`a_{in}, s_i`      columns of ``latent``; the affinity is the last
     :math:`W`                ``pair_transfers`` (channel, receiver, sender, n),
                              in units of 0.05 e
     :math:`w`                0.1
@@ -219,8 +218,8 @@ class SplitTransfers(nn.Module):
         self._formal = formal
 
     def n_numbers(self, n_channels: int) -> int:
-        """Numbers per atom: one per channel, element of the neighbour and function; affinity."""
-        return n_channels * len(self._lengths) * (1 + self._N_WAVES) + 1
+        """Numbers per atom: one per channel and function, and the affinity."""
+        return n_channels * (1 + self._N_WAVES) + 1
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Charges (N, n_channels) in e from latent numbers (N, n_numbers), float64."""
@@ -262,13 +261,10 @@ class SplitTransfers(nn.Module):
         weights = self._UNIT * self.pair_transfers.flatten(1, 2)
         dtype, transfers = weights.dtype, []
         functions = self._functions(vectors, self._lengths.flatten()[pair]).to(dtype)
-        # One row per channel, atom and element of its neighbours.
-        taken = latent[:, :-1].to(dtype).view(graph.n_atoms, len(weights), n_elements, -1)
-        taken = taken.transpose(0, 1).flatten(1, 2)
-        row_of_edge = graph.receivers * n_elements + row[graph.senders]
-        for by_atom, by_pair in zip(taken, weights, strict=True):
+        taken = latent[:, :-1].to(dtype).view(graph.n_atoms, len(weights), -1)
+        for channel, by_pair in enumerate(weights):
             # `index_select` and not [...]: its gradient is a plain sum.
-            own = by_atom.index_select(0, row_of_edge)
+            own = taken[:, channel].index_select(0, graph.receivers)
             own = own + by_pair.index_select(0, pair)
             transfers.append((own * functions).sum(1))
         return torch.stack(transfers, dim=1).double(), vectors
