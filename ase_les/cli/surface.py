@@ -48,8 +48,9 @@ def surface(
 ) -> None:
     """Surface energy, or adsorption with --adsorbate; exit code 1 if not converged."""
     from ase_les.cli._calculator import calculated_structure, set_threads
+    from ase_les.properties.adsorption import adsorb
     from ase_les.properties.slabs import build_slab, fix_bottom
-    from ase_les.properties.surfaces import adsorb, surface_energy
+    from ase_les.properties.surface_energy import surface_energy
     from ase_les.reporting import summary_as_json
     from ase_les.simulation import RelaxationSettings
 

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from ase_les import reporting
 from ase_les.properties.planar_potential import PlanarPotential, charges_of, plane
-from ase_les.properties.surfaces import POTENTIAL_NOTE
+from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
 from ase_les.reporting import Estimate, Panel
 from ase_les.simulation.accumulators import AxisProfile
 from ase_les.simulation.checkpoint import RunFiles

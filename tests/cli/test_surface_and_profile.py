@@ -12,7 +12,7 @@ from ase.io import Trajectory, write
 
 from ase_les.cli import _calculator, main
 from ase_les.properties.profiles import profiles
-from ase_les.properties.surfaces import surface_energy
+from ase_les.properties.surface_energy import surface_energy
 from ase_les.simulation import RelaxationSettings
 
 

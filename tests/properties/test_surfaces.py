@@ -18,14 +18,10 @@ from ase.spacegroup import crystal
 from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
+from ase_les.properties.adhesion import work_of_adhesion
+from ase_les.properties.adsorption import adsorb, adsorption_of
 from ase_les.properties.slabs import build_slab, fix_bottom, terminations
-from ase_les.properties.surfaces import (
-    J_PER_M2,
-    adsorb,
-    adsorption_of,
-    surface_energy,
-    work_of_adhesion,
-)
+from ase_les.properties.surface_energy import J_PER_M2, surface_energy
 from ase_les.simulation import RelaxationSettings
 from ase_les.units import COULOMB_CONSTANT
 

@@ -1,0 +1,130 @@
+"""Work of adhesion of an interface, and how the potential changes when it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from ase_les import reporting
+from ase_les.properties.slab_electrostatics import (
+    POTENTIAL_NOTE,
+    charges_of,
+    normal,
+    potential_step_V,
+)
+from ase_les.properties.slabs import area
+from ase_les.properties.surface_energy import J_PER_M2
+from ase_les.simulation.checks import check_structure
+
+
+@dataclass(frozen=True)
+class Adhesion:
+    r"""Work needed to part two solids, :math:`W = (E_1 + E_2 - E_{12}) / nA`.
+
+    Attributes
+    ----------
+    eV_per_A2 : float
+        Positive when the two hold together.
+    interfaces : int
+        n: 2 in a cell that repeats along the normal, else 1.
+    charge_gained_by_first_e, charge_gained_by_second_e : float
+        nan without charges.
+    potential_step_change_V : float
+        Potential far beyond the second part minus that far beyond the first, less the same of the
+        parts alone; nan without charges, or when the normal is periodic.
+    """
+
+    eV_per_A2: float
+    interfaces: int
+    area_A2: float
+    charge_gained_by_first_e: float
+    charge_gained_by_second_e: float
+    potential_step_change_V: float
+    structure: Mapping[str, object]
+    calculator: Mapping[str, object]
+
+    @property
+    def J_per_m2(self) -> float:
+        return self.eV_per_A2 * J_PER_M2
+
+    def summary(self) -> dict[str, object]:
+        """Plain containers for YAML and JSON."""
+        return {
+            "task": "work of adhesion",
+            "input": {"interface": self.structure, "calculator": self.calculator},
+            "notes": [POTENTIAL_NOTE],
+            "results": {
+                "work_of_adhesion_J_per_m2": self.J_per_m2,
+                "work_of_adhesion_eV_per_A2": self.eV_per_A2,
+                "interfaces": self.interfaces,
+                "area_A2": self.area_A2,
+                "charge_gained_by_first_e": self.charge_gained_by_first_e,
+                "charge_gained_by_second_e": self.charge_gained_by_second_e,
+                "potential_step_change_V": self.potential_step_change_V,
+            },
+        }
+
+
+def work_of_adhesion(interface: Atoms, first: Sequence[int]) -> Adhesion:
+    """Part an interface along its third cell vector, the parts kept as they are.
+
+    For relaxed parts, relax them first and use their energies in the same formula: this is the
+    work of separation of a fixed geometry.
+
+    Parameters
+    ----------
+    interface : Atoms
+        With a calculator and two periodic directions (one interface), or three (two).
+    first : sequence of int
+        Indices of the atoms of one part.
+
+    Raises
+    ------
+    ValueError
+        If one of the parts is empty, or the first two vectors are not periodic.
+    """
+    check_structure(interface)
+    if not interface.pbc[:2].all():
+        raise ValueError(
+            "the plane of the interface must be that of the first two, periodic, cell vectors; "
+            f"pbc is {interface.pbc.tolist()}"
+        )
+    inside = np.zeros(len(interface), dtype=bool)
+    inside[np.asarray(first)] = True
+    if inside.all() or not inside.any():
+        raise ValueError(
+            f"`first` must name some but not all of the {len(interface)} atoms, got {inside.sum()}"
+        )
+    masks = (inside, ~inside)
+    parts = [interface[mask] for mask in masks]
+    for part in parts:
+        part.calc = interface.calc
+    charges = charges_of(interface)
+    energy = interface.get_potential_energy()
+    step = potential_step_V(interface)
+    alone = [
+        (part.get_potential_energy(), charges_of(part), potential_step_V(part)) for part in parts
+    ]
+    gains = [math.nan, math.nan]
+    if charges is not None:
+        gains = [
+            float(charges[mask].sum() - q.sum())
+            for mask, (_, q, _) in zip(masks, alone, strict=True)
+        ]
+    heights = [part.positions @ normal(interface) for part in parts]
+    outward = 1.0 if heights[1].mean() > heights[0].mean() else -1.0
+    interfaces = 2 if interface.pbc[2] else 1
+    return Adhesion(
+        eV_per_A2=(sum(e for e, _, _ in alone) - energy) / (interfaces * area(interface)),
+        interfaces=interfaces,
+        area_A2=area(interface),
+        charge_gained_by_first_e=gains[0],
+        charge_gained_by_second_e=gains[1],
+        potential_step_change_V=outward * (step - sum(s for _, _, s in alone)),
+        structure=reporting.describe_structure(interface),
+        calculator=reporting.describe_calculator(interface.calc),
+    )

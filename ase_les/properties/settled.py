@@ -1,0 +1,65 @@
+"""Relaxation as a part of a larger calculation: whatever is settled is not computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ase import Atoms
+from rich.console import Console
+
+from ase_les import reporting
+from ase_les.simulation import RelaxationSettings, relax, resume_relaxation
+from ase_les.simulation.checkpoint import RunFiles
+
+
+def settled(
+    atoms: Atoms, stem: Path, settings: RelaxationSettings | None, resume: bool, quiet: bool
+) -> tuple[Atoms, bool, str | None]:
+    """Relaxed atoms with their calculator, whether it converged, and why it was stopped."""
+    if settings is None:
+        return atoms, True, None
+    if resume and RunFiles(stem).checkpoint.exists():
+        expected = {**asdict(settings), "atoms": atoms}
+        result = resume_relaxation(stem, atoms.calc, quiet=quiet, **expected)
+    else:
+        result = relax(atoms, **asdict(settings), output=stem, overwrite=resume, quiet=quiet)
+    end = result.atoms
+    end.calc = atoms.calc
+    return end, result.converged, result.stopped
+
+
+def stem_of(files: RunFiles, ending: str) -> Path:
+    return files.stem.with_name(files.stem.name + ending)
+
+
+def make_room(files: RunFiles, stems: Sequence[Path], allowed: bool) -> None:
+    """Refuse to lose an earlier run, before anything is computed."""
+    old = [files.summary, *(RunFiles(stem).trajectory for stem in stems)]
+    found = [path.name for path in old if path.exists()]
+    if found and not allowed:
+        raise FileExistsError(
+            f"'{files.stem}' exists already ({', '.join(found)}). Choose another output, go on "
+            "with resume (--resume), or allow it to be replaced with overwrite (--overwrite)"
+        )
+    files.stem.parent.mkdir(parents=True, exist_ok=True)
+
+
+def refuse_cell(settings: RelaxationSettings | None) -> None:
+    if settings is not None and settings.cell != "fixed":
+        raise ValueError(f"slabs keep the cell of the bulk: cell='fixed', got {settings.cell!r}")
+
+
+def tell(
+    console: Console,
+    files: RunFiles,
+    rows: Mapping[str, object],
+    notes: Sequence[str],
+    converged: bool,
+) -> None:
+    console.print(reporting.results_table(str(files.stem), rows))
+    for note in notes:
+        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+    if not converged:
+        console.print("NOT CONVERGED: allow more steps", style="bold red", markup=False)
