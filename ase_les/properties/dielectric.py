@@ -33,7 +33,7 @@ Latent moments are :math:`\sqrt{\varepsilon_\infty}` smaller than physical ones:
 
 Mobile ions carry the itinerant dipole away without bound: its fluctuation then grows with the
 length of the run, and the static constant does not exist. `rotational_dipole` leaves translation
-out; the conductivity is in `ase_les.properties.transport`.
+out; the conductivity is in `ase_les.properties.conductivity`.
 
 References
 ----------

@@ -1,69 +1,26 @@
-r"""Diffusion, ionic conductivity and viscosity from equilibrium dynamics.
+"""Diffusion and ionic conductivity of a run, side by side: what ``ase-les transport`` tells.
 
-.. math::
-    D = \lim_{t\to\infty} \frac{1}{6} \frac{d}{dt} \langle |\mathbf{r}_i(t)-\mathbf{r}_i(0)|^2
-        \rangle, \qquad
-    D_\infty = D + \frac{\xi k_B T}{6 \pi \eta L}, \quad \xi = 2.837297
-
-.. math::
-    \sigma_\mathrm{GK} = \frac{1}{3 V k_B T} \int_0^\infty
-        \langle \mathbf{J}(0)\cdot\mathbf{J}(t) \rangle \, dt, \qquad
-    \sigma_\mathrm{EH} = \lim_{t\to\infty} \frac{1}{6 V k_B T} \frac{d}{dt}
-        \langle |\mathbf{M}(t)-\mathbf{M}(0)|^2 \rangle, \qquad
-    \sigma_\mathrm{NE} = \frac{1}{V k_B T} \sum_s N_s z_s^2 e^2 D_s
-
-.. math::
-    \eta = \frac{V}{10 k_B T} \int_0^\infty \sum_{\alpha\beta}
-        \langle P_{\alpha\beta}(0) P_{\alpha\beta}(t) \rangle \, dt
-
-=========================  ======================================================================
-Symbol                     Code
-=========================  ======================================================================
-:math:`D`                  ``diffusion_A2_per_ps``; 1 Å²/ps = 10⁻⁸ m²/s. :math:`D_\infty` is
-                           that of the infinite liquid, from a cube of edge :math:`L = V^{1/3}`
-:math:`\mathbf{J}`         physical current in e Å/fs, :math:`\mathbf{M}` the itinerant dipole
-:math:`z_s`                charge number of the ions of kind s, :math:`N_s` of them
-:math:`P_{\alpha\beta}`    symmetric traceless stress
-:math:`\sigma`             S/m; :math:`\eta` in mPa s
-=========================  ======================================================================
-
-Green–Kubo with Born charges and Einstein–Helfand are one quantity, correlations between ions
-included; Nernst–Einstein leaves these out, and the ratio of the two says how much they matter.
-
-**Plateau.** The running integral of a correlation function first rises or rings, is flat where the
-correlation has died, and drifts away as noise adds up. The value is the mean over a plateau, by
-default the second half of the longest lag, 5 ps or what a quarter of the run allows; its error
-is the spread of that mean between blocks. Look at the figure: the number is as good as the plateau.
-
-References
-----------
-.. [1] I.-C. Yeh and G. Hummer, J. Phys. Chem. B 108, 15873 (2004).
-.. [2] R. Kubo, J. Phys. Soc. Jpn. 12, 570 (1957).
-.. [3] E. Helfand, Phys. Rev. 119, 1 (1960).
-.. [4] P. J. Daivis and D. J. Evans, J. Chem. Phys. 100, 541 (1994) [viscosity].
+The parts are in `ase_les.properties.diffusion` and `ase_les.properties.conductivity`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
-from scipy.constants import Boltzmann, elementary_charge
 
 from ase_les import reporting
 from ase_les.properties.analysis_files import AnalysisFiles, save_arrays
-from ase_les.properties.correlation import (
-    autocorrelation,
-    error_of_mean,
-    fitting_blocks,
-    in_blocks,
-    mean_squared_displacement,
+from ase_les.properties.conductivity import (
+    conductivity_einstein_helfand,
+    conductivity_green_kubo,
+    conductivity_nernst_einstein,
 )
+from ase_les.properties.diffusion import Diffusion, diffusion_of_elements
+from ase_les.properties.green_kubo import GreenKubo
 from ase_les.properties.ions import monatomic_ions
 from ase_les.properties.recorded_run import (
     ElectronicScreening,
@@ -75,73 +32,6 @@ from ase_les.properties.recorded_run import (
     trajectory_path,
 )
 from ase_les.reporting import Estimate, Panel
-from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
-
-LONGEST_LAG_PS = 5.0
-#: Particles whose displacements are transformed at once: bounds the memory.
-AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Diffusion:
-    """Self-diffusion of one kind of particle.
-
-    Attributes
-    ----------
-    species : str
-    particles : int
-    diffusion_A2_per_ps : Estimate
-        As in the periodic cell.
-    infinite_A2_per_ps : Estimate or None
-        With the correction for the size of the cell; None without a viscosity.
-    lag_ps, msd_A2, msd_error_A2 : array, shape (n,)
-        Mean squared displacement.
-    fit_ps : (float, float)
-        Lags between which the slope was taken.
-    exponent : float
-        Slope of ln MSD against ln t in that range: 1 where motion is diffusive.
-    n_blocks : int
-    """
-
-    species: str
-    particles: int
-    diffusion_A2_per_ps: Estimate
-    infinite_A2_per_ps: Estimate | None
-    lag_ps: np.ndarray
-    msd_A2: np.ndarray
-    msd_error_A2: np.ndarray
-    fit_ps: tuple[float, float]
-    exponent: float
-    n_blocks: int
-
-
-@dataclass(frozen=True)
-class GreenKubo:
-    """A transport coefficient as the plateau of a running integral.
-
-    Attributes
-    ----------
-    value : Estimate
-        In `unit`.
-    unit : str
-    lag_ps, running, running_error : array, shape (n,)
-        The running integral in `unit`.
-    plateau_ps : (float, float)
-        Lags over which it was averaged.
-    drift : float
-        Mean of the second half of the plateau less that of the first, in `unit`: to be compared
-        with the error.
-    n_blocks : int
-    """
-
-    value: Estimate
-    unit: str
-    lag_ps: np.ndarray
-    running: np.ndarray
-    running_error: np.ndarray
-    plateau_ps: tuple[float, float]
-    drift: float
-    n_blocks: int
 
 
 @dataclass(frozen=True)
@@ -204,228 +94,6 @@ class TransportResult:
             "conductivity": conductivity,
             "notes": list(self.notes),
         }
-
-
-def unwrapped(
-    positions: np.ndarray, cells: np.ndarray, pbc: Sequence[bool] = (True, True, True)
-) -> np.ndarray:
-    """Positions that follow atoms through the faces of the cell, (n, N, 3).
-
-    An atom is taken to have moved by the nearest image between two frames, which is right as long
-    as frames are so close in time that none moves by half a cell. Positions that never were wrapped
-    stay as they are.
-
-    Parameters
-    ----------
-    positions : array, shape (n, N, 3)
-    cells : array, shape (n, 3, 3)
-    pbc : sequence of three bool
-    """
-    fractional = np.einsum("nia,nab->nib", positions, np.linalg.inv(cells))
-    crossed = np.round(np.diff(fractional, axis=0)).cumsum(axis=0) * np.asarray(pbc, dtype=float)
-    moved = np.array(positions, dtype=float)
-    moved[1:] -= np.einsum("nia,nab->nib", crossed, cells[1:])
-    return moved
-
-
-def diffusion(
-    positions_A: np.ndarray,
-    timestep_fs: float,
-    *,
-    species: str = "particles",
-    fit_ps: tuple[float, float] | None = None,
-    blocks: int = 5,
-    temperature_K: float | None = None,
-    viscosity_mPa_s: float | None = None,
-    volume_A3: float | None = None,
-) -> Diffusion:
-    """Diffusion coefficient from the slope of the mean squared displacement.
-
-    Parameters
-    ----------
-    positions_A : array, shape (n, N, 3)
-        Unwrapped, without a drift of the whole.
-    timestep_fs : float
-        Between frames.
-    species : str
-        A name.
-    fit_ps : (float, float), optional
-        Lags between which the slope is taken, by default 5 % and 25 % of the run.
-    blocks : int
-        For the error: at most so many, each at least twice as long as the longest lag of the fit.
-    temperature_K, viscosity_mPa_s, volume_A3 : float, optional
-        All three: add the correction for the size of a cubic cell.
-
-    Raises
-    ------
-    ValueError
-        If the range of the fit is not within the run.
-    """
-    positions = np.asarray(positions_A, dtype=float)
-    if positions.ndim != 3 or positions.shape[2] != 3 or positions.shape[1] == 0:
-        raise ValueError(f"positions must have the shape (n, N, 3), got {positions.shape}")
-    n = len(positions)
-    duration_ps = n * timestep_fs * 1e-3
-    fit_ps = (0.05 * duration_ps, 0.25 * duration_ps) if fit_ps is None else fit_ps
-    first, last = (round(each * 1e3 / timestep_fs) for each in fit_ps)
-    first = max(first, 1)
-    if not last >= first + 2 or last >= n:
-        raise ValueError(
-            f"cannot fit a slope between {fit_ps[0]:g} and {fit_ps[1]:g} ps in {n} frames of "
-            f"{timestep_fs:g} fs ({duration_ps:.3g} ps): give fit_ps within the run, or run longer"
-        )
-    lag_ps = np.arange(last + 1) * timestep_fs * 1e-3
-    whole = _mean_msd(positions, last + 1)
-    n_blocks = fitting_blocks(blocks, n, 2 * (last + 1))
-    parts = np.array([_mean_msd(part, last + 1) for part in in_blocks(positions, n_blocks)])
-    found = Estimate(
-        _slope(lag_ps, whole, first) / 6,
-        float(error_of_mean(np.array([_slope(lag_ps, part, first) / 6 for part in parts]))),
-    )
-    infinite = None
-    if viscosity_mPa_s is not None and temperature_K is not None and volume_A3 is not None:
-        correction = finite_size_correction(temperature_K, viscosity_mPa_s, volume_A3)
-        infinite = Estimate(found.mean + correction, found.standard_error)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logarithms = np.log(lag_ps[first:]), np.log(whole[first:])
-    finite = np.isfinite(logarithms).all()
-    return Diffusion(
-        species=species,
-        particles=positions.shape[1],
-        diffusion_A2_per_ps=found,
-        infinite_A2_per_ps=infinite,
-        lag_ps=lag_ps,
-        msd_A2=whole,
-        msd_error_A2=error_of_mean(parts),
-        fit_ps=(float(lag_ps[first]), float(lag_ps[last])),
-        exponent=float(np.polyfit(*logarithms, 1)[0]) if finite else math.nan,
-        n_blocks=n_blocks,
-    )
-
-
-def finite_size_correction(temperature_K: float, viscosity_mPa_s: float, volume_A3: float) -> float:
-    """What to add to the diffusion coefficient of a cubic periodic cell, in Å²/ps.
-
-    See `ase_les.simulation.accumulators.finite_size_correction_cm2_per_s`; 0.85 mPa s is that of
-    water at 300 K as far as the model is right.
-    """
-    per_cm2_per_s = 1e4
-    return per_cm2_per_s * finite_size_correction_cm2_per_s(
-        temperature_K=temperature_K, viscosity_mPa_s=viscosity_mPa_s, edge_A=np.cbrt(volume_A3)
-    )
-
-
-def conductivity_green_kubo(
-    current_eA_per_fs: np.ndarray,
-    timestep_fs: float,
-    volume_A3: float,
-    temperature_K: float,
-    *,
-    plateau_ps: tuple[float, float] | None = None,
-    blocks: int = 10,
-) -> GreenKubo:
-    """Ionic conductivity in S/m from the current, J = ΣZ*v.
-
-    Parameters
-    ----------
-    current_eA_per_fs : array, shape (n, 3)
-        Physical, at every step or few.
-    timestep_fs, volume_A3, temperature_K : float
-    plateau_ps : (float, float), optional
-        See the module for the default.
-    blocks : int
-        For the error; fewer when they would be shorter than the longest lag.
-    """
-    kT = Boltzmann * _positive("temperature_K", temperature_K)
-    volume = _positive("volume_A3", volume_A3) * 1e-30
-    # (e Å/fs)² fs in SI.
-    scale = elementary_charge**2 * 1e-20 * 1e15 / (3 * volume * kT)
-    return _green_kubo(current_eA_per_fs, timestep_fs, scale, "S/m", plateau_ps, blocks)
-
-
-def viscosity_green_kubo(
-    stress_eV_per_A3: np.ndarray,
-    timestep_fs: float,
-    volume_A3: float,
-    temperature_K: float,
-    *,
-    plateau_ps: tuple[float, float] | None = None,
-    blocks: int = 10,
-) -> GreenKubo:
-    """Shear viscosity in mPa s from all components of the traceless stress [4]_.
-
-    Parameters
-    ----------
-    stress_eV_per_A3 : array, shape (n, 6)
-        Voigt order xx yy zz yz xz xy, the kinetic part included (ASE:
-        ``get_stress(include_ideal_gas=True)``), at every step or few.
-    timestep_fs, volume_A3, temperature_K, plateau_ps, blocks
-        See `conductivity_green_kubo`.
-    """
-    stress = np.asarray(stress_eV_per_A3, dtype=float)
-    if stress.ndim != 2 or stress.shape[1] != 6:
-        raise ValueError(f"the stress must have the shape (n, 6), got {stress.shape}")
-    normal = stress[:, :3] - stress[:, :3].mean(axis=1, keepdims=True)
-    # Every shear component stands for itself and its transpose.
-    traceless = np.concatenate([normal, math.sqrt(2) * stress[:, 3:]], axis=1)
-    volume = _positive("volume_A3", volume_A3) * 1e-30
-    kT = Boltzmann * _positive("temperature_K", temperature_K)
-    pascal = elementary_charge / 1e-30
-    scale = volume / (10 * kT) * pascal**2 * 1e-15 * 1e3
-    return _green_kubo(traceless, timestep_fs, scale, "mPa s", plateau_ps, blocks)
-
-
-def conductivity_einstein_helfand(
-    dipole_eA: np.ndarray,
-    timestep_fs: float,
-    volume_A3: float,
-    temperature_K: float,
-    *,
-    fit_ps: tuple[float, float] | None = None,
-    blocks: int = 5,
-) -> Estimate:
-    """Ionic conductivity in S/m from the diffusion of the itinerant dipole.
-
-    Parameters
-    ----------
-    dipole_eA : array, shape (n, 3)
-        Physical, on one branch.
-    timestep_fs, volume_A3, temperature_K : float
-    fit_ps, blocks
-        See `diffusion`.
-    """
-    moved = diffusion(
-        np.asarray(dipole_eA, dtype=float)[:, None, :], timestep_fs, fit_ps=fit_ps, blocks=blocks
-    ).diffusion_A2_per_ps
-    scale = _charge_diffusion_scale(volume_A3, temperature_K)
-    return Estimate(scale * moved.mean, scale * moved.standard_error)
-
-
-def conductivity_nernst_einstein(
-    ions: Sequence[Diffusion],
-    charge_numbers: Mapping[str, float],
-    volume_A3: float,
-    temperature_K: float,
-) -> Estimate:
-    """Ionic conductivity in S/m of ions that move independently of each other.
-
-    The coefficients corrected for the size of the cell are taken where they are known.
-
-    Parameters
-    ----------
-    ions : sequence of Diffusion
-    charge_numbers : mapping
-        Of their species, in e.
-    volume_A3, temperature_K : float
-    """
-    scale = _charge_diffusion_scale(volume_A3, temperature_K)
-    value = variance = 0.0
-    for ion in ions:
-        found = ion.infinite_A2_per_ps or ion.diffusion_A2_per_ps
-        weight = scale * ion.particles * charge_numbers[ion.species] ** 2
-        value += weight * found.mean
-        variance += (weight * found.standard_error) ** 2
-    return Estimate(value, math.sqrt(variance))
 
 
 def transport_from_run(
@@ -562,52 +230,6 @@ def transport_from_run(
     return result
 
 
-def diffusion_of_elements(
-    frames: Sequence[Atoms],
-    timestep_fs: float,
-    *,
-    fit_ps: tuple[float, float] | None = None,
-    blocks: int = 5,
-    temperature_K: float | None = None,
-    viscosity_mPa_s: float | None = None,
-) -> tuple[Diffusion, ...]:
-    """Diffusion of every element in a trajectory, relative to the centre of mass of all.
-
-    Parameters
-    ----------
-    frames : sequence of Atoms
-        Equally spaced in time; wrapped or not.
-    timestep_fs : float
-        Between frames.
-    fit_ps, blocks, temperature_K, viscosity_mPa_s
-        See `diffusion`. The correction is for three periodic directions only.
-    """
-    first = frames[0]
-    positions = np.array([atoms.positions for atoms in frames])
-    if first.pbc.any():
-        # Directions that are not periodic may lack a lattice vector.
-        cells = np.array([atoms.cell.complete().array for atoms in frames])
-        positions = unwrapped(positions, cells, first.pbc)
-    masses = first.get_masses()
-    centre = np.einsum("i,nia->na", masses, positions) / masses.sum()
-    positions = positions - centre[:, None]
-    bulk = viscosity_mPa_s is not None and first.pbc.all()
-    volume = float(np.mean([atoms.cell.volume for atoms in frames])) if bulk else None
-    return tuple(
-        diffusion(
-            positions[:, first.numbers == number],
-            timestep_fs,
-            species=chemical_symbols[number],
-            fit_ps=fit_ps,
-            blocks=blocks,
-            temperature_K=temperature_K,
-            viscosity_mPa_s=viscosity_mPa_s,
-            volume_A3=volume,
-        )
-        for number in np.unique(first.numbers)
-    )
-
-
 def _charge_numbers(atoms: Atoms, given: Mapping[str, float] | None) -> dict[str, float]:
     """Those given, checked against the structure; or those of lone atoms that are known ions."""
     symbols = set(atoms.symbols)
@@ -620,79 +242,6 @@ def _charge_numbers(atoms: Atoms, given: Mapping[str, float] | None) -> dict[str
             )
         return dict(given)
     return monatomic_ions(atoms)
-
-
-def _positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"`{name}` must be positive, got {value}")
-    return value
-
-
-def _mean_msd(positions: np.ndarray, n_lags: int) -> np.ndarray:
-    """Mean squared displacement averaged over the particles of (n, N, 3)."""
-    particles = np.moveaxis(positions, 1, 0)
-    total = np.zeros(n_lags)
-    for start in range(0, len(particles), AT_ONCE):
-        total += mean_squared_displacement(particles[start : start + AT_ONCE], n_lags).sum(axis=0)
-    return total / len(particles)
-
-
-def _slope(lag_ps: np.ndarray, msd: np.ndarray, first: int) -> float:
-    return float(np.polyfit(lag_ps[first:], msd[first:], 1)[0])
-
-
-def _charge_diffusion_scale(volume_A3: float, temperature_K: float) -> float:
-    """e² (Å²/ps) / (V k_B T) in S/m."""
-    volume = _positive("volume_A3", volume_A3) * 1e-30
-    return (
-        elementary_charge**2
-        * 1e-8
-        / (volume * Boltzmann * _positive("temperature_K", temperature_K))
-    )
-
-
-def _green_kubo(
-    flux: np.ndarray,
-    timestep_fs: float,
-    scale: float,
-    unit: str,
-    plateau_ps: tuple[float, float] | None,
-    blocks: int,
-) -> GreenKubo:
-    flux = np.asarray(flux, dtype=float)
-    if flux.ndim != 2 or not np.isfinite(flux).all():
-        raise ValueError(f"the flux must be finite and of the shape (n, d), got {flux.shape}")
-    n = len(flux)
-    if plateau_ps is None:
-        longest_ps = min(LONGEST_LAG_PS, 0.25 * n * timestep_fs * 1e-3)
-        plateau_ps = (0.5 * longest_ps, longest_ps)
-    first, last = (round(each * 1e3 / timestep_fs) for each in plateau_ps)
-    if not 0 <= first < last < n:
-        raise ValueError(
-            f"a plateau from {plateau_ps[0]:g} to {plateau_ps[1]:g} ps does not fit into the "
-            f"{n * timestep_fs * 1e-3:.3g} ps of the series"
-        )
-    n_blocks = fitting_blocks(blocks, n, last + 1)
-
-    def running(part: np.ndarray) -> np.ndarray:
-        correlation = autocorrelation(part, last + 1)
-        steps = 0.5 * timestep_fs * (correlation[..., 1:] + correlation[..., :-1])
-        start = np.zeros((*steps.shape[:-1], 1))
-        return scale * np.concatenate([start, steps.cumsum(axis=-1)], axis=-1)
-
-    whole, parts = running(flux), running(in_blocks(flux, n_blocks))
-    plateau = whole[first:]
-    middle = len(plateau) // 2
-    return GreenKubo(
-        value=Estimate(float(plateau.mean()), float(error_of_mean(parts[:, first:].mean(axis=1)))),
-        unit=unit,
-        lag_ps=np.arange(last + 1) * timestep_fs * 1e-3,
-        running=whole,
-        running_error=error_of_mean(parts),
-        plateau_ps=(first * timestep_fs * 1e-3, last * timestep_fs * 1e-3),
-        drift=float(plateau[middle:].mean() - plateau[:middle].mean()),
-        n_blocks=n_blocks,
-    )
 
 
 def _write(files: AnalysisFiles, result: TransportResult) -> None:

@@ -9,18 +9,20 @@ from ase.io.trajectory import TrajectoryWriter
 from langevin_models import AMU, langevin_ions, relaxing_noise
 from scipy.constants import Boltzmann, elementary_charge
 
-from ase_les.properties.correlation import autocorrelation, mean_squared_displacement
-from ase_les.properties.transport import (
+from ase_les.properties.conductivity import (
     conductivity_einstein_helfand,
     conductivity_green_kubo,
     conductivity_nernst_einstein,
+)
+from ase_les.properties.correlation import autocorrelation, mean_squared_displacement
+from ase_les.properties.diffusion import (
     diffusion,
     diffusion_of_elements,
     finite_size_correction,
-    transport_from_run,
     unwrapped,
-    viscosity_green_kubo,
 )
+from ase_les.properties.transport import transport_from_run
+from ase_les.properties.viscosity import viscosity_green_kubo
 from ase_les.simulation.series import Series
 
 T, VOLUME, MASS, FRICTION = 300.0, 2000.0, 23.0, 0.02

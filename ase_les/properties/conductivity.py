@@ -1,0 +1,128 @@
+r"""Ionic conductivity from the current, from the itinerant dipole, and from diffusion.
+
+.. math::
+    \sigma_\mathrm{GK} = \frac{1}{3 V k_B T} \int_0^\infty
+        \langle \mathbf{J}(0)\cdot\mathbf{J}(t) \rangle \, dt, \qquad
+    \sigma_\mathrm{EH} = \lim_{t\to\infty} \frac{1}{6 V k_B T} \frac{d}{dt}
+        \langle |\mathbf{M}(t)-\mathbf{M}(0)|^2 \rangle, \qquad
+    \sigma_\mathrm{NE} = \frac{1}{V k_B T} \sum_s N_s z_s^2 e^2 D_s
+
+=====================  ======================================================================
+Symbol                 Code
+=====================  ======================================================================
+:math:`\mathbf{J}`     physical current in e Å/fs, :math:`\mathbf{M}` the itinerant dipole
+:math:`z_s`            charge number of the ions of kind s, :math:`N_s` of them
+:math:`\sigma`         S/m
+=====================  ======================================================================
+
+Green–Kubo with Born charges and Einstein–Helfand are one quantity, correlations between ions
+included; Nernst–Einstein leaves these out, and the ratio of the two says how much they matter.
+
+References
+----------
+.. [1] R. Kubo, J. Phys. Soc. Jpn. 12, 570 (1957).
+.. [2] E. Helfand, Phys. Rev. 119, 1 (1960).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.constants import Boltzmann, elementary_charge
+
+from ase_les.properties.diffusion import Diffusion, diffusion
+from ase_les.properties.green_kubo import GreenKubo, green_kubo, positive
+from ase_les.reporting import Estimate
+
+
+def conductivity_green_kubo(
+    current_eA_per_fs: np.ndarray,
+    timestep_fs: float,
+    volume_A3: float,
+    temperature_K: float,
+    *,
+    plateau_ps: tuple[float, float] | None = None,
+    blocks: int = 10,
+) -> GreenKubo:
+    """Ionic conductivity in S/m from the current, J = ΣZ*v.
+
+    Parameters
+    ----------
+    current_eA_per_fs : array, shape (n, 3)
+        Physical, at every step or few.
+    timestep_fs, volume_A3, temperature_K : float
+    plateau_ps : (float, float), optional
+        See the module for the default.
+    blocks : int
+        For the error; fewer when they would be shorter than the longest lag.
+    """
+    kT = Boltzmann * positive("temperature_K", temperature_K)
+    volume = positive("volume_A3", volume_A3) * 1e-30
+    # (e Å/fs)² fs in SI.
+    scale = elementary_charge**2 * 1e-20 * 1e15 / (3 * volume * kT)
+    return green_kubo(current_eA_per_fs, timestep_fs, scale, "S/m", plateau_ps, blocks)
+
+
+def conductivity_einstein_helfand(
+    dipole_eA: np.ndarray,
+    timestep_fs: float,
+    volume_A3: float,
+    temperature_K: float,
+    *,
+    fit_ps: tuple[float, float] | None = None,
+    blocks: int = 5,
+) -> Estimate:
+    """Ionic conductivity in S/m from the diffusion of the itinerant dipole.
+
+    Parameters
+    ----------
+    dipole_eA : array, shape (n, 3)
+        Physical, on one branch.
+    timestep_fs, volume_A3, temperature_K : float
+    fit_ps, blocks
+        See `diffusion`.
+    """
+    moved = diffusion(
+        np.asarray(dipole_eA, dtype=float)[:, None, :], timestep_fs, fit_ps=fit_ps, blocks=blocks
+    ).diffusion_A2_per_ps
+    scale = _charge_diffusion_scale(volume_A3, temperature_K)
+    return Estimate(scale * moved.mean, scale * moved.standard_error)
+
+
+def conductivity_nernst_einstein(
+    ions: Sequence[Diffusion],
+    charge_numbers: Mapping[str, float],
+    volume_A3: float,
+    temperature_K: float,
+) -> Estimate:
+    """Ionic conductivity in S/m of ions that move independently of each other.
+
+    The coefficients corrected for the size of the cell are taken where they are known.
+
+    Parameters
+    ----------
+    ions : sequence of Diffusion
+    charge_numbers : mapping
+        Of their species, in e.
+    volume_A3, temperature_K : float
+    """
+    scale = _charge_diffusion_scale(volume_A3, temperature_K)
+    value = variance = 0.0
+    for ion in ions:
+        found = ion.infinite_A2_per_ps or ion.diffusion_A2_per_ps
+        weight = scale * ion.particles * charge_numbers[ion.species] ** 2
+        value += weight * found.mean
+        variance += (weight * found.standard_error) ** 2
+    return Estimate(value, math.sqrt(variance))
+
+
+def _charge_diffusion_scale(volume_A3: float, temperature_K: float) -> float:
+    """e² (Å²/ps) / (V k_B T) in S/m."""
+    volume = positive("volume_A3", volume_A3) * 1e-30
+    return (
+        elementary_charge**2
+        * 1e-8
+        / (volume * Boltzmann * positive("temperature_K", temperature_K))
+    )

@@ -1,0 +1,237 @@
+r"""Self-diffusion from the displacements of particles.
+
+.. math::
+    D = \lim_{t\to\infty} \frac{1}{6} \frac{d}{dt} \langle |\mathbf{r}_i(t)-\mathbf{r}_i(0)|^2
+        \rangle, \qquad
+    D_\infty = D + \frac{\xi k_B T}{6 \pi \eta L}, \quad \xi = 2.837297
+
+with :math:`D` as ``diffusion_A2_per_ps`` (1 Å²/ps = 10⁻⁸ m²/s) and :math:`D_\infty` that of the
+infinite liquid, from a cube of edge :math:`L = V^{1/3}`.
+
+References
+----------
+.. [1] I.-C. Yeh and G. Hummer, J. Phys. Chem. B 108, 15873 (2004).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from ase_les.properties.correlation import (
+    error_of_mean,
+    fitting_blocks,
+    in_blocks,
+    mean_squared_displacement,
+)
+from ase_les.reporting import Estimate
+from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
+
+#: Particles whose displacements are transformed at once: bounds the memory.
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Self-diffusion of one kind of particle.
+
+    Attributes
+    ----------
+    species : str
+    particles : int
+    diffusion_A2_per_ps : Estimate
+        As in the periodic cell.
+    infinite_A2_per_ps : Estimate or None
+        With the correction for the size of the cell; None without a viscosity.
+    lag_ps, msd_A2, msd_error_A2 : array, shape (n,)
+        Mean squared displacement.
+    fit_ps : (float, float)
+        Lags between which the slope was taken.
+    exponent : float
+        Slope of ln MSD against ln t in that range: 1 where motion is diffusive.
+    n_blocks : int
+    """
+
+    species: str
+    particles: int
+    diffusion_A2_per_ps: Estimate
+    infinite_A2_per_ps: Estimate | None
+    lag_ps: np.ndarray
+    msd_A2: np.ndarray
+    msd_error_A2: np.ndarray
+    fit_ps: tuple[float, float]
+    exponent: float
+    n_blocks: int
+
+
+def unwrapped(
+    positions: np.ndarray, cells: np.ndarray, pbc: Sequence[bool] = (True, True, True)
+) -> np.ndarray:
+    """Positions that follow atoms through the faces of the cell, (n, N, 3).
+
+    An atom is taken to have moved by the nearest image between two frames, which is right as long
+    as frames are so close in time that none moves by half a cell. Positions that never were wrapped
+    stay as they are.
+
+    Parameters
+    ----------
+    positions : array, shape (n, N, 3)
+    cells : array, shape (n, 3, 3)
+    pbc : sequence of three bool
+    """
+    fractional = np.einsum("nia,nab->nib", positions, np.linalg.inv(cells))
+    crossed = np.round(np.diff(fractional, axis=0)).cumsum(axis=0) * np.asarray(pbc, dtype=float)
+    moved = np.array(positions, dtype=float)
+    moved[1:] -= np.einsum("nia,nab->nib", crossed, cells[1:])
+    return moved
+
+
+def diffusion(
+    positions_A: np.ndarray,
+    timestep_fs: float,
+    *,
+    species: str = "particles",
+    fit_ps: tuple[float, float] | None = None,
+    blocks: int = 5,
+    temperature_K: float | None = None,
+    viscosity_mPa_s: float | None = None,
+    volume_A3: float | None = None,
+) -> Diffusion:
+    """Diffusion coefficient from the slope of the mean squared displacement.
+
+    Parameters
+    ----------
+    positions_A : array, shape (n, N, 3)
+        Unwrapped, without a drift of the whole.
+    timestep_fs : float
+        Between frames.
+    species : str
+        A name.
+    fit_ps : (float, float), optional
+        Lags between which the slope is taken, by default 5 % and 25 % of the run.
+    blocks : int
+        For the error: at most so many, each at least twice as long as the longest lag of the fit.
+    temperature_K, viscosity_mPa_s, volume_A3 : float, optional
+        All three: add the correction for the size of a cubic cell.
+
+    Raises
+    ------
+    ValueError
+        If the range of the fit is not within the run.
+    """
+    positions = np.asarray(positions_A, dtype=float)
+    if positions.ndim != 3 or positions.shape[2] != 3 or positions.shape[1] == 0:
+        raise ValueError(f"positions must have the shape (n, N, 3), got {positions.shape}")
+    n = len(positions)
+    duration_ps = n * timestep_fs * 1e-3
+    fit_ps = (0.05 * duration_ps, 0.25 * duration_ps) if fit_ps is None else fit_ps
+    first, last = (round(each * 1e3 / timestep_fs) for each in fit_ps)
+    first = max(first, 1)
+    if not last >= first + 2 or last >= n:
+        raise ValueError(
+            f"cannot fit a slope between {fit_ps[0]:g} and {fit_ps[1]:g} ps in {n} frames of "
+            f"{timestep_fs:g} fs ({duration_ps:.3g} ps): give fit_ps within the run, or run longer"
+        )
+    lag_ps = np.arange(last + 1) * timestep_fs * 1e-3
+    whole = _mean_msd(positions, last + 1)
+    n_blocks = fitting_blocks(blocks, n, 2 * (last + 1))
+    parts = np.array([_mean_msd(part, last + 1) for part in in_blocks(positions, n_blocks)])
+    found = Estimate(
+        slope(lag_ps, whole, first) / 6,
+        float(error_of_mean(np.array([slope(lag_ps, part, first) / 6 for part in parts]))),
+    )
+    infinite = None
+    if viscosity_mPa_s is not None and temperature_K is not None and volume_A3 is not None:
+        correction = finite_size_correction(temperature_K, viscosity_mPa_s, volume_A3)
+        infinite = Estimate(found.mean + correction, found.standard_error)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithms = np.log(lag_ps[first:]), np.log(whole[first:])
+    finite = np.isfinite(logarithms).all()
+    return Diffusion(
+        species=species,
+        particles=positions.shape[1],
+        diffusion_A2_per_ps=found,
+        infinite_A2_per_ps=infinite,
+        lag_ps=lag_ps,
+        msd_A2=whole,
+        msd_error_A2=error_of_mean(parts),
+        fit_ps=(float(lag_ps[first]), float(lag_ps[last])),
+        exponent=float(np.polyfit(*logarithms, 1)[0]) if finite else math.nan,
+        n_blocks=n_blocks,
+    )
+
+
+def finite_size_correction(temperature_K: float, viscosity_mPa_s: float, volume_A3: float) -> float:
+    """What to add to the diffusion coefficient of a cubic periodic cell, in Å²/ps.
+
+    See `ase_les.simulation.accumulators.finite_size_correction_cm2_per_s`; 0.85 mPa s is that of
+    water at 300 K as far as the model is right.
+    """
+    per_cm2_per_s = 1e4
+    return per_cm2_per_s * finite_size_correction_cm2_per_s(
+        temperature_K=temperature_K, viscosity_mPa_s=viscosity_mPa_s, edge_A=np.cbrt(volume_A3)
+    )
+
+
+def diffusion_of_elements(
+    frames: Sequence[Atoms],
+    timestep_fs: float,
+    *,
+    fit_ps: tuple[float, float] | None = None,
+    blocks: int = 5,
+    temperature_K: float | None = None,
+    viscosity_mPa_s: float | None = None,
+) -> tuple[Diffusion, ...]:
+    """Diffusion of every element in a trajectory, relative to the centre of mass of all.
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+        Equally spaced in time; wrapped or not.
+    timestep_fs : float
+        Between frames.
+    fit_ps, blocks, temperature_K, viscosity_mPa_s
+        See `diffusion`. The correction is for three periodic directions only.
+    """
+    first = frames[0]
+    positions = np.array([atoms.positions for atoms in frames])
+    if first.pbc.any():
+        # Directions that are not periodic may lack a lattice vector.
+        cells = np.array([atoms.cell.complete().array for atoms in frames])
+        positions = unwrapped(positions, cells, first.pbc)
+    masses = first.get_masses()
+    centre = np.einsum("i,nia->na", masses, positions) / masses.sum()
+    positions = positions - centre[:, None]
+    bulk = viscosity_mPa_s is not None and first.pbc.all()
+    volume = float(np.mean([atoms.cell.volume for atoms in frames])) if bulk else None
+    return tuple(
+        diffusion(
+            positions[:, first.numbers == number],
+            timestep_fs,
+            species=chemical_symbols[number],
+            fit_ps=fit_ps,
+            blocks=blocks,
+            temperature_K=temperature_K,
+            viscosity_mPa_s=viscosity_mPa_s,
+            volume_A3=volume,
+        )
+        for number in np.unique(first.numbers)
+    )
+
+
+def _mean_msd(positions: np.ndarray, n_lags: int) -> np.ndarray:
+    """Mean squared displacement averaged over the particles of (n, N, 3)."""
+    particles = np.moveaxis(positions, 1, 0)
+    total = np.zeros(n_lags)
+    for start in range(0, len(particles), AT_ONCE):
+        total += mean_squared_displacement(particles[start : start + AT_ONCE], n_lags).sum(axis=0)
+    return total / len(particles)
+
+
+def slope(lag_ps: np.ndarray, msd: np.ndarray, first: int) -> float:
+    return float(np.polyfit(lag_ps[first:], msd[first:], 1)[0])
