@@ -22,11 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import dict2constraint
-from ase.io.jsonio import decode, encode
 
 from ase_les.reporting import replace_file
 from ase_les.simulation.observations import OBSERVABLES
+from ase_les.simulation.stored_atoms import atoms_as_arrays, atoms_from_arrays
 
 FORMAT = 2
 
@@ -227,13 +226,7 @@ def packed(checkpoint: Checkpoint) -> bytes:
     ValueError
         If the atoms carry something that cannot be stored and restored exactly.
     """
-    atoms = checkpoint.atoms
-    for name, array in atoms.arrays.items():
-        if array.dtype == object:
-            raise ValueError(
-                f"atoms.arrays['{name}'] holds Python objects, which a checkpoint cannot store; "
-                "remove it or turn it into numbers or text"
-            )
+    atoms_facts, arrays = atoms_as_arrays(checkpoint.atoms)
     facts = {
         "format": FORMAT,
         "step": checkpoint.step,
@@ -250,12 +243,8 @@ def packed(checkpoint: Checkpoint) -> bytes:
             name: {"length": mark.length, "head": base64.b64encode(mark.head).decode()}
             for name, mark in checkpoint.files.items()
         },
-        "pbc": atoms.pbc.tolist(),
-        "info": encode(_storable_info(atoms)),
-        "constraints": encode([_constraint_as_dict(each) for each in atoms.constraints]),
+        **atoms_facts,
     }
-    arrays = {f"atoms/{name}": array for name, array in atoms.arrays.items()}
-    arrays["cell"] = atoms.cell.array
     arrays |= {f"integrator/{name}": value for name, value in checkpoint.integrator.items()}
     for observer, state in checkpoint.observers.items():
         # An empty state is told from an observer that is not there.
@@ -290,17 +279,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path} has checkpoint format {facts.get('format')}, this version reads {FORMAT}; "
             "resume with the version named in the run's summary"
         )
-    atoms = Atoms(numbers=arrays["atoms/numbers"], cell=arrays.pop("cell"), pbc=facts["pbc"])
-    forces = arrays.pop("forces")
-    for name, array in _below("atoms/", arrays).items():
-        # Straight into the arrays: setters would apply constraints and so change last digits.
-        atoms.arrays[name] = array
-    atoms.info.update(decode(facts["info"]))
-    atoms.set_constraint([dict2constraint(each) for each in decode(facts["constraints"])])
     return Checkpoint(
         step=facts["step"],
-        atoms=atoms,
-        forces=forces,
+        atoms=atoms_from_arrays(facts, arrays),
+        forces=arrays["forces"],
         settings=facts["settings"],
         provenance=facts["provenance"],
         notes=tuple(facts["notes"]),
@@ -331,27 +313,6 @@ def _observers(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarr
         if entry:
             state[entry] = array
     return observers
-
-
-def _constraint_as_dict(constraint: object) -> dict:
-    if not hasattr(constraint, "todict"):
-        raise ValueError(
-            f"the constraint {type(constraint).__name__} cannot be stored in a checkpoint: it has "
-            "no `todict`. Use one of ASE's constraints, or give yours that method"
-        )
-    return constraint.todict()
-
-
-def _storable_info(atoms: Atoms) -> dict[str, object]:
-    """Entries of `atoms.info` that JSON can hold; ASE's trajectory leaves out the same ones."""
-    storable = {}
-    for key, value in atoms.info.items():
-        try:
-            encode(value)
-        except TypeError:
-            continue
-        storable[key] = value
-    return storable
 
 
 class StopRequest:
