@@ -45,7 +45,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,10 @@ POINTS_PER_RESOLUTION = 5
 DIFFERENT = 3.0
 #: A fluctuation that much larger in the whole than in its quarters grows with time.
 GROWING = 2.0
+
+
+#: Of the changes of a dipole and the integral of its current; coarse sampling explains less.
+LARGEST_MISMATCH = 0.5
 
 
 @dataclass(frozen=True)
@@ -356,7 +360,10 @@ def dielectric_from_run(
 ) -> DielectricResult:
     """Dielectric constant and spectrum of a run that recorded its dipole, its current or both.
 
-    The static constant needs the dipole; the spectrum is taken from the current if there is one.
+    The spectrum is taken from the current if there is one. The static constant is that of the
+    recorded dipole, if its changes are what the current brings; the dipole of a model that
+    neutralises its charges by an even shift is not, and then the integral of the current takes
+    its place.
 
     Parameters
     ----------
@@ -391,13 +398,18 @@ def dielectric_from_run(
     }
     notes = []
     static = None
-    if rotational or "dipole" in runs:
-        static = _static_of_run(stem, runs, rotational, epsilon_infinity)
-    else:
-        notes.append(
-            "no static constant: the run did not record its dipole (--observe dipole:1, for models "
-            "with split charges), and the current does not tell the slow part of it"
-        )
+    if not rotational and "current" in runs:
+        mismatch = _mismatch(runs) if "dipole" in runs else math.inf
+        if mismatch > LARGEST_MISMATCH:
+            reason = (
+                "the run recorded no dipole"
+                if math.isinf(mismatch)
+                else f"changes of the recorded dipole differ by {100 * mismatch:.0f} % from what "
+                "the current brings (charges neutralised by an even shift)"
+            )
+            notes.append(f"{reason}: static constant from the integral of the current")
+            runs["dipole"] = _integrated(runs["current"])
+    static = _static_of_run(stem, runs, rotational, epsilon_infinity)
     spectra = {"current": dielectric_from_current, "dipole": dielectric_from_dipole}
     source = next(kind for kind in spectra if kind in runs)
     run = runs[source]
@@ -417,6 +429,26 @@ def dielectric_from_run(
         _write(files, result)
     _tell(result, quiet)
     return result
+
+
+def _integrated(run: RecordedRun) -> RecordedRun:
+    """The dipole that a recorded current makes, from zero; by the trapezoidal rule."""
+    means = 0.5 * (run.moments[1:] + run.moments[:-1])
+    moments = np.concatenate([np.zeros((1, 3)), np.cumsum(means * run.timestep_fs, axis=0)])
+    return replace(run, kind="dipole", moments=moments)
+
+
+def _mismatch(runs: dict[str, RecordedRun]) -> float:
+    """Changes of the dipole less the integral of the current, relative; 0 if not comparable."""
+    dipole, integral = runs["dipole"], _integrated(runs["current"])
+    _, here, there = np.intersect1d(
+        np.round(dipole.time_fs, 6), np.round(integral.time_fs, 6), return_indices=True
+    )
+    if len(here) < 3:
+        return 0.0
+    expected = np.diff(integral.moments[there], axis=0)
+    found = np.diff(dipole.moments[here], axis=0)
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
 def _static_of_run(

@@ -16,9 +16,14 @@ from ase_les.simulation.series import Series
 def stem(tmp_path, rng):
     n = 4000
     common = {"volume_A3": np.full(n, 900.0), "temperature_K": np.full(n, 310.0)}
-    for kind, column in (("dipole", "dipole_eA"), ("current", "current_eA_per_fs")):
-        noise = rng.normal(size=(n, 3))
-        Series(np.arange(n) * 2.0, {column: noise, **common}).save(tmp_path / f"run-{kind}.npz")
+    current = rng.normal(size=(n, 3))
+    steps = current[1:] + current[:-1]
+    dipole = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    for kind, column, values in (
+        ("dipole", "dipole_eA", dipole),
+        ("current", "current_eA_per_fs", current),
+    ):
+        Series(np.arange(n) * 2.0, {column: values, **common}).save(tmp_path / f"run-{kind}.npz")
     return tmp_path / "run"
 
 

@@ -203,11 +203,30 @@ def test_a_run_gives_summary_arrays_and_figure(recorded, tmp_path):
     assert (tmp_path / "eps.png").stat().st_size > 1000
 
 
-def test_a_current_alone_gives_the_spectrum_and_says_why_no_static_constant(recorded):
-    recorded.with_name("run-dipole.npz").unlink()
+def test_the_integral_of_a_current_gives_the_static_constant_of_its_dipole(recorded):
+    # Means of neighbouring dipoles are what the trapezoidal rule sees of a current of differences.
+    path, current = (recorded.with_name(f"run-{kind}.npz") for kind in ("dipole", "current"))
+    series = Series.load(path)
+    common = {name: series.columns[name] for name in ("volume_A3", "temperature_K")}
+    slope = np.gradient(series.columns["dipole_eA"], 2.0, axis=0)
+    Series(series.time_fs, {"current_eA_per_fs": slope, **common}).save(current)
+    expected = dielectric_from_run(recorded, quiet=True).static.epsilon.mean
+    path.unlink()
     result = dielectric_from_run(recorded, quiet=True)
-    assert result.static is None
-    assert any("did not record its dipole" in note for note in result.notes)
+    assert result.static.epsilon.mean == pytest.approx(expected, rel=0.1)
+    assert any("recorded no dipole" in note for note in result.notes)
+
+
+def test_a_dipole_that_is_not_the_integral_of_the_current_is_not_believed(recorded, rng):
+    path = recorded.with_name("run-dipole.npz")
+    series = Series.load(path)
+    jumping = {**series.columns, "dipole_eA": rng.normal(0, 50, (len(series.time_fs), 3))}
+    believed = dielectric_from_run(recorded, quiet=True)
+    assert not any("integral" in note for note in believed.notes)
+    Series(series.time_fs, jumping).save(path)
+    result = dielectric_from_run(recorded, quiet=True)
+    assert any("differ by" in note and "integral" in note for note in result.notes)
+    assert result.static.epsilon.mean < 20
 
 
 def test_a_run_that_recorded_nothing_is_told_how_to(tmp_path):
