@@ -1,8 +1,9 @@
 """Energy conservation in a uniform electric field: enthalpy drift with and without the field.
 
-    python benchmarks/field_conservation.py --model water-rpbe-d3 --ps 5
+    python benchmarks/field_conservation.py --ps 5
+    python benchmarks/field_conservation.py --model M --structure bulk.xyz    split charges needed
 
-NVE of 64 water molecules from the same start, one run without a field and one in it. In the field
+NVE of a dipeptide from the same start, one run without a field and one in it. In the field
 the conserved quantity is kinetic energy plus enthalpy, E − 𝓔·P with the polarization followed on
 one branch; its slope by least squares is printed for both, in meV/atom/ps.
 """
@@ -20,12 +21,14 @@ from ase.md.verlet import VelocityVerlet
 from ase_les import LESCalculator
 from ase_les.reporting import console, progress_bar
 
-STRUCTURE = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
+STRUCTURE = Path(__file__).parents[1] / "workflows" / "dipeptides.extxyz"
 
 
-def conserved(model: str, field: list[float], ps: float, timestep_fs: float) -> np.ndarray:
+def conserved(
+    model: str, structure: Path, field: list[float], ps: float, timestep_fs: float
+) -> np.ndarray:
     """Time in ps and conserved quantity in meV/atom, (n, 2)."""
-    atoms = read(STRUCTURE)
+    atoms = read(structure, index=0)
     atoms.calc = LESCalculator(model, dtype="float64", field_V_per_A=field)
     rng = np.random.default_rng(1)
     MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=rng)
@@ -45,7 +48,8 @@ def conserved(model: str, field: list[float], ps: float, timestep_fs: float) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="water-rpbe-d3")
+    parser.add_argument("--model", default="dipeptides")
+    parser.add_argument("--structure", type=Path, default=STRUCTURE, help="its first frame")
     parser.add_argument("--field", type=float, default=0.05, help="along z, V/Å")
     parser.add_argument("--ps", type=float, default=5.0)
     parser.add_argument("--timestep", type=float, default=0.5, help="fs")
@@ -53,7 +57,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     for field in ([0.0, 0.0, 0.0], [0.0, 0.0, arguments.field]):
-        time, energy = conserved(arguments.model, field, arguments.ps, arguments.timestep).T
+        time, energy = conserved(
+            arguments.model, arguments.structure, field, arguments.ps, arguments.timestep
+        ).T
         slope = np.polyfit(time, energy, 1)[0]
         scatter = np.std(energy - np.polyval(np.polyfit(time, energy, 1), time))
         print(
