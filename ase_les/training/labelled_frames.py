@@ -11,7 +11,7 @@ from ase.io.extxyz import key_val_dict_to_str
 
 from ase_les.reporting import replace_file
 
-LABELS = ("REF_energy", "REF_forces", "REF_stress")
+LABEL_PREFIX = "REF_"
 _LETTERS = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S"}
 
 
@@ -35,9 +35,10 @@ def without_labels(atoms: Atoms) -> Atoms:
     """A copy without calculator, constraints and labels of an earlier time."""
     bare = atoms.copy()
     bare.set_constraint()
-    for name in LABELS:
-        bare.info.pop(name, None)
-        bare.arrays.pop(name, None)
+    for place in (bare.info, bare.arrays):
+        # All of them: charges of another method must not pass for those of this one.
+        for name in [each for each in place if each.startswith(LABEL_PREFIX)]:
+            del place[name]
     return bare
 
 
