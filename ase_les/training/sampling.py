@@ -18,7 +18,6 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase.constraints import FixCom
 from ase.data import covalent_radii
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.neighborlist import neighbor_list
 from scipy.linalg import expm
 
@@ -265,7 +264,8 @@ class Dynamics:
         moving = _bare(atoms)
         moving.calc = calculator
         moving.set_constraint(FixCom())
-        MaxwellBoltzmannDistribution(moving, temperature_K=temperature_K, rng=rng)
+        spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
+        moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
         motion = Langevin(
             moving,
             self.timestep_fs * units.fs,
