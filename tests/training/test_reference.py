@@ -258,6 +258,18 @@ def test_tight_binding_tells_a_chain_from_its_ion(shared):
     assert 5 < energies[1] - energies[0] < 25
 
 
+def test_density_functional_forces_are_the_slope_of_the_energy():
+    pytest.importorskip("pyscf")
+    frames = [Atoms("H2", [(0, 0, 0), (0, 0, d)], info={"charge": 1}) for d in (0.99, 1.0, 1.01)]
+    label_structures(frames, "pyscf", settings={"basis": "sto-3g"}, quiet=True)
+    found = read("labelled.extxyz", ":")
+    energies = [each.info["REF_energy"] for each in found]
+    slope = (energies[2] - energies[0]) / 0.02
+    assert found[1].arrays["REF_forces"][1, 2] == pytest.approx(-slope, abs=0.01)
+    # A single electron is left: H2+ lies above H + H+ less its binding energy of 2.8 eV.
+    assert -18 < energies[1] < -13
+
+
 def main_without_exit(arguments: list[str]) -> None:
     try:
         main(arguments)
