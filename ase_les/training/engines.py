@@ -429,7 +429,8 @@ Name        Defaults
             ``vacuum_A`` around directions that are not periodic. Charged molecules stand in
             open boundaries, charged cells in a uniform background. Semi-core shells need the
             600 eV and stress labels more: against 800 eV, a rattled MgO pair is 2 meV/Å off in
-            its forces and 0.03 eV/Å³ in its stress (at 400 eV: 0.03 eV/Å and 0.38 eV/Å³). Other entries are GPAW's own
+            its forces and 0.03 eV/Å³ in its stress (at 400 eV: 0.03 eV/Å and 0.38 eV/Å³).
+            Other entries are GPAW's own
 ``tblite``  GFN1-xTB, SCF accuracy 0.1, 250 iterations; entries of ``tblite.ase.TBLite``
 ``pyscf``   molecules only: PBE/def2-SVP with density fitting, grid level 3, energy to 1e-9 Eh
 ``abinit``  PBE to 30 Ha, Γ only; ``pps`` and ``pp_paths`` must be given; entries of
