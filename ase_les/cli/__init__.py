@@ -15,6 +15,7 @@ VERBS = (
     "info",
     "evaluate",
     "convert",
+    "label",
     "train",
     "md",
     "relax",

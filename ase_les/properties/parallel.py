@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,6 +15,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from ase_les import reporting
+from ase_les.parallel import become_worker, share_of_threads
 from ase_les.properties.record import Record
 
 Results = dict[str, np.ndarray]
@@ -59,7 +58,7 @@ class Jobs:
     @property
     def threads_each(self) -> int:
         """Threads of each process."""
-        return max(1, (self.threads or _usable_cores()) // self.processes)
+        return share_of_threads(self.processes, self.threads)
 
 
 SERIAL = Jobs()
@@ -145,11 +144,7 @@ _own_calculator: Calculator | None = None
 
 def _start(make_calculator: Callable[[], Calculator], threads: int) -> None:
     global _own_calculator
-    # Ctrl-C reaches the first process, which then lets the others finish what they are at.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # This process is ours alone; what is loaded from here on reads these.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
+    become_worker(threads)
     _own_calculator = make_calculator()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
@@ -157,9 +152,3 @@ def _start(make_calculator: Callable[[], Calculator], threads: int) -> None:
 
 def _evaluate_here(atoms: Atoms, properties: Sequence[str]) -> Results:
     return _properties(atoms, properties, _own_calculator)
-
-
-def _usable_cores() -> int:
-    # Absent outside Linux.
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,130 @@
+"""``ase-les label``: energies, forces and stresses of structures from any ASE calculator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Threads
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def label(
+    structures: Annotated[
+        list[Path] | None, typer.Argument(help="Files that ASE reads; all frames of each.")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="gpaw, tblite, pyscf, abinit, les, emt, lj, or package.module:function."),
+    ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="YAML mapping of the engine's settings."),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="YAML recipe: make diverse structures from those given first; without --engine "
+            "write them only.",
+        ),
+    ] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labelled",
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Processes that share structures and threads.")
+    ] = 1,
+    threads: Threads = None,
+    resume: Resume = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: failed structures again.")
+    ] = False,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Label structures; each is on disk when it is done. Exit code 1 if none has a label."""
+    from ase_les.reporting import console, summary_as_json
+    from ase_les.training.engines import make_reference
+    from ase_les.training.reference import label_structures
+
+    if engine is None and sample is None:
+        raise ValueError(
+            "nothing to do: --engine says who labels, --sample makes structures (or both)"
+        )
+    given = _settings(settings)
+    if engine is not None:
+        # Before an hour of sampling, not after it.
+        make_reference(engine, given)
+    frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
+    if engine is None:
+        console(quiet).print(f"{len(frames)} structures in {output}-sampled.extxyz")
+        return
+    result = label_structures(
+        frames,
+        engine,
+        settings=given,
+        output=output,
+        jobs=jobs,
+        threads=threads,
+        resume=resume,
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    if json:
+        print(summary_as_json(result.summary()))
+    if result.labelled == 0:
+        raise typer.Exit(1)
+
+
+def _frames(
+    paths: list[Path] | None,
+    sample: Path | None,
+    sampled: Path,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> list[Atoms]:
+    from ase_les.cli._calculator import trajectory_frames
+    from ase_les.reporting import console
+    from ase_les.training.labelled_frames import write_labelled
+    from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
+
+    if sample is not None and resume and sampled.exists():
+        # What is labelled goes on with the very structures it began with.
+        return list(trajectory_frames(sampled))
+    if not paths:
+        raise ValueError("no structures given: name files that ASE can read")
+    frames = [atoms for path in paths for atoms in trajectory_frames(path)]
+    if sample is None:
+        return frames
+    recipe = read_sampling_recipe(sample)
+    if sampled.exists() and not overwrite:
+        raise FileExistsError(
+            f"'{sampled}' exists; --resume goes on with it, --overwrite samples anew"
+        )
+    samples = sample_by_recipe(frames, recipe)
+    made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
+    console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
+    write_labelled(sampled, samples.frames)
+    return list(trajectory_frames(sampled))
+
+
+def _settings(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"{path} must hold lines of the form `setting: value`")
+    return given

@@ -1,0 +1,462 @@
+"""Reference labels: energies, forces and stresses of structures from any ASE calculator.
+
+Each labelled frame is on disk before the next one is begun, so that whatever stops the work, a
+full disk, a power cut, ``kill -9``, costs the frames under way and no others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.neighborlist import neighbor_list
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from ase_les import reporting
+from ase_les.parallel import results_as_they_come, share_of_threads
+from ase_les.training.engines import Build, Reference, make_reference, total_charge
+from ase_les.training.labelled_frames import without_labels, write_labelled
+
+FORMAT = "labels 1"
+
+CLOSEST_PAIR_A = 0.4
+"""Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
+
+
+@dataclass(frozen=True)
+class LabelFiles:
+    """The files of a labelling, all named after one stem."""
+
+    stem: Path
+
+    def _named(self, ending: str) -> Path:
+        return self.stem.with_name(self.stem.name + ending)
+
+    @property
+    def frames(self) -> Path:
+        """The labelled structures, extended XYZ."""
+        return self._named(".extxyz")
+
+    @property
+    def record(self) -> Path:
+        """What every structure gave, a line as soon as it is known."""
+        return self._named("-labels.jsonl")
+
+    @property
+    def summary(self) -> Path:
+        return self._named("-summary.yml")
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a calculation gave, or why it gave nothing.
+
+    Attributes
+    ----------
+    seconds : float
+        It took.
+    energy_eV : float or None
+        The one whose derivatives the forces are: ``free_energy`` where the calculator has it.
+    forces_eV_per_A : list of 3 floats per atom, or None
+    stress_eV_per_A3 : list of 9 floats or None
+        Rows of the tensor, tension positive; None also where it is not defined.
+    problem : str or None
+    """
+
+    seconds: float
+    energy_eV: float | None = None
+    forces_eV_per_A: list | None = None
+    stress_eV_per_A3: list | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What came of the structures, by their place in the input."""
+
+    files: LabelFiles
+    reference: Reference
+    structures: int
+    atoms: int
+    labels: Mapping[int, Label]
+    processes: int
+    wall_time_s: float
+    stopped: str | None
+    without_stress: int
+    """Structures with three periodic directions whose calculator has no stress."""
+
+    @property
+    def labelled(self) -> int:
+        """Structures that have their labels."""
+        return sum(each.problem is None for each in self.labels.values())
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """Why structures have none."""
+        found = {i: each.problem for i, each in self.labels.items() if each.problem is not None}
+        return dict(sorted(found.items()))
+
+    def summary(self) -> dict[str, object]:
+        """What the summary file says."""
+        seconds = [each.seconds for each in self.labels.values()]
+        return {
+            "task": "reference labels",
+            "input": {
+                "structures": self.structures,
+                "atoms": self.atoms,
+                "engine": self.reference.name,
+                "engine_version": self.reference.version,
+                "settings": dict(self.reference.settings),
+                "processes": self.processes,
+            },
+            "results": {
+                "labelled": self.labelled,
+                "failed": len(self.failures),
+                "left": self.structures - len(self.labels),
+                "stopped": self.stopped,
+                "without_stress": self.without_stress,
+                "failures": self.failures,
+                "wall_time_s": self.wall_time_s,
+                "calculation_time_s": sum(seconds),
+                "calculation_time_per_structure_s": sum(seconds) / len(seconds)
+                if seconds
+                else None,
+            },
+            "files": {"labelled": self.files.frames.name, "record": self.files.record.name},
+        }
+
+
+def label_structures(
+    frames: Sequence[Atoms],
+    engine: str | Build,
+    *,
+    settings: Mapping[str, object] | None = None,
+    output: str | Path = "labelled",
+    jobs: int = 1,
+    threads: int | None = None,
+    resume: bool = False,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> LabelResult:
+    """Label structures with an ASE calculator.
+
+    Writes ``<output>.extxyz`` with ``REF_energy`` (eV), ``REF_forces`` (eV/Å) and, where all
+    three directions are periodic and the calculator has it, ``REF_stress`` (eV/Å³, nine numbers,
+    tension positive), in the order given, without the structures that failed;
+    ``<output>-summary.yml`` says which and why. ``<output>-labels.jsonl`` grows with every
+    structure that is finished.
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+        ``info["charge"]`` (e) and ``info["spin"]`` (2S + 1) go to the engine; both and all other
+        entries stay. Constraints play no part.
+    engine : str or callable
+        Of :data:`ase_les.training.engines.ENGINES` by name, a function as
+        ``package.module:function`` or itself: ``function(atoms, **settings)`` returns an ASE
+        calculator for these atoms. Every structure gets a new one, so that a label depends on
+        its structure alone.
+    settings : mapping, optional
+        Of the engine; entries replace its defaults.
+    output : str or Path
+        Stem of the files.
+    jobs : int
+        Processes, each with its share of the threads. Labels do not depend on their number as
+        far as the engine's do not depend on its threads. A structure that makes a process die
+        counts as failed.
+    threads : int or None
+        To share out. With one job, None computes in this very process.
+    resume : bool
+        Go on with what is there.
+    retry_failed : bool
+        On resuming, calculate failed structures again.
+    overwrite : bool
+        Replace earlier files of that name.
+    quiet : bool
+        Print nothing.
+
+    Returns
+    -------
+    LabelResult
+
+    Raises
+    ------
+    ValueError
+        If there are no structures, the engine or its settings are unknown, or the labels to go
+        on with are of other structures, settings or versions; nothing has been written then.
+    ModuleNotFoundError
+        If the engine is not installed.
+    FileExistsError
+        If files of that name exist and neither `resume` nor `overwrite` is given.
+    """
+    if jobs < 1:
+        raise ValueError(f"`jobs` must be at least 1, got {jobs}")
+    if len(frames) == 0:
+        raise ValueError("no structures to label")
+    reference = make_reference(engine, settings)
+    bare = [without_labels(atoms) for atoms in frames]
+    _try_settings(reference, bare)
+    files = LabelFiles(Path(output))
+    record = _Record.opened(files, reference, bare, resume, retry_failed, overwrite)
+    console = reporting.console(quiet)
+    left = [index for index in range(len(bare)) if index not in record.labels]
+    began = perf_counter()
+    stopped = None
+    with reporting.progress_bar(console) as progress:
+        bar = progress.add_task("structures", total=len(bare), completed=len(bare) - len(left))
+        progress.update(bar, status="")
+        try:
+            for index, label in _labels(left, bare, reference, jobs, threads):
+                record.add(index, label)
+                failed = sum(each.problem is not None for each in record.labels.values())
+                progress.update(bar, advance=1, status=f"{failed} failed" if failed else "")
+                if label.problem is not None:
+                    console.print(
+                        f"structure {index} failed: {label.problem}", markup=False, soft_wrap=True
+                    )
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+    result = LabelResult(
+        files=files,
+        reference=reference,
+        structures=len(bare),
+        atoms=sum(map(len, bare)),
+        labels=dict(sorted(record.labels.items())),
+        processes=jobs,
+        wall_time_s=perf_counter() - began,
+        stopped=stopped,
+        without_stress=sum(
+            bool(bare[index].pbc.all()) and each.problem is None and each.stress_eV_per_A3 is None
+            for index, each in record.labels.items()
+        ),
+    )
+    write_labelled(files.frames, _with_labels(bare, result.labels))
+    reporting.write_summary(files.summary, result.summary())
+    _tell(console, result)
+    return result
+
+
+def label(atoms: Atoms, reference: Reference) -> Label:
+    """Label one structure; whatever goes wrong with it is in the answer.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    reference : Reference
+    """
+    began = perf_counter()
+    try:
+        check_labellable(atoms)
+        energy, forces, stress = _calculated(atoms, reference)
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    # Programs end in errors of every kind, and some of them by leaving Python.
+    except (Exception, SystemExit) as error:
+        reason = " ".join(str(error).split()) or "no message"
+        return Label(perf_counter() - began, problem=f"{type(error).__name__}: {reason}")
+    return Label(perf_counter() - began, energy, forces, stress)
+
+
+def check_labellable(atoms: Atoms) -> None:
+    """Refuse structures that no engine should spend time on.
+
+    Raises
+    ------
+    ValueError
+        If there are no atoms, something is not finite, a periodic direction has no vector, the
+        charge is no whole number, or two atoms are closer than 0.4 Å.
+    """
+    if len(atoms) == 0:
+        raise ValueError("the structure has no atoms")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise ValueError("positions or cell are not finite")
+    periodic = atoms.cell.array[atoms.pbc]
+    if np.linalg.matrix_rank(periodic) < len(periodic):
+        raise ValueError(
+            f"pbc is {atoms.pbc.tolist()} but the cell is {atoms.cell.tolist()}: every periodic "
+            "direction needs a cell vector of its own"
+        )
+    total_charge(atoms)
+    first, second, distance = neighbor_list("ijd", atoms, CLOSEST_PAIR_A)
+    if len(first):
+        closest = int(distance.argmin())
+        i, j = int(first[closest]), int(second[closest])
+        raise ValueError(
+            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) collide: they are "
+            f"{distance[closest]:.3f} Å apart"
+        )
+
+
+def _calculated(atoms: Atoms, reference: Reference) -> tuple[float, list, list | None]:
+    atoms = atoms.copy()
+    atoms.calc = reference.calculator(atoms)
+    implemented = getattr(atoms.calc, "implemented_properties", ())
+    name = "free_energy" if "free_energy" in implemented else "energy"
+    energy = float(atoms.calc.get_property(name, atoms))
+    forces = np.asarray(atoms.calc.get_property("forces", atoms), dtype=float)
+    stress = None
+    if atoms.pbc.all() and "stress" in implemented:
+        try:
+            stress = voigt_6_to_full_3x3_stress(atoms.get_stress()).ravel()
+        except PropertyNotImplementedError:
+            # A class has it in some of its modes only; the summary counts these structures.
+            stress = None
+    if forces.shape != (len(atoms), 3):
+        raise ValueError(f"the forces have shape {forces.shape}; needed is {(len(atoms), 3)}")
+    for what, values in (("energy", energy), ("forces", forces), ("stress", stress)):
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"the calculator gave {what} that are not finite")
+    return energy, forces.tolist(), None if stress is None else stress.tolist()
+
+
+def _labels(
+    left: Sequence[int],
+    frames: Sequence[Atoms],
+    reference: Reference,
+    jobs: int,
+    threads: int | None,
+) -> Iterator[tuple[int, Label]]:
+    if jobs == 1 and threads is None:
+        for index in left:
+            yield index, label(frames[index], reference)
+        return
+    tasks = {index: (frames[index], reference) for index in left}
+    each = share_of_threads(jobs, threads)
+    for index, found in results_as_they_come(label, tasks, processes=jobs, threads=each):
+        died = Label(0.0, problem="the process died: killed, out of memory, or a crash")
+        yield index, found or died
+
+
+def _try_settings(reference: Reference, frames: Sequence[Atoms]) -> None:
+    """Find out about settings no calculator takes before every structure fails with them."""
+    for atoms in frames:
+        if reference.charged or total_charge(atoms) == 0:
+            reference.calculator(atoms)
+            return
+    # Every structure has a charge the engine cannot know: says so.
+    reference.calculator(frames[0])
+
+
+def _with_labels(frames: Sequence[Atoms], labels: Mapping[int, Label]) -> Iterator[Atoms]:
+    for index, found in labels.items():
+        if found.problem is None:
+            atoms = frames[index].copy()
+            atoms.info.setdefault("charge", 0)
+            atoms.info["REF_energy"] = found.energy_eV
+            atoms.arrays["REF_forces"] = np.array(found.forces_eV_per_A)
+            if found.stress_eV_per_A3 is not None:
+                atoms.info["REF_stress"] = np.array(found.stress_eV_per_A3)
+            yield atoms
+
+
+@dataclass
+class _Record:
+    """Labels by structure, appended to a file of lines; the first says what they belong to."""
+
+    path: Path
+    labels: dict[int, Label]
+
+    @classmethod
+    def opened(
+        cls,
+        files: LabelFiles,
+        reference: Reference,
+        frames: Sequence[Atoms],
+        resume: bool,
+        retry_failed: bool,
+        overwrite: bool,
+    ) -> _Record:
+        path = files.record
+        head = {
+            "format": FORMAT,
+            "engine": reference.name,
+            "engine version": reference.version,
+            "settings": reporting.plain(reference.settings),
+            "structures": len(frames),
+            "fingerprint of the structures": _fingerprint(frames),
+        }
+        existing = [each for each in (path, files.frames, files.summary) if each.exists()]
+        goes_on = resume and path.exists()
+        if existing and not (goes_on or overwrite):
+            raise FileExistsError(
+                f"'{existing[0]}' exists; resume=True (--resume) goes on with {path.name}, "
+                "overwrite=True (--overwrite) starts anew"
+            )
+        lines = list(_complete_lines(path)) if goes_on else []
+        if lines:
+            differing = [
+                f"{key} is {lines[0].get(key)}, given {head[key]}"
+                for key in head
+                if lines[0].get(key) != head[key]
+            ]
+            if differing:
+                raise ValueError(
+                    f"'{path}' is of other labels: {'; '.join(differing)}. Choose another output, "
+                    "or start anew with overwrite=True (--overwrite)"
+                )
+        labels = {line.pop("index"): Label(**line) for line in lines[1:]}
+        if retry_failed:
+            labels = {index: each for index, each in labels.items() if each.problem is None}
+        record = cls(path, labels)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written again: a line cut off by a kill would spoil the one after it.
+        text = [json.dumps(head), *(record._line(i, each) for i, each in labels.items())]
+        reporting.replace_file(path, ("\n".join(text) + "\n").encode())
+        return record
+
+    def add(self, index: int, found: Label) -> None:
+        self.labels[index] = found
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(self._line(index, found) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    @staticmethod
+    def _line(index: int, found: Label) -> str:
+        # Python writes floats so that they read back as the same numbers.
+        return json.dumps({"index": index, **vars(found)})
+
+
+def _complete_lines(path: Path) -> Iterator[dict]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            return
+
+
+def _fingerprint(frames: Sequence[Atoms]) -> str:
+    digest = hashlib.sha256()
+    for atoms in frames:
+        for part in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(f"{atoms.info.get('charge', 0)} {atoms.info.get('spin')}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _tell(console, result: LabelResult) -> None:
+    kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
+    console.print(
+        reporting.results_table(
+            str(result.files.frames),
+            {
+                "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
+                "labelled": f"{result.labelled} of {result.structures}",
+                **{f"failed: {kind}": count for kind, count in kinds.items()},
+                "wall time (s)": result.wall_time_s,
+            },
+        )
+    )
+    if result.stopped:
+        left = result.structures - len(result.labels)
+        console.print(f"Stopped, {left} structures are left; --resume goes on", style="bold red")

@@ -1,0 +1,545 @@
+r"""Diverse structures from a few, to be labelled: motion, noise, strain, moved ions, broken bonds.
+
+Every way of sampling is a small settings class with one method; a recipe is a list of them. Seed
+and recipe decide every digit. Structures whose atoms collide are refused and drawn again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.abc import GetPropertiesMixin
+from ase.constraints import FixCom
+from ase.data import covalent_radii
+from ase.md.langevin import Langevin
+from ase.neighborlist import neighbor_list
+from scipy.linalg import expm
+
+from ase_les.configuration import from_mapping
+
+COVALENT_FRACTION = 0.6
+"""Of the sum of covalent radii: closer atoms collide. A bond squeezed by a third stays allowed."""
+
+MAX_ATTEMPTS = 20
+"""To draw a structure without collision, before it is given up."""
+
+
+class Move(Protocol):
+    """A way of making structures from one."""
+
+    kind: ClassVar[str]
+
+    def sampled(
+        self, atoms: Atoms, rng: np.random.Generator, calculator: GetPropertiesMixin | None
+    ) -> list[Atoms]:
+        """New structures without collisions; fewer than asked for where there are no more."""
+
+
+@dataclass(frozen=True)
+class Rattle:
+    """Gaussian noise on all positions.
+
+    Parameters
+    ----------
+    structures : int
+    stdev_A : float
+        Standard deviation of every coordinate.
+    """
+
+    structures: int = 10
+    stdev_A: float = 0.1
+    kind: ClassVar[str] = "rattle"
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`."""
+
+        def draw() -> Atoms:
+            moved = _bare(atoms)
+            moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
+            return moved
+
+        return _without_collisions(draw, self.structures)
+
+
+@dataclass(frozen=True)
+class Strain:
+    r"""Volumes evenly spaced, each with a random shear that leaves the volume alone.
+
+    .. math::
+        F = s^{1/d} \exp(\gamma), \qquad \gamma = \gamma^T, \quad \mathrm{tr}\,\gamma = 0
+
+    With two periodic directions the plane is strained: s is its area.
+
+    =================  ============================================
+    Symbol             Code
+    =================  ============================================
+    :math:`s`          from ``volume``
+    :math:`\gamma`     entries of standard deviation ``shear``
+    :math:`d`          number of periodic directions
+    =================  ============================================
+
+    Parameters
+    ----------
+    structures : int
+    volume : pair of float
+        First and last volume relative to that of the structure.
+    shear : float
+    stdev_A : float
+        Noise on positions beside it.
+    """
+
+    structures: int = 10
+    volume: tuple[float, float] = (0.9, 1.1)
+    shear: float = 0.03
+    stdev_A: float = 0.0
+    kind: ClassVar[str] = "strain"
+
+    def __post_init__(self):
+        object.__setattr__(self, "volume", tuple(self.volume))
+        if len(self.volume) != 2 or min(self.volume) <= 0:
+            raise ValueError(f"`volume` needs two positive ratios, got {self.volume}")
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`."""
+        if not atoms.pbc.any():
+            raise ValueError("strain needs a periodic direction, pbc is [False, False, False]")
+        # An orthonormal basis of the space the periodic vectors span.
+        basis = np.linalg.qr(atoms.cell.array[atoms.pbc].T)[0]
+        dimensions = basis.shape[1]
+        found = []
+        for ratio in np.linspace(*self.volume, self.structures):
+
+            def draw(ratio=ratio) -> Atoms:
+                gamma = rng.normal(0.0, self.shear, (dimensions, dimensions))
+                gamma = 0.5 * (gamma + gamma.T)
+                gamma -= np.trace(gamma) / dimensions * np.eye(dimensions)
+                inner = ratio ** (1 / dimensions) * expm(gamma)
+                deformation = np.eye(3) + basis @ (inner - np.eye(dimensions)) @ basis.T
+                strained = _bare(atoms)
+                strained.set_cell(strained.cell.array @ deformation)
+                strained.positions = strained.positions @ deformation
+                strained.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
+                return strained
+
+            found += _without_collisions(draw, 1)
+        return found
+
+
+@dataclass(frozen=True)
+class DisplaceIon:
+    """One atom far from its place, all others at theirs.
+
+    Parameters
+    ----------
+    structures : int
+    distance_A : pair of float
+        Shortest and longest displacement; lengths are uniform between, directions isotropic.
+    elements : tuple of str
+        Whose atoms move; empty for all.
+    """
+
+    structures: int = 10
+    distance_A: tuple[float, float] = (0.3, 1.0)
+    elements: tuple[str, ...] = ()
+    kind: ClassVar[str] = "displace"
+
+    def __post_init__(self):
+        object.__setattr__(self, "distance_A", tuple(self.distance_A))
+        object.__setattr__(self, "elements", tuple(self.elements))
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`."""
+        movable = [
+            i for i, s in enumerate(atoms.symbols) if not self.elements or s in self.elements
+        ]
+        if not movable:
+            raise ValueError(f"{atoms.symbols} has no atoms of `elements` {list(self.elements)}")
+
+        def draw() -> Atoms:
+            moved = _bare(atoms)
+            direction = rng.standard_normal(3)
+            length = rng.uniform(*self.distance_A)
+            moved.positions[rng.choice(movable)] += length * direction / np.linalg.norm(direction)
+            return moved
+
+        return _without_collisions(draw, self.structures)
+
+
+@dataclass(frozen=True)
+class Dissociate:
+    """A fragment moved away as a whole.
+
+    Parameters
+    ----------
+    fragment : tuple of int
+        Its atoms.
+    distances_A : tuple of float
+        How far from where it is; negative is towards the rest.
+    axis : tuple of 3 float, or None
+        Direction; None leads from the centre of mass of the rest to that of the fragment.
+    stdev_A : float
+        Noise on positions beside it.
+    """
+
+    fragment: tuple[int, ...]
+    distances_A: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
+    axis: tuple[float, float, float] | None = None
+    stdev_A: float = 0.0
+    kind: ClassVar[str] = "dissociate"
+
+    def __post_init__(self):
+        object.__setattr__(self, "fragment", tuple(self.fragment))
+        object.__setattr__(self, "distances_A", tuple(self.distances_A))
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`."""
+        chosen = np.zeros(len(atoms), dtype=bool)
+        if not self.fragment or not all(0 <= i < len(atoms) for i in self.fragment):
+            raise ValueError(
+                f"`fragment` must name atoms 0 to {len(atoms) - 1}, got {list(self.fragment)}"
+            )
+        chosen[list(self.fragment)] = True
+        if chosen.all():
+            raise ValueError("`fragment` holds all atoms; nothing is left to part from")
+        axis = self.axis
+        if axis is None:
+            axis = atoms[chosen].get_center_of_mass() - atoms[~chosen].get_center_of_mass()
+        length = np.linalg.norm(axis)
+        if length < 1e-6:
+            raise ValueError("the centres of mass of fragment and rest coincide; give an `axis`")
+        found = []
+        for distance in self.distances_A:
+
+            def draw(distance=distance) -> Atoms:
+                moved = _bare(atoms)
+                moved.positions[chosen] += distance * np.asarray(axis) / length
+                moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
+                return moved
+
+            found += _without_collisions(draw, 1)
+        return found
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Langevin dynamics at each of several temperatures, from the structure itself.
+
+    Parameters
+    ----------
+    temperatures_K : tuple of float
+    structures : int
+        At each temperature.
+    timestep_fs : float
+    stride : int
+        Steps between structures that are kept, and before the first.
+    friction_per_fs : float
+    """
+
+    temperatures_K: tuple[float, ...] = (300.0, 600.0, 1200.0)
+    structures: int = 10
+    timestep_fs: float = 1.0
+    stride: int = 50
+    friction_per_fs: float = 0.02
+    kind: ClassVar[str] = "dynamics"
+
+    def __post_init__(self):
+        object.__setattr__(self, "temperatures_K", tuple(self.temperatures_K))
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`; a temperature ends early where atoms collide or forces are lost."""
+        if calculator is None:
+            raise ValueError("dynamics need a calculator: a cheap one, or a first model")
+        found = []
+        for temperature in self.temperatures_K:
+            found += self._at(temperature, atoms, rng, calculator)
+        return found
+
+    def _at(self, temperature_K, atoms, rng, calculator) -> list[Atoms]:
+        moving = _bare(atoms)
+        moving.calc = calculator
+        moving.set_constraint(FixCom())
+        spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
+        moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
+        motion = Langevin(
+            moving,
+            self.timestep_fs * units.fs,
+            temperature_K=temperature_K,
+            friction=self.friction_per_fs / units.fs,
+            fixcm=False,
+            rng=rng,
+        )
+        found = []
+        for _ in range(self.structures):
+            try:
+                motion.run(self.stride)
+            except ValueError:
+                # A model says so when it is led where it was never meant to be.
+                break
+            if not np.isfinite(moving.positions).all() or collision(moving) is not None:
+                break
+            kept = _bare(moving)
+            kept.info["temperature_K"] = float(temperature_K)
+            found.append(kept)
+        return found
+
+
+MOVES: dict[str, type] = {
+    each.kind: each for each in (Rattle, Strain, DisplaceIon, Dissociate, Dynamics)
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the structures are worth a label.
+
+    Parameters
+    ----------
+    structures : int
+        How many to keep.
+    models : tuple of str
+        One model: farthest points of its features. Several: where their forces differ most.
+    """
+
+    structures: int
+    models: tuple[str, ...]
+
+    def __post_init__(self):
+        given = [self.models] if isinstance(self.models, str) else self.models
+        object.__setattr__(self, "models", tuple(given))
+        if not self.models:
+            raise ValueError("`select` needs `models`: one for its features, several to compare")
+        if self.structures < 1:
+            raise ValueError(f"`structures` must be at least 1, got {self.structures}")
+
+
+@dataclass(frozen=True)
+class SamplingRecipe:
+    """What to make and what to keep, as a YAML file says it.
+
+    Parameters
+    ----------
+    moves : tuple of moves
+    seed : int
+    calculator : mapping or None
+        ``engine`` and ``settings`` of the calculator that dynamics use.
+    select : Selection or None
+        None keeps all.
+    include_start : bool
+        Whether the structures started from are among the samples.
+    """
+
+    moves: tuple[Move, ...]
+    seed: int = 0
+    calculator: Mapping[str, object] | None = None
+    select: Selection | None = None
+    include_start: bool = True
+
+    @classmethod
+    def from_dict(cls, given: Mapping) -> SamplingRecipe:
+        """From plain containers; every move is a mapping with its `kind`.
+
+        Raises
+        ------
+        ValueError
+            If an entry is unknown or missing.
+        """
+        if not isinstance(given, Mapping) or not given.get("moves"):
+            raise ValueError("a sampling recipe needs `moves`, a list of mappings with a `kind`")
+        known = {"moves", "seed", "calculator", "select", "include_start"}
+        if unknown := sorted(set(given) - known):
+            raise ValueError(f"unknown entries {unknown} of a recipe; known are {sorted(known)}")
+        entries = dict(given)
+        entries["moves"] = tuple(map(_move, given["moves"]))
+        if entries.get("select") is not None:
+            entries["select"] = from_mapping(Selection, entries["select"])
+        return cls(**entries)
+
+    def to_dict(self) -> dict:
+        """Plain containers, for summaries."""
+        return {
+            "moves": [{"kind": each.kind, **asdict(each)} for each in self.moves],
+            "seed": self.seed,
+            "calculator": self.calculator,
+            "select": None if self.select is None else asdict(self.select),
+            "include_start": self.include_start,
+        }
+
+
+def read_sampling_recipe(path: str | Path) -> SamplingRecipe:
+    """A recipe from its YAML file.
+
+    Raises
+    ------
+    ValueError
+        If the file is not YAML or an entry is unknown or missing.
+    """
+    import yaml
+
+    try:
+        given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return SamplingRecipe.from_dict(given)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Structures and where they come from.
+
+    Attributes
+    ----------
+    frames : tuple of Atoms
+        ``info["sampled"]`` names the move, ``info["start"]`` the structure started from.
+    made : mapping of str to int
+        How many each kind of move made.
+    """
+
+    frames: tuple[Atoms, ...]
+    made: Mapping[str, int] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, object]:
+        """Plain containers."""
+        return {"structures": len(self.frames), "made": dict(self.made)}
+
+
+def sample_structures(
+    starts: Sequence[Atoms],
+    moves: Sequence[Move],
+    *,
+    seed: int = 0,
+    calculator: GetPropertiesMixin | None = None,
+    include_start: bool = True,
+) -> Samples:
+    """All moves from all starting structures.
+
+    Parameters
+    ----------
+    starts : sequence of Atoms
+        Their ``info`` (charge, spin) goes on to all that is made from them.
+    moves : sequence of moves
+        Such as ``Rattle(20, stdev_A=0.1)``.
+    seed : int
+        Each move from each structure draws from a stream of its own, which depends on nothing
+        but seed, structure, place and kind of the move.
+    calculator : ASE calculator, optional
+        For dynamics: cheap, or a first model.
+    include_start : bool
+
+    Raises
+    ------
+    ValueError
+        If there is no structure, its atoms collide, or a move does not apply to it.
+    """
+    if len(starts) == 0:
+        raise ValueError("no structures to start from")
+    for index, atoms in enumerate(starts):
+        if (contact := collision(atoms)) is not None:
+            raise ValueError(f"structure {index} to start from: {contact}")
+    frames: list[Atoms] = []
+    made: dict[str, int] = {}
+
+    def keep(found: Sequence[Atoms], kind: str, start: int) -> None:
+        for each in found:
+            each.info |= {"sampled": kind, "start": start}
+        frames.extend(found)
+        made[kind] = made.get(kind, 0) + len(found)
+
+    for start, atoms in enumerate(starts):
+        if include_start:
+            keep([_bare(atoms)], "start", start)
+        for place, move in enumerate(moves):
+            rng = np.random.default_rng([seed, start, place, zlib.crc32(move.kind.encode())])
+            keep(move.sampled(atoms, rng, calculator), move.kind, start)
+    return Samples(tuple(frames), made)
+
+
+def sample_by_recipe(starts: Sequence[Atoms], recipe: SamplingRecipe) -> Samples:
+    """What a recipe asks for, from making to choosing.
+
+    Parameters
+    ----------
+    starts : sequence of Atoms
+    recipe : SamplingRecipe
+
+    Raises
+    ------
+    ValueError
+        As `sample_structures` does.
+    """
+    from ase_les.training.engines import make_reference
+
+    calculator = None
+    if recipe.calculator is not None:
+        given = dict(recipe.calculator)
+        if "engine" not in given or set(given) - {"engine", "settings"}:
+            raise ValueError(f"`calculator` needs `engine` and may have `settings`, got {given}")
+        calculator = make_reference(given["engine"], given.get("settings")).calculator(starts[0])
+    samples = sample_structures(
+        starts,
+        recipe.moves,
+        seed=recipe.seed,
+        calculator=calculator,
+        include_start=recipe.include_start,
+    )
+    if recipe.select is None:
+        return samples
+    from ase_les.training.selection import informative
+
+    chosen = informative(samples.frames, recipe.select.models, recipe.select.structures)
+    return Samples(tuple(samples.frames[index] for index in chosen), samples.made)
+
+
+def collision(atoms: Atoms) -> str | None:
+    """Which atoms are closer than 0.6 of the sum of their covalent radii, if any.
+
+    Periodic images count.
+    """
+    radii = COVALENT_FRACTION * covalent_radii[atoms.numbers]
+    first, second, distance = neighbor_list("ijd", atoms, list(radii))
+    if not len(first):
+        return None
+    excess = radii[first] + radii[second] - distance
+    i, j = int(first[excess.argmax()]), int(second[excess.argmax()])
+    return (
+        f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) collide: they are "
+        f"{distance[excess.argmax()]:.3f} Å apart, closer than {radii[i] + radii[j]:.3f} Å"
+    )
+
+
+def _without_collisions(draw, structures: int) -> list[Atoms]:
+    found = []
+    for _ in range(structures):
+        for _ in range(MAX_ATTEMPTS):
+            candidate = draw()
+            if collision(candidate) is None:
+                found.append(candidate)
+                break
+    return found
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    """A copy that holds the structure and its state only."""
+    state = {name: atoms.info[name] for name in ("charge", "spin") if name in atoms.info}
+    return Atoms(
+        numbers=atoms.numbers,
+        positions=atoms.positions,
+        cell=atoms.cell,
+        pbc=atoms.pbc,
+        info=state,
+    )
+
+
+def _move(given: object) -> Move:
+    if not isinstance(given, Mapping) or given.get("kind") not in MOVES:
+        raise ValueError(f"every move needs a `kind`, one of {', '.join(MOVES)}; got {given!r}")
+    entries = {name: value for name, value in given.items() if name != "kind"}
+    return from_mapping(MOVES[given["kind"]], entries)

@@ -1,0 +1,169 @@
+r"""Which structures to label: those least like the others, or those models disagree about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.abc import GetPropertiesMixin
+
+from ase_les.graph import graph_from_atoms
+from ase_les.model import LESModel
+from ase_les.neighbors import NeighborList
+
+
+@torch.no_grad()
+def structure_features(frames: Sequence[Atoms], model: LESModel) -> np.ndarray:
+    r"""What a model sees of structures: its features, pooled per element.
+
+    .. math::
+        \left( \langle B \rangle_s, \; \sqrt{\langle (B - \langle B \rangle_s)^2 \rangle_s}
+        \right)_{s} / \text{spread}
+
+    Mean and deviation over the atoms of each element s, in units of the spread the model's
+    readout divides by. The deviation keeps one odd atom among many visible. An element that a
+    structure does not have gives zeros.
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+    model : LESModel
+
+    Returns
+    -------
+    (n, 2 × elements × features) array
+    """
+    neighbors = NeighborList(model.config.cutoff)
+    spread = model.short_range.spread.double().numpy(force=True)
+    rows = []
+    for atoms in frames:
+        model.check_coverage(atoms.numbers, float(atoms.info.get("charge", 0)))
+        graph = graph_from_atoms(atoms, neighbors)
+        features = model.representation(graph).double().numpy(force=True) / spread
+        pooled = []
+        for number in model.config.elements:
+            own = features[atoms.numbers == number]
+            if len(own):
+                pooled += [own.mean(axis=0), own.std(axis=0)]
+            else:
+                pooled += [np.zeros(features.shape[1])] * 2
+        rows.append(np.concatenate(pooled))
+    return np.array(rows)
+
+
+def farthest_points(features: np.ndarray, count: int, known: np.ndarray | None = None) -> list[int]:
+    r"""Points that cover the others best: each is the one farthest from all chosen so far.
+
+    .. math::
+        i_{k+1} = \arg\max_i \min_{j \le k} |\mathbf{x}_i - \mathbf{x}_{i_j}|
+
+    Parameters
+    ----------
+    features : (n, d) array
+    count : int
+        Fewer are chosen where all others are copies of those.
+    known : (m, d) array, optional
+        Points that are there already, such as training data. Without them the first choice is
+        the point closest to the mean of all.
+
+    Returns
+    -------
+    list of int
+        In the order of choice.
+
+    References
+    ----------
+    .. [1] T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985).
+    """
+    features = np.asarray(features, dtype=float)
+    if features.ndim != 2 or len(features) == 0:
+        raise ValueError(f"`features` must have shape (n, d), got {features.shape}")
+    if count < 1:
+        raise ValueError(f"`count` must be at least 1, got {count}")
+    if not np.isfinite(features).all():
+        raise ValueError("`features` are not finite")
+    chosen = []
+    if known is not None and len(known):
+        nearest = np.min(
+            [np.linalg.norm(features - each, axis=1) for each in np.asarray(known)], axis=0
+        )
+    else:
+        first = int(np.linalg.norm(features - features.mean(axis=0), axis=1).argmin())
+        chosen.append(first)
+        nearest = np.linalg.norm(features - features[first], axis=1)
+    while len(chosen) < count and nearest.max() > 0:
+        farthest = int(nearest.argmax())
+        chosen.append(farthest)
+        nearest = np.minimum(nearest, np.linalg.norm(features - features[farthest], axis=1))
+    return chosen
+
+
+def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixin]) -> np.ndarray:
+    r"""How far several calculators differ in the force they differ most in, in eV/Å.
+
+    .. math::
+        D = \max_i \sqrt{\frac1M \sum_m |\mathbf{F}_i^{(m)} - \langle \mathbf{F}_i \rangle|^2}
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+    committee : sequence of ASE calculators
+        M models of the same energy, trained apart.
+
+    Returns
+    -------
+    (n,) array
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two calculators.
+    """
+    if len(committee) < 2:
+        raise ValueError(f"a committee needs at least 2 calculators, got {len(committee)}")
+    found = []
+    for atoms in frames:
+        bare = atoms.copy()
+        bare.set_constraint()
+        forces = np.array([each.get_property("forces", bare) for each in committee])
+        deviation = forces - forces.mean(axis=0)
+        found.append(np.sqrt((deviation**2).sum(axis=2).mean(axis=0)).max())
+    return np.array(found)
+
+
+def most_disputed(
+    frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixin], count: int
+) -> list[int]:
+    """Structures a committee disagrees about most, the worst first.
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+    committee : sequence of ASE calculators
+    count : int
+    """
+    if count < 1:
+        raise ValueError(f"`count` must be at least 1, got {count}")
+    order = np.argsort(-disagreements(frames, committee), kind="stable")
+    return order[:count].tolist()
+
+
+def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> list[int]:
+    """Farthest points of one model's features, or what several models dispute; in input order.
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+    models : sequence of str
+        Shipped models by name, or model files.
+    count : int
+    """
+    from ase_les.calculator import LESCalculator
+    from ase_les.model_io import load_model
+
+    if len(models) == 1:
+        features = structure_features(frames, load_model(models[0]))
+        return sorted(farthest_points(features, count))
+    return sorted(most_disputed(frames, [LESCalculator(each) for each in models], count))

@@ -1,0 +1,277 @@
+"""Labels are the calculator's, whatever interrupts the work, whoever shares it, whatever fails."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import labelling_engines
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+from ase.io import read
+
+from ase_les.cli import main
+from ase_les.training.dataset import LabelNames, labelled, read_frames
+from ase_les.training.labelled_frames import write_labelled
+from ase_les.training.reference import label_structures
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "PYTHONPATH", f"{Path(__file__).parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    )
+
+
+def crystals(count: int) -> list[Atoms]:
+    frames = []
+    for seed in range(count):
+        atoms = bulk(("Cu", "Ag", "Au")[seed % 3], cubic=True)
+        atoms.rattle(0.1, seed=seed)
+        atoms.info["number"] = seed
+        frames.append(atoms)
+    return frames
+
+
+def lifted(atoms: Atoms) -> Atoms:
+    """Where the engines of these tests fail."""
+    atoms = atoms.copy()
+    atoms.positions[:, 2] += 10
+    return atoms
+
+
+def test_labels_are_those_of_the_calculator_to_the_last_digit():
+    frames = crystals(4)
+    label_structures(frames, "emt", quiet=True)
+    written = read("labelled.extxyz", ":")
+    for given, found in zip(frames, written, strict=True):
+        alone = given.copy()
+        alone.calc = EMT()
+        assert found.info["number"] == given.info["number"]
+        assert found.info["charge"] == 0
+        assert np.array_equal(found.positions, given.positions)
+        assert np.array_equal(found.cell.array, given.cell.array)
+        assert np.array_equal(found.pbc, given.pbc)
+        assert found.info["REF_energy"] == alone.get_potential_energy()
+        assert np.array_equal(found.arrays["REF_forces"], alone.get_forces())
+        assert np.array_equal(
+            found.info["REF_stress"].ravel(), alone.get_stress(voigt=False).ravel()
+        )
+
+
+def test_training_reads_the_labels_as_they_were_written():
+    frames = crystals(1)
+    label_structures(frames, "emt", quiet=True)
+    sample = labelled(read_frames("labelled.extxyz"), 3.5, LabelNames())[0]
+    frames[0].calc = EMT()
+    assert sample.energy.item() == frames[0].get_potential_energy()
+    assert np.array_equal(sample.forces.numpy(), frames[0].get_forces())
+    assert np.array_equal(sample.stress[0].numpy(), frames[0].get_stress(voigt=False))
+
+
+def test_a_molecule_has_no_stress_and_earlier_labels_do_not_survive():
+    atoms = molecule("N2")
+    atoms.info |= {"REF_stress": np.ones(9), "REF_energy": 7.0}
+    atoms.arrays["REF_charges"] = np.ones(2)
+    label_structures([atoms], "emt", quiet=True)
+    found = read("labelled.extxyz")
+    assert "REF_stress" not in found.info
+    assert "REF_charges" not in found.arrays
+    assert found.info["REF_energy"] != 7.0
+    assert not found.cell.any()
+
+
+def test_the_energy_is_the_one_the_forces_belong_to():
+    label_structures([molecule("H2O")], labelling_engines.smeared, quiet=True)
+    assert read("labelled.extxyz").info["REF_energy"] == 11.0 - 0.25
+
+
+def test_charge_and_spin_reach_the_engine_and_the_file():
+    frames = [molecule("H2O") for _ in range(3)]
+    frames[1].info |= {"charge": 1, "spin": 2}
+    frames[2].info |= {"charge": -1, "spin": 2}
+    label_structures(frames, labelling_engines.charged, quiet=True)
+    found = read("labelled.extxyz", ":")
+    assert [each.info["REF_energy"] for each in found] == [1.0, 12.0, -8.0]
+    assert [each.info["charge"] for each in found] == [0, 1, -1]
+
+
+def test_an_engine_that_knows_no_charge_labels_no_ion():
+    frames = crystals(2)
+    frames[1].info["charge"] = 1
+    result = label_structures(frames, "emt", quiet=True)
+    assert list(result.failures) == [1]
+    assert "knows no total charge" in result.failures[1]
+
+
+def test_what_does_not_converge_is_written_down_and_skipped(capsys):
+    frames = crystals(5)
+    frames[1], frames[3] = lifted(frames[1]), Atoms("Cu2", np.zeros((2, 3)))
+    result = label_structures(frames, labelling_engines.failing)
+    assert result.labelled == 3
+    assert [each.info["number"] for each in read("labelled.extxyz", ":")] == [0, 2, 4]
+    summary = yaml.safe_load(Path("labelled-summary.yml").read_text())
+    failures = summary["results"]["failures"]
+    assert failures["1"] == "RuntimeError: the density did not converge in 60 cycles"
+    assert "collide" in failures["3"]
+    assert summary["results"]["labelled"] == 3 and summary["results"]["failed"] == 2
+    assert summary["input"]["engine"] == "labelling_engines:failing"
+    assert summary["results"]["wall_time_s"] > 0
+    assert "structure 1 failed" in capsys.readouterr().err
+
+
+def test_processes_give_what_one_gives_and_one_that_dies_costs_its_structure_only():
+    frames = crystals(4)
+    frames[2] = lifted(frames[2])
+    alone = [each for number, each in enumerate(frames) if number != 2]
+    label_structures(alone, "emt", output="alone", quiet=True)
+    result = label_structures(
+        frames, "labelling_engines:deadly", output="shared", jobs=2, quiet=True
+    )
+    assert list(result.failures) == [2]
+    assert "died" in result.failures[2]
+    assert Path("shared.extxyz").read_bytes() == Path("alone.extxyz").read_bytes()
+
+
+def test_killed_labelling_goes_on_and_ends_with_the_same_file():
+    frames = crystals(8)
+    write_labelled("start.xyz", frames)
+    Path("slowly.yml").write_text("seconds: 0.15\n")
+    command = ["label", "start.xyz", "--engine", "labelling_engines:slow", "--quiet"]
+    command += ["--settings", "slowly.yml"]
+    code = f"from ase_les.cli import main; main({[*command, '--output', 'killed']!r})"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    record = Path("killed-labels.jsonl")
+    deadline = time.monotonic() + 60
+    while not record.exists() or record.read_bytes().count(b"\n") < 4:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not Path("killed.extxyz").exists()
+    before = record.read_bytes()
+    done = before.count(b"\n") - 1
+    assert 3 <= done < 8
+    # As if the kill had come in the middle of a line.
+    record.write_bytes(before + b'{"index": 7, "energy_eV": 0.')
+    main_without_exit([*command, "--output", "killed", "--resume"])
+    assert record.read_bytes().startswith(before)
+    assert record.read_bytes().count(b"\n") == 9
+    label_structures(frames, "emt", output="straight", quiet=True)
+    assert Path("killed.extxyz").read_bytes() == Path("straight.extxyz").read_bytes()
+
+
+def test_ctrl_c_keeps_what_is_done():
+    calls = []
+
+    def interrupted(atoms):
+        calls.append(1)
+        # The first call only tries the settings.
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return EMT()
+
+    frames = crystals(4)
+    result = label_structures(frames, interrupted, quiet=True)
+    assert result.stopped == "interrupted"
+    assert len(read("labelled.extxyz", ":")) == 2
+    again = label_structures(frames, interrupted, resume=True, quiet=True)
+    assert again.stopped is None and again.labelled == 4
+    # Two of them and the trial, no more.
+    assert len(calls) == 4 + 3
+
+
+def test_failed_structures_are_tried_again_on_request_only():
+    frames = [*crystals(1), lifted(crystals(1)[0])]
+    label_structures(frames, labelling_engines.failing, quiet=True)
+    labelling_engines.Failing.calculate, broken = EMT.calculate, labelling_engines.Failing.calculate
+    try:
+        kept = label_structures(frames, labelling_engines.failing, resume=True, quiet=True)
+        assert kept.labelled == 1
+        tried = label_structures(
+            frames, labelling_engines.failing, resume=True, retry_failed=True, quiet=True
+        )
+        assert tried.labelled == 2
+    finally:
+        labelling_engines.Failing.calculate = broken
+
+
+def test_labels_of_other_structures_or_settings_do_not_mix():
+    frames = crystals(2)
+    label_structures(frames, labelling_engines.slow, settings={"seconds": 0.0}, quiet=True)
+    before = Path("labelled-labels.jsonl").read_bytes()
+    with pytest.raises(FileExistsError, match="--resume"):
+        label_structures(frames, labelling_engines.slow, quiet=True)
+    with pytest.raises(ValueError, match=r"settings is \{'seconds': 0.0\}, given \{\}"):
+        label_structures(frames, labelling_engines.slow, resume=True, quiet=True)
+    with pytest.raises(ValueError, match="fingerprint"):
+        label_structures(
+            frames[::-1],
+            labelling_engines.slow,
+            settings={"seconds": 0.0},
+            resume=True,
+            quiet=True,
+        )
+    assert Path("labelled-labels.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("engine", "settings", "error", "told"),
+    [
+        ("vesp", {}, ValueError, "no engine 'vesp'; known are gpaw"),
+        ("emt", {"asap": 1}, ValueError, "does not take the settings"),
+        ("ase.calculators.emt:EMT", {}, ValueError, "must be a function"),
+        ("no_such_module:make", {}, ValueError, "cannot import 'no_such_module'"),
+        ("ase.calculators.emt:make", {}, ValueError, "has no 'make'"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused_before_anything_is_written(
+    engine, settings, error, told
+):
+    with pytest.raises(error, match=told):
+        label_structures(crystals(1), engine, settings=settings, quiet=True)
+    assert not list(Path().iterdir())
+
+
+def test_a_missing_engine_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install gpaw"):
+        label_structures(crystals(1), "gpaw", quiet=True)
+
+
+def test_tight_binding_tells_a_chain_from_its_ion(shared):
+    pytest.importorskip("tblite")
+    chain = read(shared / "data" / "carbon-chain" / "train.extxyz", index=0)
+    neutral, ion = chain.copy(), chain.copy()
+    neutral.info["charge"], ion.info["charge"] = 0, 1
+    result = label_structures([neutral, ion], "tblite", quiet=True)
+    assert result.labelled == 2
+    energies = [each.info["REF_energy"] for each in read("labelled.extxyz", ":")]
+    # Ionisation of a conjugated chain costs several eV, whatever the method.
+    assert 5 < energies[1] - energies[0] < 25
+
+
+def test_density_functional_forces_are_the_slope_of_the_energy():
+    pytest.importorskip("pyscf")
+    frames = [Atoms("H2", [(0, 0, 0), (0, 0, d)], info={"charge": 1}) for d in (0.99, 1.0, 1.01)]
+    label_structures(frames, "pyscf", settings={"basis": "sto-3g"}, quiet=True)
+    found = read("labelled.extxyz", ":")
+    energies = [each.info["REF_energy"] for each in found]
+    slope = (energies[2] - energies[0]) / 0.02
+    assert found[1].arrays["REF_forces"][1, 2] == pytest.approx(-slope, abs=0.01)
+    # A single electron is left: H2+ lies above H + H+ less its binding energy of 2.8 eV.
+    assert -18 < energies[1] < -13
+
+
+def main_without_exit(arguments: list[str]) -> None:
+    try:
+        main(arguments)
+    except SystemExit as end:
+        assert not end.code
