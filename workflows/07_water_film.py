@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from ase.io.trajectory import Trajectory
 from rich.console import Console
@@ -42,6 +43,24 @@ def film_of(liquid: Atoms, repeats: int, vacuum_A: float) -> Atoms:
     film.pbc = (True, True, False)
     film.center(vacuum=vacuum_A, axis=2)
     return film
+
+
+def with_room(trajectory: Path, vacuum_A: float) -> list[Atoms]:
+    """All frames in a cell long enough for molecules that have evaporated on the way.
+
+    The length of the open direction means nothing to a slab; profiles need all charges within it.
+    """
+    frames = list(Trajectory(trajectory))
+    heights = np.concatenate([frame.positions[:, 2] for frame in frames])
+    low, high = heights.min() - vacuum_A, heights.max() + vacuum_A
+    roomy = []
+    for frame in frames:
+        moved = frame.copy()
+        moved.positions[:, 2] -= low
+        moved.cell[2] = (0.0, 0.0, high - low)
+        moved.calc = SinglePointCalculator(moved, charges=frame.get_charges())
+        roomy.append(moved)
+    return roomy
 
 
 def main() -> None:
@@ -79,7 +98,7 @@ def main() -> None:
     )
     smearing = calculator.model.config.long_range.electrostatics.smearing
     found = profiles(
-        Trajectory(run.files.trajectory),
+        with_room(run.files.trajectory, arguments.vacuum),
         bin_A=0.2,
         smearing_A=smearing,
         centre_on="film",
