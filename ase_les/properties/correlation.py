@@ -4,7 +4,7 @@ r"""Time correlation of equally spaced vector series, by fast Fourier transform.
     C(t) = \langle \mathbf{A}(0) \cdot \mathbf{A}(t) \rangle
 
 The average is over time origins; it is divided by their number at each lag, so that the estimate
-has no bias at any lag. A million steps take about a second.
+has no bias at any lag.
 """
 
 from __future__ import annotations
