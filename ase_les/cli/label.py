@@ -19,7 +19,9 @@ def label(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(help="gpaw, tblite, pyscf, abinit, les, ions, emt, lj, or package.module:function."),
+        typer.Option(
+            help="gpaw, tblite, pyscf, abinit, les, ions, emt, lj, or package.module:function."
+        ),
     ] = None,
     settings: Annotated[
         Path | None,

@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import atomic_numbers
 
 Build = Callable[..., GetPropertiesMixin]
 
@@ -304,6 +305,7 @@ class _PySCF(Calculator):
             charge=self.charge,
             spin=unpaired,
             basis=self.basis,
+            ecp=self._core_potentials(),
             verbose=0,
         )
         method = (dft.UKS if unpaired else dft.RKS)(molecule, xc=self.xc).density_fit()
@@ -320,6 +322,11 @@ class _PySCF(Calculator):
             "free_energy": energy,
             "forces": -gradients.kernel() * units.Hartree / units.Bohr,
         }
+
+    def _core_potentials(self) -> dict[str, str]:
+        """By element: the def2 sets have no functions for the cores of Rb and all after it."""
+        heavy = {str(s) for s in self.atoms.symbols if atomic_numbers[s] >= atomic_numbers["Rb"]}
+        return dict.fromkeys(heavy, self.basis) if self.basis.startswith("def2") else {}
 
 
 def _pyscf(atoms: Atoms, **settings) -> Calculator:

@@ -120,7 +120,9 @@ def _arguments(folder: Path) -> argparse.Namespace:
     parser.add_argument("--data-only", action="store_true", help="label, do not train")
     twin = parser.add_mutually_exclusive_group()
     twin.add_argument(
-        "--with-short-range", action="store_true", help="and the same without long range, to compare"
+        "--with-short-range",
+        action="store_true",
+        help="and the same without long range, to compare",
     )
     twin.add_argument(
         "--only-short-range", action="store_true", help="that comparison alone, for this card"

@@ -48,9 +48,7 @@ class RigidIons(Calculator):
 
     implemented_properties = ("energy", "free_energy", "forces", "stress")
 
-    def __init__(
-        self, charges: Mapping[str, float], repulsion: Mapping[str, tuple[float, float]]
-    ):
+    def __init__(self, charges: Mapping[str, float], repulsion: Mapping[str, tuple[float, float]]):
         super().__init__()
         self.ions = _Ions(charges, repulsion)
         self.neighbors = NeighborList(CUTOFF_A, skin=1.0)
