@@ -63,7 +63,12 @@ def remake(folder: str | Path) -> None:
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
-        make_data(folder, asked.work)
+        try:
+            make_data(folder, asked.work)
+        except ModuleNotFoundError as missing:
+            raise SystemExit(
+                f"{missing}. Without it: --shipped-data trains on the labels that are there"
+            ) from None
     if asked.data_only:
         return
     if not asked.only_short_range:
