@@ -6,42 +6,153 @@ import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from ase_les.training.train import read_training_config, train
+from ase_les.model_io import load_model, save_model
+from ase_les.training.own_data import make_data
+from ase_les.training.train import TrainingConfig, TrainingResult, read_training_config, train
 
 
 def remake(folder: str | Path) -> None:
-    """Train as ``<folder>/train.yml`` says and put model and card beside it.
+    """Make data and model again, as the files of a folder say, and put them beside these.
 
-    The command line decides how: ``--quick`` is a trial of two epochs that leaves the model alone,
-    ``--threads`` and ``--work`` say how much of the machine and where the training keeps its
-    files. An interrupted training goes on when the recipe is started again.
+    =====================  =====================================================================
+    File                   What it says
+    =====================  =====================================================================
+    ``label.yml``          which structures are labelled by which engine into ``data.extxyz``;
+                           absent where the data are somebody else's
+    ``train.yml``          how the model is trained
+    =====================  =====================================================================
+
+    The command line decides how much of it is done:
+
+    =====================  =====================================================================
+    Option                 Consequence
+    =====================  =====================================================================
+    ``--quick``            two epochs on the data that are there; nothing is kept
+    ``--shipped-data``     ``data.extxyz`` stays as it is: no engine is needed
+    ``--data-only``        no training
+    ``--with-short-range`` trains the same model without long range afterwards; its errors go
+                           into the card
+    ``--only-short-range`` trains that one alone, for the card that is there
+    ``--threads``          of the training
+    ``--work``             where labels and trainings are kept until they are complete
+    =====================  =====================================================================
+
+    Interrupted work goes on when the recipe is started again.
 
     Parameters
     ----------
     folder : str or Path
-        Of the model; paths in its ``train.yml`` are relative to it.
+        Of the model; paths in its files are relative to it.
     """
     folder = Path(folder).resolve()
+    asked = _arguments(folder)
+    torch.set_num_threads(asked.threads)
+    if asked.quick:
+        _try_out(folder)
+        return
+    has_plan = (folder / "label.yml").exists()
+    if has_plan and not (asked.shipped_data or asked.only_short_range):
+        make_data(folder, asked.work)
+    if asked.data_only:
+        return
+    config, _ = read_training_config(folder / "train.yml")
+    if not asked.only_short_range:
+        result = _trained(config, folder, asked.work / "model")
+        shutil.copyfile(result.files.model, folder / "model.safetensors")
+        _write_card(folder, result.card)
+    if asked.with_short_range or asked.only_short_range:
+        result = _trained(short_range_twin(config), folder, asked.work / "short-range")
+        _note_short_range(folder, result.card)
+
+
+def short_range_twin(config: TrainingConfig) -> TrainingConfig:
+    """The same training of the same architecture, without long range.
+
+    It has no charges, and so nothing to learn from dipoles or Born charges.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    """
+    fit = replace(
+        config.fit,
+        loss=replace(config.fit.loss, dipole=0.0, born_charges=0.0),
+        final_loss=replace(config.fit.final_loss, dipole=0.0, born_charges=0.0),
+    )
+    return replace(config, model=replace(config.model, long_range=None), fit=fit)
+
+
+def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
+    """What the card of a model says about its short-range twin.
+
+    Parameters
+    ----------
+    card : mapping
+        Of the model.
+    twin : mapping
+        The card of the twin.
+
+    Raises
+    ------
+    ValueError
+        If they were trained on other data: their errors could not be compared.
+    """
+    if twin["data_sha256"] != card["data_sha256"]:
+        raise ValueError(
+            "model and short-range twin were trained on different data (their cards have "
+            f"data_sha256 {card['data_sha256'][:8]}… and {twin['data_sha256'][:8]}…); train both "
+            "with --with-short-range"
+        )
+    kept = ("test_errors", "validation_errors", "parameters", "training")
+    return {name: twin[name] for name in kept if name in twin}
+
+
+def _arguments(folder: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"Make the model {folder.name} again.")
     parser.add_argument("--quick", action="store_true", help="two epochs, nothing is kept")
+    parser.add_argument("--shipped-data", action="store_true", help="do not label anew")
+    parser.add_argument("--data-only", action="store_true", help="label, do not train")
+    twin = parser.add_mutually_exclusive_group()
+    twin.add_argument(
+        "--with-short-range",
+        action="store_true",
+        help="and the same without long range, to compare",
+    )
+    twin.add_argument(
+        "--only-short-range", action="store_true", help="that comparison alone, for this card"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    return parser.parse_args()
+
+
+def _try_out(folder: Path) -> None:
     config, _ = read_training_config(folder / "train.yml")
-    if arguments.quick:
-        with tempfile.TemporaryDirectory() as scratch:
-            trial = replace(config, output=f"{scratch}/model", fit=replace(config.fit, epochs=2))
-            train(trial, folder=folder)
-        return
-    output = arguments.work / "model"
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = replace(config, output=f"{scratch}/model", fit=replace(config.fit, epochs=2))
+        train(trial, folder=folder)
+
+
+def _trained(config: TrainingConfig, folder: Path, output: Path) -> TrainingResult:
     config = replace(config, output=str(output))
-    result = train(config, folder=folder, resume=output.with_suffix(".checkpoint").exists())
-    shutil.copyfile(result.files.model, folder / "model.safetensors")
-    card = json.dumps(result.card, indent=2, ensure_ascii=False)
-    (folder / "card.json").write_text(card + "\n", encoding="utf-8")
+    return train(config, folder=folder, resume=output.with_suffix(".checkpoint").exists())
+
+
+def _write_card(folder: Path, card: Mapping) -> None:
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _note_short_range(folder: Path, twin: Mapping) -> None:
+    """Add a twin to the card, which stands in the model file and beside it."""
+    path = folder / "model.safetensors"
+    model = load_model(path)
+    card = {**model.card, "short_range": short_range_entry(model.card, twin)}
+    save_model(path, model, card)
+    _write_card(folder, card)
