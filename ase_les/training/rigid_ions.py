@@ -9,7 +9,7 @@ import torch
 from ase.calculators.calculator import Calculator, all_changes
 from ase.data import atomic_numbers
 from ase.stress import full_3x3_to_voigt_6_stress
-from torch import Tensor, nn
+from torch import nn
 
 from ase_les.derivatives import differentiate
 from ase_les.electrostatics.energy import Electrostatics, ElectrostaticsConfig
