@@ -72,7 +72,7 @@ class ChargesConfig:
     bias: bool = False
     linear: bool = True
     scale: float = 0.1
-    neutrality: str = "mean"
+    neutrality: str = "split"
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
