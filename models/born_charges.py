@@ -130,7 +130,8 @@ def _input(atoms: Atoms) -> str:
         raise SystemExit(f"no {missing[0]} in {PSEUDOPOTENTIALS}; apt-get install abinit-data")
 
     def words(values: np.ndarray) -> str:
-        return " ".join(f"{x:.12f}" for x in np.ravel(values))
+        # Lines must not be long.
+        return "\n".join(" ".join(f"{x:.12f}" for x in row) for row in values)
 
     valence = {"Na": 1, "Cl": 7, "Mg": 2, "O": 6}
     return INPUT.format(
