@@ -21,7 +21,8 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.analysis_files import columns_table
-from ase_les.properties.infrared_dynamics import Band, infrared_from_run, peak_table
+from ase_les.properties.infrared_dynamics import infrared_from_run
+from ase_les.properties.spectral_peaks import Band, peak_table
 from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78
