@@ -57,8 +57,6 @@ from ase_les.properties.correlation import (
 from ase_les.reporting import Estimate
 
 QUANTUM_CORRECTIONS = ("harmonic", "none")
-
-
 #: Points of the spectrum per resolution, so that a line has a shape.
 POINTS_PER_RESOLUTION = 10
 
