@@ -467,9 +467,18 @@ def _card(
             if config.fit.needs_response
             else "mean charges fall with electronegativity"
             + (" (turned after training)" if turned else ""),
+            "scale": _scale(agreements),
             "mean_by_element_e": mean_charges(done.model, parts["training"]),
         }
     return card
+
+
+def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float] | str:
+    """How large responses are relative to their labels: nothing else can judge charges."""
+    for name in ("test", "validation"):
+        if agreements.get(name):
+            return {f"{p}, {name}": round(a.slope, 3) for p, a in agreements[name].items()}
+    return "as energies and forces ask; there are no dipoles or Born charges to compare with"
 
 
 def _closest_contact(samples: Sequence[Sample]) -> float:
