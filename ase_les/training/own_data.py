@@ -11,9 +11,12 @@ from ase import Atoms
 from ase.io import read
 
 from ase_les.configuration import from_mapping
+from ase_les.training.dataset import split
 from ase_les.training.labelled_frames import write_labelled
 from ase_les.training.reference import label_structures
 from ase_les.training.sampling import SamplingRecipe, sample_by_recipe
+
+BORN_CHARGES = "REF_born_effective_charges"
 
 
 @dataclass(frozen=True)
@@ -24,21 +27,25 @@ class StructureSet:
     ----------
     start : str
         File of the structures to start from; relative to the folder of the plan.
-    sample : mapping
-        A sampling recipe (`ase_les.training.sampling.SamplingRecipe`).
+    sample : mapping or None
+        A sampling recipe (`ase_les.training.sampling.SamplingRecipe`); None takes the structures
+        as they are, with the Born charges that the file has.
     repeat : tuple of 3 int
         Of the start, along its lattice vectors.
     volume : float
         Of the start relative to what the file says, for periodic structures.
     settings : mapping
         Of the engine, on top of those of the plan: k-points change with the cell.
+    test : float
+        Fraction of the structures held back for the test, evenly spaced.
     """
 
     start: str
-    sample: Mapping[str, object]
+    sample: Mapping[str, object] | None = None
     repeat: tuple[int, int, int] = (1, 1, 1)
     volume: float = 1.0
     settings: Mapping[str, object] = field(default_factory=dict)
+    test: float = 0.15
 
     def structures(self, folder: Path) -> tuple[Atoms, ...]:
         """What there is to label, the same every time."""
@@ -48,6 +55,8 @@ class StructureSet:
             start.info = dict(atoms.info)
             start.set_cell(start.cell * self.volume ** (1 / 3), scale_atoms=True)
             starts.append(start)
+        if self.sample is None:
+            return tuple(starts)
         return sample_by_recipe(starts, SamplingRecipe.from_dict(self.sample)).frames
 
 
@@ -72,7 +81,7 @@ class LabellingPlan:
     settings: Mapping[str, object] = field(default_factory=dict)
     stress: bool = True
 
-    def carry_out(self, folder: Path, work: Path, only: str | None = None) -> list[Atoms]:
+    def carry_out(self, folder: Path, work: Path) -> tuple[list[Atoms], list[Atoms]]:
         """Label all sets, going on with what is in ``work``.
 
         Parameters
@@ -81,8 +90,11 @@ class LabellingPlan:
             Of the plan.
         work : Path
             Where every label is written as soon as it is known.
-        only : str, optional
-            One set instead of all.
+
+        Returns
+        -------
+        (list of Atoms, list of Atoms)
+            To train on, and to test with.
 
         Raises
         ------
@@ -91,12 +103,11 @@ class LabellingPlan:
         RuntimeError
             If labelling was interrupted; started again it goes on.
         """
-        frames = []
+        training, test = [], []
         for name, each in self.sets.items():
-            if only is not None and name != only:
-                continue
+            structures = each.structures(folder)
             result = label_structures(
-                each.structures(folder),
+                structures,
                 self.engine,
                 settings={**self.settings, **each.settings},
                 stress=self.stress,
@@ -105,10 +116,16 @@ class LabellingPlan:
             )
             if result.stopped:
                 raise RuntimeError(f"labelling of '{name}' was interrupted; start again to go on")
-            for atoms in read(result.files.frames, ":"):
+            frames = read(result.files.frames, ":")
+            labelled = [structures[i] for i in result.labels if i not in result.failures]
+            for atoms, structure in zip(frames, labelled, strict=True):
                 atoms.info["set"] = name
-                frames.append(atoms)
-        return frames
+                if BORN_CHARGES in structure.arrays:
+                    atoms.arrays[BORN_CHARGES] = structure.arrays[BORN_CHARGES]
+            kept, held_back = split(frames, each.test)
+            training += kept
+            test += held_back
+        return training, test
 
 
 def read_plan(path: Path) -> LabellingPlan:
@@ -126,14 +143,14 @@ def read_plan(path: Path) -> LabellingPlan:
     return from_mapping(LabellingPlan, given)
 
 
-def make_data(folder: Path, work: Path) -> Path:
-    """Label what ``<folder>/label.yml`` says and write ``<folder>/data.extxyz``.
+def make_data(folder: Path, work: Path) -> None:
+    """Label what ``<folder>/label.yml`` says; write ``data.extxyz`` and ``test.extxyz`` there.
 
     Parameters
     ----------
     folder : Path
     work : Path
     """
-    path = folder / "data.extxyz"
-    write_labelled(path, read_plan(folder / "label.yml").carry_out(folder, work))
-    return path
+    training, test = read_plan(folder / "label.yml").carry_out(folder, work)
+    write_labelled(folder / "data.extxyz", training)
+    write_labelled(folder / "test.extxyz", test)

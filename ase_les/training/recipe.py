@@ -39,6 +39,7 @@ def remake(folder: str | Path) -> None:
     ``--with-short-range`` trains the same model without long range afterwards; its errors go
                            into the card
     ``--only-short-range`` trains that one alone, for the card that is there
+    ``--only-card``        what ``train.yml`` says in words goes into the card that is there
     ``--threads``          of the training
     ``--work``             where labels and trainings are kept until they are complete
     =====================  =====================================================================
@@ -53,22 +54,30 @@ def remake(folder: str | Path) -> None:
     folder = Path(folder).resolve()
     asked = _arguments(folder)
     torch.set_num_threads(asked.threads)
+    config, _ = read_training_config(folder / "train.yml")
     if asked.quick:
-        _try_out(folder)
+        _try_out(config, folder)
+        return
+    if asked.only_card:
+        _update_card(folder, config.card)
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
-        make_data(folder, asked.work)
+        try:
+            make_data(folder, asked.work)
+        except ModuleNotFoundError as missing:
+            raise SystemExit(
+                f"{missing}. Without it: --shipped-data trains on the labels that are there"
+            ) from None
     if asked.data_only:
         return
-    config, _ = read_training_config(folder / "train.yml")
     if not asked.only_short_range:
         result = _trained(config, folder, asked.work / "model")
         shutil.copyfile(result.files.model, folder / "model.safetensors")
         _write_card(folder, result.card)
     if asked.with_short_range or asked.only_short_range:
         result = _trained(short_range_twin(config), folder, asked.work / "short-range")
-        _note_short_range(folder, result.card)
+        _update_card(folder, {}, twin=result.card)
 
 
 def short_range_twin(config: TrainingConfig) -> TrainingConfig:
@@ -127,13 +136,15 @@ def _arguments(folder: Path) -> argparse.Namespace:
     twin.add_argument(
         "--only-short-range", action="store_true", help="that comparison alone, for this card"
     )
+    parser.add_argument(
+        "--only-card", action="store_true", help="only rewrite what it says in words"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
     return parser.parse_args()
 
 
-def _try_out(folder: Path) -> None:
-    config, _ = read_training_config(folder / "train.yml")
+def _try_out(config: TrainingConfig, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         trial = replace(config, output=f"{scratch}/model", fit=replace(config.fit, epochs=2))
         train(trial, folder=folder)
@@ -149,10 +160,12 @@ def _write_card(folder: Path, card: Mapping) -> None:
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _note_short_range(folder: Path, twin: Mapping) -> None:
-    """Add a twin to the card, which stands in the model file and beside it."""
+def _update_card(folder: Path, words: Mapping, twin: Mapping | None = None) -> None:
+    """Add to the card, which stands in the model file and beside it."""
     path = folder / "model.safetensors"
     model = load_model(path)
-    card = {**model.card, "short_range": short_range_entry(model.card, twin)}
+    card = {**model.card, **words}
+    if twin is not None:
+        card["short_range"] = short_range_entry(model.card, twin)
     save_model(path, model, card)
     _write_card(folder, card)
