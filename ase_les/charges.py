@@ -72,7 +72,7 @@ class ChargesConfig:
     bias: bool = False
     linear: bool = True
     scale: float = 0.1
-    neutrality: str = "mean"
+    neutrality: str = "split"
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -137,16 +137,23 @@ class SplitTransfers(nn.Module):
     .. math::
         q_i &= q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
               \frac{e^{s_i}}{\sum_j e^{s_j}} \\
-        p_{ij} &= \sum_{n=0}^{4} \big(W^{Z_i Z_j}_n + a_{in}\big)\, \phi^{Z_i Z_j}_n(r_{ij}) \\
+        p_{ij} &= \sum_{n=0}^{4} \big(W^{Z_i Z_j}_n + a_{in}\big)\, \phi^{Z_i Z_j}_n(r_{ij})
+                - w\, f_c(r_{ij})\, \hat{\mathbf{d}}_{ij} \cdot \mathbf{u}_i \\
+        \mathbf{u}_i &= \sum_j \hat{\mathbf{d}}_{ij} \sum_{n=0}^{4}
+                \big(V^{Z_i Z_j}_n + c_{in}\big)\, \phi^{Z_i Z_j}_n(r_{ij}) \\
         \phi^{ZZ'}_0(r) &= f_c(r)\, b(r / \ell_{ZZ'}), \qquad
         \phi_n(r) = w\, f_c(r) \cos\frac{(n - 1) \pi r}{r_c}
 
     Every atom says, function by function, how much charge it takes from neighbours at a distance.
     Through the first function it takes from those it is bonded to: :math:`b` is 1 up to 1.15 times
     the sum :math:`\ell` of covalent radii and 0 beyond 1.75 times, so that a bond that
-    vibrates keeps its charge. The others reach through the whole environment, weakly, and let the
-    model describe polarization on a coarser scale than atoms, where that is all that
-    the long range sees.
+    vibrates keeps its charge. The others reach through the whole environment, weakly.
+
+    Besides, every atom moves charge through its environment along a vector
+    :math:`\mathbf{u}_i`: it polarizes. Without it there would be no polarization on a coarser scale
+    than bonds, which is nearly all that the long range sees: what atoms take alike from all sides
+    has no dipole, and no field of scalars makes one, since conservation leaves of it
+    only the second power of the wave vector.
 
     A transfer along an edge is a dipole along that edge, so the moments
 
@@ -166,9 +173,9 @@ class SplitTransfers(nn.Module):
     =======================  ==================================================
     Symbol                   Code
     =======================  ==================================================
-    :math:`a_{in}, s_i`      columns of ``latent``; the affinity is the last
-    :math:`W`                ``pair_transfers`` (channel, receiver, sender, n),
-                             in units of 0.05 e
+    :math:`a, c, s`          columns of ``latent``; the affinity is the last
+    :math:`W, V`             ``pair_transfers`` (channel, receiver, sender,
+                             W or V, n), in units of 0.05 e
     :math:`w`                0.1
     :math:`q_0`              ``formal_charges`` (e)
     :math:`\ell_{ZZ'}`       sums of covalent radii (Å), `ase.data`
@@ -202,8 +209,8 @@ class SplitTransfers(nn.Module):
         elements = list(elements)
         self.cutoff = float(cutoff)
         n_functions = 1 + self._N_WAVES
-        start = torch.zeros(config.n_channels, len(elements), len(elements), n_functions)
-        start[0, ..., 0] = _first_guess(elements) / self._UNIT
+        start = torch.zeros(config.n_channels, len(elements), len(elements), 2, n_functions)
+        start[0, ..., 0, 0] = _first_guess(elements) / self._UNIT
         start[1:] = torch.randn(start[1:].shape)
         self.pair_transfers = nn.Parameter(start)
         # In float32, which the network's changes of precision leave as they are.
@@ -218,8 +225,8 @@ class SplitTransfers(nn.Module):
         self._formal = formal
 
     def n_numbers(self, n_channels: int) -> int:
-        """Numbers per atom: one per channel and function, and the affinity."""
-        return n_channels * (1 + self._N_WAVES) + 1
+        """Numbers per atom: two per channel and function, and the affinity."""
+        return n_channels * 2 * (1 + self._N_WAVES) + 1
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Charges (N, n_channels) in e from latent numbers (N, n_numbers), float64."""
@@ -255,27 +262,33 @@ class SplitTransfers(nn.Module):
         In the precision of the network: what one end gains the other loses, whatever its digits.
         """
         vectors = edge_vectors(graph)
+        dtype, receivers = self.pair_transfers.dtype, graph.receivers
         row = self._row[graph.numbers]
-        n_elements = len(self._lengths)
-        pair = row[graph.receivers] * n_elements + row[graph.senders]
-        weights = self._UNIT * self.pair_transfers.flatten(1, 2)
-        dtype, transfers = weights.dtype, []
-        functions = self._functions(vectors, self._lengths.flatten()[pair]).to(dtype)
-        taken = latent[:, :-1].to(dtype).view(graph.n_atoms, len(weights), -1)
-        for channel, by_pair in enumerate(weights):
+        pair = row[receivers] * len(self._lengths) + row[graph.senders]
+        distances = torch.linalg.vector_norm(vectors, dim=1).to(dtype)
+        functions = self._functions(distances, self._lengths.flatten()[pair])
+        directions = vectors.to(dtype) / distances[:, None]
+        of_pairs = self._UNIT * self.pair_transfers.flatten(1, 2)
+        of_atoms = latent[:, :-1].to(dtype).view(graph.n_atoms, *of_pairs[:, 0].shape)
+        transfers = []
+        for channel, by_pair in enumerate(of_pairs):
             # `index_select` and not [...]: its gradient is a plain sum.
-            own = taken[:, channel].index_select(0, graph.receivers)
-            own = own + by_pair.index_select(0, pair)
-            transfers.append((own * functions).sum(1))
+            weights = of_atoms[:, channel].index_select(0, receivers)
+            weights = weights + by_pair.index_select(0, pair)
+            taken, pull = (weights * functions[:, None]).sum(2).unbind(1)
+            polarized = directions.new_zeros(graph.n_atoms, 3)
+            polarized = polarized.index_add(0, receivers, pull[:, None] * directions)
+            along = (polarized.index_select(0, receivers) * directions).sum(1)
+            # The first wave is w f_c.
+            transfers.append(taken - functions[:, 1] * along)
         return torch.stack(transfers, dim=1).double(), vectors
 
-    def _functions(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+    def _functions(self, distances: Tensor, lengths: Tensor) -> Tensor:
         """The functions of distance (E, n); zero beyond the cutoff."""
-        distances = torch.linalg.vector_norm(vectors, dim=1).to(self.pair_transfers.dtype)
         width = self._NOT_BONDED - self._BONDED
         x = ((distances / lengths - self._BONDED) / width).clamp(0, 1)
         bonded = 1 - x**3 * (10 - 15 * x + 6 * x * x)
-        order = torch.arange(self._N_WAVES, device=vectors.device)
+        order = torch.arange(self._N_WAVES, device=distances.device)
         waves = torch.cos(order * (math.pi / self.cutoff) * distances[:, None])
         within = polynomial_cutoff(distances / self.cutoff, self._CUTOFF_EXPONENT)
         return within[:, None] * torch.cat([bonded[:, None], self._WAVE_HEIGHT * waves], dim=1)

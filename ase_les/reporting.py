@@ -289,36 +289,3 @@ def save_bars(
     axis.margins(y=0.15)
     axis.legend(frameon=False)
     figure.savefig(path, dpi=150)
-
-
-def models_table_rst(cards: Mapping[str, Mapping]) -> str:
-    """Models and their measured errors as a reStructuredText table."""
-    head = (
-        *("model", "for", "cutoff / Å", "energy meV/atom", "forces meV/Å"),
-        *("dipole R²", "Born charge R²", "trained in"),
-    )
-    rows = [head]
-    for name, card in cards.items():
-        errors = card.get("test_errors", {})
-        response = card.get("test_response", {})
-        minutes = card["training"]["seconds"] / 60
-
-        def squared_correlation(name: str, response: Mapping = response) -> str:
-            return f"{response[name]['R2']:.3f}" if name in response else "–"
-
-        rows.append(
-            (
-                name,
-                str(card["summary"]),
-                f"{card['cutoff_A']:g}",
-                f"{errors['energy_rmse_meV_per_atom']:.2f}",
-                f"{errors['forces_rmse_meV_per_A']:.1f}",
-                squared_correlation("dipole_eA"),
-                squared_correlation("born_effective_charges_e"),
-                f"{minutes:.0f} min, {card['training']['threads']} core",
-            )
-        )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule]) + "\n"

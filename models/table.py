@@ -1,21 +1,28 @@
-"""Write the table of shipped models, from their cards, into README.rst and models/README.rst."""
+"""Write the tables of shipped models, from their cards, wherever they are shown."""
 
 from pathlib import Path
 
 from ase_les import list_models
-from ase_les.reporting import models_table_rst
+from ase_les.model_cards import accuracy_table_rst, models_table_rst
 
 HERE = Path(__file__).parent
-BEGIN, END = ".. table-of-models-begin\n\n", "\n.. table-of-models-end"
+SHOWN = {
+    HERE.parent / "README.rst": ("models",),
+    HERE / "README.rst": ("models", "accuracy"),
+    HERE.parent / "docs" / "accuracy.rst": ("accuracy",),
+}
 
 
 def main() -> None:
-    table = models_table_rst(list_models())
-    for path in (HERE.parent / "README.rst", HERE / "README.rst"):
+    cards = list_models()
+    tables = {"models": models_table_rst(cards), "accuracy": accuracy_table_rst(cards)}
+    for path, names in SHOWN.items():
         text = path.read_text(encoding="utf-8")
-        before, rest = text.split(BEGIN)
-        after = rest.split(END)[1]
-        path.write_text(before + BEGIN + table + END + after, encoding="utf-8")
+        for name in names:
+            begin, end = f".. table-of-{name}-begin\n\n", f"\n.. table-of-{name}-end"
+            before, rest = text.split(begin)
+            text = before + begin + tables[name] + end + rest.split(end)[1]
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def random_model():
     ) -> LESModel:
         settings = {"cutoff": 3.5, "n_radial": 4, "n_mixed": 3, "n_embedding": 2}
         part = LongRangeConfig(
-            charges=ChargesConfig(**{"scale": 4.0, **(charges or {})}),
+            charges=ChargesConfig(**{"scale": 4.0, "neutrality": "mean", **(charges or {})}),
             electrostatics=ElectrostaticsConfig(**(electrostatics or {})),
             representation=charge_representation,
         )

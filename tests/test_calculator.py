@@ -42,7 +42,7 @@ ELEMENTS = {"H": -13.6, "O": -432.1, "Na": -5.0, "Cl": -405.0}
 
 def make_model(n_channels=1, **settings) -> LESModel:
     """Random weights, scaled so that forces and charges are of the size they have in matter."""
-    charges = ChargesConfig(hidden=(4,), scale=2.0, n_channels=n_channels)
+    charges = ChargesConfig(hidden=(4,), scale=2.0, n_channels=n_channels, neutrality="mean")
     settings = {"long_range": LongRangeConfig(charges), **settings}
     representation = CaceConfig(cutoff=4.0, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
     short_range = ShortRangeConfig(hidden=(4,), scale=6.0)

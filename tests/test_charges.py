@@ -141,6 +141,28 @@ def test_charges_before_training_follow_electronegativity():
     assert (charges[1:] > 0.05).all()
 
 
+def test_an_ion_polarizes_what_is_around_it():
+    # An O atom between neighbours alike, off centre: only a vector tells it where to move charge.
+    charges = LatentCharges(6, ChargesConfig(**SPLIT), (2, 8), 3.0).double()
+    rule = charges.neutrality
+    with torch.no_grad():
+        rule.pair_transfers.zero_()
+        rule.pair_transfers[..., 1, 1] = 1.0
+    atoms = Atoms("HeOHeHe", [[-2, 0, 0], [0.4, 0, 0], [2, 0, 0], [0.4, 2, 0]])
+    graph = graph_from_atoms(atoms, NeighborList(3.0))
+    latent = torch.zeros(4, rule.n_numbers(1)).double()
+    moment = rule.moments(latent, graph)[1]
+    assert abs(float(moment[2])) < 1e-15
+    # The vector points to the crowded sides, here weighed by distance: +x and +y.
+    assert float(moment[0]) > 1e-4
+    assert float(moment[1]) > 1e-4
+    charge = rule(latent, graph)[:, 0].detach()
+    assert abs(float(charge.sum())) < 1e-15
+    # Moments of all atoms are the dipole of the charges.
+    dipole = (charge[:, None] * graph.positions).sum(0)
+    assert torch.allclose(rule.moments(latent, graph).sum(0).detach(), dipole, atol=1e-14)
+
+
 def test_ions_out_of_reach_of_each_other_keep_their_formal_charges(rng):
     features = torch.tensor(rng.normal(size=(2, 6)))
     formal = {"Na": 1.0, "Cl": -1.0}
@@ -165,8 +187,8 @@ def test_an_excess_charge_stays_where_it_is_attracted_most():
     for n_solvent in (1, 50):
         atoms = Atoms(f"H{1 + n_solvent}", [[0, 0, 0], *solvent[:n_solvent]], info={"charge": 1})
         graph = graph_from_atoms(atoms, NeighborList(3.0))
-        latent = torch.zeros(1 + n_solvent, 2).double()
-        latent[0, 1] = 40.0
+        latent = torch.zeros(1 + n_solvent, charges.neutrality.n_numbers(1)).double()
+        latent[0, -1] = 40.0
         attracted.append(charges.neutrality(latent, graph)[0].item())
     assert attracted == pytest.approx([1.0, 1.0], abs=1e-14)
 

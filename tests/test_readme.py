@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ase_les import list_models
-from ase_les.reporting import models_table_rst
+from ase_les.model_cards import accuracy_table_rst, models_table_rst
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
@@ -32,4 +32,11 @@ def test_the_python_examples_give_water_with_negative_oxygen(monkeypatch):
 def test_the_table_of_models_is_that_of_the_cards():
     assert models_table_rst(list_models()) in README, (
         "the table of models in README.rst is out of date: run `python models/table.py`"
+    )
+
+
+@pytest.mark.parametrize("page", ["models/README.rst", "docs/accuracy.rst"])
+def test_the_table_of_accuracy_is_that_of_the_cards(page):
+    assert accuracy_table_rst(list_models()) in (ROOT / page).read_text(encoding="utf-8"), (
+        f"the table of accuracy in {page} is out of date: run `python models/table.py`"
     )

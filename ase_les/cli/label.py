@@ -19,7 +19,9 @@ def label(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(help="gpaw, tblite, pyscf, abinit, les, emt, lj, or package.module:function."),
+        typer.Option(
+            help="gpaw, tblite, pyscf, abinit, les, ions, emt, lj, or package.module:function."
+        ),
     ] = None,
     settings: Annotated[
         Path | None,
@@ -34,6 +36,9 @@ def label(
             "write them only.",
         ),
     ] = None,
+    stress: Annotated[
+        bool, typer.Option("--stress/--no-stress", help="Whether stresses are worth their time.")
+    ] = True,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labelled",
     jobs: Annotated[
         int, typer.Option(min=1, help="Processes that share structures and threads.")
@@ -69,6 +74,7 @@ def label(
         frames,
         engine,
         settings=given,
+        stress=stress,
         output=output,
         jobs=jobs,
         threads=threads,

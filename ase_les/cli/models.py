@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ase_les.cli._options import Json
 
@@ -11,10 +13,21 @@ if TYPE_CHECKING:
     from ase_les.model_io import ModelHeader
 
 
-def models(json: Json = False) -> None:
+def models(
+    accuracy: Annotated[
+        bool,
+        typer.Option("--accuracy", help="Beside short-range twins and published errors instead."),
+    ] = False,
+    json: Json = False,
+) -> None:
     """List the shipped models: elements, cutoff, test errors, licence of their data."""
-    from ase_les.model_io import read_header, shipped_models
+    from ase_les.model_io import list_models, read_header, shipped_models
 
+    if accuracy and not json:
+        from ase_les.model_cards import accuracy_table_rst
+
+        print(accuracy_table_rst(list_models()), end="")
+        return
     entries = {name: _entry(read_header(path)) for name, path in shipped_models().items()}
     if json:
         from ase_les.reporting import summary_as_json
@@ -35,6 +48,8 @@ def _entry(header: ModelHeader) -> dict[str, object]:
         "cutoff_A": max(cutoffs),
         "long_range": config["long_range"] is not None,
         "test_errors": card.get("test_errors", {}),
+        "short_range_test_errors": card.get("short_range", {}).get("test_errors", {}),
+        "published": card.get("published", {}),
         "data_licence": _data(card).get("licence"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms
 from ase_les.neighbors import NeighborList
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,32 @@ def labelled(
         has the wrong shape.
     """
     return [_sample(atoms, index, cutoff, names, dielectric) for index, atoms in enumerate(frames)]
+
+
+def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list[T], list[T]]:
+    """Items that stay and those set apart, evenly spaced.
+
+    Parameters
+    ----------
+    items : sequence
+    fraction : float
+        To be set apart.
+    name : str
+        Of the fraction, for the error.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not between 0 and 1.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"`{name}` is a file or a fraction of at most 1, got {fraction}")
+    n_apart = round(fraction * len(items))
+    apart = {int((index + 0.5) * len(items) / n_apart) for index in range(n_apart)}
+    return (
+        [item for index, item in enumerate(items) if index not in apart],
+        [items[index] for index in sorted(apart)],
+    )
 
 
 def joined(samples: Sequence[Sample]) -> Sample:

@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import atomic_numbers
 
 Build = Callable[..., GetPropertiesMixin]
 
@@ -70,6 +71,8 @@ class Reference:
     charged : bool
     package : str or None
         Whose version is recorded.
+    stress : bool
+        Whether stresses are wanted.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Reference:
     settings: Mapping[str, object]
     charged: bool = True
     package: str | None = None
+    stress: bool = True
 
     def calculator(self, atoms: Atoms) -> GetPropertiesMixin:
         """A new calculator for a structure.
@@ -109,7 +113,12 @@ class Reference:
             return None
 
 
-def make_reference(engine: str | Build, settings: Mapping[str, object] | None = None) -> Reference:
+def make_reference(
+    engine: str | Build,
+    settings: Mapping[str, object] | None = None,
+    *,
+    stress: bool = True,
+) -> Reference:
     """An engine by name, by ``package.module:function``, or as that function itself.
 
     Parameters
@@ -119,6 +128,8 @@ def make_reference(engine: str | Build, settings: Mapping[str, object] | None = 
         this structure; ``atoms.info["charge"]`` and ``atoms.info["spin"]`` (2S + 1) are for it to
         read.
     settings : mapping, optional
+    stress : bool
+        Whether labels with it are wanted.
 
     Raises
     ------
@@ -129,9 +140,10 @@ def make_reference(engine: str | Build, settings: Mapping[str, object] | None = 
     """
     given = dict(settings or {})
     if not isinstance(engine, str):
-        return _of_function(engine, f"{engine.__module__}:{engine.__qualname__}", given)
+        name = f"{engine.__module__}:{engine.__qualname__}"
+        return _of_function(engine, name, given, stress)
     if ":" in engine:
-        return _of_function(_imported(engine), engine, given)
+        return _of_function(_imported(engine), engine, given, stress)
     if engine not in ENGINES:
         raise ValueError(
             f"no engine '{engine}'; known are {', '.join(ENGINES)}, and any Python function as "
@@ -142,7 +154,8 @@ def make_reference(engine: str | Build, settings: Mapping[str, object] | None = 
     missing_program = known.program and shutil.which(known.program) is None
     if missing_module or missing_program:
         raise ModuleNotFoundError(f"the engine '{engine}' is not installed; {known.install}")
-    return Reference(engine, known.build, {**known.settings, **given}, known.charged, known.package)
+    settings = {**known.settings, **given}
+    return Reference(engine, known.build, settings, known.charged, known.package, stress)
 
 
 def total_charge(atoms: Atoms) -> int:
@@ -167,14 +180,16 @@ def multiplicity(atoms: Atoms) -> int | None:
     return None if given is None else int(given)
 
 
-def _of_function(function: Build, name: str, settings: Mapping[str, object]) -> Reference:
+def _of_function(
+    function: Build, name: str, settings: Mapping[str, object], stress: bool
+) -> Reference:
     if isinstance(function, type) or not callable(function):
         raise ValueError(
             f"'{name}' must be a function(atoms, **settings) that returns an ASE calculator, "
             f"and is a {type(function).__name__}: wrap it in one, which also hands over "
             "atoms.info['charge'] where the calculator needs it"
         )
-    return Reference(name, function, settings)
+    return Reference(name, function, settings, stress=stress)
 
 
 def _imported(entry: str) -> Build:
@@ -290,6 +305,7 @@ class _PySCF(Calculator):
             charge=self.charge,
             spin=unpaired,
             basis=self.basis,
+            ecp=self._core_potentials(),
             verbose=0,
         )
         method = (dft.UKS if unpaired else dft.RKS)(molecule, xc=self.xc).density_fit()
@@ -306,6 +322,11 @@ class _PySCF(Calculator):
             "free_energy": energy,
             "forces": -gradients.kernel() * units.Hartree / units.Bohr,
         }
+
+    def _core_potentials(self) -> dict[str, str]:
+        """By element: the def2 sets have no functions for the cores of Rb and all after it."""
+        heavy = {str(s) for s in self.atoms.symbols if atomic_numbers[s] >= atomic_numbers["Rb"]}
+        return dict.fromkeys(heavy, self.basis) if self.basis.startswith("def2") else {}
 
 
 def _pyscf(atoms: Atoms, **settings) -> Calculator:
@@ -354,6 +375,12 @@ def _lj(atoms: Atoms, **settings) -> Calculator:
     from ase.calculators.lj import LennardJones
 
     return LennardJones(**settings)
+
+
+def _ions(atoms: Atoms, **settings) -> Calculator:
+    from ase_les.training.rigid_ions import RigidIons
+
+    return RigidIons(**settings)
 
 
 def _les(atoms: Atoms, *, model: str, **settings) -> Calculator:
@@ -417,6 +444,7 @@ ENGINES: dict[str, Engine] = {
         "pseudopotentials",
     ),
     "les": Engine(_les, {"accuracy": 1e-7, "dtype": "float64"}, package="ase_les"),
+    "ions": Engine(_ions, package="ase_les"),
     "emt": Engine(_emt, package="ase", charged=False),
     "lj": Engine(_lj, package="ase", charged=False),
 }
@@ -436,6 +464,7 @@ Name        Defaults
 ``abinit``  PBE to 30 Ha, Γ only; ``pps`` and ``pp_paths`` must be given; entries of
             ``ase.calculators.abinit.Abinit`` (energies there in eV)
 ``les``     a LES model as teacher: ``model`` by name or path; entries of ``LESCalculator``
+``ions``    rigid ions: point charges and Born–Mayer repulsion, to move ionic crystals and melts
 ``emt``     effective-medium theory of ASE, for trials; no charge
 ``lj``      Lennard-Jones of ASE, for trials; no charge
 ==========  ===========================================================================

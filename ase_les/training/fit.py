@@ -21,6 +21,7 @@ from ase_les.training.checkpoint import (
     write_checkpoint,
 )
 from ase_les.training.dataset import Sample, shuffled_batches
+from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
 from ase_les.training.loss import LossWeights, loss, response_loss
 
@@ -197,11 +198,10 @@ class _Run:
     def __init__(self, model: LESModel, settings: FitSettings):
         self.model = model
         self.settings = settings
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = EigenbasisAdam(
             [p for p in model.parameters() if p.requires_grad],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            betas=(0.9, 0.99),
         )
         self.average = _copied(model.state_dict())
         self.best = _copied(model.state_dict())

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import torch
 
-from ase_les.model_io import read_model, save_model
+from ase_les.model_io import load_model, save_model
+from ase_les.training.own_data import make_data
 from ase_les.training.train import (
     TrainingConfig,
+    TrainingResult,
     describe_data,
     read_data,
     read_training_config,
@@ -23,63 +25,167 @@ from ase_les.training.train import (
 
 
 def remake(folder: str | Path) -> None:
-    """Train as ``<folder>/train.yml`` says and put model and card beside it.
+    """Make data and model again, as the files of a folder say, and put them beside these.
 
-    The command line decides how: ``--quick`` is a trial of two epochs that leaves the model alone,
-    ``--threads`` and ``--work`` say how much of the machine and where the training keeps its
-    files. An interrupted training goes on when the recipe is started again. ``--card`` trains
-    nothing: it measures anew what the card of the model says of the training data.
+    =====================  =====================================================================
+    File                   What it says
+    =====================  =====================================================================
+    ``label.yml``          which structures are labelled by which engine into ``data.extxyz``;
+                           absent where the data are somebody else's
+    ``train.yml``          how the model is trained
+    =====================  =====================================================================
+
+    The command line decides how much of it is done:
+
+    =====================  =====================================================================
+    Option                 Consequence
+    =====================  =====================================================================
+    ``--quick``            two epochs on the data that are there; nothing is kept
+    ``--shipped-data``     ``data.extxyz`` stays as it is: no engine is needed
+    ``--data-only``        no training
+    ``--with-short-range`` trains the same model without long range afterwards; its errors go
+                           into the card
+    ``--only-short-range`` trains that one alone, for the card that is there
+    ``--only-card``        what ``train.yml`` says in words and what its data tell goes into the
+                           card that is there
+    ``--threads``          of the training
+    ``--work``             where labels and trainings are kept until they are complete
+    =====================  =====================================================================
+
+    Interrupted work goes on when the recipe is started again.
 
     Parameters
     ----------
     folder : str or Path
-        Of the model; paths in its ``train.yml`` are relative to it.
+        Of the model; paths in its files are relative to it.
     """
     folder = Path(folder).resolve()
-    parser = argparse.ArgumentParser(description=f"Make the model {folder.name} again.")
-    parser.add_argument("--quick", action="store_true", help="two epochs, nothing is kept")
-    parser.add_argument("--card", action="store_true", help="no training: the card alone, anew")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    asked = _arguments(folder)
+    torch.set_num_threads(asked.threads)
     config, _ = read_training_config(folder / "train.yml")
-    if arguments.card:
-        describe_again(folder, config)
+    if asked.quick:
+        _try_out(config, folder)
         return
-    if arguments.quick:
-        with tempfile.TemporaryDirectory() as scratch:
-            trial = replace(config, output=f"{scratch}/model", fit=replace(config.fit, epochs=2))
-            train(trial, folder=folder)
+    if asked.only_card:
+        _update_card(folder, {**config.card, **_told_by_data(folder, config)})
         return
-    output = arguments.work / "model"
-    config = replace(config, output=str(output))
-    result = train(config, folder=folder, resume=output.with_suffix(".checkpoint").exists())
-    shutil.copyfile(result.files.model, folder / "model.safetensors")
-    _write_card(folder, result.card)
+    has_plan = (folder / "label.yml").exists()
+    if has_plan and not (asked.shipped_data or asked.only_short_range):
+        try:
+            make_data(folder, asked.work)
+        except ModuleNotFoundError as missing:
+            raise SystemExit(
+                f"{missing}. Without it: --shipped-data trains on the labels that are there"
+            ) from None
+    if asked.data_only:
+        return
+    if not asked.only_short_range:
+        result = _trained(config, folder, asked.work / "model")
+        shutil.copyfile(result.files.model, folder / "model.safetensors")
+        _write_card(folder, result.card)
+    if asked.with_short_range or asked.only_short_range:
+        result = _trained(short_range_twin(config), folder, asked.work / "short-range")
+        _update_card(folder, {}, twin=result.card)
 
 
-def describe_again(folder: Path, config: TrainingConfig) -> None:
-    """Bring what a shipped card says of its training data up to date; the weights stay.
+def short_range_twin(config: TrainingConfig) -> TrainingConfig:
+    """The same training of the same architecture, without long range.
+
+    It has no charges, and so nothing to learn from dipoles or Born charges.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    """
+    fit = replace(
+        config.fit,
+        loss=replace(config.fit.loss, dipole=0.0, born_charges=0.0),
+        final_loss=replace(config.fit.final_loss, dipole=0.0, born_charges=0.0),
+    )
+    return replace(config, model=replace(config.model, long_range=None), fit=fit)
+
+
+def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
+    """What the card of a model says about its short-range twin.
+
+    Parameters
+    ----------
+    card : mapping
+        Of the model.
+    twin : mapping
+        The card of the twin.
 
     Raises
     ------
     ValueError
-        If the data are not those that the model was trained on.
+        If they were trained on other data: their errors could not be compared.
     """
-    path = folder / "model.safetensors"
-    model = read_model(path)
-    told = describe_data(read_data(config, folder)["training"])
-    if told["data_sha256"] != model.card["data_sha256"]:
+    if twin["data_sha256"] != card["data_sha256"]:
         raise ValueError(
-            f"the data of {folder / 'train.yml'} have SHA-256 {told['data_sha256']}, those of the "
-            f"model {model.card['data_sha256']}: train it again instead"
+            "model and short-range twin were trained on different data (their cards have "
+            f"data_sha256 {card['data_sha256'][:8]}… and {twin['data_sha256'][:8]}…); train both "
+            "with --with-short-range"
         )
-    card = {**model.card, **told}
-    save_model(path, model, card)
-    _write_card(folder, card)
+    kept = ("test_errors", "validation_errors", "parameters", "training")
+    return {name: twin[name] for name in kept if name in twin}
 
 
-def _write_card(folder: Path, card: Mapping[str, object]) -> None:
+def _arguments(folder: Path) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=f"Make the model {folder.name} again.")
+    parser.add_argument("--quick", action="store_true", help="two epochs, nothing is kept")
+    parser.add_argument("--shipped-data", action="store_true", help="do not label anew")
+    parser.add_argument("--data-only", action="store_true", help="label, do not train")
+    twin = parser.add_mutually_exclusive_group()
+    twin.add_argument(
+        "--with-short-range",
+        action="store_true",
+        help="and the same without long range, to compare",
+    )
+    twin.add_argument(
+        "--only-short-range", action="store_true", help="that comparison alone, for this card"
+    )
+    parser.add_argument(
+        "--only-card", action="store_true", help="only what words and data say, no training"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
+    return parser.parse_args()
+
+
+def _try_out(config: TrainingConfig, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = replace(config, output=f"{scratch}/model", fit=replace(config.fit, epochs=2))
+        train(trial, folder=folder)
+
+
+def _trained(config: TrainingConfig, folder: Path, output: Path) -> TrainingResult:
+    config = replace(config, output=str(output))
+    return train(config, folder=folder, resume=output.with_suffix(".checkpoint").exists())
+
+
+def _write_card(folder: Path, card: Mapping) -> None:
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _told_by_data(folder: Path, config: TrainingConfig) -> dict[str, object]:
+    """What the card says of the training data, measured anew."""
+    told = describe_data(read_data(config, folder)["training"])
+    known = load_model(folder / "model.safetensors").card["data_sha256"]
+    if told["data_sha256"] != known:
+        raise ValueError(
+            f"the data of {folder / 'train.yml'} have SHA-256 {told['data_sha256'][:8]}…, those "
+            f"that the model was trained on {known[:8]}…: train it again instead"
+        )
+    return told
+
+
+def _update_card(folder: Path, words: Mapping, twin: Mapping | None = None) -> None:
+    """Add to the card, which stands in the model file and beside it."""
+    path = folder / "model.safetensors"
+    model = load_model(path)
+    card = {**model.card, **words}
+    if twin is not None:
+        card["short_range"] = short_range_entry(model.card, twin)
+    save_model(path, model, card)
+    _write_card(folder, card)

@@ -116,6 +116,7 @@ class LabelResult:
                 "engine": self.reference.name,
                 "engine_version": self.reference.version,
                 "settings": dict(self.reference.settings),
+                "stress": self.reference.stress,
                 "processes": self.processes,
             },
             "results": {
@@ -140,6 +141,7 @@ def label_structures(
     engine: str | Build,
     *,
     settings: Mapping[str, object] | None = None,
+    stress: bool = True,
     output: str | Path = "labelled",
     jobs: int = 1,
     threads: int | None = None,
@@ -168,6 +170,8 @@ def label_structures(
         its structure alone.
     settings : mapping, optional
         Of the engine; entries replace its defaults.
+    stress : bool
+        Whether to ask for it: plane-wave programs spend a quarter of their time on it.
     output : str or Path
         Stem of the files.
     jobs : int
@@ -203,7 +207,7 @@ def label_structures(
         raise ValueError(f"`jobs` must be at least 1, got {jobs}")
     if len(frames) == 0:
         raise ValueError("no structures to label")
-    reference = make_reference(engine, settings)
+    reference = make_reference(engine, settings, stress=stress)
     bare = [without_labels(atoms) for atoms in frames]
     _try_settings(reference, bare)
     files = LabelFiles(Path(output))
@@ -236,7 +240,10 @@ def label_structures(
         wall_time_s=perf_counter() - began,
         stopped=stopped,
         without_stress=sum(
-            bool(bare[index].pbc.all()) and each.problem is None and each.stress_eV_per_A3 is None
+            stress
+            and bool(bare[index].pbc.all())
+            and each.problem is None
+            and each.stress_eV_per_A3 is None
             for index, each in record.labels.items()
         ),
     )
@@ -305,7 +312,7 @@ def _calculated(atoms: Atoms, reference: Reference) -> tuple[float, list, list |
     energy = float(atoms.calc.get_property(name, atoms))
     forces = np.asarray(atoms.calc.get_property("forces", atoms), dtype=float)
     stress = None
-    if atoms.pbc.all() and "stress" in implemented:
+    if reference.stress and atoms.pbc.all() and "stress" in implemented:
         try:
             stress = voigt_6_to_full_3x3_stress(atoms.get_stress()).ravel()
         except PropertyNotImplementedError:

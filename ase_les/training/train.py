@@ -29,7 +29,7 @@ from ase_les.reporting import (
 )
 from ase_les.representation import CaceConfig
 from ase_les.training.atomic_energies import fit_atomic_energies
-from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames
+from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames, split
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.gauge import fix_sign, mean_charges
@@ -324,22 +324,8 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
         if isinstance(given, str):
             parts[name] = read(given)
         else:
-            training, parts[name] = _held_back(training, given, name)
+            training, parts[name] = split(training, given, name)
     return {"training": training, **parts}
-
-
-def _held_back(
-    samples: list[Sample], fraction: float, name: str
-) -> tuple[list[Sample], list[Sample]]:
-    """Samples that stay and those set apart, evenly spaced."""
-    if not 0 <= fraction < 1:
-        raise ValueError(f"`{name}` is a file or a fraction below 1, got {fraction}")
-    n_apart = round(fraction * len(samples))
-    apart = {int((index + 0.5) * len(samples) / n_apart) for index in range(n_apart)}
-    return (
-        [sample for index, sample in enumerate(samples) if index not in apart],
-        [samples[index] for index in sorted(apart)],
-    )
 
 
 def _initial_model(config: TrainingConfig, training: Sequence[Sample]) -> LESModel:
@@ -467,9 +453,18 @@ def _card(
             if config.fit.needs_response
             else "mean charges fall with electronegativity"
             + (" (turned after training)" if turned else ""),
+            "scale": _scale(agreements),
             "mean_by_element_e": mean_charges(done.model, parts["training"]),
         }
     return card
+
+
+def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float] | str:
+    """How large responses are relative to their labels: nothing else can judge charges."""
+    for name in ("test", "validation"):
+        if agreements.get(name):
+            return {f"{p}, {name}": round(a.slope, 3) for p, a in agreements[name].items()}
+    return "as energies and forces ask; there are no dipoles or Born charges to compare with"
 
 
 def describe_data(samples: Sequence[Sample]) -> dict[str, object]:

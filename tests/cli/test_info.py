@@ -55,6 +55,8 @@ def test_models_lists_what_is_shipped(package, capsys):
         "cutoff_A": 3.5,
         "long_range": True,
         "test_errors": {"energy_rmse_meV_per_atom": 1.5},
+        "short_range_test_errors": {},
+        "published": {},
         "data_licence": "CC BY 4.0",
     }
     table = told(capsys, "models")

@@ -270,6 +270,20 @@ def test_density_functional_forces_are_the_slope_of_the_energy():
     assert -18 < energies[1] < -13
 
 
+def test_silver_binds_by_its_outer_electrons():
+    pytest.importorskip("pyscf")
+    frames = [
+        Atoms("Ag", info={"charge": 1}),
+        Atoms("Ag2", [(0, 0, 0), (0, 0, 2.6)], info={"charge": 0}),
+    ]
+    label_structures(frames, "pyscf", quiet=True)
+    ion, dimer = (each.info["REF_energy"] for each in read("labelled.extxyz", ":"))
+    # 19 outer electrons beside a core potential: all 47 would lie 1e5 eV lower.
+    assert ion > -5000
+    # Two ionisations of 7.6 eV and a bond of 1.7 eV.
+    assert dimer - 2 * ion == pytest.approx(-17, abs=2)
+
+
 def main_without_exit(arguments: list[str]) -> None:
     try:
         main(arguments)

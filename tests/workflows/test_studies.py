@@ -172,3 +172,14 @@ def test_oxygens_of_water_have_neighbours_at_hydrogen_bond_distance(tmp_path):
     assert summary["molecular_dipole_eA"]["mean"] > 0.01
     assert "experiment" in said
     assert (tmp_path / "oxygen-oxygen.png").stat().st_size > 1000
+
+
+def test_pairs_of_molecules_are_learned_with_charges_and_without(tmp_path):
+    said = run("12_charged_dimers.py", "--smoke", "--output", tmp_path)
+    summary = yaml.safe_load((tmp_path / "dimers-summary.yml").read_text())
+    found = summary["errors_beyond_training"]["CC"]
+    assert set(found) == {"short range", "with charges"}
+    assert all(0 < error["forces_rmse_meV_per_A"] < 2000 for error in found.values())
+    assert min(summary["distances_A"]["CC"]) > 8
+    assert "the numbers mean nothing" in said
+    assert (tmp_path / "CC.png").stat().st_size > 1000

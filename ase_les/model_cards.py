@@ -1,0 +1,112 @@
+"""Tables of models for README files: nothing but what their cards say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+NOTHING = "–"
+
+
+def models_table_rst(cards: Mapping[str, Mapping]) -> str:
+    """Models and their measured errors as a reStructuredText table."""
+    head = (
+        *("model", "for", "cutoff / Å", "energy meV/atom", "forces meV/Å"),
+        *("dipole R²", "Born charge R²", "trained in"),
+    )
+    rows = []
+    for name, card in cards.items():
+        errors, response = card.get("test_errors", {}), card.get("test_response", {})
+        rows.append(
+            (
+                name,
+                str(card["summary"]),
+                f"{card['cutoff_A']:g}",
+                _energy(errors),
+                _forces(errors),
+                _squared_correlation(response, "dipole_eA"),
+                _squared_correlation(response, "born_effective_charges_e"),
+                _time(card),
+            )
+        )
+    return _simple_table(head, rows)
+
+
+def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
+    """Each model beside its short-range twin and what was published, as a table.
+
+    Energies in meV/atom and forces in meV/Å, root-mean-square errors of held-back structures;
+    R² and slope of responses that were learned from energies and forces (or from labels of their
+    own, where the card says so). A twin counts only if it was trained on the same structures.
+    """
+    head = (
+        *("model", "structures", "E short-range", "E LES", "E published"),
+        *("F short-range", "F LES", "F published"),
+        *("dipole R², slope", "quadrupole R², slope", "Born charges R², slope", "trained in"),
+    )
+    rows = []
+    for name, card in cards.items():
+        twin = card.get("short_range", {}).get("test_errors", {})
+        errors, response = card.get("test_errors", {}), card.get("test_response", {})
+        counts = card["structures"]
+        rows.append(
+            (
+                name,
+                f"{counts['training']} + {counts['validation']}, {counts.get('test', 0)}",
+                _energy(twin),
+                _energy(errors),
+                _published(card, _energy),
+                _forces(twin),
+                _forces(errors),
+                _published(card, _forces),
+                *(
+                    _agreement(response, each)
+                    for each in ("dipole_eA", "quadrupole_eA2", "born_effective_charges_e")
+                ),
+                _time(card),
+            )
+        )
+    return _simple_table(head, rows)
+
+
+def _energy(errors: Mapping[str, float]) -> str:
+    return _number(errors.get("energy_rmse_meV_per_atom"), 3)
+
+
+def _forces(errors: Mapping[str, float]) -> str:
+    return _number(errors.get("forces_rmse_meV_per_A"), 3)
+
+
+def _number(value: float | None, digits: int) -> str:
+    # Fixed point with so many digits: 0.00, 1.23, 12.3, 123.
+    if value is None:
+        return NOTHING
+    before_point = len(str(int(abs(value))))
+    return f"{value:.{max(digits - before_point, 0)}f}"
+
+
+def _published(card: Mapping, error) -> str:
+    """Short-range and LES, as far as they were published."""
+    published = card.get("published", {})
+    both = [error(published.get(kind, {})) for kind in ("short_range", "les")]
+    return NOTHING if both == [NOTHING] * 2 else " / ".join(both)
+
+
+def _squared_correlation(response: Mapping, name: str) -> str:
+    return f"{response[name]['R2']:.3f}" if name in response else NOTHING
+
+
+def _agreement(response: Mapping, name: str) -> str:
+    if name not in response:
+        return NOTHING
+    return f"{response[name]['R2']:.3f}, {response[name]['slope']:.2f}"
+
+
+def _time(card: Mapping) -> str:
+    return f"{card['training']['seconds'] / 60:.0f} min, {card['training']['threads']} core"
+
+
+def _simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule]) + "\n"

@@ -1,0 +1,43 @@
+"""Tables of models say what the cards say, and nothing where they say nothing."""
+
+from ase_les.model_cards import accuracy_table_rst, models_table_rst
+
+CARD = {
+    "summary": "salt",
+    "cutoff_A": 5.0,
+    "structures": {"training": 20, "validation": 3, "test": 4},
+    "training": {"seconds": 600, "threads": 1},
+    "test_errors": {"energy_rmse_meV_per_atom": 0.1234, "forces_rmse_meV_per_A": 12.34},
+    "test_response": {"born_effective_charges_e": {"R2": 0.98765, "slope": 0.9512}},
+}
+TWIN = {"test_errors": {"energy_rmse_meV_per_atom": 1.5, "forces_rmse_meV_per_A": 123.4}}
+
+
+def row(table: str, name: str) -> list[str]:
+    (line,) = (line for line in table.splitlines() if line.startswith(name))
+    return line.split("  ")
+
+
+def cells(table: str, name: str) -> list[str]:
+    return [cell.strip() for cell in row(table, name) if cell.strip()]
+
+
+def test_a_model_stands_beside_its_twin_and_what_was_published():
+    published = {"les": {"forces_rmse_meV_per_A": 9.78}}
+    card = {**CARD, "short_range": TWIN, "published": published}
+    assert cells(accuracy_table_rst({"nacl": card}), "nacl") == [
+        *("nacl", "20 + 3, 4", "1.50", "0.12", "–", "123", "12.3", "– / 9.78"),
+        *("–", "–", "0.988, 0.95", "10 min, 1 core"),
+    ]
+
+
+def test_what_nobody_measured_is_a_dash():
+    assert cells(accuracy_table_rst({"nacl": CARD}), "nacl")[2:8] == [
+        *("–", "0.12", "–", "–", "12.3", "–"),
+    ]
+
+
+def test_the_table_of_models_has_the_errors_of_the_test():
+    assert cells(models_table_rst({"nacl": CARD}), "nacl") == [
+        *("nacl", "salt", "5", "0.12", "12.3", "–", "0.988", "10 min, 1 core"),
+    ]

@@ -1,0 +1,110 @@
+"""A recipe makes a model and its short-range twin from a folder, and says both in the card."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms
+from ase.io import write
+
+from ase_les import load_model
+from ase_les.training.recipe import remake, short_range_entry, short_range_twin
+from ase_les.training.train import read_training_config
+
+TRAIN = {
+    "data": {"training": "data.extxyz", "validation": 0.25, "test": 0.25},
+    "model": {
+        "representation": {
+            "cutoff": 3.5,
+            "n_radial": 3,
+            "n_mixed": 2,
+            "n_embedding": 1,
+            "l_max": 1,
+            "nu_max": 2,
+        }
+    },
+    "fit": {"epochs": 2, "loss": {"dipole": 1.0}, "final_loss": {"dipole": 1.0}},
+    "card": {"name": "pairs"},
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    frames = []
+    for seed in range(12):
+        distance = 1.0 + 0.05 * seed
+        atoms = Atoms("ArHe", [(0, 0, 0), (distance, 0, 0)])
+        atoms.info |= {"REF_energy": 1 / distance, "REF_dipole": np.array([-0.1, 0.0, 0.0])}
+        atoms.arrays["REF_forces"] = np.array([[-1.0, 0, 0], [1.0, 0, 0]]) / distance**2
+        frames.append(atoms)
+    write(tmp_path / "data.extxyz", frames)
+    (tmp_path / "train.yml").write_text(yaml.safe_dump(TRAIN))
+    return tmp_path
+
+
+def recipe(folder, monkeypatch, *options):
+    monkeypatch.setattr("sys.argv", ["recipe.py", *options])
+    remake(folder)
+
+
+def card(folder):
+    return json.loads((folder / "card.json").read_text())
+
+
+def test_a_trial_leaves_no_trace(folder, monkeypatch):
+    before = set(folder.rglob("*"))
+    recipe(folder, monkeypatch, "--quick")
+    assert set(folder.rglob("*")) == before
+
+
+def test_the_twin_is_the_same_model_without_charges(folder):
+    config, _ = read_training_config(folder / "train.yml")
+    twin = short_range_twin(config)
+    assert twin.model.long_range is None
+    assert twin.model.representation == config.model.representation
+    assert not twin.fit.needs_response
+    assert (twin.fit.epochs, twin.fit.loss.forces) == (config.fit.epochs, config.fit.loss.forces)
+
+
+def test_card_and_model_file_say_what_the_twin_can_do(folder, monkeypatch):
+    recipe(folder, monkeypatch, "--with-short-range")
+    said = card(folder)["short_range"]
+    assert said["test_errors"]["forces_rmse_meV_per_A"] > 0
+    assert said["training"]["epochs"] == 2
+    model = load_model(folder / "model.safetensors")
+    assert model.charges is not None
+    assert model.card["short_range"] == said
+
+
+def test_the_twin_can_come_later(folder, monkeypatch):
+    recipe(folder, monkeypatch)
+    alone = card(folder)
+    assert "short_range" not in alone
+    recipe(folder, monkeypatch, "--only-short-range")
+    together = card(folder)
+    assert together.pop("short_range")["test_errors"]
+    assert together == alone
+
+
+def test_words_in_the_card_can_change_without_training(folder, monkeypatch):
+    recipe(folder, monkeypatch)
+    trained = card(folder)
+    (folder / "train.yml").write_text(yaml.safe_dump({**TRAIN, "card": {"name": "argon helium"}}))
+    recipe(folder, monkeypatch, "--only-card")
+    assert card(folder) == {**trained, "name": "argon helium"}
+
+
+def test_errors_on_other_data_are_not_compared():
+    with pytest.raises(ValueError, match="trained on different data"):
+        short_range_entry({"data_sha256": "a" * 64}, {"data_sha256": "b" * 64})
+
+
+def test_a_missing_engine_names_itself_and_the_way_without_it(folder, monkeypatch):
+    plan = {"engine": "gpaw", "sets": {"pairs": {"start": "data.extxyz"}}}
+    (folder / "label.yml").write_text(yaml.safe_dump(plan))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"pip install gpaw.*--shipped-data"):
+        recipe(folder, monkeypatch)
+    recipe(folder, monkeypatch, "--shipped-data")
+    assert card(folder)["name"] == "pairs"
