@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.calculator import (
     Calculator,
     PropertyNotImplementedError,
@@ -31,8 +31,10 @@ from ase_les.response import (
     born_charges,
     born_charges_by_phase,
     check_field,
+    currents,
     dipoles,
     has_branches,
+    has_dipole,
     quadrupoles,
     screening_factor,
 )
@@ -324,6 +326,32 @@ class LESCalculator(Calculator):
         with torch.enable_grad():
             born = born_charges_by_phase(self._engine, self._graph_of(atoms))[1]
         return self._factor(atoms) @ _array(born)
+
+    def get_current(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Electric current :math:`\sum_i Z^*_i \mathbf{v}_i`, (3,) in e Å/fs.
+
+        A method and not a property: it depends on velocities. Where the dipole is a function of
+        positions (split charges, and finite structures with conserved ones) it is differentiated
+        along the motion, which costs less than a force call; elsewhere the Born charges are found.
+        Scaled with :math:`\sqrt{\epsilon_\infty}` as they are.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        velocities = atoms.get_velocities() * units.fs
+        graph = self._graph_of(atoms)
+        if "born_effective_charges" not in self.implemented_properties or not has_dipole(
+            self._engine, graph
+        ):
+            born = self.get_property("born_effective_charges", atoms)
+            return np.einsum("iab,ib->a", born, velocities)
+        with torch.no_grad():
+            rate = torch.tensor(velocities).to(graph.positions)
+            current = currents(self._engine, graph, rate)
+        return self._factor(atoms) @ _array(current[0])
 
     def get_quadrupole(self, atoms: Atoms | None = None) -> np.ndarray:
         r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the centre of mass.

@@ -315,3 +315,29 @@ def test_fields_without_an_enthalpy_are_refused(model, structure, message):
 def test_what_is_no_field_is_refused(field):
     with pytest.raises(ValueError, match="field"):
         LESCalculator(SPLIT, field_V_per_A=field)
+
+
+@pytest.mark.parametrize("layers", [(), (("memory", "radial", "invariant"),)])
+@pytest.mark.parametrize(
+    "charges, periodic",
+    [
+        ({"neutrality": "split"}, True),
+        ({"neutrality": "split"}, False),
+        ({"neutrality": "mean"}, False),
+        ({"neutrality": "mean"}, True),
+        ({"neutrality": "none"}, False),
+    ],
+)
+def test_current_is_born_charges_times_velocities(random_model, rng, layers, charges, periodic):
+    corners = [[0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 2]]
+    atoms = Atoms("NaOHH", corners + rng.uniform(-0.3, 0.3, (4, 3)))
+    if periodic:
+        atoms.set_cell([[5, 0, 0], [0.7, 5.5, 0], [0.3, -0.4, 6]])
+        atoms.pbc = True
+    atoms.set_velocities(rng.normal(0, 0.1, (4, 3)))
+    model = random_model(layers=layers, charges=charges)
+    atoms.calc = LESCalculator(model, dtype="float64", dielectric=1.8)
+    born = atoms.calc.get_property("born_effective_charges", atoms)
+    expected = np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
+    assert np.abs(expected).max() > 1e-4
+    assert atoms.calc.get_current(atoms) == pytest.approx(expected, abs=1e-14)
