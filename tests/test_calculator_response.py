@@ -320,7 +320,6 @@ def test_what_is_no_field_is_refused(field):
         LESCalculator(SPLIT, field_V_per_A=field)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("layers", [(), (("memory", "radial", "invariant"),)])
 @pytest.mark.parametrize(
     "charges, periodic",
@@ -345,7 +344,8 @@ def test_current_is_born_charges_times_velocities(random_model, rng, layers, cha
     expected = np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
     assert np.abs(expected).max() > 1e-4
     assert atoms.calc.get_current(atoms) == pytest.approx(expected, abs=1e-14)
-=======
+
+
 # Potential and field
 
 
@@ -369,4 +369,3 @@ def test_charges_in_their_potential_have_the_long_range_energy(structure):
     charges = torch.tensor(atoms.get_charges())[:, None]
     energy = MEAN.electrostatics(graph, charges).item()
     assert 0.5 * atoms.get_charges() @ potential == pytest.approx(energy, abs=1e-8)
->>>>>>> polish
