@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.calculator import (
     Calculator,
     PropertyNotImplementedError,
@@ -22,6 +22,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor, nn
 
 from ase_les.derivatives import Derivatives, differentiate
+from ase_les.electrostatics.potential import potential_at, potential_at_atoms
 from ase_les.graph import Graph, check_geometry, edge_vectors, graph_from_atoms, total_charge_of
 from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash, shipped_models
@@ -31,8 +32,10 @@ from ase_les.response import (
     born_charges,
     born_charges_by_phase,
     check_field,
+    currents,
     dipoles,
     has_branches,
+    has_dipole,
     quadrupoles,
     screening_factor,
 )
@@ -325,6 +328,32 @@ class LESCalculator(Calculator):
             born = born_charges_by_phase(self._engine, self._graph_of(atoms))[1]
         return self._factor(atoms) @ _array(born)
 
+    def get_current(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Electric current :math:`\sum_i Z^*_i \mathbf{v}_i`, (3,) in e Å/fs.
+
+        A method and not a property: it depends on velocities. Where the dipole is a function of
+        positions (split charges, and finite structures with conserved ones) it is differentiated
+        along the motion, which costs less than a force call; elsewhere the Born charges are found.
+        Scaled with :math:`\sqrt{\epsilon_\infty}` as they are.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        velocities = atoms.get_velocities() * units.fs
+        graph = self._graph_of(atoms)
+        if "born_effective_charges" not in self.implemented_properties or not has_dipole(
+            self._engine, graph
+        ):
+            born = self.get_property("born_effective_charges", atoms)
+            return np.einsum("iab,ib->a", born, velocities)
+        with torch.no_grad():
+            rate = torch.tensor(velocities).to(graph.positions)
+            current = currents(self._engine, graph, rate)
+        return self._factor(atoms) @ _array(current[0])
+
     def get_quadrupole(self, atoms: Atoms | None = None) -> np.ndarray:
         r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the centre of mass.
 
@@ -344,6 +373,36 @@ class LESCalculator(Calculator):
             )
         arms = torch.tensor(atoms.positions - atoms.get_center_of_mass())
         return _array(quadrupoles(charges, arms, self._graph_of(atoms).to("cpu"))[0])
+
+    def get_potential_and_field(
+        self, atoms: Atoms | None = None, points: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Electrostatic potential (P,) in V and field (P, 3) in V/Å of the latent charges.
+
+        Both are latent, screened as the charges are, and leave out `field_V_per_A`. Where the
+        potential is zero stands in `ase_les.electrostatics.potential`.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+        points : array of shape (P, 3) or None
+            In Å. None are the atoms, each without its own charge but with its periodic copies:
+            half the sum of charges times potential is then the long-range energy.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        charges = torch.tensor(self.get_property("charges", atoms), device=self._device)[:, None]
+        graph, sums = self._graph_of(atoms), self._engine.electrostatics
+        if points is None:
+            found = potential_at_atoms(sums, graph, charges)
+        else:
+            found = potential_at(sums, graph, charges, torch.tensor(points).to(graph.positions))
+        return _array(found.potential[:, 0]), _array(found.field[:, 0])
 
     def _factor(self, atoms: Atoms) -> np.ndarray:
         """From latent to physical charges: finite structures stand in vacuum."""

@@ -8,16 +8,19 @@ Header entry   Meaning
 ``card``       data, errors, licence and citation of the model as JSON
 =============  ==================================================================
 
-A card is free in what it tells; these entries are shown by ``ase-les models`` and ``info``:
+A card is free in what it tells; ``ase-les models`` and ``info`` show the first of these entries,
+the alarms of dynamics read the last two:
 
-================  ===============================================================
-Card entry        Meaning
-================  ===============================================================
-``summary``       one line: what the model is for
-``data``          object: ``name``, ``source``, ``citation``, ``licence``
-``test_errors``   object of numbers, the unit in each name
-``citation``      how to cite the model
-================  ===============================================================
+==========================  =====================================================
+Card entry                  Meaning
+==========================  =====================================================
+``summary``                 one line: what the model is for
+``data``                    object: ``name``, ``source``, ``citation``, ``licence``
+``test_errors``             object of numbers, the unit in each name
+``citation``                how to cite the model
+``closest_contact_A``       shortest distance in the training data, in Å
+``largest_force_eV_per_A``  largest force on an atom there, in eV/Å
+==========================  =====================================================
 
 Reading a file executes nothing that stands in it.
 """

@@ -38,6 +38,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
@@ -122,6 +123,39 @@ def born_charges(
     elif graph.pbc.any():
         return _from_changes_of_charge(model, graph, create_graph)
     return _from_the_dipole(model, graph, centre, create_graph)
+
+
+def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
+    r"""Latent currents :math:`\sum_i Z^*_i \mathbf{v}_i = d\mathbf{M}/dt` of structures, (S, 3).
+
+    The dipole is differentiated along the motion, in one pass forward: the nine components of
+    the Born charges of every atom are never found.
+
+    Parameters
+    ----------
+    model : LESModel
+        With charges that are conserved, under periodic boundaries locally.
+    graph : Graph
+    velocities : Tensor, shape (N, 3)
+        In Å per unit of time; the current is in e Å per the same unit.
+    """
+    rule = model.charges.neutrality
+    if rule.is_local and rule.is_conserved:
+        _check_excess(rule, graph)
+    representation = _representation(model)
+    with forward_ad.dual_level():
+        moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
+        edges = representation.neighbourhoods(moving)
+        layers = [edges] * (1 + len(representation.layers))
+        latent = model.charges.latent(representation.features(moving, layers))
+        dipole = sum_per_structure(rule.moments(latent, moving), moving)
+        return forward_ad.unpack_dual(dipole).tangent
+
+
+def has_dipole(model: LESModel, graph: Graph) -> bool:
+    """Whether the dipole is a function of positions, so that its derivative is the current."""
+    rule = model.charges.neutrality
+    return rule.is_conserved and (rule.is_local or not bool(graph.pbc.any()))
 
 
 def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor]:

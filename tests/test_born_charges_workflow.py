@@ -14,7 +14,7 @@ from ase.io import write
 
 from ase_les import save_model
 
-WORKFLOW = Path(__file__).parents[1] / "workflows" / "03_born_charges_of_water.py"
+WORKFLOW = Path(__file__).parents[1] / "workflows" / "03_born_charges.py"
 
 
 def water_box() -> Atoms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.calculators.calculator import PropertyNotImplementedError
@@ -14,7 +15,9 @@ from ase.md.verlet import VelocityVerlet
 
 from ase_les import LESCalculator, LESModel, ModelConfig
 from ase_les.charges import ChargesConfig
+from ase_les.graph import graph_from_atoms
 from ase_les.model import LongRangeConfig, ShortRangeConfig
+from ase_les.neighbors import NeighborList
 from ase_les.representation import CaceConfig
 
 ELEMENTS = {"H": -13.6, "O": -432.1, "Na": -5.0, "Cl": -405.0}
@@ -315,3 +318,54 @@ def test_fields_without_an_enthalpy_are_refused(model, structure, message):
 def test_what_is_no_field_is_refused(field):
     with pytest.raises(ValueError, match="field"):
         LESCalculator(SPLIT, field_V_per_A=field)
+
+
+@pytest.mark.parametrize("layers", [(), (("memory", "radial", "invariant"),)])
+@pytest.mark.parametrize(
+    "charges, periodic",
+    [
+        ({"neutrality": "split"}, True),
+        ({"neutrality": "split"}, False),
+        ({"neutrality": "mean"}, False),
+        ({"neutrality": "mean"}, True),
+        ({"neutrality": "none"}, False),
+    ],
+)
+def test_current_is_born_charges_times_velocities(random_model, rng, layers, charges, periodic):
+    corners = [[0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 2]]
+    atoms = Atoms("NaOHH", corners + rng.uniform(-0.3, 0.3, (4, 3)))
+    if periodic:
+        atoms.set_cell([[5, 0, 0], [0.7, 5.5, 0], [0.3, -0.4, 6]])
+        atoms.pbc = True
+    atoms.set_velocities(rng.normal(0, 0.1, (4, 3)))
+    model = random_model(layers=layers, charges=charges)
+    atoms.calc = LESCalculator(model, dtype="float64", dielectric=1.8)
+    born = atoms.calc.get_property("born_effective_charges", atoms)
+    expected = np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
+    assert np.abs(expected).max() > 1e-4
+    assert atoms.calc.get_current(atoms) == pytest.approx(expected, abs=1e-14)
+
+
+# Potential and field
+
+
+@pytest.mark.parametrize("structure", [salt, water])
+def test_the_field_is_minus_the_slope_of_the_potential(structure):
+    atoms = calculated(structure(), MEAN)
+    points = atoms.positions + np.array([0.4, -0.3, 0.2])
+    _, field = atoms.calc.get_potential_and_field(atoms, points)
+    assert field.shape == (len(atoms), 3)
+    for axis, step in enumerate(1e-4 * np.eye(3)):
+        up, _ = atoms.calc.get_potential_and_field(atoms, points + step)
+        down, _ = atoms.calc.get_potential_and_field(atoms, points - step)
+        assert field[:, axis] == pytest.approx(-(up - down) / 2e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("structure", [salt, water])
+def test_charges_in_their_potential_have_the_long_range_energy(structure):
+    atoms = calculated(structure(), MEAN)
+    potential, _ = atoms.calc.get_potential_and_field(atoms)
+    graph = graph_from_atoms(atoms, NeighborList(MEAN.config.cutoff))
+    charges = torch.tensor(atoms.get_charges())[:, None]
+    energy = MEAN.electrostatics(graph, charges).item()
+    assert 0.5 * atoms.get_charges() @ potential == pytest.approx(energy, abs=1e-8)

@@ -21,7 +21,8 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.analysis_files import columns_table
-from ase_les.properties.infrared_dynamics import Band, infrared_from_run, peak_table
+from ase_les.properties.infrared_dynamics import infrared_from_run, read_reference_spectrum
+from ase_les.properties.spectral_peaks import Band, peak_table
 from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78
@@ -33,7 +34,7 @@ BANDS = (
 )
 # Experiment at room temperature. RPBE-D3 spectra are published as figures (P. Schienbein, J. Chem.
 # Theory Comput. 19, 705 (2023); K. Joll et al., Nat. Commun. 15, 8192 (2024)) without a table of
-# positions: give one of them, digitized, as --reference.
+# positions: give one of them, digitized, as --reference; it gets a column and is drawn beside.
 EXPERIMENT = {
     "H-bond stretch": "180–200",
     "libration": "600–700",
@@ -99,8 +100,22 @@ def main() -> None:
         output=arguments.output / "water-infrared",
         overwrite=True,
     )
-    heads, rows = peak_table(result.peaks, arguments.timestep, {"experiment": EXPERIMENT})
+    references = {"experiment": EXPERIMENT}
+    if arguments.reference is not None:
+        references[arguments.reference.stem] = tops(arguments.reference)
+    heads, rows = peak_table(result.peaks, arguments.timestep, references)
     Console().print(columns_table("Bands of liquid water", heads, rows))
+
+
+def tops(reference: Path) -> dict[str, str]:
+    """Where a spectrum in a file is highest, for the bands it reaches."""
+    wavenumber, height = read_reference_spectrum(reference).T
+    found = {}
+    for band in BANDS:
+        inside = (wavenumber > band.low_per_cm) & (wavenumber < band.high_per_cm)
+        if inside.any():
+            found[band.name] = f"{wavenumber[inside][height[inside].argmax()]:.0f}"
+    return found
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ from ase_les.simulation.accumulators import RadialDistribution
 
 SALT_MODEL, WATER_MODEL = "nacl-aq", "water-rpbe-d3"
 EPSILON_INFINITY = 1.78
-VISCOSITY_OF_WATER = 0.85  # mPa s, experiment at 300 K
+# mPa s at 300 K: L. Korson, W. Drost-Hansen, F. J. Millero, J. Phys. Chem. 73, 34 (1969).
+VISCOSITY_OF_WATER = 0.85
 
 
 def salt_water(pairs: int) -> Atoms:

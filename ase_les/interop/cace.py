@@ -25,32 +25,36 @@ open boundaries       the same kernel; old files divide by r + 1e-6 Å, which is
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
 from ase.data import chemical_symbols
-from torch import Tensor
 
 from ase_les.charges import ChargesConfig
 from ase_les.electrostatics import ElectrostaticsConfig
 from ase_les.electrostatics.wave_vectors import SHELL_TOLERANCE
+from ase_les.interop.cace_network import (
+    Features,
+    Outputs,
+    expect,
+    read_readout,
+    read_representation,
+    single,
+    unsupported,
+)
 from ase_les.interop.torch_archive import Record, read_archive
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.representation import CaceConfig
-from ase_les.representation.angular import Invariants, angular_indices
 from ase_les.units import COULOMB_CONSTANT
 
 #: 1/(2ε₀) in eV Å, the prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
 
+
 LICENCE = "CC BY-NC 4.0, as published by its authors; not redistributable here"
 
-_MESSAGES = {"NodeMemory": "memory", "MessageAr": "radial", "MessageBchi": "invariant"}
+
 _TERMS = ("Atomwise", "EwaldPotential", "LesWrapper")
 
 
@@ -100,21 +104,21 @@ def _model(
             "they belong to: save the network itself with torch.save"
         )
     terms = list(_terms(root))
-    short = _single([term for term in terms if term.module.class_name == "Atomwise"], "short range")
-    features = _representation(short.potential["representation"])
-    energy = _readout(short.module, features)
+    short = single([term for term in terms if term.module.class_name == "Atomwise"], "short range")
+    features = read_representation(short.potential["representation"])
+    energy = read_readout(short.module, features)
     weights = features.prefixed("representation.") | energy.prefixed("short_range.")
 
     long_range, facts = None, {}
     others = [term for term in terms if term is not short]
     if others:
-        term = _single(others, "long range")
-        own = _representation(term.potential["representation"], features.elements)
+        term = single(others, "long range")
+        own = read_representation(term.potential["representation"], features.elements)
         if own.same_as(features):
             own = None
         else:
             weights |= own.prefixed("charge_representation.")
-        charges = _readout(_charges(term), own or features)
+        charges = read_readout(_charges(term), own or features)
         weights |= charges.prefixed("charges.readout.")
         long_range = _long_range(term, charges, own, converged_ewald)
         facts = {"long_range": _facts(long_range, _stored_prefactor(term), converged_ewald)}
@@ -154,7 +158,7 @@ def _model(
 
 
 def _long_range(
-    term: _Term, charges: _Outputs, own: _Features | None, converged_ewald: bool
+    term: _Term, charges: Outputs, own: Features | None, converged_ewald: bool
 ) -> LongRangeConfig:
     electrostatics = _electrostatics(term, charges.n_outputs)
     if converged_ewald:
@@ -224,13 +228,13 @@ def _terms(root: Record) -> Iterator[_Term]:
                 raise ValueError(f"the energy {energy_key!r} is not among the combined {names}")
             yield from _expanded(potential, energy_key, float(names.get("weight", 1.0)))
     else:
-        raise _unsupported("network", root, ("NeuralNetworkPotential", "CombinePotential"))
+        raise unsupported("network", root, ("NeuralNetworkPotential", "CombinePotential"))
 
 
 def _energy_key(potential: Record) -> str:
     """The output whose gradient the potential calls forces."""
     if potential.class_name != "NeuralNetworkPotential":
-        raise _unsupported("potential", potential, ("NeuralNetworkPotential",))
+        raise unsupported("potential", potential, ("NeuralNetworkPotential",))
     if potential.get("do_postprocessing") and list(potential["postprocessors"]):
         raise ValueError(f"outputs are changed by {list(potential['postprocessors'])}")
     modules = list(potential["output_modules"])
@@ -252,7 +256,7 @@ def _expanded(potential: Record, key: str, weight: float) -> Iterator[_Term]:
     elif module.class_name in _TERMS:
         yield _Term(module, potential, weight)
     else:
-        raise _unsupported(f"energy {key!r}", module, (*_TERMS, "FeatureAdd"))
+        raise unsupported(f"energy {key!r}", module, (*_TERMS, "FeatureAdd"))
 
 
 def _producer(potential: Record, key: str) -> Record:
@@ -291,7 +295,7 @@ def _charges(term: _Term) -> Record:
         return les["atomwise"]
     module = _producer(term.potential, term.module["feature_key"])
     if module.class_name != "Atomwise":
-        raise _unsupported("charges", module, ("Atomwise",))
+        raise unsupported("charges", module, ("Atomwise",))
     return module
 
 
@@ -305,8 +309,8 @@ def _stored_prefactor(term: _Term) -> float:
 
 def _electrostatics(term: _Term, n_channels: int) -> ElectrostaticsConfig:
     ewald = _ewald(term)
-    _expect(ewald, exponent=1, external_field=None, charge_neutral_lambda=None)
-    _expect(ewald, aggregation_mode="sum")
+    expect(ewald, exponent=1, external_field=None, charge_neutral_lambda=None)
+    expect(ewald, aggregation_mode="sum")
     k_cutoff = 2 * math.pi / float(ewald["dl"])
     squared = float(ewald.get("k_sq_max", k_cutoff**2))
     return ElectrostaticsConfig(
@@ -318,276 +322,3 @@ def _electrostatics(term: _Term, n_channels: int) -> ElectrostaticsConfig:
         self_energy_copies=n_channels,
         shell_tolerance=0.0,
     )
-
-
-class _Places(NamedTuple):
-    """Where the features of the file, in their order, stand among all of ours."""
-
-    index: Tensor
-    n_features: int
-
-    @classmethod
-    def of(cls, config: CaceConfig, order: list[int], n_layers: int) -> _Places:
-        n_emb, n_mixed = config.n_embedding, config.n_mixed
-        n_invariants = Invariants(config.l_max, config.nu_max).n_invariants
-        ours = torch.arange(n_layers * n_invariants * n_emb**2 * n_mixed)
-        ours = ours.view(n_layers, n_invariants, n_emb, n_mixed, n_emb)
-        return cls(ours[:, order].permute(3, 1, 2, 4, 0).flatten(), ours.numel())
-
-    def reordered(self, weight: Tensor) -> Tensor:
-        """Weights (n, features of the file) as (n, our features)."""
-        given, known = weight.shape[1], len(self.index)
-        if given != known:
-            raise ValueError(f"a layer reads {given} features, the representation has {known}")
-        reordered = weight.new_zeros(len(weight), self.n_features, dtype=torch.float64)
-        return reordered.index_add(1, self.index, weight.double())
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """Weights under the names they have in a part of our model."""
-
-    tensors: dict[str, Tensor]
-
-    def prefixed(self, prefix: str) -> dict[str, Tensor]:
-        return {prefix + name: tensor for name, tensor in self.tensors.items()}
-
-
-@dataclass(frozen=True)
-class _Features(_Weights):
-    """A representation."""
-
-    config: CaceConfig
-    elements: tuple[int, ...]
-    places: _Places
-
-    def same_as(self, other: _Features) -> bool:
-        return self.config == other.config and all(
-            torch.equal(tensor, other.tensors[name]) for name, tensor in self.tensors.items()
-        )
-
-
-@dataclass(frozen=True)
-class _Outputs(_Weights):
-    """A readout of features."""
-
-    n_outputs: int
-    hidden: tuple[int, ...]
-    bias: bool
-    linear: bool
-    scale: float
-
-
-_PARTS = {
-    "node_embedding_sender": "NodeEmbedding",
-    "node_embedding_receiver": "NodeEmbedding",
-    "edge_coding": "EdgeEncoder",
-    "radial_basis": "BesselRBF",
-    "cutoff_fn": "PolynomialCutoff",
-    "angular_basis": "AngularComponent",
-    "radial_transform": "SharedRadialLinearTransform",
-    "symmetrizer": "Symmetrizer",
-}
-
-
-def _representation(record: Record, elements: tuple[int, ...] | None = None) -> _Features:
-    if record.class_name != "Cace":
-        raise _unsupported("representation", record, ("Cace",))
-    for name, known in _PARTS.items():
-        if record[name].class_name != known:
-            raise _unsupported(f"{name} of the representation", record[name], (known,))
-    _expect(record["edge_coding"], directed=True)
-    stored = [int(number) for number in record["zs"]]
-    elements = elements or tuple(stored)
-    if sorted(elements) != sorted(stored):
-        raise ValueError(f"two representations know different elements, {elements} and {stored}")
-    rows = [_row(record, stored, number) for number in elements]
-    radial = record["radial_basis"]
-    layers = _layers(record)
-    config = _cace_config(record, layers)
-
-    # The prefactor of the radial functions is stored in float32; what it misses goes here.
-    norm = float(radial["prefactor"]) / math.sqrt(2 / config.cutoff)
-    matrices = record["radial_transform"]["weights"]
-    tensors = {
-        "embedding.sender": record["node_embedding_sender"]["embedding_weights"].double()[rows],
-        "embedding.receiver": record["node_embedding_receiver"]["embedding_weights"].double()[rows],
-        "neighbour_sum.radial.frequencies": radial["bessel_weights"].double(),
-        "mixing": norm * torch.stack([_mixing(matrix, config.n_embedding) for matrix in matrices]),
-    }
-    order = _invariants(record["symmetrizer"], config)
-    layer_places = _Places.of(config, order, n_layers=1)
-    for index, layer in enumerate(layers):
-        for entry in layer:
-            prefix = f"layers.{index}.{_MESSAGES[entry.class_name]}."
-            for name, tensor in _message(entry, config, layer_places).items():
-                tensors[prefix + name] = tensor
-    places = _Places.of(config, order, n_layers=1 + len(layers))
-    return _Features(tensors, config, elements, places)
-
-
-def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
-    radial, cutoff = record["radial_basis"], record["cutoff_fn"]
-    matrices = list(record["radial_transform"]["weights"])
-    n_radial, n_mixed = matrices[0].shape[:2]
-    senders = [
-        _values(entry) for layer in layers for entry in layer if entry.class_name == "MessageBchi"
-    ]
-    return CaceConfig(
-        cutoff=float(cutoff["cutoff"]),
-        n_radial=n_radial,
-        n_mixed=n_mixed,
-        n_embedding=record["node_embedding_sender"]["embedding_weights"].shape[1],
-        l_max=len(matrices) - 1,
-        nu_max=int(record["max_nu"]),
-        cutoff_exponent=round(float(cutoff["p"])),
-        trainable_frequencies=radial.owns("bessel_weights"),
-        layers=[[_MESSAGES[entry.class_name] for entry in layer] for layer in layers],
-        mean_neighbours=float(record.get("mp_norm_factor", 1.0)) ** -2,
-        separate_values=any(values != (1, 1) for values in senders),
-    )
-
-
-def _layers(record: Record) -> list[list[Record]]:
-    layers = [
-        [entry for entry in layer if entry is not None]
-        for layer in record.get("message_passing_list", ())
-    ]
-    for entry in itertools.chain(*layers):
-        if entry.class_name not in _MESSAGES:
-            raise _unsupported("message", entry, tuple(_MESSAGES))
-    return layers
-
-
-def _row(record: Record, stored: list[int], number: int) -> int:
-    index_map = record["node_onehot"].get("index_map")
-    return stored.index(number) if index_map is None else int(index_map[number])
-
-
-def _mixing(matrix: Tensor, n_emb: int) -> Tensor:
-    """(n, m, c) to (s, n, m r)."""
-    if matrix.dim() == 2:
-        matrix = matrix[..., None].expand(*matrix.shape, n_emb**2)
-    return _split(matrix.double(), n_emb).permute(2, 0, 1, 3).flatten(2)
-
-
-def _split(values: Tensor, n_emb: int) -> Tensor:
-    """(..., c) to (..., s, r)."""
-    return values.unflatten(-1, (n_emb, n_emb))
-
-
-def _message(entry: Record, config: CaceConfig, places: _Places) -> dict[str, Tensor]:
-    n_emb = config.n_embedding
-
-    def per_channel(matrices) -> Tensor:
-        # (m, c) to (s, m, r), for every degree.
-        return torch.stack([_split(m.double(), n_emb).permute(1, 0, 2) for m in matrices])
-
-    if entry.class_name == "NodeMemory":
-        return {"factor": per_channel(entry["memory_coef"])}
-    if entry.class_name == "MessageAr":
-        return {
-            "amplitude": per_channel(entry["prefactor"]),
-            "inverse_length": per_channel(entry["invr0"]),
-        }
-    dense = _single(list(entry["hnet"]), "layer of MessageBchi.hnet")
-    if _activation(dense) is not None:
-        raise ValueError("MessageBchi with an activation is not supported")
-    weight = places.reordered(dense["linear"]["weight"])
-    bias = dense["linear"]["bias"]
-    bias = torch.zeros(len(weight)) if bias is None else bias
-    both = torch.cat([weight, bias.double()[:, None]], dim=1)
-    if config.separate_values:
-        n_degrees, n_channels = _values(entry)
-        both = both.view(n_degrees, n_channels, -1)
-        both = both.expand(config.l_max + 1, n_emb**2, -1).flatten(0, 1)
-    return {"value.weight": both[:, :-1].contiguous(), "value.bias": both[:, -1].contiguous()}
-
-
-def _values(entry: Record) -> tuple[int, int]:
-    """Degrees and channels that a MessageBchi tells apart."""
-    return int(entry.get("nl", 1)), int(entry.get("nc", 1))
-
-
-def _invariants(symmetrizer: Record, config: CaceConfig) -> list[int]:
-    """Which invariant of ours each of theirs is, found by their values for random sums."""
-    triples = angular_indices(config.l_max)
-    position = {triple: index for index, triple in enumerate(triples)}
-    sums = torch.randn(len(triples), 5, generator=torch.Generator().manual_seed(0)).double()
-    ours = Invariants(config.l_max, config.nu_max).double()(sums)
-    theirs = [sums[0]]
-    for products in symmetrizer["vec_dict_allnu"].values():
-        for polynomial in products.values():
-            value = torch.zeros(sums.shape[1]).double()
-            for *factors, coefficient in polynomial:
-                index = [position[tuple(factor)] for factor in factors]
-                value += coefficient * sums[index].prod(0)
-            theirs.append(value)
-    order = []
-    for number, value in enumerate(theirs):
-        match = torch.isclose(ours, value).all(dim=1).nonzero().flatten().tolist()
-        if not match:
-            raise ValueError(f"invariant {number} of l ≤ {config.l_max} is not known here")
-        order.append(match[0])
-    return order
-
-
-def _readout(record: Record, features: _Features) -> _Outputs:
-    _expect(record, aggregation_mode="sum", residual=False, use_batchnorm=False, post_process=None)
-    if record.get("feature_key", "node_feats") not in ("node_feats", ["node_feats"]):
-        raise ValueError(f"a readout reads {record['feature_key']!r}; supported is 'node_feats'")
-    layers = list(record["outnet"])
-    for layer, activation in zip(layers, [*["silu"] * (len(layers) - 1), None], strict=True):
-        if _activation(layer) != activation:
-            raise ValueError("readouts have SiLU between their layers and nothing after the last")
-    dense = [layer["linear"] for layer in layers]
-    direct = record.get("linear_nn")
-    if direct is not None:
-        dense.append(direct["linear"])
-    bias = any(layer["bias"] is not None for layer in dense)
-    names = [f"network.{2 * index}." for index in range(len(layers))]
-    names += ["linear."] if direct is not None else []
-    tensors = {}
-    for name, layer in zip(names, dense, strict=True):
-        weight = layer["weight"].double()
-        if name in ("network.0.", "linear."):
-            weight = features.places.reordered(weight)
-        tensors[name + "weight"] = weight
-        if bias:
-            given = layer["bias"]
-            tensors[name + "bias"] = weight.new_zeros(len(weight)) if given is None else given
-    return _Outputs(
-        tensors=tensors,
-        n_outputs=len(layers[-1]["linear"]["weight"]),
-        hidden=tuple(len(layer["linear"]["weight"]) for layer in layers[:-1]),
-        bias=bias,
-        linear=direct is not None,
-        scale=float(record.get("output_scaling_factor", 1.0)),
-    )
-
-
-def _activation(layer: Record) -> str | None:
-    found = layer.get("activation")
-    if found is None or found.name.endswith(".Identity"):
-        return None
-    if found.name.rpartition(".")[2].lower() == "silu":
-        return "silu"
-    raise ValueError(f"activation {found.name} is not supported; supported is SiLU")
-
-
-def _single(entries: list, what: str):
-    if len(entries) != 1:
-        raise ValueError(f"one {what} is supported, found {len(entries)}: {entries}")
-    return entries[0]
-
-
-def _expect(record: Record, **values) -> None:
-    """Refuse settings that would change the energy; older files lack most of them."""
-    for name, value in values.items():
-        found = record.get(name, value)
-        if found != value:
-            raise ValueError(f"{record.name} with {name} = {found!r}; supported is {value!r}")
-
-
-def _unsupported(what: str, record: Record, supported: tuple[str, ...]) -> ValueError:
-    return ValueError(f"{what} {record.name} is not supported; supported: {', '.join(supported)}")

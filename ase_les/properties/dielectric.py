@@ -44,26 +44,23 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms
-from scipy.constants import Boltzmann, elementary_charge, epsilon_0, speed_of_light
-from scipy.fft import fft, next_fast_len
 
 from ase_les import reporting
 from ase_les.properties.analysis_files import AnalysisFiles, save_arrays
-from ase_les.properties.correlation import (
-    autocorrelation,
-    error_of_mean,
-    fitting_blocks,
-    fitting_lag_window,
-    in_blocks,
+from ase_les.properties.dielectric_fluctuations import (
+    StaticDielectric,
+    rotational_dipole,
+    static_dielectric,
 )
-from ase_les.properties.ions import is_cation
-from ase_les.properties.molecules import molecular_dipoles
+from ase_les.properties.dielectric_spectrum import (
+    DielectricSpectrum,
+    dielectric_from_current,
+    dielectric_from_dipole,
+)
 from ase_les.properties.recorded_run import (
     ElectronicScreening,
     RecordedRun,
@@ -71,73 +68,10 @@ from ase_les.properties.recorded_run import (
     read_recorded_run,
     series_path,
 )
-from ase_les.reporting import Estimate, Panel, block_average
-
-POINTS_PER_RESOLUTION = 5
-#: Halves of a run that differ by more than this many standard errors are said to differ.
-DIFFERENT = 3.0
-#: A fluctuation that much larger in the whole than in its quarters grows with time.
-GROWING = 2.0
-
+from ase_les.reporting import Panel
 
 #: Of the changes of a dipole and the integral of its current; coarse sampling explains less.
 LARGEST_MISMATCH = 0.5
-
-
-@dataclass(frozen=True)
-class StaticDielectric:
-    """Static dielectric constant with its error and signs of missing convergence.
-
-    Attributes
-    ----------
-    epsilon : Estimate
-        :math:`\\varepsilon_0`, isotropic average.
-    tensor, tensor_error : array, shape (3, 3)
-    epsilon_infinity : float
-    first_half, second_half : float
-        The same from half of the run alone.
-    growth : float
-        Fluctuation in the whole run over that within its quarters, about 1 when converged.
-    temperature_K, volume_A3, length_ps : float
-    notes : tuple of str
-        What speaks against the number.
-    """
-
-    epsilon: Estimate
-    tensor: np.ndarray
-    tensor_error: np.ndarray
-    epsilon_infinity: float
-    first_half: float
-    second_half: float
-    growth: float
-    temperature_K: float
-    volume_A3: float
-    length_ps: float
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class DielectricSpectrum:
-    """Complex dielectric function; errors are those of block averages.
-
-    Attributes
-    ----------
-    wavenumber_per_cm : array, shape (n,)
-        From the resolution on; nothing below it is resolved.
-    real, loss, real_error, loss_error : array, shape (n,)
-    source : {"current", "dipole"}
-    resolution_per_cm : float
-    n_blocks : int
-    """
-
-    wavenumber_per_cm: np.ndarray
-    real: np.ndarray
-    loss: np.ndarray
-    real_error: np.ndarray
-    loss_error: np.ndarray
-    source: str
-    resolution_per_cm: float
-    n_blocks: int
 
 
 @dataclass(frozen=True)
@@ -162,184 +96,6 @@ class DielectricResult:
             "static": self.static,
             "notes": [*self.notes, *(self.static.notes if self.static else ())],
         }
-
-
-def static_dielectric(
-    dipole_eA: np.ndarray,
-    timestep_fs: float,
-    volume_A3: float,
-    temperature_K: float,
-    *,
-    epsilon_infinity: float = 1.0,
-) -> StaticDielectric:
-    r"""Static dielectric constant from a series of physical dipoles.
-
-    The mean dipole is not known but estimated, which takes from the fluctuation about it, on
-    average, the variance of that mean; it is added again:
-    :math:`\langle\delta M^2\rangle = \overline{(M-\bar M)^2} + \mathrm{SE}(\bar M)^2`.
-
-    Parameters
-    ----------
-    dipole_eA : array, shape (n, 3)
-        Itinerant dipole of the cell in e Å, physical (see `ElectronicScreening`).
-    timestep_fs : float
-        Between samples.
-    volume_A3, temperature_K : float
-    epsilon_infinity : float
-        Added; 1 for rigid charges.
-    """
-    dipole = _vectors(dipole_eA, "dipole")
-    prefactor = _fluctuation_prefactor(volume_A3, temperature_K)
-    deviation = dipole - dipole.mean(axis=0)
-    unknown_mean = np.array([block_average(part).standard_error for part in deviation.T])
-    unknown_mean = np.nan_to_num(unknown_mean) ** 2
-    products = prefactor * deviation[:, :, None] * deviation[:, None, :]
-    tensor = epsilon_infinity * np.eye(3) + products.mean(axis=0)
-    tensor += prefactor * np.diag(unknown_mean)
-    errors = np.zeros((3, 3))
-    for a in range(3):
-        for b in range(a + 1):
-            errors[a, b] = errors[b, a] = block_average(products[:, a, b]).standard_error
-    isotropic = block_average(np.trace(products, axis1=1, axis2=2) / 3).standard_error
-    halves = [
-        epsilon_infinity + prefactor * part.var(axis=0).mean() for part in in_blocks(dipole, 2)
-    ]
-    within = np.mean([part.var(axis=0).mean() for part in in_blocks(dipole, 4)])
-    growth = float(dipole.var(axis=0).mean() / within) if within > 0 else math.nan
-    epsilon = Estimate(float(np.trace(tensor) / 3), float(isotropic))
-    notes = []
-    if growth > GROWING:
-        notes.append(
-            f"the fluctuation is {growth:.1f} times that within quarters of the run: it still grows"
-            " with time. Either the run is far too short, or charges diffuse and there is no static"
-            " dielectric constant; use the rotational part of the dipole then"
-        )
-    if not abs(halves[0] - halves[1]) <= DIFFERENT * math.sqrt(2) * epsilon.standard_error:
-        notes.append(
-            f"the halves of the run give {halves[0]:.4g} and {halves[1]:.4g}: not converged"
-        )
-    return StaticDielectric(
-        epsilon=epsilon,
-        tensor=tensor,
-        tensor_error=errors,
-        epsilon_infinity=float(epsilon_infinity),
-        first_half=float(halves[0]),
-        second_half=float(halves[1]),
-        growth=growth,
-        temperature_K=float(temperature_K),
-        volume_A3=float(volume_A3),
-        length_ps=len(dipole) * timestep_fs * 1e-3,
-        notes=tuple(notes),
-    )
-
-
-def dielectric_from_dipole(
-    dipole_eA: np.ndarray,
-    timestep_fs: float,
-    volume_A3: float,
-    temperature_K: float,
-    *,
-    epsilon_infinity: float = 1.0,
-    resolution_per_cm: float = 5.0,
-    window: str = "gaussian",
-    blocks: int = 10,
-    upto_per_cm: float = 5000.0,
-) -> DielectricSpectrum:
-    """Dielectric function from the correlation of the dipole; the better one at low frequencies.
-
-    Parameters
-    ----------
-    dipole_eA : array, shape (n, 3)
-        Physical, in e Å.
-    timestep_fs, volume_A3, temperature_K, epsilon_infinity
-        See `static_dielectric`.
-    resolution_per_cm, window, blocks, upto_per_cm
-        See `infrared_from_current`.
-    """
-    dipole = _vectors(dipole_eA, "dipole")
-    weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(dipole))
-    # Between two lags stands the derivative of the correlation, and there the window is taken.
-    between = 0.5 * (weights[:-1] + weights[1:])
-    lags_fs = (np.arange(len(between)) + 0.5) * timestep_fs
-
-    def steps(series: np.ndarray) -> np.ndarray:
-        return -np.diff(autocorrelation(series, len(weights)), axis=-1) * between
-
-    dipole = dipole - dipole.mean(axis=0)
-    prefactor = _fluctuation_prefactor(volume_A3, temperature_K) / 3
-    return _spectrum(
-        steps,
-        dipole,
-        lambda frequency_Hz: np.full(len(frequency_Hz), prefactor, dtype=complex),
-        lags_fs,
-        timestep_fs,
-        epsilon_infinity,
-        resolution_per_cm,
-        fitting_blocks(blocks, len(dipole), len(weights)),
-        upto_per_cm,
-        "dipole",
-    )
-
-
-def dielectric_from_current(
-    current_eA_per_fs: np.ndarray,
-    timestep_fs: float,
-    volume_A3: float,
-    temperature_K: float,
-    *,
-    epsilon_infinity: float = 1.0,
-    resolution_per_cm: float = 5.0,
-    window: str = "gaussian",
-    blocks: int = 10,
-    upto_per_cm: float = 5000.0,
-) -> DielectricSpectrum:
-    """Dielectric function from the correlation of the current; the better one for vibrations.
-
-    Parameters
-    ----------
-    current_eA_per_fs : array, shape (n, 3)
-        Physical, in e Å/fs.
-    timestep_fs, volume_A3, temperature_K, epsilon_infinity
-        See `static_dielectric`.
-    resolution_per_cm, window, blocks, upto_per_cm
-        See `infrared_from_current`.
-    """
-    current = _vectors(current_eA_per_fs, "current")
-    weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(current))
-    trapezoid = weights * timestep_fs
-    trapezoid[0] *= 0.5
-    prefactor = _fluctuation_prefactor(volume_A3, temperature_K) / 3
-    return _spectrum(
-        lambda series: autocorrelation(series, len(weights)) * trapezoid,
-        current,
-        lambda frequency_Hz: 1j * prefactor / (2e-15 * np.pi * frequency_Hz),
-        np.arange(len(weights)) * timestep_fs,
-        timestep_fs,
-        epsilon_infinity,
-        resolution_per_cm,
-        fitting_blocks(blocks, len(current), len(weights)),
-        upto_per_cm,
-        "current",
-    )
-
-
-def rotational_dipole(frames: Iterable[Atoms]) -> np.ndarray:
-    r"""Sum of the dipoles of all molecules about their centres of mass, (n, 3) in e Å.
-
-    Ions of one atom do not count, nor does the motion of charged molecules as a whole: what
-    is left stays bounded where the itinerant dipole diffuses.
-
-    Parameters
-    ----------
-    frames : iterable of Atoms
-        With charges (of a calculator or of the trajectory); latent charges make it latent.
-    """
-    moments = []
-    for atoms in frames:
-        molecular = ~is_cation(atoms)
-        charges = atoms.get_charges()[molecular]
-        moments.append(molecular_dipoles(atoms[molecular], charges).sum(axis=0))
-    return np.array(moments)
 
 
 def dielectric_from_run(
@@ -471,69 +227,6 @@ def _static_of_run(
         run.volume_of_bulk_A3,
         run.temperature_K,
         epsilon_infinity=epsilon_infinity,
-    )
-
-
-def _vectors(given: np.ndarray, name: str) -> np.ndarray:
-    vectors = np.asarray(given, dtype=float)
-    if vectors.ndim != 2 or vectors.shape[1] != 3 or len(vectors) < 4:
-        raise ValueError(
-            f"the {name} must have the shape (n, 3), n at least 4, got {vectors.shape}"
-        )
-    if not np.isfinite(vectors).all():
-        raise ValueError(f"the {name} is not finite everywhere; was the run stable?")
-    return vectors
-
-
-def _fluctuation_prefactor(volume_A3: float, temperature_K: float) -> float:
-    """1/(ε_vac V k_B T) in 1/(e Å)²."""
-    if not volume_A3 > 0 or not temperature_K > 0:
-        raise ValueError(
-            f"volume and temperature must be positive, got {volume_A3} Å³ and {temperature_K} K"
-        )
-    energy = epsilon_0 * volume_A3 * 1e-30 * Boltzmann * temperature_K
-    return (elementary_charge * 1e-10) ** 2 / energy
-
-
-def _spectrum(
-    terms: Callable[[np.ndarray], np.ndarray],
-    series: np.ndarray,
-    prefactor: Callable[[np.ndarray], np.ndarray],
-    lags_fs: np.ndarray,
-    timestep_fs: float,
-    epsilon_infinity: float,
-    resolution_per_cm: float,
-    n_blocks: int,
-    upto_per_cm: float,
-    source: str,
-) -> DielectricSpectrum:
-    """ε∞ + prefactor(ω) Σ terms(t) exp(iωt), for the series and for its blocks."""
-    per_point = resolution_per_cm / POINTS_PER_RESOLUTION
-    size = math.ceil(1e13 / (speed_of_light * per_point * timestep_fs))
-    size = next_fast_len(max(size, 2 * len(lags_fs)))
-    frequency_Hz = np.arange(size // 2 + 1) / (size * timestep_fs * 1e-15)
-    wavenumber = frequency_Hz / (100 * speed_of_light)
-    kept = (wavenumber >= resolution_per_cm) & (wavenumber <= upto_per_cm)
-    frequency_Hz = frequency_Hz[kept]
-    # The transform starts at lag zero; the first term may lie half a step later.
-    late = np.exp(2j * np.pi * frequency_Hz * lags_fs[0] * 1e-15)
-
-    def function(part: np.ndarray) -> np.ndarray:
-        # The transform has exp(−iωt); of real terms, its conjugate has exp(iωt).
-        transformed = fft(terms(part), size)[..., : size // 2 + 1][..., kept].conj()
-        return epsilon_infinity + prefactor(frequency_Hz) * late * transformed
-
-    whole = function(series)
-    parts = function(in_blocks(series, n_blocks))
-    return DielectricSpectrum(
-        wavenumber_per_cm=wavenumber[kept],
-        real=whole.real,
-        loss=whole.imag,
-        real_error=error_of_mean(parts.real),
-        loss_error=error_of_mean(parts.imag),
-        source=source,
-        resolution_per_cm=float(resolution_per_cm),
-        n_blocks=n_blocks,
     )
 
 

@@ -107,6 +107,15 @@ class Monomials(nn.Module):
             values.append(values[parent] * unit[axis] if parent else unit[axis])
         return torch.stack(values)
 
+    def push_forward(self, values: Tensor, rate: Tensor) -> Tensor:
+        """How fast the values (n_l, ...) change when the unit vectors change at a rate (3, ...)."""
+        lower = values[: self._raised.shape[1]]
+        result = torch.zeros_like(values)
+        for axis in range(3):
+            powers = self._powers[axis].view(-1, *[1] * (values.dim() - 1))
+            result.index_add_(0, self._raised[axis], powers * lower * rate[axis])
+        return result
+
     def pull_back(self, values: Tensor, gradient: Tensor) -> Tensor:
         """Gradient with respect to the unit vectors (3, ...) from that of the values (n_l, ...)."""
         lower = values[: self._raised.shape[1]]
@@ -202,6 +211,13 @@ class _WeightedProducts(nn.Module):
         result = rows.new_zeros(self.n_rows, rows.shape[1])
         return result.index_add(0, self._row, terms * self._weight)
 
+    def push_forward(self, rows: Tensor, rate: Tensor) -> Tensor:
+        """How fast the result changes when the given rows change at a rate."""
+        terms = rate.index_select(0, self._first) * rows.index_select(0, self._second)
+        terms.addcmul_(rows.index_select(0, self._first), rate.index_select(0, self._second))
+        result = rows.new_zeros(self.n_rows, rows.shape[1])
+        return result.index_add_(0, self._row, terms.mul_(self._weight))
+
     def pull_back(self, rows: Tensor, gradient: Tensor) -> Tensor:
         """Gradient with respect to the given rows from that of the result."""
         of_terms = gradient.index_select(0, self._row).mul_(self._weight)
@@ -212,10 +228,25 @@ class _WeightedProducts(nn.Module):
 
 
 class AnalyticInvariants(Invariants):
-    """The same invariants with their gradient written out by hand: once differentiable."""
+    """The same invariants with their derivatives written out by hand, in both directions.
+
+    Once differentiable.
+    """
 
     def forward(self, sums: Tensor) -> Tensor:
         return _AnalyticInvariants.apply(sums, self)
+
+    def push_forward(self, sums: Tensor, rate: Tensor) -> Tensor:
+        """How fast the invariants change when the sums (n_l, M) change at a rate."""
+        if not self._n_scalars:
+            return rate[:1].clone()
+        contracted = self.contraction.push_forward(sums, rate)
+        parts = [rate[:1], contracted[: self._n_scalars]]
+        if self._n_tensors:
+            tensors = torch.cat([sums, self.contraction(sums)[self._n_scalars :]])
+            rates = torch.cat([rate, contracted[self._n_scalars :]])
+            parts.append(self.final.push_forward(tensors, rates))
+        return torch.cat(parts)
 
     def pull_back(self, sums: Tensor, gradient: Tensor) -> Tensor:
         """Gradient with respect to the sums (n_l, M) from that of the invariants."""
@@ -241,6 +272,7 @@ class _AnalyticInvariants(torch.autograd.Function):
     def forward(ctx, sums, invariants):
         ctx.invariants = invariants
         ctx.save_for_backward(sums)
+        ctx.save_for_forward(sums)
         values = sums.new_empty(invariants.n_invariants, sums.shape[1])
         for start in range(0, sums.shape[1], _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -256,3 +288,12 @@ class _AnalyticInvariants(torch.autograd.Function):
             block = slice(start, start + _BLOCK)
             result[:, block] = ctx.invariants.pull_back(sums[:, block], gradient[:, block])
         return result, None
+
+    @staticmethod
+    def jvp(ctx, rate, _):
+        (sums,) = ctx.saved_tensors
+        result = sums.new_empty(ctx.invariants.n_invariants, sums.shape[1])
+        for start in range(0, sums.shape[1], _BLOCK):
+            block = slice(start, start + _BLOCK)
+            result[:, block] = ctx.invariants.push_forward(sums[:, block], rate[:, block])
+        return result

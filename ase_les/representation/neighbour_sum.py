@@ -97,7 +97,10 @@ class NeighbourSum(nn.Module):
 
 
 class AnalyticNeighbourSum(NeighbourSum):
-    """The same sum with its gradient written out by hand: once differentiable, for inference."""
+    """The same sum with its derivatives written out by hand, in both directions, for inference.
+
+    Once differentiable.
+    """
 
     def forward(self, vectors: Tensor, weights: Tensor) -> Tensor:
         return _AnalyticSum.apply(vectors, weights, self.radial, self.angular)
@@ -133,9 +136,9 @@ class _AnalyticSum(torch.autograd.Function):
         radial_values, radial_slopes = radial.value_and_slope(distances)
         angular_values = angular(unit)
         ctx.angular = angular
-        ctx.save_for_backward(
-            distances, unit, weights, radial_values, radial_slopes, angular_values
-        )
+        saved = (distances, unit, weights, radial_values, radial_slopes, angular_values)
+        ctx.save_for_backward(*saved)
+        ctx.save_for_forward(*saved)
         return _contract(radial_values, angular_values, weights, angular)
 
     @staticmethod
@@ -159,6 +162,17 @@ class _AnalyticSum(torch.autograd.Function):
         across = across / distances
         along = sum(alongs) - (across * unit).sum(0)
         return across.addcmul_(along, unit), weights_gradient, None, None
+
+    @staticmethod
+    def jvp(ctx, rate, weights_rate, *_):
+        distances, unit, weights, radial, slopes, angular = ctx.saved_tensors
+        along = (rate * unit).sum(0)
+        angular_rate = ctx.angular.push_forward(angular, (rate - along * unit) / distances)
+        result = _contract(slopes * along, angular, weights, ctx.angular)
+        result = result + _contract(radial, angular_rate, weights, ctx.angular)
+        if weights_rate is not None:
+            result = result + _contract(radial, angular, weights_rate, ctx.angular)
+        return result
 
 
 def _product_gradient(gradient, radial, slopes, angular, weights, wants_weights):

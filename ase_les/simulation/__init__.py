@@ -3,18 +3,15 @@
 from ase_les.simulation.dynamics import resume_dynamics, run_dynamics
 from ase_les.simulation.dynamics_result import DynamicsResult, StageResult
 from ase_les.simulation.ensembles import DynamicsSettings, Stage
-from ase_les.simulation.relaxation import (
-    RelaxationResult,
-    RelaxationSettings,
-    relax,
-    resume_relaxation,
-)
+from ase_les.simulation.relaxation import relax, resume_relaxation
 from ase_les.simulation.relaxation_batch import (
     RelaxationBatchResult,
     RelaxationOutcome,
     relax_many,
     resume_relaxations,
 )
+from ase_les.simulation.relaxation_result import RelaxationResult
+from ase_les.simulation.relaxation_settings import RelaxationSettings
 from ase_les.simulation.series import Series
 
 __all__ = [

@@ -38,7 +38,8 @@ class Measured(Protocol):
 
 
 class Current:
-    """:math:`\\sum_i Z^*_i v_i` in e Å/fs. Costs the Born charges at every step it is asked for.
+    """:math:`\\sum_i Z^*_i v_i` in e Å/fs. Costs the Born charges whenever it is asked for, unless
+    the calculator knows a shorter way, a method ``get_current(atoms)``.
 
     Raises
     ------
@@ -52,6 +53,8 @@ class Current:
         _demand(atoms, "born_effective_charges", "the current")
 
     def measure(self, atoms: Atoms) -> np.ndarray:
+        if hasattr(atoms.calc, "get_current"):
+            return atoms.calc.get_current(atoms)
         born = atoms.calc.get_property("born_effective_charges", atoms)
         return np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
 

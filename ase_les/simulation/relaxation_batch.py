@@ -18,13 +18,9 @@ from rich.table import Table
 
 from ase_les import reporting
 from ase_les.simulation.checkpoint import RunFiles, StopRequest
-from ase_les.simulation.relaxation import (
-    RelaxationResult,
-    RelaxationSettings,
-    begin,
-    come_back,
-    make_settings,
-)
+from ase_les.simulation.relaxation import begin, come_back
+from ase_les.simulation.relaxation_result import RelaxationResult
+from ase_les.simulation.relaxation_settings import RelaxationSettings, make_settings
 
 FORMAT = "relaxations 1"
 

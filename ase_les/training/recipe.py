@@ -14,7 +14,14 @@ import torch
 
 from ase_les.model_io import load_model, save_model
 from ase_les.training.own_data import make_data
-from ase_les.training.train import TrainingConfig, TrainingResult, read_training_config, train
+from ase_les.training.train import (
+    TrainingConfig,
+    TrainingResult,
+    describe_data,
+    read_data,
+    read_training_config,
+    train,
+)
 
 
 def remake(folder: str | Path) -> None:
@@ -39,7 +46,8 @@ def remake(folder: str | Path) -> None:
     ``--with-short-range`` trains the same model without long range afterwards; its errors go
                            into the card
     ``--only-short-range`` trains that one alone, for the card that is there
-    ``--only-card``        what ``train.yml`` says in words goes into the card that is there
+    ``--only-card``        what ``train.yml`` says in words and what its data tell goes into the
+                           card that is there
     ``--threads``          of the training
     ``--work``             where labels and trainings are kept until they are complete
     =====================  =====================================================================
@@ -59,7 +67,7 @@ def remake(folder: str | Path) -> None:
         _try_out(config, folder)
         return
     if asked.only_card:
-        _update_card(folder, config.card)
+        _update_card(folder, {**config.card, **_told_by_data(folder, config)})
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
@@ -137,7 +145,7 @@ def _arguments(folder: Path) -> argparse.Namespace:
         "--only-short-range", action="store_true", help="that comparison alone, for this card"
     )
     parser.add_argument(
-        "--only-card", action="store_true", help="only rewrite what it says in words"
+        "--only-card", action="store_true", help="only what words and data say, no training"
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
@@ -158,6 +166,18 @@ def _trained(config: TrainingConfig, folder: Path, output: Path) -> TrainingResu
 def _write_card(folder: Path, card: Mapping) -> None:
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _told_by_data(folder: Path, config: TrainingConfig) -> dict[str, object]:
+    """What the card says of the training data, measured anew."""
+    told = describe_data(read_data(config, folder)["training"])
+    known = load_model(folder / "model.safetensors").card["data_sha256"]
+    if told["data_sha256"] != known:
+        raise ValueError(
+            f"the data of {folder / 'train.yml'} have SHA-256 {told['data_sha256'][:8]}…, those "
+            f"that the model was trained on {known[:8]}…: train it again instead"
+        )
+    return told
 
 
 def _update_card(folder: Path, words: Mapping, twin: Mapping | None = None) -> None:

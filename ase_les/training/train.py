@@ -227,7 +227,7 @@ def train(
             f"'{files.checkpoint}' is there already: --resume goes on with it, "
             "--overwrite starts anew"
         )
-    parts = _read_data(config, Path(folder))
+    parts = read_data(config, Path(folder))
     model = _initial_model(config, parts["training"])
     _say_what(config, parts, model, quiet)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
@@ -309,7 +309,8 @@ def parity(comparison: Comparison) -> list[Parity]:
     ]
 
 
-def _read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
+def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
+    """Structures for ``training``, ``validation`` and ``test``, as the config divides them."""
     data, cutoff = config.data, config.model.representation.cutoff
     long_range = config.model.long_range
     if long_range and long_range.representation:
@@ -426,7 +427,7 @@ def _card(
         "structures": {name: len(samples) for name, samples in parts.items()},
         "elements": list(done.model.config.atomic_energies),
         "cutoff_A": done.model.config.cutoff,
-        "closest_contact_A": _closest_contact(parts["training"]),
+        **describe_data(parts["training"]),
         "parameters": sum(parameter.numel() for parameter in done.model.parameters()),
         "training": {
             "seconds": round(done.seconds),
@@ -436,7 +437,6 @@ def _card(
             "best_epoch": done.best_epoch,
             "fit": asdict(config.fit),
         },
-        "data_sha256": _fingerprint(parts["training"]),
         "versions": software_versions(),
         "hash": model_hash(done.model),
     }
@@ -453,14 +453,34 @@ def _card(
             if config.fit.needs_response
             else "mean charges fall with electronegativity"
             + (" (turned after training)" if turned else ""),
+            "scale": _scale(agreements),
             "mean_by_element_e": mean_charges(done.model, parts["training"]),
         }
     return card
 
 
-def _closest_contact(samples: Sequence[Sample]) -> float:
-    closest = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
-    return round(float(min(closest)), 3) if closest else 0.0
+def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float] | str:
+    """How large responses are relative to their labels: nothing else can judge charges."""
+    for name in ("test", "validation"):
+        if agreements.get(name):
+            return {f"{p}, {name}": round(a.slope, 3) for p, a in agreements[name].items()}
+    return "as energies and forces ask; there are no dipoles or Born charges to compare with"
+
+
+def describe_data(samples: Sequence[Sample]) -> dict[str, object]:
+    """What a card says of the training data; dynamics stops where the model knows nothing.
+
+    ``largest_force_eV_per_A`` is left out when there are no force labels.
+    """
+    contacts = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
+    forces = torch.cat([s.forces.norm(dim=1) for s in samples])
+    forces = forces[~forces.isnan()]
+    told: dict[str, object] = {
+        "closest_contact_A": round(float(min(contacts)), 3) if contacts else 0.0
+    }
+    if len(forces):
+        told["largest_force_eV_per_A"] = round(float(forces.max()), 3)
+    return {**told, "data_sha256": _fingerprint(samples)}
 
 
 def _fingerprint(samples: Sequence[Sample]) -> str:

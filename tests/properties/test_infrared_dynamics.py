@@ -14,14 +14,9 @@ from scipy.constants import (
     speed_of_light,
 )
 
-from ase_les.properties.infrared_dynamics import (
-    Band,
-    infrared_from_current,
-    infrared_from_run,
-    peaks,
-    read_reference_spectrum,
-    without_verlet_shift,
-)
+from ase_les.properties.infrared_dynamics import infrared_from_run, read_reference_spectrum
+from ase_les.properties.infrared_spectrum import infrared_from_current
+from ase_les.properties.spectral_peaks import Band, peaks, without_verlet_shift
 from ase_les.simulation.series import Series
 
 T = 300.0

@@ -103,6 +103,18 @@ def test_after_ctrl_c_the_steps_are_those_of_an_uninterrupted_run(optimizer, cel
     same_run(straight, resume_relaxation("stopped", EMT(), quiet=True))
 
 
+def test_a_checkpoint_grows_with_the_atoms_and_not_with_their_square():
+    """A Hessian of 108 atoms alone takes 840 kB."""
+    atoms = bulk("Cu", cubic=True) * (3, 3, 3)
+    atoms.rattle(0.1, seed=1)
+    atoms.calc = EMT()
+    settings = {"optimizer": "bfgs", "fmax": 1e-4, "checkpoint_stride": 2, "quiet": True}
+    straight = relax(atoms, output="straight", steps=6, **settings)
+    relax(atoms, output="short", steps=4, **settings)
+    assert Path("short.checkpoint").stat().st_size < 100_000
+    same_run(straight, resume_relaxation("short", EMT(), steps=6, quiet=True))
+
+
 def test_a_longer_search_continues_a_shorter_one():
     settings = {"fmax": 1e-6, "cell": "full", "checkpoint_stride": 7, "quiet": True}
     straight = relax(alloy(), output="straight", steps=30, **settings)

@@ -312,6 +312,19 @@ def test_the_card_of_a_model_sets_the_closest_contact():
         run_quietly(atoms, steps=10)
 
 
+def test_forces_beyond_twice_those_of_the_training_stop_a_run():
+    atoms = ions()
+    atoms.rattle(0.1, seed=1)
+    largest = np.linalg.norm(atoms.get_forces(), axis=1).max()
+    trained = {"largest_force_eV_per_A": float(largest) / 2.1}
+    atoms.calc.model = type("Model", (), {"card": trained})()
+    with pytest.raises(ValueError, match=r"more than .* what the model was made for"):
+        run_quietly(atoms, steps=10)
+    run_quietly(atoms, steps=1, max_force_eV_per_A=100.0)
+    atoms.calc.model.card = {"largest_force_eV_per_A": float(largest)}
+    run_quietly(atoms, steps=1, output="allowed")
+
+
 def test_a_model_of_one_density_is_warned_of_at_constant_pressure():
     atoms = ions()
     card = {"summary": "water at one density (no constant pressure)"}

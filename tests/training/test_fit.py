@@ -13,6 +13,7 @@ import torch
 from ase import Atoms
 from ase.calculators.morse import MorsePotential
 from ase.io import write
+from scipy.spatial.distance import pdist
 
 from ase_les.model import LESModel, ModelConfig
 from ase_les.representation import CaceConfig
@@ -20,6 +21,7 @@ from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batc
 from ase_les.training.evaluation import evaluate
 from ase_les.training.fit import FitSettings, fit
 from ase_les.training.loss import LossWeights, loss
+from ase_les.training.train import describe_data
 
 CUTOFF = 3.5
 
@@ -142,6 +144,21 @@ def test_missing_labels_do_not_pull(samples):
     value = loss(differentiate(model, both.graph), partial, weights)
     alone = loss(differentiate(model, samples[0].graph), samples[0], weights)
     assert value.item() == pytest.approx(alone.item(), rel=1e-5)
+
+
+def test_a_card_knows_the_largest_force_and_the_closest_contact_of_its_data(samples):
+    told = describe_data(samples)
+    forces = np.concatenate([s.forces.numpy() for s in samples])
+    assert told["largest_force_eV_per_A"] == pytest.approx(
+        np.linalg.norm(forces, axis=1).max(), abs=1e-3
+    )
+    distances = [pdist(s.graph.positions.numpy()).min() for s in samples]
+    assert told["closest_contact_A"] == pytest.approx(min(distances), abs=1e-3)
+
+
+def test_without_force_labels_a_card_sets_no_limit_to_forces(samples):
+    blind = [s._replace(forces=torch.full_like(s.forces, torch.nan)) for s in samples]
+    assert "largest_force_eV_per_A" not in describe_data(blind)
 
 
 def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):

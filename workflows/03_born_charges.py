@@ -1,6 +1,7 @@
-"""Born effective charges of liquid water, by edge vectors and by the published formula.
+"""Born effective charges of water, silica or an oxide, by edge vectors and as published.
 
-    python workflows/03_born_charges_of_water.py --model checkpoint.pth --structures train.extxyz
+    python workflows/03_born_charges.py --model water-rpbe-d3 --structures water.extxyz \\
+        --dielectric 1.78
 
 The published formula takes (L/2π) sin(2π Δr/L) for the distance Δr that a change of charge moves,
 which is too short in any cell of finite size; edge vectors are exact. The structures carry
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=None, help="as many as there are")
     parser.add_argument("--dielectric", type=float, default=1.78)
     parser.add_argument("--repeats", type=int, default=4, help="largest repeated cell")
-    parser.add_argument("--output", type=Path, default=Path("born_charges_of_water"))
+    parser.add_argument("--output", type=Path, default=Path("born_charges"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
 
@@ -77,7 +78,8 @@ def main() -> None:
     reference = np.concatenate(
         [a.arrays["REF_born_effective_charges"].reshape(-1, 3, 3) for a in frames]
     )
-    oxygen = np.concatenate([atoms.numbers == 8 for atoms in frames])
+    symbols = np.concatenate([atoms.get_chemical_symbols() for atoms in frames])
+    elements = list(dict.fromkeys(map(str, symbols)))
     found, results = {}, {}
     for method, label in METHODS.items():
         tensors = [calculator.get_born_effective_charges(atoms, method) for atoms in frames]
@@ -85,22 +87,23 @@ def main() -> None:
         corrected = np.concatenate([acoustic_sum_rule(part) for part in tensors])
         results[label] = {
             **agreement(found[method], reference),
-            "mean_O_e": mean_diagonal(found[method], oxygen),
-            "mean_H_e": mean_diagonal(found[method], ~oxygen),
+            "mean_by_element_e": {e: mean_diagonal(found[method], symbols == e) for e in elements},
             "largest_sum_over_atoms_e": float(max(np.abs(t.sum(0)).max() for t in tensors)),
             "with_sum_rule": agreement(corrected, reference),
         }
     by_cell = deviation_by_cell(frames[0], calculator, arguments.repeats)
 
     table = Table(title=f"Born charges of {len(frames)} frames, ε∞ = {arguments.dielectric}")
-    for column in ("formula", "R²", "slope", "RMSE / e", "O / e", "H / e", "max |ΣZ*| / e"):
+    of_elements = [f"{element} / e" for element in elements]
+    for column in ("formula", "R²", "slope", "RMSE / e", *of_elements, "max |ΣZ*| / e"):
         table.add_column(column)
     for label, row in results.items():
-        values = [row[k] for k in ("R2", "slope", "rmse_e", "mean_O_e", "mean_H_e")]
+        values = [row[k] for k in ("R2", "slope", "rmse_e")]
+        values += row["mean_by_element_e"].values()
         table.add_row(
             label, *(f"{v:.4f}" for v in values), f"{row['largest_sum_over_atoms_e']:.2e}"
         )
-    means = [mean_diagonal(reference, chosen) for chosen in (oxygen, ~oxygen)]
+    means = [mean_diagonal(reference, symbols == element) for element in elements]
     table.add_row("reference", "", "", "", *(f"{v:.4f}" for v in means), "")
     sizes = Table(title="Published formula against the length of the cell, Z*xx of O")
     for column in ("length / Å", "exact / e", "published / e", "too small by / %"):
@@ -125,7 +128,7 @@ def main() -> None:
     for method, label in METHODS.items():
         save_parity_figure(
             arguments.output / f"born-charges-{method}.png",
-            f"Born charges of water, {label}",
+            f"Born charges, {label}",
             [
                 Parity(f"{name} / e", reference[:, part].ravel(), found[method][:, part].ravel())
                 for name, part in (("diagonal", diagonal), ("off-diagonal", ~diagonal))

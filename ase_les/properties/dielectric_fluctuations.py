@@ -1,0 +1,163 @@
+"""Static dielectric constant from the fluctuations of a dipole; equations in `dielectric`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from scipy.constants import Boltzmann, elementary_charge, epsilon_0
+
+from ase_les.properties.correlation import in_blocks
+from ase_les.properties.ions import is_cation
+from ase_les.properties.molecules import molecular_dipoles
+from ase_les.reporting import Estimate, block_average
+
+#: Halves of a run that differ by more than this many standard errors are said to differ.
+DIFFERENT = 3.0
+#: A fluctuation that much larger in the whole than in its quarters grows with time.
+GROWING = 2.0
+
+
+@dataclass(frozen=True)
+class StaticDielectric:
+    """Static dielectric constant with its error and signs of missing convergence.
+
+    Attributes
+    ----------
+    epsilon : Estimate
+        :math:`\\varepsilon_0`, isotropic average.
+    tensor, tensor_error : array, shape (3, 3)
+    epsilon_infinity : float
+    first_half, second_half : float
+        The same from half of the run alone.
+    growth : float
+        Fluctuation in the whole run over that within its quarters, about 1 when converged.
+    temperature_K, volume_A3, length_ps : float
+    notes : tuple of str
+        What speaks against the number.
+    """
+
+    epsilon: Estimate
+    tensor: np.ndarray
+    tensor_error: np.ndarray
+    epsilon_infinity: float
+    first_half: float
+    second_half: float
+    growth: float
+    temperature_K: float
+    volume_A3: float
+    length_ps: float
+    notes: tuple[str, ...]
+
+
+def static_dielectric(
+    dipole_eA: np.ndarray,
+    timestep_fs: float,
+    volume_A3: float,
+    temperature_K: float,
+    *,
+    epsilon_infinity: float = 1.0,
+) -> StaticDielectric:
+    r"""Static dielectric constant from a series of physical dipoles.
+
+    The mean dipole is not known but estimated, which takes from the fluctuation about it, on
+    average, the variance of that mean; it is added again:
+    :math:`\langle\delta M^2\rangle = \overline{(M-\bar M)^2} + \mathrm{SE}(\bar M)^2`.
+
+    Parameters
+    ----------
+    dipole_eA : array, shape (n, 3)
+        Itinerant dipole of the cell in e Å, physical (see `ElectronicScreening`).
+    timestep_fs : float
+        Between samples.
+    volume_A3, temperature_K : float
+    epsilon_infinity : float
+        Added; 1 for rigid charges.
+    """
+    dipole = finite_vectors(dipole_eA, "dipole")
+    prefactor = fluctuation_prefactor(volume_A3, temperature_K)
+    deviation = dipole - dipole.mean(axis=0)
+    unknown_mean = np.array([block_average(part).standard_error for part in deviation.T])
+    unknown_mean = np.nan_to_num(unknown_mean) ** 2
+    products = prefactor * deviation[:, :, None] * deviation[:, None, :]
+    tensor = epsilon_infinity * np.eye(3) + products.mean(axis=0)
+    tensor += prefactor * np.diag(unknown_mean)
+    errors = np.zeros((3, 3))
+    for a in range(3):
+        for b in range(a + 1):
+            errors[a, b] = errors[b, a] = block_average(products[:, a, b]).standard_error
+    isotropic = block_average(np.trace(products, axis1=1, axis2=2) / 3).standard_error
+    halves = [
+        epsilon_infinity + prefactor * part.var(axis=0).mean() for part in in_blocks(dipole, 2)
+    ]
+    within = np.mean([part.var(axis=0).mean() for part in in_blocks(dipole, 4)])
+    growth = float(dipole.var(axis=0).mean() / within) if within > 0 else math.nan
+    epsilon = Estimate(float(np.trace(tensor) / 3), float(isotropic))
+    notes = []
+    if growth > GROWING:
+        notes.append(
+            f"the fluctuation is {growth:.1f} times that within quarters of the run: it still grows"
+            " with time. Either the run is far too short, or charges diffuse and there is no static"
+            " dielectric constant; use the rotational part of the dipole then"
+        )
+    if not abs(halves[0] - halves[1]) <= DIFFERENT * math.sqrt(2) * epsilon.standard_error:
+        notes.append(
+            f"the halves of the run give {halves[0]:.4g} and {halves[1]:.4g}: not converged"
+        )
+    return StaticDielectric(
+        epsilon=epsilon,
+        tensor=tensor,
+        tensor_error=errors,
+        epsilon_infinity=float(epsilon_infinity),
+        first_half=float(halves[0]),
+        second_half=float(halves[1]),
+        growth=growth,
+        temperature_K=float(temperature_K),
+        volume_A3=float(volume_A3),
+        length_ps=len(dipole) * timestep_fs * 1e-3,
+        notes=tuple(notes),
+    )
+
+
+def rotational_dipole(frames: Iterable[Atoms]) -> np.ndarray:
+    r"""Sum of the dipoles of all molecules about their centres of mass, (n, 3) in e Å.
+
+    Ions of one atom do not count, nor does the motion of charged molecules as a whole: what
+    is left stays bounded where the itinerant dipole diffuses.
+
+    Parameters
+    ----------
+    frames : iterable of Atoms
+        With charges (of a calculator or of the trajectory); latent charges make it latent.
+    """
+    moments = []
+    for atoms in frames:
+        molecular = ~is_cation(atoms)
+        charges = atoms.get_charges()[molecular]
+        moments.append(molecular_dipoles(atoms[molecular], charges).sum(axis=0))
+    return np.array(moments)
+
+
+def finite_vectors(given: np.ndarray, name: str) -> np.ndarray:
+    """A series of vectors as an array, refused if it is none or not finite."""
+    vectors = np.asarray(given, dtype=float)
+    if vectors.ndim != 2 or vectors.shape[1] != 3 or len(vectors) < 4:
+        raise ValueError(
+            f"the {name} must have the shape (n, 3), n at least 4, got {vectors.shape}"
+        )
+    if not np.isfinite(vectors).all():
+        raise ValueError(f"the {name} is not finite everywhere; was the run stable?")
+    return vectors
+
+
+def fluctuation_prefactor(volume_A3: float, temperature_K: float) -> float:
+    """1/(ε_vac V k_B T) in 1/(e Å)²."""
+    if not volume_A3 > 0 or not temperature_K > 0:
+        raise ValueError(
+            f"volume and temperature must be positive, got {volume_A3} Å³ and {temperature_K} K"
+        )
+    energy = epsilon_0 * volume_A3 * 1e-30 * Boltzmann * temperature_K
+    return (elementary_charge * 1e-10) ** 2 / energy

@@ -1,0 +1,243 @@
+r"""Infrared absorption from the electric current of a molecular dynamics run.
+
+.. math::
+    \alpha(\omega)\, n(\omega) = \frac{1}{3 \varepsilon_\mathrm{vac} c V k_B T}
+        \int_0^\infty \cos \omega t \, \langle \mathbf{J}(0) \cdot \mathbf{J}(t) \rangle \, dt,
+    \qquad \mathbf{J} = \sum_i Z^*_i \mathbf{v}_i = \frac{d\mathbf{M}}{dt}
+
+=================================  ==============================================================
+Symbol                             Code
+=================================  ==============================================================
+:math:`\alpha n`                   ``absorption_per_cm`` (1/cm), α the Napierian coefficient
+:math:`\omega = 2\pi c\tilde\nu`   ``wavenumber_per_cm``
+:math:`\mathbf{J}`                 ``current_eA_per_fs`` (e Å/fs)
+:math:`V, T`                       ``volume_A3``, ``temperature_K``
+=================================  ==============================================================
+
+**Where the quantum correction is.** The golden rule asks for the quantum correlation of the dipole,
+
+.. math::
+    \alpha n = \frac{\omega\,(1 - e^{-\beta\hbar\omega})}{6 \varepsilon_\mathrm{vac} c V \hbar}
+        \int_{-\infty}^\infty e^{i\omega t} \langle \mathbf{M}(0)\cdot\mathbf{M}(t)\rangle_q \, dt .
+
+Classical dynamics gives the classical correlation. Its transform times the harmonic factor
+:math:`Q = \beta\hbar\omega / (1 - e^{-\beta\hbar\omega})`, which is exact for harmonic motion,
+loses the bracket and leaves :math:`\beta\omega^2` times the transform of ⟨M·M⟩, which is
+:math:`\beta` times that of ⟨J·J⟩: the equation on top. So ``quantum_correction="harmonic"`` is
+the equation as it stands, the same as classical linear response, and ``"none"`` (the classical
+correlation put into the golden rule) is that divided by :math:`Q`: 16 at 3400 1/cm and 300 K.
+
+**Molecules.** Without a volume there is no α, but the molar absorption coefficient
+:math:`\alpha V N_A` is there, whose integral over a band is its intensity in km/mol:
+:math:`N_A |\partial\mu/\partial Q|^2 / (12 \varepsilon_\mathrm{vac} c^2)` for a harmonic mode.
+
+References
+----------
+.. [1] R. Ramírez, T. López-Ciudad, P. Kumar, D. Marx, J. Chem. Phys. 121, 3973 (2004).
+.. [2] P. H. Berens, K. R. Wilson, J. Chem. Phys. 74, 4872 (1981).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.constants import Avogadro, Boltzmann, elementary_charge, epsilon_0, hbar, speed_of_light
+from scipy.fft import next_fast_len, rfft
+from scipy.integrate import trapezoid
+
+from ase_les.properties.correlation import (
+    autocorrelation,
+    error_of_mean,
+    fitting_blocks,
+    fitting_lag_window,
+    in_blocks,
+)
+from ase_les.reporting import Estimate
+
+QUANTUM_CORRECTIONS = ("harmonic", "none")
+#: Points of the spectrum per resolution, so that a line has a shape.
+POINTS_PER_RESOLUTION = 10
+
+
+@dataclass(frozen=True)
+class InfraredSpectrum:
+    """Infrared absorption with its statistical error.
+
+    Attributes
+    ----------
+    wavenumber_per_cm : array, shape (n,)
+    molar_absorption_km_per_mol_cm : array, shape (n,)
+        Absorption coefficient (Napierian, times the refractive index in condensed matter) per mole
+        of molecules, in km/mol per 1/cm: its integral over wave numbers is in km/mol.
+    block_spectra : array, shape (n_blocks, n)
+        The same from each block of the run alone.
+    volume_A3 : float or None
+        None for a molecule in vacuum.
+    molecules : int
+        In that volume.
+    temperature_K, timestep_fs, resolution_per_cm : float
+    window, quantum_correction : str
+    """
+
+    wavenumber_per_cm: np.ndarray
+    molar_absorption_km_per_mol_cm: np.ndarray
+    block_spectra: np.ndarray
+    volume_A3: float | None
+    molecules: int
+    temperature_K: float
+    timestep_fs: float
+    resolution_per_cm: float
+    window: str
+    quantum_correction: str
+
+    @property
+    def n_blocks(self) -> int:
+        return len(self.block_spectra)
+
+    @property
+    def molar_error_km_per_mol_cm(self) -> np.ndarray:
+        """Standard error of the molar absorption from the blocks; nan for fewer than two."""
+        return error_of_mean(self.block_spectra)
+
+    @property
+    def absorption_per_cm(self) -> np.ndarray:
+        """α(ω)n(ω) in 1/cm."""
+        return self.molar_absorption_km_per_mol_cm * self._per_cm
+
+    @property
+    def absorption_error_per_cm(self) -> np.ndarray:
+        """Standard error of α(ω)n(ω) in 1/cm."""
+        return self.molar_error_km_per_mol_cm * self._per_cm
+
+    @property
+    def _per_cm(self) -> float:
+        if self.volume_A3 is None:
+            raise ValueError(
+                "a molecule in vacuum has no volume and no absorption coefficient; use "
+                "`molar_absorption_km_per_mol_cm`"
+            )
+        # km/mol · cm = 10 m²/mol; a concentration in mol/m³ makes that 10/m = 0.1/cm.
+        return 0.1 * self.molecules / (Avogadro * self.volume_A3 * 1e-30)
+
+    def integrated_intensity_km_per_mol(self, low: float, high: float) -> Estimate:
+        """Integral between two wave numbers in km/mol, with its error from the blocks."""
+        inside = (self.wavenumber_per_cm >= low) & (self.wavenumber_per_cm <= high)
+        x = self.wavenumber_per_cm[inside]
+        blocks = trapezoid(self.block_spectra[:, inside], x, axis=1)
+        mean = trapezoid(self.molar_absorption_km_per_mol_cm[inside], x)
+        return Estimate(float(mean), float(error_of_mean(blocks)))
+
+
+def infrared_from_current(
+    current_eA_per_fs: np.ndarray,
+    timestep_fs: float,
+    volume_A3: float | None,
+    temperature_K: float,
+    *,
+    resolution_per_cm: float = 20.0,
+    window: str = "gaussian",
+    quantum_correction: str = "harmonic",
+    blocks: int = 10,
+    molecules: int = 1,
+    upto_per_cm: float = 5000.0,
+) -> InfraredSpectrum:
+    """Absorption from a current recorded at every step.
+
+    Parameters
+    ----------
+    current_eA_per_fs : array, shape (n, 3)
+        J = ΣZ*v in e Å/fs, with physical Born charges (times √ε∞ for screened latent charges).
+    timestep_fs : float
+        Between samples, in fs: 0.5 or less.
+    volume_A3 : float or None
+        None for a molecule in vacuum.
+    temperature_K : float
+        Of the run.
+    resolution_per_cm : float
+        Full width at half maximum that an infinitely narrow line gets. The finer, the longer the
+        lags that are needed and the larger the noise.
+    window : {"gaussian", "hann"}
+        See `lag_window`.
+    quantum_correction : {"harmonic", "none"}
+        See the module.
+    blocks : int
+        Most blocks for the error band; fewer when they would be shorter than the window.
+    molecules : int
+        That the molar quantities are divided by.
+    upto_per_cm : float
+        Where the spectrum ends.
+
+    Raises
+    ------
+    ValueError
+        If the run is too short for the resolution, or anything given makes no sense.
+    """
+    current = np.asarray(current_eA_per_fs, dtype=float)
+    _refuse_nonsense(current, volume_A3, temperature_K, quantum_correction, molecules)
+    weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(current))
+    n_blocks = fitting_blocks(blocks, len(current), len(weights))
+    # Cosine transform by the trapezoidal rule, on a grid fine enough to show the line shape.
+    per_point = resolution_per_cm / POINTS_PER_RESOLUTION
+    size = max(2 * len(weights), math.ceil(1e13 / (speed_of_light * per_point * timestep_fs)))
+    size = next_fast_len(size, real=True)
+    frequency_Hz = np.arange(size // 2 + 1) / (size * timestep_fs * 1e-15)
+    wavenumber = frequency_Hz / (100 * speed_of_light)
+    kept = wavenumber <= upto_per_cm
+    weights[0] *= 0.5
+
+    def transform(correlation: np.ndarray) -> np.ndarray:
+        return timestep_fs * rfft(correlation * weights, size)[..., kept].real
+
+    whole = transform(autocorrelation(current, len(weights)))
+    parts = transform(autocorrelation(in_blocks(current, n_blocks), len(weights)))
+    # (e Å/fs)² fs in SI, and from m²/mol to km/mol per 1/cm.
+    si = elementary_charge**2 * 1e-20 / 1e-30 * 1e-15
+    scale = 0.1 * Avogadro * si / (3 * epsilon_0 * speed_of_light * Boltzmann * temperature_K)
+    scale = scale / molecules
+    if quantum_correction == "none":
+        quanta = hbar * 2 * np.pi * frequency_Hz[kept] / (Boltzmann * temperature_K)
+        scale = scale / _harmonic_factor(quanta)
+    return InfraredSpectrum(
+        wavenumber_per_cm=wavenumber[kept],
+        molar_absorption_km_per_mol_cm=scale * whole,
+        block_spectra=scale * parts,
+        volume_A3=None if volume_A3 is None else float(volume_A3),
+        molecules=molecules,
+        temperature_K=float(temperature_K),
+        timestep_fs=float(timestep_fs),
+        resolution_per_cm=float(resolution_per_cm),
+        window=window,
+        quantum_correction=quantum_correction,
+    )
+
+
+def _refuse_nonsense(
+    current: np.ndarray,
+    volume_A3: float | None,
+    temperature_K: float,
+    quantum_correction: str,
+    molecules: int,
+) -> None:
+    if current.ndim != 2 or current.shape[1] != 3:
+        raise ValueError(f"the current must have the shape (n, 3), got {current.shape}")
+    if not np.isfinite(current).all():
+        raise ValueError("the current is not finite everywhere; was the run stable?")
+    if volume_A3 is not None and not volume_A3 > 0:
+        raise ValueError(f"`volume_A3` must be positive, or None for a molecule, got {volume_A3}")
+    if not temperature_K > 0:
+        raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
+    if quantum_correction not in QUANTUM_CORRECTIONS:
+        raise ValueError(
+            f"`quantum_correction` must be one of {', '.join(QUANTUM_CORRECTIONS)}, "
+            f"got {quantum_correction!r}"
+        )
+    if molecules < 1:
+        raise ValueError(f"`molecules` must be at least 1, got {molecules}")
+
+
+def _harmonic_factor(quanta: np.ndarray) -> np.ndarray:
+    """x/(1 − exp(−x)), 1 at x = 0."""
+    safe = np.where(quanta == 0, 1.0, quanta)
+    return np.where(quanta == 0, 1.0, safe / -np.expm1(-safe))

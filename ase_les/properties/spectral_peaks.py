@@ -1,0 +1,179 @@
+r"""Maxima of an infrared spectrum, with errors, and what the time step of dynamics does to them.
+
+Velocity Verlet with step Δt moves a line from ω to :math:`(2/\Delta t) \arcsin(\omega\Delta t/2)`:
+15 1/cm too high at 3400 1/cm for 0.5 fs. `without_verlet_shift` takes that back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from scipy.constants import speed_of_light
+from scipy.signal import find_peaks
+
+from ase_les.properties.infrared_spectrum import InfraredSpectrum
+from ase_les.reporting import Estimate
+
+
+@dataclass(frozen=True)
+class Band:
+    """A named range of wave numbers that holds one maximum."""
+
+    name: str
+    low_per_cm: float
+    high_per_cm: float
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The maximum in a band, nan if there is none but a slope; errors by jackknife over blocks.
+
+    Attributes
+    ----------
+    band : Band
+    centre_per_cm : Estimate
+    height : Estimate
+        In 1/cm (α n), or km/mol per 1/cm for a molecule.
+    width_per_cm : Estimate
+        Full width at half maximum; nan where the absorption does not fall to one half in the band.
+    intensity_km_per_mol : Estimate
+        Integral over the band, per molecule.
+    """
+
+    band: Band
+    centre_per_cm: Estimate
+    height: Estimate
+    width_per_cm: Estimate
+    intensity_km_per_mol: Estimate
+
+
+def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak, ...]:
+    """The maximum of every band, or every maximum that stands out of the noise.
+
+    Parameters
+    ----------
+    spectrum : InfraredSpectrum
+    bands : sequence of Band
+        None given: maxima that rise above their surroundings by more than three standard errors
+        and 2 % of the highest, each with the range down to its neighbouring minima.
+    """
+    found = bands or _standing_out(spectrum)
+    return tuple(
+        _peak(spectrum, band)
+        for band in found
+        if np.count_nonzero(_inside(spectrum.wavenumber_per_cm, band)) >= 3
+    )
+
+
+def without_verlet_shift(
+    wavenumber_per_cm: float | np.ndarray, md_timestep_fs: float
+) -> float | np.ndarray:
+    r"""Frequency of a harmonic mode from the one that velocity Verlet gives it.
+
+    .. math::
+        \omega = \frac{2}{\Delta t} \sin \frac{\omega' \Delta t}{2}
+
+    Parameters
+    ----------
+    wavenumber_per_cm : float or array
+        :math:`\omega'/2\pi c`, as found in the spectrum.
+    md_timestep_fs : float
+        :math:`\Delta t` of the dynamics.
+    """
+    half_step = np.pi * 100 * speed_of_light * md_timestep_fs * 1e-15
+    return np.sin(half_step * np.asarray(wavenumber_per_cm)) / half_step
+
+
+def _inside(wavenumber: np.ndarray, band: Band) -> np.ndarray:
+    return (wavenumber >= band.low_per_cm) & (wavenumber <= band.high_per_cm)
+
+
+def _standing_out(spectrum: InfraredSpectrum) -> list[Band]:
+    heights = spectrum.molar_absorption_km_per_mol_cm
+    highest = heights.max(initial=0.0)
+    if not highest > 0:
+        return []
+    top, shape = find_peaks(heights, prominence=0.02 * highest)
+    error = spectrum.molar_error_km_per_mol_cm[top]
+    clear = ~(shape["prominences"] < 3 * error)
+    x = spectrum.wavenumber_per_cm
+    top = top[clear]
+    # Neighbouring peaks share the lowest point between them.
+    between = [a + int(np.argmin(heights[a:b])) for a, b in pairwise(top)]
+    edges = [0, *between, len(x) - 1]
+    return [
+        Band(f"{x[peak]:.0f}", float(x[left]), float(x[right]))
+        for peak, left, right in zip(top, edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def _peak(spectrum: InfraredSpectrum, band: Band) -> Peak:
+    inside = _inside(spectrum.wavenumber_per_cm, band)
+    x = spectrum.wavenumber_per_cm[inside]
+    unit = 1.0 if spectrum.volume_A3 is None else spectrum._per_cm
+    whole = np.array(_shape(x, spectrum.molar_absorption_km_per_mol_cm[inside]))
+    errors = np.full(3, np.nan)
+    n = spectrum.n_blocks
+    if n >= 2:
+        blocks = spectrum.block_spectra[:, inside]
+        left_out = (blocks.sum(axis=0) - blocks) / (n - 1)
+        shapes = np.array([_shape(x, each) for each in left_out])
+        errors = np.sqrt((n - 1) / n * ((shapes - shapes.mean(axis=0)) ** 2).sum(axis=0))
+    centre, height, width = (
+        Estimate(*map(float, pair)) for pair in zip(whole, errors, strict=True)
+    )
+    return Peak(
+        band,
+        centre,
+        Estimate(height.mean * unit, height.standard_error * unit),
+        width,
+        spectrum.integrated_intensity_km_per_mol(band.low_per_cm, band.high_per_cm),
+    )
+
+
+def _shape(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Centre and height of the parabola through the top, and full width at half maximum."""
+    top = int(np.argmax(y))
+    if not 0 < top < len(x) - 1:
+        return math.nan, math.nan, math.nan
+    below, above = y[top] - y[top - 1], y[top] - y[top + 1]
+    shift = 0.5 * (below - above) / (below + above) if below + above > 0 else 0.0
+    centre = x[top] + shift * (x[1] - x[0])
+    height = y[top] + 0.25 * (below - above) * shift
+    under = y < 0.5 * height
+    left, right = np.flatnonzero(under[:top]), np.flatnonzero(under[top:])
+    if len(left) == 0 or len(right) == 0:
+        return float(centre), float(height), math.nan
+    i, j = left[-1], top + right[0]
+    rising = np.interp(0.5 * height, y[i : i + 2], x[i : i + 2])
+    falling = np.interp(0.5 * height, y[j - 1 : j + 1][::-1], x[j - 1 : j + 1][::-1])
+    return float(centre), float(height), float(falling - rising)
+
+
+def peak_table(
+    found: Sequence[Peak], md_timestep_fs: float, references: Mapping[str, Mapping[str, str]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heads and rows of a table of peak centres beside references.
+
+    Parameters
+    ----------
+    found : sequence of Peak
+    md_timestep_fs : float
+        Of the dynamics, to take back the shift that its time step causes.
+    references : mapping
+        By name, then by name of the band: what to print.
+    """
+    heads = ("band", "MD / (1/cm)", "without time-step error", *references)
+    rows = []
+    for peak in found:
+        corrected = replace(
+            peak.centre_per_cm,
+            mean=float(without_verlet_shift(peak.centre_per_cm.mean, md_timestep_fs)),
+        )
+        beside = (reference.get(peak.band.name, "") for reference in references.values())
+        rows.append((peak.band.name, str(peak.centre_per_cm), str(corrected), *beside))
+    return heads, rows
