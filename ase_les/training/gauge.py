@@ -23,6 +23,22 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
     return {chemical_symbols[z]: float(charge[number == z].mean()) for z in number.unique()}
 
 
+def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
+    """Whether energies are the same for charges of the other sign.
+
+    They are not where there are total or formal charges: there the energy itself tells the sign.
+
+    Parameters
+    ----------
+    model : LESModel
+        With charges.
+    samples : sequence of Sample
+    """
+    if model.config.total_charges or model.config.long_range.charges.formal_charges:
+        return False
+    return not any(sample.graph.total_charge.any() for sample in samples)
+
+
 @torch.no_grad()
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     """Make electronegative elements negative; whether the charges had to be turned.
@@ -30,13 +46,10 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     Energies depend on products of charges only: :math:`q \\to -q` changes nothing
     but the sign of charges, dipoles and Born charges. The sign is chosen so that
     mean charges fall with electronegativity (covariance over the elements).
-    Charges of several channels are left as they are, and so are formal and total charges: where
-    there are any, the energy itself tells the sign.
+    Charges of several channels are left as they are.
     """
     config = model.config.long_range
-    if config is None or config.charges.n_channels > 1 or model.config.total_charges:
-        return False
-    if config.charges.formal_charges or any(s.graph.total_charge.any() for s in samples):
+    if config is None or config.charges.n_channels > 1 or not sign_is_free(model, samples):
         return False
     charges = mean_charges(model, samples)
     known = {s: ELECTRONEGATIVITY[s] for s in charges if s in ELECTRONEGATIVITY}

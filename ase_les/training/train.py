@@ -32,7 +32,7 @@ from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames, split
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
-from ase_les.training.gauge import fix_sign, mean_charges
+from ase_les.training.gauge import fix_sign, mean_charges, sign_is_free
 from ase_les.training.response_evaluation import (
     Agreement,
     ResponseComparison,
@@ -449,14 +449,22 @@ def _card(
         card["charges"] = {
             "meaning": "latent, screened: multiply with the square root of the electronic "
             "dielectric constant for physical charges",
-            "sign": "of the labelled dipoles or Born charges"
-            if config.fit.needs_response
-            else "mean charges fall with electronegativity"
-            + (" (turned after training)" if turned else ""),
+            "sign": _sign(config, parts["training"], done.model, turned),
             "scale": _scale(agreements),
             "mean_by_element_e": mean_charges(done.model, parts["training"]),
         }
     return card
+
+
+def _sign(config: TrainingConfig, training: Sequence[Sample], model: LESModel, turned: bool) -> str:
+    """What decided about the sign of the charges."""
+    if config.fit.needs_response:
+        return "of the labelled dipoles or Born charges"
+    if not sign_is_free(model, training):
+        return "as total or formal charges ask, by energies and forces"
+    return "mean charges fall with electronegativity" + (
+        " (turned after training)" if turned else ""
+    )
 
 
 def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float] | str:
