@@ -18,8 +18,11 @@ def test_water_absorbs_where_its_molecules_stretch_and_a_finished_run_is_used_ag
     # Nothing is converged after 0.2 ps, but protons are where they are.
     assert 3100 < summary["peaks"]["O-H stretch"]["centre_per_cm"]["mean"] < 3700
     with np.load(tmp_path / "water-infrared.npz") as arrays:
-        strongest = arrays["wavenumber_per_cm"][np.argmax(arrays["absorption_per_cm"])]
-    assert 3100 < strongest < 3700
+        waves, absorption = arrays["wavenumber_per_cm"], arrays["absorption_per_cm"]
+    # Which band is strongest depends on the few vibrations that 0.2 ps have time for; between bend
+    # and stretch there is nothing whatever they do.
+    stretch = absorption[(waves > 3100) & (waves < 3700)].max()
+    assert absorption[(waves > 2000) & (waves < 2600)].max() < 0.2 * stretch
     log = (tmp_path / "water.log").read_text()
     run(*arguments)
     assert (tmp_path / "water.log").read_text() == log
