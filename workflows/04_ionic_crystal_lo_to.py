@@ -7,9 +7,9 @@ forces, with the field of longitudinal modes from the model's own Born charges, 
 supercell contains that field; with it, bands hardly depend on the size of the supercell, which a
 smaller one confirms. phonopy loads ``<output>/crystal-phonopy.yaml`` for everything else.
 
-Until a model of an ionic crystal is shipped, the study says so and runs on ice XI, the
-proton-ordered form of common ice (Leadbetter et al., J. Chem. Phys. 82, 424 (1985)), with the
-model of liquid water: its hydrogen-bond modes are polar, too.
+Where there is no model of that name, the study says so and runs on ice XI, the proton-ordered form
+of common ice (Leadbetter et al., J. Chem. Phys. 82, 424 (1985)), with the model of liquid water: its
+hydrogen-bond modes are polar, too.
 """
 
 import argparse
