@@ -8,8 +8,8 @@ supercell contains that field; with it, bands hardly depend on the size of the s
 smaller one confirms. phonopy loads ``<output>/crystal-phonopy.yaml`` for everything else.
 
 Where there is no model of that name, the study says so and runs on ice XI, the proton-ordered form
-of common ice (Leadbetter et al., J. Chem. Phys. 82, 424 (1985)), with the model of liquid water: its
-hydrogen-bond modes are polar, too.
+of common ice (Leadbetter et al., J. Chem. Phys. 82, 424 (1985)), with the model of liquid water:
+its hydrogen-bond modes are polar, too.
 """
 
 import argparse
