@@ -333,7 +333,7 @@ class LESCalculator(Calculator):
 
         A method and not a property: it depends on velocities. Where the dipole is a function of
         positions (split charges, and finite structures with conserved ones) it is differentiated
-        along the motion, which costs less than a force call; elsewhere the Born charges are found.
+        along the motion, which costs about a force call; elsewhere the Born charges are found.
         Scaled with :math:`\sqrt{\epsilon_\infty}` as they are.
 
         Raises
@@ -343,12 +343,11 @@ class LESCalculator(Calculator):
         """
         atoms = self.atoms if atoms is None else atoms
         velocities = atoms.get_velocities() * units.fs
-        graph = self._graph_of(atoms)
-        if "born_effective_charges" not in self.implemented_properties or not has_dipole(
-            self._engine, graph
-        ):
+        has_response = "born_effective_charges" in self.implemented_properties
+        if not (has_response and has_dipole(self._engine, bool(atoms.pbc.any()))):
             born = self.get_property("born_effective_charges", atoms)
             return np.einsum("iab,ib->a", born, velocities)
+        graph = self._graph_of(atoms)
         with torch.no_grad():
             rate = torch.tensor(velocities).to(graph.positions)
             current = currents(self._engine, graph, rate)

@@ -152,10 +152,10 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
         return forward_ad.unpack_dual(dipole).tangent
 
 
-def has_dipole(model: LESModel, graph: Graph) -> bool:
+def has_dipole(model: LESModel, periodic: bool) -> bool:
     """Whether the dipole is a function of positions, so that its derivative is the current."""
     rule = model.charges.neutrality
-    return rule.is_conserved and (rule.is_local or not bool(graph.pbc.any()))
+    return rule.is_conserved and (rule.is_local or not periodic)
 
 
 def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor]:

@@ -70,6 +70,10 @@ def main() -> None:
             },
         )
     )
+    print(
+        "Latent charges say what the long range feels, which is coarser than a molecule: judge "
+        "them by Born charges (study 03), not by the dipole of a single molecule."
+    )
     save_histogram(
         arguments.output / "water-dipoles.png", dipole, "molecular dipole / D", "molecules"
     )

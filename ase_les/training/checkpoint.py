@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = "ase_les training 1"
+# 2: another optimizer, whose state the first format does not have.
+FORMAT = "ase_les training 2"
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
