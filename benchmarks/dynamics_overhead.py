@@ -3,7 +3,7 @@
     python benchmarks/dynamics_overhead.py
 
 Liquid water with the shipped model, default logging (a log line and a frame every 10 steps, a
-checkpoint every 100). Each call of the calculator is timed within the run itself, so that what
+checkpoint every 200). Each call of the calculator is timed within the run itself, so that what
 else the machine does hits both sides of a ratio: time of the whole step, on average over the run,
 by the time of the force call within it, on the clock and of the processor. Checkpoints, their
 extra force call and the neighbour search after it are overhead; start and end of the run are left

@@ -160,7 +160,7 @@ def md(
         int | None, typer.Option(help="Steps between log lines.", show_default="10")
     ] = None,
     checkpoint_stride: Annotated[
-        int | None, typer.Option(help="Steps between checkpoints.", show_default="100")
+        int | None, typer.Option(help="Steps between checkpoints.", show_default="200")
     ] = None,
     max_temperature: Annotated[
         float | None, typer.Option(help="K; stop above.", show_default="20000.0")

@@ -68,14 +68,65 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
     ValueError
         If a molecule is connected to its own periodic image (a network, not a molecule).
     """
+    arms, label = _arms(atoms, tolerance)
+    return _sums(np.asarray(charges)[:, None] * arms, label)
+
+
+def turning_dipoles(
+    atoms: Atoms, born_effective_charges: np.ndarray, tolerance: float = 1.2
+) -> np.ndarray:
+    r"""Dipole moments of molecules by how they turn, in e Å, shape (n_molecules, 3).
+
+    A molecule turned by a small angle changes the dipole of all by
+    :math:`\delta\boldsymbol{\theta} \times \boldsymbol{\mu}_m`. Born charges tell that change,
+
+    .. math::
+        R^m_{\alpha\gamma} = \sum_{i \in m} \sum_{\beta\delta} Z^*_{i,\alpha\beta}\,
+            \epsilon_{\beta\gamma\delta}\, (\mathbf{r}_i - \mathbf{r}_m)_\delta, \qquad
+        \mu_{m,\delta} = \frac12 \sum_{\alpha\gamma} \epsilon_{\alpha\gamma\delta}
+            R^m_{\alpha\gamma}
+
+    For an isolated neutral molecule this is its dipole, exactly (the rotational sum rule of atomic
+    polar tensors). In a liquid it needs no rule which charge belongs to which molecule: what
+    neighbours polarize when the molecule turns counts as its own. The centre is that of mass; it
+    matters for molecules whose Born charges do not sum to zero.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    born_effective_charges : array, shape (N, 3, 3)
+        [atom, polarization, displacement] in e, as the calculator gives them.
+    tolerance : float
+        See `molecules`.
+
+    Raises
+    ------
+    ValueError
+        If a molecule is connected to its own periodic image (a network, not a molecule).
+
+    References
+    ----------
+    .. [1] W. B. Person, J. H. Newton, J. Chem. Phys. 61, 1040 (1974).
+    """
+    arms, label = _arms(atoms, tolerance)
+    turned = np.einsum("iab,bcd,id->iac", born_effective_charges, _LEVI_CIVITA, arms)
+    return _sums(0.5 * np.einsum("acd,iac->id", _LEVI_CIVITA, turned), label)
+
+
+_LEVI_CIVITA = np.cross(np.eye(3)[:, None], np.eye(3)[None])
+
+
+def _arms(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (N, 3) from the centre of mass of the molecule, and the molecule of each atom."""
     positions, label = _whole(atoms, tolerance)
     masses = atoms.get_masses()
-    total_mass = np.bincount(label, masses)
-    centre = np.column_stack(
-        [np.bincount(label, masses * positions[:, axis]) / total_mass for axis in range(3)]
-    )
-    moments = np.asarray(charges)[:, None] * (positions - centre[label])
-    return np.column_stack([np.bincount(label, moments[:, axis]) for axis in range(3)])
+    centre = _sums(masses[:, None] * positions, label) / np.bincount(label, masses)[:, None]
+    return positions - centre[label], label
+
+
+def _sums(values: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Sums of vectors (N, 3) over the atoms of each molecule."""
+    return np.column_stack([np.bincount(label, values[:, axis]) for axis in range(3)])
 
 
 def _whole(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:

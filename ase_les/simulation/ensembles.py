@@ -196,7 +196,7 @@ class DynamicsSettings:
     seed: int = 0
     trajectory_stride: int = 10
     log_stride: int = 10
-    checkpoint_stride: int = 100
+    checkpoint_stride: int = 200
     max_temperature_K: float = 20_000.0
     pressure_bar: Ramp = 0.0
     barostat_time_fs: float = 1000.0

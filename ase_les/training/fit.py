@@ -23,7 +23,7 @@ from ase_les.training.checkpoint import (
 from ase_les.training.dataset import Sample, shuffled_batches
 from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, loss, response_loss
+from ase_les.training.loss import LossWeights, loss, neutrality_loss, response_loss
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,11 @@ class _Run:
         derived = differentiate(
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
-        value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
+        value = (
+            loss(derived, sample, weights)
+            + response_loss(self.model, derived, sample, weights)
+            + neutrality_loss(self.model, derived, sample, weights.neutrality)
+        )
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "

@@ -97,10 +97,11 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
     ----------
     config : TrainingConfig
     """
+    without_charges = {"dipole": 0.0, "born_charges": 0.0, "neutrality": 0.0}
     fit = replace(
         config.fit,
-        loss=replace(config.fit.loss, dipole=0.0, born_charges=0.0),
-        final_loss=replace(config.fit.final_loss, dipole=0.0, born_charges=0.0),
+        loss=replace(config.fit.loss, **without_charges),
+        final_loss=replace(config.fit.final_loss, **without_charges),
     )
     return replace(config, model=replace(config.model, long_range=None), fit=fit)
 
