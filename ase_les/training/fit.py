@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ase_les.charges import MeanShift, Unconstrained
 from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
 from ase_les.model import PRECISIONS, LESModel
@@ -23,7 +25,7 @@ from ase_les.training.checkpoint import (
 from ase_les.training.dataset import Sample, shuffled_batches
 from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, loss, neutrality_loss, response_loss
+from ase_les.training.loss import LossWeights, loss, response_loss
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class FitSettings:
         Gradients longer than this are shortened to it.
     average_decay : float
         Decay per step of the exponential moving average that becomes the model.
+    free_sum : bool
+        Whether charges that are shifted evenly in the finished model (neutrality "mean") keep
+        the sum that the atoms give them during training. For molecules: their energies teach
+        the sum, and what little is missing at the end is shifted. Atoms of molecules that are
+        shifted while they learn do not learn it: their charges come to need a shift that
+        depends on the size of the molecule, and carry a poor dipole. Energies of a periodic
+        cell do not know the sum: there it makes no difference.
     loss, final_loss : LossWeights
         Weights at the start and at the end; they move geometrically in between.
     validate_every : int
@@ -73,6 +82,7 @@ class FitSettings:
     weight_decay: float = 0.0
     max_gradient_norm: float = 10.0
     average_decay: float = 0.995
+    free_sum: bool = False
     loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
     final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
     validate_every: int = 5
@@ -173,8 +183,14 @@ def fit(
     FloatingPointError
         If the loss stops being a number.
     ValueError
-        If the checkpoint belongs to other settings.
+        If the checkpoint belongs to other settings, or a sum is to be free of charges that
+        are not shifted.
     """
+    if settings.free_sum and not isinstance(getattr(model.charges, "neutrality", None), MeanShift):
+        raise ValueError(
+            "`free_sum` belongs to charges with neutrality 'mean', which this model has not; "
+            "leave it out"
+        )
     run = _Run(model.to(PRECISIONS[settings.dtype]), settings)
     if resume:
         run.restore(checkpoint)
@@ -216,11 +232,12 @@ class _Run:
         settings, start = self.settings, time.monotonic()
         n_steps = math.ceil(len(training) / settings.batch_size)
         total = 0.0
-        for step, sample in enumerate(
-            shuffled_batches(training, settings.batch_size, settings.seed, self.epoch)
-        ):
-            progress = self.epoch + (step + 1) / n_steps
-            total += self._step(sample, progress) / n_steps
+        with _free_sum(self.model) if settings.free_sum else nullcontext():
+            for step, sample in enumerate(
+                shuffled_batches(training, settings.batch_size, settings.seed, self.epoch)
+            ):
+                progress = self.epoch + (step + 1) / n_steps
+                total += self._step(sample, progress) / n_steps
         self.epoch += 1
         last = self.epoch == settings.epochs
         energy = forces = score = None
@@ -256,11 +273,7 @@ class _Run:
         derived = differentiate(
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
-        value = (
-            loss(derived, sample, weights)
-            + response_loss(self.model, derived, sample, weights)
-            + neutrality_loss(self.model, derived, sample, weights.neutrality)
-        )
+        value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
@@ -339,6 +352,17 @@ class _Run:
         for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
             setattr(self, name, state[name])
         self.history = [EpochRecord(**record) for record in state["history"]]
+
+
+@contextmanager
+def _free_sum(model: LESModel) -> Iterator[None]:
+    """Evenly shifted charges without their shift, meanwhile."""
+    rule = model.charges.neutrality
+    model.charges.neutrality = Unconstrained()
+    try:
+        yield
+    finally:
+        model.charges.neutrality = rule
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -32,9 +32,6 @@ class LossWeights:
     born_charges : float
         For components of latent Born charges, in e⁻². They cost about as much as
         energy and forces together.
-    neutrality : float
-        For the charge that structures miss before it is shifted evenly over their atoms, squared
-        and per atom, in e⁻². Nothing to do with charges that are transfers.
 
     Raises
     ------
@@ -47,7 +44,6 @@ class LossWeights:
     stress: float = 0.0
     dipole: float = 0.0
     born_charges: float = 0.0
-    neutrality: float = 0.0
 
     def __post_init__(self):
         weights = astuple(self)
@@ -102,25 +98,6 @@ def response_loss(
         _, born = born_charges(model, graph, centre, create_graph=True)
         total = total + weights.born_charges * _mean_square(born, sample.born_charges)
     return total
-
-
-def neutrality_loss(model: LESModel, derived: Derivatives, sample: Sample, weight: float) -> Tensor:
-    r"""Weighted mean of what the charges of structures miss by themselves.
-
-    .. math::
-        L = \frac{w}{S} \sum_s \frac{1}{N_s} \Big(\sum_{i \in s} a_i - Q_s\Big)^2
-
-    An even shift makes the sum right whatever the atoms say, and energies do not tell the atoms:
-    they would learn charges that need a shift of some size in every molecule, depend on how large
-    the molecule is, and carry a poor dipole.
-    """
-    rule = model.charges.neutrality if model.charges is not None else None
-    if not weight or rule is None or rule.is_local:
-        return sample.energy.new_zeros(())
-    graph = sample.graph
-    missing = rule.excess(derived.prediction.latent, graph)
-    size = torch.bincount(graph.structure, minlength=graph.n_structures)
-    return weight * (missing.square().sum(1) / size).mean()
 
 
 def _mean_square(predicted: Tensor, label: Tensor) -> Tensor:

@@ -97,9 +97,10 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
     ----------
     config : TrainingConfig
     """
-    without_charges = {"dipole": 0.0, "born_charges": 0.0, "neutrality": 0.0}
+    without_charges = {"dipole": 0.0, "born_charges": 0.0}
     fit = replace(
         config.fit,
+        free_sum=False,
         loss=replace(config.fit.loss, **without_charges),
         final_loss=replace(config.fit.final_loss, **without_charges),
     )

@@ -10,12 +10,14 @@ import time
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.morse import MorsePotential
 from ase.io import write
 from scipy.spatial.distance import pdist
 
-from ase_les.model import LESModel, ModelConfig
+from ase_les.charges import ChargesConfig
+from ase_les.graph import sum_per_structure
+from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
 from ase_les.training.evaluation import evaluate
@@ -201,3 +203,53 @@ def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):
     assert json.dumps(straight.card["validation_errors"]) == json.dumps(
         killed.card["validation_errors"]
     )
+
+
+def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(tmp_path):
+    frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
+    samples = labelled(frames, CUTOFF, LabelNames())
+    graph = joined(samples).graph
+    learned = {}
+    for rule, free_sum in (("mean", True), ("none", False), ("mean", False)):
+        settings = FitSettings(epochs=3, learning_rate=0.02, free_sum=free_sum, dtype="float64")
+        checkpoint = tmp_path / f"{rule}-{free_sum}.checkpoint"
+        learned[rule, free_sum] = fit(charged_model(rule), samples, [], settings, checkpoint).model
+    free, alike, shifted = (learned[key].state_dict() for key in learned)
+    assert all(torch.equal(free[name], alike[name]) for name in alike)
+    assert not all(torch.equal(free[name], shifted[name]) for name in shifted)
+    totals = {
+        key: sum_per_structure(model(graph).charges, graph).abs().max()
+        for key, model in learned.items()
+    }
+    assert totals["mean", True] < 1e-12 < 1e-3 < totals["none", False]
+
+
+def test_a_sum_that_is_not_shifted_cannot_be_set_free(samples, tmp_path):
+    with pytest.raises(ValueError, match="free_sum"):
+        fit(small_model(), samples, [], FitSettings(free_sum=True), tmp_path / "fit.checkpoint")
+
+
+def salt_molecule(n_pairs, seed):
+    """A chain of rigid ions with the energy of their charges and a repulsion."""
+    rng = np.random.default_rng([n_pairs, seed])
+    n_atoms = 2 * n_pairs
+    positions = np.zeros((n_atoms, 3))
+    positions[:, 0] = 2.4 * np.arange(n_atoms)
+    positions += rng.normal(0, 0.15, positions.shape)
+    charges = np.resize([0.5, -0.5], n_atoms)
+    away = positions[:, None] - positions
+    distances = np.linalg.norm(away, axis=2) + 1e9 * np.eye(n_atoms)
+    coulomb = units.Hartree * units.Bohr * np.outer(charges, charges)
+    repulsion = 500 * np.exp(-distances / 0.35)
+    slope = -coulomb / distances**2 - repulsion / 0.35
+    atoms = Atoms("NaCl" * n_pairs, positions)
+    atoms.info["REF_energy"] = 0.5 * (coulomb / distances + repulsion).sum()
+    atoms.arrays["REF_forces"] = -((slope / distances)[..., None] * away).sum(1)
+    return atoms
+
+
+def charged_model(rule):
+    config = CaceConfig(CUTOFF, n_radial=4, n_mixed=4, n_embedding=2, l_max=1, nu_max=2)
+    long_range = LongRangeConfig(charges=ChargesConfig(neutrality=rule))
+    zero = {"Na": 0.0, "Cl": 0.0}
+    return LESModel(ModelConfig(zero, config, long_range=long_range), seed=0)
