@@ -1,7 +1,7 @@
 """What aluminium 10 Å below Au2 does to it, and what a short-range model makes of it.
 
-    python workflows/13_gold_with_and_without_reach.py
-    python workflows/13_gold_with_and_without_reach.py --short-range work/short-range.safetensors
+    python workflows/13_gold_out_of_reach.py
+    python workflows/13_gold_out_of_reach.py --short-range work/short-range.safetensors
 
 Au2 stands upright on MgO(001) or lies flat on it, with and without an aluminium ion in the lowest
 of five layers: the slabs of ``models/au2-mgo``, smaller than those of study 02, with labels of
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--short-range", type=Path, help="its twin, as recipe.py leaves it")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the model's data")
     parser.add_argument("--smoke", action="store_true", help="two epochs for the twin")
-    parser.add_argument("--output", type=Path, default=Path("gold_with_and_without_reach"))
+    parser.add_argument("--output", type=Path, default=Path("gold_out_of_reach"))
     parser.add_argument("--fmax", type=float, default=0.005, help="in eV/Å")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
