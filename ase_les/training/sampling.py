@@ -20,6 +20,7 @@ from ase.data import covalent_radii
 from ase.md.langevin import Langevin
 from ase.neighborlist import neighbor_list
 from scipy.linalg import expm
+from scipy.spatial.transform import Rotation
 
 from ase_les.configuration import from_mapping
 
@@ -200,11 +201,7 @@ class Dissociate:
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
         chosen = np.zeros(len(atoms), dtype=bool)
-        if not self.fragment or not all(0 <= i < len(atoms) for i in self.fragment):
-            raise ValueError(
-                f"`fragment` must name atoms 0 to {len(atoms) - 1}, got {list(self.fragment)}"
-            )
-        chosen[list(self.fragment)] = True
+        chosen[_fragment(self.fragment, atoms)] = True
         if chosen.all():
             raise ValueError("`fragment` holds all atoms; nothing is left to part from")
         axis = self.axis
@@ -224,6 +221,58 @@ class Dissociate:
 
             found += _without_collisions(draw, 1)
         return found
+
+
+@dataclass(frozen=True)
+class MoveFragment:
+    """A fragment shifted, turned and stretched on the spot: a molecule on a surface.
+
+    Parameters
+    ----------
+    fragment : tuple of int
+        Its atoms. They turn about, and are stretched from, their centre.
+    structures : int
+    shift_A : float or tuple of 3 float
+        Standard deviation of the shift, along x, y and z.
+    turn_degrees : float
+        Standard deviation of the angle, about axes of any direction.
+    stretch : pair of float
+        Smallest and largest factor on all distances within; uniform between.
+    stdev_A : float
+        Noise on all positions beside it.
+    """
+
+    fragment: tuple[int, ...]
+    structures: int = 10
+    shift_A: float | tuple[float, float, float] = 0.2
+    turn_degrees: float = 15.0
+    stretch: tuple[float, float] = (0.95, 1.05)
+    stdev_A: float = 0.0
+    kind: ClassVar[str] = "fragment"
+
+    def __post_init__(self):
+        object.__setattr__(self, "fragment", tuple(self.fragment))
+        object.__setattr__(self, "shift_A", tuple(np.broadcast_to(self.shift_A, 3).tolist()))
+        object.__setattr__(self, "stretch", tuple(self.stretch))
+        if len(self.stretch) != 2 or min(self.stretch) <= 0:
+            raise ValueError(f"`stretch` needs two positive factors, got {self.stretch}")
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`."""
+        chosen = _fragment(self.fragment, atoms)
+
+        def draw() -> Atoms:
+            moved = _bare(atoms)
+            axis = rng.standard_normal(3)
+            turn = np.radians(rng.normal(0.0, self.turn_degrees)) * axis / np.linalg.norm(axis)
+            inner = moved.positions[chosen]
+            centre = inner.mean(axis=0)
+            inner = Rotation.from_rotvec(turn).apply(inner - centre) * rng.uniform(*self.stretch)
+            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A) + inner
+            moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
+            return moved
+
+        return _without_collisions(draw, self.structures)
 
 
 @dataclass(frozen=True)
@@ -290,7 +339,7 @@ class Dynamics:
 
 
 MOVES: dict[str, type] = {
-    each.kind: each for each in (Rattle, Strain, DisplaceIon, Dissociate, Dynamics)
+    each.kind: each for each in (Rattle, Strain, DisplaceIon, Dissociate, MoveFragment, Dynamics)
 }
 
 
@@ -524,6 +573,12 @@ def _without_collisions(draw, structures: int) -> list[Atoms]:
                 found.append(candidate)
                 break
     return found
+
+
+def _fragment(fragment: Sequence[int], atoms: Atoms) -> list[int]:
+    if not fragment or not all(0 <= i < len(atoms) for i in fragment):
+        raise ValueError(f"`fragment` must name atoms 0 to {len(atoms) - 1}, got {list(fragment)}")
+    return list(fragment)
 
 
 def _bare(atoms: Atoms) -> Atoms:

@@ -17,6 +17,7 @@ from ase_les.training.sampling import (
     DisplaceIon,
     Dissociate,
     Dynamics,
+    MoveFragment,
     Rattle,
     SamplingRecipe,
     Strain,
@@ -86,6 +87,27 @@ def test_a_fragment_leaves_along_the_line_between_the_centres_of_mass():
         assert each.info["charge"] == 1
 
 
+def test_a_fragment_moves_as_a_whole_and_leaves_the_rest_alone():
+    slab = fcc111("Cu", (2, 2, 2), vacuum=8)
+    x, y, z = slab.positions.max(axis=0)
+    slab += Atoms("Au2", [(x, y, z + 3.0), (x, y, z + 5.5)])
+    move = MoveFragment((8, 9), 40, shift_A=(0.0, 0.0, 0.3), turn_degrees=20, stretch=(0.9, 1.2))
+    found = sample_structures([slab], [move], include_start=False).frames
+    bonds = [each.get_distance(8, 9) / 2.5 for each in found]
+    assert 0.9 <= min(bonds) < 0.95 and 1.15 < max(bonds) <= 1.2
+    moved = np.array([each.positions for each in found]) - slab.positions
+    assert not moved[:, :8].any()
+    centre = moved[:, 8:].mean(axis=1)
+    np.testing.assert_allclose(centre[:, :2], 0, atol=1e-12)
+    assert 0.2 < centre[:, 2].std() < 0.4
+    tilt = [each.positions[9] - each.positions[8] for each in found]
+    angles = [np.degrees(np.arccos(each[2] / np.linalg.norm(each))) for each in tilt]
+    # Two of three axes tilt it.
+    assert np.sqrt(np.square(angles).mean()) == pytest.approx(20 * np.sqrt(2 / 3), rel=0.3)
+    with pytest.raises(ValueError, match="must name atoms 0 to 9"):
+        sample_structures([slab], [MoveFragment((10,))])
+
+
 def test_hotter_dynamics_stray_farther():
     atoms = bulk("Cu", cubic=True)
     move = Dynamics((100.0, 1500.0), structures=3, timestep_fs=5.0, stride=20)
@@ -119,7 +141,13 @@ def test_an_image_of_an_atom_counts_as_another_atom():
 
 
 def test_the_seed_decides_every_digit():
-    moves = [Rattle(2), Strain(2), DisplaceIon(2), Dynamics((300.0,), 2, stride=3)]
+    moves = [
+        Rattle(2),
+        Strain(2),
+        DisplaceIon(2),
+        MoveFragment((0, 1), 2),
+        Dynamics((300.0,), 2, stride=3),
+    ]
     atoms = bulk("Cu", cubic=True)
 
     def positions(seed, moves):

@@ -192,3 +192,21 @@ def test_pairs_of_molecules_are_learned_with_charges_and_without(tmp_path):
     assert min(summary["distances_A"]["CC"]) > 8
     assert "the numbers mean nothing" in said
     assert (tmp_path / "CC.png").stat().st_size > 1000
+
+
+@pytest.mark.skipif("au2-mgo" not in list_models(), reason="the model au2-mgo is not shipped")
+def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
+    said = run("13_gold_out_of_reach.py", "--smoke", "--output", tmp_path)
+    assert "short range" in said
+    summary = yaml.safe_load((tmp_path / "wetting-summary.yml").read_text())
+    assert summary["one_atom_sees_gold_and_aluminium_within_A"] > summary["cutoff_A"]
+    effect = summary["pairs"]["effect_of_aluminium_meV"]
+    assert len(effect["PBE"]) >= 6
+    # Whatever it has learned: two epochs blind it no less than three hundred.
+    assert np.abs(effect["short range"]).max() < 1e-4
+    assert np.std(effect["LES"]) > 50
+    found = summary["wetting_minus_nonwetting_meV"]
+    assert found["short range"]["doped"] == pytest.approx(found["short range"]["undoped"], abs=1.0)
+    for substrate in ("doped", "undoped"):
+        assert found["LES"][substrate] == pytest.approx(found["PBE"][substrate], abs=50)
+    assert (tmp_path / "wetting.png").stat().st_size > 1000
