@@ -123,15 +123,12 @@ class MeanShift(Unconstrained):
     is_local = False
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
-        size = torch.bincount(graph.structure, minlength=graph.n_structures)[:, None]
-        return latent - (self.excess(latent, graph) / size)[graph.structure]
-
-    def excess(self, latent: Tensor, graph: Graph) -> Tensor:
-        """What the sums of the latent numbers are too large by, (S, n_channels) in e."""
         wanted = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
         wanted = wanted.to(latent.device)
         wanted[:, 0] = graph.total_charge
-        return sum_per_structure(latent, graph) - wanted
+        excess = sum_per_structure(latent, graph) - wanted
+        size = torch.bincount(graph.structure, minlength=graph.n_structures)[:, None]
+        return latent - (excess / size)[graph.structure]
 
 
 class SplitTransfers(nn.Module):

@@ -335,9 +335,7 @@ def _from_the_dipole(
     tensor = torch.stack(explicit, dim=1)
     tensor = tensor - by_edge.sum(-1).permute(2, 0, 1)
     tensor = tensor.index_add(0, edges.senders.flatten(), by_edge.flatten(2).permute(2, 0, 1))
-    with torch.set_grad_enabled(create_graph):
-        charges = rule(latent, graph)[:, 0]
-    return charges, tensor
+    return rule(latent, graph)[:, 0], tensor
 
 
 def _from_changes_of_charge(

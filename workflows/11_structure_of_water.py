@@ -99,15 +99,11 @@ def main() -> None:
     )
     published = dict(RPBE_D3)
     if arguments.born_charges:
-        labelled = list(iread(arguments.born_charges, index=":"))
-        published["dipole"] = "{:.3f}".format(
-            np.mean(
-                [
-                    mean_dipole(a, a.arrays["REF_born_effective_charges"].reshape(-1, 3, 3))
-                    for a in labelled
-                ]
-            )
-        )
+        of_frames = [
+            mean_dipole(atoms, atoms.arrays["REF_born_effective_charges"].reshape(-1, 3, 3))
+            for atoms in iread(arguments.born_charges, index=":")
+        ]
+        published["dipole"] = f"{np.mean(of_frames):.3f}"
 
     peak, cell = pairs.first_peak, read(trajectory, index=0).cell
     slow = moved.diffusion_cm2_per_s("O")
@@ -118,8 +114,8 @@ def main() -> None:
         "quantity", "model", "RPBE-D3, published", "experiment", title="Liquid water, 300 K"
     )
 
-    def compare(quantity: str, model: str, name: str | None = None) -> None:
-        beside = (each.get(name, "") if name else "" for each in (published, EXPERIMENT))
+    def compare(quantity: str, model: str, name: str = "") -> None:
+        beside = (each.get(name, "") for each in (published, EXPERIMENT))
         table.add_row(quantity, model, *beside)
 
     compare("first peak of g_OO / Å", f"{peak.distance_A:.3f}", "position")

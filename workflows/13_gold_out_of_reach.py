@@ -6,11 +6,13 @@
 Au2 stands upright on MgO(001) or lies flat on it, with and without an aluminium ion in the lowest
 of five layers: the slabs of ``models/au2-mgo``, smaller than those of study 02, with labels of
 their own. No atom has both gold and aluminium within the cutoff, so all that a short-range model
-can do with aluminium is add a constant. The model and its short-range twin (the same architecture
-without charges, trained as long on the same structures) are compared with the labels,
+can do with aluminium, on a substrate that stays as it is, is add a constant. The model and its
+short-range twin (the same architecture without charges, trained as long on the same structures) are
+compared with the labels,
 
-- pair by pair: held-back structures that differ in the one ion of aluminium and in nothing
-  else. How E(doped) − E(undoped) depends on where gold is, is what charge does across the slab;
+- pair by pair: held-back structures with the substrate as it is that differ in the one ion of
+  aluminium and in nothing else. How E(doped) − E(undoped) depends on where gold is, is what charge
+  does across the slab;
 - relaxed: E(wetting) − E(non-wetting), flat Au2 against upright, gold relaxed and substrate kept.
 
 The labels of relaxed structures are those of the minima of the shipped model (``relaxed.extxyz`` in
@@ -27,7 +29,6 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.constraints import FixAtoms
-from ase.data import atomic_numbers
 from ase.io import read, write
 from rich.console import Console
 from rich.table import Table
@@ -56,7 +57,7 @@ def seen_by_one_atom(atoms: Atoms) -> float:
     """The shortest cutoff in Å within which some atom has both gold and aluminium."""
     distances = atoms.get_all_distances(mic=True)
     to_gold, to_aluminium = (
-        distances[atoms.numbers == atomic_numbers[symbol]].min(axis=0) for symbol in ("Au", "Al")
+        distances[atoms.symbols == symbol].min(axis=0) for symbol in ("Au", "Al")
     )
     return float(np.maximum(to_gold, to_aluminium).min())
 
@@ -77,7 +78,7 @@ def relaxed(calculator: LESCalculator, start: Atoms, stem: Path, fmax: float) ->
     """Gold in a minimum on the substrate as it is."""
     atoms = start.copy()
     atoms.calc = calculator
-    atoms.set_constraint(FixAtoms([atom.index for atom in atoms if atom.symbol != "Au"]))
+    atoms.set_constraint(FixAtoms(mask=~(atoms.symbols == "Au")))
     found = relax(atoms, optimizer="bfgs", fmax=fmax, output=stem, overwrite=True, quiet=True)
     return found.atoms
 
@@ -115,7 +116,7 @@ def main() -> None:
     test = read(folder / "test.extxyz", ":")
 
     # Pair by pair
-    held_back = pairs([atoms for atoms in test if atoms.info["set"] != "relaxed"])
+    held_back = pairs([atoms for atoms in test if atoms.info["set"] in SUBSTRATES])
     effect = {
         "PBE": [one.info["REF_energy"] - two.info["REF_energy"] for one, two in held_back],
         **{
@@ -130,7 +131,12 @@ def main() -> None:
     effect = {name: 1000 * (np.array(e) - np.mean(e)) for name, e in effect.items()}
 
     # Relaxed
-    energies = {"PBE": {}}
+    labels = {
+        (atoms.info["substrate"], atoms.info["geometry"]): atoms.info["REF_energy"]
+        for atoms in test
+        if atoms.info["set"] == "relaxed"
+    }
+    energies = {"PBE": labels} if labels else {}
     minima, charge = [], {}
     for name, calculator in models.items():
         energies[name] = {}
@@ -139,18 +145,12 @@ def main() -> None:
             found = relaxed(calculator, start, stem, arguments.fmax)
             energies[name][place] = calculator.get_potential_energy(found)
             if name == "LES":
-                gold = calculator.get_charges(found)[found.numbers == atomic_numbers["Au"]]
+                gold = calculator.get_charges(found)[found.symbols == "Au"]
                 charge["-".join(place)] = float(gold.sum())
                 state = {"substrate": place[0], "geometry": place[1]}
                 minima.append(Atoms(found.symbols, found.positions, cell=found.cell, pbc=True))
                 minima[-1].info = state
     write(output / "relaxed.extxyz", minima)
-    labelled = [atoms for atoms in test if atoms.info["set"] == "relaxed"]
-    for atoms in labelled:
-        place = (atoms.info["substrate"], atoms.info["geometry"])
-        energies["PBE"][place] = atoms.info["REF_energy"]
-    if not labelled:
-        del energies["PBE"]
     wetting = {name: wetting_meV(each) for name, each in energies.items()}
 
     console = Console()

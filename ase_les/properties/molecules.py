@@ -8,6 +8,8 @@ from ase.neighborlist import natural_cutoffs, neighbor_list
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+_LEVI_CIVITA = np.cross(np.eye(3)[:, None], np.eye(3)[None])
+
 
 def molecules(atoms: Atoms, tolerance: float = 1.2) -> list[np.ndarray]:
     """Indices of the atoms of every covalently connected molecule.
@@ -111,9 +113,6 @@ def turning_dipoles(
     arms, label = _arms(atoms, tolerance)
     turned = np.einsum("iab,bcd,id->iac", born_effective_charges, _LEVI_CIVITA, arms)
     return _sums(0.5 * np.einsum("acd,iac->id", _LEVI_CIVITA, turned), label)
-
-
-_LEVI_CIVITA = np.cross(np.eye(3)[:, None], np.eye(3)[None])
 
 
 def _arms(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.morse import MorsePotential
 from ase.io import write
 from scipy.spatial.distance import pdist
@@ -23,6 +23,7 @@ from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batc
 from ase_les.training.evaluation import evaluate
 from ase_les.training.fit import FitSettings, fit
 from ase_les.training.loss import LossWeights, loss
+from ase_les.training.rigid_ions import RigidIons
 from ase_les.training.train import describe_data
 
 CUTOFF = 3.5
@@ -230,21 +231,16 @@ def test_a_sum_that_is_not_shifted_cannot_be_set_free(samples, tmp_path):
 
 
 def salt_molecule(n_pairs, seed):
-    """A chain of rigid ions with the energy of their charges and a repulsion."""
+    """A chain of ions."""
     rng = np.random.default_rng([n_pairs, seed])
-    n_atoms = 2 * n_pairs
-    positions = np.zeros((n_atoms, 3))
-    positions[:, 0] = 2.4 * np.arange(n_atoms)
+    positions = np.zeros((2 * n_pairs, 3))
+    positions[:, 0] = 2.4 * np.arange(2 * n_pairs)
     positions += rng.normal(0, 0.15, positions.shape)
-    charges = np.resize([0.5, -0.5], n_atoms)
-    away = positions[:, None] - positions
-    distances = np.linalg.norm(away, axis=2) + 1e9 * np.eye(n_atoms)
-    coulomb = units.Hartree * units.Bohr * np.outer(charges, charges)
-    repulsion = 500 * np.exp(-distances / 0.35)
-    slope = -coulomb / distances**2 - repulsion / 0.35
     atoms = Atoms("NaCl" * n_pairs, positions)
-    atoms.info["REF_energy"] = 0.5 * (coulomb / distances + repulsion).sum()
-    atoms.arrays["REF_forces"] = -((slope / distances)[..., None] * away).sum(1)
+    atoms.calc = RigidIons({"Na": 0.5, "Cl": -0.5}, {"Na-Cl": (500.0, 0.35)})
+    atoms.info["REF_energy"] = atoms.get_potential_energy()
+    atoms.arrays["REF_forces"] = atoms.get_forces()
+    atoms.calc = None
     return atoms
 
 
