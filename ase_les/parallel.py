@@ -27,9 +27,9 @@ def share_of_threads(processes: int, threads: int | None = None) -> int:
     ----------
     processes : int
     threads : int or None
-        To share out; None is all that this process may use.
+        To share out; None is one each. More than idle cores make torch stand nearly still.
     """
-    return max(1, (threads or _usable_cores()) // processes)
+    return max(1, (threads or processes) // processes)
 
 
 def become_worker(threads: int) -> None:
@@ -139,9 +139,3 @@ def _in_one_pool(
         pool.shutdown(cancel_futures=True)
     if interrupted:
         raise KeyboardInterrupt
-
-
-def _usable_cores() -> int:
-    # Absent outside Linux.
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

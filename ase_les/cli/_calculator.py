@@ -105,12 +105,11 @@ def calculated_structure(
     return atoms, provenance
 
 
-def set_threads(threads: int | None) -> None:
-    """Limit torch to a number of threads, if one is given."""
-    if threads is not None:
-        import torch
+def set_threads(threads: int) -> None:
+    """Limit torch to a number of threads; its own choice is all cores, busy or not."""
+    import torch
 
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
 
 
 def differentiable_structure(
@@ -120,7 +119,7 @@ def differentiable_structure(
     dtype: str | None,
     *,
     processes: int,
-    threads: int | None,
+    threads: int,
     dielectric: float | None = None,
 ) -> tuple[Atoms, Jobs]:
     """A structure whose calculator is precise enough for differences, and who shares the work.

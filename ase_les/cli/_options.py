@@ -61,7 +61,7 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default=
 DType = Annotated[
     str | None, typer.Option(help="float32 or float64; the calculator's own if absent.")
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads torch may use.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads to use, shared by all processes.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]

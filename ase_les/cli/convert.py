@@ -35,7 +35,7 @@ def convert(
     force: Annotated[
         bool, typer.Option("--force", "--overwrite", help="Replace an existing file.")
     ] = False,
-    threads: Threads = None,
+    threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -23,7 +23,7 @@ def evaluate(
     dielectric: Annotated[
         float, typer.Option(help="ε∞ of periodic structures, for their Born charges.")
     ] = 1.0,
-    threads: Threads = None,
+    threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -26,7 +26,7 @@ def info(
     ] = None,
     device: Device = None,
     dtype: DType = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     json: Json = False,
 ) -> None:
     """Show config, card and hash of a model; with a structure, its energy, forces and charges."""

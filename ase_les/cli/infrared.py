@@ -89,7 +89,7 @@ def infrared(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "infrared",
     device: Device = None,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float64",
-    threads: Threads = None,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
     json: Json = False,

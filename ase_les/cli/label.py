@@ -43,7 +43,7 @@ def label(
     jobs: Annotated[
         int, typer.Option(min=1, help="Processes that share structures and threads.")
     ] = 1,
-    threads: Threads = None,
+    threads: Threads = 1,
     resume: Resume = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="With --resume: failed structures again.")

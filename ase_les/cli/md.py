@@ -184,7 +184,7 @@ def md(
     ] = None,
     device: Device = None,
     dtype: DType = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
     json: Json = False,

@@ -48,7 +48,7 @@ def phonons(
     jobs: NumberOfJobs = 1,
     device: Device = None,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float64",
-    threads: Threads = None,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
     json: Json = False,

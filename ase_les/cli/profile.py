@@ -30,7 +30,7 @@ def profile(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "profile",
     device: Device = None,
     dtype: DType = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
     json: Json = False,

@@ -63,7 +63,7 @@ def relax(
     ] = None,
     device: Device = None,
     dtype: DType = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
     json: Json = False,

@@ -40,7 +40,7 @@ def surface(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "surface",
     device: Device = None,
     dtype: DType = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
     json: Json = False,

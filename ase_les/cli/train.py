@@ -17,7 +17,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     overwrite: Overwrite = False,
-    threads: Threads = None,
+    threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

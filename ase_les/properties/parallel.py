@@ -34,7 +34,7 @@ class Jobs:
         or any function or class of a module. A calculator itself is never sent. The calling
         script needs its ``if __name__ == "__main__":``, as always with Python's processes.
     threads : int or None
-        Threads to share out evenly among the processes; None is all that this process may use.
+        Threads to share out evenly among the processes; None is one each.
 
     Raises
     ------

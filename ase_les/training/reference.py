@@ -179,7 +179,7 @@ def label_structures(
         far as the engine's do not depend on its threads. A structure that makes a process die
         counts as failed.
     threads : int or None
-        To share out. With one job, None computes in this very process.
+        To share out, one each if None; with one job, None computes in this very process.
     resume : bool
         Go on with what is there.
     retry_failed : bool

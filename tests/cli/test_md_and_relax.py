@@ -241,6 +241,14 @@ def test_defaults_on_the_command_line_are_those_of_the_library():
             assert option.show_default == str(field.default)
 
 
+def test_a_command_takes_one_core_unless_told_otherwise(monkeypatch):
+    taken = []
+    monkeypatch.setattr("torch.set_num_threads", taken.append)
+    assert exit_code(*MD, "--steps", "1", "--output", "alone") == 0
+    assert exit_code(*MD, "--steps", "1", "--output", "two", "--threads", "2") == 0
+    assert taken == [1, 2]
+
+
 def test_help_names_every_verb_and_loads_nothing_heavy():
     script = (
         "import sys; from ase_les.cli import main\n"
