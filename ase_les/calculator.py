@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +20,14 @@ from ase.calculators.calculator import (
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor, nn
 
+from ase_les.boundary_conditions import check_boundaries, has_stress
+from ase_les.contacts import check_finite
 from ase_les.derivatives import Derivatives, differentiate
 from ase_les.electrostatics.potential import potential_at, potential_at_atoms
-from ase_les.graph import Graph, check_geometry, edge_vectors, graph_from_atoms, total_charge_of
+from ase_les.graph import Graph, check_geometry
 from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash, shipped_models
-from ase_les.neighbors import NeighborList
+from ase_les.moving_graph import MovingGraph
 from ase_les.response import (
     InField,
     born_charges,
@@ -40,12 +41,6 @@ from ase_les.response import (
     screening_factor,
 )
 from ase_les.units import COULOMB_CONSTANT
-
-#: Atoms nearer to each other than this, in Å, are a mistake in the structure.
-CLOSEST_CONTACT = 0.3
-
-# In Å³: a cell of less is one whose third vector is missing.
-_SMALLEST_VOLUME = 1e-6
 
 # Net charge in e of a periodic cell that its user should know of, and that per atom of it when
 # the model does not constrain its charges: the sum over neutral water is then 0.1 to 0.2 e.
@@ -182,8 +177,7 @@ class LESCalculator(Calculator):
         self.model_hash = model_hash(self.model)
         self._engine = self.model.for_inference(str(device), dtype, accuracy)
         self._device = torch.device(device)
-        self._neighbors = NeighborList(self.model.config.cutoff, skin)
-        self._held: _Held | None = None
+        self._graph = MovingGraph(self.model, skin, self._device)
         self._stress_follows = False
         self._warned_of_charge = False
         self._dielectric = _dielectric_tensor(dielectric)
@@ -243,8 +237,7 @@ class LESCalculator(Calculator):
         super().reset()
         if self._engine.electrostatics is not None:
             self._engine.electrostatics.periodic_sum.forget()
-        self._neighbors = NeighborList(self.model.config.cutoff, self._neighbors.skin)
-        self._held = None
+        self._graph.forget()
         self._stress_follows = False
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
@@ -282,9 +275,8 @@ class LESCalculator(Calculator):
         if atoms is None:
             raise ValueError("no structure to calculate: give `atoms`")
         check_geometry(atoms)
-        has_stress, finite = _has_stress(atoms), not atoms.pbc.any()
-        _check_boundaries(properties, atoms, has_stress, finite)
-        graph = self._graph_of(atoms)
+        check_boundaries(properties, atoms)
+        graph = self._graph.at(atoms)
         wanted = set(properties)
         results: dict[str, float | np.ndarray] = {}
         # Born charges alone need no energy; forces alone pay nothing for them.
@@ -293,8 +285,8 @@ class LESCalculator(Calculator):
         if "born_effective_charges" in wanted:
             results["born_effective_charges"] = self._born_charges(atoms, graph)
         if "dielectric_tensor" in wanted:
-            results["dielectric_tensor"] = self._dielectric.copy() if not finite else np.eye(3)
-        _check_finite(results, atoms, graph)
+            results["dielectric_tensor"] = self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
+        check_finite(results, atoms, graph)
         if "charges" in results:
             self._warn_if_charged(atoms, results["charges"])
         self.atoms = atoms.copy()
@@ -325,7 +317,7 @@ class LESCalculator(Calculator):
             raise ValueError(f"`method` must be 'edges' or 'phase', got {method!r}")
         atoms = self.atoms if atoms is None else atoms
         with torch.enable_grad():
-            born = born_charges_by_phase(self._engine, self._graph_of(atoms))[1]
+            born = born_charges_by_phase(self._engine, self._graph.at(atoms))[1]
         return self._factor(atoms) @ _array(born)
 
     def get_current(self, atoms: Atoms | None = None) -> np.ndarray:
@@ -347,7 +339,7 @@ class LESCalculator(Calculator):
         if not (has_response and has_dipole(self._engine, bool(atoms.pbc.any()))):
             born = self.get_property("born_effective_charges", atoms)
             return np.einsum("iab,ib->a", born, velocities)
-        graph = self._graph_of(atoms)
+        graph = self._graph.at(atoms)
         with torch.no_grad():
             rate = torch.tensor(velocities).to(graph.positions)
             current = currents(self._engine, graph, rate)
@@ -371,7 +363,7 @@ class LESCalculator(Calculator):
                 f"the quadrupole needs open boundaries, pbc is {atoms.pbc.tolist()}"
             )
         arms = torch.tensor(atoms.positions - atoms.get_center_of_mass())
-        return _array(quadrupoles(charges, arms, self._graph_of(atoms).to("cpu"))[0])
+        return _array(quadrupoles(charges, arms, self._graph.at(atoms).to("cpu"))[0])
 
     def get_potential_and_field(
         self, atoms: Atoms | None = None, points: np.ndarray | None = None
@@ -396,7 +388,7 @@ class LESCalculator(Calculator):
         """
         atoms = self.atoms if atoms is None else atoms
         charges = torch.tensor(self.get_property("charges", atoms), device=self._device)[:, None]
-        graph, sums = self._graph_of(atoms), self._engine.electrostatics
+        graph, sums = self._graph.at(atoms), self._engine.electrostatics
         if points is None:
             found = potential_at_atoms(sums, graph, charges)
         else:
@@ -417,7 +409,7 @@ class LESCalculator(Calculator):
         self, atoms: Atoms, graph: Graph, wanted: set[str]
     ) -> dict[str, float | np.ndarray]:
         finite = not atoms.pbc.any()
-        model, stress_defined = self._engine, _has_stress(atoms)
+        model, stress_defined = self._engine, has_stress(atoms)
         if self._field.any():
             # Latent charges are screened: the field pulls at √ε∞ times as much.
             force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
@@ -471,49 +463,6 @@ class LESCalculator(Calculator):
             stacklevel=_FRAMES_TO_THE_USER,
         )
 
-    def _graph_of(self, atoms: Atoms) -> Graph:
-        """Graph of the atoms; all but the geometry is kept while the same atoms keep their edges.
-
-        Raises
-        ------
-        ValueError
-            If the model does not cover the atoms, or two of them collide.
-        """
-        charge = total_charge_of(atoms)
-        held = self._held
-        same_atoms = (
-            held is not None
-            and held.charge == charge
-            and np.array_equal(held.numbers, atoms.numbers)
-        )
-        if not same_atoms:
-            self.model.check_coverage(atoms.numbers, charge)
-        edges = self._neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)
-        if not same_atoms or held.edges is not edges:
-            graph = graph_from_atoms(atoms, self._neighbors).to(self._device)
-            # Two skins: one for the atoms, one for a cell that grew meanwhile.
-            reach = CLOSEST_CONTACT + 2 * self._neighbors.skin
-            close = _with_edges(graph, torch.linalg.vector_norm(edge_vectors(graph), dim=1) < reach)
-            held = _Held(atoms.numbers.copy(), charge, edges, graph, close)
-        options = {"dtype": torch.float64, "device": self._device}
-        geometry = {
-            "positions": torch.tensor(atoms.positions, **options),
-            "cell": torch.tensor(atoms.cell.array, **options)[None],
-        }
-        _check_contacts(held.close._replace(**geometry), atoms)
-        self._held = held
-        return held.graph._replace(**geometry)
-
-
-class _Held(NamedTuple):
-    """What stays from step to step: the graph, and of it the few edges that may become contacts."""
-
-    numbers: np.ndarray
-    charge: float
-    edges: tuple[Tensor, Tensor, Tensor]
-    graph: Graph
-    close: Graph
-
 
 def _cell_size_energy(net_charge: float, volume: float) -> float:
     r"""Energy of a charge with its own periodic copies, :math:`2.837\,k_e Q^2 / 2L`, in eV."""
@@ -551,70 +500,6 @@ def _origin(model: str | Path | LESModel, hash_: str) -> str:
     return str(Path(model).expanduser().resolve())
 
 
-def _has_stress(atoms: Atoms) -> bool:
-    """Whether there is a stress: two or three periodic directions, and a volume to refer it to."""
-    return atoms.pbc.sum() >= 2 and atoms.cell.volume > _SMALLEST_VOLUME
-
-
-def _check_boundaries(
-    properties: Sequence[str], atoms: Atoms, has_stress: bool, finite: bool
-) -> None:
-    if "stress" in properties and not has_stress:
-        if atoms.pbc.sum() == 2:
-            raise PropertyNotImplementedError(
-                "the stress of a slab is per volume of its cell, and this cell has none: "
-                f"{atoms.cell.array.tolist()}. Give it a third vector, for example by "
-                "atoms.center(vacuum=10, axis=2); energy and forces do not depend on it"
-            )
-        raise PropertyNotImplementedError(
-            f"stress needs two or three periodic directions, pbc is {atoms.pbc.tolist()}"
-        )
-    if "dipole" in properties and not finite:
-        raise PropertyNotImplementedError(
-            "the dipole is defined without periodic directions only, "
-            f"pbc is {atoms.pbc.tolist()}. Use the polarization and its changes instead"
-        )
-    if "polarization" in properties and not atoms.pbc.all():
-        raise PropertyNotImplementedError(
-            f"the polarization needs three periodic directions, pbc is {atoms.pbc.tolist()}. "
-            "Use the dipole of finite structures"
-        )
-
-
-def _with_edges(graph: Graph, chosen: Tensor) -> Graph:
-    return graph._replace(
-        receivers=graph.receivers[chosen],
-        senders=graph.senders[chosen],
-        shifts=graph.shifts[chosen],
-    )
-
-
-def _closest(graph: Graph) -> tuple[int, int, float] | None:
-    """Two atoms and their distance in Å, the shortest of all edges."""
-    if not len(graph.senders):
-        return None
-    distances = torch.linalg.vector_norm(edge_vectors(graph), dim=1)
-    edge = int(distances.argmin())
-    return int(graph.receivers[edge]), int(graph.senders[edge]), float(distances[edge])
-
-
-def _told(contact: tuple[int, int, float], atoms: Atoms) -> str:
-    first, second, distance = contact
-    return (
-        f"atoms {first} ({atoms.symbols[first]}) and {second} ({atoms.symbols[second]}) "
-        f"are {distance:.3f} Å apart"
-    )
-
-
-def _check_contacts(close: Graph, atoms: Atoms) -> None:
-    contact = _closest(close)
-    if contact and contact[2] < CLOSEST_CONTACT:
-        raise ValueError(
-            f"{_told(contact, atoms)}; models need at least {CLOSEST_CONTACT} Å. "
-            "Check positions, cell and pbc, or the time step if the atoms were moving"
-        )
-
-
 def _array(values: Tensor) -> np.ndarray:
     return values.detach().cpu().numpy().astype(np.float64)
 
@@ -629,18 +514,6 @@ def _results(derivatives: Derivatives) -> dict[str, float | np.ndarray]:
     if derivatives.energies is not None:
         results["energies"] = _array(derivatives.energies)
     return results
-
-
-def _check_finite(results: dict, atoms: Atoms, graph: Graph) -> None:
-    broken = [name for name, value in results.items() if not np.isfinite(value).all()]
-    if not broken:
-        return
-    contact = _closest(graph)
-    where = f"the closest {_told(contact, atoms)}" if contact else "no atoms are within the cutoff"
-    raise ValueError(
-        f"the model gave {', '.join(broken)} that are not finite; {where}. "
-        "The structure is far outside what the model was trained on"
-    )
 
 
 # Reloading this module must not register twice: ASE refuses a name it knows.

@@ -1,0 +1,64 @@
+"""Graphs of moving atoms: the integers stay while no neighbour can be missing."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+
+from ase_les.graph import edge_vectors, graph_from_atoms
+from ase_les.moving_graph import MovingGraph
+from ase_les.neighbors import NeighborList
+
+CUTOFF = 3.5
+
+
+@pytest.fixture
+def crystal() -> Atoms:
+    return bulk("NaO", "rocksalt", a=5.0, cubic=True)
+
+
+@pytest.fixture
+def graphs(random_model) -> MovingGraph:
+    return MovingGraph(random_model(cutoff=CUTOFF), 0.5, torch.device("cpu"))
+
+
+def test_integers_of_the_graph_are_kept_while_the_skin_holds(graphs, crystal):
+    before = graphs.at(crystal)
+    crystal.rattle(0.001)
+    after = graphs.at(crystal)
+    assert after.senders is before.senders
+    assert not torch.equal(after.positions, before.positions)
+
+
+def test_a_step_longer_than_the_skin_finds_the_neighbours_anew(graphs, crystal):
+    before = graphs.at(crystal)
+    crystal.positions[0] += (0.3, 0, 0)
+    assert graphs.at(crystal).senders is not before.senders
+
+
+def test_another_element_is_another_graph(graphs, crystal):
+    before = graphs.at(crystal)
+    crystal.symbols[0] = "H"
+    after = graphs.at(crystal)
+    assert not torch.equal(after.numbers, before.numbers)
+
+
+def test_atoms_that_meet_while_the_skin_holds_collide(graphs):
+    atoms = Atoms("HH", [(0, 0, 0), (0, 0, 0.75)])
+    before = graphs.at(atoms)
+    atoms.positions[:, 2] = 0.235, 0.515
+    with pytest.raises(ValueError, match=r"0\.280 Å apart"):
+        graphs.at(atoms)
+    atoms.positions[:, 2] = 0, 0.75
+    assert graphs.at(atoms).senders is before.senders
+
+
+def test_no_neighbour_is_missing_after_moves_and_strain(graphs, crystal):
+    graphs.at(crystal)
+    crystal.rattle(0.05)
+    crystal.set_cell(crystal.cell * 1.01, scale_atoms=True)
+    lengths = edge_vectors(graphs.at(crystal)).norm(dim=1).numpy()
+    alone = graph_from_atoms(crystal, NeighborList(CUTOFF))
+    expected = edge_vectors(alone).norm(dim=1).numpy()
+    np.testing.assert_allclose(np.sort(lengths[lengths < CUTOFF]), np.sort(expected), atol=1e-12)
