@@ -17,8 +17,7 @@ compared with the labels,
 
 The labels of relaxed structures are those of the minima of the shipped model (``relaxed.extxyz`` in
 the output). Without ``--short-range`` the twin is trained first, which takes some minutes;
-``--smoke`` gives it two epochs: poor, and just as blind. The model is not shipped yet: what
-``models/au2-mgo/recipe.py --shipped-data`` makes has learned too little of the effect.
+``--smoke`` gives it two epochs: poor, and just as blind.
 """
 
 import argparse

@@ -194,7 +194,6 @@ def test_pairs_of_molecules_are_learned_with_charges_and_without(tmp_path):
     assert (tmp_path / "CC.png").stat().st_size > 1000
 
 
-@pytest.mark.skipif("au2-mgo" not in list_models(), reason="the model au2-mgo is not shipped")
 def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
     said = run("13_gold_out_of_reach.py", "--smoke", "--output", tmp_path)
     assert "short range" in said
