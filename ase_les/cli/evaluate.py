@@ -20,6 +20,9 @@ def evaluate(
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
     forces_label: Annotated[str, typer.Option(help="Name of the forces.")] = "REF_forces",
     stress_label: Annotated[str, typer.Option(help="Name of the stresses.")] = "REF_stress",
+    born_rows: Annotated[
+        str, typer.Option(help="Rows of Born charges: polarization or displacement.")
+    ] = "polarization",
     dielectric: Annotated[
         float, typer.Option(help="ε∞ of periodic structures, for their Born charges.")
     ] = 1.0,
@@ -43,7 +46,7 @@ def evaluate(
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
     set_threads(threads)
     judged = load_model(model)
-    names = LabelNames(energy_label, forces_label, stress_label)
+    names = LabelNames(energy_label, forces_label, stress_label, born_rows=born_rows)
     samples = labelled(read_frames(data), judged.config.cutoff, names, dielectric)
     for sample in samples:
         judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))

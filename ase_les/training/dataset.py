@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms
 from ase_les.neighbors import NeighborList
+from ase_les.training.born_labels import ROWS, by_polarization, check_order
 
 T = TypeVar("T")
 
@@ -36,8 +37,15 @@ class LabelNames:
         numbers, about the centre of mass, of structures without periodic directions. Models are
         compared with their traceless part and not trained on them.
     born_effective_charges : str
-        Name in ``atoms.arrays`` of Born charges in e, nine per atom: rows are
-        polarizations, columns displacements.
+        Name in ``atoms.arrays`` of Born charges in e, nine per atom.
+    born_rows : str
+        What the rows of Born charges are, "polarization" (columns are displacements) or
+        "displacement". Molecules with a dipole are asked which it is.
+
+    Raises
+    ------
+    ValueError
+        If `born_rows` is neither.
     """
 
     energy: str = "REF_energy"
@@ -46,6 +54,13 @@ class LabelNames:
     dipole: str = "REF_dipole"
     quadrupole: str = "REF_quadrupole"
     born_effective_charges: str = "REF_born_effective_charges"
+    born_rows: str = "polarization"
+
+    def __post_init__(self):
+        if self.born_rows not in ROWS:
+            raise ValueError(
+                f"`born_rows` must be one of {', '.join(ROWS)}; got {self.born_rows!r}"
+            )
 
 
 class Sample(NamedTuple):
@@ -177,9 +192,6 @@ def _sample(
     finite = not atoms.pbc.any()
     dipole = _label(atoms, names.dipole, "dipole") if finite else None
     moments = _label(atoms, names.quadrupole, "quadrupole") if finite else None
-    born = _label(atoms, names.born_effective_charges, "born_effective_charges")
-    if born is not None and atoms.pbc.any():
-        born = np.asarray(born, dtype=float) / np.sqrt(dielectric)
     graph = graph_from_atoms(atoms, NeighborList(cutoff))
     return Sample(
         graph=graph,
@@ -188,8 +200,24 @@ def _sample(
         stress=_tensor(_full_stress(stress), (1, 3, 3), f"stress of structure {index}"),
         dipole=_tensor(dipole, (1, 3), f"dipole of structure {index}"),
         quadrupole=_traceless(_tensor(moments, (1, 3, 3), f"second moments of structure {index}")),
-        born_charges=_tensor(born, (len(atoms), 3, 3), f"Born charges of structure {index}"),
+        born_charges=_born_charges(atoms, index, names, dielectric),
     )
+
+
+def _born_charges(atoms: Atoms, index: int, names: LabelNames, dielectric: float) -> Tensor:
+    what = f"Born charges of structure {index}"
+    found = _label(atoms, names.born_effective_charges, "born_effective_charges")
+    born = _tensor(found, (len(atoms), 3, 3), what)
+    if found is None:
+        return born
+    latent = by_polarization(born.numpy(), names.born_rows)
+    if atoms.pbc.any():
+        return torch.tensor(latent / np.sqrt(dielectric))
+    dipole = _label(atoms, names.dipole, "dipole")
+    if dipole is not None:
+        arms = atoms.positions - atoms.get_center_of_mass()
+        check_order(latent, arms, np.ravel(dipole), names.born_rows, what)
+    return torch.tensor(latent)
 
 
 def _label(atoms: Atoms, name: str, property_name: str):
