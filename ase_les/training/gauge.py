@@ -9,7 +9,12 @@ from ase.data import chemical_symbols
 
 from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.model import LESModel
+from ase_les.response import born_charges
 from ase_les.training.dataset import Sample, batches
+from ase_les.training.response_evaluation import centre_of_mass
+
+STRUCTURES = 8
+"""That decide about the sign."""
 
 
 def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
@@ -39,19 +44,42 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
     return not any(sample.graph.total_charge.any() for sample in samples)
 
 
-@torch.no_grad()
+def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
+    """Mean latent Born charge, tr Z*/3, of every element in e, over a few of the samples.
+
+    Empty if all samples are slabs, which have no Born charges along their normal.
+
+    Parameters
+    ----------
+    model : LESModel
+        With one charge per atom.
+    samples : sequence of Sample
+    """
+    able = [s for s in samples if bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any())]
+    numbers, found = [], []
+    for sample in able[:: -(-len(able) // STRUCTURES) or 1]:
+        tensors = born_charges(model, sample.graph, centre_of_mass(sample.graph))[1].detach()
+        numbers.append(sample.graph.numbers)
+        found.append(torch.einsum("iaa->i", tensors) / 3)
+    if not numbers:
+        return {}
+    number, charge = torch.cat(numbers), torch.cat(found)
+    return {chemical_symbols[z]: float(charge[number == z].mean()) for z in number.unique()}
+
+
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     """Make electronegative elements negative; whether the charges had to be turned.
 
     Energies depend on products of charges only: :math:`q \\to -q` changes nothing
     but the sign of charges, dipoles and Born charges. The sign is chosen so that
-    mean charges fall with electronegativity (covariance over the elements).
-    Charges of several channels are left as they are.
+    mean Born charges fall with electronegativity (covariance over the elements): they are what
+    energies and forces determine, while the mean of the charges themselves may be next to nothing
+    in a crystal. Charges of several channels are left as they are.
     """
     config = model.config.long_range
     if config is None or config.charges.n_channels > 1 or not sign_is_free(model, samples):
         return False
-    charges = mean_charges(model, samples)
+    charges = mean_born_charges(model, samples) or mean_charges(model, samples)
     known = {s: ELECTRONEGATIVITY[s] for s in charges if s in ELECTRONEGATIVITY}
     if len(known) < 2:
         return False

@@ -462,7 +462,7 @@ def _sign(config: TrainingConfig, training: Sequence[Sample], model: LESModel, t
         return "of the labelled dipoles or Born charges"
     if not sign_is_free(model, training):
         return "as total or formal charges ask, by energies and forces"
-    return "mean charges fall with electronegativity" + (
+    return "mean Born charges fall with electronegativity" + (
         " (turned after training)" if turned else ""
     )
 

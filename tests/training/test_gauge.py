@@ -3,12 +3,14 @@
 import numpy as np
 import torch
 from ase import Atoms
+from ase.build import bulk
 
+from ase_les.charges import ChargesConfig
 from ase_les.derivatives import differentiate
-from ase_les.model import LESModel, ModelConfig
+from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.gauge import fix_sign, mean_charges
+from ase_les.training.gauge import fix_sign, mean_born_charges, mean_charges
 
 
 def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
@@ -27,3 +29,33 @@ def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
         assert abs(now["O"]) == abs(was["O"])
         assert torch.allclose(before.forces, after.forces, rtol=0, atol=1e-12)
     assert set(turned) == {True, False}
+
+
+def test_what_an_ion_carries_along_decides_and_not_what_sits_on_it():
+    """Charges of a crystal may have any mean: an even field of sublattices is short range too."""
+    crystal = bulk("MgO", "rocksalt", a=4.2, cubic=True)
+    crystal.rattle(0.1, seed=1)
+    crystal.info["REF_energy"] = 0.0
+    samples = labelled([crystal], 4.0, LabelNames())
+    long_range = LongRangeConfig(ChargesConfig(neutrality="mean"))
+    config = ModelConfig({"Mg": 0.0, "O": 0.0}, CaceConfig(4.0), long_range=long_range)
+    misleading = []
+    for seed in range(6):
+        model = LESModel(config, seed=seed).double()
+        fix_sign(model, samples)
+        carried, sitting = mean_born_charges(model, samples), mean_charges(model, samples)
+        assert carried["O"] < carried["Mg"]
+        misleading.append(sitting["O"] > sitting["Mg"])
+    assert any(misleading)
+
+
+def test_slabs_have_their_mean_charges_to_go_by():
+    atoms = Atoms("OHH", [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
+    atoms.info["REF_energy"] = 0.0
+    atoms.set_cell([8.0, 8.0, 8.0])
+    atoms.pbc = True, True, False
+    samples = labelled([atoms], 3.0, LabelNames())
+    model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=1).double()
+    fix_sign(model, samples)
+    assert mean_born_charges(model, samples) == {}
+    assert mean_charges(model, samples)["O"] < 0
