@@ -276,6 +276,70 @@ class MoveFragment:
 
 
 @dataclass(frozen=True)
+class RigidBodies:
+    r"""Metropolis Monte Carlo of molecules that keep their shape, beside atoms that stay in place.
+
+    .. math::
+        p(\text{accepted}) = \min\left(1, e^{-(E_\text{trial} - E) / k_B T}\right)
+
+    What has one start in common is soon as different as if it were packed anew, at far less cost
+    than by dynamics, and needs no more than pair potentials between the molecules.
+
+    Parameters
+    ----------
+    molecules : tuple of tuple of int
+        Atoms of each molecule, one for an ion. One molecule is moved at a time.
+    structures : int
+    temperature_K : float
+    stride : int
+        Trials per molecule between structures that are kept, and before the first.
+    shift_A : float
+        Standard deviation of the shift of a trial along each axis.
+    turn_degrees : float
+        Standard deviation of its angle, about axes of any direction.
+    stdev_A : float
+        Noise on all positions of what is kept.
+    """
+
+    molecules: tuple[tuple[int, ...], ...]
+    structures: int = 10
+    temperature_K: float = 300.0
+    stride: int = 100
+    shift_A: float = 0.2
+    turn_degrees: float = 20.0
+    stdev_A: float = 0.0
+    kind: ClassVar[str] = "rigid-bodies"
+
+    def __post_init__(self):
+        object.__setattr__(self, "molecules", tuple(map(tuple, self.molecules)))
+
+    def sampled(self, atoms, rng, calculator=None):
+        """See `Move`."""
+        if calculator is None:
+            raise ValueError("rigid bodies need a calculator: pair potentials will do")
+        molecules = [_fragment(each, atoms) for each in self.molecules]
+        moving = _bare(atoms)
+        energy = calculator.get_property("energy", moving)
+        noise = Rattle(1, self.stdev_A)
+        found = []
+        for _ in range(self.structures):
+            for _ in range(self.stride * len(molecules)):
+                trial = moving.copy()
+                chosen = molecules[rng.integers(len(molecules))]
+                trial.positions[chosen] = _shifted_and_turned(
+                    trial.positions[chosen], rng, self.shift_A, self.turn_degrees
+                )
+                if collision(trial) is not None:
+                    continue
+                trial_energy = calculator.get_property("energy", trial)
+                rise = max(trial_energy - energy, 0.0)
+                if rng.uniform() < np.exp(-rise / (units.kB * self.temperature_K)):
+                    moving, energy = trial, trial_energy
+            found += noise.sampled(moving, rng)
+        return found
+
+
+@dataclass(frozen=True)
 class Dynamics:
     """Langevin dynamics at each of several temperatures, from the structure itself.
 
@@ -339,7 +403,8 @@ class Dynamics:
 
 
 MOVES: dict[str, type] = {
-    each.kind: each for each in (Rattle, Strain, DisplaceIon, Dissociate, MoveFragment, Dynamics)
+    each.kind: each
+    for each in (Rattle, Strain, DisplaceIon, Dissociate, MoveFragment, RigidBodies, Dynamics)
 }
 
 
@@ -579,6 +644,14 @@ def _fragment(fragment: Sequence[int], atoms: Atoms) -> list[int]:
     if not fragment or not all(0 <= i < len(atoms) for i in fragment):
         raise ValueError(f"`fragment` must name atoms 0 to {len(atoms) - 1}, got {list(fragment)}")
     return list(fragment)
+
+
+def _shifted_and_turned(positions, rng, shift_A, turn_degrees) -> np.ndarray:
+    centre = positions.mean(axis=0)
+    axis = rng.standard_normal(3)
+    turn = np.radians(rng.normal(0.0, turn_degrees)) * axis / np.linalg.norm(axis)
+    turned = Rotation.from_rotvec(turn).apply(positions - centre)
+    return centre + rng.normal(0.0, shift_A, 3) + turned
 
 
 def _bare(atoms: Atoms) -> Atoms:

@@ -33,6 +33,12 @@ def test_forces_and_stress_are_slopes_of_the_energy():
     assert atoms.get_stress() == pytest.approx(calculate_numerical_stress(atoms, 1e-5), abs=1e-4)
 
 
+def test_the_energy_alone_is_the_one_that_comes_with_forces():
+    alone, with_forces = salt(), salt()
+    with_forces.get_forces()
+    assert alone.get_potential_energy() == pytest.approx(with_forces.get_potential_energy())
+
+
 def test_repulsion_holds_the_crystal_at_about_its_lattice_constant():
     def energy(scale):
         atoms = salt()

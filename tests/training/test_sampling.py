@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
@@ -19,6 +19,7 @@ from ase_les.training.sampling import (
     Dynamics,
     MoveFragment,
     Rattle,
+    RigidBodies,
     SamplingRecipe,
     Strain,
     collision,
@@ -106,6 +107,38 @@ def test_a_fragment_moves_as_a_whole_and_leaves_the_rest_alone():
     assert np.sqrt(np.square(angles).mean()) == pytest.approx(20 * np.sqrt(2 / 3), rel=0.3)
     with pytest.raises(ValueError, match="must name atoms 0 to 9"):
         sample_structures([slab], [MoveFragment((10,))])
+
+
+class Spring(Calculator):
+    """Atoms from number 1 on are drawn to the first, each for itself."""
+
+    implemented_properties = ("energy",)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        distances = np.linalg.norm(self.atoms.positions[1:] - self.atoms.positions[0], axis=1)
+        self.results = {"energy": 0.5 * STIFFNESS * (distances**2).sum()}
+
+
+STIFFNESS = 0.02
+
+
+def test_rigid_bodies_share_out_energy_as_temperature_says_and_keep_their_shape():
+    atoms = Atoms("HeF2", [(0, 0, 0), (3, 0, 0), (3, 1.4, 0)])
+    move = RigidBodies([(1, 2)], 1500, temperature_K=500, stride=4, shift_A=1.5, turn_degrees=40)
+    found = sample_structures([atoms], [move], calculator=Spring(), include_start=False).frames
+    centres = []
+    for each in found:
+        assert not each.positions[0].any()
+        assert each.get_distance(1, 2) == pytest.approx(1.4)
+        centres.append(each.positions[1:].mean(axis=0))
+    # Two springs on one body.
+    assert np.mean(np.square(centres)) == pytest.approx(units.kB * 500 / (2 * STIFFNESS), rel=0.15)
+
+
+def test_rigid_bodies_need_a_calculator():
+    with pytest.raises(ValueError, match="need a calculator"):
+        sample_structures([molecule("H2O")], [RigidBodies([(0, 1, 2)])])
 
 
 def test_hotter_dynamics_stray_farther():

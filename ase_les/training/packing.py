@@ -1,0 +1,78 @@
+"""Molecules put at random where there is room: a solution beside a solid, to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import get_distances
+from scipy.spatial.transform import Rotation
+
+PLACES_EACH = 2000
+"""Tried for one molecule before all of them are taken out again."""
+
+RESTARTS = 200
+
+
+def packed(
+    solid: Atoms,
+    molecules: Sequence[Atoms],
+    heights_A: tuple[float, float],
+    radii_A: Mapping[str, float],
+    rng: np.random.Generator,
+) -> Atoms:
+    """A structure with molecules added, each anywhere in a layer and turned at random.
+
+    Parameters
+    ----------
+    solid : Atoms
+        That stays as it is; the first two lattice vectors span the layer.
+    molecules : sequence of Atoms
+        In the order they are put in: the largest first find room best. Single ions count.
+    heights_A : pair of float
+        Between which z the centres lie.
+    radii_A : mapping of str to float
+        By element. Atoms of different molecules, images included, are no closer than the sum.
+    rng : numpy random Generator
+
+    Returns
+    -------
+    Atoms
+        The solid first, then the molecules in the order given.
+
+    Raises
+    ------
+    ValueError
+        If an element has no radius, or the molecules find no room.
+    """
+    everything = {*solid.symbols, *(s for each in molecules for s in each.symbols)}
+    if missing := sorted(everything - set(radii_A)):
+        raise ValueError(f"`radii_A` needs every element, missing are {missing}")
+    for _ in range(RESTARTS):
+        filled = solid.copy()
+        for molecule in molecules:
+            added = _placed(molecule, filled, heights_A, radii_A, rng)
+            if added is None:
+                break
+            filled += added
+        else:
+            return filled
+    raise ValueError(
+        f"{len(molecules)} molecules find no room between z = {heights_A[0]} and {heights_A[1]} Å: "
+        "a larger cell, fewer molecules or smaller `radii_A` are needed"
+    )
+
+
+def _placed(molecule, filled, heights_A, radii_A, rng) -> Atoms | None:
+    own = np.array([radii_A[s] for s in molecule.symbols])
+    others = np.array([radii_A[s] for s in filled.symbols])
+    shape = molecule.positions - molecule.positions.mean(axis=0)
+    for _ in range(PLACES_EACH):
+        centre = rng.uniform(size=2) @ filled.cell.array[:2]
+        centre[2] = rng.uniform(*heights_A)
+        turned = Rotation.random(random_state=rng).apply(shape) + centre
+        between = get_distances(turned, filled.positions, cell=filled.cell, pbc=filled.pbc)[1]
+        if (between >= own[:, None] + others).all():
+            return Atoms(molecule.symbols, turned)
+    return None

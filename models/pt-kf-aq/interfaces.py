@@ -1,0 +1,43 @@
+"""Write the structures that ``label.yml`` starts from: ``python interfaces.py``.
+
+Three layers of Pt(111), 2 × 2, and between them and their images a gap that eight water molecules
+and one pair of K and F fill. Molecules and ions are packed at random, every packing with its own
+distance and heights of the ions; the solid is as it is cut from the crystal.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import fcc111, molecule
+from ase.io import write
+
+from ase_les.training.packing import packed
+
+LATTICE_A = 3.97
+"""Of the crystal in PBE."""
+
+GAP_A = 14.0
+"""Between layers of platinum on both sides; leaves about the density of water to the solution."""
+
+WATERS = 8
+PACKINGS = 7
+RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
+
+
+def main() -> None:
+    solid = fcc111("Pt", (2, 2, 3), LATTICE_A)
+    top = solid.positions[:, 2].max()
+    solid.set_cell([*solid.cell.array[:2], (0, 0, top + GAP_A)])
+    solid = Atoms(solid.symbols, solid.positions, cell=solid.cell, pbc=True)
+    contents = [Atoms("K"), Atoms("F"), *[molecule("H2O")] * WATERS]
+    frames = []
+    for seed in range(PACKINGS):
+        rng = np.random.default_rng(seed)
+        frames.append(packed(solid, contents, (top, top + GAP_A), RADII_A, rng))
+        frames[-1].info = {"packing": seed}
+    write(Path(__file__).with_name("start.extxyz"), frames)
+
+
+if __name__ == "__main__":
+    main()
