@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from ase import Atoms
-from torch import Tensor
 
 from ase_les.graph import Graph, edge_vectors
 
@@ -17,7 +16,10 @@ CLOSEST_CONTACT = 0.3
 
 def edges_shorter_than(graph: Graph, length: float) -> Graph:
     """The same atoms with only the edges shorter than `length` in Å."""
-    return _with_edges(graph, torch.linalg.vector_norm(edge_vectors(graph), dim=1) < length)
+    short = torch.linalg.vector_norm(edge_vectors(graph), dim=1) < length
+    return graph._replace(
+        receivers=graph.receivers[short], senders=graph.senders[short], shifts=graph.shifts[short]
+    )
 
 
 def check_contacts(graph: Graph, atoms: Atoms) -> None:
@@ -52,14 +54,6 @@ def check_finite(results: Mapping[str, float | np.ndarray], atoms: Atoms, graph:
     raise ValueError(
         f"the model gave {', '.join(broken)} that are not finite; {where}. "
         "The structure is far outside what the model was trained on"
-    )
-
-
-def _with_edges(graph: Graph, chosen: Tensor) -> Graph:
-    return graph._replace(
-        receivers=graph.receivers[chosen],
-        senders=graph.senders[chosen],
-        shifts=graph.shifts[chosen],
     )
 
 

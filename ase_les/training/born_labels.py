@@ -7,12 +7,6 @@ import numpy as np
 ROWS = ("polarization", "displacement")
 """What the first Cartesian index may be."""
 
-# Levi-Civita symbol
-_PERMUTATIONS = np.zeros((3, 3, 3))
-for _axes in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-    _PERMUTATIONS[_axes] = 1.0
-    _PERMUTATIONS[_axes[::-1]] = -1.0
-
 # In e Å: what violates the sum rule by less may be noise of the labels.
 _VIOLATION = 0.1
 
@@ -30,8 +24,9 @@ def check_order(
     A dipole turns with its molecule, whatever the method that both come from:
 
     .. math::
-        \sum_{i\beta} Z^*_{i,\alpha\beta}\,\epsilon_{\beta\gamma\delta}\,r_{i\delta}
-        = \sum_\delta \epsilon_{\alpha\gamma\delta}\,\mu_\delta
+        \sum_i \mathbf{r}_i \times \mathbf{Z}^*_{i,\alpha}
+        = \boldsymbol{\mu} \times \mathbf{e}_\alpha, \qquad
+        \mathbf{Z}^*_{i,\alpha} \text{ the row of polarization } \alpha
 
     Parameters
     ----------
@@ -51,9 +46,9 @@ def check_order(
     ValueError
         If the rule is violated as it is, and far less when transposed.
     """
-    turned = np.einsum("agd,d->ag", _PERMUTATIONS, dipole)
+    turned = np.cross(dipole, np.eye(3))
     violations = [
-        float(np.linalg.norm(np.einsum("iab,bgd,id->ag", each, _PERMUTATIONS, arms) - turned))
+        float(np.linalg.norm(np.cross(arms[:, None], each).sum(axis=0) - turned))
         for each in (born_charges, born_charges.transpose(0, 2, 1))
     ]
     if violations[0] > _VIOLATION and violations[1] < 0.3 * violations[0]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from ase.data import chemical_symbols
+from torch import Tensor
 
 from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.model import LESModel
@@ -24,8 +26,7 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
         for sample in batches(samples, 4):
             numbers.append(sample.graph.numbers)
             charges.append(model(sample.graph).charges[:, 0])
-    number, charge = torch.cat(numbers), torch.cat(charges)
-    return {chemical_symbols[z]: float(charge[number == z].mean()) for z in number.unique()}
+    return _means(numbers, charges)
 
 
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
@@ -57,14 +58,11 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
     """
     able = [s for s in samples if bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any())]
     numbers, found = [], []
-    for sample in able[:: -(-len(able) // STRUCTURES) or 1]:
+    for sample in able[:: max(1, math.ceil(len(able) / STRUCTURES))]:
         tensors = born_charges(model, sample.graph, centre_of_mass(sample.graph))[1].detach()
         numbers.append(sample.graph.numbers)
         found.append(torch.einsum("iaa->i", tensors) / 3)
-    if not numbers:
-        return {}
-    number, charge = torch.cat(numbers), torch.cat(found)
-    return {chemical_symbols[z]: float(charge[number == z].mean()) for z in number.unique()}
+    return _means(numbers, found) if numbers else {}
 
 
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
@@ -88,3 +86,9 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
         return False
     model.charges.turn_sign()
     return True
+
+
+def _means(numbers: Sequence[Tensor], values: Sequence[Tensor]) -> dict[str, float]:
+    """Of every element."""
+    number, value = torch.cat(numbers), torch.cat(values)
+    return {chemical_symbols[z]: float(value[number == z].mean()) for z in number.unique()}

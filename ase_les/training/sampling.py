@@ -263,12 +263,9 @@ class MoveFragment:
 
         def draw() -> Atoms:
             moved = _bare(atoms)
-            axis = rng.standard_normal(3)
-            turn = np.radians(rng.normal(0.0, self.turn_degrees)) * axis / np.linalg.norm(axis)
-            inner = moved.positions[chosen]
-            centre = inner.mean(axis=0)
-            inner = Rotation.from_rotvec(turn).apply(inner - centre) * rng.uniform(*self.stretch)
-            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A) + inner
+            centre, arms = _turned(moved.positions[chosen], rng, self.turn_degrees)
+            arms *= rng.uniform(*self.stretch)
+            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A) + arms
             moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
             return moved
 
@@ -326,9 +323,8 @@ class RigidBodies:
             for _ in range(self.stride * len(molecules)):
                 trial = moving.copy()
                 chosen = molecules[rng.integers(len(molecules))]
-                trial.positions[chosen] = _shifted_and_turned(
-                    trial.positions[chosen], rng, self.shift_A, self.turn_degrees
-                )
+                centre, arms = _turned(trial.positions[chosen], rng, self.turn_degrees)
+                trial.positions[chosen] = centre + rng.normal(0.0, self.shift_A, 3) + arms
                 if collision(trial) is not None:
                     continue
                 trial_energy = calculator.get_property("energy", trial)
@@ -646,12 +642,12 @@ def _fragment(fragment: Sequence[int], atoms: Atoms) -> list[int]:
     return list(fragment)
 
 
-def _shifted_and_turned(positions, rng, shift_A, turn_degrees) -> np.ndarray:
+def _turned(positions, rng, turn_degrees) -> tuple[np.ndarray, np.ndarray]:
+    """Their centre, and where they are from it after a random turn."""
     centre = positions.mean(axis=0)
     axis = rng.standard_normal(3)
     turn = np.radians(rng.normal(0.0, turn_degrees)) * axis / np.linalg.norm(axis)
-    turned = Rotation.from_rotvec(turn).apply(positions - centre)
-    return centre + rng.normal(0.0, shift_A, 3) + turned
+    return centre, Rotation.from_rotvec(turn).apply(positions - centre)
 
 
 def _bare(atoms: Atoms) -> Atoms:

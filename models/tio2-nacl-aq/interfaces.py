@@ -2,8 +2,8 @@
 
 Two layers of anatase with (101) faces, 4 TiO2 each, and between them and their images a gap that
 six water molecules and one pair of Na and Cl fill. Molecules and ions are packed at random, every
-packing with its own distance and heights of the ions. The solid lies
-between what is cut from the crystal and what a slab without water relaxes to.
+packing with its own distance and heights of the ions. The solid lies between what is cut from the
+crystal and what a slab without water relaxes to.
 """
 
 from pathlib import Path
