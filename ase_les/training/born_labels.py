@@ -57,5 +57,5 @@ def check_order(
             f"{what}, read with `born_rows: {rows}`, do not turn the labelled dipole with the "
             f"molecule: the sum rule is violated by {violations[0]:.2f} e Å, and by "
             f"{violations[1]:.2f} e Å with the other order. Write `born_rows: {other}` under "
-            "`data: labels:`"
+            f"`data: labels:`, or give `ase-les evaluate` --born-rows {other}"
         )
