@@ -21,7 +21,9 @@ GAP_A = 14.0
 """Between layers of platinum on both sides; leaves about the density of water to the solution."""
 
 WATERS = 8
-PACKINGS = 7
+PACKINGS = {"start.extxyz": range(7), "more.extxyz": range(7, 21)}
+"""By file; the number decides where molecules are."""
+
 RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
 
 
@@ -31,12 +33,13 @@ def main() -> None:
     solid.set_cell([*solid.cell.array[:2], (0, 0, top + GAP_A)])
     solid = Atoms(solid.symbols, solid.positions, cell=solid.cell, pbc=True)
     contents = [Atoms("K"), Atoms("F"), *[molecule("H2O")] * WATERS]
-    frames = []
-    for seed in range(PACKINGS):
-        rng = np.random.default_rng(seed)
-        frames.append(packed(solid, contents, (top, top + GAP_A), RADII_A, rng))
-        frames[-1].info = {"packing": seed}
-    write(Path(__file__).with_name("start.extxyz"), frames)
+    for name, packings in PACKINGS.items():
+        frames = []
+        for seed in packings:
+            rng = np.random.default_rng(seed)
+            frames.append(packed(solid, contents, (top, top + GAP_A), RADII_A, rng))
+            frames[-1].info = {"packing": seed}
+        write(Path(__file__).with_name(name), frames)
 
 
 if __name__ == "__main__":

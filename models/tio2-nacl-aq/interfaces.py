@@ -26,11 +26,13 @@ HEIGHT_A = 13.5
 """Of the cell; leaves the density of liquid water to the solution, give or take a tenth."""
 
 WATERS = 6
-PACKINGS = 7
+PACKINGS = {"start.extxyz": range(7), "more.extxyz": range(7, 21)}
+"""By file; the number decides where molecules are."""
+
 RADII_A = {"Ti": 0.9, "O": 1.25, "H": 0.5, "Na": 1.1, "Cl": 1.7}
 RELAXATION_STEPS = 10
-RELAXED = 0.6, 1.0
-"""How far to go from the ideal surface to the relaxed one, in the first and last packing."""
+RELAXED = np.linspace(0.6, 1.0, 7)
+"""How far to go from the ideal surface to the relaxed one, in one packing after the other."""
 
 
 def slab() -> Atoms:
@@ -63,14 +65,16 @@ def main() -> None:
     path = relaxed(solid, read_plan(folder / "label.yml")).positions - solid.positions
     heights = (solid.positions[:, 2].max(), HEIGHT_A)
     contents = [Atoms("Cl"), Atoms("Na"), *[molecule("H2O")] * WATERS]
-    frames = []
-    for seed, fraction in enumerate(np.linspace(*RELAXED, PACKINGS)):
-        base = solid.copy()
-        base.positions += fraction * path
-        atoms = packed(base, contents, heights, RADII_A, np.random.default_rng(seed))
-        atoms.info = {"packing": seed, "relaxed": round(float(fraction), 3)}
-        frames.append(atoms)
-    write(folder / "start.extxyz", frames)
+    for name, packings in PACKINGS.items():
+        frames = []
+        for seed in packings:
+            fraction = RELAXED[seed % len(RELAXED)]
+            base = solid.copy()
+            base.positions += fraction * path
+            atoms = packed(base, contents, heights, RADII_A, np.random.default_rng(seed))
+            atoms.info = {"packing": seed, "relaxed": round(float(fraction), 3)}
+            frames.append(atoms)
+        write(folder / name, frames)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,13 @@
+"""Make data and model again: ``python recipe.py``, or ``--quick`` for a trial of two epochs.
+
+Labels the structures of ``label.yml`` into ``data.extxyz``, trains as ``ase-les train train.yml``
+does, and puts ``model.safetensors`` and ``card.json`` beside this file. Interrupted, it goes on
+when started again; ``--shipped-data`` trains without the engine that labels.
+"""
+
+from pathlib import Path
+
+from ase_les.training.recipe import remake
+
+if __name__ == "__main__":
+    remake(Path(__file__).parent)
