@@ -1,0 +1,117 @@
+"""How errors fall with the number of structures: ``python learning_curve.py carbon-chain 20 40``.
+
+Trains the architecture of a shipped model on evenly spaced parts of its training structures, with
+the validation and test structures and the number of steps of the model itself, and with its card as
+the last point. Writes ``<work>/learning-curve.yml`` and a figure. Interrupted, it goes on when
+started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase.io import write
+from rich.table import Table
+
+from ase_les.reporting import Panel, console, save_figure, write_summary
+from ase_les.training.dataset import read_frames, split
+from ase_les.training.train import DataConfig, TrainingConfig, read_training_config, train
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="of the model")
+    parser.add_argument("structures", type=int, nargs="+", help="to train on, one or more numbers")
+    parser.add_argument("--work", type=Path, help="where trainings are kept")
+    parser.add_argument("--threads", type=int, default=1)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    folder = HERE / asked.name
+    work = asked.work or folder / "work" / "learning-curve"
+    work.mkdir(parents=True, exist_ok=True)
+    config, _ = read_training_config(folder / "train.yml")
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    parts = frames(config, folder)
+    n_all = len(parts["training"])
+    points = {
+        n: trained(n, config, parts, work) for n in sorted(set(asked.structures)) if n < n_all
+    }
+    points[n_all] = card["test_errors"]
+    report(asked.name, points, work)
+
+
+def frames(config: TrainingConfig, folder: Path) -> dict[str, list]:
+    """Structures of each part, divided as the training of the model divides them."""
+    training, parts = read_frames(folder / config.data.training), {}
+    for name, given in (("test", config.data.test or 0), ("validation", config.data.validation)):
+        if isinstance(given, str):
+            parts[name] = read_frames(folder / given)
+        else:
+            training, parts[name] = split(training, given, name)
+    return {"training": training, **parts}
+
+
+def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) -> dict:
+    """Errors on the test structures after training on ``n`` structures."""
+    every = parts["training"]
+    chosen = [every[int((i + 0.5) * len(every) / n)] for i in range(n)]
+    paths = {name: work / f"{n}-{name}.extxyz" for name in ("training", "validation", "test")}
+    for name, atoms in {**parts, "training": chosen}.items():
+        write(paths[name], atoms)
+    fit = config.fit
+    longer = len(every) / n
+    part = replace(
+        config,
+        data=DataConfig(
+            training=str(paths["training"]),
+            validation=str(paths["validation"]),
+            test=str(paths["test"]),
+            labels=config.data.labels,
+            dielectric=config.data.dielectric,
+        ),
+        fit=replace(
+            fit,
+            epochs=round(fit.epochs * longer),
+            warmup_epochs=fit.warmup_epochs * longer,
+            validate_every=round(fit.validate_every * longer),
+        ),
+        output=str(work / f"{n}"),
+    )
+    resume = (work / f"{n}.checkpoint").exists()
+    return dict(train(part, resume=resume).card["test_errors"])
+
+
+def report(name: str, points: dict[int, dict], work: Path) -> None:
+    """A table, YAML and a figure."""
+    energy, forces = "energy_rmse_meV_per_atom", "forces_rmse_meV_per_A"
+    write_summary(
+        work / "learning-curve.yml",
+        {"model": name, "test_errors_by_training_structures": points},
+    )
+    table = Table("structures", "energy meV/atom", "forces meV/Å", title=name)
+    for n, errors in points.items():
+        table.add_row(str(n), f"{errors[energy]:.3g}", f"{errors[forces]:.3g}")
+    console().print(table)
+    save_figure(
+        work / "learning-curve.png",
+        np.array(list(points)),
+        "training structures",
+        [
+            Panel(label, {"": np.array([e[key] for e in points.values()])}, logarithmic=True)
+            for label, key in (
+                ("energy RMSE / (meV/atom)", energy),
+                ("force RMSE / (meV/Å)", forces),
+            )
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
