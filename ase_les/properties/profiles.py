@@ -21,8 +21,8 @@ from rich.console import Console
 from ase_les import reporting
 from ase_les.properties.planar_potential import PlanarPotential, charges_of, plane
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
-from ase_les.reporting import Estimate, Panel
-from ase_les.simulation.accumulators import AxisProfile
+from ase_les.reporting import Estimate
+from ase_les.simulation.accumulators.axis_profile import AxisProfile, save_profile_figure
 from ase_les.simulation.checkpoint import RunFiles
 
 FILM = "film"
@@ -138,23 +138,7 @@ class Profiles:
 
     def save_figure(self, path: str | Path) -> None:
         """Draw the profiles with their error bands, one panel for each kind."""
-        labels = {
-            "number": "number density\n(1/Å³)",
-            "mass": "mass density\n(g/cm³)",
-            "orientation": "⟨cos θ⟩ of water",
-            "charge": "charge density\n(e/Å³)",
-            "field": "field (V/Å)",
-            "potential": "potential (V)",
-        }
-        panels = []
-        for kind, label in labels.items():
-            names = {name: name.split("_")[1] for name in self.curves if name.startswith(kind)}
-            if names:
-                curves = {short: self.curves[name] for name, short in names.items()}
-                bands = {short: self.standard_errors[name] for name, short in names.items()}
-                panels.append(Panel(label, curves, bands=bands))
-        along = f"position along the normal, axis {'abc'[self.axis]} (Å)"
-        reporting.save_figure(Path(path), self.position_A, along, panels)
+        save_profile_figure(path, self.axis, self.position_A, self.curves, self.standard_errors)
 
 
 def profiles(

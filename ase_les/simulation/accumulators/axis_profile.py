@@ -89,21 +89,43 @@ class AxisProfileResult:
 
     def save_figure(self, path: str | Path) -> None:
         """Draw the profiles with their error bands, one panel for each kind."""
-        labels = {
-            "number": "number density\n(1/Å³)",
-            "mass": "mass density\n(g/cm³)",
-            "charge": "charge density\n(e/Å³)",
-            "orientation": "⟨cos θ⟩ of water",
-        }
-        panels = []
-        for kind, label in labels.items():
-            names = {name: name.split("_")[1] for name in self.curves if name.startswith(kind)}
-            if names:
-                curves = {short: self.curves[name] for name, short in names.items()}
-                bands = {short: self.standard_errors[name] for name, short in names.items()}
-                panels.append(Panel(label, curves, bands=bands))
-        along = f"position along the normal, axis {'abc'[self.axis]} (Å)"
-        reporting.save_figure(Path(path), self.position_A, along, panels)
+        save_profile_figure(path, self.axis, self.position_A, self.curves, self.standard_errors)
+
+
+def save_profile_figure(
+    path: str | Path,
+    axis: int,
+    position_A: np.ndarray,
+    curves: Mapping[str, np.ndarray],
+    standard_errors: Mapping[str, np.ndarray],
+) -> None:
+    """Draw curves along an axis with their error bands, one panel for each kind.
+
+    Parameters
+    ----------
+    path : str or Path
+    axis : int
+    position_A : array, shape (n,)
+    curves, standard_errors : mapping of str to array, shape (n,)
+        By name, which begins with the kind: ``number_O``, ``potential_V``.
+    """
+    labels = {
+        "number": "number density\n(1/Å³)",
+        "mass": "mass density\n(g/cm³)",
+        "orientation": "⟨cos θ⟩ of water",
+        "charge": "charge density\n(e/Å³)",
+        "field": "field (V/Å)",
+        "potential": "potential (V)",
+    }
+    panels = []
+    for kind, label in labels.items():
+        names = {name: name.split("_")[1] for name in curves if name.startswith(kind)}
+        if names:
+            shown = {short: curves[name] for name, short in names.items()}
+            bands = {short: standard_errors[name] for name, short in names.items()}
+            panels.append(Panel(label, shown, bands=bands))
+    along = f"position along the normal, axis {'abc'[axis]} (Å)"
+    reporting.save_figure(Path(path), position_A, along, panels)
 
 
 class AxisProfile:
