@@ -3,6 +3,9 @@
 Three layers of Pt(111), 2 × 2, and between them and their images a gap that eight water molecules
 and one pair of K and F fill. Molecules and ions are packed at random, every packing with its own
 distance and heights of the ions; the solid is as it is cut from the crystal.
+
+A liquid without the solid, eight water molecules and one pair of ions in a cube, has much of what
+the interfaces have at a tenth of the price.
 """
 
 from pathlib import Path
@@ -24,7 +27,21 @@ WATERS = 8
 PACKINGS = {"start.extxyz": range(7), "more.extxyz": range(7, 21)}
 """By file; the number decides where molecules are."""
 
+LIQUIDS = range(100, 110)
+LIQUID_WATERS = 8
+LIQUID_EDGE_A = 6.6
+
 RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
+
+
+def liquid(seed: int) -> Atoms:
+    """The solution alone."""
+    cube = Atoms(["K"], [[0, 0, 0]], cell=[LIQUID_EDGE_A] * 3, pbc=True)
+    contents = [Atoms("F"), *[molecule("H2O")] * LIQUID_WATERS]
+    heights = (0, LIQUID_EDGE_A)
+    atoms = packed(cube, contents, heights, RADII_A, np.random.default_rng(seed))
+    atoms.info = {"packing": seed}
+    return atoms
 
 
 def main() -> None:
@@ -40,6 +57,8 @@ def main() -> None:
             frames.append(packed(solid, contents, (top, top + GAP_A), RADII_A, rng))
             frames[-1].info = {"packing": seed}
         write(Path(__file__).with_name(name), frames)
+
+    write(Path(__file__).with_name("liquid.extxyz"), [liquid(seed) for seed in LIQUIDS])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ Two layers of anatase with (101) faces, 4 TiO2 each, and between them and their 
 six water molecules and one pair of Na and Cl fill. Molecules and ions are packed at random, every
 packing with its own distance and heights of the ions. The solid lies between what is cut from the
 crystal and what a slab without water relaxes to.
+
+A liquid without the solid, eight water molecules and one pair of ions in a cube, has much of what
+the interfaces have at a tenth of the price.
 """
 
 from pathlib import Path
@@ -28,6 +31,10 @@ HEIGHT_A = 13.5
 WATERS = 6
 PACKINGS = {"start.extxyz": range(7), "more.extxyz": range(7, 21)}
 """By file; the number decides where molecules are."""
+
+LIQUIDS = range(100, 110)
+LIQUID_WATERS = 8
+LIQUID_EDGE_A = 6.6
 
 RADII_A = {"Ti": 0.9, "O": 1.25, "H": 0.5, "Na": 1.1, "Cl": 1.7}
 RELAXATION_STEPS = 10
@@ -59,6 +66,16 @@ def relaxed(solid: Atoms, plan: LabellingPlan) -> Atoms:
     return atoms
 
 
+def liquid(seed: int) -> Atoms:
+    """The solution alone."""
+    cube = Atoms(["Na"], [[0, 0, 0]], cell=[LIQUID_EDGE_A] * 3, pbc=True)
+    contents = [Atoms("Cl"), *[molecule("H2O")] * LIQUID_WATERS]
+    heights = (0, LIQUID_EDGE_A)
+    atoms = packed(cube, contents, heights, RADII_A, np.random.default_rng(seed))
+    atoms.info = {"packing": seed}
+    return atoms
+
+
 def main() -> None:
     folder = Path(__file__).parent
     solid = slab()
@@ -75,6 +92,8 @@ def main() -> None:
             atoms.info = {"packing": seed, "relaxed": round(float(fraction), 3)}
             frames.append(atoms)
         write(folder / name, frames)
+
+    write(folder / "liquid.extxyz", [liquid(seed) for seed in LIQUIDS])
 
 
 if __name__ == "__main__":
