@@ -19,8 +19,8 @@ from ase.io import write
 from rich.table import Table
 
 from ase_les.reporting import Panel, console, save_figure, write_summary
-from ase_les.training.dataset import read_frames, split
-from ase_les.training.train import DataConfig, TrainingConfig, read_training_config, train
+from ase_les.training.dataset import read_frames
+from ase_les.training.train import TrainingConfig, divided, read_training_config, train
 
 HERE = Path(__file__).parent
 
@@ -38,24 +38,13 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     config, _ = read_training_config(folder / "train.yml")
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    parts = frames(config, folder)
+    parts = divided(config.data, lambda name: read_frames(folder / name))
     n_all = len(parts["training"])
     points = {
         n: trained(n, config, parts, work) for n in sorted(set(asked.structures)) if n < n_all
     }
     points[n_all] = card["test_errors"]
     report(asked.name, points, work)
-
-
-def frames(config: TrainingConfig, folder: Path) -> dict[str, list]:
-    """Structures of each part, divided as the training of the model divides them."""
-    training, parts = read_frames(folder / config.data.training), {}
-    for name, given in (("test", config.data.test or 0), ("validation", config.data.validation)):
-        if isinstance(given, str):
-            parts[name] = read_frames(folder / given)
-        else:
-            training, parts[name] = split(training, given, name)
-    return {"training": training, **parts}
 
 
 def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) -> dict:
@@ -69,13 +58,7 @@ def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) 
     longer = len(every) / n
     part = replace(
         config,
-        data=DataConfig(
-            training=str(paths["training"]),
-            validation=str(paths["validation"]),
-            test=str(paths["test"]),
-            labels=config.data.labels,
-            dielectric=config.data.dielectric,
-        ),
+        data=replace(config.data, **{name: str(path) for name, path in paths.items()}),
         fit=replace(
             fit,
             epochs=round(fit.epochs * longer),

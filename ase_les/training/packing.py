@@ -64,6 +64,31 @@ def packed(
     )
 
 
+def packed_cube(
+    molecules: Sequence[Atoms],
+    edge_A: float,
+    radii_A: Mapping[str, float],
+    rng: np.random.Generator,
+) -> Atoms:
+    """A periodic cube of molecules at random, the first where it is; else as `packed`.
+
+    Parameters
+    ----------
+    molecules : sequence of Atoms
+    edge_A : float
+    radii_A : mapping of str to float
+    rng : numpy random Generator
+
+    Raises
+    ------
+    ValueError
+        If an element has no radius, or the molecules find no room.
+    """
+    first, *others = molecules
+    cube = Atoms(first.symbols, first.positions, cell=[edge_A] * 3, pbc=True)
+    return packed(cube, others, (0, edge_A), radii_A, rng)
+
+
 def _placed(molecule, filled, heights_A, radii_A, rng) -> Atoms | None:
     own = np.array([radii_A[s] for s in molecule.symbols])
     others = np.array([radii_A[s] for s in filled.symbols])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -39,6 +40,8 @@ from ase_les.training.response_evaluation import (
     compare_response,
     has_charges,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -319,6 +322,11 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
     def read(path: str) -> list[Sample]:
         return labelled(read_frames(folder / path), cutoff, data.labels, data.dielectric)
 
+    return divided(data, read)
+
+
+def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[T]]:
+    """What files hold, for ``training``, ``validation`` and ``test``; ``read`` gets their names."""
     training, parts = read(data.training), {}
     for name, given in (("test", data.test or 0), ("validation", data.validation)):
         if isinstance(given, str):

@@ -1,9 +1,9 @@
 """Write the structures that ``label.yml`` starts from: ``python interfaces.py``.
 
 Two layers of GaF3 with octahedra that share corners, and four of LiCl with rock-salt order, face to
-face and in turn with their images: half the cube edge of GaF3 (3.61 Å) and the face diagonal of
-LiCl (3.63 Å) hardly differ. Half of the fluorine of the outer layers is left out, so that neither
-face has a charge. Four ways of putting one crystal on the other.
+face and in turn with their images: the Ga–Ga distance of GaF3 (3.61 Å) and half the face diagonal
+of LiCl (3.63 Å) hardly differ. Half of the fluorine of the outer layers is left out, so that
+neither face has a charge. Four ways of putting one crystal on the other.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ GAPS_A = 2.1, 2.4
 SHIFTS = (0, 0), (0.25, 0.25), (0.5, 0), (0.25, 0)
 """Of LiCl along GaF3, in cell edges."""
 
-TILT_A = 0.45
+TILT_A = 0.45 / 2**0.5
 """Of fluorine between two gallium ions; straight bonds are unstable."""
 
 
@@ -44,7 +44,7 @@ def gallium_fluoride() -> Atoms:
             tilted = np.array([x * half / 2, y * half / 2, z])
             # Across the bond in the plane; the signs turn neighbouring octahedra oppositely.
             across = np.array([1, -1, 0]) if sign > 0 else np.array([1, 1, 0])
-            atoms += Atoms("F", [tilted + turn * sign * TILT_A / 2**0.5 * across / 2**0.5])
+            atoms += Atoms("F", [tilted + turn * sign * TILT_A * across / 2**0.5])
     atoms += Atoms("F2", [(0, 0, GALLIUM_LAYER_A), (half, half, GALLIUM_LAYER_A)])
     atoms += Atoms("F2", [(half, half, 0), (0, 0, 2 * GALLIUM_LAYER_A)])
     return atoms

@@ -5,7 +5,7 @@ and one pair of K and F fill. Molecules and ions are packed at random, every pac
 distance and heights of the ions; the solid is as it is cut from the crystal.
 
 A liquid without the solid, eight water molecules and one pair of ions in a cube, has much of what
-the interfaces have at a tenth of the price.
+the interfaces have at a fraction of the price.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from ase import Atoms
 from ase.build import fcc111, molecule
 from ase.io import write
 
-from ase_les.training.packing import packed
+from ase_les.training.packing import packed, packed_cube
 
 LATTICE_A = 3.97
 """Of the crystal in PBE."""
@@ -36,10 +36,8 @@ RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
 
 def liquid(seed: int) -> Atoms:
     """The solution alone."""
-    cube = Atoms(["K"], [[0, 0, 0]], cell=[LIQUID_EDGE_A] * 3, pbc=True)
-    contents = [Atoms("F"), *[molecule("H2O")] * LIQUID_WATERS]
-    heights = (0, LIQUID_EDGE_A)
-    atoms = packed(cube, contents, heights, RADII_A, np.random.default_rng(seed))
+    contents = [Atoms("K"), Atoms("F"), *[molecule("H2O")] * LIQUID_WATERS]
+    atoms = packed_cube(contents, LIQUID_EDGE_A, RADII_A, np.random.default_rng(seed))
     atoms.info = {"packing": seed}
     return atoms
 
@@ -57,7 +55,6 @@ def main() -> None:
             frames.append(packed(solid, contents, (top, top + GAP_A), RADII_A, rng))
             frames[-1].info = {"packing": seed}
         write(Path(__file__).with_name(name), frames)
-
     write(Path(__file__).with_name("liquid.extxyz"), [liquid(seed) for seed in LIQUIDS])
 
 

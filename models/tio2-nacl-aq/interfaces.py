@@ -6,7 +6,7 @@ packing with its own distance and heights of the ions. The solid lies between wh
 crystal and what a slab without water relaxes to.
 
 A liquid without the solid, eight water molecules and one pair of ions in a cube, has much of what
-the interfaces have at a tenth of the price.
+the interfaces have at a fraction of the price.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from ase.optimize import LBFGS
 
 from ase_les.training.engines import make_reference
 from ase_les.training.own_data import LabellingPlan, read_plan
-from ase_les.training.packing import packed
+from ase_les.training.packing import packed, packed_cube
 
 A_A, C_A, INTERNAL = 3.785, 9.514, 0.208
 """Lattice of the crystal, and how far oxygen is from titanium along c, in units of c."""
@@ -68,10 +68,8 @@ def relaxed(solid: Atoms, plan: LabellingPlan) -> Atoms:
 
 def liquid(seed: int) -> Atoms:
     """The solution alone."""
-    cube = Atoms(["Na"], [[0, 0, 0]], cell=[LIQUID_EDGE_A] * 3, pbc=True)
-    contents = [Atoms("Cl"), *[molecule("H2O")] * LIQUID_WATERS]
-    heights = (0, LIQUID_EDGE_A)
-    atoms = packed(cube, contents, heights, RADII_A, np.random.default_rng(seed))
+    contents = [Atoms("Na"), Atoms("Cl"), *[molecule("H2O")] * LIQUID_WATERS]
+    atoms = packed_cube(contents, LIQUID_EDGE_A, RADII_A, np.random.default_rng(seed))
     atoms.info = {"packing": seed}
     return atoms
 
@@ -92,7 +90,6 @@ def main() -> None:
             atoms.info = {"packing": seed, "relaxed": round(float(fraction), 3)}
             frames.append(atoms)
         write(folder / name, frames)
-
     write(folder / "liquid.extxyz", [liquid(seed) for seed in LIQUIDS])
 
 

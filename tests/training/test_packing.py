@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import fcc111, molecule
 
-from ase_les.training.packing import packed
+from ase_les.training.packing import packed, packed_cube
 
 RADII = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4}
 
@@ -32,6 +32,16 @@ def test_packed_molecules_keep_their_shape_and_their_distance():
     apart[:8, :8] = False
     shortest = radii[:, None] + radii
     assert (atoms.get_all_distances(mic=True) >= shortest)[apart].all()
+
+
+def test_a_solution_in_a_cube_touches_neither_itself_nor_its_images():
+    contents = [Atoms("K"), *[molecule("H2O")] * 3]
+    atoms = packed_cube(contents, 5.0, RADII, np.random.default_rng(0))
+    assert str(atoms.symbols) == "KOH2OH2OH2" and atoms.pbc.all()
+    body = np.array([0, *np.repeat([1, 2, 3], 3)])
+    radii = np.array([RADII[s] for s in atoms.symbols])
+    apart = body[:, None] != body
+    assert (atoms.get_all_distances(mic=True) >= radii[:, None] + radii)[apart].all()
 
 
 def test_the_seed_decides_where_molecules_are():
