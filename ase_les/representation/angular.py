@@ -29,12 +29,14 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 Triple = tuple[int, int, int]
+Rows = Sequence[Tensor]
 
 
 def angular_indices(l_max: int) -> list[Triple]:
@@ -151,44 +153,42 @@ class Invariants(nn.Module):
             for d in range(1, l_max - b + 1)
             if nu_max >= 4
         ]
-        self.n_invariants = 1 + (l_max if nu_max >= 2 else 0) + len(nu3) + len(nu4)
-        self._n_scalars = l_max if nu_max >= 2 else 0
-
-        # Rows of the contraction table: the scalars T^L_0, then every tensor T^L_d in use.
-        scalars = [(degree, (0, 0, 0)) for degree in range(1, self._n_scalars + 1)]
+        # The tensors T^L_d in use, and where each of their components stands after the sums.
         used = {(b, a) for a, b in nu3}
         used |= {(degree, d) for a, b, d in nu4 for degree in (a, b)}
         tensors = [(degree, d) for degree, rank in sorted(used) for d in _of_degree(rank)]
-        row_of = {key: row for row, key in enumerate(tensors)}
-        self._n_tensors = len(tensors)
-        # A_l A_{l+d} belongs to one row only, since its members tell L and d.
-        pairs = [
-            (position[low], position[_plus(low, d)], row, _multiplicity(low))
-            for row, (degree, d) in enumerate(scalars + tensors)
-            for low in _of_degree(degree)
-        ]
+        row_of = {key: row for row, key in enumerate(tensors, start=len(triples))}
+
+        def contractions(wanted: list[tuple[int, Triple]]) -> _WeightedProducts:
+            return _WeightedProducts(
+                [
+                    (position[low], position[_plus(low, d)], row, _multiplicity(low))
+                    for row, (degree, d) in enumerate(wanted)
+                    for low in _of_degree(degree)
+                ],
+                len(wanted),
+            )
+
         # The last step: products of a tensor with A or with another tensor, summed over d.
         products = [
-            (position[d], len(triples) + row_of[(b, d)], row, _multiplicity(d))
+            (position[d], row_of[(b, d)], row, _multiplicity(d))
             for row, (a, b) in enumerate(nu3)
             for d in _of_degree(a)
         ] + [
-            (len(triples) + row_of[(a, d)], len(triples) + row_of[(b, d)], row, _multiplicity(d))
+            (row_of[(a, d)], row_of[(b, d)], row, _multiplicity(d))
             for row, (a, b, rank) in enumerate(nu4, start=len(nu3))
             for d in _of_degree(rank)
         ]
-        self.contraction = _WeightedProducts(pairs, len(scalars) + len(tensors))
-        self.final = _WeightedProducts(products, len(nu3) + len(nu4))
+        degrees = range(1, l_max + 1) if nu_max >= 2 else ()
+        self.squares = contractions([(degree, (0, 0, 0)) for degree in degrees])
+        self.tensors = contractions(tensors)
+        self.products = _WeightedProducts(products, len(nu3) + len(nu4))
+        self.n_invariants = 1 + self.squares.n_rows + self.products.n_rows
 
     def forward(self, sums: Tensor) -> Tensor:
         """Invariants (n_invariants, M) of neighbour sums (n_l, M)."""
-        if not self._n_scalars:
-            return sums[:1]
-        contracted = self.contraction(sums)
-        if not self._n_tensors:
-            return torch.cat([sums[:1], contracted])
-        tensors = torch.cat([sums, contracted[self._n_scalars :]])
-        return torch.cat([sums[:1], contracted[: self._n_scalars], self.final(tensors)])
+        rows = torch.cat([sums, self.tensors(sums)])
+        return torch.cat([sums[:1], self.squares(sums), self.products(rows)])
 
 
 class _WeightedProducts(nn.Module):
@@ -200,6 +200,7 @@ class _WeightedProducts(nn.Module):
     def __init__(self, terms: list[tuple[int, int, int, float]], n_rows: int):
         super().__init__()
         self.n_rows = n_rows
+        self.terms = terms
         first, second, row, weight = zip(*terms, strict=True) if terms else ((), (), (), ())
         for name, indices in (("_first", first), ("_second", second), ("_row", row)):
             self.register_buffer(name, torch.tensor(indices, dtype=torch.int64), persistent=False)
@@ -211,20 +212,25 @@ class _WeightedProducts(nn.Module):
         result = rows.new_zeros(self.n_rows, rows.shape[1])
         return result.index_add(0, self._row, terms * self._weight)
 
-    def push_forward(self, rows: Tensor, rate: Tensor) -> Tensor:
-        """How fast the result changes when the given rows change at a rate."""
-        terms = rate.index_select(0, self._first) * rows.index_select(0, self._second)
-        terms.addcmul_(rows.index_select(0, self._first), rate.index_select(0, self._second))
-        result = rows.new_zeros(self.n_rows, rows.shape[1])
-        return result.index_add_(0, self._row, terms.mul_(self._weight))
+    # The same in place, for inference: nothing is gathered, every term is read where it lies and
+    # added where it belongs. Rows are sequences of vectors (M,).
 
-    def pull_back(self, rows: Tensor, gradient: Tensor) -> Tensor:
-        """Gradient with respect to the given rows from that of the result."""
-        of_terms = gradient.index_select(0, self._row).mul_(self._weight)
-        result = torch.zeros_like(rows)
-        result.index_add_(0, self._first, rows.index_select(0, self._second).mul_(of_terms))
-        result.index_add_(0, self._second, of_terms.mul_(rows.index_select(0, self._first)))
-        return result
+    def add_values(self, values: Rows, rows: Rows) -> None:
+        """Add what `forward` says."""
+        for a, b, row, weight in self.terms:
+            values[row].addcmul_(rows[a], rows[b], value=weight)
+
+    def add_rates(self, rates: Rows, rows: Rows, rates_of_rows: Rows) -> None:
+        """Add how fast the values change when the rows change."""
+        for a, b, row, weight in self.terms:
+            rates[row].addcmul_(rates_of_rows[a], rows[b], value=weight)
+            rates[row].addcmul_(rows[a], rates_of_rows[b], value=weight)
+
+    def add_gradients(self, gradients: Rows, rows: Rows, gradients_by_values: Rows) -> None:
+        """Add gradients by the rows, from those by the values."""
+        for a, b, row, weight in self.terms:
+            gradients[a].addcmul_(gradients_by_values[row], rows[b], value=weight)
+            gradients[b].addcmul_(gradients_by_values[row], rows[a], value=weight)
 
 
 class AnalyticInvariants(Invariants):
@@ -236,35 +242,53 @@ class AnalyticInvariants(Invariants):
     def forward(self, sums: Tensor) -> Tensor:
         return _AnalyticInvariants.apply(sums, self)
 
+    def values(self, sums: Tensor) -> Tensor:
+        """Invariants (n_invariants, M) of sums (n_l, M)."""
+        rows = self._with_tensors(sums)
+        values = sums.new_zeros(self.n_invariants, sums.shape[1])
+        values[0] = sums[0]
+        squares, products = self._parts(values)
+        self.squares.add_values(squares, rows)
+        self.products.add_values(products, rows)
+        return values
+
     def push_forward(self, sums: Tensor, rate: Tensor) -> Tensor:
         """How fast the invariants change when the sums (n_l, M) change at a rate."""
-        if not self._n_scalars:
-            return rate[:1].clone()
-        contracted = self.contraction.push_forward(sums, rate)
-        parts = [rate[:1], contracted[: self._n_scalars]]
-        if self._n_tensors:
-            tensors = torch.cat([sums, self.contraction(sums)[self._n_scalars :]])
-            rates = torch.cat([rate, contracted[self._n_scalars :]])
-            parts.append(self.final.push_forward(tensors, rates))
-        return torch.cat(parts)
+        rows = self._with_tensors(sums)
+        rates = [*rate, *sums.new_zeros(self.tensors.n_rows, sums.shape[1])]
+        self.tensors.add_rates(rates[len(sums) :], rows, rates)
+        result = sums.new_zeros(self.n_invariants, sums.shape[1])
+        result[0] = rate[0]
+        squares, products = self._parts(result)
+        self.squares.add_rates(squares, rows, rates)
+        self.products.add_rates(products, rows, rates)
+        return result
 
     def pull_back(self, sums: Tensor, gradient: Tensor) -> Tensor:
         """Gradient with respect to the sums (n_l, M) from that of the invariants."""
+        rows = self._with_tensors(sums)
+        squares, products = self._parts(gradient)
         result = torch.zeros_like(sums)
         result[0] = gradient[0]
-        if not self._n_scalars:
-            return result
-        of_contracted = gradient[1 : 1 + self._n_scalars]
-        if self._n_tensors:
-            tensors = torch.cat([sums, self.contraction(sums)[self._n_scalars :]])
-            of_tensors = self.final.pull_back(tensors, gradient[1 + self._n_scalars :])
-            result += of_tensors[: len(sums)]
-            of_contracted = torch.cat([of_contracted, of_tensors[len(sums) :]])
-        return result.add_(self.contraction.pull_back(sums, of_contracted))
+        gradients = [*result, *sums.new_zeros(self.tensors.n_rows, sums.shape[1])]
+        self.products.add_gradients(gradients, rows, products)
+        self.tensors.add_gradients(gradients, rows, gradients[len(sums) :])
+        self.squares.add_gradients(gradients, rows, squares)
+        return result
+
+    def _with_tensors(self, sums: Tensor) -> Rows:
+        tensors = sums.new_zeros(self.tensors.n_rows, sums.shape[1]).unbind()
+        self.tensors.add_values(tensors, sums.unbind())
+        return [*sums.unbind(), *tensors]
+
+    def _parts(self, invariants: Tensor) -> tuple[Rows, Rows]:
+        """Rows of the invariants of second order, and of those of higher order."""
+        first = 1 + self.squares.n_rows
+        return invariants[1:first].unbind(), invariants[first:].unbind()
 
 
 # Columns worked on together: a block and its products fit into the cache of one core.
-_BLOCK = 8192
+_BLOCK = 16384
 
 
 class _AnalyticInvariants(torch.autograd.Function):
@@ -276,7 +300,7 @@ class _AnalyticInvariants(torch.autograd.Function):
         values = sums.new_empty(invariants.n_invariants, sums.shape[1])
         for start in range(0, sums.shape[1], _BLOCK):
             block = slice(start, start + _BLOCK)
-            values[:, block] = Invariants.forward(invariants, sums[:, block])
+            values[:, block] = invariants.values(sums[:, block])
         return values
 
     @staticmethod
