@@ -29,14 +29,14 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ase_les.representation.weighted_products import Rows, WeightedProducts
+
 Triple = tuple[int, int, int]
-Rows = Sequence[Tensor]
 
 
 def angular_indices(l_max: int) -> list[Triple]:
@@ -159,8 +159,8 @@ class Invariants(nn.Module):
         tensors = [(degree, d) for degree, rank in sorted(used) for d in _of_degree(rank)]
         row_of = {key: row for row, key in enumerate(tensors, start=len(triples))}
 
-        def contractions(wanted: list[tuple[int, Triple]]) -> _WeightedProducts:
-            return _WeightedProducts(
+        def contractions(wanted: list[tuple[int, Triple]]) -> WeightedProducts:
+            return WeightedProducts(
                 [
                     (position[low], position[_plus(low, d)], row, _multiplicity(low))
                     for row, (degree, d) in enumerate(wanted)
@@ -182,55 +182,13 @@ class Invariants(nn.Module):
         degrees = range(1, l_max + 1) if nu_max >= 2 else ()
         self.squares = contractions([(degree, (0, 0, 0)) for degree in degrees])
         self.tensors = contractions(tensors)
-        self.products = _WeightedProducts(products, len(nu3) + len(nu4))
+        self.products = WeightedProducts(products, len(nu3) + len(nu4))
         self.n_invariants = 1 + self.squares.n_rows + self.products.n_rows
 
     def forward(self, sums: Tensor) -> Tensor:
         """Invariants (n_invariants, M) of neighbour sums (n_l, M)."""
         rows = torch.cat([sums, self.tensors(sums)])
         return torch.cat([sums[:1], self.squares(sums), self.products(rows)])
-
-
-class _WeightedProducts(nn.Module):
-    r"""Sums of weighted products of two rows, :math:`y_r = \sum_t w_t x_{a_t} x_{b_t}`.
-
-    Each term (a, b, r, w) adds to one row of the result.
-    """
-
-    def __init__(self, terms: list[tuple[int, int, int, float]], n_rows: int):
-        super().__init__()
-        self.n_rows = n_rows
-        self.terms = terms
-        first, second, row, weight = zip(*terms, strict=True) if terms else ((), (), (), ())
-        for name, indices in (("_first", first), ("_second", second), ("_row", row)):
-            self.register_buffer(name, torch.tensor(indices, dtype=torch.int64), persistent=False)
-        self.register_buffer("_weight", torch.tensor(weight).view(-1, 1), persistent=False)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Rows (n_rows, M) from rows (n, M)."""
-        terms = rows.index_select(0, self._first) * rows.index_select(0, self._second)
-        result = rows.new_zeros(self.n_rows, rows.shape[1])
-        return result.index_add(0, self._row, terms * self._weight)
-
-    # The same in place, for inference: nothing is gathered, every term is read where it lies and
-    # added where it belongs. Rows are sequences of vectors (M,).
-
-    def add_values(self, values: Rows, rows: Rows) -> None:
-        """Add what `forward` says."""
-        for a, b, row, weight in self.terms:
-            values[row].addcmul_(rows[a], rows[b], value=weight)
-
-    def add_rates(self, rates: Rows, rows: Rows, rates_of_rows: Rows) -> None:
-        """Add how fast the values change when the rows change."""
-        for a, b, row, weight in self.terms:
-            rates[row].addcmul_(rates_of_rows[a], rows[b], value=weight)
-            rates[row].addcmul_(rows[a], rates_of_rows[b], value=weight)
-
-    def add_gradients(self, gradients: Rows, rows: Rows, gradients_by_values: Rows) -> None:
-        """Add gradients by the rows, from those by the values."""
-        for a, b, row, weight in self.terms:
-            gradients[a].addcmul_(gradients_by_values[row], rows[b], value=weight)
-            gradients[b].addcmul_(gradients_by_values[row], rows[a], value=weight)
 
 
 class AnalyticInvariants(Invariants):

@@ -79,7 +79,8 @@ class EigenbasisAdam(torch.optim.Optimizer):
             state["step"] = torch.tensor(0.0)
             state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
             for axis in axes:
-                covariance = (1 - long_memory) * _outer(gradient, axis)
+                rows = _rows(gradient, axis)
+                covariance = (1 - long_memory) * (rows @ rows.T)
                 state[f"covariance_{axis}"] = covariance
                 state[f"basis_{axis}"] = torch.linalg.eigh(covariance)[1].flip(1).contiguous()
             return
@@ -87,13 +88,18 @@ class EigenbasisAdam(torch.optim.Optimizer):
         n_steps = int(state["step"])
         bases = {axis: state[f"basis_{axis}"] for axis in axes}
         state["mean"].lerp_(gradient, 1 - memory)
-        state["square"].lerp_(_turned(gradient, bases).square(), 1 - long_memory)
-        mean = _turned(state["mean"], bases) / (1 - memory**n_steps)
+        # Together, so that large bases are read once.
+        turned, mean = _turned(torch.stack([gradient, state["mean"]]), bases)
+        state["square"].lerp_(turned.square_(), 1 - long_memory)
+        mean = mean / (1 - memory**n_steps)
         root = (state["square"] / (1 - long_memory**n_steps)).sqrt_()
-        update = _turned_back(mean / root.add_(self._SMALLEST), bases)
+        update = _turned_back((mean / root.add_(self._SMALLEST))[None], bases)[0]
         weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
         for axis in axes:
-            state[f"covariance_{axis}"].lerp_(_outer(gradient, axis), 1 - long_memory)
+            rows = _rows(gradient, axis)
+            state[f"covariance_{axis}"].addmm_(
+                rows, rows.T, beta=long_memory, alpha=1 - long_memory
+            )
             if _is_due(n_steps, weight.shape[axis]):
                 self._follow(state, axis)
 
@@ -123,16 +129,17 @@ def _is_due(n_steps: int, length: int) -> bool:
     return n_steps % interval == 0
 
 
-def _outer(gradient: Tensor, axis: int) -> Tensor:
-    rows = gradient.movedim(axis, 0).reshape(gradient.shape[axis], -1)
-    return rows @ rows.T
+def _rows(gradient: Tensor, axis: int) -> Tensor:
+    """The gradient as a matrix whose rows are the places along an axis."""
+    return gradient.movedim(axis, 0).reshape(gradient.shape[axis], -1)
 
 
-def _turned(tensor: Tensor, bases: dict[int, Tensor]) -> Tensor:
+def _turned(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
+    """Tensors, stacked along a first axis, in the coordinates of bases of their own axes."""
     for axis, basis in bases.items():
-        tensor = torch.tensordot(tensor, basis, dims=([axis], [0])).movedim(-1, axis)
-    return tensor
+        tensors = torch.tensordot(tensors, basis, dims=([axis + 1], [0])).movedim(-1, axis + 1)
+    return tensors
 
 
-def _turned_back(tensor: Tensor, bases: dict[int, Tensor]) -> Tensor:
-    return _turned(tensor, {axis: basis.T for axis, basis in bases.items()})
+def _turned_back(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
+    return _turned(tensors, {axis: basis.T for axis, basis in bases.items()})
