@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from ase.data import atomic_numbers, chemical_symbols, covalent_radii
+from ase.data import atomic_numbers
 from torch import Tensor, nn
 
-from ase_les.electronegativity import ELECTRONEGATIVITY
+from ase_les.bond_polarity import bond_lengths, bonded, electronegativity_differences
 from ase_les.graph import Graph, edge_vectors, sum_per_structure
 from ase_les.readout import Readout
 from ase_les.representation.radial import polynomial_cutoff
@@ -197,9 +197,6 @@ class SplitTransfers(nn.Module):
     _N_WAVES = 4
     # Some forty neighbours are within reach: their transfers are many, and must be small.
     _WAVE_HEIGHT = 0.1
-    # Ends of the switch between bonded and not bonded, in sums of covalent radii: hydrogen bonds
-    # are at its far end.
-    _BONDED, _NOT_BONDED = 1.15, 1.75
     _CUTOFF_EXPONENT = 5
     # Steps of the optimiser are as large in all parameters; those of transfers should be small.
     _UNIT = 0.05
@@ -214,8 +211,7 @@ class SplitTransfers(nn.Module):
         start[1:] = torch.randn(start[1:].shape)
         self.pair_transfers = nn.Parameter(start)
         # In float32, which the network's changes of precision leave as they are.
-        radii = torch.tensor(covalent_radii[elements], dtype=torch.float32)
-        self.register_buffer("_lengths", radii[:, None] + radii, persistent=False)
+        self.register_buffer("_lengths", bond_lengths(elements), persistent=False)
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
         self.register_buffer("_row", row, persistent=False)
@@ -285,13 +281,11 @@ class SplitTransfers(nn.Module):
 
     def _functions(self, distances: Tensor, lengths: Tensor) -> Tensor:
         """The functions of distance (E, n); zero beyond the cutoff."""
-        width = self._NOT_BONDED - self._BONDED
-        x = ((distances / lengths - self._BONDED) / width).clamp(0, 1)
-        bonded = 1 - x**3 * (10 - 15 * x + 6 * x * x)
         order = torch.arange(self._N_WAVES, device=distances.device)
         waves = torch.cos(order * (math.pi / self.cutoff) * distances[:, None])
         within = polynomial_cutoff(distances / self.cutoff, self._CUTOFF_EXPONENT)
-        return within[:, None] * torch.cat([bonded[:, None], self._WAVE_HEIGHT * waves], dim=1)
+        bonds = bonded(distances / lengths)
+        return within[:, None] * torch.cat([bonds[:, None], self._WAVE_HEIGHT * waves], dim=1)
 
     def _own_charges(self, latent: Tensor, graph: Graph) -> Tensor | None:
         """Formal charge and share of the excess, in the first channel; None if all are zero."""
@@ -318,12 +312,8 @@ def _first_guess(elements: Sequence[int]) -> Tensor:
     Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
     of every fit; this starts beside it, on the side chemistry says.
     """
-    symbols = [chemical_symbols[number] for number in elements]
-    known = [ELECTRONEGATIVITY[symbol] for symbol in symbols if symbol in ELECTRONEGATIVITY]
-    average = sum(known) / max(len(known), 1)
-    scale = torch.tensor([ELECTRONEGATIVITY.get(symbol, average) for symbol in symbols])
     # A bond counts twice, once from each of its ends.
-    return 0.5 * _PER_PAULING * (scale - scale[:, None])
+    return 0.5 * _PER_PAULING * electronegativity_differences(elements)
 
 
 NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {

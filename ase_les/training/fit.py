@@ -58,6 +58,10 @@ class FitSettings:
         depends on the size of the molecule, and carry a poor dipole. Needs molecules of many
         sizes: where each charge has one composition (C10H2 and C10H3+) nothing teaches the sum,
         and the shift in the end spoils all energies, by 98 meV/atom. Not tried on periodic cells.
+    bond_polarity : float
+        Charges before training, in e through a bond per unit of Pauling electronegativity
+        (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
+        and "none".
     loss, final_loss : LossWeights
         Weights at the start and at the end; they move geometrically in between.
     validate_every : int
@@ -84,6 +88,7 @@ class FitSettings:
     max_gradient_norm: float = 10.0
     average_decay: float = 0.995
     free_sum: bool = False
+    bond_polarity: float = 0.0
     loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
     final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
     validate_every: int = 5

@@ -101,6 +101,7 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
     fit = replace(
         config.fit,
         free_sum=False,
+        bond_polarity=0.0,
         loss=replace(config.fit.loss, **without_charges),
         final_loss=replace(config.fit.final_loss, **without_charges),
     )

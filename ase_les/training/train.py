@@ -30,6 +30,7 @@ from ase_les.reporting import (
 )
 from ase_les.representation import CaceConfig
 from ase_les.training.atomic_energies import fit_atomic_energies
+from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames, split
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
@@ -357,6 +358,8 @@ def _initial_model(config: TrainingConfig, training: Sequence[Sample]) -> LESMod
         for charge in sample.graph.total_charge.tolist():
             model.check_coverage(sample.graph.numbers.tolist(), charge)
     model.standardise_features([sample.graph for sample in training[:10]])
+    if config.fit.bond_polarity:
+        start_from_bonds(model, training, config.fit.bond_polarity)
     return model
 
 
