@@ -176,10 +176,21 @@ class _AnalyticSum(torch.autograd.Function):
 
 
 def _product_gradient(gradient, radial, slopes, angular, weights, wants_weights):
-    """Gradients along the distance, by the angular values and by the weights of one group."""
+    """Gradients along the distance, by the angular values and by the weights of one group.
+
+    Three factors meet at every edge. Whichever of weights and angular functions are more numerous
+    are summed over first, as matrix products.
+    """
+    gradient = gradient.permute(2, 1, 3, 0)
+    if len(weights) > len(angular):
+        return _weights_first(gradient, radial, slopes, angular, weights, wants_weights)
+    return _angles_first(gradient, radial, slopes, angular, weights, wants_weights)
+
+
+def _angles_first(gradient, radial, slopes, angular, weights, wants_weights):
     n_radial, n_atoms, width = radial.shape
     n_weights, n_angular = weights.shape[0], angular.shape[0]
-    gradient = gradient.permute(2, 1, 3, 0).reshape(n_atoms, n_weights * n_radial, n_angular)
+    gradient = gradient.reshape(n_atoms, n_weights * n_radial, n_angular)
 
     by_radial = torch.bmm(gradient, angular.transpose(0, 1))
     by_radial = by_radial.view(n_atoms, n_weights, n_radial, width)
@@ -192,3 +203,21 @@ def _product_gradient(gradient, radial, slopes, angular, weights, wants_weights)
     weighted = (weights[:, None] * radial).view(n_weights * n_radial, n_atoms, width)
     by_angular = torch.bmm(gradient.transpose(1, 2), weighted.transpose(0, 1))
     return along, by_angular.transpose(0, 1), by_weights
+
+
+def _weights_first(gradient, radial, slopes, angular, weights, wants_weights):
+    n_radial, n_atoms, width = radial.shape
+    n_weights, n_angular = weights.shape[0], angular.shape[0]
+    gradient = gradient.reshape(n_atoms, n_weights, n_radial * n_angular)
+    radial, slopes, angular = (values.permute(1, 2, 0) for values in (radial, slopes, angular))
+
+    by_functions = torch.bmm(weights.permute(1, 2, 0), gradient)
+    by_functions = by_functions.view(n_atoms, width, n_radial, n_angular)
+    along = (torch.matmul(by_functions, angular[..., None])[..., 0] * slopes).sum(2)
+    by_angular = torch.matmul(radial[:, :, None], by_functions)[:, :, 0]
+
+    by_weights = None
+    if wants_weights:
+        functions = (radial[..., None] * angular[:, :, None]).view(n_atoms, width, -1)
+        by_weights = torch.bmm(functions, gradient.transpose(1, 2)).permute(2, 0, 1)
+    return along, by_angular.permute(2, 0, 1), by_weights
