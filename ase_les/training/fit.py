@@ -25,7 +25,7 @@ from ase_les.training.checkpoint import (
 from ase_les.training.dataset import Sample, shuffled_batches
 from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, loss, response_loss
+from ase_les.training.loss import LossWeights, excess_loss, loss, response_loss
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,10 @@ class FitSettings:
         Decay per step of the exponential moving average that becomes the model.
     free_sum : bool
         Whether charges that are shifted evenly in the finished model (neutrality "mean") keep
-        the sum that the atoms give them during training. For molecules: their energies teach
-        the sum, and what little is missing at the end is shifted. Atoms of molecules that are
-        shifted while they learn do not learn it: their charges come to need a shift that
-        depends on the size of the molecule, and carry a poor dipole. Needs molecules of many
-        sizes: where each charge has one composition (C10H2 and C10H3+) nothing teaches the sum,
-        and the shift in the end spoils all energies, by 98 meV/atom. Not tried on periodic cells.
+        the sum that the atoms give them during training, which is drawn to the total charge by
+        a term of the loss (`excess_loss`); what little is missing at the end is shifted. Atoms
+        of molecules that are shifted while they learn do not learn the sum: their charges come
+        to need a shift that depends on the size of the molecule, and carry a poor dipole.
     bond_polarity : float
         Charges before training, in e through a bond per unit of Pauling electronegativity
         (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
@@ -280,6 +278,8 @@ class _Run:
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
         value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
+        if settings.free_sum:
+            value = value + excess_loss(derived.prediction, sample.graph)
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
