@@ -19,7 +19,6 @@ from ase.io import write
 from rich.table import Table
 
 from ase_les.reporting import Panel, console, save_figure, write_summary
-from ase_les.training.dataset import read_frames
 from ase_les.training.train import TrainingConfig, divided, read_training_config, train
 
 HERE = Path(__file__).parent
@@ -38,7 +37,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     config, _ = read_training_config(folder / "train.yml")
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    parts = divided(config.data, lambda name: read_frames(folder / name))
+    parts = divided(config.data, lambda name: config.data.frames(folder / name))
     n_all = len(parts["training"])
     points = {
         n: trained(n, config, parts, work) for n in sorted(set(asked.structures)) if n < n_all

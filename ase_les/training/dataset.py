@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -10,7 +10,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from ase import Atoms
+from ase.data import chemical_symbols
 from ase.io import read
+from ase.neighborlist import neighbor_list
 from torch import Tensor
 
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms
@@ -93,6 +95,31 @@ def read_frames(path: str | Path) -> list[Atoms]:
     if not path.is_file():
         raise FileNotFoundError(f"no data file at '{path}'; give a path relative to where you are")
     return read(path, index=":")
+
+
+def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
+    """Structures in which no pair of elements is closer than it may be.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+    shortest_A : mapping of str to float
+        Distances in Å by pair of elements, as ``{"Na-H": 2.0}``.
+
+    Raises
+    ------
+    ValueError
+        If a pair is not two element symbols with a hyphen.
+    """
+    cutoffs = {}
+    for pair, distance in shortest_A.items():
+        symbols = tuple(pair.split("-"))
+        if len(symbols) != 2 or not set(symbols) <= set(chemical_symbols[1:]):
+            raise ValueError(f"a pair of elements is written as Na-H, got {pair!r}")
+        cutoffs[symbols] = distance
+    if not cutoffs:
+        return list(frames)
+    return [atoms for atoms in frames if not len(neighbor_list("i", atoms, cutoffs))]
 
 
 def labelled(

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 import yaml
+from ase import Atoms
 from rich.table import Table
 
 from ase_les.configuration import from_mapping
@@ -31,7 +32,14 @@ from ase_les.reporting import (
 from ase_les.representation import CaceConfig
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.charge_start import start_from_bonds
-from ase_les.training.dataset import LabelNames, Sample, labelled, read_frames, split
+from ase_les.training.dataset import (
+    LabelNames,
+    Sample,
+    labelled,
+    read_frames,
+    split,
+    without_contacts,
+)
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.gauge import fix_sign, mean_charges, sign_is_free
@@ -60,6 +68,9 @@ class DataConfig:
         What is looked at once, after training: a file, or the fraction of the training
         structures set apart for it.
     labels : LabelNames
+    shortest_A : mapping of str to float
+        Distances in Å by pair of elements, as ``{Na-H: 2.0}``; structures with shorter ones are
+        left out. For data with structures that were built and never moved.
     dielectric : float
         Electronic dielectric constant of periodic structures, for their Born charges: labels
         are physical, latent charges smaller by its square root.
@@ -69,7 +80,12 @@ class DataConfig:
     validation: str | float = 0.1
     test: str | float | None = None
     labels: LabelNames = field(default_factory=LabelNames)
+    shortest_A: Mapping[str, float] = field(default_factory=dict)
     dielectric: float = 1.0
+
+    def frames(self, path: Path) -> list[Atoms]:
+        """Structures of a file, without those that are left out."""
+        return without_contacts(read_frames(path), self.shortest_A)
 
 
 @dataclass(frozen=True)
@@ -321,7 +337,7 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
         cutoff = max(cutoff, long_range.representation.cutoff)
 
     def read(path: str) -> list[Sample]:
-        return labelled(read_frames(folder / path), cutoff, data.labels, data.dielectric)
+        return labelled(data.frames(folder / path), cutoff, data.labels, data.dielectric)
 
     return divided(data, read)
 

@@ -7,7 +7,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from ase_les.training.atomic_energies import fit_atomic_energies
-from ase_les.training.dataset import LabelNames, labelled, read_frames
+from ase_les.training.dataset import LabelNames, labelled, read_frames, without_contacts
 
 
 def hydrogen(**info):
@@ -64,3 +64,16 @@ def test_atomic_energies_are_recovered_from_compositions():
     ]
     found = fit_atomic_energies(labelled(frames, 2.0, LabelNames()))
     assert found == pytest.approx({"H": -1.0, "O": -10.0})
+
+
+def test_structures_with_contacts_that_cannot_be_are_left_out_across_the_cell_too():
+    near = Atoms("NaH", [[0, 0, 0], [0, 0, 1.7]])
+    far = Atoms("NaH", [[0, 0, 0], [0, 0, 2.3]])
+    through_the_wall = Atoms("NaH", [[0, 0, 0], [0, 0, 8.3]], cell=[10, 10, 10], pbc=True)
+    others = Atoms("OH", [[0, 0, 0], [0, 0, 0.97]])
+    frames = [near, far, through_the_wall, others]
+    assert without_contacts(frames, {"Na-H": 2.0}) == [far, others]
+    assert without_contacts(frames, {"H-Na": 2.0}) == [far, others]
+    assert without_contacts(frames, {}) == frames
+    with pytest.raises(ValueError, match="Na-H"):
+        without_contacts(frames, {"NaH": 2.0})
