@@ -52,10 +52,10 @@ class FitSettings:
         Decay per step of the exponential moving average that becomes the model.
     free_sum : bool
         Whether charges that are shifted evenly in the finished model (neutrality "mean") keep
-        the sum that the atoms give them during training, which is drawn to the total charge by
-        a term of the loss (`excess_loss`); what little is missing at the end is shifted. Atoms
-        of molecules that are shifted while they learn do not learn the sum: their charges come
-        to need a shift that depends on the size of the molecule, and carry a poor dipole.
+        the sum that the atoms give them during training, which the weight `excess` of the loss
+        draws to the total charge; what little is missing at the end is shifted. Atoms of
+        molecules that are shifted while they learn do not learn the sum: their charges come to
+        need a shift that depends on the size of the molecule, and carry a poor dipole.
     bond_polarity : float
         Charges before training, in e through a bond per unit of Pauling electronegativity
         (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
@@ -278,8 +278,8 @@ class _Run:
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
         value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
-        if settings.free_sum:
-            value = value + excess_loss(derived.prediction, sample.graph)
+        if weights.excess:
+            value = value + weights.excess * excess_loss(derived.prediction, sample.graph)
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "

@@ -32,6 +32,9 @@ class LossWeights:
     born_charges : float
         For components of latent Born charges, in e⁻². They cost about as much as
         energy and forces together.
+    excess : float
+        For what free charges of a structure lack of its total charge, in e⁻²; no label is needed.
+        Small at the start, or charged groups, which form one after the other, never form.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class LossWeights:
     stress: float = 0.0
     dipole: float = 0.0
     born_charges: float = 0.0
+    excess: float = 0.0
 
     def __post_init__(self):
         weights = astuple(self)
@@ -59,10 +63,6 @@ class LossWeights:
             return start + (end - start) * fraction
 
         return LossWeights(*map(mix, astuple(self), astuple(later)))
-
-
-# Per e²: 0.1 e too much counts as much as forces that are wrong by 100 meV/Å.
-_EXCESS_WEIGHT = 1.0
 
 
 def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
@@ -105,13 +105,13 @@ def response_loss(
 
 
 def excess_loss(prediction: Prediction, graph: Graph) -> Tensor:
-    r"""What charges lack of the total charge, :math:`\frac{w}{S} \sum_s (\sum_i q_i - Q_s)^2`.
+    r"""What charges lack of the total charge, :math:`\frac{1}{S} \sum_s (\sum_i q_i - Q_s)^2`.
 
     Energies teach the sum of free charges only up to what the short-range energy makes up for: all
     sums may settle at −0.3 e, and shifting them in the end costs 5 meV/atom.
     """
     excess = sum_per_structure(prediction.charges[:, 0], graph) - graph.total_charge
-    return _EXCESS_WEIGHT * excess.square().mean()
+    return excess.square().mean()
 
 
 def _mean_square(predicted: Tensor, label: Tensor) -> Tensor:

@@ -97,7 +97,7 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
     ----------
     config : TrainingConfig
     """
-    without_charges = {"dipole": 0.0, "born_charges": 0.0}
+    without_charges = {"dipole": 0.0, "born_charges": 0.0, "excess": 0.0}
     fit = replace(
         config.fit,
         free_sum=False,

@@ -215,7 +215,15 @@ def test_free_sums_learn_the_total_charge_and_are_shifted_in_the_end(tmp_path):
         return float(sum_per_structure(model(graph).charges, graph).detach().abs().max())
 
     def learned(rule, free_sum):
-        settings = FitSettings(epochs=40, learning_rate=0.02, free_sum=free_sum, dtype="float64")
+        weights = LossWeights(excess=1.0 if free_sum else 0.0)
+        settings = FitSettings(
+            epochs=40,
+            learning_rate=0.02,
+            free_sum=free_sum,
+            dtype="float64",
+            loss=weights,
+            final_loss=weights,
+        )
         checkpoint = tmp_path / f"{rule}-{free_sum}.checkpoint"
         return fit(charged_model(rule), samples, [], settings, checkpoint).model
 
