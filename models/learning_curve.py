@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,12 +43,12 @@ def main() -> None:
     points = {
         n: trained(n, config, parts, work) for n in sorted(set(asked.structures)) if n < n_all
     }
-    points[n_all] = card["test_errors"]
+    points[n_all] = on_test(card)
     report(asked.name, points, work)
 
 
 def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) -> dict:
-    """Errors on the test structures after training on ``n`` structures."""
+    """What `on_test` tells after training on ``n`` structures."""
     every = parts["training"]
     chosen = [every[int((i + 0.5) * len(every) / n)] for i in range(n)]
     paths = {name: work / f"{n}-{name}.extxyz" for name in ("training", "validation", "test")}
@@ -67,32 +68,38 @@ def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) 
         output=str(work / f"{n}"),
     )
     resume = (work / f"{n}.checkpoint").exists()
-    return dict(train(part, resume=resume).card["test_errors"])
+    return on_test(train(part, resume=resume).card)
+
+
+def on_test(card: Mapping) -> dict:
+    """Errors on the test structures, and how responses follow their labels where there are any."""
+    return {"errors": card["test_errors"], "response": card.get("test_response", {})}
 
 
 def report(name: str, points: dict[int, dict], work: Path) -> None:
     """A table, YAML and a figure."""
     energy, forces = "energy_rmse_meV_per_atom", "forces_rmse_meV_per_A"
     write_summary(
-        work / "learning-curve.yml",
-        {"model": name, "test_errors_by_training_structures": points},
+        work / "learning-curve.yml", {"model": name, "on_test_by_training_structures": points}
     )
-    table = Table("structures", "energy meV/atom", "forces meV/Å", title=name)
-    for n, errors in points.items():
-        table.add_row(str(n), f"{errors[energy]:.3g}", f"{errors[forces]:.3g}")
+    responses = list(next(iter(points.values()))["response"])
+    titles = (f"{response} R², slope" for response in responses)
+    table = Table("structures", "energy meV/atom", "forces meV/Å", *titles, title=name)
+    for n, point in points.items():
+        agreements = [point["response"][response] for response in responses]
+        table.add_row(
+            str(n),
+            f"{point['errors'][energy]:.3g}",
+            f"{point['errors'][forces]:.3g}",
+            *(f"{a['R2']:.4f}, {a['slope']:.3f}" for a in agreements),
+        )
     console().print(table)
-    save_figure(
-        work / "learning-curve.png",
-        np.array(list(points)),
-        "training structures",
-        [
-            Panel(label, {"": np.array([e[key] for e in points.values()])}, logarithmic=True)
-            for label, key in (
-                ("energy RMSE / (meV/atom)", energy),
-                ("force RMSE / (meV/Å)", forces),
-            )
-        ],
-    )
+    panels = []
+    for label, key in (("energy RMSE / (meV/atom)", energy), ("force RMSE / (meV/Å)", forces)):
+        errors = np.array([point["errors"][key] for point in points.values()])
+        panels.append(Panel(label, {"": errors}, logarithmic=True))
+    structures = np.array(list(points))
+    save_figure(work / "learning-curve.png", structures, "training structures", panels)
 
 
 if __name__ == "__main__":
