@@ -25,7 +25,7 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
 
     Energies and forces determine charges of groups and what lies far apart well, but the inner
     polarity of a group, as of C–H bonds, hardly: the short-range energy can say the same. What they
-    do not determine stays near where it starts. The linear part of the readout is solved for by
+    do not determine depends on where it starts. The linear part of the readout is solved for by
     ridge regression over the samples (`ase_les.bond_polarity` has the charges).
 
     Parameters

@@ -59,7 +59,7 @@ class FitSettings:
     bond_polarity : float
         Charges before training, in e through a bond per unit of Pauling electronegativity
         (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
-        and "none".
+        and "none". 0.8 serves molecules; ions with six neighbours would start at several e.
     loss, final_loss : LossWeights
         Weights at the start and at the end; they move geometrically in between.
     validate_every : int
@@ -187,13 +187,21 @@ def fit(
     FloatingPointError
         If the loss stops being a number.
     ValueError
-        If the checkpoint belongs to other settings, or a sum is to be free of charges that
-        are not shifted.
+        If the checkpoint belongs to other settings, a sum is to be free of charges that are not
+        shifted, or an excess is to be small of charges that have none.
     """
     if settings.free_sum and not isinstance(getattr(model.charges, "neutrality", None), MeanShift):
         raise ValueError(
             "`free_sum` belongs to charges with neutrality 'mean', which this model has not; "
             "leave it out"
+        )
+    is_free = settings.free_sum or (
+        model.charges is not None and not model.charges.neutrality.is_conserved
+    )
+    if max(settings.loss.excess, settings.final_loss.excess) > 0 and not is_free:
+        raise ValueError(
+            "the weight `excess` belongs to charges whose sum is free, by neutrality 'none' or "
+            "`free_sum`; this model has none, or they sum to the total charge anyway. Leave it out"
         )
     run = _Run(model.to(PRECISIONS[settings.dtype]), settings)
     if resume:

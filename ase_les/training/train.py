@@ -85,7 +85,13 @@ class DataConfig:
 
     def frames(self, path: Path) -> list[Atoms]:
         """Structures of a file, without those that are left out."""
-        return without_contacts(read_frames(path), self.shortest_A)
+        kept = without_contacts(read_frames(path), self.shortest_A)
+        if not kept:
+            raise ValueError(
+                f"all structures of '{path}' have distances shorter than `shortest_A`, "
+                f"{dict(self.shortest_A)}; lower it"
+            )
+        return kept
 
 
 @dataclass(frozen=True)

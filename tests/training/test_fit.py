@@ -15,7 +15,7 @@ from ase.calculators.morse import MorsePotential
 from ase.io import write
 from scipy.spatial.distance import pdist
 
-from ase_les.charges import ChargesConfig, Unconstrained
+from ase_les.charges import ChargesConfig
 from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
@@ -206,32 +206,48 @@ def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):
     )
 
 
-def test_free_sums_learn_the_total_charge_and_are_shifted_in_the_end(tmp_path):
+def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(tmp_path):
+    frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
+    samples = labelled(frames, CUTOFF, LabelNames())
+    graph = joined(samples).graph
+    learned = {}
+    for rule, free_sum in (("mean", True), ("none", False), ("mean", False)):
+        settings = FitSettings(epochs=3, learning_rate=0.02, free_sum=free_sum, dtype="float64")
+        checkpoint = tmp_path / f"{rule}-{free_sum}.checkpoint"
+        learned[rule, free_sum] = fit(charged_model(rule), samples, [], settings, checkpoint).model
+    free, alike, shifted = (learned[key].state_dict() for key in learned)
+    assert all(torch.equal(free[name], alike[name]) for name in alike)
+    assert not all(torch.equal(free[name], shifted[name]) for name in shifted)
+    totals = {
+        key: sum_per_structure(model(graph).charges, graph).abs().max()
+        for key, model in learned.items()
+    }
+    assert totals["mean", True] < 1e-12 < 1e-3 < totals["none", False]
+
+
+def test_the_weight_of_the_excess_teaches_free_sums_the_total_charge(tmp_path):
     frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
     samples = labelled(frames, CUTOFF, LabelNames())
     graph = joined(samples).graph
 
-    def largest_excess(model):
+    def largest_excess(weight):
+        weights = LossWeights(excess=weight)
+        settings = FitSettings(
+            epochs=40, learning_rate=0.02, dtype="float64", loss=weights, final_loss=weights
+        )
+        checkpoint = tmp_path / f"{weight}.checkpoint"
+        model = fit(charged_model("none"), samples, [], settings, checkpoint).model
         return float(sum_per_structure(model(graph).charges, graph).detach().abs().max())
 
-    def learned(rule, free_sum):
-        weights = LossWeights(excess=1.0 if free_sum else 0.0)
-        settings = FitSettings(
-            epochs=40,
-            learning_rate=0.02,
-            free_sum=free_sum,
-            dtype="float64",
-            loss=weights,
-            final_loss=weights,
-        )
-        checkpoint = tmp_path / f"{rule}-{free_sum}.checkpoint"
-        return fit(charged_model(rule), samples, [], settings, checkpoint).model
-
-    free = learned("mean", True)
-    assert largest_excess(free) < 1e-12
-    free.charges.neutrality = Unconstrained()
     # Energies alone teach little of it: the short-range energy makes up for what is missing.
-    assert 0 < largest_excess(free) < 0.2 * largest_excess(learned("none", False))
+    assert largest_excess(1.0) < 0.2 * largest_excess(0.0)
+
+
+def test_sums_that_cannot_be_wrong_have_no_excess(samples, tmp_path):
+    settings = FitSettings(final_loss=LossWeights(excess=1.0))
+    for model in (small_model(), charged_model("mean")):
+        with pytest.raises(ValueError, match="excess"):
+            fit(model, samples, [], settings, tmp_path / "fit.checkpoint")
 
 
 def test_a_sum_that_is_not_shifted_cannot_be_set_free(samples, tmp_path):
