@@ -84,7 +84,15 @@ class DataConfig:
     dielectric: float = 1.0
 
     def frames(self, path: Path) -> list[Atoms]:
-        """Structures of a file, without those that are left out."""
+        """Structures of a file, without those that are left out.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If all are left out.
+        """
         kept = without_contacts(read_frames(path), self.shortest_A)
         if not kept:
             raise ValueError(

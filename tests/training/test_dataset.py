@@ -8,6 +8,7 @@ from ase.io import read, write
 
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import LabelNames, labelled, read_frames, without_contacts
+from ase_les.training.train import DataConfig
 
 
 def hydrogen(**info):
@@ -77,3 +78,11 @@ def test_structures_with_contacts_that_cannot_be_are_left_out_across_the_cell_to
     assert without_contacts(frames, {}) == frames
     with pytest.raises(ValueError, match="Na-H"):
         without_contacts(frames, {"NaH": 2.0})
+
+
+def test_a_file_of_which_nothing_is_left_is_refused(tmp_path):
+    path = tmp_path / "data.extxyz"
+    write(path, [hydrogen(REF_energy=-31.0)])
+    assert len(DataConfig(str(path), shortest_A={"H-H": 0.7}).frames(path)) == 1
+    with pytest.raises(ValueError, match="lower it"):
+        DataConfig(str(path), shortest_A={"H-H": 0.8}).frames(path)
