@@ -276,11 +276,13 @@ class _PySCF(Calculator):
         max_cycle: int,
         conv_tol: float,
         grid_level: int,
+        smearing_eV: float,
     ):
         super().__init__()
         self.charge, self.multiplicity = charge, multiplicity
         self.xc, self.basis = xc, basis
         self.max_cycle, self.conv_tol, self.grid_level = max_cycle, conv_tol, grid_level
+        self.smearing_eV = smearing_eV
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """See ASE.
@@ -290,7 +292,7 @@ class _PySCF(Calculator):
         RuntimeError
             If the density does not converge.
         """
-        from pyscf import dft, gto
+        from pyscf import dft, gto, scf
 
         super().calculate(atoms, properties, system_changes)
         if self.atoms.pbc.any():
@@ -311,15 +313,19 @@ class _PySCF(Calculator):
         method = (dft.UKS if unpaired else dft.RKS)(molecule, xc=self.xc).density_fit()
         method.max_cycle, method.conv_tol = self.max_cycle, self.conv_tol
         method.grids.level = self.grid_level
-        energy = method.kernel() * units.Hartree
+        if self.smearing_eV > 0:
+            width = self.smearing_eV / units.Hartree
+            method = scf.addons.smearing(method, sigma=width, method="fermi", fix_spin=True)
+        energy = method.kernel()
         if not method.converged:
             raise RuntimeError(f"the density did not converge in {self.max_cycle} cycles")
         gradients = method.nuc_grad_method()
         # Without it the forces of a finite grid do not add up to zero.
         gradients.grid_response = True
+        free_energy = method.e_free if self.smearing_eV > 0 else energy
         self.results = {
-            "energy": energy,
-            "free_energy": energy,
+            "energy": energy * units.Hartree,
+            "free_energy": free_energy * units.Hartree,
             "forces": -gradients.kernel() * units.Hartree / units.Bohr,
         }
 
@@ -423,6 +429,7 @@ ENGINES: dict[str, Engine] = {
             "max_cycle": 100,
             "conv_tol": 1e-9,
             "grid_level": 3,
+            "smearing_eV": 0.0,
         },
         module="pyscf",
         package="pyscf",
@@ -460,7 +467,8 @@ Name        Defaults
             its forces and 0.03 eV/Å³ in its stress (at 400 eV: 0.03 eV/Å and 0.38 eV/Å³).
             Other entries are GPAW's own
 ``tblite``  GFN1-xTB, SCF accuracy 0.1, 250 iterations; entries of ``tblite.ase.TBLite``
-``pyscf``   molecules only: PBE/def2-SVP with density fitting, grid level 3, energy to 1e-9 Eh
+``pyscf``   molecules only: PBE/def2-SVP with density fitting, grid level 3, energy to 1e-9 Eh.
+            ``smearing_eV`` (Fermi–Dirac, at fixed spin) helps where levels nearly coincide
 ``abinit``  PBE to 30 Ha, Γ only; ``pps`` and ``pp_paths`` must be given; entries of
             ``ase.calculators.abinit.Abinit`` (energies there in eV)
 ``les``     a LES model as teacher: ``model`` by name or path; entries of ``LESCalculator``

@@ -59,7 +59,8 @@ class FitSettings:
     bond_polarity : float
         Charges before training, in e through a bond per unit of Pauling electronegativity
         (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
-        and "none". 0.8 serves molecules; ions with six neighbours would start at several e.
+        and "none". 0.8 serves molecules, 0.1 clusters of ions: with six neighbours they would
+        start at several e otherwise.
     loss, final_loss : LossWeights
         Weights at the start and at the end; they move geometrically in between.
     validate_every : int

@@ -270,6 +270,21 @@ def test_density_functional_forces_are_the_slope_of_the_energy():
     assert -18 < energies[1] < -13
 
 
+def test_smeared_forces_are_the_slope_of_the_free_energy():
+    # The two middle levels of a square of hydrogen coincide; without smearing it picks one.
+    pytest.importorskip("pyscf")
+    frames = [
+        Atoms("H4", [(0, 0, 0), (1.3, 0, 0), (0, d, 0), (1.3, d, 0)], info={"charge": 0})
+        for d in (1.34, 1.35, 1.36)
+    ]
+    settings = {"basis": "sto-3g", "smearing_eV": 1.0}
+    label_structures(frames, "pyscf", settings=settings, quiet=True)
+    found = read("labelled.extxyz", ":")
+    energies = [each.info["REF_energy"] for each in found]
+    slope = (energies[2] - energies[0]) / 0.02
+    assert found[1].arrays["REF_forces"][2:, 1].sum() == pytest.approx(-slope, abs=0.01)
+
+
 def test_silver_binds_by_its_outer_electrons():
     pytest.importorskip("pyscf")
     frames = [
