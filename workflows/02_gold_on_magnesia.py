@@ -6,8 +6,8 @@ The structures are those of Ko et al., Nat. Commun. 12, 398 (2021), named ``1-do
 ``1-undoped`` and ``3-undoped``: geometry 1 stands upright (non-wetting), geometry 3 lies flat
 (wetting). The gold atoms are relaxed, the substrate is kept. The dopant is out of reach of any
 local environment that the gold sees, so a short-range model gives the same answer with and
-without it. No shipped model covers these elements yet: give the path of a published checkpoint
-(CC BY-NC 4.0, from its authors).
+without it. The shipped ``au2-mgo`` is for the smaller slabs of study 13: give the path of a
+published checkpoint (CC BY-NC 4.0, from its authors).
 """
 
 import argparse

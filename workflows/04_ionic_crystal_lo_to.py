@@ -6,10 +6,6 @@ Relaxes the crystal, then finds bands, density of states and thermal properties 
 forces, with the field of longitudinal modes from the model's own Born charges, in one call. No
 supercell contains that field; with it, bands hardly depend on the size of the supercell, which a
 smaller one confirms. phonopy loads ``<output>/crystal-phonopy.yaml`` for everything else.
-
-Where there is no model of that name, the study says so and runs on ice XI, the proton-ordered form
-of common ice (Leadbetter et al., J. Chem. Phys. 82, 424 (1985)), with the model of liquid water:
-its hydrogen-bond modes are polar, too.
 """
 
 import argparse
@@ -17,44 +13,20 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms
 from ase.build import bulk
-from ase.spacegroup import crystal
 from rich.console import Console
 from rich.table import Table
 
-from ase_les import LESCalculator, list_models
+from ase_les import LESCalculator
 from ase_les.properties.parallel import Jobs
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
 from ase_les.properties.phonons import phonons
 from ase_les.simulation import relax
 
-STAND_IN = "water-rpbe-d3"
-
 # Transverse and longitudinal optical frequencies in 10¹³ rad/s at room temperature:
 # C. Kittel, Introduction to Solid State Physics, 8th edition, chapter 14, table 3.
 MEASURED = {"NaCl": (3.1, 5.0), "MgO": (7.5, 14.0)}
 PER_CM_PER_RAD = 1 / (2 * 3.14159265 * 2.99792458e10)
-
-
-def ice_xi() -> Atoms:
-    """Eight molecules, all dipoles in order."""
-    oxygen = [(0, 0.6646, 0.0631), (0.5, 0.8255, -0.0631)]
-    hydrogen = [(0, 0.6636, 0.1963), (0, 0.5363, 0.0183), (0.6766, -0.2252, -0.0183)]
-    cell = [4.465, 7.859, 7.292, 90, 90, 90]
-    return crystal("OOHHH", oxygen + hydrogen, spacegroup=36, cellpar=cell)
-
-
-def chosen(arguments: argparse.Namespace) -> tuple[str, Atoms, str]:
-    """Model, crystal, and what of the cell may relax."""
-    if Path(arguments.model).is_file() or arguments.model in list_models():
-        return arguments.model, bulk(arguments.formula, "rocksalt", a=arguments.lattice), "full"
-    Console(stderr=True).print(
-        f"No model '{arguments.model}' is shipped yet. Ice XI with '{STAND_IN}' stands in; the "
-        "model is of liquid water at one density, so the measured cell is kept.",
-        style="yellow",
-    )
-    return STAND_IN, ice_xi(), "fixed"
 
 
 def largest_change(found: Phonons, smaller: Phonons) -> float:
@@ -78,20 +50,20 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
 
-    model, atoms, cell = chosen(arguments)
+    atoms = bulk(arguments.formula, "rocksalt", a=arguments.lattice)
     # Forces are going to be differentiated: no rounding, no mesh.
     settings = {"dtype": "float64", "accuracy": None}
-    atoms.calc = LESCalculator(model, **settings)
+    atoms.calc = LESCalculator(arguments.model, **settings)
     relaxed = relax(
         atoms,
         fmax=0.001,
-        cell=cell,
+        cell="full",
         steps=arguments.steps,
         output=arguments.output / "relaxed",
         overwrite=arguments.overwrite,
     ).atoms
     relaxed.calc = atoms.calc
-    jobs = Jobs(arguments.jobs, partial(LESCalculator, model, **settings))
+    jobs = Jobs(arguments.jobs, partial(LESCalculator, arguments.model, **settings))
     # What relaxed without symmetry has it within a hundredth of an Ångström.
     common = {"symmetry_tolerance_A": 0.01, "points_per_segment": 31, "jobs": jobs}
     smaller = phonons(
@@ -114,7 +86,7 @@ def main() -> None:
         f"largest difference to the bands of {smaller.supercell_atoms} atoms: "
         f"{largest_change(found, smaller):.2f} cm⁻¹"
     )
-    if cell == "full" and arguments.formula in MEASURED:
+    if arguments.formula in MEASURED:
         gamma = found.splitting[0]
         table = Table(title=f"{arguments.formula} at Γ in cm⁻¹", title_justify="left")
         for column in ("mode", "model", "measured"):

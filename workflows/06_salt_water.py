@@ -1,17 +1,13 @@
 """NaCl solution: who stands around the ions, how fast they walk, how well they conduct.
 
-    python workflows/06_salt_water.py --model checkpoint.pth     a model that covers H, O, Na, Cl
-    python workflows/06_salt_water.py                            the shipped one, see below
+    python workflows/06_salt_water.py                            the shipped model, nacl-aq
+    python workflows/06_salt_water.py --model checkpoint.pth     another that covers H, O, Na, Cl
     python workflows/06_salt_water.py --smoke                    under a minute; shows the way only
 
 Ion pairs take the place of water molecules in a cell of 64 of them, as far from each other as they
 can, unless a ``--structure`` is given. Molecular dynamics records the current J = ΣZ*v at every
 step; then radial distribution functions, diffusion and the conductivity by Green–Kubo beside
 Nernst–Einstein. A run that was stopped goes on where it was.
-
-Without ``--model`` the shipped ``nacl-aq`` is taken. While no such model is shipped the script says
-so and does the same for pure water with ``water-rpbe-d3``: there the molecules diffuse, and the
-conductivity must vanish, since ⟨J J⟩ integrates to zero without ions.
 
 Writes ``<output>/salt-water.*`` (the run), ``-rdf.yml``, and ``-transport-summary.yml``, ``.npz``,
 ``.png``. A nanosecond is what a conductivity takes; the default of 20 ps shows its order of
@@ -27,7 +23,7 @@ from ase import Atoms
 from ase.io import read
 from rich.console import Console
 
-from ase_les import LESCalculator, list_models
+from ase_les import LESCalculator
 from ase_les.properties.analysis_files import columns_table
 from ase_les.properties.molecules import molecules
 from ase_les.properties.recorded_run import read_frames
@@ -36,7 +32,6 @@ from ase_les.reporting import write_summary
 from ase_les.simulation import Stage, relax, resume_dynamics, run_dynamics
 from ase_les.simulation.accumulators import RadialDistribution
 
-SALT_MODEL, WATER_MODEL = "nacl-aq", "water-rpbe-d3"
 EPSILON_INFINITY = 1.78
 # mPa s at 300 K: L. Korson, W. Drost-Hansen, F. J. Millero, J. Phys. Chem. 73, 34 (1969).
 VISCOSITY_OF_WATER = 0.85
@@ -59,12 +54,6 @@ def salt_water(pairs: int) -> Atoms:
     return Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
 
 
-def structure(path: Path | None, pairs: int, salty: bool) -> Atoms:
-    if path is not None:
-        return read(path)
-    return salt_water(pairs if salty else 0)
-
-
 def distributions(stem: Path, skip_ps: float) -> dict[str, dict]:
     """First maximum and coordination of every pair of elements that is there."""
     frames, _ = read_frames(stem, skip_ps)
@@ -85,7 +74,7 @@ def distributions(stem: Path, skip_ps: float) -> dict[str, dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="that covers H, O, Na, Cl")
+    parser.add_argument("--model", default="nacl-aq", help="that covers H, O, Na, Cl")
     parser.add_argument("--structure", type=Path, help="instead of the one that is built")
     parser.add_argument("--pairs", type=int, default=2, help="NaCl among 64 molecules; 1.8 mol/l")
     parser.add_argument("--steps", type=int, default=40_000, help="that are recorded")
@@ -102,19 +91,14 @@ def main() -> None:
     skip_ps = arguments.equilibration * arguments.timestep * 1e-3
     console = Console(stderr=True)
 
-    model = arguments.model or (SALT_MODEL if SALT_MODEL in list_models() else WATER_MODEL)
-    salty = model != WATER_MODEL
-    if not salty:
-        console.print(
-            "No model of salt water is shipped yet: this is pure water. Give --model for salt."
-        )
     arguments.output.mkdir(parents=True, exist_ok=True)
     stem = arguments.output / "salt-water"
-    calculator = LESCalculator(model)
+    calculator = LESCalculator(arguments.model)
     if stem.with_name("salt-water.checkpoint").exists():
         run = resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
     else:
-        atoms = structure(arguments.structure, arguments.pairs, salty)
+        built = arguments.structure is None
+        atoms = salt_water(arguments.pairs) if built else read(arguments.structure)
         atoms.calc = calculator
         # Ions are larger or smaller than the molecules they replace.
         relaxed = relax(
@@ -142,7 +126,7 @@ def main() -> None:
     if run.stopped is not None:
         raise SystemExit(f"{run.stopped}; start again to go on")
     found = distributions(stem, skip_ps)
-    write_summary(stem.with_name("salt-water-rdf.yml"), {"model": model, "rdf": found})
+    write_summary(stem.with_name("salt-water-rdf.yml"), {"model": arguments.model, "rdf": found})
     rows = [
         (
             name,

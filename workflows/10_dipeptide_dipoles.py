@@ -9,10 +9,6 @@ functional theory (SPICE, Eastman et al., Sci. Data 10, 11 (2023); ωB97M-D3(BJ)
 Å as ``REF_dipole``; any file of that kind will do. The dipole of the model is that of its charges
 as they are, molecules stand in vacuum. The smallest molecule is then relaxed and its harmonic
 infrared spectrum taken from the model's own Born charges.
-
-As long as no model named ``dipeptides`` is shipped and none is given, a single water molecule and
-the shipped model of liquid water take their places: everything runs, and the numbers show what a
-model says about a molecule unlike anything that it was trained on.
 """
 
 import argparse
@@ -20,28 +16,16 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.build import molecule
 from ase.io import read
 from rich.console import Console
 from rich.table import Table
 
-from ase_les import LESCalculator, list_models
+from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import harmonic_infrared
 from ase_les.reporting import Panel, Parity, save_figure, save_parity_figure, write_summary
 from ase_les.simulation import relax
 
-SHIPPED, STAND_IN = "dipeptides", "water-rpbe-d3"
-WATER_DIPOLE = 0.386
-"""e Å; experiment, gas phase."""
 STRONGEST = 8
-
-
-def stand_in() -> list[Atoms]:
-    """A water molecule with its dipole by experiment, along the direction of its geometry."""
-    water = molecule("H2O")
-    direction = water.positions[water.numbers == 1].mean(axis=0) - water.positions[0]
-    water.info["REF_dipole"] = WATER_DIPOLE * direction / np.linalg.norm(direction)
-    return [water]
 
 
 def infrared_of(
@@ -91,7 +75,7 @@ def infrared_of(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help=f"default: {SHIPPED}, if shipped")
+    parser.add_argument("--model", default="dipeptides", help="model name, file or checkpoint")
     parser.add_argument(
         "--structures", type=Path, default=Path(__file__).with_name("dipeptides.extxyz")
     )
@@ -104,23 +88,13 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
 
-    model, standing_in = arguments.model, False
-    if model is None:
-        standing_in = SHIPPED not in list_models()
-        model = STAND_IN if standing_in else SHIPPED
-    if standing_in:
-        console.print(
-            f"No model '{SHIPPED}' is shipped yet and no --model was given: a water molecule and "
-            f"{STAND_IN} take their places.",
-            soft_wrap=True,
-        )
-    frames = stand_in() if standing_in else read(arguments.structures, index=":")
-    calculator = LESCalculator(model, dtype="float64")
+    frames = read(arguments.structures, index=":")
+    calculator = LESCalculator(arguments.model, dtype="float64")
     # Charges of a model may not sum to zero; about the centre of mass that does least harm.
     found = np.array([calculator.get_property("dipole", atoms) for atoms in frames])
     reference = np.array([atoms.info["REF_dipole"] for atoms in frames])
 
-    table = Table(title=f"Dipoles, {model}", title_justify="left")
+    table = Table(title=f"Dipoles, {arguments.model}", title_justify="left")
     for column in ("molecule", "reference / (e Å)", "model / (e Å)", "angle / °", "Σq / e"):
         table.add_column(column)
     rows = []
@@ -151,7 +125,9 @@ def main() -> None:
         highlight=False,
     )
     save_parity_figure(
-        arguments.output / "dipoles.png", f"Dipoles, {model}", [Parity("dipole / (e Å)", x, y)]
+        arguments.output / "dipoles.png",
+        f"Dipoles, {arguments.model}",
+        [Parity("dipole / (e Å)", x, y)],
     )
 
     spectrum = None
@@ -160,9 +136,8 @@ def main() -> None:
     write_summary(
         arguments.output / "study-summary.yml",
         {
-            "model": str(model),
+            "model": arguments.model,
             "model_hash": calculator.model_hash,
-            "stand_in_for_dipeptides": standing_in,
             "dipoles": rows,
             "agreement": agreement,
             "spectrum": spectrum,
