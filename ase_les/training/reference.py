@@ -389,6 +389,7 @@ class _Record:
             "engine": reference.name,
             "engine version": reference.version,
             "settings": reporting.plain(reference.settings),
+            "stress": reference.stress,
             "structures": len(frames),
             "fingerprint of the structures": _fingerprint(frames),
         }
@@ -401,10 +402,12 @@ class _Record:
             )
         lines = list(_complete_lines(path)) if goes_on else []
         if lines:
+            # Older records do not say whether stress was asked for: they go on as is asked now.
+            then = {"stress": reference.stress, **lines[0]}
             differing = [
-                f"{key} is {lines[0].get(key)}, given {head[key]}"
+                f"{key} is {then.get(key)}, given {head[key]}"
                 for key in head
-                if lines[0].get(key) != head[key]
+                if then.get(key) != head[key]
             ]
             if differing:
                 raise ValueError(

@@ -1,5 +1,6 @@
 """Labels are the calculator's, whatever interrupts the work, whoever shares it, whatever fails."""
 
+import json
 import os
 import signal
 import subprocess
@@ -220,6 +221,24 @@ def test_labels_of_other_structures_or_settings_do_not_mix():
             quiet=True,
         )
     assert Path("labelled-labels.jsonl").read_bytes() == before
+
+
+def test_labels_with_and_without_stress_do_not_mix():
+    label_structures(crystals(2), "emt", stress=False, quiet=True)
+    with pytest.raises(ValueError, match="stress is False, given True"):
+        label_structures(crystals(2), "emt", stress=True, resume=True, quiet=True)
+
+
+@pytest.mark.parametrize("stress", [True, False])
+def test_labels_from_before_stress_was_noted_go_on(stress):
+    label_structures(crystals(2), "emt", stress=stress, quiet=True)
+    record = Path("labelled-labels.jsonl")
+    head, first, _ = record.read_text().splitlines()
+    head = {name: entry for name, entry in json.loads(head).items() if name != "stress"}
+    record.write_text(f"{json.dumps(head)}\n{first}\n")
+    goes_on = label_structures(crystals(2), "emt", stress=stress, resume=True, quiet=True)
+    assert goes_on.labelled == 2
+    assert record.read_text().splitlines()[1] == first
 
 
 @pytest.mark.parametrize(
