@@ -15,7 +15,8 @@ from ase.io import read
 from ase.neighborlist import neighbor_list
 from torch import Tensor
 
-from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms
+from ase_les.boundary_conditions import has_stress
+from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_axes
 from ase_les.neighbors import NeighborList
 from ase_les.training.born_labels import ROWS, by_polarization, check_order
 
@@ -28,9 +29,12 @@ class LabelNames:
 
     Parameters
     ----------
-    energy, forces, stress : str
-        Names in ``atoms.info`` (energy in eV, stress in eV/Å³ as 9 or 6 numbers,
-        tension positive) and ``atoms.arrays`` (forces in eV/Å).
+    energy, forces : str
+        Names in ``atoms.info`` (energy in eV) and ``atoms.arrays`` (forces in eV/Å).
+    stress : str
+        Name in ``atoms.info`` of stresses in eV/Å³, 9 or 6 numbers, tension positive, of structures
+        with three periodic directions. Of slabs, with two, what lies in their plane is read,
+        per volume of the cell as given, vacuum included; molecules and wires have no stress.
     dipole : str
         Name in ``atoms.info`` of dipoles in e Å, of structures without periodic
         directions; about the centre of mass if they are charged.
@@ -208,7 +212,7 @@ def _sample(
         raise ValueError(f"structure {index}: {error}") from None
     energy = _label(atoms, names.energy, "energy")
     forces = _label(atoms, names.forces, "forces")
-    stress = _label(atoms, names.stress, "stress")
+    stress = _label(atoms, names.stress, "stress") if has_stress(atoms) else None
     if energy is None and forces is None:
         present = sorted({*atoms.info, *atoms.arrays} - {"numbers", "positions"})
         raise ValueError(
@@ -220,11 +224,12 @@ def _sample(
     dipole = _label(atoms, names.dipole, "dipole") if finite else None
     moments = _label(atoms, names.quadrupole, "quadrupole") if finite else None
     graph = graph_from_atoms(atoms, NeighborList(cutoff))
+    stress = _tensor(_full_stress(stress), (1, 3, 3), f"stress of structure {index}")
     return Sample(
         graph=graph,
         energy=_tensor(energy, (1,), f"energy of structure {index}"),
         forces=_tensor(forces, (len(atoms), 3), f"forces of structure {index}"),
-        stress=_tensor(_full_stress(stress), (1, 3, 3), f"stress of structure {index}"),
+        stress=_in_plane(stress, graph) if atoms.pbc.sum() == 2 else stress,
         dipole=_tensor(dipole, (1, 3), f"dipole of structure {index}"),
         quadrupole=_traceless(_tensor(moments, (1, 3, 3), f"second moments of structure {index}")),
         born_charges=_born_charges(atoms, index, names, dielectric),
@@ -267,6 +272,15 @@ def _full_stress(stress):
         return stress
     xx, yy, zz, yz, xz, xy = np.ravel(stress)
     return [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
+
+
+def _in_plane(stress: Tensor, graph: Graph) -> Tensor:
+    """The stress of a slab without what a label says along the normal, where the model has none."""
+    _, _, normal = slab_axes(graph.cell, graph.pbc)
+    plane = torch.eye(3).to(normal) - normal[:, :, None] * normal[:, None, :]
+    # Along an axis that is the normal, zeros would pass for labels that are met.
+    across = torch.einsum("saa->sa", plane) < 1e-12
+    return (plane @ stress @ plane).masked_fill(across[:, :, None] | across[:, None, :], torch.nan)
 
 
 def _tensor(values, shape: tuple[int, ...], what: str) -> Tensor:

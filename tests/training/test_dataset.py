@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
+from ase_les.derivatives import differentiate
+from ase_les.model import LESModel, ModelConfig
+from ase_les.representation import CaceConfig
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import LabelNames, labelled, read_frames, without_contacts
+from ase_les.training.evaluation import compare, evaluate
 from ase_les.training.train import DataConfig
 
 
@@ -38,8 +43,49 @@ def test_labels_under_the_names_of_ase_are_found(tmp_path):
 
 def test_six_stress_numbers_are_the_voigt_order_of_ase():
     atoms = hydrogen(REF_energy=0.0, REF_stress=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    atoms.set_cell([4.0, 4.0, 4.0])
+    atoms.pbc = True
     (sample,) = labelled([atoms], 2.0, LabelNames())
     assert sample.stress[0].tolist() == [[1, 6, 5], [6, 2, 4], [5, 4, 3]]
+
+
+@pytest.mark.parametrize("pbc", [[False] * 3, [False, False, True]])
+def test_molecules_and_wires_have_no_stress_to_learn(pbc):
+    atoms = hydrogen(REF_energy=0.0, REF_stress=np.ones(6))
+    atoms.set_cell([4.0, 4.0, 4.0])
+    atoms.pbc = pbc
+    (sample,) = labelled([atoms], 2.0, LabelNames())
+    assert sample.stress.isnan().all()
+
+
+def test_a_slab_without_a_third_vector_has_no_stress_to_learn():
+    atoms = hydrogen(REF_energy=0.0, REF_stress=np.ones(6))
+    atoms.set_cell([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0]])
+    atoms.pbc = [True, True, False]
+    (sample,) = labelled([atoms], 2.0, LabelNames())
+    assert sample.stress.isnan().all()
+
+
+@pytest.mark.parametrize("turned", [0.0, 35.0])
+def test_of_a_slab_only_stress_in_its_plane_is_judged(turned):
+    """Wherever its normal points to: what a label says along it is no error of the model."""
+    atoms = hydrogen(REF_energy=0.0)
+    atoms.set_cell([[2.5, 0.0, 0.0], [0.4, 2.6, 0.0], [0.0, 0.0, 9.0]])
+    atoms.pbc = [True, True, False]
+    atoms.rotate(turned, (1, 2, 3), rotate_cell=True)
+    model = LESModel(ModelConfig({"H": 0.0}, CaceConfig(3.0, l_max=1, nu_max=2)), seed=0).double()
+    (bare,) = labelled([atoms], 3.0, LabelNames())
+    stress = differentiate(model, bare.graph, stress=True).stress[0].detach().numpy()
+    normal = np.cross(*atoms.cell.array[:2])
+    normal /= np.linalg.norm(normal)
+    along = np.outer(normal, [0.3, -0.2, 0.1])
+    atoms.info["REF_stress"] = (stress + along + along.T).ravel()
+    (sample,) = labelled([atoms], 3.0, LabelNames())
+    assert evaluate(model, [sample]).stress_rmse_meV_per_A3 == pytest.approx(0, abs=1e-9)
+    # Components that no slab of this orientation has are no labels at all.
+    n_judged = compare(model, [sample]).stress.shape[1]
+    assert n_judged == (9 if turned else 4)
+    assert torch.allclose(sample.stress, sample.stress.transpose(1, 2), equal_nan=True)
 
 
 def test_a_structure_without_labels_is_named_with_what_it_has():
