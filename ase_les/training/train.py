@@ -262,7 +262,7 @@ def train(
             "--overwrite starts anew"
         )
     parts = read_data(config, Path(folder))
-    model = _initial_model(config, parts["training"])
+    model = _initial_model(config, parts)
     _say_what(config, parts, model, quiet)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     done = _fit_with_progress(config, parts, model, files, resume, quiet)
@@ -367,8 +367,8 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
     return {"training": training, **parts}
 
 
-def _initial_model(config: TrainingConfig, training: Sequence[Sample]) -> LESModel:
-    architecture = config.model
+def _initial_model(config: TrainingConfig, parts: Mapping[str, Sequence[Sample]]) -> LESModel:
+    architecture, training = config.model, parts["training"]
     short_range = architecture.short_range
     if short_range is None:
         forces = torch.cat([sample.forces.flatten() for sample in training])
@@ -384,13 +384,24 @@ def _initial_model(config: TrainingConfig, training: Sequence[Sample]) -> LESMod
         ),
         seed=config.fit.seed,
     )
-    for sample in training:
-        for charge in sample.graph.total_charge.tolist():
-            model.check_coverage(sample.graph.numbers.tolist(), charge)
+    for name, samples in parts.items():
+        _check_coverage(model, samples, name)
     model.standardise_features([sample.graph for sample in training[:10]])
     if config.fit.bond_polarity:
         start_from_bonds(model, training, config.fit.bond_polarity)
     return model
+
+
+def _check_coverage(model: LESModel, samples: Sequence[Sample], name: str) -> None:
+    """Find out about structures the model cannot know before it has learned, not after it."""
+    for index, sample in enumerate(samples):
+        try:
+            model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. That is structure {index} of the {name} data: leave it out, or train "
+                "on its elements and total charge too"
+            ) from None
 
 
 def _fit_with_progress(

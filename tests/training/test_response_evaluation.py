@@ -81,6 +81,12 @@ def test_structures_without_labels_leave_nothing_to_compare(rng):
     assert compare_response(rigid_ions(), samples([atoms])).agreements() == {}
 
 
+def test_references_that_are_all_the_same_leave_nothing_to_compare(rng):
+    atoms = ions(rng)
+    atoms.info |= {"REF_energy": 0.0, "REF_dipole": np.zeros(3)}
+    assert compare_response(rigid_ions(), samples([atoms])).agreements() == {}
+
+
 def test_unrelated_numbers_have_no_correlation(rng):
     found = Agreement.between(rng.normal(size=4000), rng.normal(size=4000))
     assert found.R2 < 0.01

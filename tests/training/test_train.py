@@ -1,0 +1,72 @@
+"""A training belongs to its data and its model, and no label makes it fail after its work."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+
+from ase_les.configuration import from_mapping
+from ase_les.training.train import TrainingConfig, train
+
+REPRESENTATION = {
+    "cutoff": 3.5,
+    "n_radial": 3,
+    "n_mixed": 2,
+    "n_embedding": 1,
+    "l_max": 1,
+    "nu_max": 2,
+}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def pair(distance, symbols="ArHe", **info) -> Atoms:
+    """Two atoms that repel each other."""
+    atoms = Atoms(symbols, [(0, 0, 0), (distance, 0, 0)], info=info)
+    atoms.info["REF_energy"] = 1 / distance
+    atoms.arrays["REF_forces"] = np.array([[-1.0, 0, 0], [1.0, 0, 0]]) / distance**2
+    return atoms
+
+
+def pairs(start=1.0, **given) -> list[Atoms]:
+    return [pair(start + 0.05 * step, **given) for step in range(8)]
+
+
+def config(data=None, model=None, **fit) -> TrainingConfig:
+    return from_mapping(
+        TrainingConfig,
+        {
+            "data": {"training": "data.extxyz", "validation": 0.25, **(data or {})},
+            "model": {"representation": REPRESENTATION, **(model or {})},
+            "fit": {"epochs": 3, "validate_every": 1, **fit},
+        },
+    )
+
+
+def test_dipoles_that_are_all_the_same_do_not_cost_the_model():
+    write("data.extxyz", pairs(REF_dipole=np.zeros(3)))
+    result = train(config(), quiet=True)
+    assert result.files.model.exists()
+    assert "validation_response" not in result.card
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+@pytest.mark.parametrize(
+    ("stranger", "told"),
+    [
+        ({"symbols": "ArNe"}, r"covers He, Ar; the structure also has Ne.* structure 1 of the"),
+        ({"charge": 2}, r"total charge \[0, 1\] e, got 2.* structure 1 of the"),
+    ],
+)
+def test_what_the_model_cannot_know_is_refused_before_the_work(part, stranger, told):
+    write("data.extxyz", pairs())
+    write("strangers.extxyz", [pair(1.1), pair(1.2, **stranger)])
+    given = config({part: "strangers.extxyz"}, {"total_charges": [0, 1]})
+    with pytest.raises(ValueError, match=f"{told} {part} data"):
+        train(given, quiet=True)
+    assert not list(Path().glob("model*"))
