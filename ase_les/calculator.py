@@ -388,7 +388,8 @@ class LESCalculator(Calculator):
         """
         atoms = self.atoms if atoms is None else atoms
         charges = torch.tensor(self.get_property("charges", atoms), device=self._device)[:, None]
-        graph, sums = self._graph.at(atoms), self._engine.electrostatics
+        # Points count as atoms: the run that goes on must not see what suits so many.
+        graph, sums = self._graph.at(atoms), self._engine.electrostatics.apart()
         if points is None:
             found = potential_at_atoms(sums, graph, charges)
         else:

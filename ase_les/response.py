@@ -118,11 +118,17 @@ def born_charges(
         wherever it is attracted, along no path that would make a polarization.
     """
     rule = model.charges.neutrality
+    without_dipole = graph.pbc.any(dim=1)
     if rule.is_conserved and rule.is_local:
         _check_excess(rule, graph)
-    elif graph.pbc.any():
+        without_dipole = torch.zeros_like(without_dipole)
+    if without_dipole.all():
         return _from_changes_of_charge(model, graph, create_graph)
-    return _from_the_dipole(model, graph, centre, create_graph)
+    charges, found = _from_the_dipole(model, graph, centre, create_graph)
+    if without_dipole.any():
+        _, by_changes = _from_changes_of_charge(model, graph, create_graph)
+        found = torch.where(without_dipole[graph.structure, None, None], by_changes, found)
+    return charges, found
 
 
 def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:

@@ -369,3 +369,15 @@ def test_charges_in_their_potential_have_the_long_range_energy(structure):
     charges = torch.tensor(atoms.get_charges())[:, None]
     energy = MEAN.electrostatics(graph, charges).item()
     assert 0.5 * atoms.get_charges() @ potential == pytest.approx(energy, abs=1e-8)
+
+
+def test_looking_at_the_potential_changes_no_energy_that_follows():
+    """Points are charges to the sums, and so many charges might be better off on a mesh."""
+    atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * (2, 3, 3)
+    atoms.rattle(0.05, seed=4)
+    atoms.calc = LESCalculator(MEAN, dtype="float64", accuracy=1e-4)
+    before = atoms.get_potential_energy(), atoms.get_forces()
+    atoms.calc.get_potential_and_field(atoms, np.linspace((0, 0, 0), (11, 16, 16), 500))
+    atoms.calc.results.clear()
+    assert atoms.get_potential_energy() == before[0]
+    assert (atoms.get_forces() == before[1]).all()

@@ -178,8 +178,9 @@ def test_gradients_by_hand_give_the_same_born_charges(random_model, rule, layers
     np.testing.assert_allclose(born(single, atoms), expected, atol=1e-4)
 
 
-def test_structures_side_by_side_have_the_born_charges_of_each(random_model):
-    model = random_model(charges=RULES["split"]).double()
+@pytest.mark.parametrize("rule", ["split", "mean", "none"])
+def test_structures_side_by_side_have_the_born_charges_of_each(random_model, rule):
+    model = random_model(charges=RULES[rule]).double()
     parts = [skewed(), water_pair(), box()]
     together = born_charges(model, graph_of(model, *parts))[1].detach().numpy()
     np.testing.assert_allclose(together, np.vstack([born(model, a) for a in parts]), atol=1e-12)

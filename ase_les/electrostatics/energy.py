@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -115,6 +116,12 @@ class Electrostatics(nn.Module):
         self.periodic_sum = (
             AnalyticEwaldSum(kernel) if accuracy is None else CheaperSum(kernel, accuracy)
         )
+
+    def apart(self) -> Electrostatics:
+        """The same sums for other structures: what they choose and keep does not come back here."""
+        other = copy.deepcopy(self)
+        other.periodic_sum.forget()
+        return other
 
     def forward(self, graph: Graph, charges: Tensor) -> Tensor:
         """Energies (S,) in eV.

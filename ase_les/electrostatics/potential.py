@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ase_les.electrostatics.energy import Electrostatics
-from ase_les.graph import Graph, slab_axes
+from ase_les.graph import Graph
 from ase_les.units import COULOMB_CONSTANT
 
 # Points added to a structure at a time, at least; large structures take as many as they have atoms.
@@ -95,68 +95,3 @@ def _of_block(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tenso
         unit = none.index_fill(1, torch.tensor([channel], device=none.device), 1.0)
         fields.append(0.5 * (derivatives(-unit)[1] - derivatives(unit)[1]))
     return Potential(potential, torch.stack(fields, dim=1))
-
-
-def potential_profile(
-    sums: Electrostatics, graph: Graph, charges: Tensor, heights: Tensor, axis: int = 2
-) -> Tensor:
-    r"""Potential (P, n_q) in V averaged over the planes of two lattice vectors.
-
-    With :math:`A` the area of the plane and :math:`z` the height along its normal,
-
-    .. math::
-        \bar\phi(z) = \frac{4\pi k_e}{V} \sum_{k \parallel \mathbf{n}} G(k)
-        \,\mathrm{Re}\, S^*(k) e^{ikz}, \qquad
-        \bar\phi(z) = -\frac{2\pi k_e}{A} \sum_i q_i \langle |z - z_i| \rangle
-
-    for periodic cells, and for slabs, where the average is over the Gaussians.
-
-    Parameters
-    ----------
-    sums, graph, charges
-        As for `potential_at`.
-    heights : Tensor, shape (P,)
-        Heights along the normal in Å, from the origin of the coordinates.
-    axis : int
-        The lattice vector that is not in the plane; the non-periodic one of a slab.
-
-    Raises
-    ------
-    ValueError
-        If there is more than one structure, or the plane is not periodic, or
-        `axis` is a periodic direction of a slab.
-    """
-    if graph.n_structures != 1:
-        raise ValueError(f"a profile belongs to one structure, got {graph.n_structures}")
-    plane = torch.ones_like(graph.pbc)
-    plane[0, axis] = False
-    if not graph.pbc[plane].all():
-        raise ValueError(
-            f"a profile along lattice vector {axis} averages over the other two, which must be "
-            f"periodic; pbc is {graph.pbc[0].tolist()}"
-        )
-    cell, charges = graph.cell.detach(), charges.detach()
-    first, second, normal = slab_axes(cell, plane)
-    area = torch.linalg.vector_norm(torch.linalg.cross(first, second))
-    places = graph.positions.detach() @ normal[0]
-    config = sums.config
-    if not graph.pbc[0, axis]:
-        distance = heights[:, None] - places
-        scaled = distance / (math.sqrt(2) * config.smearing)
-        smeared = distance * torch.erf(scaled)
-        smeared += config.smearing * math.sqrt(2 / math.pi) * torch.exp(-(scaled**2))
-        return -config.weight * 2 * math.pi * COULOMB_CONSTANT / area * (smeared @ charges)
-    kernel = config.kernel()
-    volume = torch.linalg.det(cell[0]).abs()
-    spacing = volume / area
-    n_waves = int(kernel.k_cutoff * (1 + kernel.shell_tolerance) * spacing / (2 * math.pi))
-    k = 2 * math.pi / spacing * torch.arange(1, n_waves + 1).to(places)
-    waves = [
-        torch.polar(torch.ones_like(p), p) for p in (places[:, None] * k, heights[:, None] * k)
-    ]
-    factors = waves[0].conj().T @ charges.to(waves[0].dtype)
-    # k and -k together, and two from the derivative of a square.
-    profile = 4 * ((waves[1] * kernel(k**2)) @ factors).real
-    if config.background:
-        profile = profile - config.smearing**2 * charges.sum(0)
-    return config.weight * 2 * math.pi * COULOMB_CONSTANT / volume * profile

@@ -68,7 +68,9 @@ class ReciprocalKernel:
         :math:`n_a = \mathbf{k} \cdot \mathbf{a} / 2\pi`.
         """
         lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
-        bounds = self.k_cutoff * (1 + SHELL_TOLERANCE) * lengths / (2 * math.pi)
+        # Round-off must not lose a shell, whatever counts as being at the cutoff.
+        tolerance = max(self.shell_tolerance, SHELL_TOLERANCE)
+        bounds = self.k_cutoff * (1 + tolerance) * lengths / (2 * math.pi)
         return tuple(bounds.floor().long().tolist())
 
 
