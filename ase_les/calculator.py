@@ -161,6 +161,8 @@ class LESCalculator(Calculator):
     ]
     # The model does not read them: changing them must not cost a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
+    polarization_follows_positions = True
+    """Its changes are whole, not up to quanta, as long as positions are not wrapped."""
 
     def __init__(
         self,
