@@ -14,8 +14,8 @@ How :math:`Z^*` is found
 *Where charge is conserved locally* (split charges, and every finite structure with its fixed
 origin) the dipole is a function :math:`\mathbf{M} = \sum_i \mathbf{m}_i(a, \mathbf{r})` of latent
 numbers and positions, and :math:`Z^*` is its gradient. *Elsewhere* (free or evenly shifted charges
-in a periodic cell) no dipole exists, but the change of charge that a displaced atom causes around
-itself does, and its distance is the edge vector along which the change came:
+along periodic directions) no dipole exists, but the change of charge that a displaced atom causes
+around itself does, and its distance is the edge vector along which the change came:
 
 .. math::
     Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta}
@@ -40,7 +40,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from ase_les.graph import Graph, sum_per_structure
+from ase_les.graph import Graph, slab_axes, sum_per_structure
 from ase_les.model import LESModel, Prediction
 from ase_les.representation import Cace
 from ase_les.representation.neighbour_sum import Neighbourhoods
@@ -97,7 +97,8 @@ def born_charges(
     model : LESModel
         With one charge per atom.
     graph : Graph
-        Structures that are periodic along all directions or along none.
+        Crystals, slabs and molecules. Of a slab whose charges are not conserved locally, the
+        dipole along its normal counts, which exists; in its plane the changes of charge do.
     centre : Tensor, shape (S, 3), or None
         Fixed origin of the dipole of finite structures in Å; matters only where charges do not
         sum to zero. None is the origin of the coordinates.
@@ -118,17 +119,28 @@ def born_charges(
         wherever it is attracted, along no path that would make a polarization.
     """
     rule = model.charges.neutrality
-    without_dipole = graph.pbc.any(dim=1)
     if rule.is_conserved and rule.is_local:
         _check_excess(rule, graph)
-        without_dipole = torch.zeros_like(without_dipole)
-    if without_dipole.all():
+        return _from_the_dipole(model, graph, centre, create_graph)
+    if graph.pbc.all():
         return _from_changes_of_charge(model, graph, create_graph)
-    charges, found = _from_the_dipole(model, graph, centre, create_graph)
-    if without_dipole.any():
-        _, by_changes = _from_changes_of_charge(model, graph, create_graph)
-        found = torch.where(without_dipole[graph.structure, None, None], by_changes, found)
-    return charges, found
+    charges, by_dipole = _from_the_dipole(model, graph, centre, create_graph)
+    if not graph.pbc.any():
+        return charges, by_dipole
+    _, by_changes = _from_changes_of_charge(model, graph, create_graph)
+    finite = _finite_directions(graph)[graph.structure].to(by_changes)
+    return charges, by_changes + finite @ (by_dipole - by_changes)
+
+
+def _finite_directions(graph: Graph) -> Tensor:
+    """Projectors (S, 3, 3) on the directions along which structures end and have a dipole."""
+    n_periodic = graph.pbc.sum(dim=1)
+    projectors = torch.zeros_like(graph.cell)
+    projectors[n_periodic == 0] = torch.eye(3).to(graph.cell)
+    slabs = n_periodic == 2
+    normal = slab_axes(graph.cell[slabs], graph.pbc[slabs])[2]
+    projectors[slabs] = normal[:, :, None] * normal[:, None, :]
+    return projectors
 
 
 def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:

@@ -136,6 +136,26 @@ def test_charge_that_is_not_conserved_moves_by_its_distance_from_the_displaced_a
     np.testing.assert_allclose(tensor[1].detach(), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("rule", ["none", "mean"])
+def test_a_slab_answers_by_its_dipole_along_the_normal_and_like_a_crystal_in_its_plane(
+    random_model, rule
+):
+    model = random_model(layers=LAYERS["one layer"], l_max=2, charges=RULES[rule]).double()
+    slab = skewed() * (1, 1, 2)
+    slab.center(vacuum=10, axis=2)
+    repeated = born(model, slab)
+    slab.pbc = (True, True, False)
+    normal = np.cross(slab.cell[0], slab.cell[1])
+    normal /= np.linalg.norm(normal)
+    tensor = born(model, slab)
+
+    along = slope(lambda moved: dipole_of(model, moved), slab, 1).T @ normal
+    np.testing.assert_allclose(tensor[1].T @ normal, along, atol=1e-9)
+    in_plane = np.eye(3) - np.outer(normal, normal)
+    np.testing.assert_allclose(in_plane @ tensor, in_plane @ repeated, atol=1e-12)
+    assert np.abs(tensor - repeated).max() > 1e-3
+
+
 @pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 @pytest.mark.parametrize("rule", RULES)
 def test_born_charges_do_not_know_how_large_the_cell_is(random_model, rule, layers):
