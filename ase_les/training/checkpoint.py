@@ -16,10 +16,13 @@ FORMAT = "ase_les training 2"
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
-    """Replace the checkpoint at `path`; a kill at any instant leaves the old one or the new one."""
+    """Replace the checkpoint at `path`; a kill at any instant leaves the old one or the new one.
+
+    No two of the tensors may share their memory.
+    """
     temporary = path.with_name(path.name + ".partial")
     metadata = {"format": FORMAT, "state": json.dumps(state)}
-    save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, temporary, metadata)
+    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -175,7 +175,8 @@ def fit(
         Without validation data the last averaged model is the outcome.
     settings : FitSettings
     checkpoint : Path
-        Where the state goes; a killed fit resumes from it to the same result.
+        Where the state goes, from the start on; a fit that was stopped resumes from it to the
+        same result. Ctrl-C keeps all whole epochs.
     resume : bool
         Go on from the checkpoint.
     seconds_between_checkpoints : float
@@ -209,14 +210,21 @@ def fit(
         run.restore(checkpoint)
         for record in run.history:
             on_epoch(record)
+    whole = run.state()
+    # At once: until then, an earlier training that is to be replaced could be resumed by mistake.
+    write_checkpoint(checkpoint, *whole)
     saved = time.monotonic()
-    while run.epoch < settings.epochs and not run.out_of_patience():
-        record = run.one_epoch(training, validation)
-        on_epoch(record)
-        if time.monotonic() - saved > seconds_between_checkpoints:
-            run.save(checkpoint)
-            saved = time.monotonic()
-    run.save(checkpoint)
+    try:
+        while run.epoch < settings.epochs and not run.out_of_patience():
+            record = run.one_epoch(training, validation)
+            whole = run.state()
+            on_epoch(record)
+            if time.monotonic() - saved > seconds_between_checkpoints:
+                write_checkpoint(checkpoint, *whole)
+                saved = time.monotonic()
+    finally:
+        # Ctrl-C comes in the middle of an epoch, which the next start begins again.
+        write_checkpoint(checkpoint, *whole)
     model.load_state_dict(run.best)
     return Fit(model, run.best_epoch, tuple(run.history))
 
@@ -331,7 +339,8 @@ class _Run:
     def _keep(self, score: float) -> None:
         self.best, self.best_epoch, self.best_loss = _copied(self.average), self.epoch, score
 
-    def save(self, path: Path) -> None:
+    def state(self) -> tuple[dict[str, Tensor], dict]:
+        """A copy of everything, as a checkpoint holds it."""
         tensors = optimizer_tensors(self.optimizer)
         for prefix, state in (
             ("model", self.model.state_dict()),
@@ -348,7 +357,7 @@ class _Run:
             "best_loss": self.best_loss,
             "history": [asdict(record) for record in self.history],
         }
-        write_checkpoint(path, tensors, state)
+        return _copied(tensors), state
 
     def restore(self, path: Path) -> None:
         tensors, state = read_checkpoint(path)

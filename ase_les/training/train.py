@@ -440,7 +440,13 @@ def _fit_with_progress(
                 on_epoch=tell,
             )
     except KeyboardInterrupt:
-        screen.print(f"stopped; go on with --resume from {files.checkpoint}", markup=False)
+        screen.print(
+            f"stopped after epoch {bar.tasks[task].completed} of {config.fit.epochs}; "
+            f"--resume goes on from '{files.checkpoint}'",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         raise
 
 

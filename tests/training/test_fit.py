@@ -19,9 +19,10 @@ from ase_les.charges import ChargesConfig
 from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
+from ase_les.training.checkpoint import read_checkpoint
 from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
 from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import FitSettings, fit
+from ase_les.training.fit import FitSettings, _Run, fit
 from ase_les.training.loss import LossWeights, loss
 from ase_les.training.rigid_ions import RigidIons
 from ase_les.training.train import describe_data
@@ -111,6 +112,25 @@ def test_an_interrupted_fit_resumes_to_the_same_weights(samples, tmp_path):
     assert [r.training_loss for r in straight.history] == [r.training_loss for r in resumed.history]
 
 
+def test_ctrl_c_keeps_the_last_whole_epoch(samples, tmp_path, monkeypatch):
+    settings = FitSettings(epochs=4, batch_size=4)
+    straight = fit(small_model(), samples, [], settings, tmp_path / "straight")
+    whole_step = _Run._step
+
+    def interrupted(run, sample, progress):
+        if progress > 2.5:
+            raise KeyboardInterrupt
+        return whole_step(run, sample, progress)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_Run, "_step", interrupted)
+        fit(small_model(), samples, [], settings, tmp_path / "stopped")
+    assert read_checkpoint(tmp_path / "stopped")[1]["epoch"] == 2
+    resumed = fit(small_model(seed=9), samples, [], settings, tmp_path / "stopped", resume=True)
+    for name, value in straight.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+
+
 def test_a_checkpoint_of_other_settings_is_refused(samples, tmp_path):
     path = tmp_path / "fit.checkpoint"
     fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
@@ -188,9 +208,9 @@ def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):
     assert run("-o", "straight").wait() == 0
     victim = run("-o", "killed")
     checkpoint = tmp_path / "killed.checkpoint"
-    while not checkpoint.exists() and victim.poll() is None:
+    while not checkpoint.exists() or read_checkpoint(checkpoint)[1]["epoch"] < 2:
+        assert victim.poll() is None
         time.sleep(0.01)
-    time.sleep(0.1)
     victim.send_signal(signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL, "the run was over before it could be killed"
     assert run("-o", "killed").wait() == 2, "an unfinished training was overwritten"

@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.io import write
 
 from ase_les.configuration import from_mapping
+from ase_les.training.fit import _Run
 from ase_les.training.train import TrainingConfig, train
 
 REPRESENTATION = {
@@ -46,6 +47,37 @@ def config(data=None, model=None, **fit) -> TrainingConfig:
             "fit": {"epochs": 3, "validate_every": 1, **fit},
         },
     )
+
+
+def stopped_in_epoch(number, monkeypatch, *arguments, **options):
+    """A training until someone presses Ctrl-C."""
+    whole_epoch = _Run.one_epoch
+
+    def interrupted(run, *data):
+        if run.epoch == number - 1:
+            raise KeyboardInterrupt
+        return whole_epoch(run, *data)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_Run, "one_epoch", interrupted)
+        train(*arguments, **options)
+
+
+def test_an_overwritten_training_does_not_come_back(monkeypatch):
+    write("data.extxyz", pairs())
+    old = train(config(seed=1), quiet=True).card["hash"]
+    stopped_in_epoch(1, monkeypatch, config(seed=2), overwrite=True, quiet=True)
+    with pytest.raises(ValueError, match="seed"):
+        train(config(seed=1), resume=True, quiet=True)
+    resumed = train(config(seed=2), resume=True, quiet=True).card["hash"]
+    assert resumed == train(config(seed=2), overwrite=True, quiet=True).card["hash"] != old
+
+
+def test_ctrl_c_says_from_which_epoch_it_goes_on(monkeypatch, capsys):
+    write("data.extxyz", pairs())
+    stopped_in_epoch(3, monkeypatch, config())
+    assert "stopped after epoch 2 of 3; --resume goes on" in capsys.readouterr().err
+    train(config(), resume=True)
 
 
 def test_dipoles_that_are_all_the_same_do_not_cost_the_model():
