@@ -59,6 +59,8 @@ class DynamicsResult:
         Steps done, those before a restart included.
     stopped : str or None
         Why the run ended before its last step; None when it is complete.
+    interrupted : bool
+        Whether that was by Ctrl-C or SIGTERM, so that there is more to do.
     degrees_of_freedom : int
         That the temperature refers to: without those held by constraints, and without the
         overall translation and rotation that stay zero.
@@ -76,6 +78,7 @@ class DynamicsResult:
     settings: DynamicsSettings
     steps: int
     stopped: str | None
+    interrupted: bool
     degrees_of_freedom: int
     stages: tuple[StageResult, ...]
     averages: Mapping[str, object]
@@ -233,7 +236,16 @@ def tell(console: Console, result: DynamicsResult) -> None:
     console.print(reporting.results_table(title, rows))
     if result.stopped is not None:
         console.print(f"Stopped: {result.stopped}", style="bold red", markup=False)
-        console.print(f"Go on with: {_resume_command(result)}", markup=False, soft_wrap=True)
+        console.print(_remedy(result), markup=False, soft_wrap=True)
+
+
+def _remedy(result: DynamicsResult) -> str:
+    if result.interrupted:
+        return f"Go on with: {_resume_command(result)}"
+    return (
+        "Resumed with the same settings it would end here again: start a new run, with a shorter "
+        "time step or from a relaxed structure"
+    )
 
 
 def _resume_command(result: DynamicsResult) -> str:

@@ -144,7 +144,16 @@ def tell(console: Console, result: RelaxationResult) -> None:
             markup=False,
             soft_wrap=True,
         )
-        console.print(f"Go on with: {_resume_command(result)}", markup=False, soft_wrap=True)
+        console.print(_remedy(result), markup=False, soft_wrap=True)
+
+
+def _remedy(result: RelaxationResult) -> str:
+    if result.stopped is None or result.interrupted:
+        return f"Go on with: {_resume_command(result)}"
+    return (
+        "Resumed with the same settings it would end here again: start a new relaxation, from a "
+        "better structure or with another optimizer"
+    )
 
 
 def _resume_command(result: RelaxationResult) -> str:

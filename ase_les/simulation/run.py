@@ -68,6 +68,7 @@ class Run:
         self._settings = settings
         self._files = files
         self._clock = perf_counter()
+        self._interrupted = False
         self._degrees_of_freedom = start.degrees_of_freedom
         self._limits = make_limits(settings, calculator)
         self._protocol = settings.protocol
@@ -219,6 +220,7 @@ class Run:
         # No checkpoint here: at a step of chance it would reset the calculator where the
         # uninterrupted run does not. The few steps since the last one are computed again.
         if self.step < steps:
+            self._interrupted = True
             return f"{stop.received} received after step {self.step}"
         return None
 
@@ -305,6 +307,7 @@ class Run:
             settings=self._settings,
             steps=self.step,
             stopped=stopped,
+            interrupted=self._interrupted,
             degrees_of_freedom=self._degrees_of_freedom,
             stages=stage_results(self._protocol, read_log(self._files.log), self.step),
             averages=averages,

@@ -560,6 +560,14 @@ def test_an_interrupted_run_tells_how_to_go_on(capsys):
     assert "ase-les md --resume 'my run'" in capsys.readouterr().err
 
 
+def test_a_run_that_would_fail_again_is_not_told_to_go_on(capsys):
+    result = run_quietly(copper(), timestep_fs=100.0, quiet=False, provenance={"model": "m"})
+    assert result.stopped is not None
+    told = capsys.readouterr().err
+    assert "--resume" not in told
+    assert "a shorter time step" in told
+
+
 def test_after_a_run_ctrl_c_means_what_it_meant_before():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     atoms = copper()

@@ -196,7 +196,7 @@ def test_a_crystal_under_tension_that_it_cannot_bear_is_caught():
     assert result.atoms.get_volume() < 2 * crystal.get_volume()
 
 
-def test_atoms_that_collapse_are_caught():
+def test_atoms_that_collapse_are_caught(capsys):
     class Attraction(Repulsion):
         def calculate(self, *args, **kwargs):
             super().calculate(*args, **kwargs)
@@ -204,9 +204,11 @@ def test_atoms_that_collapse_are_caught():
             self.results["energy"] = -self.results["energy"]
 
     pair = Atoms("Ar2", [[0, 0, 0], [2, 0, 0]], calculator=Attraction())
-    result = relax(pair, quiet=True, fmax=1e-3)
+    result = relax(pair, fmax=1e-3, provenance={"model": "m"})
     assert "atoms collapse" in result.stopped
     assert result.atoms.get_distance(0, 1) > 0.4
+    # A resumed relaxation would meet them again.
+    assert "--resume" not in capsys.readouterr().err
 
 
 def energy_of_copper(edge: float) -> float:
