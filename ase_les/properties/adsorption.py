@@ -230,11 +230,9 @@ def adsorb(
             start.calc = slab.calc
         else:
             start = bare if part == "slab" else molecule
-        end, reached, stopped = settled(start, stems[part], relaxation, resume, quiet)
+        end, reached, stopped = settled(start, stems[part], relaxation, resume, quiet, provenance)
         if stopped is not None:
-            raise ValueError(
-                f"{stems[part].name}: {stopped}. What is done is kept; go on with resume (--resume)"
-            )
+            raise ValueError(f"{stems[part].name}: {stopped}. What is done is kept")
         converged &= reached
         finished[part] = end
     result = adsorption_of(

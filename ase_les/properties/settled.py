@@ -15,19 +15,32 @@ from ase_les.simulation.checkpoint import RunFiles
 
 
 def settled(
-    atoms: Atoms, stem: Path, settings: RelaxationSettings | None, resume: bool, quiet: bool
+    atoms: Atoms,
+    stem: Path,
+    settings: RelaxationSettings | None,
+    resume: bool,
+    quiet: bool,
+    provenance: Mapping[str, object] | None,
 ) -> tuple[Atoms, bool, str | None]:
-    """Relaxed atoms with their calculator, whether it converged, and why it was stopped."""
+    """Relaxed atoms with their calculator, whether it converged, and why it was stopped.
+
+    Of the `provenance` all but the structure is that of the relaxation, too.
+    """
     if settings is None:
         return atoms, True, None
     if resume and RunFiles(stem).checkpoint.exists():
         expected = {**asdict(settings), "atoms": atoms}
         result = resume_relaxation(stem, atoms.calc, quiet=quiet, **expected)
     else:
-        result = relax(atoms, **asdict(settings), output=stem, overwrite=resume, quiet=quiet)
+        origin = {name: said for name, said in (provenance or {}).items() if name != "structure"}
+        files = {"output": stem, "overwrite": resume, "quiet": quiet}
+        result = relax(atoms, **asdict(settings), **files, provenance=origin)
     end = result.atoms
     end.calc = atoms.calc
-    return end, result.converged, result.stopped
+    stopped = result.stopped
+    if result.interrupted:
+        stopped = f"{stopped}; go on with resume (--resume)"
+    return end, result.converged, stopped
 
 
 def stem_of(files: RunFiles, ending: str) -> Path:
@@ -62,4 +75,8 @@ def tell(
     for note in notes:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     if not converged:
-        console.print("NOT CONVERGED: allow more steps", style="bold red", markup=False)
+        console.print(
+            "NOT CONVERGED: go on with resume and more steps (--resume, --steps)",
+            style="bold red",
+            markup=False,
+        )

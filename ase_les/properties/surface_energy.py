@@ -229,7 +229,7 @@ def surface_energy(
     for start, stem in zip(starts, stems, strict=True):
         start.calc = bulk.calc
         before.append(start.get_potential_energy())
-        end, reached, stopped = settled(start, stem, relaxation, resume, quiet)
+        end, reached, stopped = settled(start, stem, relaxation, resume, quiet, provenance)
         after.append(end.get_potential_energy())
         converged.append(reached)
         ended.append(end)
@@ -343,6 +343,7 @@ def _tell_surface(console: Console, files: RunFiles, result: SurfaceEnergy) -> N
         rows["fit over thickness (J/m²)"] = str(Estimate(result.J_per_m2, error))
     rows["surface energy (J/m²)"] = result.J_per_m2
     rows["surface energy (eV/Å²)"] = result.eV_per_A2
-    tell(console, files, rows, result.notes, all(result.converged))
+    enough_steps = all(result.converged) or result.stopped is not None
+    tell(console, files, rows, result.notes, enough_steps)
     if result.stopped is not None:
-        console.print(f"Stopped: {result.stopped}; go on with --resume", style="bold red")
+        console.print(f"Stopped: {result.stopped}", style="bold red", markup=False, soft_wrap=True)

@@ -56,6 +56,16 @@ def test_a_surface_that_does_not_converge_is_no_success_and_can_be_resumed():
     assert exit_code(*SURFACE, *few, "--steps", "100", "--resume") == 0
 
 
+def test_a_surface_that_does_not_converge_tells_commands_to_go_on_with(capsys):
+    loud = ("surface", "copper.xyz", "--model", "M", "--layers", "2", "--fmax", "0.001")
+    assert exit_code(*loud, "--output", "run", "--steps", "1") == 1
+    told = capsys.readouterr().err
+    assert "Go on with: ase-les relax --resume run-2 --steps 2" in told
+    assert "resume and more steps (--resume, --steps)" in told
+    assert exit_code("relax", "--resume", "run-2", "--steps", "100", "--quiet") == 0
+    assert exit_code(*loud, "--output", "run", "--steps", "100", "--resume") == 0
+
+
 def test_an_adsorbate_by_name_gives_its_energy(capsys):
     options = ("--adsorbate", "N", "--height", "1.2", "--layers", "2", "--fixed-layers", "1")
     assert exit_code(*SURFACE, *options, "--fmax", "0.05", "--json") == 0
