@@ -446,24 +446,38 @@ class LESCalculator(Calculator):
         return results
 
     def _warn_if_charged(self, atoms: Atoms, charges: np.ndarray) -> None:
-        """Say once that a repeating cell has net charge, unless the model means nothing by it."""
-        if self._warned_of_charge or not atoms.pbc.all():
+        """Say once that a cell or slab has net charge, unless the model means nothing by it."""
+        if self._warned_of_charge:
             return
-        net = charges.sum()
+        net = float(charges.sum())
         unconstrained = self.model.config.long_range.charges.neutrality == "none"
-        # Unconstrained charges never sum to zero: an error of the model, not of the structure.
-        tolerance = _MODEL_NET_CHARGE * len(atoms) if unconstrained else _NET_CHARGE
-        if abs(net) <= tolerance:
+        if atoms.pbc.all():
+            # Unconstrained charges never sum to zero: an error of the model, not of the structure.
+            tolerance = _MODEL_NET_CHARGE * len(atoms) if unconstrained else _NET_CHARGE
+            message = self._on_charged_cells(net, atoms)
+        elif unconstrained and atoms.pbc.any():
+            # No background here: the field of what is left over grows with the slab's thickness.
+            tolerance = _NET_CHARGE
+            message = (
+                f"the latent charges of this slab sum to {net:+.4f} e, since the model (neutrality "
+                "'none') lets their sum float: the slab feels a field that no training knew. Give "
+                "it the box of the training with pbc = True, or use a model with neutrality "
+                "'split' or 'mean'"
+            )
+        else:
             return
-        self._warned_of_charge = True
+        if abs(net) > tolerance:
+            self._warned_of_charge = True
+            warnings.warn(message, stacklevel=_FRAMES_TO_THE_USER)
+
+    def _on_charged_cells(self, net: float, atoms: Atoms) -> str:
         background = self.model.config.long_range.electrostatics.background
-        warnings.warn(
+        return (
             f"the periodic cell is charged: its latent charges sum to {net:+.4f} e. "
             + ("A uniform background neutralises it; " if background else "")
             + "energy and stress depend on the size of the cell, by up to about "
             f"{_cell_size_energy(net, atoms.cell.volume):.2g} eV. Compare energies of cells of one "
-            "size and charge only, or extrapolate to large cells",
-            stacklevel=_FRAMES_TO_THE_USER,
+            "size and charge only, or extrapolate to large cells"
         )
 
 

@@ -291,6 +291,20 @@ def test_a_model_that_leaves_its_charges_free_warns_of_what_is_not_its_habit(rec
         afresh(salt(), wild).get_forces()
 
 
+def test_a_slab_whose_charges_need_not_sum_to_zero_is_told_of(recwarn):
+    free = make_model(long_range=LongRangeConfig(ChargesConfig(neutrality="none", scale=0.1)))
+    slab = afresh(salt(), free)
+    slab.get_forces()
+    assert not recwarn
+    slab.pbc = (True, True, False)
+    with pytest.warns(UserWarning, match=r"this slab sum to .* 'none'.* pbc = True"):
+        slab.get_forces()
+    kept = afresh(slab, make_model(long_range=LongRangeConfig(ChargesConfig(neutrality="mean"))))
+    recwarn.clear()
+    kept.get_forces()
+    assert not recwarn
+
+
 def test_dipole_needs_open_boundaries(crystal):
     with pytest.raises(PropertyNotImplementedError, match="without periodic directions"):
         crystal.get_dipole_moment()
