@@ -222,10 +222,11 @@ class LESModel(nn.Module):
         Raises
         ------
         ValueError
-            If the precision is neither, or the accuracy out of range.
+            If the precision is neither, the accuracy out of range, or there is no such device.
         """
         if dtype not in PRECISIONS:
             raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {dtype!r}")
+        _check_device(device)
         copy = LESModel(self.config, seed=0)
         # The precision comes first: weights pass into the copy without a rounding in between.
         copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
@@ -319,3 +320,18 @@ class LESModel(nn.Module):
         ):
             table[number] = energy
         return table[graph.numbers]
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    # Of a torch that was built without it, a device is a failed assertion.
+    except (RuntimeError, AssertionError) as error:
+        there = ["cpu"]
+        if torch.accelerator.is_available():
+            kind = torch.accelerator.current_accelerator().type
+            there += [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
+        raise ValueError(
+            f"`device` must be one that torch finds here, {', '.join(there)}; got {str(device)!r}. "
+            "For a graphics card install a torch that was built for it (https://pytorch.org)"
+        ) from error

@@ -213,6 +213,12 @@ def test_an_unknown_precision_is_refused(random_model):
         random_model().for_inference(dtype="float16")
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(device, random_model):
+    with pytest.raises(ValueError, match=rf"`device` must be one .* cpu.* got '{device}'"):
+        random_model().for_inference(device=device)
+
+
 def test_a_short_range_model_has_no_electrostatics(random_model):
     model = random_model(long_range=False)
     assert model.electrostatics is None
