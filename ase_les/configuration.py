@@ -5,13 +5,13 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def from_mapping(cls: type[T], given: Mapping) -> T:
+def from_mapping(cls: type[T], given: Mapping, section: str = "") -> T:
     """An instance of a dataclass, nested dataclasses included.
 
     Parameters
@@ -20,29 +20,43 @@ def from_mapping(cls: type[T], given: Mapping) -> T:
         A dataclass; fields whose type is a dataclass (or such a type or None)
         are built from mappings in turn.
     given : Mapping
+    section : str
+        Where the mapping stands in a larger one, for messages: ``model: representation``.
 
     Raises
     ------
     ValueError
         If an entry is unknown, missing, or is not a mapping where one is needed.
     """
+    name = f"`{section}`" if section else cls.__name__
     if not isinstance(given, Mapping):
-        raise ValueError(f"{cls.__name__} needs a mapping of its settings, got {given!r}")
+        raise ValueError(f"{name} needs a mapping of its settings, got {given!r}")
     known = [entry.name for entry in fields(cls)]
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise ValueError(f"unknown entries {unknown} in {cls.__name__}; known are {known}")
+        raise ValueError(f"unknown entries {unknown} in {name}; known are {known}")
+    required = [entry.name for entry in fields(cls) if _is_required(entry)]
+    missing = [entry for entry in required if entry not in given]
+    if missing:
+        raise ValueError(f"{name} lacks {', '.join(missing)}; its entries are {known}")
     hints = typing.get_type_hints(cls)
-    values = {name: _value(hints[name], value) for name, value in given.items()}
+    above = f"{section}: " if section else ""
+    values = {
+        entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in given.items()
+    }
     try:
         return cls(**values)
     except TypeError as error:
-        raise ValueError(f"incomplete {cls.__name__}: {error}") from None
+        raise ValueError(f"an entry of {name} is of the wrong kind: {error}") from error
 
 
-def _value(hint, value):
-    if value is None:
-        return None
+def _is_required(entry: Field) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _value(hint, value, section: str):
     if isinstance(hint, types.UnionType):
+        if value is None:
+            return None
         hint = next((option for option in typing.get_args(hint) if is_dataclass(option)), hint)
-    return from_mapping(hint, value) if is_dataclass(hint) else value
+    return from_mapping(hint, value, section) if is_dataclass(hint) else value

@@ -161,10 +161,18 @@ def test_unknown_and_missing_entries_of_a_config_are_refused(random_model):
     with pytest.raises(ValueError, match=r"unknown entries \['colour'\] in ModelConfig"):
         ModelConfig.from_dict({**given, "colour": "red"})
     nested = {**given, "representation": {**given["representation"], "l_maxx": 3}}
-    with pytest.raises(ValueError, match=r"unknown entries \['l_maxx'\] in CaceConfig"):
+    with pytest.raises(ValueError, match=r"unknown entries \['l_maxx'\] in `representation`"):
         ModelConfig.from_dict(nested)
+    del nested["representation"]["l_maxx"], nested["representation"]["cutoff"]
+    with pytest.raises(ValueError, match=r"`representation` lacks cutoff; its entries are"):
+        ModelConfig.from_dict(nested)
+    with pytest.raises(ValueError, match=r"`representation` needs a mapping .* got None"):
+        ModelConfig.from_dict({**given, "representation": None})
+    deeper = {**given, "long_range": {"charges": {"colour": "red"}}}
+    with pytest.raises(ValueError, match=r"\['colour'\] in `long_range: charges`"):
+        ModelConfig.from_dict(deeper)
     del given["representation"]
-    with pytest.raises(ValueError, match=r"incomplete ModelConfig: .*representation"):
+    with pytest.raises(ValueError, match=r"ModelConfig lacks representation; its entries are"):
         ModelConfig.from_dict(given)
 
 
