@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,7 +14,43 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 # 2: another optimizer, whose state the first format does not have.
-FORMAT = "ase_les training 2"
+# 3: says to which data and which model it belongs.
+FORMAT = "ase_les training 3"
+
+
+class OtherTraining(ValueError):
+    """A checkpoint is of other data, another model or other settings.
+
+    Parameters
+    ----------
+    path : Path
+        Of the checkpoint.
+    changes : sequence of str
+        What was, and what is now.
+    finished : bool
+        Whether that training came to its end, so that nothing is lost by starting anew.
+    """
+
+    def __init__(self, path: Path, changes: Sequence[str], finished: bool):
+        self.changes = tuple(changes)
+        self.finished = finished
+        super().__init__(
+            f"the checkpoint '{path}' is of another training: {'; '.join(changes)}. Put that back, "
+            "or start anew: --overwrite, or remove the file"
+        )
+
+
+def differences(then: object, now: object, name: str = "") -> list[str]:
+    """What is not the same in nested mappings, in words; numbers may differ by rounding."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        prefix = f"{name}." if name else ""
+        keys = {**then, **now}
+        found = (differences(then.get(key), now.get(key), f"{prefix}{key}") for key in keys)
+        return [words for each in found for words in each]
+    same = then == now
+    if isinstance(then, float) and isinstance(now, float):
+        same = math.isclose(then, now, rel_tol=1e-9, abs_tol=1e-12)
+    return [] if same else [f"{name} was {then}, is now {now}"]
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
@@ -36,7 +74,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
     FileNotFoundError
         If there is none.
     ValueError
-        If the file is not a training checkpoint of this program.
+        If the file is not a training checkpoint of this version of the program.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at '{path}'; start without --resume")
@@ -47,7 +85,11 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
     except SafetensorError as error:
         raise ValueError(f"'{path}' is not a training checkpoint ({error})") from None
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"'{path}' is not a checkpoint of format '{FORMAT}'; start anew")
+        raise ValueError(
+            f"'{path}' is a file of format '{metadata.get('format')}'; checkpoints of this version "
+            f"have '{FORMAT}'. Finish it with the version it is of, or start anew: --overwrite, or "
+            "remove the file"
+        )
     return tensors, json.loads(metadata["state"])
 
 

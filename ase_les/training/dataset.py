@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,16 @@ def joined(samples: Sequence[Sample]) -> Sample:
         batch([sample.graph for sample in samples]),
         *(torch.cat(parts) for parts in list(zip(*samples, strict=True))[1:]),
     )
+
+
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """SHA-256 of everything that is learned from: structures, charges and all labels."""
+    digest = hashlib.sha256()
+    for graph, *labels in samples:
+        known = (graph.positions, graph.numbers, graph.cell, graph.pbc, graph.total_charge)
+        for part in (*known, *labels):
+            digest.update(part.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def shuffled_batches(

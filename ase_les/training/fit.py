@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,14 +15,16 @@ from torch import Tensor
 from ase_les.charges import MeanShift, Unconstrained
 from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
-from ase_les.model import PRECISIONS, LESModel
+from ase_les.model import PRECISIONS, LESModel, ModelConfig
 from ase_les.training.checkpoint import (
+    OtherTraining,
+    differences,
     optimizer_tensors,
     read_checkpoint,
     restore_optimizer,
     write_checkpoint,
 )
-from ase_les.training.dataset import Sample, shuffled_batches
+from ase_les.training.dataset import Sample, fingerprint, shuffled_batches
 from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
 from ase_les.training.loss import LossWeights, excess_loss, loss, response_loss
@@ -188,8 +190,10 @@ def fit(
     ------
     FloatingPointError
         If the loss stops being a number.
+    OtherTraining
+        If the checkpoint belongs to other data, another model or other settings.
     ValueError
-        If the checkpoint belongs to other settings, a sum is to be free of charges that are not
+        If the checkpoint is none of this version, a sum is to be free of charges that are not
         shifted, or an excess is to be small of charges that have none.
     """
     if settings.free_sum and not isinstance(getattr(model.charges, "neutrality", None), MeanShift):
@@ -205,7 +209,7 @@ def fit(
             "the weight `excess` belongs to charges whose sum is free, by neutrality 'none' or "
             "`free_sum`; this model has none, or they sum to the total charge anyway. Leave it out"
         )
-    run = _Run(model.to(PRECISIONS[settings.dtype]), settings)
+    run = _Run(model.to(PRECISIONS[settings.dtype]), settings, training, validation)
     if resume:
         run.restore(checkpoint)
         for record in run.history:
@@ -215,8 +219,8 @@ def fit(
     write_checkpoint(checkpoint, *whole)
     saved = time.monotonic()
     try:
-        while run.epoch < settings.epochs and not run.out_of_patience():
-            record = run.one_epoch(training, validation)
+        while not run.finished:
+            record = run.one_epoch()
             whole = run.state()
             on_epoch(record)
             if time.monotonic() - saved > seconds_between_checkpoints:
@@ -232,14 +236,26 @@ def fit(
 class _Run:
     """A fit under way: everything a checkpoint holds, and how one epoch changes it."""
 
-    def __init__(self, model: LESModel, settings: FitSettings):
+    def __init__(
+        self,
+        model: LESModel,
+        settings: FitSettings,
+        training: Sequence[Sample],
+        validation: Sequence[Sample],
+    ):
         self.model = model
         self.settings = settings
+        self.training = training
+        self.validation = validation
         self.optimizer = EigenbasisAdam(
             [p for p in model.parameters() if p.requires_grad],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
+        self._data = {
+            name: {"structures": len(samples), "sha256": fingerprint(samples)[:16]}
+            for name, samples in (("training", training), ("validation", validation))
+        }
         self.average = _copied(model.state_dict())
         self.best = _copied(model.state_dict())
         self.best_epoch = 0
@@ -249,23 +265,23 @@ class _Run:
         self.seconds = 0.0
         self.history: list[EpochRecord] = []
 
-    def one_epoch(self, training: Sequence[Sample], validation: Sequence[Sample]) -> EpochRecord:
+    def one_epoch(self) -> EpochRecord:
         settings, start = self.settings, time.monotonic()
-        n_steps = math.ceil(len(training) / settings.batch_size)
+        n_steps = math.ceil(len(self.training) / settings.batch_size)
         total = 0.0
         with _free_sum(self.model) if settings.free_sum else nullcontext():
             for step, sample in enumerate(
-                shuffled_batches(training, settings.batch_size, settings.seed, self.epoch)
+                shuffled_batches(self.training, settings.batch_size, settings.seed, self.epoch)
             ):
                 progress = self.epoch + (step + 1) / n_steps
                 total += self._step(sample, progress) / n_steps
         self.epoch += 1
         last = self.epoch == settings.epochs
         energy = forces = score = None
-        if not validation:
+        if not self.validation:
             self._keep(math.nan)
         elif last or self.epoch % settings.validate_every == 0:
-            energy, forces, score = self._validate(validation)
+            energy, forces, score = self._validate()
             if score < self.best_loss:
                 self._keep(score)
         self.seconds += time.monotonic() - start
@@ -281,10 +297,15 @@ class _Run:
         self.history.append(record)
         return record
 
-    def out_of_patience(self) -> bool:
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or too many looks have found nothing better."""
         patience = self.settings.patience
         looks = [r.epoch for r in self.history if r.validation_loss is not None]
-        return patience is not None and sum(e > self.best_epoch for e in looks) >= patience
+        out_of_patience = (
+            patience is not None and sum(e > self.best_epoch for e in looks) >= patience
+        )
+        return out_of_patience or self.epoch >= self.settings.epochs
 
     def _step(self, sample: Sample, progress: float) -> float:
         settings = self.settings
@@ -318,10 +339,10 @@ class _Run:
             if value.is_floating_point():
                 self.average[name].lerp_(value, 1 - decay)
 
-    def _validate(self, validation: Sequence[Sample]) -> tuple[float | None, float | None, float]:
+    def _validate(self) -> tuple[float | None, float | None, float]:
         current = _copied(self.model.state_dict())
         self.model.load_state_dict(self.average)
-        found = evaluate(self.model, validation)
+        found = evaluate(self.model, self.validation)
         weights = self.settings.final_loss
         # Judged by the final weights throughout, so that epochs can be compared.
         score = sum(
@@ -349,7 +370,10 @@ class _Run:
         ):
             tensors |= {f"{prefix}.{name}": value for name, value in state.items()}
         state = {
-            "settings": asdict(self.settings),
+            "data": self._data,
+            "fit": asdict(self.settings),
+            "model": self.model.config.to_dict(),
+            "finished": self.finished,
             "epoch": self.epoch,
             "steps": self.steps,
             "seconds": self.seconds,
@@ -362,13 +386,14 @@ class _Run:
     def restore(self, path: Path) -> None:
         tensors, state = read_checkpoint(path)
         # Settings that did not exist when the checkpoint was written have their defaults.
-        then, now = asdict(from_mapping(FitSettings, state["settings"])), asdict(self.settings)
-        changed = sorted(name for name in now if then[name] != now[name])
-        if changed:
-            raise ValueError(
-                f"the checkpoint '{path}' was made with other settings: {changed} changed. "
-                "Put them back, or start anew without --resume"
-            )
+        then = _origin(
+            state["data"],
+            from_mapping(FitSettings, state["fit"]),
+            ModelConfig.from_dict(state["model"]),
+        )
+        changes = differences(then, _origin(self._data, self.settings, self.model.config))
+        if changes:
+            raise OtherTraining(path, changes, state["finished"])
         self.model.load_state_dict(_with_prefix(tensors, "model."))
         self.average = _with_prefix(tensors, "average.")
         self.best = _with_prefix(tensors, "best.")
@@ -376,6 +401,17 @@ class _Run:
         for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
             setattr(self, name, state[name])
         self.history = [EpochRecord(**record) for record in state["history"]]
+
+
+def _origin(data: Mapping, settings: FitSettings, model: ModelConfig) -> dict:
+    """What a checkpoint has in common with a fit that goes on from it."""
+    return {
+        "data": data,
+        "fit": asdict(settings),
+        # Weights of elements are told apart by nothing but their order.
+        "elements": list(model.atomic_energies),
+        "model": model.to_dict(),
+    }
 
 
 @contextmanager

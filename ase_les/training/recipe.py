@@ -13,8 +13,11 @@ from pathlib import Path
 import torch
 
 from ase_les.model_io import load_model, save_model
+from ase_les.reporting import console
+from ase_les.training.checkpoint import OtherTraining
 from ase_les.training.own_data import make_data
 from ase_les.training.train import (
+    Files,
     TrainingConfig,
     TrainingResult,
     describe_data,
@@ -52,7 +55,8 @@ def remake(folder: str | Path) -> None:
     ``--work``             where labels and trainings are kept until they are complete
     =====================  =====================================================================
 
-    Interrupted work goes on when the recipe is started again.
+    Interrupted work goes on when the recipe is started again. A training that is finished is kept
+    until data, model or settings change, which train it anew.
 
     Parameters
     ----------
@@ -123,11 +127,11 @@ def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
     ValueError
         If they were trained on other data: their errors could not be compared.
     """
-    if twin["data_sha256"] != card["data_sha256"]:
+    name = _told_apart_by(card, twin)
+    if name:
         raise ValueError(
             "model and short-range twin were trained on different data (their cards have "
-            f"data_sha256 {card['data_sha256'][:8]}… and {twin['data_sha256'][:8]}…); train both "
-            "with --with-short-range"
+            f"{name} {card[name][:8]}… and {twin[name][:8]}…); train both with --with-short-range"
         )
     kept = ("test_errors", "validation_errors", "parameters", "training")
     return {name: twin[name] for name in kept if name in twin}
@@ -163,7 +167,13 @@ def _try_out(config: TrainingConfig, folder: Path) -> None:
 
 def _trained(config: TrainingConfig, folder: Path, output: Path) -> TrainingResult:
     config = replace(config, output=str(output))
-    return train(config, folder=folder, resume=output.with_suffix(".checkpoint").exists())
+    try:
+        return train(config, folder=folder, resume=Files(output).checkpoint.exists())
+    except OtherTraining as earlier:
+        if not earlier.finished:
+            raise
+        console().print(f"training anew: {'; '.join(earlier.changes)}", markup=False)
+    return train(config, folder=folder, overwrite=True)
 
 
 def _write_card(folder: Path, card: Mapping) -> None:
@@ -174,13 +184,21 @@ def _write_card(folder: Path, card: Mapping) -> None:
 def _told_by_data(folder: Path, config: TrainingConfig) -> dict[str, object]:
     """What the card says of the training data, measured anew."""
     told = describe_data(read_data(config, folder)["training"])
-    known = load_model(folder / "model.safetensors").card["data_sha256"]
-    if told["data_sha256"] != known:
+    known = load_model(folder / "model.safetensors").card
+    name = _told_apart_by(told, known)
+    if name:
         raise ValueError(
-            f"the data of {folder / 'train.yml'} have SHA-256 {told['data_sha256'][:8]}…, those "
-            f"that the model was trained on {known[:8]}…: train it again instead"
+            f"the data of {folder / 'train.yml'} have {name} {told[name][:8]}…, those that the "
+            f"model was trained on {known[name][:8]}…: train it again instead"
         )
     return told
+
+
+def _told_apart_by(card: Mapping, other: Mapping) -> str | None:
+    """The fingerprint by which the data of two cards differ; earlier cards have only one."""
+    names = ("data_sha256", "samples_sha256")
+    shared = (name for name in names if name in card and name in other)
+    return next((name for name in shared if card[name] != other[name]), None)
 
 
 def _update_card(folder: Path, words: Mapping, twin: Mapping | None = None) -> None:

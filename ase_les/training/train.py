@@ -35,6 +35,7 @@ from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
     Sample,
+    fingerprint,
     labelled,
     read_frames,
     split,
@@ -252,6 +253,8 @@ def train(
     ------
     FileExistsError
         If an earlier training would be lost.
+    OtherTraining
+        If the checkpoint is of other data, another model or other settings.
     FileNotFoundError, ValueError
         If data or settings are missing or wrong; nothing has been written then.
     """
@@ -536,7 +539,9 @@ def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float
 def describe_data(samples: Sequence[Sample]) -> dict[str, object]:
     """What a card says of the training data; dynamics stops where the model knows nothing.
 
-    ``largest_force_eV_per_A`` is left out when there are no force labels.
+    ``largest_force_eV_per_A`` is left out when there are no force labels. ``data_sha256`` is of
+    elements, positions, energies and forces, and stands in every card; ``samples_sha256`` is of
+    everything that is learned from.
     """
     contacts = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
     forces = torch.cat([s.forces.norm(dim=1) for s in samples])
@@ -546,10 +551,14 @@ def describe_data(samples: Sequence[Sample]) -> dict[str, object]:
     }
     if len(forces):
         told["largest_force_eV_per_A"] = round(float(forces.max()), 3)
-    return {**told, "data_sha256": _fingerprint(samples)}
+    return {
+        **told,
+        "data_sha256": _energies_and_forces(samples),
+        "samples_sha256": fingerprint(samples),
+    }
 
 
-def _fingerprint(samples: Sequence[Sample]) -> str:
+def _energies_and_forces(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         for part in (sample.graph.positions, sample.graph.numbers, sample.energy, sample.forces):

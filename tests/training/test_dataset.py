@@ -11,7 +11,14 @@ from ase_les.derivatives import differentiate
 from ase_les.model import LESModel, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.atomic_energies import fit_atomic_energies
-from ase_les.training.dataset import LabelNames, labelled, read_frames, without_contacts
+from ase_les.training.dataset import (
+    LabelNames,
+    Sample,
+    fingerprint,
+    labelled,
+    read_frames,
+    without_contacts,
+)
 from ase_les.training.evaluation import compare, evaluate
 from ase_les.training.train import DataConfig
 
@@ -97,6 +104,20 @@ def test_a_structure_without_labels_is_named_with_what_it_has():
 def test_labels_that_are_not_numbers_are_refused():
     with pytest.raises(ValueError, match="energy of structure 0 is not finite"):
         labelled([hydrogen(REF_energy=float("nan"))], 2.0, LabelNames())
+
+
+@pytest.mark.parametrize("name", ["positions", "numbers", "cell", "pbc", "total_charge"])
+def test_structures_are_other_data_when_anything_of_them_is_another(name):
+    (sample,) = labelled([hydrogen(REF_energy=-31.0)], 2.0, LabelNames())
+    other = sample.graph._replace(**{name: torch.full_like(getattr(sample.graph, name), 7)})
+    assert fingerprint([sample._replace(graph=other)]) != fingerprint([sample])
+
+
+@pytest.mark.parametrize("name", Sample._fields[1:])
+def test_structures_are_other_data_when_any_label_is_another(name):
+    (sample,) = labelled([hydrogen(REF_energy=-31.0)], 2.0, LabelNames())
+    other = sample._replace(**{name: torch.full_like(getattr(sample, name), 7)})
+    assert fingerprint([other]) != fingerprint([sample])
 
 
 def test_a_missing_file_is_named():

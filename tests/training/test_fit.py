@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,8 +135,37 @@ def test_ctrl_c_keeps_the_last_whole_epoch(samples, tmp_path, monkeypatch):
 def test_a_checkpoint_of_other_settings_is_refused(samples, tmp_path):
     path = tmp_path / "fit.checkpoint"
     fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
-    with pytest.raises(ValueError, match=r"learning_rate.* changed"):
-        fit(small_model(), samples, [], FitSettings(epochs=1, learning_rate=1), path, resume=True)
+    with pytest.raises(ValueError, match=r"fit.learning_rate was 0.005, is now 1"):
+        fit(
+            small_model(),
+            samples[:4],
+            [],
+            FitSettings(epochs=1, learning_rate=1),
+            path,
+            resume=True,
+        )
+
+
+def test_energies_of_atoms_that_differ_by_rounding_are_the_same_model(samples, tmp_path):
+    """They are fitted to the data, and threads decide about their last digits."""
+
+    def model(energy):
+        return LESModel(replace(small_model().config, atomic_energies={"Ar": energy}), seed=0)
+
+    settings, path = FitSettings(epochs=1), tmp_path / "fit.checkpoint"
+    fit(model(-14.1), samples[:4], [], settings, path)
+    fit(model(-14.1 - 1e-13), samples[:4], [], settings, path, resume=True)
+    with pytest.raises(ValueError, match=r"atomic_energies.Ar was -14.1.*, is now -14.2"):
+        fit(model(-14.2), samples[:4], [], settings, path, resume=True)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(samples, tmp_path, monkeypatch):
+    path = tmp_path / "fit.checkpoint"
+    with monkeypatch.context() as patch:
+        patch.setattr("ase_les.training.checkpoint.FORMAT", "ase_les training 2")
+        fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
+    with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start anew"):
+        fit(small_model(), samples[:4], [], FitSettings(epochs=1), path, resume=True)
 
 
 def test_a_foreign_file_is_no_checkpoint(samples, tmp_path):

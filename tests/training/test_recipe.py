@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.io import write
 
 from ase_les import load_model
+from ase_les.training.fit import _Run
 from ase_les.training.recipe import remake, short_range_entry, short_range_twin
 from ase_les.training.train import read_training_config
 
@@ -31,16 +32,20 @@ TRAIN = {
 
 @pytest.fixture
 def folder(tmp_path):
+    write_data(tmp_path)
+    (tmp_path / "train.yml").write_text(yaml.safe_dump(TRAIN))
+    return tmp_path
+
+
+def write_data(folder, start=1.0):
     frames = []
     for seed in range(12):
-        distance = 1.0 + 0.05 * seed
+        distance = start + 0.05 * seed
         atoms = Atoms("ArHe", [(0, 0, 0), (distance, 0, 0)])
         atoms.info |= {"REF_energy": 1 / distance, "REF_dipole": np.array([-0.1, 0.0, 0.0])}
         atoms.arrays["REF_forces"] = np.array([[-1.0, 0, 0], [1.0, 0, 0]]) / distance**2
         frames.append(atoms)
-    write(tmp_path / "data.extxyz", frames)
-    (tmp_path / "train.yml").write_text(yaml.safe_dump(TRAIN))
-    return tmp_path
+    write(folder / "data.extxyz", frames)
 
 
 def recipe(folder, monkeypatch, *options):
@@ -95,9 +100,64 @@ def test_words_in_the_card_can_change_without_training(folder, monkeypatch):
     assert card(folder) == {**trained, "name": "argon helium"}
 
 
+def test_a_finished_recipe_trains_anew_on_other_data(folder, monkeypatch, capsys):
+    recipe(folder, monkeypatch)
+    old = card(folder)
+    write_data(folder, start=1.02)
+    recipe(folder, monkeypatch)
+    assert "data.training.sha256 was" in capsys.readouterr().err
+    again = card(folder)
+    recipe(folder, monkeypatch, "--work", str(folder / "elsewhere"))
+    assert again["hash"] == card(folder)["hash"] != old["hash"]
+
+
+def test_a_finished_recipe_trains_anew_when_the_model_is_another(folder, monkeypatch):
+    recipe(folder, monkeypatch)
+    other = {**TRAIN, "model": {**TRAIN["model"], "long_range": None}}
+    without_dipoles = {"epochs": 2, "loss": {}, "final_loss": {}}
+    (folder / "train.yml").write_text(yaml.safe_dump({**other, "fit": without_dipoles}))
+    recipe(folder, monkeypatch)
+    assert load_model(folder / "model.safetensors").charges is None
+
+
+def test_a_finished_recipe_is_not_trained_again(folder, monkeypatch):
+    recipe(folder, monkeypatch)
+    monkeypatch.setattr(_Run, "one_epoch", lambda *_: pytest.fail("trained again"))
+    recipe(folder, monkeypatch)
+
+
+def test_an_interrupted_recipe_goes_on_with_its_own_data_only(folder, monkeypatch):
+    whole_epoch = _Run.one_epoch
+
+    def interrupted(run):
+        if run.epoch == 1:
+            raise KeyboardInterrupt
+        return whole_epoch(run)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_Run, "one_epoch", interrupted)
+        recipe(folder, monkeypatch)
+    write_data(folder, start=1.02)
+    with pytest.raises(ValueError, match=r"data.training.sha256 was .* remove the file"):
+        recipe(folder, monkeypatch)
+    write_data(folder)
+    epochs = []
+    monkeypatch.setattr(_Run, "one_epoch", lambda run: epochs.append(run.epoch) or whole_epoch(run))
+    recipe(folder, monkeypatch)
+    assert epochs == [1]
+
+
 def test_errors_on_other_data_are_not_compared():
     with pytest.raises(ValueError, match="trained on different data"):
         short_range_entry({"data_sha256": "a" * 64}, {"data_sha256": "b" * 64})
+    same = {"data_sha256": "a" * 64}
+    with pytest.raises(ValueError, match="trained on different data"):
+        short_range_entry(same | {"samples_sha256": "c"}, same | {"samples_sha256": "d"})
+
+
+def test_a_card_from_before_all_labels_counted_still_takes_a_twin():
+    twin = {"data_sha256": "a", "samples_sha256": "c", "parameters": 7}
+    assert short_range_entry({"data_sha256": "a"}, twin) == {"parameters": 7}
 
 
 def test_a_missing_engine_names_itself_and_the_way_without_it(folder, monkeypatch):

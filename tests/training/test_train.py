@@ -53,14 +53,43 @@ def stopped_in_epoch(number, monkeypatch, *arguments, **options):
     """A training until someone presses Ctrl-C."""
     whole_epoch = _Run.one_epoch
 
-    def interrupted(run, *data):
+    def interrupted(run):
         if run.epoch == number - 1:
             raise KeyboardInterrupt
-        return whole_epoch(run, *data)
+        return whole_epoch(run)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_Run, "one_epoch", interrupted)
         train(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"data": {"training": "other.extxyz"}}, "data.training.sha256 was .*, is now .*"),
+        ({"data": {"training": "more.extxyz"}}, "data.training.structures was 6, is now 7"),
+        ({"data": {"validation": "other.extxyz"}}, "data.validation.structures was 2, is now 8"),
+        (
+            {"model": {"long_range": {"electrostatics": {"smearing": 2.0}}}},
+            "model.long_range.electrostatics.smearing was 1.0, is now 2.0",
+        ),
+        ({"model": {"long_range": None}}, "model.long_range was .*, is now None"),
+        (
+            {"model": {"atomic_energies": {"Ar": 0.0, "He": 0.0}}},
+            r"elements was \['He', 'Ar'\], is now \['Ar', 'He'\]",
+        ),
+    ],
+)
+def test_a_training_does_not_go_on_with_other_data_or_another_model(change, told):
+    write("data.extxyz", pairs())
+    write("more.extxyz", [*pairs(), pair(1.42)])
+    write("other.extxyz", pairs(start=1.02))
+    plain = {"model": {"atomic_energies": {"He": 0.0, "Ar": 0.0}}}
+    model = train(config(**plain), quiet=True).files.model
+    before = model.read_bytes()
+    with pytest.raises(ValueError, match=f"{told}.*--overwrite"):
+        train(config(**{**plain, **change}), resume=True, quiet=True)
+    assert model.read_bytes() == before
 
 
 def test_an_overwritten_training_does_not_come_back(monkeypatch):
