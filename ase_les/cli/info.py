@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -120,16 +120,19 @@ def _effect_of_convergence(atoms: Atoms, converged: Calculator) -> dict[str, obj
     }
 
 
-def _show(facts: Mapping[str, object]) -> None:
+def _show(facts: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(markup=False)
+    if limits := facts["card"].get("limits"):
+        console.print(f"Limits of {facts['model']}: {limits}", style="bold yellow", highlight=False)
     table = Table(title=str(facts["model"]), title_justify="left")
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     for name, value in _flat({key: value for key, value in facts.items() if key != "model"}):
         table.add_row(name, _text(value))
-    Console(markup=False).print(table)
+    console.print(table)
 
 
 def _text(value: object) -> str:

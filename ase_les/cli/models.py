@@ -44,6 +44,7 @@ def _entry(header: ModelHeader) -> dict[str, object]:
         cutoffs.append(config["long_range"]["representation"]["cutoff"])
     return {
         "summary": card.get("summary"),
+        "limits": card.get("limits"),
         "elements": list(config["atomic_energies"]),
         "cutoff_A": max(cutoffs),
         "long_range": config["long_range"] is not None,
@@ -89,4 +90,6 @@ def _show(entries: Mapping[str, Mapping]) -> None:
             _root_mean_square_errors(entry["test_errors"]),
             entry["data_licence"] or "not stated",
         )
-    Console(markup=False).print(table)
+    console = Console(markup=False)
+    console.print(table)
+    console.print("What a model must not be used for: ase-les info MODEL", highlight=False)

@@ -22,6 +22,7 @@ from ase_les.representation import CaceConfig
 
 CARD = {
     "summary": "a [test]",
+    "limits": "no [ice]",
     "data": {"licence": "CC BY 4.0", "citation": "A. Author"},
     "test_errors": {"energy_rmse_meV_per_atom": 1.5},
 }
@@ -51,6 +52,7 @@ def test_models_lists_what_is_shipped(package, capsys):
     entry = json.loads(told(capsys, "models", "--json"))["models"]["tiny"]
     assert entry == {
         "summary": "a [test]",
+        "limits": "no [ice]",
         "elements": ["H", "O"],
         "cutoff_A": 3.5,
         "long_range": True,
@@ -80,6 +82,11 @@ def test_info_tells_config_card_and_hash(package, capsys):
     table = told(capsys, "info", "tiny")
     for text in (facts["hash"], "a [test]", "A. Author", "CC BY 4.0", "H, O"):
         assert text in table
+
+
+def test_what_a_model_must_not_be_used_for_comes_first(package, capsys):
+    assert told(capsys, "info", "tiny").startswith("Limits of tiny: no [ice]\n")
+    assert "ase-les info MODEL" in told(capsys, "models")
 
 
 def test_info_tells_what_the_calculator_says_about_a_structure(package, tmp_path, capsys):
