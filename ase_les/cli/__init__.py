@@ -10,6 +10,8 @@ from importlib import import_module
 
 import typer
 
+from ase_les.cli._options import Verb
+
 VERBS = (
     "models",
     "info",
@@ -44,7 +46,7 @@ def _verbs() -> None:
 
 
 for _verb in VERBS:
-    app.command(_verb)(getattr(import_module(f"{__name__}.{_verb}"), _verb))
+    app.command(_verb, cls=Verb)(getattr(import_module(f"{__name__}.{_verb}"), _verb))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
+
+_UNIT = r"_(?:K|A|fs|ps|bar|per_bar|per_cm|mPa_s|V_per_A|eV_per_A|eA)"
+
+
+class Verb(TyperCommand):
+    """A command in whose errors the library's settings bear the names of its options."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            raise ValueError(self._in_options(str(error))) from error
+
+    def _in_options(self, text: str) -> str:
+        for parameter in self.params:
+            if parameter.param_type_name == "option" and not parameter.hidden:
+                option, name = max(parameter.opts, key=len), re.escape(parameter.name)
+                # Without a unit only in backticks: it could be any other word.
+                text = re.sub(rf"`{name}(?:{_UNIT})?`|\b{name}{_UNIT}\b", option, text)
+        return text
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:

@@ -144,7 +144,7 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
         (("infrared", "molecule.xyz", "--model", "M", "--window", "hann"), "has no use for"),
         (("infrared", "oxide.vasp", "--model", "M"), "without periodic directions"),
         (("phonons", "molecule.xyz", "--model", "M"), "three periodic directions"),
-        (("born", "oxide.vasp", "--model", "M", "--method", "x"), "`method` must be one of"),
+        (("born", "oxide.vasp", "--model", "M", "--method", "x"), "--method must be one of"),
     ],
 )
 def test_a_mistake_of_the_user_is_one_clear_message(arguments, message, capsys):

@@ -81,7 +81,7 @@ def test_md_resumes_with_the_recorded_model(models_are_emt):
 def test_resume_refuses_other_settings_and_other_atoms(capsys):
     assert exit_code(*MD, "--steps", "10", "--output", "run") == 0
     assert exit_code("md", "--resume", "run", "--temperature", "350") == 2
-    assert "temperature_K is 300.0, given 350.0" in capsys.readouterr().err
+    assert "--temperature is 300.0, given 350.0" in capsys.readouterr().err
     write("silver.xyz", bulk("Ag", cubic=True))
     assert exit_code("md", "silver.xyz", "--resume", "run") == 2
     assert "the atoms are Cu4, given Ag4" in capsys.readouterr().err
@@ -202,9 +202,10 @@ def test_a_config_names_one_structure_or_several():
         (("md", "missing.xyz", "--model", "M"), "missing.xyz"),
         (("md", "copper.xyz"), "no model given"),
         (("relax", "--model", "M"), "no structure given"),
-        (("md", "copper.xyz", "--model", "M"), "needs `temperature_K`"),
+        (("md", "copper.xyz", "--model", "M"), "needs --temperature\n"),
         (("md", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
         (("md", "notes.zzz", "--model", "M"), "cannot tell the format"),
+        (("relax", "copper.xyz", "--model", "M", "--symprec", "0"), "--symprec must be positive"),
         (("relax", "--config", "typo.yml"), "`relax` has no option f_max; it has cell"),
         (("relax", "--config", "notes.zzz"), "must hold lines of the form"),
     ],
