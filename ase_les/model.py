@@ -292,7 +292,7 @@ class LESModel(nn.Module):
         if states and total_charge not in states:
             raise ValueError(
                 f"the model knows structures of total charge {list(states)} e, got {total_charge}. "
-                "Set atoms.info['charge'] to one of these"
+                "Set atoms.info['charge'] to one of these (--charge on the command line)"
             )
 
     def forward(self, graph: Graph) -> Prediction:

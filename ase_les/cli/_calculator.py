@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,15 +28,67 @@ def make_calculator(model: str, device: str, dtype: str | None, **settings: Any)
     return LESCalculator(model, device=device, **chosen, **settings)
 
 
-def read_structure(path: Path) -> Atoms:
-    """The last frame of any file ASE reads."""
+def read_structure(path: Path, charge: int | None = None) -> Atoms:
+    """The last frame of any file ASE reads, with a total charge (e) if one is given.
+
+    Raises
+    ------
+    ValueError
+        If ASE cannot read the file.
+    """
     from ase.io import read
-    from ase.io.formats import UnknownFileTypeError
+
+    with readable(path):
+        atoms = read(path)
+    return with_charge(atoms, charge)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Whatever ASE's readers stumble over becomes one error that names file and format."""
+    from ase.io.formats import UnknownFileTypeError, filetype, parse_filename
 
     try:
-        return read(path)
+        yield
     except UnknownFileTypeError as error:
-        raise ValueError(f"cannot tell the format of the structure file {path}: {error}") from error
+        raise ValueError(f"cannot tell the format of the file {path}: {error}") from error
+    # Readers fail with anything, assertions included.
+    except Exception as error:
+        # Files that are not there, or not for this user to read, are no matter of their format.
+        if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) is not None:
+            raise
+        name, _ = parse_filename(str(path))
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise ValueError(
+            f"cannot read {path} as {filetype(name)} ({reason}): repair the file, or name it after "
+            "the format it has"
+        ) from error
+
+
+def with_charge(atoms: Atoms, charge: int | None) -> Atoms:
+    """The same atoms, told their total charge in e if one is given."""
+    if charge is not None and charge != atoms.info.get("charge", 0):
+        atoms.info["charge"] = charge
+    return atoms
+
+
+def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> None:
+    """Refuse to go on with a run under another total charge than it has.
+
+    Raises
+    ------
+    ValueError
+        If one is given and differs.
+    """
+    if charge is None:
+        return
+    known = {atoms.info.get("charge", 0) for atoms in structures}
+    if known != {charge}:
+        raise ValueError(
+            f"the run {stem} is another one: the total charge is "
+            f"{', '.join(map(str, sorted(known)))} e, given --charge {charge}. Leave it out, or "
+            "start a new run with another output"
+        )
 
 
 def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[Atoms]:
@@ -44,32 +97,32 @@ def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Seq
     Raises
     ------
     ValueError
-        If no file is given, its format is unknown, or no frame is left.
+        If no file is given, ASE cannot read it, or no frame is left.
     """
     from ase.io import read
-    from ase.io.formats import UnknownFileTypeError
     from ase.io.trajectory import Trajectory
 
     if path is None:
         raise ValueError("no trajectory given: name a file that ASE can read")
-    try:
+    with readable(path):
         frames = Trajectory(path) if path.suffix == ".traj" else read(path, index=":")
-    except UnknownFileTypeError as error:
-        raise ValueError(f"cannot tell the format of the trajectory {path}: {error}") from error
     chosen = frames[start::stride]
     if len(chosen) == 0:
         raise ValueError(f"{path} has {len(frames)} frames, none from --start {start} on")
     return chosen
 
 
-def read_frames(path: Path, every_frame: bool) -> list[tuple[str, Atoms]]:
+def read_frames(
+    path: Path, every_frame: bool, charge: int | None = None
+) -> list[tuple[str, Atoms]]:
     """Every frame of a file, or its last one, each with a name for tables."""
-    from ase.io import iread
+    from ase.io import read
 
-    last = read_structure(path)
     if not every_frame:
-        return [(str(path), last)]
-    return [(f"{path}@{number}", atoms) for number, atoms in enumerate(iread(path, index=":"))]
+        return [(str(path), read_structure(path, charge))]
+    with readable(path):
+        frames = read(path, index=":")
+    return [(f"{path}@{number}", with_charge(each, charge)) for number, each in enumerate(frames)]
 
 
 def calculated_structure(
@@ -77,8 +130,9 @@ def calculated_structure(
     model: str | None,
     device: str | None,
     dtype: str | None,
+    charge: int | None = None,
     **settings: Any,
-) -> tuple[Atoms, dict[str, str | None]]:
+) -> tuple[Atoms, dict[str, str | int | None]]:
     """A structure with its calculator, and where both came from.
 
     Further `settings` are the calculator's.
@@ -92,7 +146,7 @@ def calculated_structure(
         raise ValueError("no structure given: name a file that ASE can read")
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
-    atoms = read_structure(structure)
+    atoms = read_structure(structure, charge)
     # A trajectory brings recorded results along, which are no calculator to go on with.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
     provenance = {
@@ -101,6 +155,7 @@ def calculated_structure(
         "model": str(Path(model).resolve()) if Path(model).is_file() else model,
         "device": device or "cpu",
         "dtype": dtype,
+        "charge": charge,
     }
     return atoms, provenance
 
@@ -120,6 +175,7 @@ def differentiable_structure(
     *,
     processes: int,
     threads: int,
+    charge: int | None = None,
     dielectric: float | None = None,
 ) -> tuple[Atoms, Jobs]:
     """A structure whose calculator is precise enough for differences, and who shares the work.
@@ -133,7 +189,7 @@ def differentiable_structure(
     settings = dict(FOR_DERIVATIVES)
     if dielectric is not None:
         settings["dielectric"] = dielectric
-    atoms, _ = calculated_structure(structure, model, device, dtype, **settings)
+    atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
     if processes == 1:
         return atoms, SERIAL
     make = partial(make_calculator, model, device or "cpu", dtype, **settings)

@@ -79,6 +79,10 @@ Config = Annotated[
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="Shipped model by name, or a model file.")]
+Charge = Annotated[
+    int | None,
+    typer.Option(help="Total charge in e.", show_default="what the file says, or 0"),
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default="cpu")]
 DType = Annotated[
     str | None, typer.Option(help="float32 or float64; the calculator's own if absent.")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ase_les.cli._options import (
+    Charge,
     Config,
     Device,
     Json,
@@ -25,6 +26,7 @@ def born(
         Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
     ] = None,
     model: Model = None,
+    charge: Charge = None,
     method: Annotated[str, typer.Option(help="analytic, displacement or field.")] = "analytic",
     symmetrize: Annotated[
         bool | None,
@@ -55,7 +57,14 @@ def born(
     from ase_les.reporting import summary_as_json
 
     atoms, shared = differentiable_structure(
-        structure, model, device, dtype, processes=jobs, threads=threads, dielectric=dielectric
+        structure,
+        model,
+        device,
+        dtype,
+        processes=jobs,
+        threads=threads,
+        charge=charge,
+        dielectric=dielectric,
     )
     result = born_charges(
         atoms,

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Json, Model, Quiet, Threads
+from ase_les.cli._options import Charge, Json, Model, Overwrite, Quiet, Threads
 
 
 def evaluate(
     data: Annotated[Path, typer.Argument(help="Labelled structures, extended XYZ.")],
     model: Model = None,
+    charge: Charge = None,
     output: Annotated[
         str, typer.Option("--output", "-o", help="Stem of the files.")
     ] = "evaluation",
@@ -27,6 +28,7 @@ def evaluate(
         float, typer.Option(help="ε∞ of periodic structures, for their Born charges.")
     ] = 1.0,
     threads: Threads = 1,
+    overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -35,7 +37,7 @@ def evaluate(
     Dipoles, quadrupoles and Born charges are compared where the data have them.
     """
     from ase_les import load_model
-    from ase_les.cli._calculator import set_threads
+    from ase_les.cli._calculator import readable, set_threads, with_charge
     from ase_les.reporting import console, save_parity_figure, summary_as_json, write_summary
     from ase_les.training.dataset import LabelNames, labelled, read_frames
     from ase_les.training.evaluation import compare, errors
@@ -44,23 +46,44 @@ def evaluate(
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
+    written, drawn, drawn_response = _files(output, overwrite)
     set_threads(threads)
     judged = load_model(model)
     names = LabelNames(energy_label, forces_label, stress_label, born_rows=born_rows)
-    samples = labelled(read_frames(data), judged.config.cutoff, names, dielectric)
+    with readable(data):
+        frames = [with_charge(atoms, charge) for atoms in read_frames(data)]
+    samples = labelled(frames, judged.config.cutoff, names, dielectric)
     for sample in samples:
         judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
     judged = judged.for_inference(dtype=dtype)
     comparison = compare(judged, samples)
     found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
-    summary = {"model": model, "data": str(data), "dtype": dtype, "errors": found.to_dict()}
-    save_parity_figure(Path(f"{output}-parity.png"), data.name, parity(comparison))
+    summary = {"model": model, "data": str(data), "charge": charge, "dtype": dtype}
+    summary["errors"] = found.to_dict()
+    save_parity_figure(drawn, data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))
     response = compare_response(judged, samples) if has_charges(judged) else None
+    # That of an earlier evaluation would pass for one of this.
+    drawn_response.unlink(missing_ok=True)
     if response and (agreements := response.agreements()):
         summary["response"] = {name: a.to_dict() for name, a in agreements.items()}
-        save_parity_figure(Path(f"{output}-response.png"), data.name, response_parity(response))
+        save_parity_figure(drawn_response, data.name, response_parity(response))
         console(quiet).print(agreements_table("responses", agreements))
-    write_summary(Path(f"{output}-summary.yml"), summary)
+    write_summary(written, summary)
     if json:
         print(summary_as_json(summary))
+
+
+def _files(output: str, overwrite: bool) -> list[Path]:
+    """Summary, parity figure and figure of responses; earlier ones go only if allowed."""
+    files = [
+        Path(f"{output}{ending}") for ending in ("-summary.yml", "-parity.png", "-response.png")
+    ]
+    old = [path for path in files if path.exists()]
+    if old and not overwrite:
+        raise FileExistsError(
+            f"'{output}' has been written before ({', '.join(path.name for path in old)}). Choose "
+            "another output, or allow it to be replaced with overwrite (--overwrite)"
+        )
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    return files

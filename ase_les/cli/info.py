@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ase_les.cli._options import Device, DType, Json, Threads
+from ase_les.cli._options import Charge, Device, DType, Json, Threads
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,6 +24,7 @@ def info(
     structure: Annotated[
         Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
     ] = None,
+    charge: Charge = None,
     device: Device = None,
     dtype: DType = None,
     threads: Threads = 1,
@@ -38,7 +39,7 @@ def info(
     loaded = load_model(model)
     facts = {"model": model, **_facts(loaded)}
     if structure is not None:
-        atoms = read_structure(structure)
+        atoms = read_structure(structure, charge)
         # A trajectory brings recorded results along: the model is to say its own.
         atoms.calc = make_calculator(loaded, device or "cpu", dtype)
         facts["structure"] = {"file": str(structure), **_predictions(atoms)}

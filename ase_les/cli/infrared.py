@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ase_les.cli._options import (
+    Charge,
     Config,
     Device,
     Json,
@@ -20,7 +21,9 @@ from ase_les.cli._options import (
 )
 
 HARMONIC, RUN = "Harmonic spectrum of a molecule", "Spectrum of a recorded run"
-_ONLY_HARMONIC = ("structure", "model", "method", "displacement", "width", "resume", "jobs")
+_ONLY_HARMONIC = (
+    *("structure", "model", "charge", "method", "displacement", "width", "resume", "jobs"),
+)
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
     *("quantum_correction", "blocks", "molecules", "reference"),
@@ -38,6 +41,7 @@ def infrared(
         typer.Option(help="Spectrum of the run of this stem, from its current.", metavar="STEM"),
     ] = None,
     model: Model = None,
+    charge: Charge = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -124,7 +128,7 @@ def infrared(
         from ase_les.properties.infrared_harmonic import harmonic_infrared
 
         atoms, shared = differentiable_structure(
-            structure, model, device, dtype, processes=jobs, threads=threads
+            structure, model, device, dtype, processes=jobs, threads=threads, charge=charge
         )
         result = harmonic_infrared(
             atoms,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ase_les.cli._options import (
+    Charge,
     Config,
     Device,
     DType,
@@ -91,6 +92,7 @@ def md(
         Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
     ] = None,
     model: Model = None,
+    charge: Charge = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with the run of this stem.", metavar="STEM")
     ] = None,
@@ -221,9 +223,9 @@ def md(
 
     set_threads(threads)
     if resume is not None:
-        result = _resume(resume, structure, model, output, device, dtype, given, quiet)
+        result = _resume(resume, structure, model, charge, output, device, dtype, given, quiet)
     else:
-        result = _start(structure, model, output, device, dtype, given, overwrite, quiet)
+        result = _start(structure, model, charge, output, device, dtype, given, overwrite, quiet)
     if json:
         print(summary_as_json(result.summary()))
     if result.stopped is not None:
@@ -233,6 +235,7 @@ def md(
 def _start(
     structure: Path | None,
     model: str | None,
+    charge: int | None,
     output: str | None,
     device: str | None,
     dtype: str | None,
@@ -243,7 +246,7 @@ def _start(
     from ase_les.cli._calculator import calculated_structure
     from ase_les.simulation import run_dynamics
 
-    atoms, provenance = calculated_structure(structure, model, device, dtype)
+    atoms, provenance = calculated_structure(structure, model, device, dtype, charge)
     return run_dynamics(
         atoms,
         output=output or "md",
@@ -258,19 +261,22 @@ def _resume(
     stem: str,
     structure: Path | None,
     model: str | None,
+    charge: int | None,
     output: str | None,
     device: str | None,
     dtype: str | None,
     settings: dict[str, object],
     quiet: bool,
 ) -> DynamicsResult:
-    from ase_les.cli._calculator import make_calculator, read_structure
+    from ase_les.cli._calculator import check_charge, make_calculator, read_structure
     from ase_les.simulation import resume_dynamics
     from ase_les.simulation.checkpoint import RunFiles, read_checkpoint
 
     if output not in (None, stem):
         raise ValueError(f"--resume {stem} goes on in its own files; leave out --output {output}")
-    recorded = read_checkpoint(RunFiles(Path(stem)).checkpoint).provenance
+    checkpoint = read_checkpoint(RunFiles(Path(stem)).checkpoint)
+    check_charge(stem, [checkpoint.atoms], charge)
+    recorded = checkpoint.provenance
     model = model or recorded.get("model")
     if model is None:
         raise ValueError(
@@ -281,5 +287,6 @@ def _resume(
     calculator = make_calculator(
         model, device or recorded.get("device", "cpu"), dtype or recorded.get("dtype")
     )
-    atoms = None if structure is None else read_structure(structure)
+    charge = recorded.get("charge") if charge is None else charge
+    atoms = None if structure is None else read_structure(structure, charge)
     return resume_dynamics(stem, calculator, atoms=atoms, quiet=quiet, **settings)

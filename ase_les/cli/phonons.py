@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ase_les.cli._options import (
+    Charge,
     Config,
     Device,
     Json,
@@ -25,6 +26,7 @@ def phonons(
         Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
     ] = None,
     model: Model = None,
+    charge: Charge = None,
     supercell: Annotated[
         tuple[int, int, int] | None,
         typer.Option(help="Multiples of the cell vectors.", show_default="by --min-length"),
@@ -60,7 +62,14 @@ def phonons(
     from ase_les.reporting import summary_as_json
 
     atoms, shared = differentiable_structure(
-        structure, model, device, dtype, processes=jobs, threads=threads, dielectric=dielectric
+        structure,
+        model,
+        device,
+        dtype,
+        processes=jobs,
+        threads=threads,
+        charge=charge,
+        dielectric=dielectric,
     )
     result = calculate_phonons(
         atoms,

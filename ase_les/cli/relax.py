@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Device, DType, Json, Model, Overwrite, Quiet, Threads
+from ase_les.cli._options import (
+    Charge,
+    Config,
+    Device,
+    DType,
+    Json,
+    Model,
+    Overwrite,
+    Quiet,
+    Threads,
+)
 
 if TYPE_CHECKING:
     from ase_les.simulation import RelaxationBatchResult, RelaxationResult
@@ -19,6 +29,7 @@ def relax(
         typer.Argument(help="Structure files ASE reads; the last frame of each."),
     ] = None,
     model: Model = None,
+    charge: Charge = None,
     every_frame: Annotated[
         bool, typer.Option("--all", help="Every frame of the files, one after another.")
     ] = False,
@@ -94,10 +105,10 @@ def relax(
                 f"--resume {resume} goes on with its own structures and files; leave out the "
                 "structures, --all and --output"
             )
-        result = _resume(resume, model, device, dtype, given, quiet)
+        result = _resume(resume, model, charge, device, dtype, given, quiet)
     else:
-        stem = output or "relaxed"
-        result = _start(paths, every_frame, model, device, dtype, stem, given, overwrite, quiet)
+        files = {"output": output or "relaxed", "overwrite": overwrite, "quiet": quiet}
+        result = _start(paths, every_frame, model, charge, device, dtype, given, files)
     if json:
         print(summary_as_json(result.summary()))
     if not result.converged:
@@ -111,22 +122,21 @@ def _start(
     paths: list[Path],
     every_frame: bool,
     model: str | None,
+    charge: int | None,
     device: str | None,
     dtype: str | None,
-    stem: str,
     settings: dict[str, object],
-    overwrite: bool,
-    quiet: bool,
+    files: dict[str, object],
 ) -> RelaxationResult | RelaxationBatchResult:
     from ase_les.cli._calculator import calculated_structure, read_frames
     from ase_les.simulation import relax as relax_structure
     from ase_les.simulation import relax_many
 
-    files = {"output": stem, "overwrite": overwrite, "quiet": quiet}
-    atoms, provenance = calculated_structure(paths[0] if paths else None, model, device, dtype)
+    first = paths[0] if paths else None
+    atoms, provenance = calculated_structure(first, model, device, dtype, charge)
     if len(paths) == 1 and not every_frame:
         return relax_structure(atoms, **files, provenance=provenance, **settings)
-    named = [frame for path in paths for frame in read_frames(path, every_frame)]
+    named = [frame for path in paths for frame in read_frames(path, every_frame, charge)]
     names, structures = zip(*named, strict=True)
     provenance["structure"] = [str(path) for path in paths]
     return relax_many(
@@ -137,12 +147,15 @@ def _start(
 def _resume(
     stem: str,
     model: str | None,
+    charge: int | None,
     device: str | None,
     dtype: str | None,
     settings: dict[str, object],
     quiet: bool,
 ) -> RelaxationResult | RelaxationBatchResult:
-    from ase_les.cli._calculator import make_calculator
+    from ase.io import iread
+
+    from ase_les.cli._calculator import check_charge, make_calculator
     from ase_les.simulation import resume_relaxation, resume_relaxations
     from ase_les.simulation.checkpoint import RunFiles
     from ase_les.simulation.relaxation_batch import BatchFiles, read_batch
@@ -152,8 +165,11 @@ def _resume(
     many = batch.state.exists()
     if many:
         recorded = read_batch(batch)["provenance"]
+        structures = iread(batch.input, index=":")
     else:
-        recorded = read_relaxation_checkpoint(RunFiles(Path(stem)).checkpoint).provenance
+        checkpoint = read_relaxation_checkpoint(RunFiles(Path(stem)).checkpoint)
+        recorded, structures = checkpoint.provenance, [checkpoint.atoms]
+    check_charge(stem, structures, charge)
     model = model or recorded.get("model")
     if model is None:
         raise ValueError(

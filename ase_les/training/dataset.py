@@ -228,7 +228,8 @@ def _sample(
         present = sorted({*atoms.info, *atoms.arrays} - {"numbers", "positions"})
         raise ValueError(
             f"structure {index} has neither energy '{names.energy}' nor forces "
-            f"'{names.forces}'; it has {present}. Name the labels under `data: labels:`"
+            f"'{names.forces}'; it has {present}. Name the labels under `data: labels:` of a "
+            "training, with --energy-label and --forces-label of a command"
         )
     # Moments of a periodic structure are no labels of anything.
     finite = not atoms.pbc.any()

@@ -111,6 +111,22 @@ def test_infrared_of_a_structure_is_harmonic(capsys):
     assert summary["intensities_km_per_mol"] == pytest.approx(same.intensities_km_per_mol.tolist())
 
 
+def test_properties_are_those_of_the_total_charge_that_is_asked_for(capsys):
+    """Fixed charges on the ends: the sum rule has whatever total charge is named."""
+    quick = ("--model", "M", "--json", "--quiet", "--charge", "1")
+    assert exit_code("born", "molecule.xyz", *quick, "--sum-rule") == 0
+    born = json.loads(capsys.readouterr().out)
+    assert born["structure"]["charge_e"] == 1
+    np.testing.assert_allclose(
+        np.sum(born["born_effective_charges_e"], axis=0), np.eye(3), atol=1e-12
+    )
+    assert exit_code("infrared", "molecule.xyz", *quick) == 0
+    assert json.loads(capsys.readouterr().out)["structure"]["charge_e"] == 1
+    cell = ("phonons", "oxide.vasp", "--no-nac", "--supercell", "1", "1", "1", "--mesh-length", "9")
+    assert exit_code(*cell, *quick) == 0
+    assert json.loads(capsys.readouterr().out)["structure"]["charge_e"] == 1
+
+
 def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
     called = {}
 

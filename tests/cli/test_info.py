@@ -89,6 +89,14 @@ def test_what_a_model_must_not_be_used_for_comes_first(package, capsys):
     assert "ase-les info MODEL" in told(capsys, "models")
 
 
+def test_info_takes_a_total_charge_that_the_file_does_not_tell(package, tmp_path, capsys):
+    molecule("OH").write(tmp_path / "hydroxide.xyz")
+    arguments = ("info", "tiny", str(tmp_path / "hydroxide.xyz"), "--json")
+    assert json.loads(told(capsys, *arguments))["structure"]["charge_e"] == 0
+    charged = json.loads(told(capsys, *arguments, "--charge", "-1"))["structure"]
+    assert charged["charge_e"] == -1
+
+
 def test_info_tells_what_the_calculator_says_about_a_structure(package, tmp_path, capsys):
     atoms = molecule("H2O")
     atoms.write(tmp_path / "water.xyz")

@@ -205,6 +205,10 @@ def test_a_config_names_one_structure_or_several():
         (("md", "copper.xyz", "--model", "M"), "needs --temperature\n"),
         (("md", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
         (("md", "notes.zzz", "--model", "M"), "cannot tell the format"),
+        (("md", "bad.cif", "--model", "M"), "cannot read bad.cif as cif (AssertionError)"),
+        (("relax", "bad.cif", "--model", "M"), "cannot read bad.cif as cif (AssertionError)"),
+        (("relax", "bad.xyz", "--model", "M"), "cannot read bad.xyz as extxyz (XYZError: "),
+        (("relax", "bad.xyz", "--all", "--model", "M"), "cannot read bad.xyz as extxyz"),
         (("relax", "copper.xyz", "--model", "M", "--symprec", "0"), "--symprec must be positive"),
         (("relax", "--config", "typo.yml"), "`relax` has no option f_max; it has cell"),
         (("relax", "--config", "notes.zzz"), "must hold lines of the form"),
@@ -213,12 +217,39 @@ def test_a_config_names_one_structure_or_several():
 def test_a_mistake_of_the_user_is_one_clear_message(arguments, message, capsys):
     Path("notes.zzz").write_text("hello")
     Path("typo.yml").write_text("f-max: 0.1")
+    Path("bad.cif").write_text("garbage")
+    Path("bad.xyz").write_text("garbage")
     assert exit_code(*arguments) == 2
     told = capsys.readouterr()
     assert message in told.err
     assert "Traceback" not in told.err
     assert len(told.err.splitlines()) == 1
     assert told.out == ""
+
+
+def test_a_total_charge_belongs_to_the_run(capsys):
+    options = {"structure": "copper.xyz", "model": "M", "temperature": 300, "steps": 4, "charge": 2}
+    Path("run.yml").write_text(yaml.safe_dump({**options, "output": "run"}))
+    assert exit_code("md", "--config", "run.yml", "--quiet") == 0
+    assert read_checkpoint(Path("run.checkpoint")).atoms.info["charge"] == 2
+    summary = yaml.safe_load(Path("run-summary.yml").read_text())["input"]
+    assert summary["structure"]["charge_e"] == summary["provenance"]["charge"] == 2
+    # The file does not tell the charge; the run does.
+    go_on = ("md", "copper.xyz", "--resume", "run", "--quiet")
+    assert exit_code(*go_on, "--steps", "6") == 0
+    assert exit_code(*go_on, "--steps", "8", "--charge", "2") == 0
+    assert exit_code(*go_on, "--steps", "9", "--charge", "0") == 2
+    assert "the total charge is 2 e, given --charge 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("files", [("copper.xyz",), ("copper.xyz", "copper.xyz")])
+def test_structures_are_relaxed_under_the_total_charge_that_is_asked_for(files, capsys):
+    assert exit_code("relax", *files, "--model", "M", "--steps", "1", "--charge", "-1") == 1
+    relaxed = "relaxed.traj" if len(files) == 1 else "relaxed-relaxed.traj"
+    assert {frame.info["charge"] for frame in read(relaxed, ":")} == {-1}
+    assert exit_code("relax", "--resume", "relaxed", "--steps", "100", "--charge", "-1") == 0
+    assert exit_code("relax", "--resume", "relaxed", "--steps", "100", "--charge", "1") == 2
+    assert "the total charge is -1 e, given --charge 1" in capsys.readouterr().err
 
 
 def test_a_run_that_ended_early_is_no_success(capsys):

@@ -1,0 +1,61 @@
+"""``ase-les evaluate``: nothing is lost unasked, labels are named as options."""
+
+import json
+from pathlib import Path
+
+import pytest
+from ase.build import molecule
+from ase.io import write
+
+from ase_les import save_model
+from ase_les.cli import main
+
+
+@pytest.fixture(autouse=True)
+def labelled_hydroxide(tmp_path, monkeypatch, random_model):
+    monkeypatch.chdir(tmp_path)
+    save_model("model.safetensors", random_model(total_charges=(-1,)))
+    atoms = molecule("OH")
+    atoms.info["dft_energy"] = -445.0
+    write("data.extxyz", atoms)
+
+
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code or 0
+
+
+EVALUATE = ("evaluate", "data.extxyz", "--model", "model.safetensors", "--output", "report")
+LABELLED = (*EVALUATE, "--energy-label", "dft_energy", "--charge", "-1")
+
+
+def test_an_earlier_evaluation_is_replaced_only_when_allowed(capsys):
+    assert exit_code(*LABELLED, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["errors"]["energy_rmse_meV_per_atom"] > 0
+    Path("report-response.png").write_text("of an earlier evaluation")
+    before = Path("report-summary.yml").read_bytes()
+    assert exit_code(*LABELLED) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert Path("report-summary.yml").read_bytes() == before
+    assert exit_code(*LABELLED, "--overwrite") == 0
+    assert Path("report-summary.yml").read_bytes() != before
+    assert not Path("report-response.png").exists()
+
+
+def test_a_total_charge_that_the_data_do_not_tell_is_an_option(capsys):
+    assert exit_code(*EVALUATE, "--energy-label", "dft_energy") == 2
+    assert "--charge" in capsys.readouterr().err
+
+
+def test_data_without_labels_tell_the_options_that_name_them(capsys):
+    assert exit_code(*EVALUATE) == 2
+    told = capsys.readouterr().err
+    assert "dft_energy" in told
+    assert "--energy-label and --forces-label" in told
+
+
+def test_data_that_cannot_be_read_are_named(capsys):
+    Path("bad.xyz").write_text("garbage")
+    assert exit_code("evaluate", "bad.xyz", "--model", "model.safetensors") == 2
+    assert "cannot read bad.xyz as extxyz" in capsys.readouterr().err
