@@ -35,6 +35,7 @@ J_PER_M2 = units.m**2 / units.J
 
 
 _LARGE_PRESSURE_GPA = 1.0
+_LARGE_DRIFT = 0.03
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ class SurfaceEnergy:
         From a line through E_slab(N): its intercept is 2γA and its slope the bulk energy, so
         that neither has to be converged against the other [1]_. Two thicknesses or more; an
         error from three.
+    fitted_bulk_eV_per_atom : float
+        That slope; nan without a fit. Where it is not the energy of the bulk cell, the surface
+        energy has no limit of thick slabs.
     converged : tuple of bool
     stopped : str or None
         Why not all thicknesses were done.
@@ -85,6 +89,7 @@ class SurfaceEnergy:
     unrelaxed_eV_per_A2: np.ndarray
     relaxed_eV_per_A2: np.ndarray
     fitted_eV_per_A2: Estimate | None
+    fitted_bulk_eV_per_atom: float
     converged: tuple[bool, ...]
     stopped: str | None
     potential_step_V: np.ndarray
@@ -106,6 +111,16 @@ class SurfaceEnergy:
         return self.eV_per_A2 * J_PER_M2
 
     @property
+    def drift_with_thickness(self) -> float:
+        """Change of the surface energy over the slabs, relative to itself; 0 for one thickness."""
+        if self.fitted_eV_per_A2 is None:
+            return 0.0
+        counts = [len(slab.atoms) for slab in self.slabs]
+        excess = self.fitted_bulk_eV_per_atom - self.bulk_energy_eV_per_atom
+        change = excess * (counts[-1] - counts[0]) / (2 * self.slabs[0].area_A2)
+        return abs(change / self.eV_per_A2)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the number must know."""
         notes = [POTENTIAL_NOTE]
@@ -113,6 +128,15 @@ class SurfaceEnergy:
             notes.append(
                 "the two faces differ: the energy is the mean of both (half the energy of "
                 "cleavage), and a step of the potential crosses the slab"
+            )
+        drift = self.drift_with_thickness
+        if drift > _LARGE_DRIFT:
+            notes.append(
+                f"the surface energy changes by {drift:.0%} from the thinnest slab to the thickest: "
+                f"they grow by {self.fitted_bulk_eV_per_atom:.4f} eV per atom, the bulk has "
+                f"{self.bulk_energy_eV_per_atom:.4f}. Slabs too thin to have an inside do that, "
+                "and bulk energies that are not converged. Models with neutrality 'mean' do it at "
+                "any thickness: compare slabs of one thickness, or take a model with split charges"
             )
         if abs(self.bulk_pressure_GPa) > _LARGE_PRESSURE_GPA:
             notes.append(
@@ -138,6 +162,7 @@ class SurfaceEnergy:
                 "surface_energy_J_per_m2": self.J_per_m2,
                 "surface_energy_eV_per_A2": self.eV_per_A2,
                 "fit_over_thickness_eV_per_A2": self.fitted_eV_per_A2,
+                "fit_over_thickness_bulk_eV_per_atom": self.fitted_bulk_eV_per_atom,
                 "unrelaxed_eV_per_A2": self.unrelaxed_eV_per_A2,
                 "relaxed_eV_per_A2": self.relaxed_eV_per_A2,
                 "slab_energy_eV": self.slab_energy_eV,
@@ -276,13 +301,14 @@ def _surface_result(
     relaxed = (after - counts * bulk_energy) / (2 * face)
     if fixed_layers:
         relaxed = 2 * relaxed - unrelaxed
-    fitted = None
+    fitted, fitted_bulk = None, math.nan
     if len(slabs) > 1:
         # The same two faces: E_relaxed of the upper one is the difference of two intercepts.
         series = 2 * after - before if fixed_layers else after
         line = linregress(counts, series)
         error = float(line.intercept_stderr) / (2 * face) if len(slabs) > 2 else math.nan
         fitted = Estimate(float(line.intercept) / (2 * face), error)
+        fitted_bulk = float(line.slope)
     return SurfaceEnergy(
         slabs=tuple(slabs),
         atoms=tuple(each.copy() for each in ended),
@@ -294,6 +320,7 @@ def _surface_result(
         unrelaxed_eV_per_A2=unrelaxed,
         relaxed_eV_per_A2=relaxed if relaxation else np.full(len(slabs), math.nan),
         fitted_eV_per_A2=fitted,
+        fitted_bulk_eV_per_atom=fitted_bulk,
         converged=converged,
         stopped=stopped,
         potential_step_V=np.array([potential_step_V(each) for each in ended]),

@@ -91,6 +91,7 @@ def test_the_energy_of_a_face_is_that_of_its_broken_bonds(
     assert found.unrelaxed_eV_per_A2 == pytest.approx([expected] * 3, rel=1e-9)
     assert found.fitted_eV_per_A2.mean == pytest.approx(expected, rel=1e-9)
     assert found.J_per_m2 == pytest.approx(expected * 16.02176634, rel=1e-7)
+    assert not any("slab to the thickest" in note for note in found.notes)
     assert found.potential_step_V == pytest.approx([0.0] * 3)
 
 
@@ -163,7 +164,7 @@ def test_a_wrong_bulk_energy_spoils_a_slab_but_not_the_fit(tmp_path):
     class Shifted(Bonds):
         def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
             super().calculate(atoms, properties, system_changes)
-            self.results["energy"] += 0.01 * len(atoms) * atoms.pbc.all()
+            self.results["energy"] += 0.05 * len(atoms) * atoms.pbc.all()
 
     crystal = nearest_neighbours()
     crystal.calc = Shifted(0.8 * LATTICE)
@@ -173,6 +174,8 @@ def test_a_wrong_bulk_energy_spoils_a_slab_but_not_the_fit(tmp_path):
     expected = 4 / LATTICE**2
     assert found.fitted_eV_per_A2.mean == pytest.approx(expected, rel=1e-9)
     assert np.all(np.diff(found.unrelaxed_eV_per_A2) < -1e-4)
+    assert found.fitted_bulk_eV_per_atom == pytest.approx(found.bulk_energy_eV_per_atom - 0.05)
+    assert any("slab to the thickest" in note for note in found.notes)
 
 
 def test_an_interrupted_surface_goes_on_to_the_result_it_would_have_had(tmp_path):
