@@ -132,7 +132,7 @@ class SurfaceEnergy:
         drift = self.drift_with_thickness
         if drift > _LARGE_DRIFT:
             notes.append(
-                f"the surface energy changes by {drift:.0%} from the thinnest slab to the thickest: "
+                f"surface energies change by {drift:.0%} from the thinnest slab to the thickest: "
                 f"they grow by {self.fitted_bulk_eV_per_atom:.4f} eV per atom, the bulk has "
                 f"{self.bulk_energy_eV_per_atom:.4f}. Slabs too thin to have an inside do that, "
                 "and bulk energies that are not converged. Models with neutrality 'mean' do it at "
