@@ -24,6 +24,10 @@ from rich.table import Table
 
 REPORTED_PACKAGES = ("ase_les", "ase", "numpy", "torch")
 
+# Settings of calculators that say where and how fast they work and what they print, not what comes
+# out of it.
+_WITHOUT_EFFECT = frozenset({"command", "device", "directory", "label", "skin", "txt"})
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -93,12 +97,36 @@ def describe_structure(atoms: Atoms) -> dict[str, object]:
 
 
 def describe_calculator(calculator: object) -> dict[str, object]:
-    """Class, name and (where the calculator has one) model hash."""
+    """Class, name, (where the calculator has one) model hash, and the settings that decide results.
+
+    Settings are ASE's ``parameters``, those of them that plain containers hold.
+    """
+    model_hash = getattr(calculator, "model_hash", None)
+    # A model is known by its hash, wherever its file lies now.
+    left_out = _WITHOUT_EFFECT | ({"model"} if model_hash else set())
+    settings = getattr(calculator, "parameters", None) or {}
     return {
         "class": type(calculator).__name__,
         "name": getattr(calculator, "name", None),
-        "model_hash": getattr(calculator, "model_hash", None),
+        "model_hash": model_hash,
+        "settings": {
+            str(name): plain(value)
+            for name, value in settings.items()
+            if name not in left_out and _is_plain(value)
+        },
     }
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """What two descriptions do not share, named; entries of nested ones each by itself."""
+    told = []
+    for name in dict.fromkeys([*before, *now]):
+        one, other = (side.get(name, "absent") for side in (before, now))
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            told += differences(one, other)
+        elif one != other:
+            told.append(f"{name} is {one}, given {other}")
+    return told
 
 
 def software_versions() -> dict[str, str]:
@@ -127,6 +155,17 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, bool | int | str):
         return value
     return str(value)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether `plain` keeps it whole; the text of any other object may hold its address."""
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind in "biufUS"
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def write_summary(path: Path, summary: Mapping[str, object]) -> None:

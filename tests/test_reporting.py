@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from ase.calculators.lj import LennardJones
 
 from ase_les import reporting
 from ase_les.reporting import Estimate, Panel, block_average
@@ -89,6 +90,18 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
         reporting.replace_file(path, b"new and longer")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_calculator_is_described_by_the_settings_that_decide_its_results():
+    def described(**settings):
+        return reporting.describe_calculator(LennardJones(sigma=3.4, **settings))
+
+    assert described()["settings"]["sigma"] == 3.4
+    told = reporting.differences(described(epsilon=1.0), described(epsilon=4.0))
+    assert told == ["epsilon is 1.0, given 4.0"]
+    # Not where it works and what it prints, nor what has no plain form but an address.
+    assert described(device="cpu", txt="a.log") == described(device="cuda", txt=None)
+    assert described(observer=object()) == described(observer=object())
 
 
 def test_figure_is_drawn_without_a_display_and_without_pyplot(tmp_path):

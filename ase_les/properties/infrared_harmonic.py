@@ -196,7 +196,7 @@ def harmonic_infrared(
     everyone = range(len(atoms))
     structures = displaced(atoms, everyone, displacement_A)
     belongs_to = {
-        "structure": fingerprint(atoms),
+        "fingerprint of the structure": fingerprint(atoms),
         "displacement_A": displacement_A,
         "method": method,
         **reporting.describe_calculator(atoms.calc),

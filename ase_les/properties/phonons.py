@@ -173,8 +173,8 @@ def phonons(
     crystal.generate_displacements(distance=displacement_A)
     structures = _structures(atoms, crystal)
     belongs_to = {
-        "structure": fingerprint(structures[_UNDISPLACED]),
-        "unit_cell": fingerprint(atoms),
+        "fingerprint of the supercell": fingerprint(structures[_UNDISPLACED]),
+        "fingerprint of the unit cell": fingerprint(atoms),
         "displacement_A": displacement_A,
         **reporting.describe_calculator(atoms.calc),
     }
@@ -248,8 +248,11 @@ def _supercell_matrix(atoms: Atoms, given: Sequence | None, min_length_A: float)
 
 def _structures(atoms: Atoms, crystal: Phonopy) -> dict[str, Atoms]:
     cells = {_UNDISPLACED: crystal.supercell}
-    for number, cell in enumerate(crystal.supercells_with_displacements, start=1):
-        cells[f"displacement {number}"] = cell
+    moves = zip(crystal.displacements, crystal.supercells_with_displacements, strict=True)
+    for (atom, *vector), cell in moves:
+        # Not by number: which displacements there are depends on the symmetry that is found.
+        components = (f"{x:+.8f}" for x in np.round(vector, 8) + 0.0)
+        cells[f"atom {int(atom)} by {' '.join(components)} Å"] = cell
     structures = {name: phonopy_files.from_phonopy(cell) for name, cell in cells.items()}
     for structure in structures.values():
         structure.info.update(atoms.info)
@@ -376,8 +379,9 @@ def _bands(crystal: Phonopy, points: int) -> tuple[Segment, ...]:
 
 
 def _density_of_states(crystal: Phonopy, mesh_length_A: float) -> DensityOfStates:
-    # Around Γ, where the direction of the field is undefined, but not through it.
-    crystal.run_mesh(mesh=mesh_length_A, is_gamma_center=False)
+    # Waves that fit into a crystal of that length, Γ among them: its three translations are no
+    # vibrations, and thermal properties leave them out.
+    crystal.run_mesh(mesh=mesh_length_A, is_gamma_center=True)
     top = float(np.max(crystal.mesh.frequencies))
     crystal.run_total_dos(freq_pitch=1.05 * top / _DOS_POINTS)
     dos = crystal.total_dos

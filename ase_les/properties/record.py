@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class Record:
         FileExistsError
             If an earlier record would be lost.
         ValueError
-            If the record to go on with belongs to something else.
+            If the record to go on with belongs to something else, naming what differs.
         """
         if path is None:
             return cls(None, {})
@@ -59,9 +60,11 @@ class Record:
             )
         if path.exists() and resume:
             lines = list(_complete_lines(path))
-            if not lines or lines[0] != head:
+            differing = reporting.differences(lines[0] if lines else {}, head)
+            if differing:
                 raise ValueError(
-                    f"'{path}' is of another structure, calculator or displacement; start anew"
+                    f"'{path}' is of other calculations: {'; '.join(differing)}. Give what it was "
+                    "made with, or start anew with overwrite=True (--overwrite)"
                 )
             # What was cut off in the middle of a line is written again.
             text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -88,6 +91,8 @@ class Record:
             line = {"name": name, "results": reporting.plain(arrays)}
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def fingerprint(atoms: Atoms) -> str:

@@ -178,6 +178,15 @@ def test_broadened_lines_keep_their_area(tmp_path):
     assert atoms.calc.calls == 1
 
 
+def test_displacements_of_other_springs_are_refused(tmp_path):
+    atoms = bent()
+    atoms.calc.parameters["stiffness"] = 50.0
+    harmonic_infrared(atoms, output=tmp_path / "water", quiet=True)
+    atoms.calc.parameters["stiffness"] = 60.0
+    with pytest.raises(ValueError, match=r"stiffness is 50\.0, given 60\.0"):
+        harmonic_infrared(atoms, output=tmp_path / "water", resume=True, quiet=True)
+
+
 def test_analytic_born_charges_of_a_model_give_the_intensities_of_its_dipole():
     pytest.importorskip("torch")
     from ase_les import LESCalculator, LESModel, ModelConfig

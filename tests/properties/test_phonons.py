@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from ase import Atoms, units
-from ase.build import make_supercell, molecule
+from ase.build import bulk, make_supercell, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -278,6 +278,32 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     assert atoms.calc.calls == 1
     for one, other in zip(whole.segments, resumed.segments, strict=True):
         np.testing.assert_array_equal(one.frequencies_THz, other.frequencies_THz)
+
+
+def test_a_record_serves_whatever_symmetry_is_found(tmp_path):
+    """A crystal between two tolerances: 2 displacements, or 24 others."""
+    atoms = bulk("Cu", cubic=True)
+    atoms.symbols[0] = "Au"
+    atoms.positions[1] += [0.003, 0.002, 0.001]
+    atoms.calc = EMT()
+    options = {**QUICK, "supercell": (2, 2, 2)}
+    coarse, fine = ({**options, "symmetry_tolerance_A": each} for each in (1e-2, 1e-4))
+    assert phonons(atoms, output=tmp_path / "run", **coarse).displacements == 2
+    resumed = phonons(atoms, output=tmp_path / "run", resume=True, **fine)
+    anew = phonons(atoms, **fine)
+    assert resumed.displacements == anew.displacements == 24
+    for one, other in zip(resumed.segments, anew.segments, strict=True):
+        np.testing.assert_allclose(one.frequencies_THz, other.frequencies_THz, atol=1e-6)
+
+
+def test_a_record_of_another_force_field_is_refused(tmp_path):
+    atoms = bulk("Ar", "fcc", 5.3)
+    options = {"supercell": (2, 2, 2), "output": tmp_path / "run", **QUICK}
+    atoms.calc = LennardJones(sigma=3.4, epsilon=0.01, rc=6.0)
+    phonons(atoms, **options)
+    atoms.calc = LennardJones(sigma=3.4, epsilon=0.04, rc=6.0)
+    with pytest.raises(ValueError, match=r"epsilon is 0\.01, given 0\.04"):
+        phonons(atoms, resume=True, **options)
 
 
 @pytest.mark.parametrize(
