@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,10 @@ START_ADVICE = (
     "a script that starts processes needs its `if __name__ == '__main__':`, and what they are to "
     "do must be a function of a module. One process (jobs=1) needs neither"
 )
+
+
+class ProcessesDoNotStart(ValueError):
+    """Of the way the program is called, and not of the work."""
 
 
 def share_of_threads(processes: int, threads: int | None = None) -> int:
@@ -73,8 +78,8 @@ def results_as_they_come(
 
     Raises
     ------
-    ValueError
-        If processes cannot be started.
+    ProcessesDoNotStart
+        If processes cannot be started, or the work cannot be sent to them.
     KeyboardInterrupt
         After Ctrl-C, once the tasks under way are finished and their results were yielded.
     """
@@ -90,6 +95,10 @@ def results_as_they_come(
             yield from _in_one_pool(work, task, 1, threads, died)
             if died:
                 yield key, None
+
+
+def _arrive(*_: object) -> None:
+    """What a process is sent first: nothing to do, but to be there."""
 
 
 def _in_one_pool(
@@ -112,10 +121,12 @@ def _in_one_pool(
     interrupted = False
     try:
         try:
-            # A process that cannot even start must not pass for one that died at work.
-            pool.submit(os.getpid).result()
-        except BrokenProcessPool as error:
-            raise ValueError(f"processes do not start: {START_ADVICE}") from error
+            # What cannot even start or be sent must not pass for a process that died at work.
+            pool.submit(_arrive, work, tasks[waiting[0]]).result()
+        except (BrokenProcessPool, pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ProcessesDoNotStart(
+                f"processes do not start ({type(error).__name__}: {error}): {START_ADVICE}"
+            ) from error
         while waiting or running:
             # No more than there are processes: what is under way when one dies is then known.
             while waiting and len(running) < processes and not interrupted:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import pickle
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from ase_les import reporting
-from ase_les.parallel import become_worker, share_of_threads
+from ase_les.parallel import ProcessesDoNotStart, results_as_they_come, share_of_threads
 from ase_les.properties.record import Record
 
 Results = dict[str, np.ndarray]
@@ -88,6 +83,13 @@ def evaluate(
         Several processes give the same numbers. Should they not start, this process does it all.
     quiet : bool
         No progress.
+
+    Raises
+    ------
+    ValueError
+        If processes make another calculator than `calculator`.
+    RuntimeError
+        If the process of a structure dies, and dies again when that structure has one to itself.
     """
     console = reporting.console(quiet)
     missing = {name: atoms for name, atoms in structures.items() if name not in record.results}
@@ -96,15 +98,11 @@ def evaluate(
         progress.advance(bar, len(structures) - len(missing))
         if jobs.processes > 1 and len(missing) > 1:
             try:
-                for name, results in _in_processes(missing, properties, jobs):
+                for name, results in _in_processes(missing, properties, calculator, jobs):
                     record.add(name, results)
                     progress.advance(bar)
-            except (BrokenProcessPool, pickle.PicklingError, AttributeError) as error:
-                console.print(
-                    f"processes did not start ({type(error).__name__}: {error}); going on in one",
-                    style="yellow",
-                    markup=False,
-                )
+            except ProcessesDoNotStart as error:
+                console.print(f"{error}; going on in one", style="yellow", markup=False)
         for name, atoms in missing.items():
             if name not in record.results:
                 record.add(name, _properties(atoms, properties, calculator))
@@ -117,38 +115,47 @@ def _properties(atoms: Atoms, properties: Sequence[str], calculator: Calculator)
 
 
 def _in_processes(
-    structures: Mapping[str, Atoms], properties: Sequence[str], jobs: Jobs
+    structures: Mapping[str, Atoms],
+    properties: Sequence[str],
+    calculator: Calculator,
+    jobs: Jobs,
 ) -> Iterator[tuple[str, Results]]:
-    # Torch's threads do not survive a fork.
-    pool = ProcessPoolExecutor(
-        min(jobs.processes, len(structures)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(jobs.make_calculator, jobs.threads_each),
-    )
-    try:
-        tasks = {
-            # Without the calculator of this process.
-            pool.submit(_evaluate_here, atoms.copy(), tuple(properties)): name
-            for name, atoms in structures.items()
-        }
-        for task in as_completed(tasks):
-            yield tasks[task], task.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    described = reporting.describe_calculator(calculator)
+    tasks = {
+        # Without the calculator of this process.
+        name: (atoms.copy(), tuple(properties), jobs.make_calculator, described)
+        for name, atoms in structures.items()
+    }
+    for name, results in results_as_they_come(
+        _evaluate_here, tasks, processes=jobs.processes, threads=jobs.threads_each
+    ):
+        if results is None:
+            raise RuntimeError(
+                f"the process that calculated '{name}' died, twice: out of memory, killed, or a "
+                "crash. Fewer processes need less memory; what is recorded is kept for resume=True "
+                "(--resume)"
+            )
+        yield name, results
 
 
 # Each process has one calculator for all its structures.
 _own_calculator: Calculator | None = None
 
 
-def _start(make_calculator: Callable[[], Calculator], threads: int) -> None:
+def _evaluate_here(
+    atoms: Atoms,
+    properties: Sequence[str],
+    make_calculator: Callable[[], Calculator],
+    described: Mapping[str, object],
+) -> Results:
     global _own_calculator
-    become_worker(threads)
-    _own_calculator = make_calculator()
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-
-
-def _evaluate_here(atoms: Atoms, properties: Sequence[str]) -> Results:
+    if _own_calculator is None:
+        made = make_calculator()
+        differing = reporting.differences(described, reporting.describe_calculator(made))
+        if differing:
+            raise ValueError(
+                "`make_calculator` makes another calculator than that of the structure: "
+                f"{'; '.join(differing)}"
+            )
+        _own_calculator = made
     return _properties(atoms, properties, _own_calculator)
