@@ -217,8 +217,8 @@ def born_charges(
     ------
     ValueError
         If the calculator is missing or cannot do what the method needs, the boundaries are mixed,
-        the structure is a charged molecule to be displaced (the origin of its dipole would move
-        along), or a setting is impossible.
+        the structure is a charged molecule to be displaced and the calculator gives no charges
+        (the origin of its dipole may move along), or a setting is impossible.
     FileExistsError
         If an earlier run would be lost.
     """
@@ -236,7 +236,7 @@ def born_charges(
     if method == "displacement":
         displaced = crystal_symmetry.inequivalent_atoms(operations, len(atoms))
         belongs_to = {
-            "structure": fingerprint(atoms),
+            "fingerprint of the structure": fingerprint(atoms),
             "displacement_A": displacement_A,
             **reporting.describe_calculator(atoms.calc),
         }
@@ -310,10 +310,12 @@ def _check(
         raise ValueError(
             f"three periodic directions or none are needed, pbc is {atoms.pbc.tolist()}"
         )
-    if not atoms.pbc.any() and atoms.info.get("charge", 0) != 0:
+    charged = not atoms.pbc.any() and atoms.info.get("charge", 0) != 0
+    if charged and "charges" not in atoms.calc.implemented_properties:
         raise ValueError(
             f"the dipole of a molecule of charge {atoms.info['charge']} depends on an origin that "
-            "moves with its atoms; use method 'analytic' or 'field'"
+            f"may move with its atoms, and {type(atoms.calc).__name__} gives no charges to tell by "
+            "how much; use method 'analytic' or 'field'"
         )
 
 

@@ -81,7 +81,7 @@ def by_displacement(
         With a calculator that gives ``polarization`` (three periodic directions) or ``dipole``
         (none); left as it is.
     chosen : sequence of int
-        Atoms to displace.
+        Atoms to displace; of a finite structure all.
     displacement_A : float
         h in Å. The error grows with its square; with a noisy polarization it must not be small.
     record, jobs, quiet
@@ -91,7 +91,8 @@ def by_displacement(
     results = evaluate(
         structures, [moment_property(atoms)], atoms.calc, record, jobs=jobs, quiet=quiet
     )
-    return {i: moment_slope(atoms, i, results, displacement_A) for i in chosen}
+    slopes = {i: moment_slope(atoms, i, results, displacement_A) for i in chosen}
+    return slopes if atoms.pbc.all() else _about_a_fixed_origin(atoms, slopes)
 
 
 def by_field(atoms: Atoms, field_V_per_A: float = 1e-3) -> np.ndarray:
@@ -128,6 +129,28 @@ def by_field(atoms: Atoms, field_V_per_A: float = 1e-3) -> np.ndarray:
     finally:
         calculator.field_V_per_A = before
     return np.stack(slopes, axis=1)
+
+
+def _about_a_fixed_origin(atoms: Atoms, slopes: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    r"""Slopes of the dipole about an origin that stays where it is.
+
+    That of a charge :math:`Q` about the centre of mass lacks :math:`Q m_i / M` in the slope of each
+    atom. A motion of the whole, the sum of all slopes, tells the two apart: it changes the one by
+    :math:`Q` times the way, and the other not at all.
+    """
+    charge = _net_charge(atoms)
+    carried = np.trace(sum(slopes.values())) / 3
+    if abs(carried - charge) < abs(carried):
+        return dict(slopes)
+    shares = charge * atoms.get_masses() / atoms.get_masses().sum()
+    return {i: slope + shares[i] * np.eye(3) for i, slope in slopes.items()}
+
+
+def _net_charge(atoms: Atoms) -> float:
+    """In e: what the charges of the calculator sum to, or without them the total charge."""
+    if "charges" in atoms.calc.implemented_properties:
+        return float(np.sum(atoms.calc.get_property("charges", atoms)))
+    return float(atoms.info.get("charge", 0))
 
 
 def _nearest_branch(change: np.ndarray, atoms: Atoms) -> np.ndarray:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +130,41 @@ def test_three_ways_to_born_charges_agree():
     np.testing.assert_array_equal(by_field.dielectric, 2.4 * np.eye(3))
 
 
+@pytest.mark.parametrize(
+    ("neutrality", "charge"), [("none", 0), ("mean", 1), ("split", 1), ("split", -2)]
+)
+def test_the_origin_of_a_charged_molecule_moves_and_its_born_charges_do_not(
+    neutrality, charge, random_model
+):
+    from ase_les import LESCalculator
+
+    atoms = molecule("H2O")
+    atoms.info["charge"] = charge
+    model = random_model(charges={"neutrality": neutrality})
+    atoms.calc = LESCalculator(model, dtype="float64")
+    analytic = born_charges(atoms, quiet=True).tensors
+    net = atoms.get_charges().sum()
+    assert abs(net) > 0.1
+    displaced = born_charges(atoms, "displacement", displacement_A=1e-4, quiet=True)
+    np.testing.assert_allclose(displaced.tensors, analytic, atol=1e-6)
+    np.testing.assert_allclose(displaced.sum_over_atoms_e, net * np.eye(3), atol=1e-6)
+
+
+def test_an_origin_that_stays_needs_no_correction():
+    class WithCharges(RigidIons):
+        implemented_properties = (*RigidIons.implemented_properties, "charges")
+
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            charges = [CHARGE[symbol] for symbol in self.atoms.symbols]
+            self.results["charges"] = np.array(charges)
+
+    atoms = Atoms("NaClNa", [[0, 0, 0], [2.4, 0, 0], [4.8, 0, 0]], calculator=WithCharges())
+    atoms.info["charge"] = 1
+    found = born_charges(atoms, "displacement", quiet=True)
+    np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
+
+
 def bent() -> Atoms:
     """Two chlorides around a sodium, mirror images of each other."""
     atoms = Atoms("NaCl2", [[0, 0, 0], [1.7, 1.2, 0], [-1.7, 1.2, 0]])
@@ -193,8 +231,22 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
     assert "born_effective_charges_e" in (tmp_path / "nacl-summary.yml").read_text()
     atoms.rattle(0.01)
-    with pytest.raises(ValueError, match="another structure"):
+    with pytest.raises(ValueError, match="fingerprint of the structure is"):
         born_charges(atoms, "displacement", resume=True, **options)
+
+
+def test_a_record_goes_on_with_the_settings_it_was_made_with_only(tmp_path):
+    atoms = bulk("NaCl", "rocksalt", a=5.6)
+    atoms.calc = les_calculator()
+    options = {"output": tmp_path / "nacl", "quiet": True}
+    latent = born_charges(atoms, "displacement", **options).tensors
+    atoms.calc = les_calculator(dielectric=2.4)
+    with pytest.raises(ValueError, match=r"other calculations: dielectric is None, given 2\.4"):
+        born_charges(atoms, "displacement", resume=True, **options)
+    # How far ahead it looks for neighbours changes nothing.
+    atoms.calc = les_calculator(skin=1.0)
+    resumed = born_charges(atoms, "displacement", resume=True, **options)
+    np.testing.assert_array_equal(resumed.tensors, latent)
 
 
 def test_the_acoustic_sum_rule_shifts_all_atoms_alike_and_copies(rng):
@@ -275,6 +327,44 @@ def test_several_processes_give_the_same_charges():
     one = born_charges(atoms, "displacement", quiet=True)
     two = born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons, threads=2), quiet=True)
     np.testing.assert_allclose(two.tensors, one.tensors, atol=1e-12)
+
+
+class Dying(RigidIons):
+    """Takes its process with it, the first time or always."""
+
+    def __init__(self, once: Path | None = None):
+        super().__init__()
+        self.once = once
+
+    def calculate(self, *args, **kwargs):
+        if self.once is None or not self.once.exists():
+            if self.once is not None:
+                self.once.touch()
+            os._exit(1)
+        super().calculate(*args, **kwargs)
+
+
+def test_a_process_killed_once_costs_nothing_but_time(tmp_path):
+    atoms = salt()
+    atoms.calc = Dying()
+    jobs = Jobs(2, partial(Dying, tmp_path / "died"))
+    found = born_charges(atoms, "displacement", jobs=jobs, quiet=True)
+    np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
+
+
+def test_a_process_killed_twice_is_no_process_that_did_not_start():
+    atoms = salt()
+    atoms.calc = Dying()
+    with pytest.raises(RuntimeError, match=r"that calculated 'atom 0 .x' died, twice"):
+        born_charges(atoms, "displacement", jobs=Jobs(2, Dying), quiet=True)
+
+
+def test_processes_with_another_calculator_are_refused():
+    atoms = salt()
+    atoms.calc = RigidIons()
+    atoms.calc.parameters["dielectric"] = 2.4
+    with pytest.raises(ValueError, match=r"another calculator .* dielectric is 2\.4, given"):
+        born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons), quiet=True)
 
 
 def test_work_goes_on_in_one_process_when_others_do_not_start(capfd):
