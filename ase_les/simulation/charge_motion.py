@@ -16,11 +16,16 @@ Symbol                  Meaning
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import PropertyNotImplementedError
+
+# Of a quantum: which way it flowed can no longer be told.
+_NEARLY_HALF = 0.4
 
 
 class Measured(Protocol):
@@ -68,9 +73,11 @@ class Current:
 class ItinerantDipole:
     r"""Dipole (no periodic direction) or volume times polarization (three), in e Å.
 
-    A polarization is defined up to quanta :math:`e\mathbf{a}_k/V`; of all values the one next to
-    that of the last measurement is taken, so that the series has no jumps as long as less than
-    half a quantum flows between two measurements.
+    A polarization of wave functions is defined up to quanta :math:`e\mathbf{a}_k/V`; of all values
+    the one next to that of the last measurement is taken, so that the series has no jumps as long
+    as less than half a quantum flows between two measurements. One of charges at positions that
+    nobody wraps has no quanta and is taken as it is: a calculator says so by an attribute
+    ``polarization_follows_positions``.
 
     Raises
     ------
@@ -87,15 +94,15 @@ class ItinerantDipole:
                 "a slab has none along its plane. Observe the current; its integral is the change"
             )
         _demand(atoms, "polarization" if atoms.pbc.all() else "dipole", "the dipole")
+        self._follows_positions = getattr(atoms.calc, "polarization_follows_positions", False)
         self._last: np.ndarray | None = None
 
     def measure(self, atoms: Atoms) -> np.ndarray:
         if not atoms.pbc.any():
             return np.array(atoms.calc.get_property("dipole", atoms))
         dipole = atoms.calc.get_property("polarization", atoms) * atoms.cell.volume
-        if self._last is not None:
-            quanta = np.rint(np.linalg.solve(atoms.cell.array.T, dipole - self._last))
-            dipole = dipole - quanta @ atoms.cell.array
+        if self._last is not None and not self._follows_positions:
+            dipole = _on_the_branch_of(self._last, dipole, atoms)
         self._last = dipole
         return dipole
 
@@ -104,6 +111,30 @@ class ItinerantDipole:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         self._last = state.get("last")
+
+
+def _on_the_branch_of(last: np.ndarray, dipole: np.ndarray, atoms: Atoms) -> np.ndarray:
+    """Of all values of a dipole, quanta apart, the one next to the last."""
+    flown = np.linalg.solve(atoms.cell.array.T, dipole - last)
+    quanta = np.rint(flown)
+    if np.abs(flown - quanta).max() > _NEARLY_HALF:
+        warnings.warn(
+            "nearly half a quantum of polarization flowed between two measurements, so that the "
+            "recorded dipole may be off by a whole one from here on. Observe it more often, or the "
+            "current, whose integral is the change",
+            stacklevel=2,
+        )
+    return dipole - quanta @ atoms.cell.array
+
+
+def electronic_dielectric(atoms: Atoms) -> np.ndarray | None:
+    """The tensor (3, 3) whose square root the calculator's moments contain; None if unknown."""
+    if "dielectric_tensor" not in getattr(atoms.calc, "implemented_properties", ()):
+        return None
+    try:
+        return np.array(atoms.calc.get_property("dielectric_tensor", atoms))
+    except PropertyNotImplementedError:
+        return None
 
 
 def _demand(atoms: Atoms, name: str, wanted: str) -> None:
