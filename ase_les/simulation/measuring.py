@@ -11,7 +11,12 @@ from typing import Protocol
 import numpy as np
 from ase import Atoms
 
-from ase_les.simulation.charge_motion import Current, ItinerantDipole, Measured
+from ase_les.simulation.charge_motion import (
+    Current,
+    ItinerantDipole,
+    Measured,
+    electronic_dielectric,
+)
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import SeriesRecord, read_record
@@ -38,26 +43,35 @@ class Accumulator(Protocol):
 class RecordedSeries:
     """A measured quantity at each observation, with volume and temperature beside it.
 
+    The volume is nan unless three directions repeat: that of a slab or a molecule is mostly the
+    vacuum someone chose, and no property of a bulk may be divided by it.
+
     Parameters
     ----------
     measured : Measured
+    dielectric : (3, 3) array or None
+        See `Series`.
     raw, readable : Path
         The growing record, and the ``.npz`` made of it.
     """
 
-    def __init__(self, measured: Measured, raw: Path, readable: Path) -> None:
+    def __init__(
+        self, measured: Measured, dielectric: np.ndarray | None, raw: Path, readable: Path
+    ) -> None:
         self.measured = measured
         self.first: np.ndarray | None = None
         self.last: np.ndarray | None = None
         self._readable = readable
-        self._record = SeriesRecord(raw, {**measured.columns, "volume_A3": (), "temperature_K": ()})
+        columns = {**measured.columns, "volume_A3": (), "temperature_K": ()}
+        self._record = SeriesRecord(raw, columns, dielectric)
         self._length_read = 0
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
         self.last = self.measured.measure(atoms)
         if self.first is None:
             self.first = self.last
-        self._record.append(state.time_ps * 1e3, self.last, state.volume_A3, state.temperature_K)
+        volume = state.volume_A3 if atoms.pbc.all() else math.nan
+        self._record.append(state.time_ps * 1e3, self.last, volume, state.temperature_K)
 
     def state(self) -> dict[str, np.ndarray]:
         length = self._record.path.stat().st_size
@@ -150,7 +164,8 @@ def make_observer(
     """
     if name in SERIES:
         measured = Current(atoms) if name == "current" else ItinerantDipole(atoms)
-        return RecordedSeries(measured, file(f"-{name}.raw"), file(f"-{name}.npz"))
+        files = (file(f"-{name}{ending}") for ending in (".raw", ".npz"))
+        return RecordedSeries(measured, electronic_dielectric(atoms), *files)
     return Averages(make_accumulators(name, options, atoms, timestep_fs), file)
 
 
@@ -214,5 +229,6 @@ def _name(atoms: Atoms) -> str:
 
 
 def cell_volume(atoms: Atoms) -> float:
-    """In Å³; nan for a cell that has none."""
-    return float(atoms.cell.volume) if atoms.cell.rank == 3 else math.nan
+    """In Å³, with a slab's vacuum; nan for a cell that has none, or in which nothing repeats."""
+    has_volume = atoms.pbc.any() and atoms.cell.rank == 3
+    return float(atoms.cell.volume) if has_volume else math.nan

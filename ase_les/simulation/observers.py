@@ -27,7 +27,7 @@ class Thermodynamics(NamedTuple):
     conserved_eV_per_atom: float
     """nan where the ensemble has no conserved quantity."""
     volume_A3: float
-    """nan where the cell has none."""
+    """Of the cell as it is given; nan where it has none, or where nothing repeats."""
     pressure_bar: float = math.nan
     """A third of the trace, virial and kinetic; nan where it was not asked for."""
 

@@ -24,6 +24,9 @@ class Series:
     columns : mapping of str to (n, ...) arrays
         Each name ends in its unit: ``current_eA_per_fs`` (n, 3), ``dipole_eA`` (n, 3),
         ``volume_A3`` (n,), ``temperature_K`` (n,).
+    dielectric : (3, 3) array or None
+        Electronic dielectric tensor whose square root the moments contain: 1 if they are latent,
+        None if the calculator gave none.
 
     Raises
     ------
@@ -33,6 +36,7 @@ class Series:
 
     time_fs: np.ndarray
     columns: Mapping[str, np.ndarray]
+    dielectric: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, values in self.columns.items():
@@ -45,7 +49,8 @@ class Series:
     def save(self, path: str | Path) -> None:
         """Write a ``.npz`` file of plain arrays; at every moment it is whole."""
         content = io.BytesIO()
-        np.savez(content, time_fs=self.time_fs, **self.columns)
+        known = {} if self.dielectric is None else {"dielectric": self.dielectric}
+        np.savez(content, time_fs=self.time_fs, **self.columns, **known)
         replace_file(Path(path), content.getvalue())
 
     @classmethod
@@ -61,29 +66,53 @@ class Series:
             columns = {name: content[name] for name in content.files}
         if "time_fs" not in columns:
             raise ValueError(f"{path} is no series: it has no `time_fs`, only {sorted(columns)}")
-        return cls(columns.pop("time_fs"), columns)
+        dielectric = columns.pop("dielectric", None)
+        return cls(columns.pop("time_fs"), columns, dielectric)
 
 
 class SeriesRecord:
     """A series that grows on the disk, one record at a time; an existing file is continued.
 
-    The first line tells the columns; records of float64 follow. Each is handed over to the
-    system in one piece, so that a process that dies leaves all but perhaps the last one; cutting
-    the file to an earlier length takes back what came later.
+    The first line tells columns and dielectric tensor; records of float64 follow. Each is handed
+    over to the system in one piece, so that a process that dies leaves all but perhaps the last
+    one; cutting the file to an earlier length takes back what came later.
 
     Parameters
     ----------
     path : Path
     columns : mapping of str to tuple of int
         Name and shape of what each record holds beside its time.
+    dielectric : (3, 3) array or None
+        See `Series`.
+
+    Raises
+    ------
+    ValueError
+        If the file that is continued has another dielectric tensor.
     """
 
-    def __init__(self, path: Path, columns: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Mapping[str, tuple[int, ...]],
+        dielectric: np.ndarray | None = None,
+    ) -> None:
         self.path = path
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+        now = None if dielectric is None else np.asarray(dielectric).tolist()
         if self._file.tell() == 0:
             shapes = {"time_fs": [], **{name: list(shape) for name, shape in columns.items()}}
-            self._file.write(json.dumps(shapes).encode() + b"\n")
+            head = {"columns": shapes, "dielectric": now}
+            self._file.write(json.dumps(head).encode() + b"\n")
+            return
+        before = _read_head(path)
+        # Records of earlier versions do not tell.
+        if before.get("dielectric", now) != now:
+            self.close()
+            raise ValueError(
+                f"{path} has moments of a calculator with the dielectric tensor "
+                f"{before['dielectric']}, which is now {now}: go on with the same `dielectric`"
+            )
 
     def append(self, time_fs: float, *values: np.ndarray | float) -> None:
         """Add a record; `values` in the order of the columns."""
@@ -95,8 +124,9 @@ class SeriesRecord:
 
 def read_record(path: Path) -> Series:
     """The series in a record; what a crash left of an unfinished last entry is ignored."""
-    head, _, body = Path(path).read_bytes().partition(b"\n")
-    shapes = json.loads(head)
+    head = _read_head(path)
+    shapes = head["columns"]
+    body = Path(path).read_bytes().partition(b"\n")[2]
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     whole = len(body) // (8 * sum(sizes)) * sum(sizes)
     table = np.frombuffer(body, dtype=np.float64, count=whole).reshape(-1, sum(sizes))
@@ -105,4 +135,14 @@ def read_record(path: Path) -> Series:
         name: part.reshape(len(table), *shape)
         for (name, shape), part in zip(shapes.items(), parts, strict=True)
     }
-    return Series(columns.pop("time_fs"), columns)
+    dielectric = head.get("dielectric")
+    return Series(
+        columns.pop("time_fs"), columns, None if dielectric is None else np.array(dielectric)
+    )
+
+
+def _read_head(path: Path) -> dict:
+    with open(path, "rb") as file:
+        head = json.loads(file.readline())
+    # Earlier versions wrote the columns alone.
+    return head if "columns" in head else {"columns": head}

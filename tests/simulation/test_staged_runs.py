@@ -16,6 +16,7 @@ from ase.io import read
 from ase_les import reporting
 from ase_les.simulation import Series, Stage, measuring, resume_dynamics, run_dynamics
 from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
+from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import SeriesRecord, read_record
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -255,6 +256,56 @@ def test_a_series_comes_back_from_its_file(tmp_path):
     assert np.array_equal(again.columns["dipole_eA"], np.eye(3))
     with pytest.raises(ValueError, match="column `x` has 2 rows, but there are 3 times"):
         Series(np.arange(3.0), {"x": np.zeros(2)})
+
+
+@pytest.mark.parametrize("pbc", [True, (True, True, False), False])
+def test_only_a_bulk_has_a_volume_to_divide_by(pbc):
+    atoms = ions()
+    atoms.pbc = pbc
+    run_quietly(atoms, steps=5, log_stride=1, observe={"current": 1})
+    bulk, slab = atoms.pbc.all(), atoms.pbc.sum() == 2
+    recorded = Series.load("md-current.npz").columns["volume_A3"]
+    np.testing.assert_allclose(recorded, atoms.cell.volume if bulk else np.nan)
+    # The log has the cell as it is given, vacuum included, for pressures refer to it.
+    logged = read_log(Path("md.log")).volume_A3
+    np.testing.assert_allclose(logged, atoms.cell.volume if bulk or slab else np.nan)
+
+
+class Screened(ChargedCrystal):
+    """Moments scaled with a dielectric constant, which forces know nothing of."""
+
+    implemented_properties = (*ChargedCrystal.implemented_properties, "dielectric_tensor")
+    dielectric = 4.0
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        for name in ("polarization", "born_effective_charges"):
+            self.results[name] = np.sqrt(self.dielectric) * self.results[name]
+        self.results["dielectric_tensor"] = self.dielectric * np.eye(3)
+
+
+def test_a_series_knows_the_dielectric_constant_in_its_moments_and_keeps_to_it():
+    atoms = crystal(kind=Screened)
+    run_quietly(atoms, steps=10, observe={"current": 1, "dipole": 1})
+    for kind in ("current", "dipole"):
+        np.testing.assert_array_equal(Series.load(f"md-{kind}.npz").dielectric, 4.0 * np.eye(3))
+    resume_dynamics("md", atoms.calc, steps=15, quiet=True)
+    assert len(Series.load("md-dipole.npz").time_fs) == 16
+    atoms.calc.dielectric = 1.0
+    with pytest.raises(ValueError, match="go on with the same `dielectric`"):
+        resume_dynamics("md", atoms.calc, steps=20, quiet=True)
+
+
+def test_a_record_of_earlier_versions_is_read_and_continued(tmp_path):
+    path = tmp_path / "x.raw"
+    head = b'{"time_fs": [], "current_eA_per_fs": [3]}\n'
+    path.write_bytes(head + np.array([0.0, 1.0, 2.0, 3.0]).tobytes())
+    record = SeriesRecord(path, {"current_eA_per_fs": (3,)}, np.eye(3))
+    record.append(1.0, np.zeros(3))
+    record.close()
+    series = read_record(path)
+    assert series.time_fs.tolist() == [0.0, 1.0]
+    assert series.dielectric is None
 
 
 def test_half_a_record_is_not_read(tmp_path):
