@@ -62,7 +62,6 @@ from ase_les.properties.dielectric_spectrum import (
     dielectric_from_dipole,
 )
 from ase_les.properties.recorded_run import (
-    ElectronicScreening,
     RecordedRun,
     read_frames,
     read_recorded_run,
@@ -76,9 +75,9 @@ LARGEST_MISMATCH = 0.5
 
 @dataclass(frozen=True)
 class DielectricResult:
-    """Static constant (if the dipole is known) and spectrum of one run."""
+    """Static constant and spectrum of one run."""
 
-    static: StaticDielectric | None
+    static: StaticDielectric
     spectrum: DielectricSpectrum
     runs: tuple[RecordedRun, ...]
     notes: tuple[str, ...]
@@ -94,15 +93,15 @@ class DielectricResult:
                 "blocks": self.spectrum.n_blocks,
             },
             "static": self.static,
-            "notes": [*self.notes, *(self.static.notes if self.static else ())],
+            "notes": [*self.notes, *self.static.notes],
         }
 
 
 def dielectric_from_run(
     stem: str | Path,
     *,
-    epsilon_infinity: float = 1.0,
-    recorded: str = "latent",
+    epsilon_infinity: float | None = None,
+    recorded: str | None = None,
     rotational: bool = False,
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
@@ -126,10 +125,11 @@ def dielectric_from_run(
     stem : str or Path
         Of the run: ``<stem>-dipole.npz`` and ``<stem>-current.npz`` are read.
     epsilon_infinity, recorded
-        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges.
+        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. None is
+        what the calculator of the run had.
     rotational : bool
-        Take the static constant from the charges and molecules in ``<stem>.traj`` instead of the
-        itinerant dipole; for solutions of ions.
+        Take the static constant from the latent charges and molecules in ``<stem>.traj`` instead
+        of the itinerant dipole; for solutions of ions.
     skip_ps, temperature_K, output, overwrite, quiet
         See `infrared_from_run`.
     resolution_per_cm, window, blocks, upto_per_cm
@@ -143,17 +143,20 @@ def dielectric_from_run(
         If the run is not one of a periodic bulk, or too short for the resolution.
     """
     files = AnalysisFiles.prepared(output, overwrite)
-    screening = ElectronicScreening(epsilon_infinity, recorded)
     known = [kind for kind in ("current", "dipole") if series_path(stem, kind).exists()]
     runs = {
         kind: read_recorded_run(
-            stem, kind, skip_ps=skip_ps, temperature_K=temperature_K, screening=screening
+            stem,
+            kind,
+            skip_ps=skip_ps,
+            temperature_K=temperature_K,
+            epsilon_infinity=epsilon_infinity,
+            recorded=recorded,
         )
         # Neither: the dipole, for the error that says how to record it.
         for kind in known or ["dipole"]
     }
     notes = []
-    static = None
     if not rotational and "current" in runs:
         mismatch = _mismatch(runs) if "dipole" in runs else math.inf
         if mismatch > LARGEST_MISMATCH:
@@ -165,7 +168,7 @@ def dielectric_from_run(
             )
             notes.append(f"{reason}: static constant from the integral of the current")
             runs["dipole"] = _integrated(runs["current"])
-    static = _static_of_run(stem, runs, rotational, epsilon_infinity)
+    static = _static_of_run(stem, runs, rotational)
     spectra = {"current": dielectric_from_current, "dipole": dielectric_from_dipole}
     source = next(kind for kind in spectra if kind in runs)
     run = runs[source]
@@ -174,7 +177,7 @@ def dielectric_from_run(
         run.timestep_fs,
         run.volume_of_bulk_A3,
         run.temperature_K,
-        epsilon_infinity=epsilon_infinity,
+        epsilon_infinity=run.screening.epsilon_infinity,
         resolution_per_cm=resolution_per_cm,
         window=window,
         blocks=blocks,
@@ -208,7 +211,7 @@ def _mismatch(runs: dict[str, RecordedRun]) -> float:
 
 
 def _static_of_run(
-    stem: str | Path, runs: dict[str, RecordedRun], rotational: bool, epsilon_infinity: float
+    stem: str | Path, runs: dict[str, RecordedRun], rotational: bool
 ) -> StaticDielectric:
     if not rotational:
         run = runs["dipole"]
@@ -217,12 +220,14 @@ def _static_of_run(
             run.timestep_fs,
             run.volume_of_bulk_A3,
             run.temperature_K,
-            epsilon_infinity=epsilon_infinity,
+            epsilon_infinity=run.screening.epsilon_infinity,
         )
     run = next(iter(runs.values()))
     frames, spacing_fs = read_frames(stem, run.skip_ps)
+    epsilon_infinity = run.screening.epsilon_infinity
+    # Charges are latent also where current and dipole are not.
     return static_dielectric(
-        run.screening.factor * rotational_dipole(frames),
+        math.sqrt(epsilon_infinity) * rotational_dipole(frames),
         spacing_fs,
         run.volume_of_bulk_A3,
         run.temperature_K,
@@ -258,10 +263,9 @@ def _tell(result: DielectricResult, quiet: bool) -> None:
     console = reporting.console(quiet)
     run = result.runs[0]
     rows: dict[str, object] = {"ε∞": run.screening.epsilon_infinity}
-    if result.static is not None:
-        rows["static ε"] = result.static.epsilon
-        halves = (result.static.first_half, result.static.second_half)
-        rows["static ε of the halves"] = " and ".join(f"{value:.4g}" for value in halves)
+    rows["static ε"] = result.static.epsilon
+    halves = (result.static.first_half, result.static.second_half)
+    rows["static ε of the halves"] = " and ".join(f"{value:.4g}" for value in halves)
     rows["spectrum from"] = f"{result.spectrum.source}, {result.spectrum.n_blocks} blocks"
     rows["temperature (K)"] = run.temperature_K
     console.print(reporting.results_table(str(run.stem), rows))

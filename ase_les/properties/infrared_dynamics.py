@@ -12,7 +12,7 @@ from scipy.constants import speed_of_light
 from ase_les import reporting
 from ase_les.properties.analysis_files import AnalysisFiles, columns_table, save_arrays
 from ase_les.properties.infrared_spectrum import InfraredSpectrum, infrared_from_current
-from ase_les.properties.recorded_run import ElectronicScreening, RecordedRun, read_recorded_run
+from ase_les.properties.recorded_run import RecordedRun, read_recorded_run
 from ase_les.properties.spectral_peaks import (
     Band,
     Peak,
@@ -81,8 +81,8 @@ class InfraredResult:
 def infrared_from_run(
     stem: str | Path,
     *,
-    epsilon_infinity: float = 1.0,
-    recorded: str = "latent",
+    epsilon_infinity: float | None = None,
+    recorded: str | None = None,
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
     resolution_per_cm: float = 20.0,
@@ -104,7 +104,8 @@ def infrared_from_run(
     stem : str or Path
         Of the run: ``<stem>-current.npz`` is read.
     epsilon_infinity, recorded
-        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges.
+        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. None is
+        what the calculator of the run had.
     skip_ps : float
         What was recorded earlier in the run is left out.
     temperature_K : float, optional
@@ -137,7 +138,8 @@ def infrared_from_run(
         "current",
         skip_ps=skip_ps,
         temperature_K=temperature_K,
-        screening=ElectronicScreening(epsilon_infinity, recorded),
+        epsilon_infinity=epsilon_infinity,
+        recorded=recorded,
     )
     spectrum = infrared_from_current(
         run.moments,

@@ -27,7 +27,7 @@ loses the bracket and leaves :math:`\beta\omega^2` times the transform of ⟨M·
 the equation as it stands, the same as classical linear response, and ``"none"`` (the classical
 correlation put into the golden rule) is that divided by :math:`Q`: 16 at 3400 1/cm and 300 K.
 
-**Molecules.** Without a volume there is no α, but the molar absorption coefficient
+**Molecules and slabs.** Without a volume there is no α, but the molar absorption coefficient
 :math:`\alpha V N_A` is there, whose integral over a band is its intensity in km/mol:
 :math:`N_A |\partial\mu/\partial Q|^2 / (12 \varepsilon_\mathrm{vac} c^2)` for a harmonic mode.
 
@@ -74,7 +74,7 @@ class InfraredSpectrum:
     block_spectra : array, shape (n_blocks, n)
         The same from each block of the run alone.
     volume_A3 : float or None
-        None for a molecule in vacuum.
+        None for a molecule or a slab in vacuum.
     molecules : int
         In that volume.
     temperature_K, timestep_fs, resolution_per_cm : float
@@ -115,7 +115,7 @@ class InfraredSpectrum:
     def _per_cm(self) -> float:
         if self.volume_A3 is None:
             raise ValueError(
-                "a molecule in vacuum has no volume and no absorption coefficient; use "
+                "a molecule or a slab in vacuum has no volume and no absorption coefficient; use "
                 "`molar_absorption_km_per_mol_cm`"
             )
         # km/mol · cm = 10 m²/mol; a concentration in mol/m³ makes that 10/m = 0.1/cm.
@@ -152,7 +152,7 @@ def infrared_from_current(
     timestep_fs : float
         Between samples, in fs: 0.5 or less.
     volume_A3 : float or None
-        None for a molecule in vacuum.
+        None for a molecule or a slab in vacuum.
     temperature_K : float
         Of the run.
     resolution_per_cm : float

@@ -3,7 +3,8 @@ r"""What a molecular dynamics run recorded of the motion of its charge, ready fo
 A model with latent charges gives current and dipole that are screened: the physical ones are
 :math:`\sqrt{\varepsilon_\infty}` times larger, with :math:`\varepsilon_\infty` the electronic
 dielectric constant of the bulk. Whether a run recorded the ones or the others depends on its
-calculator, ``LESCalculator(..., dielectric=)``, and is said here once for all analyses.
+calculator, ``LESCalculator(..., dielectric=)``; the series tells, and is said here once for all
+analyses.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ RECORDED = ("latent", "physical")
 @dataclass(frozen=True)
 class ElectronicScreening:
     """How the electrons screen what was recorded.
+
+    A run whose calculator had a dielectric constant knows both, and they need not be given.
 
     Attributes
     ----------
@@ -70,7 +73,7 @@ class RecordedRun:
     timestep_fs : float
         Between samples.
     volume_A3 : float or None
-        Mean volume; None for molecules in vacuum.
+        Mean volume; None unless three directions repeat.
     temperature_K : float
         Mean, or what was asked for.
     skip_ps : float
@@ -90,10 +93,11 @@ class RecordedRun:
 
     @property
     def volume_of_bulk_A3(self) -> float:
-        """The volume; an error for molecules in vacuum."""
+        """The volume; an error for molecules and slabs."""
         if self.volume_A3 is None:
             raise ValueError(
-                f"the run '{self.stem}' has no volume; this property is one of periodic bulk"
+                f"the run '{self.stem}' has no volume: this property is one of a bulk, which "
+                "repeats in three directions"
             )
         return self.volume_A3
 
@@ -126,7 +130,8 @@ def read_recorded_run(
     *,
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
-    screening: ElectronicScreening | None = None,
+    epsilon_infinity: float | None = None,
+    recorded: str | None = None,
 ) -> RecordedRun:
     """Read ``<stem>-current.npz`` or ``<stem>-dipole.npz``.
 
@@ -139,15 +144,17 @@ def read_recorded_run(
         What was recorded earlier in the run is left out.
     temperature_K : float, optional
         By default the mean of what was recorded.
-    screening : ElectronicScreening, optional
-        By default none.
+    epsilon_infinity, recorded : optional
+        See `ElectronicScreening`. By default what the calculator of the run had; without a
+        dielectric constant, 1 and "latent".
 
     Raises
     ------
     FileNotFoundError
         If the run did not record it; says how to.
     ValueError
-        If too little is left, or the temperature is unknown.
+        If too little is left, the temperature is unknown, or the calculator of the run had
+        another dielectric constant.
     """
     path = series_path(stem, kind)
     if not path.exists():
@@ -162,7 +169,7 @@ def read_recorded_run(
     chosen = series.time_fs >= skip_ps * 1e3
     if np.count_nonzero(chosen) < 2:
         raise ValueError(f"{path}: nothing is left after skip_ps = {skip_ps:g}")
-    screening = screening or ElectronicScreening()
+    screening = _screening(path, series, epsilon_infinity, recorded)
     if temperature_K is None:
         temperature_K = float(np.mean(_column(series, "temperature_K")[chosen]))
     if not temperature_K > 0:
@@ -174,12 +181,34 @@ def read_recorded_run(
         moments=screening.factor * series.columns[COLUMN[kind]][chosen],
         time_fs=series.time_fs[chosen],
         timestep_fs=uniform_timestep(series.time_fs[chosen]),
-        # A molecule's series has no volume, or one that is nan or zero.
+        # The series of a molecule or slab has no volume, or one that is nan or zero.
         volume_A3=volume if volume > 0 else None,
         temperature_K=float(temperature_K),
         skip_ps=skip_ps,
         screening=screening,
     )
+
+
+def _screening(
+    path: Path, series: Series, epsilon_infinity: float | None, recorded: str | None
+) -> ElectronicScreening:
+    """What the series tells where nothing is given, and what is given where it does not tell."""
+    contained = 1.0 if series.dielectric is None else float(np.trace(series.dielectric)) / 3
+    # Moments without screening and moments nobody knows about: both as they are said to be.
+    physical = not math.isclose(contained, 1.0)
+    given = ElectronicScreening(
+        contained if epsilon_infinity is None else epsilon_infinity,
+        recorded or ("physical" if physical else "latent"),
+    )
+    if not physical:
+        return given
+    if given.recorded != "physical" or not math.isclose(given.epsilon_infinity, contained):
+        raise ValueError(
+            f"{path}: the calculator of the run had the dielectric constant {contained:g}, so that "
+            f"its moments are physical already; got epsilon_infinity={given.epsilon_infinity:g}, "
+            f"recorded='{given.recorded}'. Leave both out"
+        )
+    return given
 
 
 def _column(series: Series, name: str) -> np.ndarray:

@@ -23,7 +23,6 @@ from ase_les.properties.diffusion import Diffusion, diffusion_of_elements
 from ase_les.properties.green_kubo import GreenKubo
 from ase_les.properties.ions import monatomic_ions
 from ase_les.properties.recorded_run import (
-    ElectronicScreening,
     RecordedRun,
     logged_temperature,
     read_frames,
@@ -100,8 +99,8 @@ def transport_from_run(
     stem: str | Path,
     *,
     charge_numbers: Mapping[str, float] | None = None,
-    epsilon_infinity: float = 1.0,
-    recorded: str = "latent",
+    epsilon_infinity: float | None = None,
+    recorded: str | None = None,
     viscosity_mPa_s: float | None = None,
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
@@ -122,7 +121,8 @@ def transport_from_run(
     charge_numbers : mapping, optional
         Of the elements that are ions, in e; by default those of `monatomic_ions`.
     epsilon_infinity, recorded
-        See `ElectronicScreening`. Nernst–Einstein takes neither.
+        See `ElectronicScreening`; None is what the calculator of the run had. Nernst–Einstein takes
+        neither.
     viscosity_mPa_s : float, optional
         For the correction of the diffusion for the size of the cell.
     skip_ps, temperature_K, output, overwrite, quiet
@@ -140,10 +140,14 @@ def transport_from_run(
         If there is no such run.
     """
     files = AnalysisFiles.prepared(output, overwrite)
-    screening = ElectronicScreening(epsilon_infinity, recorded)
     runs = {
         kind: read_recorded_run(
-            stem, kind, skip_ps=skip_ps, temperature_K=temperature_K, screening=screening
+            stem,
+            kind,
+            skip_ps=skip_ps,
+            temperature_K=temperature_K,
+            epsilon_infinity=epsilon_infinity,
+            recorded=recorded,
         )
         for kind in ("current", "dipole")
         if series_path(stem, kind).exists()
@@ -184,6 +188,8 @@ def transport_from_run(
         ]
     else:
         notes.append(f"no {trajectory_path(stem)}: no diffusion, no Nernst–Einstein")
+    if runs and volume is None:
+        notes.append("no conductivity: it is one of a bulk, which repeats in three directions")
     ions = [each for each in moving if each.species in (charge_numbers or {})]
     green_kubo = helfand = nernst = None
     if "current" in runs and volume is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -194,6 +196,16 @@ def test_latent_moments_give_the_ratio_to_the_electronic_constant(recorded):
     assert physical.static.epsilon.mean == pytest.approx(0.78 + plain)
 
 
+def test_a_run_that_knows_its_dielectric_constant_needs_none(recorded):
+    given = dielectric_from_run(recorded, epsilon_infinity=1.78, recorded="physical", quiet=True)
+    for kind in ("dipole", "current"):
+        path = recorded.with_name(f"run-{kind}.npz")
+        replace(Series.load(path), dielectric=1.78 * np.eye(3)).save(path)
+    found = dielectric_from_run(recorded, quiet=True)
+    assert found.static.epsilon.mean == pytest.approx(given.static.epsilon.mean)
+    np.testing.assert_allclose(found.spectrum.real, given.spectrum.real)
+
+
 def test_a_run_gives_summary_arrays_and_figure(recorded, tmp_path):
     result = dielectric_from_run(recorded, output=tmp_path / "eps", quiet=True)
     assert result.spectrum.source == "current"
@@ -248,10 +260,14 @@ def test_the_rotational_part_comes_from_the_trajectory(recorded, tmp_path):
         writer.set_description({"timestep": 0.1, "interval": 10})
         for step in range(40):
             writer.write(water_and_ions(9.0 * step, 0.05 * step))
-    result = dielectric_from_run(recorded, rotational=True, quiet=True)
     turning = rotational_dipole([water_and_ions(9.0 * step, 0.0) for step in range(40)])
     expected = static_dielectric(turning, 1.0, VOLUME, T)
+    result = dielectric_from_run(recorded, rotational=True, quiet=True)
     assert result.static.epsilon.mean == pytest.approx(expected.epsilon.mean)
+    # Charges are latent, also where current and dipole are not.
+    options = {"epsilon_infinity": 1.78, "recorded": "physical"}
+    physical = dielectric_from_run(recorded, rotational=True, quiet=True, **options)
+    assert physical.static.epsilon.mean == pytest.approx(1.78 * expected.epsilon.mean)
 
 
 @pytest.mark.parametrize("wrong", [{"volume_A3": 0.0}, {"temperature_K": -1.0}])

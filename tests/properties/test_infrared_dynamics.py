@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from langevin_models import AMU, PER_CM, langevin_oscillators
@@ -225,6 +227,20 @@ def test_moments_recorded_as_physical_are_taken_as_they_are(recorded):
     assert peak.intensity_km_per_mol.mean == pytest.approx(
         analytic_intensity_km_per_mol(), rel=1e-3
     )
+
+
+def test_a_run_that_knows_its_dielectric_constant_is_not_scaled_again(recorded):
+    path = recorded.with_name(recorded.name + "-current.npz")
+    replace(Series.load(path), dielectric=4.0 * np.eye(3)).save(path)
+    result = infrared_from_run(recorded, quiet=True)
+    (peak,) = result.peaks
+    assert peak.intensity_km_per_mol.mean == pytest.approx(
+        analytic_intensity_km_per_mol(), rel=1e-3
+    )
+    assert result.summary()["input"]["epsilon_infinity"] == 4.0
+    for wrong in ({"epsilon_infinity": 4.0, "recorded": "latent"}, {"epsilon_infinity": 1.78}):
+        with pytest.raises(ValueError, match=r"dielectric constant 4, .* physical already"):
+            infrared_from_run(recorded, quiet=True, **wrong)
 
 
 def test_a_run_without_current_is_told_how_to_record_one(tmp_path):

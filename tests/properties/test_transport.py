@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -268,6 +270,18 @@ def test_a_run_without_current_gives_diffusion_and_says_how_to_record_one(run):
     result = transport_from_run(run, temperature_K=T, quiet=True)
     assert result.green_kubo is None and len(result.diffusion) == 2
     assert any("--observe current:1" in note for note in result.notes)
+
+
+def test_a_slab_has_no_conductivity_per_volume_and_it_is_said(run):
+    for kind in ("current", "dipole"):
+        path = run.with_name(f"salt-{kind}.npz")
+        series = Series.load(path)
+        columns = {**series.columns, "volume_A3": np.full(len(series.time_fs), np.nan)}
+        replace(series, columns=columns).save(path)
+    run.with_name("salt.traj").unlink()
+    result = transport_from_run(run, quiet=True)
+    assert result.green_kubo is None and result.einstein_helfand is None
+    assert any("no conductivity" in note for note in result.notes)
 
 
 def test_no_run_at_all_is_said(tmp_path):
