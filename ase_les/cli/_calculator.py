@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from ase_les.properties.parallel import Jobs
+    from ase_les.properties.recorded_run import RecordedRun
 
 FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings of calculators whose forces are differentiated: rounding and meshes would show."""
@@ -158,6 +159,26 @@ def calculated_structure(
         "charge": charge,
     }
     return atoms, provenance
+
+
+def tell_of_screening(runs: Sequence[RecordedRun], given: float | None, quiet: bool) -> None:
+    """Say so if bulk runs were taken for latent without having been told to."""
+    latent = [run.volume_A3 is not None and run.screening.epsilon_infinity == 1 for run in runs]
+    if given is None and any(latent):
+        tell_of_latent_charges(quiet)
+
+
+def tell_of_latent_charges(quiet: bool) -> None:
+    """What physical numbers of a bulk lack, and how they get it."""
+    from ase_les.reporting import console
+
+    console(quiet).print(
+        "Note: charges are latent (ε∞ = 1): --dielectric takes ε∞ of the bulk, and scales them by "
+        "√ε∞",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def set_threads(threads: int) -> None:

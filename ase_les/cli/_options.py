@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -24,10 +24,16 @@ class Verb(TyperCommand):
     def _in_options(self, text: str) -> str:
         for parameter in self.params:
             if parameter.param_type_name == "option" and not parameter.hidden:
-                option, name = max(parameter.opts, key=len), re.escape(parameter.name)
+                option, name = _spelled(parameter)[0], re.escape(parameter.name)
                 # Without a unit only in backticks: it could be any other word.
                 text = re.sub(rf"`{name}(?:{_UNIT})?`|\b{name}{_UNIT}\b", option, text)
         return text
+
+
+def _spelled(parameter: Any) -> list[str]:
+    """Long forms of an option, the one to be shown first; those of an argument are its name."""
+    long = [option for option in parameter.opts if option.startswith("--")]
+    return long or [parameter.name]
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -45,27 +51,34 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(given, dict):
         raise ValueError(f"{path} must hold lines of the form `option: value`")
-    options = {str(key).replace("-", "_"): value for key, value in given.items()}
-    parameters = {parameter.name: parameter for parameter in context.command.params}
-    known = set(parameters) - {"config", "help"}
-    unknown = sorted(set(options) - known)
+    parameters = {
+        option.removeprefix("--"): parameter
+        for parameter in context.command.params
+        for option in (parameter.name.replace("_", "-"), *_spelled(parameter))
+        if parameter.name not in ("config", "help")
+    }
+    given = {str(key).replace("_", "-"): value for key, value in given.items()}
+    unknown = sorted(set(given) - set(parameters))
     if unknown:
         raise ValueError(
             f"{path}: `{context.command.name}` has no option {', '.join(unknown)}; it has "
-            f"{', '.join(sorted(known))}"
+            f"{', '.join(sorted(parameters))}"
         )
-    for name, value in options.items():
-        parameter = parameters[name]
-        if getattr(parameter, "multiple", False) and isinstance(value, dict):
-            # What may be repeated on the command line is a list here, or a mapping of its entries.
-            options[name] = [{key: entry} for key, entry in value.items()]
-        elif isinstance(value, str) and (
-            getattr(parameter, "multiple", False) or parameter.nargs == -1
-        ):
-            # One value stands for a list of one; a text would be taken letter by letter.
-            options[name] = [value]
+    options = {parameters[key].name: _value(parameters[key], given[key]) for key in given}
     context.default_map = options
     return path
+
+
+def _value(parameter: Any, given: object) -> object:
+    """What a file says of an option, as if it had stood on the command line."""
+    repeated = getattr(parameter, "multiple", False)
+    if repeated and isinstance(given, dict):
+        # What may be repeated on the command line is a list here, or a mapping of its entries.
+        return [{key: entry} for key, entry in given.items()]
+    if isinstance(given, str) and (repeated or parameter.nargs == -1):
+        # One value stands for a list of one; a text would be taken letter by letter.
+        return [given]
+    return given
 
 
 Config = Annotated[
@@ -79,9 +92,20 @@ Config = Annotated[
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="Shipped model by name, or a model file.")]
+DIELECTRIC = ("--dielectric", "--epsilon-infinity")
+"""Both mean the dielectric constant of the electrons; the first is the one to be written."""
+
 Charge = Annotated[
     int | None,
     typer.Option(help="Total charge in e.", show_default="what the file says, or 0"),
+]
+EpsilonInfinity = Annotated[
+    float | None,
+    typer.Option(
+        *DIELECTRIC,
+        help="ε∞ of the bulk, of its electrons alone; 1.78 for water.",
+        show_default="the calculator's, or 1",
+    ),
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default="cpu")]
 DType = Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ase_les.cli._options import (
+    DIELECTRIC,
     Charge,
     Config,
     Device,
@@ -37,7 +38,8 @@ def born(
         bool, typer.Option("--sum-rule", help="Take the excess of the sum from all atoms.")
     ] = False,
     dielectric: Annotated[
-        float | None, typer.Option(help="ε∞ of the bulk, which scales the charges by its root.")
+        float | None,
+        typer.Option(*DIELECTRIC, help="ε∞ of the bulk, which scales the charges by its root."),
     ] = None,
     displacement: Annotated[float, typer.Option(help="Å; of method displacement.")] = 0.01,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
@@ -52,7 +54,7 @@ def born(
     quiet: Quiet = False,
 ) -> None:
     """Born effective charges: table, YAML, arrays and, of crystals, phonopy's BORN file."""
-    from ase_les.cli._calculator import differentiable_structure
+    from ase_les.cli._calculator import differentiable_structure, tell_of_latent_charges
     from ase_les.properties.born_charges import born_charges
     from ase_les.reporting import summary_as_json
 
@@ -79,5 +81,7 @@ def born(
         jobs=shared,
         quiet=quiet,
     )
+    if dielectric is None and atoms.pbc.any():
+        tell_of_latent_charges(quiet)
     if json:
         print(summary_as_json(result.summary()))

@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Json, Overwrite, Quiet
+from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
 
 
 def dielectric(
     stem: Annotated[
         Path, typer.Argument(help="Of a run with --observe dipole:1 or current:1.", metavar="STEM")
     ],
-    epsilon_infinity: Annotated[
-        float, typer.Option(help="Dielectric constant of the electrons; 1.78 for water.")
-    ] = 1.0,
+    epsilon_infinity: EpsilonInfinity = None,
     recorded: Annotated[
-        str,
-        typer.Option(help="latent, or physical if the calculator had a dielectric constant."),
-    ] = "latent",
+        str | None,
+        typer.Option(
+            help="latent, or physical if the calculator had a dielectric constant.",
+            show_default="what the run tells, or latent",
+        ),
+    ] = None,
     rotational: Annotated[
         bool, typer.Option("--rotational", help="Static constant of rotating molecules alone.")
     ] = False,
@@ -42,6 +43,7 @@ def dielectric(
     quiet: Quiet = False,
 ) -> None:
     """Dielectric constant with its error, and ε(ω), from recorded dipole or current."""
+    from ase_les.cli._calculator import tell_of_screening
     from ase_les.properties.dielectric import dielectric_from_run
     from ase_les.reporting import summary_as_json
 
@@ -60,5 +62,6 @@ def dielectric(
         overwrite=overwrite,
         quiet=quiet,
     )
+    tell_of_screening(result.runs, epsilon_infinity, quiet)
     if json:
         print(summary_as_json(result.summary()))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Charge, Json, Model, Overwrite, Quiet, Threads
+from ase_les.cli._options import DIELECTRIC, Charge, Json, Model, Overwrite, Quiet, Threads
 
 
 def evaluate(
@@ -25,7 +25,7 @@ def evaluate(
         str, typer.Option(help="Rows of Born charges: polarization or displacement.")
     ] = "polarization",
     dielectric: Annotated[
-        float, typer.Option(help="ε∞ of periodic structures, for their Born charges.")
+        float, typer.Option(*DIELECTRIC, help="ε∞ of periodic structures, for their Born charges.")
     ] = 1.0,
     threads: Threads = 1,
     overwrite: Overwrite = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ase_les.cli._options import (
+    DIELECTRIC,
     Charge,
     Config,
     Device,
@@ -57,16 +58,22 @@ def infrared(
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
     epsilon_infinity: Annotated[
-        float,
-        typer.Option(help="Dielectric constant of the electrons.", rich_help_panel=RUN),
-    ] = 1.0,
-    recorded: Annotated[
-        str,
+        float | None,
         typer.Option(
-            help="latent, or physical if the calculator had a dielectric constant.",
+            *DIELECTRIC,
+            help="ε∞ of the bulk, of its electrons alone; 1.78 for water.",
+            show_default="the calculator's, or 1",
             rich_help_panel=RUN,
         ),
-    ] = "latent",
+    ] = None,
+    recorded: Annotated[
+        str | None,
+        typer.Option(
+            help="latent, or physical if the calculator had a dielectric constant.",
+            show_default="what the run tells, or latent",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     skip: Annotated[
         float, typer.Option(help="ps; left out at the beginning.", rich_help_panel=RUN)
     ] = 0.0,
@@ -106,6 +113,7 @@ def infrared(
     result: Any
     if from_run is not None:
         _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; leave out")
+        from ase_les.cli._calculator import tell_of_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
 
         result = infrared_from_run(
@@ -122,6 +130,7 @@ def infrared(
             reference=reference,
             **common,
         )
+        tell_of_screening([result.run], epsilon_infinity, quiet)
     else:
         _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) has no use for")
         from ase_les.cli._calculator import differentiable_structure

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ase_les.cli._options import (
+    DIELECTRIC,
     Charge,
     Config,
     Device,
@@ -41,7 +42,8 @@ def phonons(
         ),
     ] = None,
     dielectric: Annotated[
-        float | None, typer.Option(help="ε∞ for the charges on record; the phonons are the same.")
+        float | None,
+        typer.Option(*DIELECTRIC, help="ε∞ for the charges on record; the phonons are the same."),
     ] = None,
     mesh_length: Annotated[float, typer.Option(help="Å; of the density of states.")] = 60.0,
     max_temperature: Annotated[float, typer.Option(help="K; of thermal properties.")] = 1000.0,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Json, Overwrite, Quiet
+from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
 
 
 def transport(
@@ -19,13 +19,14 @@ def transport(
         str | None,
         typer.Option(help="Charge numbers of ions, Na=1,Cl=-1.", show_default="known ions"),
     ] = None,
-    epsilon_infinity: Annotated[
-        float, typer.Option(help="Dielectric constant of the electrons; 1.78 for water.")
-    ] = 1.0,
+    epsilon_infinity: EpsilonInfinity = None,
     recorded: Annotated[
-        str,
-        typer.Option(help="latent, or physical if the calculator had a dielectric constant."),
-    ] = "latent",
+        str | None,
+        typer.Option(
+            help="latent, or physical if the calculator had a dielectric constant.",
+            show_default="what the run tells, or latent",
+        ),
+    ] = None,
     viscosity: Annotated[
         float | None, typer.Option(help="mPa s; corrects diffusion for the size of the cell.")
     ] = None,
@@ -52,6 +53,7 @@ def transport(
     quiet: Quiet = False,
 ) -> None:
     """Diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
+    from ase_les.cli._calculator import tell_of_screening
     from ase_les.properties.transport import transport_from_run
     from ase_les.reporting import summary_as_json
 
@@ -70,6 +72,7 @@ def transport(
         overwrite=overwrite,
         quiet=quiet,
     )
+    tell_of_screening(result.runs, epsilon_infinity, quiet)
     if json:
         print(summary_as_json(result.summary()))
 

@@ -77,9 +77,42 @@ def test_born_is_the_library_call_in_double_precision(models_are_spheres, capsys
     )
     assert summary["sum_rule_imposed"] is True
     assert "eigenvalues" in told.err
+    assert "charges are latent" not in told.err
     assert Path("born-BORN").read_text().startswith("# epsilon and Z* of atoms 1 2")
     assert exit_code("born", "oxide.vasp", *options) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+def test_latent_charges_of_a_crystal_are_called_so(capsys):
+    assert exit_code("born", "oxide.vasp", "--model", "M", "--json") == 0
+    told = capsys.readouterr()
+    assert "charges are latent (ε∞ = 1): --dielectric" in told.err
+    assert "charges are latent" not in told.out
+    for asked in (("oxide.vasp", "--epsilon-infinity", "1"), ("molecule.xyz",)):
+        assert exit_code("born", *asked, "--model", "M", "--overwrite") == 0
+        assert "charges are latent" not in capsys.readouterr().err
+
+
+def test_both_names_of_the_dielectric_constant_are_one_option(models_are_spheres):
+    options = {"structure": "oxide.vasp", "model": "M", "quiet": True, "overwrite": True}
+    for number, name in enumerate(("dielectric", "epsilon-infinity"), start=2):
+        assert (
+            exit_code(
+                "born",
+                "oxide.vasp",
+                "--model",
+                "M",
+                "--quiet",
+                "--overwrite",
+                f"--{name}",
+                str(number),
+            )
+            == 0
+        )
+        Path("born.yml").write_text(yaml.safe_dump({**options, name: number}))
+        assert exit_code("born", "--config", "born.yml") == 0
+        made = models_are_spheres[-2:]
+        assert made == 2 * [("M", "cpu", "float64", 1e-7, number)]
 
 
 def test_phonons_is_the_library_call_and_resumes(capsys):
@@ -131,6 +164,10 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
     called = {}
 
     class Result:
+        run = types.SimpleNamespace(
+            volume_A3=900.0, screening=types.SimpleNamespace(epsilon_infinity=1.0)
+        )
+
         def summary(self):
             return {"peaks": {}}
 
@@ -142,9 +179,14 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
     stand_in = types.ModuleType(name)
     stand_in.infrared_from_run = infrared_from_run
     monkeypatch.setitem(sys.modules, name, stand_in)
+    assert exit_code("infrared", "--from-run", "water") == 0
+    assert called["epsilon_infinity"] is None
+    assert "charges are latent (ε∞ = 1): --dielectric" in capsys.readouterr().err
     options = ("--epsilon-infinity", "1.78", "--resolution", "10", "--json")
     assert exit_code("infrared", "--from-run", "water", *options) == 0
-    assert json.loads(capsys.readouterr().out)["peaks"] == {}
+    told = capsys.readouterr()
+    assert json.loads(told.out)["peaks"] == {}
+    assert told.err == ""
     assert called["stem"] == "water"
     assert called["epsilon_infinity"] == 1.78
     assert called["resolution_per_cm"] == 10.0

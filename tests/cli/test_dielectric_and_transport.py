@@ -43,6 +43,7 @@ def test_dielectric_writes_its_files_beside_the_run_and_prints_json(stem, capsys
     expected = static_dielectric(dipole, 2.0, 900.0, 310.0, epsilon_infinity=1.78)
     assert json.loads(out)["static"]["epsilon"]["mean"] == pytest.approx(expected.epsilon.mean)
     assert "static ε" in err
+    assert "charges are latent" not in err
     for ending in ("-summary.yml", ".npz", ".png"):
         assert stem.with_name(f"run-dielectric{ending}").exists()
 
@@ -55,6 +56,23 @@ def test_transport_writes_its_files_beside_the_run_and_prints_json(stem, capsys)
     assert found["green_kubo_S_per_m"]["mean"] is not None
     for ending in ("-summary.yml", ".npz", ".png"):
         assert stem.with_name(f"run-transport{ending}").exists()
+
+
+@pytest.mark.parametrize("verb", [("dielectric", "--resolution", 30), ("transport",)])
+def test_charges_of_a_bulk_are_called_latent_until_someone_knows_better(verb, stem, capsys):
+    code, out, err = told(capsys, *verb, stem, "--json")
+    assert code == 0
+    assert "charges are latent (ε∞ = 1): --dielectric" in err
+    assert "charges are latent" not in out
+    _, _, err = told(capsys, *verb, stem, "--dielectric", 1.78, "--overwrite")
+    assert "charges are latent" not in err
+    # What the calculator of the run had is known without being said.
+    for kind in ("dipole", "current"):
+        path = f"{stem}-{kind}.npz"
+        series = Series.load(path)
+        Series(series.time_fs, series.columns, 1.78 * np.eye(3)).save(path)
+    _, _, err = told(capsys, *verb, stem, "--overwrite")
+    assert "charges are latent" not in err
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,10 @@ def test_a_config_names_one_structure_or_several():
     Path("relax.yml").write_text(yaml.safe_dump(options))
     assert exit_code("relax", "--config", "relax.yml") == 0
     assert len(read("two-relaxed.traj", ":")) == 2
+    options |= {"structure": "two-relaxed.traj", "output": "all", "all": True}
+    Path("relax.yml").write_text(yaml.safe_dump(options))
+    assert exit_code("relax", "--config", "relax.yml") == 0
+    assert len(read("all-relaxed.traj", ":")) == 2
 
 
 @pytest.mark.parametrize(
@@ -210,7 +214,7 @@ def test_a_config_names_one_structure_or_several():
         (("relax", "bad.xyz", "--model", "M"), "cannot read bad.xyz as extxyz (XYZError: "),
         (("relax", "bad.xyz", "--all", "--model", "M"), "cannot read bad.xyz as extxyz"),
         (("relax", "copper.xyz", "--model", "M", "--symprec", "0"), "--symprec must be positive"),
-        (("relax", "--config", "typo.yml"), "`relax` has no option f_max; it has cell"),
+        (("relax", "--config", "typo.yml"), "`relax` has no option f-max; it has all, cell"),
         (("relax", "--config", "notes.zzz"), "must hold lines of the form"),
     ],
 )
