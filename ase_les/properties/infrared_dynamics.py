@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,10 +190,12 @@ def read_reference_spectrum(path: str | Path) -> np.ndarray:
 def _notes(spectrum: InfraredSpectrum, upto_per_cm: float) -> tuple[str, ...]:
     notes = []
     nyquist = 1e13 / (2 * speed_of_light * spectrum.timestep_fs)
+    longest = math.floor(10 * spectrum.timestep_fs * nyquist / upto_per_cm) / 10
     if nyquist < upto_per_cm:
         notes.append(
             f"recorded every {spectrum.timestep_fs:g} fs: vibrations above {nyquist:.0f} 1/cm are "
-            "folded into the spectrum; record every step"
+            "folded into the spectrum; record every step, with a time step of at most "
+            f"{longest:g} fs"
         )
     if spectrum.n_blocks < 2:
         notes.append("too short for an error band at this resolution")

@@ -243,6 +243,16 @@ def test_a_run_that_knows_its_dielectric_constant_is_not_scaled_again(recorded):
             infrared_from_run(recorded, quiet=True, **wrong)
 
 
+def test_samples_too_far_apart_are_told_of_and_those_it_recommends_are_not(recorded):
+    """Nyquist: 5000 1/cm, 150 THz, need samples every 1/(2 · 150 THz) = 3.34 fs."""
+    path = recorded.with_name(recorded.name + "-current.npz")
+    series = Series.load(path)
+    for spacing_fs, told in ((4.0, True), (3.3, False)):
+        replace(series, time_fs=spacing_fs * np.arange(len(series.time_fs))).save(path)
+        notes = infrared_from_run(recorded, quiet=True).notes
+        assert any("with a time step of at most 3.3 fs" in note for note in notes) is told
+
+
 def test_a_run_without_current_is_told_how_to_record_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="--observe current:1"):
         infrared_from_run(tmp_path / "run", quiet=True)
