@@ -264,6 +264,10 @@ def train(
             f"'{files.checkpoint}' is there already: --resume goes on with it, "
             "--overwrite starts anew"
         )
+    if files.model.exists() and not (files.checkpoint.exists() or overwrite):
+        raise FileExistsError(
+            f"'{files.model}' is a finished model: --overwrite replaces it, a new `output` keeps it"
+        )
     parts = read_data(config, Path(folder))
     model = _initial_model(config, parts)
     _say_what(config, parts, model, quiet)

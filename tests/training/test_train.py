@@ -102,6 +102,18 @@ def test_an_overwritten_training_does_not_come_back(monkeypatch):
     assert resumed == train(config(seed=2), overwrite=True, quiet=True).card["hash"] != old
 
 
+def test_a_finished_model_is_not_lost_without_being_asked():
+    write("data.extxyz", pairs())
+    model = train(config(), quiet=True).files.model
+    model.with_suffix(".checkpoint").unlink()
+    before = model.read_bytes()
+    with pytest.raises(FileExistsError, match=r"finished model: --overwrite"):
+        train(config(epochs=1), quiet=True)
+    assert model.read_bytes() == before
+    train(config(epochs=1), quiet=True, overwrite=True)
+    assert model.read_bytes() != before
+
+
 def test_ctrl_c_says_from_which_epoch_it_goes_on(monkeypatch, capsys):
     write("data.extxyz", pairs())
     stopped_in_epoch(3, monkeypatch, config())
