@@ -24,7 +24,7 @@ from ase_les.boundary_conditions import check_boundaries, has_stress
 from ase_les.contacts import check_finite
 from ase_les.derivatives import Derivatives, differentiate
 from ase_les.electrostatics.potential import potential_at, potential_at_atoms
-from ase_les.graph import Graph, check_geometry
+from ase_les.graph import Graph, check_geometry, total_charge_of
 from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash, shipped_models
 from ase_les.moving_graph import MovingGraph
@@ -119,7 +119,8 @@ class LESCalculator(Calculator):
     dielectric : float, array of shape (3, 3), or None
         Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
         vacuum. Its square root turns latent into physical Born charges and polarization of
-        periodic structures; finite ones stand in vacuum. None is 1: latent values.
+        periodic structures; finite ones stand in vacuum. None takes what the card of the model
+        has, if anything; 1 gives latent values.
     field_V_per_A : sequence of three floats
         Uniform electric field in V/Å. May be assigned at any time, also during a run.
 
@@ -181,7 +182,9 @@ class LESCalculator(Calculator):
         self._device = torch.device(device)
         self._graph = MovingGraph(self.model, skin, self._device)
         self._stress_follows = False
-        self._warned_of_charge = False
+        self._warned_of_charge = self._warned_of_total_charge = False
+        if dielectric is None:
+            dielectric = self.model.card.get("dielectric", 1.0)
         self._dielectric = _dielectric_tensor(dielectric)
         self._screening = screening_factor(self._dielectric).numpy()
         self.parameters.update(
@@ -190,7 +193,7 @@ class LESCalculator(Calculator):
             dtype=dtype,
             skin=float(skin),
             accuracy=accuracy,
-            dielectric=None if dielectric is None else np.asarray(dielectric, float).tolist(),
+            dielectric=np.asarray(dielectric, float).tolist(),
         )
         self._field_of_results = self._field = np.zeros(3)
         self.field_V_per_A = field_V_per_A
@@ -289,6 +292,7 @@ class LESCalculator(Calculator):
         if "dielectric_tensor" in wanted:
             results["dielectric_tensor"] = self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
         check_finite(results, atoms, graph)
+        self._warn_of_unknown_total_charge(atoms)
         if "charges" in results:
             self._warn_if_charged(atoms, results["charges"])
         self.atoms = atoms.copy()
@@ -445,6 +449,20 @@ class LESCalculator(Calculator):
                 results["polarization"] = self._factor(atoms) @ _array(moment) / atoms.get_volume()
         return results
 
+    def _warn_of_unknown_total_charge(self, atoms: Atoms) -> None:
+        """Say once that no structure of this total charge was trained on."""
+        known, given = self.model.card.get("total_charges_e"), total_charge_of(atoms)
+        if self._warned_of_total_charge or known is None or given in known:
+            return
+        self._warned_of_total_charge = True
+        trained = ", ".join(f"{charge:+g}" if charge else "0" for charge in known)
+        warnings.warn(
+            f"the total charge of this structure is {given:+g} e, and the model was trained on "
+            f"{trained} e only: what it says of others is a guess. The total charge is "
+            "atoms.info['charge'], --charge on the command line",
+            stacklevel=_FRAMES_TO_THE_USER,
+        )
+
     def _warn_if_charged(self, atoms: Atoms, charges: np.ndarray) -> None:
         """Say once that a cell or slab has net charge, unless the model means nothing by it."""
         if self._warned_of_charge:
@@ -496,8 +514,8 @@ def _evaluate(
         return differentiate(model, graph, stress=stress, energies=energies)
 
 
-def _dielectric_tensor(given: float | Sequence | None) -> np.ndarray:
-    tensor = np.asarray(1.0 if given is None else given, dtype=float)
+def _dielectric_tensor(given: float | Sequence) -> np.ndarray:
+    tensor = np.asarray(given, dtype=float)
     tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
     symmetric = tensor.shape == (3, 3) and np.allclose(tensor, tensor.T, rtol=1e-6)
     if not symmetric or not np.linalg.eigvalsh(tensor).min() > 0:

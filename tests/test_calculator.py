@@ -263,6 +263,22 @@ def test_a_slab_without_a_third_vector_has_forces_but_no_stress():
     assert np.isfinite(slab.get_forces()).all()
 
 
+def test_a_total_charge_that_was_never_trained_on_is_told_of_once(recwarn):
+    model = make_model()
+    model.card = {"total_charges_e": [0.0, 1.0]}
+    ion = afresh(water_pair(), model)
+    ion.info["charge"] = 1
+    ion.get_forces()
+    assert not recwarn
+    ion.info["charge"] = -1
+    with pytest.warns(UserWarning, match=r"is -1 e, .* trained on 0, \+1 e only"):
+        ion.get_forces()
+    recwarn.clear()
+    ion.rattle(0.01)
+    ion.get_forces()
+    assert not recwarn
+
+
 def test_a_charged_periodic_cell_is_told_of_once(recwarn):
     crystal = afresh(salt())
     crystal.get_forces()

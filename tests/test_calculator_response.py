@@ -381,3 +381,13 @@ def test_looking_at_the_potential_changes_no_energy_that_follows():
     atoms.calc.results.clear()
     assert atoms.get_potential_energy() == before[0]
     assert (atoms.get_forces() == before[1]).all()
+
+
+def test_the_dielectric_constant_is_that_of_the_card_unless_one_is_given():
+    model = make_model()
+    model.card = {"dielectric": 4.0}
+    atoms = calculated(salt(), SPLIT)
+    latent = born(atoms)
+    assert born(calculated(salt(), model)) == pytest.approx(2 * latent, abs=1e-12)
+    assert born(calculated(salt(), model, dielectric=1)) == pytest.approx(latent, abs=1e-12)
+    assert calculated(salt(), model).calc.parameters["dielectric"] == 4.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from ase_les.cli._options import (
@@ -39,7 +40,11 @@ def born(
     ] = False,
     dielectric: Annotated[
         float | None,
-        typer.Option(*DIELECTRIC, help="ε∞ of the bulk, which scales the charges by its root."),
+        typer.Option(
+            *DIELECTRIC,
+            help="ε∞ of the bulk, which scales the charges by its root.",
+            show_default="of the model's card, or 1",
+        ),
     ] = None,
     displacement: Annotated[float, typer.Option(help="Å; of method displacement.")] = 0.01,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
@@ -81,7 +86,8 @@ def born(
         jobs=shared,
         quiet=quiet,
     )
-    if dielectric is None and atoms.pbc.any():
+    unscaled = (result.dielectric == np.eye(3)).all()
+    if dielectric is None and atoms.pbc.any() and unscaled:
         tell_of_latent_charges(quiet)
     if json:
         print(summary_as_json(result.summary()))

@@ -43,7 +43,11 @@ def phonons(
     ] = None,
     dielectric: Annotated[
         float | None,
-        typer.Option(*DIELECTRIC, help="ε∞ for the charges on record; the phonons are the same."),
+        typer.Option(
+            *DIELECTRIC,
+            help="ε∞ for the charges on record; the phonons are the same.",
+            show_default="of the model's card, or 1",
+        ),
     ] = None,
     mesh_length: Annotated[float, typer.Option(help="Å; of the density of states.")] = 60.0,
     max_temperature: Annotated[float, typer.Option(help="K; of thermal properties.")] = 1000.0,

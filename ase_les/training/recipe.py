@@ -183,7 +183,7 @@ def _write_card(folder: Path, card: Mapping) -> None:
 
 def _told_by_data(folder: Path, config: TrainingConfig) -> dict[str, object]:
     """What the card says of the training data, measured anew."""
-    told = describe_data(read_data(config, folder)["training"])
+    told = describe_data(read_data(config, folder)["training"], config.data.dielectric)
     known = load_model(folder / "model.safetensors").card
     name = _told_apart_by(told, known)
     if name:

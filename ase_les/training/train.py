@@ -492,7 +492,7 @@ def _card(
         "structures": {name: len(samples) for name, samples in parts.items()},
         "elements": list(done.model.config.atomic_energies),
         "cutoff_A": done.model.config.cutoff,
-        **describe_data(parts["training"]),
+        **describe_data(parts["training"], config.data.dielectric),
         "parameters": sum(parameter.numel() for parameter in done.model.parameters()),
         "training": {
             "seconds": round(done.seconds),
@@ -540,12 +540,14 @@ def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float
     return "as energies and forces ask; there are no dipoles or Born charges to compare with"
 
 
-def describe_data(samples: Sequence[Sample]) -> dict[str, object]:
-    """What a card says of the training data; dynamics stops where the model knows nothing.
+def describe_data(samples: Sequence[Sample], dielectric: float = 1.0) -> dict[str, object]:
+    """What a card says of the training data, for those who use the model.
 
-    ``largest_force_eV_per_A`` is left out when there are no force labels. ``data_sha256`` is of
-    elements, positions, energies and forces, and stands in every card; ``samples_sha256`` is of
-    everything that is learned from.
+    Dynamics stops where forces are far larger than `largest_force_eV_per_A` (left out without force
+    labels), the calculator warns of total charges that are not `total_charges_e`, and scales Born
+    charges by `dielectric` (left out if it is 1). ``data_sha256`` is of elements, positions,
+    energies and forces, and stands in every card; ``samples_sha256`` is of everything that is
+    learned from.
     """
     contacts = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
     forces = torch.cat([s.forces.norm(dim=1) for s in samples])
@@ -555,8 +557,11 @@ def describe_data(samples: Sequence[Sample]) -> dict[str, object]:
     }
     if len(forces):
         told["largest_force_eV_per_A"] = round(float(forces.max()), 3)
+    if dielectric != 1:
+        told["dielectric"] = dielectric
     return {
         **told,
+        "total_charges_e": sorted({q for s in samples for q in s.graph.total_charge.tolist()}),
         "data_sha256": _energies_and_forces(samples),
         "samples_sha256": fingerprint(samples),
     }
