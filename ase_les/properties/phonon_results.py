@@ -149,6 +149,9 @@ class Phonons:
     displacement_A : float
     residual_force_eV_per_A : float
         Largest force on an atom of the structure as it was given, which is subtracted.
+    pressure_GPa : float
+        Of that structure; nan where the calculator has no stress. At a minimum of the crystal
+        forces and pressure vanish; symmetry can make forces vanish at any volume.
     structure, calculator : dict
     phonopy : phonopy.Phonopy
         For everything else that phonopy can do.
@@ -164,6 +167,7 @@ class Phonons:
     displacements: int
     displacement_A: float
     residual_force_eV_per_A: float
+    pressure_GPa: float
     structure: dict[str, object]
     calculator: dict[str, object]
     phonopy: Phonopy
@@ -206,6 +210,7 @@ class Phonons:
             "displacements": self.displacements,
             "displacement_A": self.displacement_A,
             "residual_force_eV_per_A": self.residual_force_eV_per_A,
+            "pressure_GPa": self.pressure_GPa,
             "path": list(self.labels),
             "lowest_frequency_THz": lowest,
             "lowest_frequency_at": list(where),
@@ -245,6 +250,7 @@ class Phonons:
         rows: dict[str, object] = {
             "supercell": f"{self.supercell_atoms} atoms, {self.displacements} displacements",
             "largest force of the structure / (eV/Å)": self.residual_force_eV_per_A,
+            "pressure of the structure / GPa": self.pressure_GPa,
             "highest frequency / cm⁻¹": PER_CM_PER_THZ * self.highest_THz,
             "lowest frequency / cm⁻¹": (
                 f"{_tenths(PER_CM_PER_THZ * lowest)} at q = "

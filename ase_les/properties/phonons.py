@@ -55,6 +55,7 @@ from ase.geometry import get_distances
 from ase_les import reporting
 from ase_les.properties import phonopy_files
 from ase_les.properties.born_charges import acoustic_sum_rule, born_charges, dielectric_tensor
+from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
 from ase_les.properties.parallel import SERIAL, Jobs, evaluate
 from ase_les.properties.phonon_results import (
     PER_CM_PER_THZ,
@@ -197,6 +198,7 @@ def phonons(
         displacements=len(results),
         displacement_A=displacement_A,
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
+        pressure_GPa=pressure_GPa(atoms),
         structure=reporting.describe_structure(atoms),
         calculator=reporting.describe_calculator(atoms.calc),
         phonopy=crystal,
@@ -433,6 +435,11 @@ def _warnings(result: Phonons) -> list[str]:
         warnings.append(
             f"The structure is not relaxed: forces up to {result.residual_force_eV_per_A:.3g} "
             "eV/Å. They were subtracted; relax first for phonons of the minimum."
+        )
+    if abs(result.pressure_GPa) > LARGE_PRESSURE_GPA:
+        warnings.append(
+            f"The crystal is under {result.pressure_GPa:.2f} GPa: these are phonons at that "
+            "volume. Relax it first for its own (ase-les relax --cell full)."
         )
     if result.non_analytic is None:
         warnings.append(

@@ -19,6 +19,7 @@ from rich.console import Console
 from scipy.stats import linregress
 
 from ase_les import reporting
+from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
 from ase_les.properties.settled import make_room, refuse_cell, settled, stem_of, tell
 from ase_les.properties.slab_electrostatics import (
     POTENTIAL_NOTE,
@@ -33,8 +34,6 @@ from ase_les.simulation.checks import check_structure
 J_PER_M2 = units.m**2 / units.J
 """J/m² in one eV/Å²."""
 
-
-_LARGE_PRESSURE_GPA = 1.0
 _LARGE_DRIFT = 0.03
 
 
@@ -138,7 +137,7 @@ class SurfaceEnergy:
                 "and bulk energies that are not converged. Models with neutrality 'mean' do it at "
                 "any thickness: compare slabs of one thickness, or take a model with split charges"
             )
-        if abs(self.bulk_pressure_GPa) > _LARGE_PRESSURE_GPA:
+        if abs(self.bulk_pressure_GPa) > LARGE_PRESSURE_GPA:
             notes.append(
                 f"the bulk cell is under {self.bulk_pressure_GPa:.2f} GPa: relax it first "
                 "(ase-les relax --cell full)"
@@ -314,7 +313,7 @@ def _surface_result(
         atoms=tuple(each.copy() for each in ended),
         fixed_layers=fixed_layers,
         bulk_energy_eV_per_atom=bulk_energy,
-        bulk_pressure_GPa=_pressure_GPa(bulk),
+        bulk_pressure_GPa=pressure_GPa(bulk),
         slab_energy_eV=after,
         unrelaxed_slab_energy_eV=before,
         unrelaxed_eV_per_A2=unrelaxed,
@@ -329,12 +328,6 @@ def _surface_result(
         settings=relaxation,
         provenance=reporting.plain(provenance or {}),
     )
-
-
-def _pressure_GPa(bulk: Atoms) -> float:
-    if "stress" not in getattr(bulk.calc, "implemented_properties", ()):
-        return math.nan
-    return float(-bulk.get_stress()[:3].mean() / units.GPa)
 
 
 def _draw_surface(path: Path, result: SurfaceEnergy) -> None:

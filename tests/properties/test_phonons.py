@@ -262,6 +262,18 @@ def test_forces_of_an_unrelaxed_structure_are_told_and_taken_out(capsys):
     assert found.non_analytic is None and found.splitting == ()
 
 
+def test_a_crystal_at_another_volume_is_told_of_where_symmetry_hides_it(capsys):
+    argon = bulk("Ar", a=4.7, cubic=True)
+    argon.calc = LennardJones(sigma=3.4, epsilon=0.01, rc=8.0, smooth=True)
+    pressure = -argon.get_stress()[0] / units.GPa
+    found = phonons(argon, **{**QUICK, "quiet": False})
+    assert found.residual_force_eV_per_A < 1e-8
+    assert found.pressure_GPa == pytest.approx(pressure, rel=1e-9)
+    assert pressure > 1.0
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"under {pressure:.2f} GPa" in told
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     atoms = salt()
     born = atoms.calc.get_property("born_effective_charges", atoms)
