@@ -113,8 +113,8 @@ class LESCalculator(Calculator):
     skin : float
         In Å; neighbours are searched again only after an atom may have moved half of it.
     accuracy : float or None
-        Relative error of the long-range forces that is small enough. Structures of about a
-        thousand atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
+        Relative error of the long-range forces that is small enough. Structures of some
+        hundreds of atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
         all are with None.
     dielectric : float, array of shape (3, 3), or None
         Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to

@@ -216,8 +216,8 @@ class LESModel(nn.Module):
         dtype : str
             Precision of the network, "float32" or "float64".
         accuracy : float or None
-            Relative error of the long-range forces that is small enough. Structures of about a
-            thousand atoms and more are then summed on a mesh; None for the exact sum always.
+            Relative error of the long-range forces that is small enough. Structures of some
+            hundreds of atoms and more are then summed on a mesh; None for the exact sum always.
 
         Raises
         ------

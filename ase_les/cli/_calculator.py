@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,33 +36,9 @@ def read_structure(path: Path, charge: int | None = None) -> Atoms:
     ValueError
         If ASE cannot read the file.
     """
-    from ase.io import read
+    from ase_les.structure_files import last_frame
 
-    with readable(path):
-        atoms = read(path)
-    return with_charge(atoms, charge)
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Whatever ASE's readers stumble over becomes one error that names file and format."""
-    from ase.io.formats import UnknownFileTypeError, filetype, parse_filename
-
-    try:
-        yield
-    except UnknownFileTypeError as error:
-        raise ValueError(f"cannot tell the format of the file {path}: {error}") from error
-    # Readers fail with anything, assertions included.
-    except Exception as error:
-        # Files that are not there, or not for this user to read, are no matter of their format.
-        if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) is not None:
-            raise
-        name, _ = parse_filename(str(path))
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise ValueError(
-            f"cannot read {path} as {filetype(name)} ({reason}): repair the file, or name it after "
-            "the format it has"
-        ) from error
+    return with_charge(last_frame(path), charge)
 
 
 def with_charge(atoms: Atoms, charge: int | None) -> Atoms:
@@ -100,13 +75,17 @@ def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Seq
     ValueError
         If no file is given, ASE cannot read it, or no frame is left.
     """
-    from ase.io import read
     from ase.io.trajectory import Trajectory
+
+    from ase_les.structure_files import all_frames, readable
 
     if path is None:
         raise ValueError("no trajectory given: name a file that ASE can read")
-    with readable(path):
-        frames = Trajectory(path) if path.suffix == ".traj" else read(path, index=":")
+    if path.suffix == ".traj":
+        with readable(path):
+            frames = Trajectory(path)
+    else:
+        frames = all_frames(path)
     chosen = frames[start::stride]
     if len(chosen) == 0:
         raise ValueError(f"{path} has {len(frames)} frames, none from --start {start} on")
@@ -117,13 +96,14 @@ def read_frames(
     path: Path, every_frame: bool, charge: int | None = None
 ) -> list[tuple[str, Atoms]]:
     """Every frame of a file, or its last one, each with a name for tables."""
-    from ase.io import read
+    from ase_les.structure_files import all_frames
 
     if not every_frame:
         return [(str(path), read_structure(path, charge))]
-    with readable(path):
-        frames = read(path, index=":")
-    return [(f"{path}@{number}", with_charge(each, charge)) for number, each in enumerate(frames)]
+    return [
+        (f"{path}@{number}", with_charge(each, charge))
+        for number, each in enumerate(all_frames(path))
+    ]
 
 
 def calculated_structure(

@@ -77,13 +77,10 @@ def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
     """What the model lacks of the labels, as energies of the elements."""
     import torch
 
-    from ase_les.cli._calculator import readable
     from ase_les.training.atomic_energies import fit_atomic_energies
     from ase_les.training.dataset import LabelNames, labelled, read_frames
 
-    with readable(data):
-        frames = read_frames(data)
-    samples = labelled(frames, model.config.cutoff, LabelNames(energy=energy_label))
+    samples = labelled(read_frames(data), model.config.cutoff, LabelNames(energy=energy_label))
     if not any(sample.energy.isfinite().all() for sample in samples):
         raise ValueError(f"'{data}' has no energies '{energy_label}' to fit to")
     residuals = []

@@ -37,7 +37,7 @@ def evaluate(
     Dipoles, quadrupoles and Born charges are compared where the data have them.
     """
     from ase_les import load_model
-    from ase_les.cli._calculator import readable, set_threads, with_charge
+    from ase_les.cli._calculator import set_threads, with_charge
     from ase_les.reporting import console, save_parity_figure, summary_as_json, write_summary
     from ase_les.training.dataset import LabelNames, labelled, read_frames
     from ase_les.training.evaluation import compare, errors
@@ -50,8 +50,7 @@ def evaluate(
     set_threads(threads)
     judged = load_model(model)
     names = LabelNames(energy_label, forces_label, stress_label, born_rows=born_rows)
-    with readable(data):
-        frames = [with_charge(atoms, charge) for atoms in read_frames(data)]
+    frames = [with_charge(atoms, charge) for atoms in read_frames(data)]
     samples = labelled(frames, judged.config.cutoff, names, dielectric)
     for sample in samples:
         judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))

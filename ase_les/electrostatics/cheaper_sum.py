@@ -24,7 +24,7 @@ _RELUCTANCE = 1.5
 class CheaperSum(nn.Module):
     """The reciprocal sum by the faster of two methods, with hand-written gradients (inference).
 
-    From about a thousand atoms on that is the mesh; below, the direct sum, which is exact.
+    From some hundreds of atoms on that is the mesh; below, the direct sum, which is exact.
 
     Parameters
     ----------

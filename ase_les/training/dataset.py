@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.io import read
 from ase.neighborlist import neighbor_list
 from torch import Tensor
 
 from ase_les.boundary_conditions import has_stress
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_axes
 from ase_les.neighbors import NeighborList
+from ase_les.structure_files import all_frames
 from ase_les.training.born_labels import ROWS, by_polarization, check_order
 
 T = TypeVar("T")
@@ -95,11 +95,13 @@ def read_frames(path: str | Path) -> list[Atoms]:
     ------
     FileNotFoundError
         If there is no such file.
+    ValueError
+        If ASE cannot read it.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no data file at '{path}'; give a path relative to where you are")
-    return read(path, index=":")
+    return all_frames(path)
 
 
 def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:

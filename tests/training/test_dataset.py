@@ -153,3 +153,10 @@ def test_a_file_of_which_nothing_is_left_is_refused(tmp_path):
     assert len(DataConfig(str(path), shortest_A={"H-H": 0.7}).frames(path)) == 1
     with pytest.raises(ValueError, match="lower it"):
         DataConfig(str(path), shortest_A={"H-H": 0.8}).frames(path)
+
+
+def test_a_file_that_is_no_structure_is_named_with_its_format(tmp_path):
+    path = tmp_path / "data.extxyz"
+    path.write_text("no structure at all\n")
+    with pytest.raises(ValueError, match=r"cannot read .*data\.extxyz as extxyz"):
+        read_frames(path)
