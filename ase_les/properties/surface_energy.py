@@ -34,7 +34,7 @@ from ase_les.simulation.checks import check_structure
 J_PER_M2 = units.m**2 / units.J
 """J/m² in one eV/Å²."""
 
-_LARGE_DRIFT = 0.03
+_LARGE_DRIFT = 0.01
 
 
 @dataclass(frozen=True)
