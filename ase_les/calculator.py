@@ -451,8 +451,11 @@ class LESCalculator(Calculator):
 
     def _warn_of_unknown_total_charge(self, atoms: Atoms) -> None:
         """Say once that no structure of this total charge was trained on."""
-        known, given = self.model.card.get("total_charges_e"), total_charge_of(atoms)
-        if self._warned_of_total_charge or known is None or given in known:
+        known = self.model.card.get("total_charges_e")
+        if self._warned_of_total_charge or known is None:
+            return
+        given = total_charge_of(atoms)
+        if given in known:
             return
         self._warned_of_total_charge = True
         trained = ", ".join(f"{charge:+g}" if charge else "0" for charge in known)
@@ -472,21 +475,15 @@ class LESCalculator(Calculator):
         if atoms.pbc.all():
             # Unconstrained charges never sum to zero: an error of the model, not of the structure.
             tolerance = _MODEL_NET_CHARGE * len(atoms) if unconstrained else _NET_CHARGE
-            message = self._on_charged_cells(net, atoms)
+            message = self._on_charged_cells
         elif unconstrained and atoms.pbc.any():
             # No background here: the field of what is left over grows with the slab's thickness.
-            tolerance = _NET_CHARGE
-            message = (
-                f"the latent charges of this slab sum to {net:+.4f} e, since the model (neutrality "
-                "'none') lets their sum float: the slab feels a field that no training knew. Give "
-                "it the box of the training with pbc = True, or use a model with neutrality "
-                "'split' or 'mean'"
-            )
+            tolerance, message = _NET_CHARGE, _on_charged_slabs
         else:
             return
         if abs(net) > tolerance:
             self._warned_of_charge = True
-            warnings.warn(message, stacklevel=_FRAMES_TO_THE_USER)
+            warnings.warn(message(net, atoms), stacklevel=_FRAMES_TO_THE_USER)
 
     def _on_charged_cells(self, net: float, atoms: Atoms) -> str:
         background = self.model.config.long_range.electrostatics.background
@@ -497,6 +494,14 @@ class LESCalculator(Calculator):
             f"{_cell_size_energy(net, atoms.cell.volume):.2g} eV. Compare energies of cells of one "
             "size and charge only, or extrapolate to large cells"
         )
+
+
+def _on_charged_slabs(net: float, atoms: Atoms) -> str:
+    return (
+        f"the latent charges of this slab sum to {net:+.4f} e, since the model (neutrality 'none') "
+        "lets their sum float: the slab feels a field that no training knew. Give it the box of "
+        "the training with pbc = True, or use a model with neutrality 'split' or 'mean'"
+    )
 
 
 def _cell_size_energy(net_charge: float, volume: float) -> float:
