@@ -10,7 +10,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from importlib import metadata
@@ -117,16 +117,21 @@ def describe_calculator(calculator: object) -> dict[str, object]:
     }
 
 
-def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    """What two descriptions do not share, named; entries of nested ones each by itself."""
-    told = []
+def changed(
+    before: Mapping[str, object], now: Mapping[str, object], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """Path, old and new value of every entry that two nested mappings do not share."""
     for name in dict.fromkeys([*before, *now]):
         one, other = (side.get(name, "absent") for side in (before, now))
         if isinstance(one, Mapping) and isinstance(other, Mapping):
-            told += differences(one, other)
+            yield from changed(one, other, (*path, name))
         elif one != other:
-            told.append(f"{name} is {one}, given {other}")
-    return told
+            yield (*path, name), one, other
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """What two descriptions do not share, named; entries of nested ones each by itself."""
+    return [f"{path[-1]} is {one}, given {other}" for path, one, other in changed(before, now)]
 
 
 def software_versions() -> dict[str, str]:

@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ase_les.reporting import changed
+
 # 2: another optimizer, whose state the first format does not have.
 # 3: says to which data and which model it belongs.
 FORMAT = "ase_les training 3"
@@ -40,17 +42,18 @@ class OtherTraining(ValueError):
         )
 
 
-def differences(then: object, now: object, name: str = "") -> list[str]:
+def differences(then: Mapping, now: Mapping) -> list[str]:
     """What is not the same in nested mappings, in words; numbers may differ by rounding."""
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        prefix = f"{name}." if name else ""
-        keys = {**then, **now}
-        found = (differences(then.get(key), now.get(key), f"{prefix}{key}") for key in keys)
-        return [words for each in found for words in each]
-    same = then == now
-    if isinstance(then, float) and isinstance(now, float):
-        same = math.isclose(then, now, rel_tol=1e-9, abs_tol=1e-12)
-    return [] if same else [f"{name} was {then}, is now {now}"]
+    return [
+        f"{'.'.join(path)} was {old}, is now {new}"
+        for path, old, new in changed(then, now)
+        if not _differ_by_rounding(old, new)
+    ]
+
+
+def _differ_by_rounding(old: object, new: object) -> bool:
+    both = isinstance(old, float) and isinstance(new, float)
+    return both and math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
