@@ -164,6 +164,7 @@ def fit(
     checkpoint: Path,
     *,
     resume: bool = False,
+    start: str | None = None,
     seconds_between_checkpoints: float = 30.0,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
 ) -> Fit:
@@ -181,6 +182,9 @@ def fit(
         same result. Ctrl-C keeps all whole epochs.
     resume : bool
         Go on from the checkpoint.
+    start : str or None
+        Hash of the trained model whose weights are the starting point, if they are not random: a
+        checkpoint of a training that began with others is not gone on with.
     seconds_between_checkpoints : float
         At most this much work is lost to a kill, and one epoch.
     on_epoch : callable
@@ -209,7 +213,7 @@ def fit(
             "the weight `excess` belongs to charges whose sum is free, by neutrality 'none' or "
             "`free_sum`; this model has none, or they sum to the total charge anyway. Leave it out"
         )
-    run = _Run(model.to(PRECISIONS[settings.dtype]), settings, training, validation)
+    run = _Run(model.to(PRECISIONS[settings.dtype]), settings, training, validation, start)
     if resume:
         run.restore(checkpoint)
         for record in run.history:
@@ -242,8 +246,10 @@ class _Run:
         settings: FitSettings,
         training: Sequence[Sample],
         validation: Sequence[Sample],
+        start: str | None,
     ):
         self.model = model
+        self.start = start
         self.settings = settings
         self.training = training
         self.validation = validation
@@ -373,6 +379,7 @@ class _Run:
             "data": self._data,
             "fit": asdict(self.settings),
             "model": self.model.config.to_dict(),
+            "start": self.start,
             "finished": self.finished,
             "epoch": self.epoch,
             "steps": self.steps,
@@ -390,8 +397,10 @@ class _Run:
             state["data"],
             from_mapping(FitSettings, state["fit"]),
             ModelConfig.from_dict(state["model"]),
+            state.get("start"),
         )
-        changes = differences(then, _origin(self._data, self.settings, self.model.config))
+        now = _origin(self._data, self.settings, self.model.config, self.start)
+        changes = differences(then, now)
         if changes:
             raise OtherTraining(path, changes, state["finished"])
         self.model.load_state_dict(_with_prefix(tensors, "model."))
@@ -403,7 +412,7 @@ class _Run:
         self.history = [EpochRecord(**record) for record in state["history"]]
 
 
-def _origin(data: Mapping, settings: FitSettings, model: ModelConfig) -> dict:
+def _origin(data: Mapping, settings: FitSettings, model: ModelConfig, start: str | None) -> dict:
     """What a checkpoint has in common with a fit that goes on from it."""
     return {
         "data": data,
@@ -411,6 +420,7 @@ def _origin(data: Mapping, settings: FitSettings, model: ModelConfig) -> dict:
         # Weights of elements are told apart by nothing but their order.
         "elements": list(model.atomic_energies),
         "model": model.to_dict(),
+        "start": start,
     }
 
 

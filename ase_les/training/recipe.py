@@ -6,8 +6,9 @@ import argparse
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -36,6 +37,9 @@ def remake(folder: str | Path) -> None:
     ``label.yml``          which structures are labelled by which engine into ``data.extxyz``;
                            absent where the data are somebody else's
     ``train.yml``          how the model is trained
+    ``teachers/NAME.yml``  how the models are trained first that ``train.yml`` starts from or is
+                           taught by, as ``work/teachers/NAME.safetensors``; absent where there are
+                           none
     =====================  =====================================================================
 
     The command line decides how much of it is done:
@@ -84,18 +88,22 @@ def remake(folder: str | Path) -> None:
     if asked.data_only:
         return
     if not asked.only_short_range:
-        result = _trained(config, folder, asked.work / "model")
+        ready = _after_teachers(config, folder, asked.work)
+        result = _trained(ready, folder, asked.work / "model")
         shutil.copyfile(result.files.model, folder / "model.safetensors")
         _write_card(folder, result.card)
     if asked.with_short_range or asked.only_short_range:
-        result = _trained(short_range_twin(config), folder, asked.work / "short-range")
+        work = asked.work / "short-range-start"
+        twin = _after_teachers(short_range_twin(config), folder, work, short_range_twin)
+        result = _trained(twin, folder, asked.work / "short-range")
         _update_card(folder, {}, twin=result.card)
 
 
 def short_range_twin(config: TrainingConfig) -> TrainingConfig:
     """The same training of the same architecture, without long range.
 
-    It has no charges, and so nothing to learn from dipoles or Born charges.
+    It has no charges, and so nothing to learn from dipoles, Born charges or teachers. Where the
+    model starts from another, it starts from the twin of that one.
 
     Parameters
     ----------
@@ -109,7 +117,8 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
         loss=replace(config.fit.loss, **without_charges),
         final_loss=replace(config.fit.final_loss, **without_charges),
     )
-    return replace(config, model=replace(config.model, long_range=None), fit=fit)
+    architecture = replace(config.model, long_range=None)
+    return replace(config, model=architecture, fit=fit, teachers=())
 
 
 def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
@@ -161,8 +170,34 @@ def _arguments(folder: Path) -> argparse.Namespace:
 
 def _try_out(config: TrainingConfig, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        trial = replace(config, output=f"{scratch}/model", fit=replace(config.fit, epochs=2))
-        train(trial, folder=folder)
+        ready = _after_teachers(config, folder, Path(scratch), _two_epochs)
+        train(replace(_two_epochs(ready), output=f"{scratch}/model"), folder=folder)
+
+
+def _two_epochs(config: TrainingConfig) -> TrainingConfig:
+    return replace(config, fit=replace(config.fit, epochs=2))
+
+
+def _after_teachers(
+    config: TrainingConfig,
+    folder: Path,
+    work: Path,
+    as_trained: Callable[[TrainingConfig], TrainingConfig] = lambda plan: plan,
+) -> TrainingConfig:
+    """A training whose start and teachers are there, trained first as ``teachers`` says."""
+
+    @cache
+    def file(name: str) -> str:
+        plan = folder / "teachers" / f"{Path(name).stem}.yml"
+        if not plan.exists():
+            return name
+        console().print(f"first: {plan.relative_to(folder)}", markup=False)
+        teacher, where = read_training_config(plan)
+        output = work / "teachers" / plan.stem
+        return str(_trained(as_trained(teacher), where, output).files.model.resolve())
+
+    start = file(config.start) if config.start else None
+    return replace(config, start=start, teachers=tuple(map(file, config.teachers)))
 
 
 def _trained(config: TrainingConfig, folder: Path, output: Path) -> TrainingResult:

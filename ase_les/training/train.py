@@ -17,8 +17,8 @@ from rich.table import Table
 
 from ase_les.configuration import from_mapping
 from ase_les.graph import edge_vectors
-from ase_les.model import PRECISIONS, LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.model_io import model_hash, save_model
+from ase_les.model import PRECISIONS, LESModel
+from ase_les.model_io import load_model, model_hash, save_model
 from ase_les.reporting import (
     Panel,
     Parity,
@@ -29,8 +29,6 @@ from ase_les.reporting import (
     software_versions,
     write_summary,
 )
-from ase_les.representation import CaceConfig
-from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
@@ -44,12 +42,14 @@ from ase_les.training.dataset import (
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.gauge import fix_sign, mean_charges, sign_is_free
+from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
 from ase_les.training.response_evaluation import (
     Agreement,
     ResponseComparison,
     compare_response,
     has_charges,
 )
+from ase_les.training.teachers import taught
 
 T = TypeVar("T")
 
@@ -104,30 +104,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class ArchitectureConfig:
-    """A model before the data are known.
-
-    Parameters
-    ----------
-    representation : CaceConfig
-    short_range : ShortRangeConfig or None
-        None takes the root-mean-square force of the data as energy scale.
-    long_range : LongRangeConfig or None
-        None for a short-range model.
-    total_charges : tuple of int
-        Total charges to be told apart; empty when there is one charge state.
-    atomic_energies : mapping of str to float, or None
-        In eV by symbol; None fits them to the data.
-    """
-
-    representation: CaceConfig
-    short_range: ShortRangeConfig | None = None
-    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
-    total_charges: tuple[int, ...] = ()
-    atomic_energies: Mapping[str, float] | None = None
-
-
-@dataclass(frozen=True)
 class TrainingConfig:
     """One training.
 
@@ -136,6 +112,13 @@ class TrainingConfig:
     data : DataConfig
     model : ArchitectureConfig
     fit : FitSettings
+    start : str or None
+        A trained model of the same architecture whose weights are the starting point, a file or
+        the name of a shipped one; None starts from random weights.
+    teachers : tuple of str
+        Trained models, as for `start`, whose mean dipoles and Born charges take the place of labels
+        of the training structures (`ase_les.training.teachers`); their weights in the loss decide
+        how much.
     output : str
         Stem of the files written.
     card : mapping
@@ -146,8 +129,23 @@ class TrainingConfig:
     data: DataConfig
     model: ArchitectureConfig
     fit: FitSettings = field(default_factory=FitSettings)
+    start: str | None = None
+    teachers: tuple[str, ...] = ()
     output: str = "model"
     card: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self):
+        object.__setattr__(self, "teachers", tuple(self.teachers))
+        if self.start and self.fit.bond_polarity:
+            raise ValueError(
+                "`start` has charges already, `bond_polarity` would replace them: leave out one"
+            )
+        if self.teachers and not self.fit.needs_response:
+            raise ValueError(
+                "`teachers` say dipoles and Born charges, which have no weight: write "
+                "`born_charges` or `dipole` under `fit: loss:` and `final_loss:`, or leave "
+                "`teachers` out"
+            )
 
 
 @dataclass(frozen=True)
@@ -268,11 +266,21 @@ def train(
         raise FileExistsError(
             f"'{files.model}' is a finished model: --overwrite replaces it, a new `output` keeps it"
         )
-    parts = read_data(config, Path(folder))
-    model = _initial_model(config, parts)
+    folder = Path(folder)
+    parts = read_data(config, folder)
+    start = _trained_model(config.start, folder) if config.start else None
+    teachers = {name: _trained_model(name, folder) for name in config.teachers}
+    model = _initial_model(config, parts, start)
     _say_what(config, parts, model, quiet)
+    training = parts["training"]
+    if teachers:
+        console(quiet).print(f"taught by {len(teachers)} models", markup=False)
+        training = taught(training, list(teachers.values()))
     files.stem.parent.mkdir(parents=True, exist_ok=True)
-    done = _fit_with_progress(config, parts, model, files, resume, quiet)
+    known = model_hash(start) if start else None
+    done = _fit_with_progress(
+        config, {**parts, "training": training}, model, files, resume, known, quiet
+    )
 
     # Dipoles and Born charges have taught the sign; otherwise chemistry decides.
     turned = not config.fit.needs_response and fix_sign(done.model, parts["training"])
@@ -289,6 +297,12 @@ def train(
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     card = _card(config, parts, done, found, agreements, turned)
+    if start:
+        card["training"]["start"] = known
+    if teachers:
+        card["training"]["teachers"] = {
+            Path(name).stem: model_hash(teacher) for name, teacher in teachers.items()
+        }
     done.model.card = card
     save_model(files.model, done.model, card)
     result = TrainingResult(done.model, done, found, files, card)
@@ -374,28 +388,26 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
     return {"training": training, **parts}
 
 
-def _initial_model(config: TrainingConfig, parts: Mapping[str, Sequence[Sample]]) -> LESModel:
-    architecture, training = config.model, parts["training"]
-    short_range = architecture.short_range
-    if short_range is None:
-        forces = torch.cat([sample.forces.flatten() for sample in training])
-        scale = float(forces[~forces.isnan()].square().mean().sqrt())
-        short_range = ShortRangeConfig(scale=scale if np.isfinite(scale) and scale > 0 else 1.0)
-    model = LESModel(
-        ModelConfig(
-            atomic_energies=architecture.atomic_energies or fit_atomic_energies(training),
-            representation=architecture.representation,
-            short_range=short_range,
-            long_range=architecture.long_range,
-            total_charges=architecture.total_charges,
-        ),
-        seed=config.fit.seed,
-    )
+def _trained_model(name: str, folder: Path) -> LESModel:
+    """A model by the name of its file, relative to a folder, or of a shipped one."""
+    file = folder / name
+    return load_model(file if file.is_file() else name)
+
+
+def _initial_model(
+    config: TrainingConfig, parts: Mapping[str, Sequence[Sample]], start: LESModel | None
+) -> LESModel:
+    training = parts["training"]
+    if start is None:
+        model = random_model(config.model, training, config.fit.seed)
+    else:
+        model = model_from(start, config.model, training)
     for name, samples in parts.items():
         _check_coverage(model, samples, name)
-    model.standardise_features([sample.graph for sample in training[:10]])
-    if config.fit.bond_polarity:
-        start_from_bonds(model, training, config.fit.bond_polarity)
+    if start is None:
+        model.standardise_features([sample.graph for sample in training[:10]])
+        if config.fit.bond_polarity:
+            start_from_bonds(model, training, config.fit.bond_polarity)
     return model
 
 
@@ -417,6 +429,7 @@ def _fit_with_progress(
     model: LESModel,
     files: Files,
     resume: bool,
+    start: str | None,
     quiet: bool,
 ) -> Fit:
     screen = console(quiet)
@@ -444,6 +457,7 @@ def _fit_with_progress(
                 config.fit,
                 files.checkpoint,
                 resume=resume,
+                start=start,
                 on_epoch=tell,
             )
     except KeyboardInterrupt:
@@ -523,6 +537,8 @@ def _card(
 
 def _sign(config: TrainingConfig, training: Sequence[Sample], model: LESModel, turned: bool) -> str:
     """What decided about the sign of the charges."""
+    if config.teachers:
+        return "of the teachers' dipoles and Born charges"
     if config.fit.needs_response:
         return "of the labelled dipoles or Born charges"
     if not sign_is_free(model, training):

@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.io import write
 
 from ase_les import load_model
+from ase_les.model_io import model_hash
 from ase_les.training.fit import _Run
 from ase_les.training.recipe import remake, short_range_entry, short_range_twin
 from ase_les.training.train import read_training_config
@@ -145,6 +146,51 @@ def test_an_interrupted_recipe_goes_on_with_its_own_data_only(folder, monkeypatc
     monkeypatch.setattr(_Run, "one_epoch", lambda run: epochs.append(run.epoch) or whole_epoch(run))
     recipe(folder, monkeypatch)
     assert epochs == [1]
+
+
+@pytest.fixture
+def with_teachers(folder):
+    """A recipe whose model starts from one of two that are trained first, and learns from both."""
+    learning = {"loss": {"born_charges": 1.0}, "final_loss": {"born_charges": 1.0}}
+    data = {**TRAIN["data"], "training": "../data.extxyz"}
+    (folder / "teachers").mkdir()
+    for seed, name in enumerate(("first", "second")):
+        plan = {**TRAIN, "data": data, "fit": {"epochs": 3, "seed": seed}}
+        (folder / "teachers" / f"{name}.yml").write_text(yaml.safe_dump(plan))
+    files = [f"work/teachers/{name}.safetensors" for name in ("first", "second")]
+    pupil = {**TRAIN, "fit": {"epochs": 2, **learning}, "start": files[0], "teachers": files}
+    (folder / "train.yml").write_text(yaml.safe_dump(pupil))
+    return folder
+
+
+def test_teachers_are_trained_first_and_once(with_teachers, monkeypatch):
+    recipe(with_teachers, monkeypatch, "--work", str(with_teachers / "elsewhere"))
+    said = card(with_teachers)["training"]
+    teachers = {
+        name: load_model(with_teachers / "elsewhere" / "teachers" / f"{name}.safetensors")
+        for name in ("first", "second")
+    }
+    assert said["teachers"] == {name: model_hash(model) for name, model in teachers.items()}
+    assert said["start"] == said["teachers"]["first"]
+    monkeypatch.setattr(_Run, "one_epoch", lambda *_: pytest.fail("trained again"))
+    recipe(with_teachers, monkeypatch, "--work", str(with_teachers / "elsewhere"))
+
+
+def test_the_twin_of_a_pupil_starts_from_the_twin_of_its_start(with_teachers, monkeypatch):
+    epochs = []
+    whole_epoch = _Run.one_epoch
+    monkeypatch.setattr(
+        _Run, "one_epoch", lambda run: epochs.append(run.model.charges is None) or whole_epoch(run)
+    )
+    recipe(with_teachers, monkeypatch, "--with-short-range")
+    assert (epochs.count(False), epochs.count(True)) == (3 + 3 + 2, 3 + 2)
+    assert card(with_teachers)["short_range"]["training"]["start"]
+
+
+def test_a_trial_with_teachers_leaves_no_trace(with_teachers, monkeypatch):
+    before = set(with_teachers.rglob("*"))
+    recipe(with_teachers, monkeypatch, "--quick")
+    assert set(with_teachers.rglob("*")) == before
 
 
 def test_errors_on_other_data_are_not_compared():

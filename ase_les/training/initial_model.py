@@ -1,0 +1,126 @@
+"""The model a training starts from: with random weights, or with those of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.reporting import changed
+from ase_les.representation import CaceConfig
+from ase_les.training.atomic_energies import fit_atomic_energies
+from ase_les.training.dataset import Sample
+
+
+@dataclass(frozen=True)
+class ArchitectureConfig:
+    """A model before the data are known.
+
+    Parameters
+    ----------
+    representation : CaceConfig
+    short_range : ShortRangeConfig or None
+        None takes the root-mean-square force of the data as energy scale.
+    long_range : LongRangeConfig or None
+        None for a short-range model.
+    total_charges : tuple of int
+        Total charges to be told apart; empty when there is one charge state.
+    atomic_energies : mapping of str to float, or None
+        In eV by symbol; None fits them to the data.
+    """
+
+    representation: CaceConfig
+    short_range: ShortRangeConfig | None = None
+    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
+    total_charges: tuple[int, ...] = ()
+    atomic_energies: Mapping[str, float] | None = None
+
+
+def random_model(
+    architecture: ArchitectureConfig, samples: Sequence[Sample], seed: int
+) -> LESModel:
+    """A model whose atomic energies and energy scale suit the data, and whose weights are random.
+
+    Parameters
+    ----------
+    architecture : ArchitectureConfig
+    samples : sequence of Sample
+        Of the training.
+    seed : int
+        Decides the weights.
+    """
+    short_range = architecture.short_range
+    if short_range is None:
+        forces = torch.cat([sample.forces.flatten() for sample in samples])
+        scale = float(forces[~forces.isnan()].square().mean().sqrt())
+        short_range = ShortRangeConfig(scale=scale if np.isfinite(scale) and scale > 0 else 1.0)
+    config = ModelConfig(
+        atomic_energies=architecture.atomic_energies or fit_atomic_energies(samples),
+        representation=architecture.representation,
+        short_range=short_range,
+        long_range=architecture.long_range,
+        total_charges=architecture.total_charges,
+    )
+    return LESModel(config, seed=seed)
+
+
+def model_from(
+    known: LESModel, architecture: ArchitectureConfig, samples: Sequence[Sample]
+) -> LESModel:
+    r"""A copy of a trained model whose atomic energies suit other data.
+
+    Another code, functional or pseudopotential shifts the energy of every atom of an element; what
+    a network knows of differences remains true. Unless the architecture says them, the energies of
+    the elements are moved by
+
+    .. math::
+        \Delta E_0 = \arg\min \sum_s \Big(E_s - E^\mathrm{known}_s - \sum_{i \in s}
+        \Delta E_0(Z_i)\Big)^2
+
+    Parameters
+    ----------
+    known : LESModel
+    architecture : ArchitectureConfig
+        What the training asks for; that of `known`.
+    samples : sequence of Sample
+        Of the training. Elements of `known` that they do not have keep their energies.
+
+    Raises
+    ------
+    ValueError
+        If the model is of another architecture, or does not know an element or total charge.
+    """
+    asked = replace(
+        known.config,
+        representation=architecture.representation,
+        short_range=architecture.short_range or known.config.short_range,
+        long_range=architecture.long_range,
+        total_charges=architecture.total_charges,
+    )
+    changes = list(changed(known.config.to_dict(), asked.to_dict()))
+    if changes:
+        said = "; ".join(f"{'.'.join(path)} is {old}, asked {new}" for path, old, new in changes)
+        raise ValueError(
+            f"`start` is a model of another architecture: {said}. Write what it has under `model`, "
+            "or leave `start` out"
+        )
+    for sample in samples:
+        known.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
+    energies = dict(known.config.atomic_energies)
+    said = architecture.atomic_energies or _moved(energies, known, samples)
+    # In the order of the known elements, which is that of the weights.
+    energies = {symbol: said.get(symbol, energy) for symbol, energy in energies.items()}
+    model = LESModel(replace(known.config, atomic_energies=energies), seed=0).to(known.precision)
+    model.load_state_dict(known.state_dict())
+    return model
+
+
+@torch.no_grad()
+def _moved(
+    energies: Mapping[str, float], known: LESModel, samples: Sequence[Sample]
+) -> dict[str, float]:
+    left = [s._replace(energy=s.energy - known(s.graph).energy) for s in samples]
+    return {symbol: energies[symbol] + by for symbol, by in fit_atomic_energies(left).items()}

@@ -1,0 +1,64 @@
+"""Several trained models teach one: the mean of their charges is better than each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ase_les.graph import sum_per_structure
+from ase_les.model import LESModel
+from ase_les.response import born_charges
+from ase_les.training.dataset import Sample
+from ase_les.training.response_evaluation import centre_of_mass, has_charges
+
+
+def taught(samples: Sequence[Sample], teachers: Sequence[LESModel]) -> list[Sample]:
+    r"""Samples with the mean dipoles and Born charges of several models in place of labels.
+
+    Energies and forces leave some freedom to the charges within a group, and every training settles
+    it in its own way. What models of different seeds and architectures agree on is in the labels;
+    of what they do not, the mean is the best guess:
+
+    .. math::
+        \bar{\mathbf{Z}}^*_i = \frac{1}{T} \sum_t \mathbf{Z}^{*(t)}_i, \qquad
+        \bar{\boldsymbol{\mu}} = \frac{1}{T} \sum_t \boldsymbol{\mu}^{(t)}
+
+    Dipoles are about the centre of mass, of structures without periodic directions.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        One structure each. Their own dipoles and Born charges are set aside: a model that was
+        taught has seen none of them.
+    teachers : sequence of LESModel
+        With one charge per atom.
+
+    Raises
+    ------
+    ValueError
+        If a teacher has no charges, or does not cover a structure.
+    """
+    for index, teacher in enumerate(teachers):
+        if not has_charges(teacher):
+            raise ValueError(
+                f"teacher {index} has no charges with the meaning of charge (one channel) to "
+                "teach; leave it out of `teachers`"
+            )
+    return [_taught(sample, teachers) for sample in samples]
+
+
+def _taught(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
+    graph, centre = sample.graph, centre_of_mass(sample.graph)
+    dipoles, born = [], []
+    for teacher in teachers:
+        teacher.check_coverage(graph.numbers.tolist(), float(graph.total_charge))
+        charges, tensors = born_charges(teacher, graph, centre)
+        arms = graph.positions - centre[graph.structure]
+        dipoles.append(sum_per_structure(charges.detach()[:, None] * arms, graph))
+        born.append(tensors.detach())
+    periodic = graph.pbc.any(dim=1)[:, None]
+    return sample._replace(
+        dipole=torch.stack(dipoles).mean(dim=0).masked_fill(periodic, torch.nan),
+        born_charges=torch.stack(born).mean(dim=0),
+    )
