@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -13,7 +13,11 @@ from ase_les.training.dataset import Sample
 from ase_les.training.response_evaluation import centre_of_mass, has_charges
 
 
-def taught(samples: Sequence[Sample], teachers: Sequence[LESModel]) -> list[Sample]:
+def taught(
+    samples: Sequence[Sample],
+    teachers: Sequence[LESModel],
+    on_structure: Callable[[], None] = lambda: None,
+) -> list[Sample]:
     r"""Samples with the mean dipoles and Born charges of several models in place of labels.
 
     Energies and forces leave some freedom to the charges within a group, and every training settles
@@ -33,6 +37,8 @@ def taught(samples: Sequence[Sample], teachers: Sequence[LESModel]) -> list[Samp
         taught has seen none of them.
     teachers : sequence of LESModel
         With one charge per atom.
+    on_structure : callable
+        Called after every sample.
 
     Raises
     ------
@@ -45,7 +51,11 @@ def taught(samples: Sequence[Sample], teachers: Sequence[LESModel]) -> list[Samp
                 f"teacher {index} has no charges with the meaning of charge (one channel) to "
                 "teach; leave it out of `teachers`"
             )
-    return [_taught(sample, teachers) for sample in samples]
+    lesson = []
+    for sample in samples:
+        lesson.append(_taught(sample, teachers))
+        on_structure()
+    return lesson
 
 
 def _taught(sample: Sample, teachers: Sequence[LESModel]) -> Sample:

@@ -272,12 +272,9 @@ def train(
     teachers = {name: _trained_model(name, folder) for name in config.teachers}
     model = _initial_model(config, parts, start)
     _say_what(config, parts, model, quiet)
-    training = parts["training"]
-    if teachers:
-        console(quiet).print(f"taught by {len(teachers)} models", markup=False)
-        training = taught(training, list(teachers.values()))
+    training = _taught(parts["training"], list(teachers.values()), quiet)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
-    known = model_hash(start) if start else None
+    known = None if start is None else model_hash(start)
     done = _fit_with_progress(
         config, {**parts, "training": training}, model, files, resume, known, quiet
     )
@@ -297,7 +294,7 @@ def train(
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     card = _card(config, parts, done, found, agreements, turned)
-    if start:
+    if known:
         card["training"]["start"] = known
     if teachers:
         card["training"]["teachers"] = {
@@ -392,6 +389,16 @@ def _trained_model(name: str, folder: Path) -> LESModel:
     """A model by the name of its file, relative to a folder, or of a shipped one."""
     file = folder / name
     return load_model(file if file.is_file() else name)
+
+
+def _taught(
+    training: Sequence[Sample], teachers: Sequence[LESModel], quiet: bool
+) -> Sequence[Sample]:
+    if not teachers:
+        return training
+    with progress_bar(console(quiet)) as bar:
+        task = bar.add_task("teachers", total=len(training), status="")
+        return taught(training, teachers, on_structure=lambda: bar.advance(task))
 
 
 def _initial_model(
