@@ -102,7 +102,10 @@ def _agreement(response: Mapping, name: str) -> str:
 
 
 def _time(card: Mapping) -> str:
-    return f"{card['training']['seconds'] / 60:.0f} min, {card['training']['threads']} core"
+    training = card["training"]
+    # What it started from and was taught by had to be trained too.
+    seconds = training["seconds"] + training.get("seconds_before", 0)
+    return f"{seconds / 60:.0f} min, {training['threads']} core"
 
 
 def _simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

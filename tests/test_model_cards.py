@@ -41,3 +41,8 @@ def test_the_table_of_models_has_the_errors_of_the_test():
     assert cells(models_table_rst({"nacl": CARD}), "nacl") == [
         *("nacl", "salt", "5", "0.12", "12.3", "–", "0.988", "10 min, 1 core"),
     ]
+
+
+def test_the_time_of_teachers_counts():
+    card = {**CARD, "training": {"seconds": 600, "seconds_before": 1800, "threads": 1}}
+    assert cells(models_table_rst({"nacl": card}), "nacl")[-1] == "40 min, 1 core"

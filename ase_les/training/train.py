@@ -294,12 +294,7 @@ def train(
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     card = _card(config, parts, done, found, agreements, turned)
-    if known:
-        card["training"]["start"] = known
-    if teachers:
-        card["training"]["teachers"] = {
-            Path(name).stem: model_hash(teacher) for name, teacher in teachers.items()
-        }
+    card["training"] |= _earlier_trainings(start, teachers)
     done.model.card = card
     save_model(files.model, done.model, card)
     result = TrainingResult(done.model, done, found, files, card)
@@ -540,6 +535,22 @@ def _card(
             "mean_by_element_e": mean_charges(done.model, parts["training"]),
         }
     return card
+
+
+def _earlier_trainings(
+    start: LESModel | None, teachers: Mapping[str, LESModel]
+) -> dict[str, object]:
+    """What a card says of the models that a training began with and was taught by."""
+    told: dict[str, object] = {}
+    if start is not None:
+        told["start"] = model_hash(start)
+    if teachers:
+        told["teachers"] = {Path(name).stem: model_hash(each) for name, each in teachers.items()}
+    # A model may be both, and took its time once.
+    known = {model_hash(each): each for each in (start, *teachers.values()) if each is not None}
+    trainings = [each.card.get("training", {}) for each in known.values()]
+    seconds = sum(t.get("seconds", 0) + t.get("seconds_before", 0) for t in trainings)
+    return {**told, "seconds_before": seconds} if told else {}
 
 
 def _sign(config: TrainingConfig, training: Sequence[Sample], model: LESModel, turned: bool) -> str:

@@ -170,6 +170,17 @@ def test_a_pupil_comes_to_say_what_its_teachers_say_on_average():
     assert "teachers" in result.card["charges"]["sign"]
 
 
+def test_a_card_has_the_time_of_all_trainings_once():
+    write("data.extxyz", trios())
+    for seed, seconds in (("first", 100), ("second", 20)):
+        save_model(f"{seed}.safetensors", trained(len(seed)), {"training": {"seconds": seconds}})
+    files = ["first.safetensors", "second.safetensors"]
+    pupil = train(config(LEARN_BORN, start=files[0], teachers=files, output="pupil"), quiet=True)
+    assert pupil.card["training"]["seconds_before"] == 120
+    alone = train(config(output="alone"), quiet=True)
+    assert "seconds_before" not in alone.card["training"]
+
+
 def test_the_card_describes_the_data_and_not_what_teachers_say():
     write("data.extxyz", trios())
     save_model("first.safetensors", trained(1))
