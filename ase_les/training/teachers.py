@@ -1,4 +1,4 @@
-"""Several trained models teach one: the mean of their charges is better than each of them."""
+"""Several trained models teach one: the mean of their Born charges beats each."""
 
 from __future__ import annotations
 
