@@ -28,10 +28,10 @@ def test_the_python_examples_are_right_about_salt_a_molecule_and_water(monkeypat
     sodium = names["atoms"].calc.get_property("born_effective_charges", names["atoms"])[0]
     assert sodium == pytest.approx(1.09 * np.eye(3), abs=0.06)
     exec(compile(others, "README.rst", "exec"), names)
-    # ωB97M-D3(BJ); the card has 0.16 e Å for the error of a component, 0.28 for that of a vector.
+    # ωB97M-D3(BJ).
     reference = np.array(names["molecule"].info["REF_dipole"], dtype=float)
     error = names["molecule"].get_dipole_moment() - reference
-    assert np.linalg.norm(error) < 0.3 * np.linalg.norm(reference)
+    assert np.linalg.norm(error) < 0.25 * np.linalg.norm(reference)
     assert names["born_charges"].shape == (192, 3, 3)
     # DFT of this liquid: -0.90 e (arXiv 2504.05169).
     oxygen = names["born_charges"][names["liquid"].numbers == 8]

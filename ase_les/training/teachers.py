@@ -1,4 +1,4 @@
-"""Several trained models teach one: the mean of their Born charges beats each."""
+"""Several trained models teach one the mean of their dipoles and Born charges."""
 
 from __future__ import annotations
 

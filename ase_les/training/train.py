@@ -269,10 +269,10 @@ def train(
     folder = Path(folder)
     parts = read_data(config, folder)
     start = _trained_model(config.start, folder) if config.start else None
-    teachers = {name: _trained_model(name, folder) for name in config.teachers}
+    teachers = [_trained_model(name, folder) for name in config.teachers]
     model = _initial_model(config, parts, start)
     _say_what(config, parts, model, quiet)
-    training = _taught(parts["training"], list(teachers.values()), quiet)
+    training = _taught(parts["training"], teachers, quiet)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     known = None if start is None else model_hash(start)
     done = _fit_with_progress(
@@ -537,18 +537,16 @@ def _card(
     return card
 
 
-def _earlier_trainings(
-    start: LESModel | None, teachers: Mapping[str, LESModel]
-) -> dict[str, object]:
-    """What a card says of the models that a training began with and was taught by."""
+def _earlier_trainings(start: LESModel | None, teachers: Sequence[LESModel]) -> dict[str, object]:
+    """What a card says of the models that a training began with and was taught by, by hash."""
     told: dict[str, object] = {}
     if start is not None:
         told["start"] = model_hash(start)
     if teachers:
-        told["teachers"] = {Path(name).stem: model_hash(each) for name, each in teachers.items()}
+        told["teachers"] = [model_hash(teacher) for teacher in teachers]
     # A model may be both, and took its time once.
-    known = {model_hash(each): each for each in (start, *teachers.values()) if each is not None}
-    trainings = [each.card.get("training", {}) for each in known.values()]
+    known = {model_hash(model): model.card for model in (start, *teachers) if model is not None}
+    trainings = [card.get("training", {}) for card in known.values()]
     seconds = sum(t.get("seconds", 0) + t.get("seconds_before", 0) for t in trainings)
     return {**told, "seconds_before": seconds} if told else {}
 

@@ -166,7 +166,7 @@ def test_a_pupil_comes_to_say_what_its_teachers_say_on_average():
     assert after < 0.3 * before
     said = result.card["training"]
     assert said["start"] == model_hash(first)
-    assert said["teachers"] == {"first": model_hash(first), "second": model_hash(second)}
+    assert said["teachers"] == [model_hash(first), model_hash(second)]
     assert "teachers" in result.card["charges"]["sign"]
 
 
