@@ -11,8 +11,8 @@ Stopped, it goes on when started again.
 
 The folder holds ``<class>-train.extxyz`` and ``<class>-test.extxyz`` of the BioFragment dimers
 (Huguenin-Dumittan et al. 2023): ten distances of one pair,
-and three beyond. Where there is no test file the two longest distances of the ten take its
-place and are not trained on. ``--smoke`` trains for a few epochs on an excerpt in this folder
+and three beyond. Where there is no test file those three are in ``charged_dimers_far.extxyz``
+beside this one (``charged_dimers_far.py`` says how they were made). ``--smoke`` trains for a few epochs on an excerpt in this folder
 (12 of 130 frames of charged pairs, from the atomistic cookbook, BSD-3) and shows
 nothing but that it runs.
 
@@ -88,8 +88,8 @@ def split(kind: str, data: Path) -> tuple[list[Atoms], list[Atoms]]:
     near, far = read(data / f"{kind}-train.extxyz", ":"), data / f"{kind}-test.extxyz"
     if far.exists():
         return near, read(far, ":")
-    near.sort(key=lambda atoms: atoms.info["distance"])
-    return near[:-2], near[-2:]
+    beyond = read(Path(__file__).with_name("charged_dimers_far.extxyz"), ":")
+    return near, [atoms for atoms in beyond if atoms.info["label"] == kind]
 
 
 def trained(

@@ -60,14 +60,14 @@ class DataConfig:
 
     Parameters
     ----------
-    training : str
-        Extended XYZ file.
+    training : str or tuple of str
+        Extended XYZ files.
     validation : str or float
-        A file, or the fraction of the training structures set apart (evenly
+        A file, or the fraction of the structures of every training file set apart (evenly
         spaced, so that a trajectory is sampled along its whole length).
     test : str, float or None
-        What is looked at once, after training: a file, or the fraction of the training
-        structures set apart for it.
+        What is looked at once, after training: a file, or the fraction of the structures of
+        every training file set apart for it.
     labels : LabelNames
     shortest_A : mapping of str to float
         Distances in Å by pair of elements, as ``{Na-H: 2.0}``; structures with shorter ones are
@@ -77,12 +77,23 @@ class DataConfig:
         are physical, latent charges smaller by its square root.
     """
 
-    training: str
+    training: str | tuple[str, ...]
     validation: str | float = 0.1
     test: str | float | None = None
     labels: LabelNames = field(default_factory=LabelNames)
     shortest_A: Mapping[str, float] = field(default_factory=dict)
     dielectric: float = 1.0
+
+    def __post_init__(self):
+        if not isinstance(self.training, str):
+            object.__setattr__(self, "training", tuple(self.training))
+        if not self.training:
+            raise ValueError("`training` needs at least one file")
+
+    @property
+    def training_files(self) -> tuple[str, ...]:
+        """All files to train on."""
+        return (self.training,) if isinstance(self.training, str) else self.training
 
     def frames(self, path: Path) -> list[Atoms]:
         """Structures of a file, without those that are left out.
@@ -371,13 +382,19 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
 
 def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[T]]:
     """What files hold, for ``training``, ``validation`` and ``test``; ``read`` gets their names."""
-    training, parts = read(data.training), {}
-    for name, given in (("test", data.test or 0), ("validation", data.validation)):
-        if isinstance(given, str):
-            parts[name] = read(given)
-        else:
-            training, parts[name] = split(training, given, name)
-    return {"training": training, **parts}
+    parts: dict[str, list[T]] = {"training": [], "test": [], "validation": []}
+    given = {"test": data.test or 0, "validation": data.validation}
+    for file in data.training_files:
+        kept = read(file)
+        for name, fraction in given.items():
+            if not isinstance(fraction, str):
+                kept, apart = split(kept, fraction, name)
+                parts[name] += apart
+        parts["training"] += kept
+    for name, file in given.items():
+        if isinstance(file, str):
+            parts[name] = read(file)
+    return parts
 
 
 def _trained_model(name: str, folder: Path) -> LESModel:

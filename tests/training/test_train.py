@@ -9,7 +9,7 @@ from ase.io import write
 
 from ase_les.configuration import from_mapping
 from ase_les.training.fit import _Run
-from ase_les.training.train import TrainingConfig, train
+from ase_les.training.train import TrainingConfig, read_data, train
 
 REPRESENTATION = {
     "cutoff": 3.5,
@@ -143,3 +143,21 @@ def test_what_the_model_cannot_know_is_refused_before_the_work(part, stranger, t
     with pytest.raises(ValueError, match=f"{told} {part} data"):
         train(given, quiet=True)
     assert not list(Path().glob("model*"))
+
+
+def test_every_file_gives_its_share_to_validation_and_test():
+    write("data.extxyz", pairs())
+    write("other.extxyz", pairs(2.0)[:4])
+    parts = read_data(
+        config({"training": ["data.extxyz", "other.extxyz"], "test": 0.25}), Path.cwd()
+    )
+    near_and_far = {
+        name: (sum(s.energy[0] > 0.55 for s in part), sum(s.energy[0] < 0.55 for s in part))
+        for name, part in parts.items()
+    }
+    assert near_and_far == {"training": (4, 2), "validation": (2, 1), "test": (2, 1)}
+
+
+def test_no_file_to_train_on_is_refused():
+    with pytest.raises(ValueError, match="`training` needs at least one file"):
+        config({"training": []})
