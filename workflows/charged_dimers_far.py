@@ -10,8 +10,9 @@ the farthest pair at hand, and HSE06 in Gaussians (PySCF) says how they go on,
 
 and energies alike: levels of theory differ within the molecules, hardly in how these attract each
 other from afar (dispersion, which HSE06 lacks, is weak there). Pairs whose far labels are at hand
-tell by how much. Writes ``charged_dimers_far.extxyz`` beside this file. Interrupted, it goes on when
-started again.
+tell by how much.
+
+Writes ``charged_dimers_far.extxyz`` beside this file. Interrupted, it goes on when started again.
 """
 
 import argparse
