@@ -11,9 +11,9 @@ Stopped, it goes on when started again.
 
 The folder holds ``<class>-train.extxyz`` and ``<class>-test.extxyz`` of the BioFragment dimers
 (Huguenin-Dumittan et al. 2023): ten distances of one pair, and three beyond. Where there is no
-test file those three are in ``charged_dimers_far.extxyz`` beside this one (``charged_dimers_far.py``
-says how they were made). ``--smoke`` trains for a few epochs on an excerpt in this folder (12 of 130
-frames of charged pairs, from the atomistic cookbook, BSD-3) and shows nothing but that it runs.
+test file those three are in ``charged_dimers_far.extxyz``, which ``charged_dimers_far.py`` made.
+``--smoke`` trains for a few epochs on an excerpt in this folder (12 of 130 frames of charged pairs,
+from the atomistic cookbook, BSD-3) and shows nothing but that it runs.
 
 Writes ``<output>/<class>-*`` (models, learning curves), ``<class>.png`` (energy against distance)
 and ``dimers-summary.yml``.
