@@ -1,0 +1,128 @@
+"""Write structures to be labelled: packed at random, then moved by a model.
+
+    python structures.py pack [--first SEED --count N]
+    python structures.py move MODEL packed.extxyz moved.extxyz [--temperature-K 350 --steps 800]
+
+Three layers of Pt(111), 2 × 2, and between them and their images a gap that eight water molecules
+and one pair of K and F fill; and that solution alone in a cube, which has much of what the
+interfaces have at a fraction of the price. Molecules and ions are packed at random, every packing
+with its own distance and heights of the ions. Structures as packed are far from anything that
+moves: a model relaxes them a little and moves them by Langevin dynamics; the structure at its end
+is what is labelled.
+
+What ``label.yml`` names was made in three rounds, each by the model of all labels before it:
+``liquid.extxyz`` has nine rigid packings, 24 structures of a model that knew only the film of
+``../shared/data/pt-kf-aq`` (at most three of one run), and twelve of the model of these and the
+film; ``interface.extxyz`` three of the first model and the rest of the second; ``apart.extxyz`` is
+of packings that nothing else began with.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms, units
+from ase.build import fcc111, molecule
+from ase.constraints import FixCom
+from ase.io import read, write
+from ase.md.langevin import Langevin
+from ase.optimize import FIRE
+
+from ase_les import LESCalculator
+from ase_les.training.packing import packed, packed_cube
+from ase_les.training.sampling import collision
+
+LATTICE_A = 3.97
+"""Of the crystal in PBE."""
+
+GAP_A = 14.0
+"""Between layers of platinum on both sides; leaves about the density of water to the solution."""
+
+WATERS = 8
+LIQUID_EDGE_A = 6.6
+
+RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
+
+
+def solution() -> list[Atoms]:
+    return [Atoms("K"), Atoms("F"), *[molecule("H2O")] * WATERS]
+
+
+def liquid(seed: int) -> Atoms:
+    """The solution alone; the number decides where molecules are."""
+    return packed_cube(solution(), LIQUID_EDGE_A, RADII_A, np.random.default_rng(seed))
+
+
+def interface(seed: int) -> Atoms:
+    """The solution between platinum and its image."""
+    solid = fcc111("Pt", (2, 2, 3), LATTICE_A)
+    top = solid.positions[:, 2].max()
+    cell = [*solid.cell.array[:2], (0, 0, top + GAP_A)]
+    solid = Atoms(solid.symbols, solid.positions, cell=cell, pbc=True)
+    rng = np.random.default_rng(seed)
+    return packed(solid, solution(), (top, top + GAP_A), RADII_A, rng)
+
+
+def moved(atoms: Atoms, model: str, temperature_K: float, steps: int, seed: int) -> Atoms | None:
+    """Where half-femtosecond dynamics leads to; nothing where atoms collide."""
+    moving, rng = atoms.copy(), np.random.default_rng(seed)
+    moving.calc = LESCalculator(model)
+    try:
+        FIRE(moving, logfile=None, maxstep=0.05).run(fmax=1.0, steps=100)
+        spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
+        moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
+        moving.set_constraint(FixCom())
+        friction = 0.02 / units.fs
+        motion = Langevin(
+            moving,
+            0.5 * units.fs,
+            temperature_K=temperature_K,
+            friction=friction,
+            fixcm=False,
+            rng=rng,
+        )
+        for _ in range(0, steps, 40):
+            motion.run(40)
+            if collision(moving) is not None:
+                return None
+    except ValueError:
+        # A model says so when it is led where it was never meant to be.
+        return None
+    end = Atoms(moving.symbols, moving.positions, cell=moving.cell, pbc=True)
+    end.info = {"charge": 0, **atoms.info}
+    return end
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    packing = commands.add_parser(
+        "pack", help="write packed-liquid.extxyz, packed-interface.extxyz"
+    )
+    packing.add_argument("--first", type=int, default=0)
+    packing.add_argument("--count", type=int, default=10)
+    moving = commands.add_parser("move", help="relax and move structures with a model")
+    moving.add_argument("model")
+    moving.add_argument("start", type=Path)
+    moving.add_argument("output", type=Path)
+    moving.add_argument("--temperature-K", type=float, default=350.0)
+    moving.add_argument("--steps", type=int, default=800)
+    asked = parser.parse_args()
+    if asked.command == "pack":
+        seeds = range(asked.first, asked.first + asked.count)
+        for name, made in (("liquid", liquid), ("interface", interface)):
+            frames = [made(seed) for seed in seeds]
+            for seed, atoms in zip(seeds, frames, strict=True):
+                atoms.info = {"packing": seed}
+            write(f"packed-{name}.extxyz", frames)
+        return
+    ends = []
+    for seed, atoms in enumerate(read(asked.start, ":")):
+        end = moved(atoms, asked.model, asked.temperature_K, asked.steps, seed)
+        print(f"{seed}: {'atoms collide' if end is None else 'moved'}", flush=True)
+        ends += [end] if end is not None else []
+    write(asked.output, ends)
+
+
+if __name__ == "__main__":
+    main()
