@@ -1,7 +1,7 @@
 """Write structures to be labelled: packed at random, then moved by a model.
 
     python structures.py pack [--first SEED --count N]
-    python structures.py move MODEL packed.extxyz moved.extxyz [--temperature-K 350 --steps 800]
+    python structures.py move MODEL packed.extxyz moved.extxyz [--temperature-K 350 --hold Pt]
 
 Three layers of Pt(111), 2 × 2, and between them and their images a gap that eight water molecules
 and one pair of K and F fill; and that solution alone in a cube, which has much of what the
@@ -10,11 +10,13 @@ with its own distance and heights of the ions. Structures as packed are far from
 moves: a model relaxes them a little and moves them by Langevin dynamics; the structure at its end
 is what is labelled.
 
-What ``label.yml`` names was made in three rounds, each by the model of all labels before it:
-``liquid.extxyz`` has nine rigid packings, 24 structures of a model that knew only the film of
-``../shared/data/pt-kf-aq`` (at most three of one run), and twelve of the model of these and the
-film; ``interface.extxyz`` three of the first model and the rest of the second; ``apart.extxyz`` is
-of packings that nothing else began with.
+What ``label.yml`` names came from the model of the film in ``../shared/data/pt-kf-aq`` (round one)
+and from that of the film and the first 33 liquids (round two). ``liquid.extxyz`` has nine rigid
+packings, 24 structures of round one (up to three of a run) and twelve of round two;
+``interface.extxyz`` two of round one, and five of round two, two of them with platinum that moved
+and three with platinum where it was but for noise (``--hold Pt``). ``apart.extxyz`` is of round two
+and of packings (21 to 28) that nothing else began with, three with moving platinum, four without.
+Three more, whose platinum had left its lattice, were labelled and left out.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 from ase.build import fcc111, molecule
-from ase.constraints import FixCom
+from ase.constraints import FixAtoms, FixCom
 from ase.io import read, write
 from ase.md.langevin import Langevin
 from ase.optimize import FIRE
@@ -40,6 +42,9 @@ GAP_A = 14.0
 
 WATERS = 8
 LIQUID_EDGE_A = 6.6
+
+NOISE_A = 0.05
+"""Of atoms that dynamics leaves where they are."""
 
 RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
 
@@ -63,15 +68,18 @@ def interface(seed: int) -> Atoms:
     return packed(solid, solution(), (top, top + GAP_A), RADII_A, rng)
 
 
-def moved(atoms: Atoms, model: str, temperature_K: float, steps: int, seed: int) -> Atoms | None:
-    """Where half-femtosecond dynamics leads to; nothing where atoms collide."""
+def moved(
+    atoms: Atoms, model: str, temperature_K: float, steps: int, held: str | None, seed: int
+) -> Atoms | None:
+    """Where dynamics leads to; nothing where atoms collide. Held elements get noise at the end."""
     moving, rng = atoms.copy(), np.random.default_rng(seed)
+    still = np.flatnonzero(moving.symbols == held)
+    moving.set_constraint(FixAtoms(still) if len(still) else FixCom())
     moving.calc = LESCalculator(model)
     try:
         FIRE(moving, logfile=None, maxstep=0.05).run(fmax=1.0, steps=100)
         spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
         moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
-        moving.set_constraint(FixCom())
         friction = 0.02 / units.fs
         motion = Langevin(
             moving,
@@ -89,6 +97,7 @@ def moved(atoms: Atoms, model: str, temperature_K: float, steps: int, seed: int)
         # A model says so when it is led where it was never meant to be.
         return None
     end = Atoms(moving.symbols, moving.positions, cell=moving.cell, pbc=True)
+    end.positions[still] += rng.normal(0.0, NOISE_A, (len(still), 3))
     end.info = {"charge": 0, **atoms.info}
     return end
 
@@ -107,6 +116,7 @@ def main() -> None:
     moving.add_argument("output", type=Path)
     moving.add_argument("--temperature-K", type=float, default=350.0)
     moving.add_argument("--steps", type=int, default=800)
+    moving.add_argument("--hold", help="an element that does not move")
     asked = parser.parse_args()
     if asked.command == "pack":
         seeds = range(asked.first, asked.first + asked.count)
@@ -118,7 +128,7 @@ def main() -> None:
         return
     ends = []
     for seed, atoms in enumerate(read(asked.start, ":")):
-        end = moved(atoms, asked.model, asked.temperature_K, asked.steps, seed)
+        end = moved(atoms, asked.model, asked.temperature_K, asked.steps, asked.hold, seed)
         print(f"{seed}: {'atoms collide' if end is None else 'moved'}", flush=True)
         ends += [end] if end is not None else []
     write(asked.output, ends)
