@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("--index", default="0", help="in data.extxyz, as 0, 3 or ::20")
     asked = parser.parse_args()
     plan = read_plan(HERE / asked.name / "label.yml")
+    if plan.engine != "gpaw":
+        raise SystemExit(f"{asked.name} is labelled by {plan.engine}; plane waves are gpaw's")
     found = read(HERE / asked.name / "data.extxyz", asked.index)
     for atoms in found if isinstance(found, list) else [found]:
         settings = {**plan.settings, **plan.sets[atoms.info["set"]].settings}

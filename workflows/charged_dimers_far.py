@@ -40,17 +40,20 @@ def main() -> None:
     parser.add_argument("--classes", nargs="+", default=["CP", "CA", "PP", "AA", "PA"])
     parser.add_argument("--work", type=Path, default=Path("dimers-far"))
     arguments = parser.parse_args()
-    found = []
+    output = Path(__file__).with_name("charged_dimers_far.extxyz")
+    # Classes not asked for keep what they have.
+    kept = read(output, ":") if output.exists() else []
+    found = [a for a in kept if a.info["label"] not in arguments.classes]
     for kind in arguments.classes:
         near = read(arguments.data / f"{kind}-train.extxyz", ":")
         near.sort(key=lambda atoms: atoms.info["distance"])
-        labels = arguments.work / kind
         labelled = label_structures(
             [_in_vacuum(atoms) for atoms in (near[-1], *farther(near))],
             "pyscf",
             settings=SETTINGS,
-            output=labels,
-            resume=labels.with_name(f"{kind}-labels.jsonl").exists(),
+            output=arguments.work / kind,
+            resume=True,
+            retry_failed=True,
         )
         if labelled.labelled < BEYOND + 1:
             raise SystemExit(f"{kind}: labels are missing; start again")
@@ -60,7 +63,7 @@ def main() -> None:
             print(f"{kind}: {_compared(frames, read(published, ':'))}")
         else:
             found += frames
-    write_labelled(Path(__file__).with_name("charged_dimers_far.extxyz"), found)
+    write_labelled(output, found)
 
 
 def farther(near: list[Atoms]) -> list[Atoms]:

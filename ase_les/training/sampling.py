@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
-from ase.constraints import FixCom
+from ase.constraints import FixAtoms, FixCom
 from ase.data import covalent_radii
 from ase.md.langevin import Langevin
 from ase.neighborlist import neighbor_list
@@ -348,6 +348,8 @@ class Dynamics:
     stride : int
         Steps between structures that are kept, and before the first.
     friction_per_fs : float
+    held : tuple of str
+        Elements that stay where they are: a solid that the calculator does not know.
     """
 
     temperatures_K: tuple[float, ...] = (300.0, 600.0, 1200.0)
@@ -355,10 +357,12 @@ class Dynamics:
     timestep_fs: float = 1.0
     stride: int = 50
     friction_per_fs: float = 0.02
+    held: tuple[str, ...] = ()
     kind: ClassVar[str] = "dynamics"
 
     def __post_init__(self):
         object.__setattr__(self, "temperatures_K", tuple(self.temperatures_K))
+        object.__setattr__(self, "held", tuple(self.held))
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`; a temperature ends early where atoms collide or forces are lost."""
@@ -372,7 +376,8 @@ class Dynamics:
     def _at(self, temperature_K, atoms, rng, calculator) -> list[Atoms]:
         moving = _bare(atoms)
         moving.calc = calculator
-        moving.set_constraint(FixCom())
+        still = [i for i, s in enumerate(moving.symbols) if s in self.held]
+        moving.set_constraint(FixAtoms(still) if still else FixCom())
         spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
         moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
         motion = Langevin(

@@ -60,8 +60,8 @@ class DataConfig:
 
     Parameters
     ----------
-    training : str or tuple of str
-        Extended XYZ files.
+    training : tuple of str
+        Extended XYZ files; one name alone will do.
     validation : str or float
         A file, or the fraction of the structures of every training file set apart (evenly
         spaced, so that a trajectory is sampled along its whole length).
@@ -77,7 +77,7 @@ class DataConfig:
         are physical, latent charges smaller by its square root.
     """
 
-    training: str | tuple[str, ...]
+    training: tuple[str, ...]
     validation: str | float = 0.1
     test: str | float | None = None
     labels: LabelNames = field(default_factory=LabelNames)
@@ -85,15 +85,10 @@ class DataConfig:
     dielectric: float = 1.0
 
     def __post_init__(self):
-        if not isinstance(self.training, str):
-            object.__setattr__(self, "training", tuple(self.training))
-        if not self.training:
+        files = (self.training,) if isinstance(self.training, str) else tuple(self.training)
+        if not files:
             raise ValueError("`training` needs at least one file")
-
-    @property
-    def training_files(self) -> tuple[str, ...]:
-        """All files to train on."""
-        return (self.training,) if isinstance(self.training, str) else self.training
+        object.__setattr__(self, "training", files)
 
     def frames(self, path: Path) -> list[Atoms]:
         """Structures of a file, without those that are left out.
@@ -384,7 +379,7 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
     """What files hold, for ``training``, ``validation`` and ``test``; ``read`` gets their names."""
     parts: dict[str, list[T]] = {"training": [], "test": [], "validation": []}
     given = {"test": data.test or 0, "validation": data.validation}
-    for file in data.training_files:
+    for file in data.training:
         kept = read(file)
         for name, fraction in given.items():
             if not isinstance(fraction, str):

@@ -23,16 +23,15 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import fcc111, molecule
-from ase.constraints import FixAtoms, FixCom
+from ase.constraints import FixAtoms
 from ase.io import read, write
-from ase.md.langevin import Langevin
 from ase.optimize import FIRE
 
 from ase_les import LESCalculator
 from ase_les.training.packing import packed, packed_cube
-from ase_les.training.sampling import collision
+from ase_les.training.sampling import Dynamics
 
 LATTICE_A = 3.97
 """Of the crystal in PBE."""
@@ -45,6 +44,9 @@ LIQUID_EDGE_A = 6.6
 
 NOISE_A = 0.05
 """Of atoms that dynamics leaves where they are."""
+
+STRIDE = 40
+"""Steps after which atoms are looked at for collisions."""
 
 RADII_A = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4, "F": 1.2}
 
@@ -69,35 +71,26 @@ def interface(seed: int) -> Atoms:
 
 
 def moved(
-    atoms: Atoms, model: str, temperature_K: float, steps: int, held: str | None, seed: int
+    atoms: Atoms, model: str, temperature_K: float, steps: int, held: tuple[str, ...], seed: int
 ) -> Atoms | None:
-    """Where dynamics leads to; nothing where atoms collide. Held elements get noise at the end."""
-    moving, rng = atoms.copy(), np.random.default_rng(seed)
-    still = np.flatnonzero(moving.symbols == held)
-    moving.set_constraint(FixAtoms(still) if len(still) else FixCom())
-    moving.calc = LESCalculator(model)
+    """Where dynamics leads to before atoms collide, if anywhere. Held elements get noise then."""
+    calculator, rng = LESCalculator(model), np.random.default_rng(seed)
+    still = np.isin(list(atoms.symbols), held)
+    relaxed = atoms.copy()
+    relaxed.set_constraint(FixAtoms(mask=still))
+    relaxed.calc = calculator
     try:
-        FIRE(moving, logfile=None, maxstep=0.05).run(fmax=1.0, steps=100)
-        spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
-        moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
-        friction = 0.02 / units.fs
-        motion = Langevin(
-            moving,
-            0.5 * units.fs,
-            temperature_K=temperature_K,
-            friction=friction,
-            fixcm=False,
-            rng=rng,
-        )
-        for _ in range(0, steps, 40):
-            motion.run(40)
-            if collision(moving) is not None:
-                return None
+        FIRE(relaxed, logfile=None, maxstep=0.05).run(fmax=1.0, steps=100)
     except ValueError:
         # A model says so when it is led where it was never meant to be.
         return None
-    end = Atoms(moving.symbols, moving.positions, cell=moving.cell, pbc=True)
-    end.positions[still] += rng.normal(0.0, NOISE_A, (len(still), 3))
+    n_looks = max(1, steps // STRIDE)
+    motion = Dynamics((temperature_K,), n_looks, timestep_fs=0.5, stride=STRIDE, held=held)
+    found = motion.sampled(relaxed, rng, calculator)
+    if not found:
+        return None
+    end = found[-1]
+    end.positions[still] += rng.normal(0.0, NOISE_A, (still.sum(), 3))
     end.info = {"charge": 0, **atoms.info}
     return end
 
@@ -116,7 +109,7 @@ def main() -> None:
     moving.add_argument("output", type=Path)
     moving.add_argument("--temperature-K", type=float, default=350.0)
     moving.add_argument("--steps", type=int, default=800)
-    moving.add_argument("--hold", help="an element that does not move")
+    moving.add_argument("--hold", nargs="+", default=[], help="elements that do not move")
     asked = parser.parse_args()
     if asked.command == "pack":
         seeds = range(asked.first, asked.first + asked.count)
@@ -128,8 +121,8 @@ def main() -> None:
         return
     ends = []
     for seed, atoms in enumerate(read(asked.start, ":")):
-        end = moved(atoms, asked.model, asked.temperature_K, asked.steps, asked.hold, seed)
-        print(f"{seed}: {'atoms collide' if end is None else 'moved'}", flush=True)
+        end = moved(atoms, asked.model, asked.temperature_K, asked.steps, tuple(asked.hold), seed)
+        print(f"{seed}: {'atoms collide at once' if end is None else 'moved'}", flush=True)
         ends += [end] if end is not None else []
     write(asked.output, ends)
 

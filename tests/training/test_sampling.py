@@ -150,6 +150,16 @@ def test_hotter_dynamics_stray_farther():
     assert np.mean(strayed[3:]) > 3 * np.mean(strayed[:3])
 
 
+def test_held_elements_stay_and_the_others_move():
+    atoms = bulk("Cu", cubic=True)
+    atoms.symbols[0] = "Au"
+    move = Dynamics((600.0,), structures=1, stride=20, held=("Au",))
+    (found,) = sample_structures([atoms], [move], calculator=EMT(), include_start=False).frames
+    strayed = np.abs(found.positions - atoms.positions).max(axis=1)
+    assert strayed[0] == 0
+    assert (strayed[1:] > 0.01).all()
+
+
 def test_colliding_atoms_are_refused():
     atoms = molecule("H2O")
     move = Rattle(40, stdev_A=0.35)
