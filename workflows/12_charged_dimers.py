@@ -78,11 +78,10 @@ FIT = FitSettings(
     average_decay=0.99,
     loss=LossWeights(energy=1.0, forces=1.0),
     final_loss=LossWeights(energy=100.0, forces=1.0),
-    # Far apart, forces are products of charges: from nothing, whichever grow first decide the
-    # others' signs, and 2000 epochs can end in charges that no molecule has.
-    bond_polarity=0.8,
     seed=1,
 )
+BOND_POLARITY = 0.8
+"""Where charges start; forces are products of them, which hardly move away from zero."""
 
 
 def split(kind: str, data: Path) -> tuple[list[Atoms], list[Atoms]]:
@@ -106,7 +105,7 @@ def trained(
         TrainingConfig(
             data=DataConfig(files["near"], 0.0, files["far"], LabelNames(stress="none")),
             model=ArchitectureConfig(REPRESENTATION, long_range=long_range),
-            fit=fit,
+            fit=replace(fit, bond_polarity=BOND_POLARITY) if long_range else fit,
             output=str(stem),
         ),
         resume=not overwrite and stem.with_suffix(".checkpoint").exists(),
