@@ -1,6 +1,6 @@
 """Pairs of molecules: learn them at 4 to 12 Å, ask for them at 13 to 15 Å.
 
-    python workflows/12_charged_dimers.py --data charged-dimers    a folder, see below; half an hour
+    python workflows/12_charged_dimers.py --data charged-dimers    a folder, see below; an hour
     python workflows/12_charged_dimers.py --smoke                  under a minute
 
 Ten structures of a rigid pair are little to learn from, and a short-range model cannot tell 13 Å

@@ -10,17 +10,18 @@ with its own distance and heights of the ions. Structures as packed are far from
 moves: a model relaxes them a little and moves them by Langevin dynamics; the structure at its end
 is what is labelled.
 
-What ``label.yml`` names came from the model of the film in ``../shared/data/pt-kf-aq`` (round one),
-from that of the film and the first 33 liquids (round two), and from later models of all there was
-(rounds three and four). ``liquid.extxyz`` has nine rigid packings, 24 structures of round one (up to
-three of a run) and twelve of round two; ``interface.extxyz`` two of round one, five of round two, two
-of them with platinum that moved, and 28 of round three and nine of round four with platinum where
-it was but for noise (``--hold Pt``). ``apart.extxyz`` is of packings that nothing else began with:
-seven of round two (21 to 28), three of them with moving platinum, and eight of round three (68 to
-75), with platinum held.
+What ``label.yml`` names came from the model of the film in ``../shared/data/pt-kf-aq`` (round
+one), from that of the film and the first 33 liquids (round two), and from later models of all
+there was (rounds three and four). ``liquid.extxyz`` has nine rigid packings, 24 structures of round
+one (up to three of a run) and twelve of round two; ``interface.extxyz`` two of round one, five of
+round two, two of them with platinum that moved, and 28 of round three and nine of round four with
+platinum where it was but for noise (``--hold Pt``). ``apart.extxyz`` is of packings that nothing
+else began with: seven of round two (21 to 28), three of them with moving platinum, and eight of
+round three (68 to 75) with platinum held.
 
-Platinum that a model moved freely had forces of 10 to 18 eV/Å in the end by PBE, beside 1 eV/Å by the
-model, in all eight structures of round four and in three of round two: labelled and left out.
+Platinum that a model moved freely ended in all eight structures of round four with PBE forces of
+10 to 18 eV/Å, where the model has 1 eV/Å, and in three of round two with more than 5 eV/Å: labelled
+and left out.
 """
 
 import argparse

@@ -3,7 +3,8 @@
 Two layers of anatase with (101) faces, 4 TiO2 each, and between them and their images a gap that
 six water molecules and one pair of Na and Cl fill. Molecules and ions are packed at random, every
 packing with its own distance and heights of the ions. The solid lies between what is cut from the
-crystal and what a slab without water relaxes to.
+crystal and what a slab without water relaxes to (in the files here with 350 eV of plane waves,
+which only decides where they begin).
 
 A liquid without the solid, eight water molecules and one pair of ions in a cube, has much of what
 the interfaces have at a fraction of the price.
@@ -29,7 +30,7 @@ HEIGHT_A = 13.5
 """Of the cell; leaves the density of liquid water to the solution, give or take a tenth."""
 
 WATERS = 6
-PACKINGS = {"start.extxyz": range(7), "more.extxyz": range(7, 21)}
+PACKINGS = {"start.extxyz": range(7), "more.extxyz": range(7, 16)}
 """By file; the number decides where molecules are."""
 
 LIQUIDS = range(100, 110)
