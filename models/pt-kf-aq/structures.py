@@ -14,14 +14,14 @@ What ``label.yml`` names came from the model of the film in ``../shared/data/pt-
 one), from that of the film and the first 33 liquids (round two), and from later models of all
 there was (rounds three and four). ``liquid.extxyz`` has nine rigid packings, 24 structures of round
 one (up to three of a run) and twelve of round two; ``interface.extxyz`` two of round one, five of
-round two, two of them with platinum that moved, and 28 of round three and nine of round four with
-platinum where it was but for noise (``--hold Pt``). ``apart.extxyz`` is of packings that nothing
-else began with: seven of round two (21 to 28), three of them with moving platinum, and eight of
-round three (68 to 75) with platinum held.
+round two, two of them with platinum that moved, and 28 of round three and nine of round four
+(400 K) with platinum where it was but for noise (``--hold Pt``). ``apart.extxyz`` is of packings
+that nothing else began with: seven of round two (21 to 28), three of them with moving platinum, and
+eight of round three (68 to 75) with platinum held.
 
-Platinum that a model moved freely ended in all eight structures of round four with PBE forces of
-10 to 18 eV/Å, where the model has 1 eV/Å, and in three of round two with more than 5 eV/Å: labelled
-and left out.
+Labelled and left out: three structures of round two and eight of round four, whose platinum a model
+moved off its lattice. PBE forces on it are 10 to 18 eV/Å in those of round four (root mean square),
+where the model had 1 to 2 eV/Å.
 """
 
 import argparse
