@@ -10,6 +10,8 @@ from ase import Atoms
 from ase.io import read
 from ase.io.formats import UnknownFileTypeError, filetype, parse_filename
 
+_CHOSEN = "after @ stands which structures of the file, counted from 0, as in @3, @:10 or @-10:"
+
 
 def last_frame(path: Path) -> Atoms:
     """The structure of a file, of several the last."""
@@ -18,9 +20,25 @@ def last_frame(path: Path) -> Atoms:
 
 
 def all_frames(path: Path) -> list[Atoms]:
-    """Every structure of a file."""
+    """Every structure of a file, or those that its name asks for, as in ``run.xyz@-10:``.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    name, chosen = parse_filename(str(path))
     with readable(path):
-        return read(path, index=":")
+        found = read(name, index=":" if chosen is None else chosen)
+    frames = [found] if isinstance(found, Atoms) else found
+    if not frames:
+        raise ValueError(f"{path} has no structure: {_CHOSEN}")
+    return frames
+
+
+def without_slice(path: str | Path) -> Path:
+    """The file itself of a name that may ask for some of its structures."""
+    return Path(parse_filename(str(path))[0])
 
 
 @contextmanager
@@ -43,9 +61,9 @@ def readable(path: Path) -> Iterator[None]:
         # Files that are not there, or not for this user to read, are no matter of their format.
         if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) is not None:
             raise
-        name, _ = parse_filename(str(path))
+        name, chosen = parse_filename(str(path))
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise ValueError(
-            f"cannot read {path} as {filetype(name)} ({reason}): repair the file, or name it after "
-            "the format it has"
+            f"cannot read {path} as {filetype(name)} ({reason}): "
+            + ("repair the file, or name it after the format it has" if chosen is None else _CHOSEN)
         ) from error

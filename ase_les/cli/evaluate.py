@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import DIELECTRIC, Charge, Json, Model, Overwrite, Quiet, Threads
+from ase_les.cli._options import DIELECTRIC, Charge, Config, Json, Model, Overwrite, Quiet, Threads
 
 
 def evaluate(
-    data: Annotated[Path, typer.Argument(help="Labelled structures, extended XYZ.")],
+    data: Annotated[
+        Path, typer.Argument(help="Labelled structures, extended XYZ; FILE@-10: for the last ten.")
+    ],
     model: Model = None,
     charge: Charge = None,
     output: Annotated[
@@ -29,6 +31,7 @@ def evaluate(
     ] = 1.0,
     threads: Threads = 1,
     overwrite: Overwrite = False,
+    config: Config = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -336,7 +336,7 @@ def _tell(result: BornCharges, total_charge: float, quiet: bool) -> None:
     if excess > _SUM_RULE_TOLERANCE * len(result.symbols) and not result.sum_rule:
         console.print(
             f"The sum over all atoms is off by {excess:.3g} e: charge is not conserved when an "
-            "atom moves. `sum_rule` takes the excess from all atoms.",
+            "atom moves. `sum_rule=True` (`--sum-rule`) takes the excess from all atoms.",
             style="yellow",
         )
 

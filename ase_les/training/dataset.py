@@ -18,7 +18,7 @@ from torch import Tensor
 from ase_les.boundary_conditions import has_stress
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_axes
 from ase_les.neighbors import NeighborList
-from ase_les.structure_files import all_frames
+from ase_les.structure_files import all_frames, without_slice
 from ase_les.training.born_labels import ROWS, by_polarization, check_order
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class Sample(NamedTuple):
 
 
 def read_frames(path: str | Path) -> list[Atoms]:
-    """All structures of a file.
+    """All structures of a file, or those asked for as in ``data.extxyz@-10:``.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def read_frames(path: str | Path) -> list[Atoms]:
         If ASE cannot read it.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not without_slice(path).is_file():
         raise FileNotFoundError(f"no data file at '{path}'; give a path relative to where you are")
     return all_frames(path)
 

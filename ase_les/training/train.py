@@ -61,7 +61,8 @@ class DataConfig:
     Parameters
     ----------
     training : tuple of str
-        Extended XYZ files; one name alone will do.
+        Extended XYZ files, or some of their structures, as ``data.extxyz@:20``; one name alone
+        will do.
     validation : str or float
         A file, or the fraction of the structures of every training file set apart (evenly
         spaced, so that a trajectory is sampled along its whole length).

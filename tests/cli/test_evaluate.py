@@ -59,3 +59,24 @@ def test_data_that_cannot_be_read_are_named(capsys):
     Path("bad.xyz").write_text("garbage")
     assert exit_code("evaluate", "bad.xyz", "--model", "model.safetensors") == 2
     assert "cannot read bad.xyz as extxyz" in capsys.readouterr().err
+
+
+def test_some_structures_of_a_file_are_judged_alone(capsys):
+    frames = [molecule("OH") for _ in range(3)]
+    for number, atoms in enumerate(frames):
+        atoms.info["dft_energy"] = -445.0 - number
+    write("several.extxyz", frames)
+    judged = {}
+    for chosen in ("several.extxyz@1:", "several.extxyz@2"):
+        command = ("evaluate", chosen, *LABELLED[2:], "--overwrite", "--json", "--quiet")
+        assert exit_code(*command) == 0
+        judged[chosen] = json.loads(capsys.readouterr().out)["errors"]
+    assert [errors["n_structures"] for errors in judged.values()] == [2, 1]
+    assert exit_code("evaluate", "several.extxyz@7:", *LABELLED[2:]) == 2
+    assert "counted from 0" in capsys.readouterr().err
+
+
+def test_options_of_an_evaluation_can_stand_in_a_file(capsys):
+    Path("judge.yml").write_text("model: model.safetensors\nenergy-label: dft_energy\ncharge: -1\n")
+    assert exit_code("evaluate", "data.extxyz", "--config", "judge.yml", "--json", "--quiet") == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "model.safetensors"
