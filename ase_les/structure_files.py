@@ -25,14 +25,14 @@ def all_frames(path: Path) -> list[Atoms]:
     Raises
     ------
     ValueError
-        If there are none.
+        If ASE cannot read it, or it has not those.
     """
     name, chosen = parse_filename(str(path))
     with readable(path):
         found = read(name, index=":" if chosen is None else chosen)
     frames = [found] if isinstance(found, Atoms) else found
-    if not frames:
-        raise ValueError(f"{path} has no structure: {_CHOSEN}")
+    if not frames and chosen is not None:
+        raise ValueError(f"{path} has no such structure: {_CHOSEN}")
     return frames
 
 

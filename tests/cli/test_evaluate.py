@@ -72,7 +72,7 @@ def test_some_structures_of_a_file_are_judged_alone(capsys):
         assert exit_code(*command) == 0
         judged[chosen] = json.loads(capsys.readouterr().out)["errors"]
     assert [errors["n_structures"] for errors in judged.values()] == [2, 1]
-    assert exit_code("evaluate", "several.extxyz@7:", *LABELLED[2:]) == 2
+    assert exit_code("evaluate", "several.extxyz@7:", *LABELLED[2:], "--overwrite") == 2
     assert "counted from 0" in capsys.readouterr().err
 
 
