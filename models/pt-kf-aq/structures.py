@@ -10,18 +10,18 @@ with its own distance and heights of the ions. Structures as packed are far from
 moves: a model relaxes them a little and moves them by Langevin dynamics; the structure at its end
 is what is labelled.
 
-What ``label.yml`` names came from the model of the film in ``../shared/data/pt-kf-aq`` (round
-one), from that of the film and the first 33 liquids (round two), and from later models of all
-there was (rounds three and four). ``liquid.extxyz`` has nine rigid packings, 24 structures of round
-one (up to three of a run) and twelve of round two; ``interface.extxyz`` two of round one, five of
-round two, two of them with platinum that moved, and 28 of round three and nine of round four
-(400 K) with platinum where it was but for noise (``--hold Pt``). ``apart.extxyz`` is of packings
-that nothing else began with: seven of round two (21 to 28), three of them with moving platinum, and
-eight of round three (68 to 75) with platinum held.
+What ``label.yml`` names came from models of different data. ``liquid.extxyz`` has nine rigid
+packings, 24 structures that the model of the film in ``../shared/data/pt-kf-aq`` moved (up to three
+of a run), and twelve that the film and those moved.
 
-Labelled and left out: three structures of round two and eight of round four, whose platinum a model
-moved off its lattice. PBE forces on it are 10 to 18 eV/Å in those of round four (root mean square),
-where the model had 1 to 2 eV/Å.
+``interface.extxyz`` begins with seven structures that a model of few labels, all at Γ alone, led
+astray (packings 21 to 28): platinum 2.4 Å apart or a proton that changed places. Then come 24 of
+later models of such labels, platinum where it was but for noise (``--hold Pt``). Labelled anew, the
+first twelve of these, liquids and film made a model that moves everything (``--temperature-K 350
+--steps 1200``): the last 14 (packings 110 to 123).
+
+``apart.extxyz`` is of packings that nothing else began with: six of that last kind (124 to 129) and
+eight with platinum held (68 to 75).
 """
 
 import argparse
