@@ -58,8 +58,10 @@ class ChargesConfig:
         the readout says.
     formal_charges : mapping of str to float
         Charges in e that elements have before any transfer ("split" only); 0 for
-        elements not named. Needed where ions lie farther apart than the cutoff, as
-        +1 and −1 for Na and Cl in water.
+        elements not named: those of the ions, divided by √ε∞, as +0.75 and −0.75
+        for Na and Cl in water. Needed where ions lie farther apart than the cutoff,
+        and of use wherever ions are: structures as small as what the network sees
+        leave charges nearly open, and a training ends near those it began with.
 
     Raises
     ------

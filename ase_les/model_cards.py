@@ -68,6 +68,31 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
     return _simple_table(head, rows)
 
 
+def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
+    """Charges of every model by element, as the mean over its training structures.
+
+    Latent charges :math:`q` sit on atoms, latent Born charges :math:`\\mathrm{tr}\\,Z/3` are what
+    atoms carry along; √ε∞ times these are physical. Models of several charges per atom, which mean
+    nothing one by one, are left out.
+    """
+    rows = []
+    for name, card in cards.items():
+        charges = card.get("charges", {})
+        if "mean_latent_born_charge_by_element_e" in charges:
+            sitting, carried = (
+                charges[kind]
+                for kind in ("mean_by_element_e", "mean_latent_born_charge_by_element_e")
+            )
+            rows.append((name, _by_element(carried), _by_element(sitting)))
+    return _simple_table(("model", "latent Born charge / e", "latent charge / e"), rows)
+
+
+def _by_element(charges: Mapping[str, float]) -> str:
+    # A zero has no sign.
+    shown = (f"{element} {round(charge, 2) + 0.0:.2f}" for element, charge in charges.items())
+    return ", ".join(shown).replace("-", "−")
+
+
 def _energy(errors: Mapping[str, float]) -> str:
     return _number(errors.get("energy_rmse_meV_per_atom"), 3)
 

@@ -1,6 +1,6 @@
 """Tables of models say what the cards say, and nothing where they say nothing."""
 
-from ase_les.model_cards import accuracy_table_rst, models_table_rst
+from ase_les.model_cards import accuracy_table_rst, charges_table_rst, models_table_rst
 
 CARD = {
     "summary": "salt",
@@ -46,3 +46,15 @@ def test_the_table_of_models_has_the_errors_of_the_test():
 def test_the_time_of_teachers_counts():
     card = {**CARD, "training": {"seconds": 600, "seconds_before": 1800, "threads": 1}}
     assert cells(models_table_rst({"nacl": card}), "nacl")[-1] == "40 min, 1 core"
+
+
+def test_charges_stand_by_element_where_each_atom_has_one():
+    charges = {
+        "mean_latent_born_charge_by_element_e": {"O": -1.0821, "Mg": 1.079},
+        "mean_by_element_e": {"O": -0.0104, "Mg": 0.0104},
+    }
+    several = {"mean_by_element_e": {"O": -0.5}}
+    table = charges_table_rst({"mgo": {"charges": charges}, "wide": {"charges": several}, "lj": {}})
+    assert cells(table, "mgo") == ["mgo", "O −1.08, Mg 1.08", "O −0.01, Mg 0.01"]
+    assert "wide" not in table
+    assert "lj" not in table

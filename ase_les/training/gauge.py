@@ -65,6 +65,28 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
     return _means(numbers, found) if numbers else {}
 
 
+def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+    """What a card says of the charges by element: of those that sit, and that ions carry along.
+
+    Judge by the second: the mean of latent charges of an ionic crystal may be next to nothing where
+    its Born charges are right. It is left out where there are none: of slabs, and of charges in
+    several channels.
+
+    Parameters
+    ----------
+    model : LESModel
+        With charges.
+    samples : sequence of Sample
+    """
+    told = {"mean_by_element_e": mean_charges(model, samples)}
+    if model.charges.config.n_channels == 1 and (carried := mean_born_charges(model, samples)):
+        told["mean_latent_born_charge_by_element_e"] = carried
+    return {
+        name: {element: float(f"{charge:.4g}") for element, charge in of_elements.items()}
+        for name, of_elements in told.items()
+    }
+
+
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     """Make electronegative elements negative; whether the charges had to be turned.
 

@@ -16,6 +16,7 @@ import torch
 from ase_les.model_io import load_model, save_model
 from ase_les.reporting import console
 from ase_les.training.checkpoint import OtherTraining
+from ase_les.training.gauge import describe_charges
 from ase_les.training.own_data import make_data
 from ase_les.training.train import (
     Files,
@@ -53,8 +54,8 @@ def remake(folder: str | Path) -> None:
     ``--with-short-range`` trains the same model without long range afterwards; its errors go
                            into the card
     ``--only-short-range`` trains that one alone, for the card that is there
-    ``--only-card``        what ``train.yml`` says in words and what its data tell goes into the
-                           card that is there
+    ``--only-card``        what ``train.yml`` says in words and what its data and the charges in
+                           them tell goes into the card that is there
     ``--threads``          of the training
     ``--work``             where labels and trainings are kept until they are complete
     =====================  =====================================================================
@@ -75,7 +76,7 @@ def remake(folder: str | Path) -> None:
         _try_out(config, folder)
         return
     if asked.only_card:
-        _update_card(folder, {**config.card, **_told_by_data(folder, config)})
+        _update_card(folder, {**config.card, **_measured_anew(folder, config)})
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
@@ -216,16 +217,19 @@ def _write_card(folder: Path, card: Mapping) -> None:
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _told_by_data(folder: Path, config: TrainingConfig) -> dict[str, object]:
-    """What the card says of the training data, measured anew."""
-    told = describe_data(read_data(config, folder)["training"], config.data.dielectric)
-    known = load_model(folder / "model.safetensors").card
-    name = _told_apart_by(told, known)
+def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
+    """What the card says of the training data, and of charges in them."""
+    training = read_data(config, folder)["training"]
+    told = describe_data(training, config.data.dielectric)
+    model = load_model(folder / "model.safetensors")
+    name = _told_apart_by(told, model.card)
     if name:
         raise ValueError(
             f"the data of {folder / 'train.yml'} have {name} {told[name][:8]}…, those that the "
-            f"model was trained on {known[name][:8]}…: train it again instead"
+            f"model was trained on {model.card[name][:8]}…: train it again instead"
         )
+    if model.charges is not None:
+        told["charges"] = {**model.card["charges"], **describe_charges(model, training)}
     return told
 
 

@@ -41,7 +41,7 @@ from ase_les.training.dataset import (
 )
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
-from ase_les.training.gauge import fix_sign, mean_charges, sign_is_free
+from ase_les.training.gauge import describe_charges, fix_sign, sign_is_free
 from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
 from ase_les.training.response_evaluation import (
     Agreement,
@@ -545,7 +545,7 @@ def _card(
             "dielectric constant for physical charges",
             "sign": _sign(config, parts["training"], done.model, turned),
             "scale": _scale(agreements),
-            "mean_by_element_e": mean_charges(done.model, parts["training"]),
+            **describe_charges(done.model, parts["training"]),
         }
     return card
 

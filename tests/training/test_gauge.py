@@ -1,6 +1,7 @@
 """The sign of latent charges."""
 
 import numpy as np
+import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
@@ -10,7 +11,12 @@ from ase_les.derivatives import differentiate
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.gauge import fix_sign, mean_born_charges, mean_charges
+from ase_les.training.gauge import (
+    describe_charges,
+    fix_sign,
+    mean_born_charges,
+    mean_charges,
+)
 
 
 def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
@@ -47,6 +53,9 @@ def test_what_an_ion_carries_along_decides_and_not_what_sits_on_it():
         assert carried["O"] < carried["Mg"]
         misleading.append(sitting["O"] > sitting["Mg"])
     assert any(misleading)
+    told = describe_charges(model, samples)
+    assert told["mean_latent_born_charge_by_element_e"] == pytest.approx(carried, rel=1e-3)
+    assert told["mean_by_element_e"] == pytest.approx(sitting, rel=1e-3)
 
 
 def test_slabs_have_their_mean_charges_to_go_by():
@@ -58,4 +67,5 @@ def test_slabs_have_their_mean_charges_to_go_by():
     model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=1).double()
     fix_sign(model, samples)
     assert mean_born_charges(model, samples) == {}
+    assert list(describe_charges(model, samples)) == ["mean_by_element_e"]
     assert mean_charges(model, samples)["O"] < 0

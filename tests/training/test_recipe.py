@@ -8,7 +8,7 @@ import yaml
 from ase import Atoms
 from ase.io import write
 
-from ase_les import load_model
+from ase_les import load_model, save_model
 from ase_les.model_io import model_hash
 from ase_les.training.fit import _Run
 from ase_les.training.recipe import remake, short_range_entry, short_range_twin
@@ -99,6 +99,17 @@ def test_words_in_the_card_can_change_without_training(folder, monkeypatch):
     (folder / "train.yml").write_text(yaml.safe_dump({**TRAIN, "card": {"name": "argon helium"}}))
     recipe(folder, monkeypatch, "--only-card")
     assert card(folder) == {**trained, "name": "argon helium"}
+
+
+def test_what_a_card_says_of_charges_can_be_measured_without_training(folder, monkeypatch):
+    recipe(folder, monkeypatch)
+    trained = card(folder)["charges"]
+    model = load_model(folder / "model.safetensors")
+    told = {name: said for name, said in trained.items() if "by_element" not in name}
+    save_model(folder / "model.safetensors", model, {**model.card, "charges": told})
+    recipe(folder, monkeypatch, "--only-card")
+    assert card(folder)["charges"] == trained
+    assert set(trained["mean_latent_born_charge_by_element_e"]) == {"Ar", "He"}
 
 
 def test_a_finished_recipe_trains_anew_on_other_data(folder, monkeypatch, capsys):
