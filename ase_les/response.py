@@ -120,7 +120,7 @@ def born_charges(
     """
     rule = model.charges.neutrality
     if rule.is_conserved and rule.is_local:
-        _check_excess(rule, graph)
+        check_excess(model, graph)
         return _from_the_dipole(model, graph, centre, create_graph)
     if graph.pbc.all():
         return _from_changes_of_charge(model, graph, create_graph)
@@ -159,7 +159,7 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     """
     rule = model.charges.neutrality
     if rule.is_local and rule.is_conserved:
-        _check_excess(rule, graph)
+        check_excess(model, graph)
     representation = _representation(model)
     with forward_ad.dual_level():
         moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
@@ -272,7 +272,7 @@ def check_field(model: LESModel, graph: Graph) -> None:
             "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
     if rule.is_local:
-        _check_excess(rule, graph)
+        check_excess(model, graph)
     elif graph.pbc.any():
         raise ValueError(
             "charges that are neutralised by an even shift have no energy in a field under "
@@ -280,21 +280,41 @@ def check_field(model: LESModel, graph: Graph) -> None:
         )
 
 
+def check_excess(model: LESModel, graph: Graph) -> None:
+    """Refuse periodic structures with charge that goes where it is attracted, along no path.
+
+    Charges that are not conserved locally have no such excess.
+
+    Raises
+    ------
+    ValueError
+        If a structure has a total charge that formal charges do not make up.
+    """
+    excess = _excess(model, graph)
+    if excess.any():
+        raise ValueError(
+            f"a periodic structure has {excess[excess != 0][0].item():+g} e beyond its formal "
+            "charges; where that charge goes defines no polarization. Set atoms.info['charge'], or "
+            "use a model whose `formal_charges` add up to it"
+        )
+
+
+def has_excess(model: LESModel, graph: Graph) -> bool:
+    """Whether `check_excess` refuses structures."""
+    return bool(_excess(model, graph).any())
+
+
+def _excess(model: LESModel, graph: Graph) -> Tensor:
+    rule = model.charges.neutrality
+    if not (rule.is_conserved and rule.is_local):
+        return torch.zeros_like(graph.total_charge)
+    return torch.where(graph.pbc.any(dim=1), rule.excess(graph), 0.0)
+
+
 def has_branches(model: LESModel, graph: Graph) -> bool:
     """Whether the dipole changes when atoms are wrapped into the cell."""
     rule = model.charges.neutrality
     return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
-
-
-def _check_excess(rule: nn.Module, graph: Graph) -> None:
-    excess = rule.excess(graph)
-    charged = graph.pbc.any(dim=1) & (excess != 0)
-    if charged.any():
-        raise ValueError(
-            f"a periodic structure has {excess[charged][0].item():+g} e beyond its formal charges; "
-            "where that charge goes defines no polarization. Set atoms.info['charge'], or use a "
-            "model whose `formal_charges` add up to it"
-        )
 
 
 def _diagonal(charges: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.model import LESModel
-from ase_les.response import born_charges
+from ase_les.response import born_charges, has_excess
 from ase_les.training.dataset import Sample, batches
 from ase_les.training.response_evaluation import centre_of_mass
 
@@ -48,7 +48,8 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
 def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
     """Mean latent Born charge, tr Z*/3, of every element in e, over a few of the samples.
 
-    Empty if all samples are slabs, which have no Born charges along their normal.
+    Empty if no sample has Born charges: slabs have none along their normal, and periodic structures
+    whose charge is not made up by formal charges have no polarization.
 
     Parameters
     ----------
@@ -56,7 +57,12 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
         With one charge per atom.
     samples : sequence of Sample
     """
-    able = [s for s in samples if bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any())]
+    able = [
+        s
+        for s in samples
+        if (bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any()))
+        and not has_excess(model, s.graph)
+    ]
     numbers, found = [], []
     for sample in able[:: max(1, math.ceil(len(able) / STRUCTURES))]:
         tensors = born_charges(model, sample.graph, centre_of_mass(sample.graph))[1].detach()
@@ -69,8 +75,8 @@ def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, di
     """What a card says of the charges by element: of those that sit, and that ions carry along.
 
     Judge by the second: the mean of latent charges of an ionic crystal may be next to nothing where
-    its Born charges are right. It is left out where there are none: of slabs, and of charges in
-    several channels.
+    its Born charges are right. It is left out where no structure has any (see
+    `mean_born_charges`), and of charges in several channels.
 
     Parameters
     ----------

@@ -29,6 +29,7 @@ from ase_les.reporting import (
     software_versions,
     write_summary,
 )
+from ase_les.response import check_excess
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
@@ -436,6 +437,13 @@ def _check_coverage(model: LESModel, samples: Sequence[Sample], name: str) -> No
                 f"{error}. That is structure {index} of the {name} data: leave it out, or train "
                 "on its elements and total charge too"
             ) from None
+        if has_charges(model) and not sample.born_charges.isnan().all():
+            try:
+                check_excess(model, sample.graph)
+            except ValueError as error:
+                raise ValueError(
+                    f"{error}. That is structure {index} of the {name} data, which has Born charges"
+                ) from None
 
 
 def _fit_with_progress(

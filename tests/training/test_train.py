@@ -161,3 +161,27 @@ def test_every_file_gives_its_share_to_validation_and_test():
 def test_no_file_to_train_on_is_refused():
     with pytest.raises(ValueError, match="`training` needs at least one file"):
         config({"training": []})
+
+
+def in_a_cell(atoms: Atoms) -> Atoms:
+    atoms.set_cell([6.0, 6.0, 6.0])
+    atoms.pbc = True
+    return atoms
+
+
+def test_charge_that_defines_no_polarization_does_not_cost_the_model():
+    write("data.extxyz", [in_a_cell(atoms) for atoms in pairs(charge=1)])
+    said = train(config(), quiet=True).card["charges"]
+    assert set(said["mean_by_element_e"]) == {"Ar", "He"}
+    assert "mean_latent_born_charge_by_element_e" not in said
+
+
+def test_formal_charges_that_do_not_add_up_to_what_born_charges_need_are_found_before_training():
+    frames = [in_a_cell(atoms) for atoms in pairs()]
+    for atoms in frames:
+        atoms.arrays["REF_born_effective_charges"] = np.zeros((2, 9))
+    write("data.extxyz", frames)
+    formal = {"formal_charges": {"Ar": 0.67, "He": -0.66}}
+    with pytest.raises(ValueError, match=r"-0\.01 e beyond .* structure 0 of the training data"):
+        train(config(model={"long_range": {"charges": formal}}), quiet=True)
+    assert list(Path().iterdir()) == [Path("data.extxyz")]
