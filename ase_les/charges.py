@@ -61,7 +61,7 @@ class ChargesConfig:
         elements not named: those of the ions, divided by √ε∞, as +0.75 and −0.75
         for Na and Cl in water. Needed where ions lie farther apart than the cutoff,
         and of use wherever ions are: structures as small as what the network sees
-        leave charges nearly open, and a training ends near those it began with.
+        leave charges nearly open, and where a training begins decides where it ends.
 
     Raises
     ------

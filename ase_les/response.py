@@ -118,9 +118,9 @@ def born_charges(
         If a periodic structure has a total charge that its formal charges do not make up: it goes
         wherever it is attracted, along no path that would make a polarization.
     """
+    check_excess(model, graph)
     rule = model.charges.neutrality
     if rule.is_conserved and rule.is_local:
-        check_excess(model, graph)
         return _from_the_dipole(model, graph, centre, create_graph)
     if graph.pbc.all():
         return _from_changes_of_charge(model, graph, create_graph)
@@ -157,9 +157,8 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     velocities : Tensor, shape (N, 3)
         In Å per unit of time; the current is in e Å per the same unit.
     """
+    check_excess(model, graph)
     rule = model.charges.neutrality
-    if rule.is_local and rule.is_conserved:
-        check_excess(model, graph)
     representation = _representation(model)
     with forward_ad.dual_level():
         moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
@@ -271,9 +270,8 @@ def check_field(model: LESModel, graph: Graph) -> None:
             "a field acts on charges that sum to the total charge; this model has none or lets "
             "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
-    if rule.is_local:
-        check_excess(model, graph)
-    elif graph.pbc.any():
+    check_excess(model, graph)
+    if not rule.is_local and graph.pbc.any():
         raise ValueError(
             "charges that are neutralised by an even shift have no energy in a field under "
             "periodic boundaries. Use a model with neutrality 'split'"

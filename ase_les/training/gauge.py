@@ -72,7 +72,7 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
 
 
 def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """What a card says of the charges by element: of those that sit, and that ions carry along.
+    """What a card says of charges by element: those that sit on atoms, and those carried along.
 
     Judge by the second: the mean of latent charges of an ionic crystal may be next to nothing where
     its Born charges are right. It is left out where no structure has any (see

@@ -229,7 +229,7 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
             f"model was trained on {model.card[name][:8]}…: train it again instead"
         )
     if model.charges is not None:
-        told["charges"] = {**model.card["charges"], **describe_charges(model, training)}
+        told["charges"] = {**model.card.get("charges", {}), **describe_charges(model, training)}
     return told
 
 

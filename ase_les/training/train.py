@@ -419,7 +419,7 @@ def _initial_model(
     else:
         model = model_from(start, config.model, training)
     for name, samples in parts.items():
-        _check_coverage(model, samples, name)
+        _check_structures(model, samples, name)
     if start is None:
         model.standardise_features([sample.graph for sample in training[:10]])
         if config.fit.bond_polarity:
@@ -427,23 +427,19 @@ def _initial_model(
     return model
 
 
-def _check_coverage(model: LESModel, samples: Sequence[Sample], name: str) -> None:
+def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> None:
     """Find out about structures the model cannot know before it has learned, not after it."""
     for index, sample in enumerate(samples):
+        remedy = "leave it out, or train on its elements and total charge too"
         try:
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
+            if has_charges(model) and not sample.born_charges.isnan().all():
+                remedy = "or leave out its Born charges"
+                check_excess(model, sample.graph)
         except ValueError as error:
             raise ValueError(
-                f"{error}. That is structure {index} of the {name} data: leave it out, or train "
-                "on its elements and total charge too"
+                f"{error}. That is structure {index} of the {name} data: {remedy}"
             ) from None
-        if has_charges(model) and not sample.born_charges.isnan().all():
-            try:
-                check_excess(model, sample.graph)
-            except ValueError as error:
-                raise ValueError(
-                    f"{error}. That is structure {index} of the {name} data, which has Born charges"
-                ) from None
 
 
 def _fit_with_progress(

@@ -18,14 +18,14 @@ of a run), and twelve that the film and those moved.
 astray (packings 21 to 28): platinum 2.4 Å apart or a proton that changed places. Then come 24 of
 later models of such labels, platinum where it was but for noise (``--hold Pt``). Labelled anew, the
 first twelve of these, liquids and film made a model that moves everything (``--temperature-K 350
---steps 1200``): the next 14 (packings 110 to 123). The next 13 are of dynamics that became hot,
-some to 800 K: ``fixcm=True`` of ASE's Langevin dynamics takes the momentum of the noise from all
+--steps 1200``): the next 14 (packings 110 to 123). The next 13 are of
+hotter dynamics: ``fixcm=True`` of ASE's Langevin dynamics takes the momentum of the noise from all
 atoms alike, and that of platinum heats hydrogen. The last ten begin with K and F at opposite
 electrodes or with F near platinum (packings 132 to 169, ``--steps 1000``), where the model before
 had its largest errors in energy.
 
-``apart.extxyz`` is of packings that nothing else began with: six of that last kind (124 to 129) and
-eight with platinum held (68 to 75).
+``apart.extxyz`` is of packings that nothing else began with: six moved as 110 to 123
+were (124 to 129) and eight with platinum held (68 to 75).
 """
 
 import argparse
