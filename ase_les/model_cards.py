@@ -71,8 +71,8 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
 def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
     """Charges of every model by element, as means over training structures.
 
-    Latent charges :math:`q` sit on atoms, latent Born charges :math:`\\mathrm{tr}\\,Z/3`, of some of
-    the structures, are what atoms carry along; √ε∞ times these are physical. Models of several
+    Latent charges :math:`q` sit on atoms, latent Born charges :math:`\\mathrm{tr}\\,Z/3`, of some
+    of the structures, are what atoms carry along; √ε∞ times these are physical. Models of several
     charges per atom, which mean nothing one by one, are left out.
     """
     rows = []
