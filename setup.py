@@ -30,6 +30,7 @@ setup(
         "rich>=13",
         "PyYAML>=6",
         "matplotlib>=3.7",
+        "packaging>=21",
     ],
     extras_require={
         "phonons": PHONONS,

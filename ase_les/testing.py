@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,10 +28,11 @@ import torch
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.geometry import get_distances
-from ase.stress import voigt_6_to_full_3x3_strain
+from ase.stress import voigt_6_to_full_3x3_strain, voigt_6_to_full_3x3_stress
 from scipy.stats import special_ortho_group
 from torch import Tensor
 
+from ase_les.calculator import LESCalculator
 from ase_les.derivatives import differentiate
 from ase_les.graph import Graph, batch, graph_from_atoms, total_charge_of
 from ase_les.model import LESModel
@@ -128,6 +130,39 @@ def check_model(
     for number, check in enumerate(CHECKS):
         findings += check(model, atoms_list, np.random.default_rng([seed, number]))
     return Report(tuple(findings))
+
+
+def check_calculator(
+    model: LESModel, device: str = "cpu", atoms_list: Sequence[Atoms] | None = None
+) -> Report:
+    """What calculators on a device say, in both precisions, is what the plain definition says.
+
+    Parameters
+    ----------
+    model : LESModel
+    device : str
+        As torch names it.
+    atoms_list : sequence of ase.Atoms or None
+        As in `check_model`.
+
+    Raises
+    ------
+    AssertionError
+        If it is not; the message names precision, deviation and what is allowed.
+    """
+    if atoms_list is None:
+        atoms_list = example_structures(model)
+    plain = _float64(model)
+    findings = []
+    for dtype, tolerances in (("float64", ANALYTIC), ("float32", SINGLE_PRECISION)):
+        calculator = LESCalculator(model, device, dtype, accuracy=None)
+        for atoms in atoms_list:
+            said, expected = _said(calculator, atoms), _answer(plain, atoms)
+            if said.charges is None:
+                # Several charges per atom are none of ASE's.
+                expected = expected._replace(charges=None)
+            findings += _compare(f"{dtype} on {device}", said, expected, tolerances)
+    return Report(tuple(_worst(findings)))
 
 
 def check_rotation(model, atoms_list, rng) -> list[Finding]:
@@ -368,6 +403,22 @@ def _answer(model: LESModel, atoms: Atoms) -> Answer:
         forces=result.forces,
         stress=None if result.stress is None else result.stress[0],
         charges=result.prediction.charges.detach(),
+    )
+
+
+def _said(calculator: LESCalculator, atoms: Atoms) -> Answer:
+    with warnings.catch_warnings():
+        # Net charge, of which it warns, is meant here.
+        warnings.simplefilter("ignore")
+        calculator.calculate(atoms, ["energy", "forces"] + ["stress"] * _has_stress(atoms))
+    results = calculator.results
+    stress = results.get("stress")
+    charges = results.get("charges")
+    return Answer(
+        energy=torch.tensor(results["energy"], dtype=torch.float64),
+        forces=torch.tensor(results["forces"]),
+        stress=None if stress is None else torch.tensor(voigt_6_to_full_3x3_stress(stress)),
+        charges=None if charges is None else torch.tensor(charges)[:, None],
     )
 
 

@@ -28,6 +28,7 @@ VERBS = (
     "transport",
     "surface",
     "profile",
+    "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""
 

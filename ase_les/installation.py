@@ -1,0 +1,186 @@
+"""Is this installation fit to be used? What ``ase-les doctor`` finds, and what puts it right.
+
+Three questions, none of which a test of the source can answer: are the libraries here those the
+package was tested with, are the shipped models whole, and does this machine (its processor or its
+GPU, its build of torch) compute what the plain definition says.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from typing import Literal, NamedTuple
+
+from ase.build import bulk
+from packaging.requirements import Requirement
+
+from ase_les.reporting import console, progress_bar
+
+PACKAGE = "ase_les"
+
+_SIZE = 3
+"""Cubic cells along each side of the crystal whose forces are timed: 216 ions."""
+_CALLS = 5
+
+
+class Examined(NamedTuple):
+    """One thing that was looked at.
+
+    An ``absent`` one is not needed by everybody; a ``broken`` one is, or gives wrong numbers.
+    ``remedy`` says what to do about either.
+    """
+
+    subject: str
+    state: Literal["fine", "absent", "broken"]
+    found: str
+    remedy: str = ""
+
+
+def examine_installation(
+    device: str = "cpu", models: Iterable[str] | None = None, quiet: bool = True
+) -> tuple[Examined, ...]:
+    """Look at libraries, device and shipped models.
+
+    Parameters
+    ----------
+    device : str
+        What models are to run on, as torch names it.
+    models : iterable of str or None
+        Names of shipped models, or model files; None stands for all that are shipped.
+    quiet : bool
+        Without a progress bar.
+
+    Returns
+    -------
+    tuple of Examined
+        A broken library or device ends it: nothing that follows could be trusted. Models are
+        held to the plain definition of the energy, on a few random structures.
+    """
+    found = [*_libraries()]
+    if not is_sound(found):
+        return tuple(found)
+    found += _device(device)
+    if not is_sound(found):
+        return tuple(found)
+    found += _models(device, models, quiet)
+    return tuple(found)
+
+
+def is_sound(examined: Iterable[Examined]) -> bool:
+    """Nothing is broken."""
+    return all(each.state != "broken" for each in examined)
+
+
+def _libraries() -> Iterator[Examined]:
+    """Every requirement of the package beside the version that is installed."""
+    yield Examined("python", "fine", platform.python_version())
+    yield Examined(PACKAGE, "fine", metadata.version(PACKAGE))
+    needed = [Requirement(line) for line in metadata.requires(PACKAGE) or ()]
+    for each in needed:
+        extra = _extra(each)
+        if extra == "test":
+            continue
+        try:
+            version = metadata.version(each.name)
+        except metadata.PackageNotFoundError:
+            state, install = ("absent", f"{PACKAGE}[{extra}]") if extra else ("broken", str(each))
+            yield Examined(each.name, state, "not installed", f"pip install '{install}'")
+            continue
+        if each.specifier.contains(version, prereleases=True):
+            yield Examined(each.name, "fine", version)
+        else:
+            remedy = f"pip install '{each.name}{each.specifier}'"
+            yield Examined(each.name, "broken", f"{version}, needed {each.specifier}", remedy)
+
+
+def _extra(requirement: Requirement) -> str | None:
+    """Which extra asks for it, if it is not needed without one."""
+    if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+        return None
+    extras = metadata.metadata(PACKAGE).get_all("Provides-Extra") or ()
+    return next(name for name in extras if requirement.marker.evaluate({"extra": name}))
+
+
+def _device(device: str) -> Iterator[Examined]:
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Examined(
+        "processor", "fine", f"{cores} cores for this process, {torch.get_num_threads()} in use"
+    )
+    n_gpus = torch.cuda.device_count()
+    names = ", ".join(torch.cuda.get_device_name(each) for each in range(n_gpus))
+    yield Examined("CUDA", "fine" if n_gpus else "absent", names or "no device that torch can use")
+    try:
+        torch.ones(2, device=device).sum().item()
+    except (RuntimeError, AssertionError) as error:
+        # torch built without CUDA asserts; a device it has never heard of is a RuntimeError.
+        problem = str(error).splitlines()[0]
+        remedy = "leave --device out, or install a torch that is built for it"
+        yield Examined(f"device {device}", "broken", problem, remedy)
+
+
+def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Examined]:
+    from ase_les.model_io import shipped_models
+
+    shipped = shipped_models()
+    chosen = list(shipped if names is None else names)
+    if not chosen:
+        remedy = f"install {PACKAGE} anew, or give --model a model file"
+        return [Examined("models", "broken", "none are shipped", remedy)]
+    found = []
+    with progress_bar(console(quiet)) as bar:
+        for name in bar.track(chosen, description="models"):
+            found.append(_model(name, device, name in shipped))
+    if "nacl" in shipped:
+        found.append(_speed(device))
+    return found
+
+
+def _model(name: str, device: str, shipped: bool) -> Examined:
+    """Its weights are those of its card, and the calculator says what they mean."""
+    from ase_les.model_io import load_model, model_hash
+    from ase_les.testing import check_calculator
+
+    subject = f"model {name}"
+    again = f"install {PACKAGE} anew: the file is not the one that was shipped"
+    try:
+        model = load_model(name)
+    except (OSError, ValueError) as error:
+        return Examined(subject, "broken", str(error), again if shipped else "")
+    stated, measured = model.card.get("hash"), model_hash(model)
+    if shipped and stated != measured:
+        return Examined(subject, "broken", f"hash {measured}, its card says {stated}", again)
+    try:
+        report = check_calculator(model, device)
+    except AssertionError as error:
+        remedy = "do not use it on this device: another torch, or --device cpu, may be right"
+        return Examined(subject, "broken", str(error), remedy)
+    double, single = (f.deviation for f in report.findings if f.quantity == "forces")
+    found = f"forces within {double:.0e} eV/Å in float64, {single:.0e} in float32"
+    return Examined(subject, "fine", found)
+
+
+def _speed(device: str) -> Examined:
+    """Time of a force call as users wait for it: positions change from call to call."""
+    import torch
+
+    from ase_les.calculator import LESCalculator
+
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True).repeat(_SIZE)
+    atoms.calc = LESCalculator("nacl", device=device)
+    seconds = []
+    # The first call sets up the mesh and finds neighbours.
+    for call in range(_CALLS + 1):
+        atoms.rattle(0.001, seed=call)
+        start = time.perf_counter()
+        atoms.get_forces()
+        seconds.append(time.perf_counter() - start)
+    typical = statistics.median(seconds[1:])
+    place = f"{device}, threads: {torch.get_num_threads()}" if device == "cpu" else device
+    found = f"{1000 * typical:.0f} ms per force call of {len(atoms)} ions (nacl, {place})"
+    return Examined("speed", "fine", found)
