@@ -91,6 +91,9 @@ Config = Annotated[
         help="YAML file with any of these options; the command line wins.",
     ),
 ]
+Structure = Annotated[
+    Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
+]
 Model = Annotated[str | None, typer.Option(help="Shipped model by name, or a model file.")]
 DIELECTRIC = ("--dielectric", "--epsilon-infinity")
 """Both mean the dielectric constant of the electrons; the first is the one to be written."""
@@ -111,6 +114,7 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default=
 DType = Annotated[
     str | None, typer.Option(help="float32 or float64; the calculator's own if absent.")
 ]
+Precision = Annotated[str, typer.Option(help="float32 or float64.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads to use, shared by all processes.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]

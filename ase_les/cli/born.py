@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -17,16 +16,16 @@ from ase_les.cli._options import (
     Model,
     NumberOfJobs,
     Overwrite,
+    Precision,
     Quiet,
     Resume,
+    Structure,
     Threads,
 )
 
 
 def born(
-    structure: Annotated[
-        Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
-    ] = None,
+    structure: Structure = None,
     model: Model = None,
     charge: Charge = None,
     method: Annotated[str, typer.Option(help="analytic, displacement or field.")] = "analytic",
@@ -51,7 +50,7 @@ def born(
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
     device: Device = None,
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float64",
+    dtype: Precision = "float64",
     threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,

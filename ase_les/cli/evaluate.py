@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import DIELECTRIC, Charge, Config, Json, Model, Overwrite, Quiet, Threads
+from ase_les.cli._options import (
+    DIELECTRIC,
+    Charge,
+    Config,
+    Json,
+    Model,
+    Overwrite,
+    Precision,
+    Quiet,
+    Threads,
+)
 
 
 def evaluate(
@@ -19,7 +29,7 @@ def evaluate(
     output: Annotated[
         str, typer.Option("--output", "-o", help="Stem of the files.")
     ] = "evaluation",
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    dtype: Precision = "float32",
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
     forces_label: Annotated[str, typer.Option(help="Name of the forces.")] = "REF_forces",
     stress_label: Annotated[str, typer.Option(help="Name of the stresses.")] = "REF_stress",

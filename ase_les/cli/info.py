@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ase_les.cli._options import Charge, Device, DType, Json, Threads
+from ase_les.cli._options import Charge, Device, DType, Json, Structure, Threads
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -21,9 +20,7 @@ def info(
     model: Annotated[
         str, typer.Argument(help="Shipped model by name, a model file or a published checkpoint.")
     ],
-    structure: Annotated[
-        Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
-    ] = None,
+    structure: Structure = None,
     charge: Charge = None,
     device: Device = None,
     dtype: DType = None,

@@ -16,6 +16,7 @@ from ase_les.cli._options import (
     Model,
     Overwrite,
     Quiet,
+    Structure,
     Threads,
 )
 
@@ -88,9 +89,7 @@ def _unchanged(given: object) -> object:
 
 
 def md(
-    structure: Annotated[
-        Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
-    ] = None,
+    structure: Structure = None,
     model: Model = None,
     charge: Charge = None,
     resume: Annotated[
