@@ -108,6 +108,8 @@ def _extra(requirement: Requirement) -> str | None:
 def _device(device: str) -> Iterator[Examined]:
     import torch
 
+    from ase_les.model import check_device
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Examined(
         "processor", "fine", f"{cores} cores for this process, {torch.get_num_threads()} in use"
@@ -116,12 +118,9 @@ def _device(device: str) -> Iterator[Examined]:
     names = ", ".join(torch.cuda.get_device_name(each) for each in range(n_gpus))
     yield Examined("CUDA", "fine" if n_gpus else "absent", names or "no device that torch can use")
     try:
-        torch.ones(2, device=device).sum().item()
-    except (RuntimeError, AssertionError) as error:
-        # torch built without CUDA asserts; a device it has never heard of is a RuntimeError.
-        problem = str(error).splitlines()[0]
-        remedy = "leave --device out, or install a torch that is built for it"
-        yield Examined(f"device {device}", "broken", problem, remedy)
+        check_device(device)
+    except ValueError as error:
+        yield Examined(f"device {device}", "broken", "torch cannot use it", str(error))
 
 
 def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Examined]:

@@ -204,6 +204,11 @@ class LESModel(nn.Module):
         """Precision of the network; sums of charges and energies are always float64."""
         return self.representation.mixing.dtype
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and structures have to be."""
+        return self.representation.mixing.device
+
     def for_inference(
         self, device: str = "cpu", dtype: str = "float64", accuracy: float | None = 1e-4
     ) -> LESModel:
@@ -226,7 +231,7 @@ class LESModel(nn.Module):
         """
         if dtype not in PRECISIONS:
             raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {dtype!r}")
-        _check_device(device)
+        check_device(device)
         copy = LESModel(self.config, seed=0)
         # The precision comes first: weights pass into the copy without a rounding in between.
         copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
@@ -322,7 +327,14 @@ class LESModel(nn.Module):
         return table[graph.numbers]
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Find out whether torch can compute there.
+
+    Raises
+    ------
+    ValueError
+        If it cannot; the message names what it can use instead.
+    """
     try:
         torch.empty(0, device=device)
     # Of a torch that was built without it, a device is a failed assertion.

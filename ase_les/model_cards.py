@@ -130,7 +130,9 @@ def _time(card: Mapping) -> str:
     training = card["training"]
     # What it started from and was taught by had to be trained too.
     seconds = training["seconds"] + training.get("seconds_before", 0)
-    return f"{seconds / 60:.0f} min, {training['threads']} core"
+    device = training.get("device", "cpu")
+    where = f"{training['threads']} core" if device == "cpu" else device
+    return f"{seconds / 60:.0f} min, {where}"
 
 
 def _simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,6 +11,7 @@ from ase_les.cli._options import (
     DIELECTRIC,
     Charge,
     Config,
+    Device,
     Json,
     Model,
     Overwrite,
@@ -29,6 +30,7 @@ def evaluate(
     output: Annotated[
         str, typer.Option("--output", "-o", help="Stem of the files.")
     ] = "evaluation",
+    device: Device = None,
     dtype: Precision = "float32",
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
     forces_label: Annotated[str, typer.Option(help="Name of the forces.")] = "REF_forces",
@@ -67,7 +69,7 @@ def evaluate(
     samples = labelled(frames, judged.config.cutoff, names, dielectric)
     for sample in samples:
         judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
-    judged = judged.for_inference(dtype=dtype)
+    judged = judged.for_inference(device or "cpu", dtype)
     comparison = compare(judged, samples)
     found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
     summary = {"model": model, "data": str(data), "charge": charge, "dtype": dtype}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Json, Overwrite, Quiet, Threads
+from ase_les.cli._options import Device, Json, Overwrite, Quiet, Threads
 
 
 def train(
@@ -17,6 +17,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     overwrite: Overwrite = False,
+    device: Device = None,
     threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
@@ -33,6 +34,13 @@ def train(
     settings, folder = read_training_config(config)
     if output is not None:
         settings = replace(settings, output=output)
-    result = train_model(settings, folder=folder, resume=resume, overwrite=overwrite, quiet=quiet)
+    result = train_model(
+        settings,
+        folder=folder,
+        resume=resume,
+        overwrite=overwrite,
+        device=device or "cpu",
+        quiet=quiet,
+    )
     if json:
         print(summary_as_json(result.summary()))

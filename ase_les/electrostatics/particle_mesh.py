@@ -220,7 +220,7 @@ class _AnalyticPower(torch.autograd.Function):
                 at_atoms, along = _interpolate(seen, spline, tilt)
                 potential[atoms, channel] = at_atoms
                 slope[atoms] += flat[atoms, channel, None] * along
-        slope *= slope.new_tensor(mesh.size)
+        slope *= torch.tensor(mesh.size).to(slope)
         potential, slope = (
             torch.empty_like(x).index_copy_(0, order, x) for x in (potential, slope)
         )
@@ -248,7 +248,7 @@ class _Mesh(NamedTuple):
 
     def locate(self, fractional: Tensor) -> tuple[Tensor, Tensor]:
         """First mesh point (S·N,) each atom touches, and its place (S·N, 3) in that step."""
-        size = fractional.new_tensor(self.size)
+        size = torch.tensor(self.size).to(fractional)
         steps = torch.remainder(fractional, 1.0) * size
         with torch.no_grad():
             # A coordinate just below zero may come out as a whole period.

@@ -63,7 +63,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> Non
     """
     temporary = path.with_name(path.name + ".partial")
     metadata = {"format": FORMAT, "state": json.dumps(state)}
-    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
+    save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)

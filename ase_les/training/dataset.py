@@ -87,6 +87,10 @@ class Sample(NamedTuple):
     quadrupole: Tensor
     born_charges: Tensor
 
+    def to(self, device: str | torch.device) -> Sample:
+        """The same on another device."""
+        return Sample(*(part.to(device) for part in self))
+
 
 def read_frames(path: str | Path) -> list[Atoms]:
     """All structures of a file, or those asked for as in ``data.extxyz@-10:``.

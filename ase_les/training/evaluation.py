@@ -59,7 +59,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
     Parameters
     ----------
     model : LESModel
-        In the precision it is to be judged in.
+        In the precision, and on the device, it is to be judged in.
     samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
@@ -67,6 +67,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
     pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
     elements = []
     for sample in batches(samples, batch_size):
+        sample = sample.to(model.device)
         with_stress = bool((~sample.stress.isnan()).any())
         derived = differentiate(model, sample.graph, stress=with_stress)
         size = torch.bincount(sample.graph.structure)
@@ -77,11 +78,11 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
         if with_stress:
             predicted["stress"] = (sample.stress, derived.stress)
         for name, (label, value) in predicted.items():
-            both = np.stack([label.numpy().ravel(), value.detach().numpy().ravel()])
+            both = torch.stack([label.flatten(), value.detach().flatten()]).cpu().numpy()
             known = ~np.isnan(both[0])
             pairs[name].append(both[:, known])
             if name == "forces":
-                elements.append(np.repeat(sample.graph.numbers.numpy(), 3)[known])
+                elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[known])
     joined = {
         name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
         for name, parts in pairs.items()

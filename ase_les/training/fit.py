@@ -165,6 +165,7 @@ def fit(
     *,
     resume: bool = False,
     start: str | None = None,
+    device: str = "cpu",
     seconds_between_checkpoints: float = 30.0,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
 ) -> Fit:
@@ -185,6 +186,9 @@ def fit(
     start : str or None
         Hash of the trained model whose weights are the starting point, if they are not random: a
         checkpoint of a training that began with others is not gone on with.
+    device : str
+        Where to compute, as torch names it; the model is there afterwards. Another one may go on
+        from the checkpoint: results then agree up to rounding.
     seconds_between_checkpoints : float
         At most this much work is lost to a kill, and one epoch.
     on_epoch : callable
@@ -213,7 +217,8 @@ def fit(
             "the weight `excess` belongs to charges whose sum is free, by neutrality 'none' or "
             "`free_sum`; this model has none, or they sum to the total charge anyway. Leave it out"
         )
-    run = _Run(model.to(PRECISIONS[settings.dtype]), settings, training, validation, start)
+    model.to(device=device, dtype=PRECISIONS[settings.dtype])
+    run = _Run(model, settings, training, validation, start)
     if resume:
         run.restore(checkpoint)
         for record in run.history:
@@ -314,7 +319,7 @@ class _Run:
         return out_of_patience or self.epoch >= self.settings.epochs
 
     def _step(self, sample: Sample, progress: float) -> float:
-        settings = self.settings
+        settings, sample = self.settings, sample.to(self.model.device)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(progress)
         weights = settings.loss.between(settings.final_loss, progress / settings.epochs)
@@ -404,8 +409,9 @@ class _Run:
         if changes:
             raise OtherTraining(path, changes, state["finished"])
         self.model.load_state_dict(_with_prefix(tensors, "model."))
-        self.average = _with_prefix(tensors, "average.")
-        self.best = _with_prefix(tensors, "best.")
+        for name in ("average", "best"):
+            saved = _with_prefix(tensors, f"{name}.")
+            setattr(self, name, {key: value.to(self.model.device) for key, value in saved.items()})
         restore_optimizer(self.optimizer, tensors)
         for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
             setattr(self, name, state[name])

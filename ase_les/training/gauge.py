@@ -25,7 +25,7 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
     with torch.no_grad():
         for sample in batches(samples, 4):
             numbers.append(sample.graph.numbers)
-            charges.append(model(sample.graph).charges[:, 0])
+            charges.append(model(sample.graph.to(model.device)).charges[:, 0].cpu())
     return _means(numbers, charges)
 
 
@@ -65,7 +65,8 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
     ]
     numbers, found = [], []
     for sample in able[:: max(1, math.ceil(len(able) / STRUCTURES))]:
-        tensors = born_charges(model, sample.graph, centre_of_mass(sample.graph))[1].detach()
+        graph = sample.graph.to(model.device)
+        tensors = born_charges(model, graph, centre_of_mass(graph))[1].detach().cpu()
         numbers.append(sample.graph.numbers)
         found.append(torch.einsum("iaa->i", tensors) / 3)
     return _means(numbers, found) if numbers else {}

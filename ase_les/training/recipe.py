@@ -56,6 +56,7 @@ def remake(folder: str | Path) -> None:
     ``--only-short-range`` trains that one alone, for the card that is there
     ``--only-card``        what ``train.yml`` says in words and what its data and the charges in
                            them tell goes into the card that is there
+    ``--device``           where to train, as torch names it
     ``--threads``          of the training
     ``--work``             where labels and trainings are kept until they are complete
     =====================  =====================================================================
@@ -73,7 +74,7 @@ def remake(folder: str | Path) -> None:
     torch.set_num_threads(asked.threads)
     config, _ = read_training_config(folder / "train.yml")
     if asked.quick:
-        _try_out(config, folder)
+        _try_out(config, folder, asked.device)
         return
     if asked.only_card:
         _update_card(folder, {**config.card, **_measured_anew(folder, config)})
@@ -89,14 +90,15 @@ def remake(folder: str | Path) -> None:
     if asked.data_only:
         return
     if not asked.only_short_range:
-        ready = _after_teachers(config, folder, asked.work)
-        result = _trained(ready, folder, asked.work / "model")
+        ready = _after_teachers(config, folder, asked.work, asked.device)
+        result = _trained(ready, folder, asked.work / "model", asked.device)
         shutil.copyfile(result.files.model, folder / "model.safetensors")
         _write_card(folder, result.card)
     if asked.with_short_range or asked.only_short_range:
         work = asked.work / "short-range-start"
-        twin = _after_teachers(short_range_twin(config), folder, work, short_range_twin)
-        result = _trained(twin, folder, asked.work / "short-range")
+        twin = short_range_twin(config)
+        twin = _after_teachers(twin, folder, work, asked.device, short_range_twin)
+        result = _trained(twin, folder, asked.work / "short-range", asked.device)
         _update_card(folder, {}, twin=result.card)
 
 
@@ -164,15 +166,17 @@ def _arguments(folder: Path) -> argparse.Namespace:
     parser.add_argument(
         "--only-card", action="store_true", help="only what words and data say, no training"
     )
+    parser.add_argument("--device", default="cpu", help="where to train, such as cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
     return parser.parse_args()
 
 
-def _try_out(config: TrainingConfig, folder: Path) -> None:
+def _try_out(config: TrainingConfig, folder: Path, device: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        ready = _after_teachers(config, folder, Path(scratch), _two_epochs)
-        train(replace(_two_epochs(ready), output=f"{scratch}/model"), folder=folder)
+        ready = _after_teachers(config, folder, Path(scratch), device, _two_epochs)
+        output = f"{scratch}/model"
+        train(replace(_two_epochs(ready), output=output), folder=folder, device=device)
 
 
 def _two_epochs(config: TrainingConfig) -> TrainingConfig:
@@ -183,6 +187,7 @@ def _after_teachers(
     config: TrainingConfig,
     folder: Path,
     work: Path,
+    device: str,
     as_trained: Callable[[TrainingConfig], TrainingConfig] = lambda plan: plan,
 ) -> TrainingConfig:
     """A training whose start and teachers are there, trained first as ``teachers`` says."""
@@ -195,21 +200,22 @@ def _after_teachers(
         console().print(f"first: {plan.relative_to(folder)}", markup=False)
         teacher, where = read_training_config(plan)
         output = work / "teachers" / plan.stem
-        return str(_trained(as_trained(teacher), where, output).files.model.resolve())
+        return str(_trained(as_trained(teacher), where, output, device).files.model.resolve())
 
     start = file(config.start) if config.start else None
     return replace(config, start=start, teachers=tuple(map(file, config.teachers)))
 
 
-def _trained(config: TrainingConfig, folder: Path, output: Path) -> TrainingResult:
+def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) -> TrainingResult:
     config = replace(config, output=str(output))
+    resume = Files(output).checkpoint.exists()
     try:
-        return train(config, folder=folder, resume=Files(output).checkpoint.exists())
+        return train(config, folder=folder, resume=resume, device=device)
     except OtherTraining as earlier:
         if not earlier.finished:
             raise
         console().print(f"training anew: {'; '.join(earlier.changes)}", markup=False)
-    return train(config, folder=folder, overwrite=True)
+    return train(config, folder=folder, overwrite=True, device=device)
 
 
 def _write_card(folder: Path, card: Mapping) -> None:

@@ -102,6 +102,7 @@ def compare_response(
     """
     pairs: dict[str, list[np.ndarray]] = {"dipole": [], "quadrupole": [], "born_charges": []}
     for sample in batches(samples, batch_size):
+        sample = sample.to(model.device)
         labels = {name: getattr(sample, name) for name in pairs}
         if all(label.isnan().all() for label in labels.values()):
             continue
@@ -117,7 +118,7 @@ def compare_response(
             said["born_charges"] = born_charges(model, graph, centre)[1].detach()
         for name, value in said.items():
             known = ~labels[name].isnan()
-            pairs[name].append(torch.stack([labels[name][known], value[known]]).numpy())
+            pairs[name].append(torch.stack([labels[name][known], value[known]]).cpu().numpy())
     return ResponseComparison(
         **{
             name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
@@ -128,5 +129,5 @@ def compare_response(
 
 def centre_of_mass(graph: Graph) -> Tensor:
     """Of every structure, (S, 3) in Å."""
-    masses = torch.as_tensor(atomic_masses[graph.numbers.numpy()])[:, None]
+    masses = torch.tensor(atomic_masses).to(graph.positions)[graph.numbers, None]
     return sum_per_structure(masses * graph.positions, graph) / sum_per_structure(masses, graph)

@@ -36,7 +36,7 @@ def taught(
         One structure each. Their own dipoles and Born charges are set aside: a model that was
         taught has seen none of them.
     teachers : sequence of LESModel
-        With one charge per atom.
+        With one charge per atom, on one device.
     on_structure : callable
         Called after every sample.
 
@@ -59,7 +59,8 @@ def taught(
 
 
 def _taught(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
-    graph, centre = sample.graph, centre_of_mass(sample.graph)
+    home, graph = sample.graph.positions.device, sample.graph.to(teachers[0].device)
+    centre = centre_of_mass(graph)
     dipoles, born = [], []
     for teacher in teachers:
         teacher.check_coverage(graph.numbers.tolist(), float(graph.total_charge))
@@ -69,6 +70,6 @@ def _taught(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
         born.append(tensors.detach())
     periodic = graph.pbc.any(dim=1)[:, None]
     return sample._replace(
-        dipole=torch.stack(dipoles).mean(dim=0).masked_fill(periodic, torch.nan),
-        born_charges=torch.stack(born).mean(dim=0),
+        dipole=torch.stack(dipoles).mean(dim=0).masked_fill(periodic, torch.nan).to(home),
+        born_charges=torch.stack(born).mean(dim=0).to(home),
     )

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from ase_les.configuration import from_mapping
 from ase_les.graph import edge_vectors
-from ase_les.model import PRECISIONS, LESModel
+from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_model, model_hash, save_model
 from ase_les.reporting import (
     Panel,
@@ -239,6 +239,7 @@ def train(
     folder: str | Path = ".",
     resume: bool = False,
     overwrite: bool = False,
+    device: str = "cpu",
     quiet: bool = False,
 ) -> TrainingResult:
     """Train a model and write it with its card, learning curve and parity plot.
@@ -252,6 +253,8 @@ def train(
         Go on from the checkpoint of an interrupted training, to the same result.
     overwrite : bool
         Replace the files of an earlier training.
+    device : str
+        Where to compute, as torch names it: "cpu", "cuda", "cuda:1" …
     quiet : bool
         No progress.
 
@@ -274,17 +277,18 @@ def train(
         raise FileExistsError(
             f"'{files.model}' is a finished model: --overwrite replaces it, a new `output` keeps it"
         )
+    check_device(device)
     folder = Path(folder)
     parts = read_data(config, folder)
     start = _trained_model(config.start, folder) if config.start else None
-    teachers = [_trained_model(name, folder) for name in config.teachers]
+    teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
     model = _initial_model(config, parts, start)
     _say_what(config, parts, model, quiet)
     training = _taught(parts["training"], teachers, quiet)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     known = None if start is None else model_hash(start)
     done = _fit_with_progress(
-        config, {**parts, "training": training}, model, files, resume, known, quiet
+        config, {**parts, "training": training}, model, files, resume, known, device, quiet
     )
 
     # Dipoles and Born charges have taught the sign; otherwise chemistry decides.
@@ -304,6 +308,7 @@ def train(
     card = _card(config, parts, done, found, agreements, turned)
     card["training"] |= _earlier_trainings(start, teachers)
     done.model.card = card
+    done.model.cpu()
     save_model(files.model, done.model, card)
     result = TrainingResult(done.model, done, found, files, card)
     write_summary(files.summary, result.summary())
@@ -449,6 +454,7 @@ def _fit_with_progress(
     files: Files,
     resume: bool,
     start: str | None,
+    device: str,
     quiet: bool,
 ) -> Fit:
     screen = console(quiet)
@@ -477,6 +483,7 @@ def _fit_with_progress(
                 files.checkpoint,
                 resume=resume,
                 start=start,
+                device=device,
                 on_epoch=tell,
             )
     except KeyboardInterrupt:
@@ -531,6 +538,7 @@ def _card(
             "seconds": round(done.seconds),
             "threads": torch.get_num_threads(),
             "processor": platform.processor() or platform.machine(),
+            "device": str(done.model.device),
             "epochs": len(done.history),
             "best_epoch": done.best_epoch,
             "fit": asdict(config.fit),

@@ -1,0 +1,248 @@
+"""What is computed on another device is what the CPU computes."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk, molecule
+from torch.optim import SGD
+
+from ase_les import LESCalculator, list_models, load_model
+from ase_les.electrostatics.cheaper_sum import CheaperSum
+from ase_les.testing import check_calculator
+from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
+from ase_les.training.dataset import LabelNames, Sample, labelled
+from ase_les.training.eigenbasis_adam import EigenbasisAdam
+from ase_les.training.evaluation import evaluate
+from ase_les.training.fit import FitSettings, fit
+from ase_les.training.gauge import describe_charges
+from ase_les.training.loss import LossWeights
+from ase_les.training.response_evaluation import compare_response
+from ase_les.training.teachers import taught
+from tests.other_device import other_device
+
+pytestmark = pytest.mark.filterwarnings(
+    # The device has a name under which torch knows tensors without values.
+    "ignore:for .* copying from a non-meta parameter"
+)
+
+
+@pytest.fixture
+def device():
+    with other_device() as name:
+        yield name
+
+
+def salt(n_cells: int = 1) -> Atoms:
+    """A crystal without symmetry."""
+    atoms = bulk("NaO", "rocksalt", a=5.6, cubic=True).repeat((n_cells, 1, 1))
+    atoms.rattle(0.1, seed=3)
+    return atoms
+
+
+def test_tensors_of_two_devices_do_not_mix(device):
+    there, here = torch.ones(3, device=device), torch.ones(3)
+    assert (there + there).cpu().tolist() == [2, 2, 2]
+    with pytest.raises(RuntimeError, match="one device"):
+        there + here
+    with pytest.raises((RuntimeError, TypeError)):
+        there.numpy()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_model_is_the_same_on_another_device(name, device):
+    check_calculator(load_model(name), device)
+
+
+def same_on_both(model, device, ask, **settings) -> None:
+    """Whatever is asked of a calculator, both devices give one answer."""
+    here, there = (
+        ask(LESCalculator(model, each, "float64", **settings)) for each in ("cpu", device)
+    )
+    np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-12)
+    assert np.abs(here).max() > 1e-6
+
+
+@pytest.mark.parametrize("neutrality", ["mean", "split", "none"])
+@pytest.mark.parametrize("name", ["polarization", "born_effective_charges", "stress"])
+def test_response_of_a_crystal(random_model, device, neutrality, name):
+    model, atoms = random_model(charges={"neutrality": neutrality}), salt()
+    same_on_both(model, device, lambda calculator: calculator.get_property(name, atoms))
+
+
+@pytest.mark.parametrize("name", ["dipole", "born_effective_charges", "charges"])
+def test_response_of_a_molecule(random_model, device, name):
+    atoms = molecule("H2O")
+    same_on_both(random_model(), device, lambda calculator: calculator.get_property(name, atoms))
+
+
+def test_forces_in_a_field(random_model, device):
+    model, atoms = random_model(charges={"neutrality": "split"}), salt()
+    same_on_both(
+        model,
+        device,
+        lambda calculator: calculator.get_property("forces", atoms),
+        field_V_per_A=(0, 0.02, 0.1),
+    )
+
+
+def test_the_published_formula(random_model, device):
+    model, atoms = random_model(charges={"neutrality": "split"}), salt()
+    same_on_both(
+        model, device, lambda calculator: calculator.get_born_effective_charges(atoms, "phase")
+    )
+
+
+@pytest.mark.parametrize("pbc", [True, (True, True, False), False])
+def test_potential_and_field_at_atoms_and_elsewhere(random_model, device, pbc):
+    model, atoms = random_model(), salt()
+    atoms.pbc = pbc
+    for points in (None, [[0.3, 0.2, 0.1], [1.5, 1.6, 1.2]]):
+        for part in (0, 1):
+            same_on_both(
+                model,
+                device,
+                lambda calculator, points=points, part=part: calculator.get_potential_and_field(
+                    atoms, points
+                )[part],
+            )
+
+
+@pytest.mark.parametrize("name", ["forces", "stress"])
+@pytest.mark.parametrize("pbc", [True, (True, True, False)])
+def test_sums_on_a_mesh(random_model, device, monkeypatch, pbc, name):
+    monkeypatch.setattr(CheaperSum, "choose", lambda *asked: "mesh")
+    atoms = salt()
+    if pbc is not True:
+        atoms.center(vacuum=4.0, axis=2)
+    atoms.pbc = pbc
+    same_on_both(random_model(), device, lambda calculator: calculator.get_property(name, atoms))
+
+
+def test_a_moving_structure(random_model, device):
+    """Edges are kept from step to step, on the device."""
+
+    def last_forces(calculator: LESCalculator) -> np.ndarray:
+        atoms = salt()
+        for seed in range(4):
+            atoms.rattle(0.02, seed=seed)
+            forces = calculator.get_property("forces", atoms)
+        return forces
+
+    same_on_both(random_model(), device, last_forces)
+
+
+def labelled_salt(n_structures: int, seed: int) -> list[Sample]:
+    """Structures with labels of every kind, any numbers."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for _ in range(n_structures):
+        for atoms in (salt(), molecule("H2O")):
+            atoms.rattle(0.05, rng=rng)
+            atomic = sum({"H": -13.6, "O": -431.25, "Na": -1202.5}[s] for s in atoms.symbols)
+            atoms.info["REF_energy"] = atomic + rng.normal()
+            atoms.arrays["REF_forces"] = rng.normal(size=(len(atoms), 3))
+            atoms.arrays["REF_born_effective_charges"] = rng.normal(size=(len(atoms), 9))
+            if atoms.pbc.all():
+                atoms.info["REF_stress"] = 0.01 * rng.normal(size=6)
+            else:
+                charges = rng.normal(size=(len(atoms), 3))
+                atoms.info["REF_dipole"] = rng.normal(size=3)
+                atoms.arrays["REF_born_effective_charges"] = np.einsum(
+                    "ij,k->ijk", charges, np.zeros(3)
+                ).reshape(-1, 9)
+            frames.append(atoms)
+    return labelled(frames, 3.5, LabelNames())
+
+
+@pytest.fixture
+def trainable(random_model, monkeypatch):
+    # In the first steps directions that no gradient has had yet are turned to by rounding; this one
+    # follows gradients.
+    monkeypatch.setattr("ase_les.training.fit.EigenbasisAdam", partial(SGD, momentum=0.5))
+    model = random_model(charges={"neutrality": "mean"})
+    weights = LossWeights(1.0, 1.0, 0.1, dipole=0.1, born_charges=0.1, excess=0.1)
+    settings = FitSettings(
+        epochs=4,
+        batch_size=3,
+        validate_every=1,
+        dtype="float64",
+        loss=weights,
+        final_loss=weights,
+        free_sum=True,
+    )
+    return model, labelled_salt(3, seed=1), labelled_salt(1, seed=2), settings
+
+
+def test_steps_of_the_optimizer(device):
+    def stepped(where: str) -> torch.Tensor:
+        random = partial(torch.randn, 5, 7, generator=torch.Generator().manual_seed(0))
+        weight = torch.nn.Parameter(random().to(where))
+        optimizer = EigenbasisAdam([weight], lr=0.01)
+        for _ in range(12):
+            weight.grad = random().to(where)
+            optimizer.step()
+        again = EigenbasisAdam([weight], lr=0.01)
+        restore_optimizer(again, {k: v.cpu() for k, v in optimizer_tensors(optimizer).items()})
+        weight.grad = random().to(where)
+        again.step()
+        return weight.detach().cpu()
+
+    assert torch.equal(stepped(device), stepped("cpu"))
+
+
+def test_a_training(trainable, device, tmp_path):
+    model, *given = trainable
+    here, there = copy.deepcopy(model), copy.deepcopy(model)
+    fit(here, *given, tmp_path / "here")
+    done = fit(there, *given, tmp_path / "there", device=device)
+    assert done.model.device.type == device
+    for name, weight in here.state_dict().items():
+        torch.testing.assert_close(
+            done.model.state_dict()[name].cpu(), weight, rtol=1e-7, atol=1e-9
+        )
+
+
+def test_a_training_goes_on_where_there_is_another_device(trainable, device, tmp_path):
+    model, *given = trainable
+    whole, part = copy.deepcopy(model), copy.deepcopy(model)
+    expected = fit(whole, *given, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    def stop(record) -> None:
+        if record.epoch == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fit(part, *given, tmp_path / "part", device=device, on_epoch=stop)
+    for where in ("cpu", device):
+        shutil.copy(tmp_path / "part", tmp_path / "again")
+        resumed = fit(copy.deepcopy(model), *given, tmp_path / "again", resume=True, device=where)
+        assert resumed.model.device.type == where
+        assert [record.epoch for record in resumed.history] == [1, 2, 3, 4]
+        last, wanted = resumed.history[-1], expected.history[-1]
+        assert last.validation_loss == pytest.approx(wanted.validation_loss, rel=1e-7)
+
+
+def test_errors_and_what_cards_say_of_charges(trainable, device):
+    model, samples, *_ = trainable
+    model.double()
+    there = copy.deepcopy(model).to(device)
+    assert evaluate(there, samples).to_dict() == evaluate(model, samples).to_dict()
+    assert describe_charges(there, samples) == describe_charges(model, samples)
+    for mine, other in zip(
+        vars(compare_response(there, samples)).values(),
+        vars(compare_response(model, samples)).values(),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
+    for mine, other in zip(taught(samples, [there]), taught(samples, [model]), strict=True):
+        torch.testing.assert_close(mine.born_charges, other.born_charges)
