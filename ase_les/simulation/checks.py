@@ -6,6 +6,9 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+SAME_MODEL_FORCES = 1e-3
+"""eV/Å; rounding on another machine stays far below, another model far above."""
+
 CLOSEST_PAIR_A = 0.4
 """Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
 
@@ -49,6 +52,37 @@ def check_structure(atoms: Atoms) -> None:
             f"{distance[closest]:.3f} Å apart (periodic images included), closer than "
             f"{CLOSEST_PAIR_A} Å: look for doubled atoms and for a cell that is too small"
         )
+
+
+def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[str]:
+    """What there is to say of a calculator that goes on with a run: nothing if forces are the same.
+
+    Parameters
+    ----------
+    where : str
+        Step and run, for the words.
+    forces, recorded : (N, 3) array
+        Of the calculator and of the run, in eV/Å.
+
+    Raises
+    ------
+    ValueError
+        If they differ by more than rounding: it is another model.
+    """
+    deviation = float(np.abs(forces - recorded).max())
+    if not deviation <= SAME_MODEL_FORCES:
+        raise ValueError(
+            f"the calculator's forces at {where} differ by up to {deviation:.3g} eV/Å from those "
+            "of the run: it is another model or has other settings. Resume with the one named in "
+            "the summary, or start a new run"
+        )
+    if deviation == 0:
+        return []
+    return [
+        f"forces at the restart differ by {deviation:.1e} eV/Å (another machine or number of "
+        "threads, or a calculator whose reset() keeps something): a valid continuation, though "
+        "not the identical steps"
+    ]
 
 
 def check_start(atoms: Atoms) -> None:

@@ -26,6 +26,7 @@ from ase_les.simulation.checkpoint import (
 from ase_les.simulation.checks import (
     check_start,
     check_structure,
+    restart_notes,
     size_notes,
     structural_differences,
 )
@@ -35,9 +36,6 @@ from ase_les.simulation.integrators import make_integrator
 from ase_les.simulation.measuring import check_observable
 from ase_les.simulation.run import Run, fresh_forces, rewind_files, set_field
 from ase_les.simulation.velocities import Start, prepare_motion
-
-SAME_MODEL_FORCES = 1e-3
-"""eV/Å; rounding on another machine stays far below, another model far above."""
 
 
 def run_dynamics(
@@ -201,20 +199,8 @@ def resume_dynamics(
 
     if checkpoint.field_V_per_A is not None and hasattr(calculator, "field_V_per_A"):
         calculator.field_V_per_A = checkpoint.field_V_per_A
-    calculator_forces = fresh_forces(checkpoint.atoms, calculator)
-    deviation = float(np.abs(calculator_forces - checkpoint.forces).max())
-    if not deviation <= SAME_MODEL_FORCES:
-        raise ValueError(
-            f"the calculator's forces at step {checkpoint.step} of {files.stem} differ by up to "
-            f"{deviation:.3g} eV/Å from those of the run: it is another model or has other "
-            "settings. Resume with the one named in the summary, or start a new run"
-        )
-    if deviation > 0:
-        notes.append(
-            f"forces at the restart differ by {deviation:.1e} eV/Å (another machine or number of "
-            "threads, or a calculator whose reset() keeps something): a valid continuation, though "
-            "not the identical trajectory"
-        )
+    forces = fresh_forces(checkpoint.atoms, calculator)
+    notes += restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces)
     rewind_files(files, settings, checkpoint)
     checkpoint = replace(checkpoint, settings=reporting.plain(asdict(settings)), notes=tuple(notes))
     with Run(checkpoint, settings, calculator, files) as run:

@@ -16,7 +16,12 @@ from ase.calculators.abc import GetPropertiesMixin
 
 from ase_les import reporting
 from ase_les.simulation.checkpoint import RunFiles, rewind_file
-from ase_les.simulation.checks import check_start, check_structure, structural_differences
+from ase_les.simulation.checks import (
+    check_start,
+    check_structure,
+    restart_notes,
+    structural_differences,
+)
 from ase_les.simulation.degrees_of_freedom import (
     atoms_held_below,
     check_cell_can_relax,
@@ -30,9 +35,6 @@ from ase_les.simulation.relaxation_checkpoint import (
 )
 from ase_les.simulation.relaxation_result import RelaxationResult, tell
 from ase_les.simulation.relaxation_settings import RelaxationSettings, make_settings
-
-SAME_MODEL_FORCES = 1e-3
-"""eV/Å; rounding on another machine stays far below, another model far above."""
 
 
 def relax(
@@ -192,20 +194,12 @@ def come_back(
         moving.set_constraint(kept.constraints)
     moving.calc = calculator
     forget(calculator)
-    deviation = float(np.abs(moving.get_forces(apply_constraint=False) - checkpoint.forces).max())
-    if not deviation <= SAME_MODEL_FORCES:
-        raise ValueError(
-            f"the calculator's forces at step {checkpoint.step} of {files.stem} differ by up to "
-            f"{deviation:.3g} eV/Å from those of the run: it is another model or has other "
-            "settings. Resume with the one named in the summary, or start a new run"
-        )
-    notes = [*checkpoint.notes, f"resumed at step {checkpoint.step}"]
-    if deviation > 0:
-        notes.append(
-            f"forces at the restart differ by {deviation:.1e} eV/Å (another machine or number of "
-            "threads, or a calculator whose reset() keeps something): a valid continuation, though "
-            "not the identical steps"
-        )
+    forces = moving.get_forces(apply_constraint=False)
+    notes = [
+        *checkpoint.notes,
+        f"resumed at step {checkpoint.step}",
+        *restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces),
+    ]
     rewind_file(files.trajectory, checkpoint.files["trajectory"])
     rewind_file(files.log, checkpoint.files["log"])
     here = replace(checkpoint, settings=asdict(settings), notes=tuple(notes))
