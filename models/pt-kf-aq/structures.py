@@ -20,9 +20,10 @@ later models of such labels, platinum where it was but for noise (``--hold Pt``)
 first twelve of these, liquids and film made a model that moves everything (``--temperature-K 350
 --steps 1200``): the next 14 (packings 110 to 123). The next 13 are of
 hotter dynamics: ``fixcm=True`` of ASE's Langevin dynamics takes the momentum of the noise from all
-atoms alike, and that of platinum heats hydrogen. The last ten begin with K and F at opposite
+atoms alike, and that of platinum heats hydrogen. Then ten begin with K and F at opposite
 electrodes or with F near platinum (packings 132 to 169, ``--steps 1000``), where the model before
-had its largest errors in energy.
+had its largest errors in energy, and the last 17 with K and F more than 5.5 Å apart along the
+normal (packings 174 to 297, ``--steps 1000``), of which they kept 5.2 Å or more.
 
 ``apart.extxyz`` is of packings that nothing else began with: six moved as 110 to 123
 were (124 to 129) and eight with platinum held (68 to 75).
