@@ -135,7 +135,7 @@ def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Exami
     with progress_bar(console(quiet)) as bar:
         for name in bar.track(chosen, description="models"):
             found.append(_model(name, device, name in shipped))
-    if "nacl" in shipped:
+    if "nacl" in shipped and is_sound(found):
         found.append(_speed(device))
     return found
 
@@ -156,7 +156,8 @@ def _model(name: str, device: str, shipped: bool) -> Examined:
         return Examined(subject, "broken", f"hash {measured}, its card says {stated}", again)
     try:
         report = check_calculator(model, device)
-    except AssertionError as error:
+    except (AssertionError, RuntimeError) as error:
+        # Other numbers, or a device that torch finds and then cannot compute on.
         remedy = "do not use it on this device: another torch, or --device cpu, may be right"
         return Examined(subject, "broken", str(error), remedy)
     double, single = (f.deviation for f in report.findings if f.quantity == "forces")

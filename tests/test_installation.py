@@ -112,6 +112,18 @@ def test_a_machine_that_computes_wrong_is_found(monkeypatch, quantity):
     assert examined(models=["nacl"])["model nacl"].state == "broken"
 
 
+def test_a_device_that_fails_in_the_middle_is_found(monkeypatch):
+    class Failing(LESCalculator):
+        def calculate(self, *asked):
+            raise RuntimeError("no kernel image is available for execution on the device")
+
+    monkeypatch.setattr("ase_les.testing.LESCalculator", Failing)
+    found = examined(models=["nacl"])
+    assert found["model nacl"].state == "broken"
+    assert "no kernel image" in found["model nacl"].found
+    assert "speed" not in found
+
+
 def doctor(capsys, *options: str) -> tuple[int, str]:
     with pytest.raises(SystemExit) as ended:
         cli.main(["doctor", *options])
