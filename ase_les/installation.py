@@ -12,6 +12,7 @@ import platform
 import statistics
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib import metadata
 from typing import Literal, NamedTuple
 
@@ -60,13 +61,11 @@ def examine_installation(
         A broken library or device ends it: nothing that follows could be trusted. Models are
         held to the plain definition of the energy, on a few random structures.
     """
-    found = [*_libraries()]
-    if not is_sound(found):
-        return tuple(found)
-    found += _device(device)
-    if not is_sound(found):
-        return tuple(found)
-    found += _models(device, models, quiet)
+    found: list[Examined] = []
+    for part in (_libraries, partial(_device, device), partial(_models, device, models, quiet)):
+        found += part()
+        if not is_sound(found):
+            break
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from torch.optim import SGD
 
-from ase_les import LESCalculator, list_models, load_model
+from ase_les import LESCalculator, LESModel, list_models, load_model
 from ase_les.electrostatics.cheaper_sum import CheaperSum
 from ase_les.testing import check_calculator
 from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
@@ -27,11 +27,6 @@ from ase_les.training.response_evaluation import compare_response
 from ase_les.training.teachers import taught
 from tests.other_device import other_device
 
-pytestmark = pytest.mark.filterwarnings(
-    # The device has a name under which torch knows tensors without values.
-    "ignore:for .* copying from a non-meta parameter"
-)
-
 
 @pytest.fixture
 def device():
@@ -39,9 +34,9 @@ def device():
         yield name
 
 
-def salt(n_cells: int = 1) -> Atoms:
-    """A crystal without symmetry."""
-    atoms = bulk("NaO", "rocksalt", a=5.6, cubic=True).repeat((n_cells, 1, 1))
+def salt() -> Atoms:
+    """A crystal without symmetry, of elements that `random_model` knows."""
+    atoms = bulk("NaO", "rocksalt", a=5.6, cubic=True)
     atoms.rattle(0.1, seed=3)
     return atoms
 
@@ -138,27 +133,21 @@ def test_a_moving_structure(random_model, device):
     same_on_both(random_model(), device, last_forces)
 
 
-def labelled_salt(n_structures: int, seed: int) -> list[Sample]:
-    """Structures with labels of every kind, any numbers."""
+def labelled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample]:
+    """Crystals and molecules with labels of every kind, any numbers."""
     rng = np.random.default_rng(seed)
-    frames = []
-    for _ in range(n_structures):
-        for atoms in (salt(), molecule("H2O")):
-            atoms.rattle(0.05, rng=rng)
-            atomic = sum({"H": -13.6, "O": -431.25, "Na": -1202.5}[s] for s in atoms.symbols)
-            atoms.info["REF_energy"] = atomic + rng.normal()
-            atoms.arrays["REF_forces"] = rng.normal(size=(len(atoms), 3))
+    frames = [make() for _ in range(n_pairs) for make in (salt, partial(molecule, "H2O"))]
+    for atoms in frames:
+        atoms.rattle(0.05, rng=rng)
+        atomic = sum(model.config.atomic_energies[symbol] for symbol in atoms.symbols)
+        atoms.info["REF_energy"] = atomic + rng.normal()
+        atoms.arrays["REF_forces"] = rng.normal(size=(len(atoms), 3))
+        if atoms.pbc.all():
+            atoms.info["REF_stress"] = 0.01 * rng.normal(size=6)
             atoms.arrays["REF_born_effective_charges"] = rng.normal(size=(len(atoms), 9))
-            if atoms.pbc.all():
-                atoms.info["REF_stress"] = 0.01 * rng.normal(size=6)
-            else:
-                charges = rng.normal(size=(len(atoms), 3))
-                atoms.info["REF_dipole"] = rng.normal(size=3)
-                atoms.arrays["REF_born_effective_charges"] = np.einsum(
-                    "ij,k->ijk", charges, np.zeros(3)
-                ).reshape(-1, 9)
-            frames.append(atoms)
-    return labelled(frames, 3.5, LabelNames())
+        else:
+            atoms.info["REF_dipole"] = rng.normal(size=3)
+    return labelled(frames, model.config.cutoff, LabelNames())
 
 
 @pytest.fixture
@@ -177,7 +166,8 @@ def trainable(random_model, monkeypatch):
         final_loss=weights,
         free_sum=True,
     )
-    return model, labelled_salt(3, seed=1), labelled_salt(1, seed=2), settings
+    data = (labelled_structures(model, 3, seed=1), labelled_structures(model, 1, seed=2))
+    return model, *data, settings
 
 
 def test_steps_of_the_optimizer(device):

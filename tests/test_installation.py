@@ -8,19 +8,9 @@ from importlib import metadata
 
 import pytest
 
-from ase_les import LESCalculator, LESModel, ModelConfig, cli, load_model, model_io, save_model
-from ase_les.charges import ChargesConfig
+from ase_les import LESCalculator, cli, load_model, model_io, save_model
 from ase_les.installation import examine_installation, is_sound
-from ase_les.model import LongRangeConfig
-from ase_les.representation import CaceConfig
 from ase_les.testing import check_calculator
-
-
-def random_model(n_channels: int = 1) -> LESModel:
-    representation = CaceConfig(cutoff=3.5, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
-    long_range = LongRangeConfig(ChargesConfig(n_channels=n_channels))
-    config = ModelConfig({"H": -13.6, "O": -432.1}, representation, long_range=long_range)
-    return LESModel(config, seed=1)
 
 
 def examined(**asked) -> dict:
@@ -93,13 +83,14 @@ def test_a_damaged_file_is_found_and_the_others_are_examined(package):
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_a_calculator_says_what_the_plain_definition_says(n_channels):
-    laws = {finding.law for finding in check_calculator(random_model(n_channels)).findings}
+def test_a_calculator_says_what_the_plain_definition_says(n_channels, random_model):
+    model = random_model(charges={"n_channels": n_channels})
+    laws = {finding.law for finding in check_calculator(model).findings}
     assert laws == {"float64 on cpu", "float32 on cpu"}
 
 
 @pytest.mark.parametrize("quantity", ["energy", "forces", "stress", "charges"])
-def test_a_machine_that_computes_wrong_is_found(monkeypatch, quantity):
+def test_a_machine_that_computes_wrong_is_found(monkeypatch, random_model, quantity):
     class Wrong(LESCalculator):
         def calculate(self, *asked):
             super().calculate(*asked)

@@ -48,6 +48,11 @@ def test_the_time_of_teachers_counts():
     assert cells(models_table_rst({"nacl": card}), "nacl")[-1] == "40 min, 1 core"
 
 
+def test_a_training_on_a_gpu_says_so():
+    card = {**CARD, "training": {"seconds": 600, "threads": 1, "device": "cuda:0"}}
+    assert cells(models_table_rst({"nacl": card}), "nacl")[-1] == "10 min, cuda:0"
+
+
 def test_charges_stand_by_element_where_each_atom_has_one():
     charges = {
         "mean_latent_born_charge_by_element_e": {"O": -1.0821, "Mg": 1.079},

@@ -82,6 +82,11 @@ def relaxed(calculator: LESCalculator, start: Atoms, stem: Path, fmax: float) ->
     return found.atoms
 
 
+def charge_without_gold(calculator: LESCalculator, atoms: Atoms) -> float:
+    """Latent charge in e of everything else."""
+    return float(calculator.get_charges(atoms)[~(atoms.symbols == "Au")].sum())
+
+
 def wetting_meV(energies: dict[tuple[str, str], float]) -> dict[str, float]:
     """E(wetting) − E(non-wetting) by substrate."""
     return {
@@ -126,6 +131,10 @@ def main() -> None:
             for name, calculator in models.items()
         },
     }
+    added = [
+        charge_without_gold(models["LES"], one) - charge_without_gold(models["LES"], two)
+        for one, two in held_back
+    ]
     # What aluminium costs anywhere is of no interest: only how much more here than there.
     effect = {name: 1000 * (np.array(e) - np.mean(e)) for name, e in effect.items()}
 
@@ -193,6 +202,7 @@ def main() -> None:
                 "effect_of_aluminium_meV": {n: e.tolist() for n, e in effect.items()},
                 "rms_meV": rms,
                 "error_meV": error,
+                "latent_charge_added_by_aluminium_e": added,
             },
             "wetting_minus_nonwetting_meV": wetting,
             "latent_charge_of_Au2_e": charge,

@@ -58,7 +58,7 @@ def neighbourhoods(
         edge_in_slot[slot] = kept
         senders = torch.zeros_like(edge_in_slot)
         senders[slot] = graph.senders[kept]
-    outside = torch.tensor([[0.0, 0.0, 2.0 * cutoff]]).to(vectors)
+    outside = vectors.new_full((1, 3), 2.0 * cutoff)
     padded = torch.cat([vectors, outside]).T.to(dtype).contiguous()[:, edge_in_slot]
     return Neighbourhoods(
         vectors=padded.view(3, len(atoms), width), senders=senders.view(len(atoms), width)

@@ -408,10 +408,9 @@ class _Run:
         changes = differences(then, now)
         if changes:
             raise OtherTraining(path, changes, state["finished"])
-        self.model.load_state_dict(_with_prefix(tensors, "model."))
-        for name in ("average", "best"):
-            saved = _with_prefix(tensors, f"{name}.")
-            setattr(self, name, {key: value.to(self.model.device) for key, value in saved.items()})
+        self.model.load_state_dict(_with_prefix(tensors, "model.", self.model.device))
+        self.average = _with_prefix(tensors, "average.", self.model.device)
+        self.best = _with_prefix(tensors, "best.", self.model.device)
         restore_optimizer(self.optimizer, tensors)
         for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
             setattr(self, name, state[name])
@@ -445,5 +444,11 @@ def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in state.items()}
 
 
-def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def _with_prefix(
+    tensors: dict[str, Tensor], prefix: str, device: torch.device
+) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value.to(device)
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -9,6 +9,7 @@ from ase.io import write
 
 from ase_les import save_model
 from ase_les.cli import main
+from tests.other_device import other_device
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +81,15 @@ def test_options_of_an_evaluation_can_stand_in_a_file(capsys):
     Path("judge.yml").write_text("model: model.safetensors\nenergy-label: dft_energy\ncharge: -1\n")
     assert exit_code("evaluate", "data.extxyz", "--config", "judge.yml", "--json", "--quiet") == 0
     assert json.loads(capsys.readouterr().out)["model"] == "model.safetensors"
+
+
+def test_a_model_is_judged_on_another_device(capsys):
+    judged = []
+    with other_device() as device:
+        for where in ("cpu", device):
+            command = (*LABELLED, "--device", where, "--dtype", "float64", "--overwrite", "--json")
+            assert exit_code(*command, "--quiet") == 0
+            judged.append(json.loads(capsys.readouterr().out)["errors"])
+    assert judged[0] == judged[1]
+    assert exit_code(*LABELLED, "--overwrite", "--device", "cuda:99") == 2
+    assert "torch finds here" in capsys.readouterr().err

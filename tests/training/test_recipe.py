@@ -13,6 +13,7 @@ from ase_les.model_io import model_hash
 from ase_les.training.fit import _Run
 from ase_les.training.recipe import remake, short_range_entry, short_range_twin
 from ase_les.training.train import read_training_config
+from tests.other_device import other_device
 
 TRAIN = {
     "data": {"training": "data.extxyz", "validation": 0.25, "test": 0.25},
@@ -81,6 +82,13 @@ def test_card_and_model_file_say_what_the_twin_can_do(folder, monkeypatch):
     model = load_model(folder / "model.safetensors")
     assert model.charges is not None
     assert model.card["short_range"] == said
+
+
+def test_model_and_twin_are_trained_on_the_device_asked_for(folder, monkeypatch):
+    with other_device() as device:
+        recipe(folder, monkeypatch, "--with-short-range", "--device", device)
+    said = card(folder)
+    assert said["training"]["device"] == said["short_range"]["training"]["device"] == device
 
 
 def test_the_twin_can_come_later(folder, monkeypatch):

@@ -7,9 +7,11 @@ import pytest
 from ase import Atoms
 from ase.io import write
 
+from ase_les import load_model
 from ase_les.configuration import from_mapping
 from ase_les.training.fit import _Run
 from ase_les.training.train import TrainingConfig, read_data, train
+from tests.other_device import other_device
 
 REPRESENTATION = {
     "cutoff": 3.5,
@@ -184,4 +186,19 @@ def test_formal_charges_that_do_not_add_up_to_what_born_charges_need_are_found_b
     formal = {"formal_charges": {"Ar": 0.67, "He": -0.66}}
     with pytest.raises(ValueError, match=r"-0\.01 e beyond .* structure 0 of the training data"):
         train(config(model={"long_range": {"charges": formal}}), quiet=True)
+    assert list(Path().iterdir()) == [Path("data.extxyz")]
+
+
+def test_a_training_on_another_device_leaves_a_model_for_any():
+    write("data.extxyz", pairs())
+    with other_device() as device:
+        done = train(config(), quiet=True, device=device)
+    assert done.card["training"]["device"] == device
+    assert load_model("model.safetensors").device.type == "cpu"
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written():
+    write("data.extxyz", pairs())
+    with pytest.raises(ValueError, match="`device` must be one that torch finds here"):
+        train(config(), quiet=True, device="cuda:99")
     assert list(Path().iterdir()) == [Path("data.extxyz")]
