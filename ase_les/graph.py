@@ -199,6 +199,18 @@ def edges_to(graph: Graph, atoms: range) -> Graph:
     )
 
 
+def atoms_without_edges(graph: Graph, atoms: Tensor) -> Graph:
+    """Some atoms (M,), ascending, of the same structures, without edges."""
+    return graph._replace(
+        positions=graph.positions[atoms],
+        numbers=graph.numbers[atoms],
+        structure=graph.structure[atoms],
+        receivers=graph.receivers[:0],
+        senders=graph.senders[:0],
+        shifts=graph.shifts[:0],
+    )
+
+
 def slab_axes(cell: Tensor, pbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The two periodic vectors (S, 3) in Å and the unit normal (S, 3) of slabs."""
     # A stable sort: the periodic rows keep their order and come first.

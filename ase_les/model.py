@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 from ase_les.charges import ChargesConfig, LatentCharges
 from ase_les.configuration import from_mapping
-from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
+from ase_les.electrostatics import (
+    Electrostatics,
+    ElectrostaticsConfig,
+    Equilibration,
+    EquilibrationConfig,
+)
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.readout import Readout
 from ase_les.representation import Cace, CaceConfig
@@ -56,11 +61,27 @@ class LongRangeConfig:
     representation : CaceConfig or None
         A representation of its own for the charges; None shares that of the
         short-range energy.
+    equilibration : EquilibrationConfig or None
+        Elements whose atoms share electrons as those of a metal do; None where
+        all charges are local.
+
+    Raises
+    ------
+    ValueError
+        If electrons are shared by charges of several channels.
     """
 
     charges: ChargesConfig = field(default_factory=ChargesConfig)
     electrostatics: ElectrostaticsConfig = field(default_factory=ElectrostaticsConfig)
     representation: CaceConfig | None = None
+    equilibration: EquilibrationConfig | None = None
+
+    def __post_init__(self):
+        if self.equilibration and self.charges.n_channels > 1:
+            raise ValueError(
+                "`equilibration` moves real charge, which has one channel; "
+                f"got {self.charges.n_channels}. Set `n_channels: 1`"
+            )
 
 
 @dataclass(frozen=True)
@@ -96,11 +117,18 @@ class ModelConfig:
         object.__setattr__(
             self, "atomic_energies", {k: float(v) for k, v in self.atomic_energies.items()}
         )
+        shared = self.long_range.equilibration if self.long_range else None
         unknown = sorted(set(self.atomic_energies) - set(chemical_symbols[1:]))
         if unknown or not self.atomic_energies:
             raise ValueError(
                 "`atomic_energies` needs an energy in eV for every element by its symbol, "
                 f"got {dict(self.atomic_energies)}"
+            )
+        absent = sorted(set(shared.elements) - set(self.atomic_energies)) if shared else []
+        if absent:
+            raise ValueError(
+                f"`equilibration` names {', '.join(absent)}, which the model does not cover; it "
+                f"covers {', '.join(self.atomic_energies)}"
             )
 
     @property
@@ -116,7 +144,11 @@ class ModelConfig:
 
     def to_dict(self) -> dict:
         """Plain containers, ready for JSON."""
-        return asdict(self)
+        plain = asdict(self)
+        if self.long_range and self.long_range.equilibration is None:
+            # Models from before there was such a part keep their description, and so their hash.
+            del plain["long_range"]["equilibration"]
+        return plain
 
     @classmethod
     def from_dict(cls, given: Mapping) -> ModelConfig:
@@ -135,7 +167,9 @@ class Prediction(NamedTuple):
 
     ``energy`` (S,) in eV is the sum of ``short_range`` (N,) over the atoms and of
     ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) they are made
-    of (see `ase_les.charges`) have no columns for a short-range model.
+    of (see `ase_les.charges`) have no columns for a short-range model. Where atoms share electrons
+    (`ase_les.electrostatics.equilibration`), charges hold what has flowed and ``short_range`` what
+    it costs each atom; the latent numbers know nothing of it.
     """
 
     energy: Tensor
@@ -152,8 +186,9 @@ class LESModel(nn.Module):
         E = \sum_i E_0(Z_i) + \sum_i E_\theta(B_i) + E_\mathrm{lr}(\{q_i\}, \{\mathbf{r}_i\},
         \mathrm{cell}), \qquad q_i = q(B_i)
 
-    The model says the energy and nothing else: forces, stress and response are its
-    derivatives (`ase_les.derivatives`).
+    and, where atoms share electrons, the charges that then flow between them
+    (`ase_les.electrostatics.equilibration`). The model says the energy and nothing else: forces,
+    stress and response are its derivatives (`ase_les.derivatives`).
 
     Parameters
     ----------
@@ -190,6 +225,7 @@ class LESModel(nn.Module):
             n_features, short_range.hidden, 1, short_range.bias, short_range.linear
         )
         self.charge_representation = self.charges = self.electrostatics = None
+        self.equilibration = None
         if config.long_range:
             own = config.long_range.representation
             if own:
@@ -198,6 +234,8 @@ class LESModel(nn.Module):
             cutoff = (own or config.representation).cutoff
             self.charges = LatentCharges(n_features, config.long_range.charges, elements, cutoff)
             self.electrostatics = Electrostatics(config.long_range.electrostatics)
+            if config.long_range.equilibration:
+                self.equilibration = Equilibration(config.long_range.equilibration)
 
     @property
     def precision(self) -> torch.dtype:
@@ -242,6 +280,8 @@ class LESModel(nn.Module):
                 part.use_analytic_gradients()
         if copy.electrostatics is not None:
             copy.electrostatics.use_analytic_gradients(accuracy)
+        if copy.equilibration is not None:
+            copy.equilibration = copy.equilibration.held().requires_grad_(False)
         return copy
 
     @torch.no_grad()
@@ -306,16 +346,20 @@ class LESModel(nn.Module):
         scale = self.config.short_range.scale
         short_range = scale * self.short_range(features).squeeze(1).double()
         short_range = short_range + self._atomic_energies(graph)
-        energy = sum_per_structure(short_range, graph)
         if self.charges is None:
+            energy = sum_per_structure(short_range, graph)
             none = energy.new_zeros(graph.n_atoms, 0)
             return Prediction(energy, short_range, torch.zeros_like(energy), none, none)
         if self.charge_representation is not None:
             features = self.charge_representation(graph)
         latent = self.charges.latent(features)
         charges = self.charges.neutrality(latent, graph)
+        if self.equilibration is not None:
+            flow = self.equilibration(graph, charges, self.electrostatics)
+            charges, short_range = charges + flow.charges, short_range + flow.cost
         long_range = self.electrostatics(graph, charges)
-        return Prediction(energy + long_range, short_range, long_range, charges, latent)
+        energy = sum_per_structure(short_range, graph) + long_range
+        return Prediction(energy, short_range, long_range, charges, latent)
 
     def _atomic_energies(self, graph: Graph) -> Tensor:
         # Kept out of the state dict: hundreds of eV per atom must not be rounded to float32.

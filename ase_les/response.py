@@ -80,7 +80,13 @@ def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
 
     About the origin of the coordinates: it matters where charges do not sum to zero. Of a
     periodic structure this is volume times polarization.
+
+    Raises
+    ------
+    ValueError
+        If they do not follow from local charges alone (see `check_polarization`).
     """
+    check_polarization(model, graph)
     return sum_per_structure(model.charges.neutrality.moments(prediction.latent, graph), graph)
 
 
@@ -115,10 +121,9 @@ def born_charges(
     Raises
     ------
     ValueError
-        If a periodic structure has a total charge that its formal charges do not make up: it goes
-        wherever it is attracted, along no path that would make a polarization.
+        If they do not follow from local charges alone (see `check_polarization`).
     """
-    check_excess(model, graph)
+    check_polarization(model, graph)
     rule = model.charges.neutrality
     if rule.is_conserved and rule.is_local:
         return _from_the_dipole(model, graph, centre, create_graph)
@@ -156,8 +161,13 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     graph : Graph
     velocities : Tensor, shape (N, 3)
         In Å per unit of time; the current is in e Å per the same unit.
+
+    Raises
+    ------
+    ValueError
+        If it does not follow from local charges alone (see `check_polarization`).
     """
-    check_excess(model, graph)
+    check_polarization(model, graph)
     rule = model.charges.neutrality
     representation = _representation(model)
     with forward_ad.dual_level():
@@ -188,8 +198,10 @@ def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor
     Raises
     ------
     ValueError
-        If the graph is not one orthorhombic periodic cell.
+        If the graph is not one orthorhombic periodic cell, or has no polarization (see
+        `check_polarization`).
     """
+    check_polarization(model, graph)
     cell = graph.cell[0]
     lengths = cell.diagonal()
     is_box = graph.n_structures == 1 and bool(graph.pbc.all())
@@ -270,7 +282,7 @@ def check_field(model: LESModel, graph: Graph) -> None:
             "a field acts on charges that sum to the total charge; this model has none or lets "
             "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
-    check_excess(model, graph)
+    check_polarization(model, graph)
     if not rule.is_local and graph.pbc.any():
         raise ValueError(
             "charges that are neutralised by an even shift have no energy in a field under "
@@ -278,16 +290,22 @@ def check_field(model: LESModel, graph: Graph) -> None:
         )
 
 
-def check_excess(model: LESModel, graph: Graph) -> None:
-    """Refuse periodic structures with charge that goes where it is attracted, along no path.
-
-    Charges that are not conserved locally have no such excess.
+def check_polarization(model: LESModel, graph: Graph) -> None:
+    """Refuse structures whose dipole does not follow from local charges alone.
 
     Raises
     ------
     ValueError
-        If a structure has a total charge that formal charges do not make up.
+        If atoms share electrons as a conductor does; or a periodic structure has charge that goes
+        where it is attracted, along no path, since formal charges do not make up its total charge.
     """
+    if _shares_electrons(model, graph):
+        elements = ", ".join(model.config.long_range.equilibration.elements)
+        raise ValueError(
+            f"atoms of {elements} share electrons in this model, as those of a metal do: its "
+            "structures have no polarization, Born charges, current or energy in a field. Ask for "
+            "energy, forces, stress, charges or the potential"
+        )
     excess = _excess(model, graph)
     if excess.any():
         raise ValueError(
@@ -297,12 +315,17 @@ def check_excess(model: LESModel, graph: Graph) -> None:
         )
 
 
-def has_excess(model: LESModel, graph: Graph) -> bool:
-    """Whether `check_excess` refuses structures."""
-    return bool(_excess(model, graph).any())
+def has_polarization(model: LESModel, graph: Graph) -> bool:
+    """Whether `check_polarization` lets all structures pass."""
+    return not (_shares_electrons(model, graph) or _excess(model, graph).any())
+
+
+def _shares_electrons(model: LESModel, graph: Graph) -> bool:
+    return model.equilibration is not None and len(model.equilibration.atoms(graph)) > 0
 
 
 def _excess(model: LESModel, graph: Graph) -> Tensor:
+    """What check_polarization asks of charges that are conserved locally; others have none."""
     rule = model.charges.neutrality
     if not (rule.is_conserved and rule.is_local):
         return torch.zeros_like(graph.total_charge)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ase_les.charges import ChargesConfig
-from ase_les.electrostatics import ElectrostaticsConfig
+from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.representation import CaceConfig
 
@@ -42,6 +42,7 @@ def random_model():
         charges: dict | None = None,
         electrostatics: dict | None = None,
         charge_representation: CaceConfig | None = None,
+        equilibration: dict | None = None,
         long_range: bool = True,
         total_charges: tuple[int, ...] = (),
         seed: int = 0,
@@ -52,6 +53,7 @@ def random_model():
             charges=ChargesConfig(**{"scale": 4.0, "neutrality": "mean", **(charges or {})}),
             electrostatics=ElectrostaticsConfig(**(electrostatics or {})),
             representation=charge_representation,
+            equilibration=EquilibrationConfig(**equilibration) if equilibration else None,
         )
         config = ModelConfig(
             atomic_energies={"H": -13.6, "O": -431.25, "Na": -1202.5},

@@ -50,6 +50,10 @@ MODELS = {
     "wide charges, weighted": {"electrostatics": {"smearing": 1.5, "weight": 0.5}},
     "published wave numbers": {"electrostatics": {"k_cutoff": np.pi}},
     "charges see farther": {"charge_representation": CaceConfig(4.5, 3, 2, 2, 1, 2)},
+    "atoms that share electrons": {
+        "equilibration": {"elements": ("Na", "O"), "hardness": 4.0},
+        "charges": {"neutrality": "split"},
+    },
     "short range only": {"long_range": False},
 }
 

@@ -63,6 +63,7 @@ def _facts(model: LESModel) -> dict[str, object]:
         "electrostatics": None,
     }
     if config.long_range:
+        shared = config.long_range.equilibration
         electrostatics = config.long_range.electrostatics
         kernel = electrostatics.kernel()
         facts["electrostatics"] = {
@@ -72,6 +73,7 @@ def _facts(model: LESModel) -> dict[str, object]:
             "k_cutoff_per_A": kernel.k_cutoff,
             "remove_self_energy": electrostatics.remove_self_energy,
             "background": electrostatics.background,
+            "elements_that_share_electrons": list(shared.elements) if shared else [],
         }
     return {**facts, "card": model.card, "config": config.to_dict()}
 

@@ -1,5 +1,6 @@
 """From charges to energy, for any charges and boundary conditions."""
 
 from ase_les.electrostatics.energy import Electrostatics, ElectrostaticsConfig
+from ase_les.electrostatics.equilibration import Equilibration, EquilibrationConfig
 
-__all__ = ["Electrostatics", "ElectrostaticsConfig"]
+__all__ = ["Electrostatics", "ElectrostaticsConfig", "Equilibration", "EquilibrationConfig"]

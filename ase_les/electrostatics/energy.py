@@ -19,7 +19,7 @@ from ase_les.electrostatics.wave_vectors import (
     ReciprocalKernel,
     converged_k_cutoff,
 )
-from ase_les.graph import Graph, sum_per_structure
+from ase_les.graph import Graph, atoms_without_edges, sum_per_structure
 from ase_les.units import COULOMB_CONSTANT
 
 
@@ -123,6 +123,12 @@ class Electrostatics(nn.Module):
         other.periodic_sum.forget()
         return other
 
+    def in_use(self) -> Electrostatics:
+        """The sums that the last structures got, for a part of their atoms."""
+        other = Electrostatics(self.config)
+        other.periodic_sum = self.periodic_sum.in_use()
+        return other
+
     def forward(self, graph: Graph, charges: Tensor) -> Tensor:
         """Energies (S,) in eV.
 
@@ -201,18 +207,13 @@ class Electrostatics(nn.Module):
 
 def _select(graph: Graph, charges: Tensor, chosen: Tensor) -> tuple[Graph, Tensor]:
     """The chosen structures (S,) of a batch and the charges of their atoms, without edges."""
-    atoms = chosen[graph.structure]
+    atoms = torch.nonzero(chosen[graph.structure]).squeeze(1)
     renumbered = torch.cumsum(chosen.long(), 0) - 1
-    no_edges = graph.senders[:0]
-    part = Graph(
-        positions=graph.positions[atoms],
-        numbers=graph.numbers[atoms],
+    part = atoms_without_edges(graph, atoms)
+    part = part._replace(
         cell=graph.cell[chosen],
         pbc=graph.pbc[chosen],
         total_charge=graph.total_charge[chosen],
-        structure=renumbered[graph.structure[atoms]],
-        receivers=no_edges,
-        senders=no_edges,
-        shifts=graph.shifts[:0],
+        structure=renumbered[part.structure],
     )
     return part, charges[atoms]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ase_les.electronegativity import ELECTRONEGATIVITY
 from ase_les.model import LESModel
-from ase_les.response import born_charges, has_excess
+from ase_les.response import born_charges, has_polarization
 from ase_les.training.dataset import Sample, batches
 from ase_les.training.response_evaluation import centre_of_mass
 
@@ -61,7 +61,7 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
         s
         for s in samples
         if (bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any()))
-        and not has_excess(model, s.graph)
+        and has_polarization(model, s.graph)
     ]
     numbers, found = [], []
     for sample in able[:: max(1, math.ceil(len(able) / STRUCTURES))]:

@@ -29,7 +29,7 @@ from ase_les.reporting import (
     software_versions,
     write_summary,
 )
-from ase_les.response import check_excess
+from ase_les.response import check_polarization
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
@@ -440,7 +440,7 @@ def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> 
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
             if has_charges(model) and not sample.born_charges.isnan().all():
                 remedy = "or leave out its Born charges"
-                check_excess(model, sample.graph)
+                check_polarization(model, sample.graph)
         except ValueError as error:
             raise ValueError(
                 f"{error}. That is structure {index} of the {name} data: {remedy}"

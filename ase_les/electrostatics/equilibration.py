@@ -1,0 +1,258 @@
+r"""Charge that flows among the atoms of a metal until none of them gains by more.
+
+Local charges cannot know of an ion on the far side of a gap: that the metal around the gap levels
+its potential is decided by the whole structure. Here the atoms of chosen elements share electrons
+as a conductor's do [1]_ [2]_: beside the charges :math:`q` that their environments give, they carry
+charges :math:`p` that minimise
+
+.. math::
+    E(p) = E_\mathrm{lr}(q + p) + \sum_i \big(\chi_i p_i + \tfrac12 (\eta_i + U) p_i^2\big),
+    \qquad \sum_i p_i = 0, \quad
+    U = \begin{cases} 2 k_e / \sqrt{2\pi}\,\sigma & \text{self energy removed} \\
+        0 & \text{else} \end{cases}
+
+over the atoms of each structure: one linear system, whose matrix is positive since it is that of
+Gaussian charges and of positive hardnesses :math:`\eta`. Differences of electronegativities
+:math:`\chi` between the elements say which of them draws electrons from which.
+
+At the minimum nothing is gained by moving charge, so that forces and stress are the derivatives of
+:math:`E` at fixed :math:`p`. In a metal slab with ions before it :math:`p` are the image charges.
+
+References
+----------
+.. [1] A. K. Rappé, W. A. Goddard, J. Phys. Chem. 95, 3358 (1991): charge equilibration.
+.. [2] J. I. Siepmann, M. Sprik, J. Chem. Phys. 102, 511 (1995): metal electrodes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from ase.data import atomic_numbers
+from torch import Tensor, nn
+
+from ase_les.electrostatics.energy import Electrostatics
+from ase_les.graph import Graph, atoms_without_edges, sum_per_structure
+from ase_les.units import COULOMB_CONSTANT
+
+# Of the potential that drives the charges, what may be left of it, by precision of the network.
+_RESIDUAL = {torch.float32: 1e-7, torch.float64: 1e-11}
+
+# The condition number is that of smeared charges, some hundreds: tens of steps are enough.
+_MOST_STEPS = 500
+
+
+@dataclass(frozen=True)
+class EquilibrationConfig:
+    """Elements whose atoms share electrons, as those of a metal do.
+
+    Parameters
+    ----------
+    elements : tuple of str
+        Their symbols. In each structure all atoms of them are one conductor, however far apart.
+    hardness : float
+        What their hardnesses η are before training, in eV/e².
+
+    Raises
+    ------
+    ValueError
+        If there are no elements, one is unknown, or the hardness is not positive.
+    """
+
+    elements: tuple[str, ...]
+    hardness: float = 1.0
+
+    def __post_init__(self):
+        if isinstance(self.elements, str):
+            raise ValueError(f"`elements` needs a list of symbols, got {self.elements!r}")
+        object.__setattr__(self, "elements", tuple(self.elements))
+        unknown = sorted(set(self.elements) - set(atomic_numbers))
+        if unknown or not self.elements:
+            raise ValueError(f"`elements` needs element symbols, got {list(self.elements)}")
+        if not self.hardness > 0:
+            raise ValueError(f"`hardness` must be positive (eV/e²), got {self.hardness}")
+
+
+class Flow(NamedTuple):
+    """Charges p (N, 1) in e that have flowed, and what each atom pays for its own, (N,) in eV."""
+
+    charges: Tensor
+    cost: Tensor
+
+
+class Equilibration(nn.Module):
+    """The charges p of a batch of structures; the energy may be differentiated twice (training).
+
+    Parameters
+    ----------
+    config : EquilibrationConfig
+    """
+
+    def __init__(self, config: EquilibrationConfig):
+        super().__init__()
+        self.config = config
+        n_elements = len(config.elements)
+        self.electronegativity = nn.Parameter(torch.zeros(n_elements))
+        self.log_hardness = nn.Parameter(torch.full((n_elements,), math.log(config.hardness)))
+        row = torch.full((max(atomic_numbers.values()) + 1,), -1)
+        row[[atomic_numbers[symbol] for symbol in config.elements]] = torch.arange(n_elements)
+        self.register_buffer("_row", row, persistent=False)
+
+    def atoms(self, graph: Graph) -> Tensor:
+        """Which atoms share electrons, (M,) ascending."""
+        return torch.nonzero(self._row[graph.numbers] >= 0).squeeze(1)
+
+    def forward(self, graph: Graph, charges: Tensor, sums: Electrostatics) -> Flow:
+        """What flows once the environments have given their charges.
+
+        Parameters
+        ----------
+        graph : Graph
+        charges : Tensor, shape (N, 1)
+            In e, float64.
+        sums : Electrostatics
+            Says the potentials of charges.
+
+        Raises
+        ------
+        ArithmeticError
+            If no minimum is found.
+        """
+        metal = self.atoms(graph)
+        none = torch.zeros_like(charges)
+        if not len(metal):
+            return Flow(none, none[:, 0])
+        row = self._row[graph.numbers[metal]]
+        chi = self.electronegativity.double()[row, None]
+        stiffness = self._stiffness(sums)[row, None]
+        drive = _potential(sums, graph, charges.detach())[metal] + chi.detach()
+        # Whoever chooses between sums must not choose anew for fewer atoms: one energy.
+        tolerance = _RESIDUAL[self.log_hardness.dtype]
+        conductor = _Conductor(graph, metal, stiffness.detach(), sums.in_use(), tolerance)
+        found = conductor.solve(-drive)
+
+        def residual() -> Tensor:
+            """The potential that is left, zero but for how it depends on everything."""
+            whole = charges.index_add(0, metal, found)
+            left = _potential(sums, graph, whole, create_graph=True)[metal]
+            return conductor.neutral(left + chi + stiffness * found)
+
+        flowed = self.attached(found, residual, conductor)
+        cost = (chi * flowed + 0.5 * stiffness * flowed**2)[:, 0]
+        return Flow(none.index_add(0, metal, flowed), none[:, 0].index_add(0, metal, cost))
+
+    def attached(
+        self, found: Tensor, residual: Callable[[], Tensor], conductor: _Conductor
+    ) -> Tensor:
+        """The charges with their derivatives: those of one more step of Newton's method."""
+        return _Attached.apply(found, residual(), conductor.solve)
+
+    def held(self) -> HeldEquilibration:
+        """The same for inference."""
+        other = HeldEquilibration(self.config).to(self.log_hardness)
+        other.load_state_dict(self.state_dict())
+        return other
+
+    def _stiffness(self, sums: Electrostatics) -> Tensor:
+        """η + U by element, in eV/e²."""
+        hardness = self.log_hardness.double().exp()
+        if not sums.config.remove_self_energy:
+            return hardness
+        own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * sums.config.smearing)
+        return hardness + sums.config.weight * own
+
+
+class HeldEquilibration(Equilibration):
+    """The same charges without derivatives: all that first derivatives of the energy need."""
+
+    def attached(
+        self, found: Tensor, residual: Callable[[], Tensor], conductor: _Conductor
+    ) -> Tensor:
+        return found
+
+
+class _Conductor:
+    """The atoms that share electrons, alone: how their potential answers to their charges."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        metal: Tensor,
+        stiffness: Tensor,
+        sums: Electrostatics,
+        tolerance: float,
+    ):
+        alone = atoms_without_edges(graph, metal)
+        self._graph = alone._replace(positions=alone.positions.detach(), cell=alone.cell.detach())
+        self._count = self._sum(torch.ones_like(stiffness)).clamp(min=1)
+        self._stiffness = stiffness
+        self._sums = sums
+        self._tolerance = tolerance
+
+    def neutral(self, values: Tensor) -> Tensor:
+        """Values (M, 1) less their mean over each structure."""
+        return values - self._of_atoms(self._sum(values) / self._count)
+
+    def solve(self, given: Tensor) -> Tensor:
+        """Charges (M, 1) that sum to zero and answer to a potential, by conjugate gradients."""
+        given = given.detach()
+        left = self.neutral(given)
+        charges, direction = torch.zeros_like(left), left
+        square = self._sum(left**2)
+        # A level potential leaves round-off, which is no field.
+        enough = self._tolerance**2 * self._sum(given**2)
+        for _ in range(_MOST_STEPS):
+            if not (square > enough).any():
+                return charges
+            answer = _potential(self._sums, self._graph, direction) + self._stiffness * direction
+            answer = self.neutral(answer)
+            step = self._of_atoms(_ratio(square, self._sum(direction * answer)))
+            charges, left = charges + step * direction, left - step * answer
+            before, square = square, self._sum(left**2)
+            direction = left + self._of_atoms(_ratio(square, before)) * direction
+        raise ArithmeticError(
+            "the charges of metal atoms do not settle: the energy of charges is not positive. "
+            "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
+        )
+
+    def _sum(self, values: Tensor) -> Tensor:
+        return sum_per_structure(values, self._graph)
+
+    def _of_atoms(self, values: Tensor) -> Tensor:
+        return values[self._graph.structure]
+
+
+class _Attached(torch.autograd.Function):
+    """Charges found before, which answer to a residual r as a conductor does: by :math:`-H^{-1} r`.
+
+    The residual is zero, only its changes count; how H changes does not. That makes derivatives of
+    the charges right once, and those of the energy twice, since charge gains it nothing.
+    """
+
+    @staticmethod
+    def forward(ctx, found: Tensor, residual: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.solve = solve
+        return found.clone()
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[None, Tensor, None]:
+        return None, -ctx.solve(gradient), None
+
+
+def _potential(
+    sums: Electrostatics, graph: Graph, charges: Tensor, create_graph: bool = False
+) -> Tensor:
+    """The derivative of the energy by the charge of each atom, (N, 1) in V."""
+    with torch.enable_grad():
+        probe = torch.zeros_like(charges, requires_grad=True)
+        energy = sums(graph, charges + probe).sum()
+        return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
+
+
+def _ratio(value: Tensor, by: Tensor) -> Tensor:
+    """Zero where nothing is left to do."""
+    return torch.where(by > 0, value / torch.where(by > 0, by, 1.0), 0.0)
