@@ -56,6 +56,9 @@ class _ThereTensor(torch.Tensor):
     def __init__(self, held: Tensor):
         self.held = held
 
+    def tolist(self):
+        return self.held.tolist()
+
     @classmethod
     def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
         return _run(operation, args, kwargs or {})
@@ -77,8 +80,6 @@ class _OutsideOfOperations(TorchFunctionMode):
             device = kwargs.pop("device", None)
             made = function(*args, **kwargs)
             return made if device is None else made.to(device)
-        if function is Tensor.tolist and isinstance(args[0], _ThereTensor):
-            return args[0].cpu().tolist()
         return function(*args, **kwargs)
 
 

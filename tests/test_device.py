@@ -14,7 +14,10 @@ from ase.build import bulk, molecule
 from torch.optim import SGD
 
 from ase_les import LESCalculator, LESModel, list_models, load_model
+from ase_les.derivatives import differentiate
 from ase_les.electrostatics.cheaper_sum import CheaperSum
+from ase_les.graph import graph_from_atoms
+from ase_les.neighbors import NeighborList
 from ase_les.testing import check_calculator
 from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
 from ase_les.training.dataset import LabelNames, Sample, labelled
@@ -185,6 +188,23 @@ def test_steps_of_the_optimizer(device):
         return weight.detach().cpu()
 
     assert torch.equal(stepped(device), stepped("cpu"))
+
+
+def test_what_forces_teach_of_shared_electrons(random_model, device):
+    model = random_model(
+        charges={"neutrality": "split"}, equilibration={"elements": ("Na", "O")}
+    ).double()
+    graph = graph_from_atoms(salt(), NeighborList(model.config.cutoff))
+
+    def gradients(where: str) -> list[torch.Tensor]:
+        student = copy.deepcopy(model).to(where)
+        forces = differentiate(student, graph.to(where), create_graph=True).forces
+        forces.square().sum().backward()
+        return [weight.grad.cpu() for weight in student.equilibration.parameters()]
+
+    for there, here in zip(gradients(device), gradients("cpu"), strict=True):
+        assert here.abs().min() > 1e-6
+        torch.testing.assert_close(there, here)
 
 
 def test_a_training(trainable, device, tmp_path):
