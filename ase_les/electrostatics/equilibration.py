@@ -206,14 +206,19 @@ class _Conductor:
         # A level potential leaves round-off, which is no field.
         enough = self._tolerance**2 * self._sum(given**2)
         for _ in range(_MOST_STEPS):
-            if not (square > enough).any():
+            unsettled = square > enough
+            if not unsettled.any():
                 return charges
             answer = _potential(self._sums, self._graph, direction) + self._stiffness * direction
             answer = self.neutral(answer)
-            step = self._of_atoms(_ratio(square, self._sum(direction * answer)))
-            charges, left = charges + step * direction, left - step * answer
+            curvature = self._sum(direction * answer)
+            if (unsettled & (curvature <= 0)).any():
+                break
+            # Where charges have settled there is only round-off to follow.
+            step = self._of_atoms(_ratio(square, curvature, where=unsettled))
+            charges, left = charges + step * direction, self.neutral(left - step * answer)
             before, square = square, self._sum(left**2)
-            direction = left + self._of_atoms(_ratio(square, before)) * direction
+            direction = left + self._of_atoms(_ratio(square, before, where=unsettled)) * direction
         raise ArithmeticError(
             "the charges of metal atoms do not settle: the energy of charges is not positive. "
             "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
@@ -253,6 +258,6 @@ def _potential(
         return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
 
 
-def _ratio(value: Tensor, by: Tensor) -> Tensor:
-    """Zero where nothing is left to do."""
-    return torch.where(by > 0, value / torch.where(by > 0, by, 1.0), 0.0)
+def _ratio(value: Tensor, by: Tensor, where: Tensor) -> Tensor:
+    """Zero elsewhere."""
+    return torch.where(where, value / torch.where(where, by, 1.0), 0.0)

@@ -195,13 +195,19 @@ def test_charges_are_the_solution_of_the_linear_system(pbc, kept):
     assert np.abs(flowed).max() > 0.05
 
 
-def test_structures_side_by_side_keep_their_electrons_to_themselves():
+def test_structures_side_by_side_keep_their_electrons_to_themselves(rng):
     equilibration = metal("Na")
-    parts = [surface(True), Atoms("OH", [(0, 0, 0), (0, 0, 1.0)], charges=[-1, 1]), surface(False)]
+    # Pairs settle at once and must stay so while the surface takes its time.
+    pairs = [Atoms("Na2O", rng.normal(size=(3, 3)) * 2) for _ in range(40)]
+    for atoms in pairs:
+        atoms.set_initial_charges(rng.normal(size=3))
+    alone = Atoms("NaOH", [(0, 0, 0), (0, 0, 2.0), (0, 0, 3)], charges=[1, -2, 1])
+    none = Atoms("OH", [(0, 0, 0), (0, 0, 1.0)], charges=[-1, 1])
+    parts = [surface(True), *pairs, alone, none, surface(False)]
     charges = torch.tensor(np.concatenate([a.get_initial_charges() for a in parts]))[:, None]
     together = equilibration(graph_of(*parts), charges, SUMS).charges[:, 0].detach().numpy()
-    alone = np.concatenate([flow(equilibration, atoms)[0] for atoms in parts])
-    assert together == pytest.approx(alone, abs=1e-9)
+    expected = np.concatenate([flow(equilibration, atoms)[0] for atoms in parts])
+    assert together == pytest.approx(expected, abs=1e-9)
 
 
 def test_where_no_atom_shares_electrons_nothing_flows():
