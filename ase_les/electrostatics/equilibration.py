@@ -27,8 +27,8 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -56,6 +56,10 @@ class EquilibrationConfig:
         Their symbols. In each structure all atoms of them are one conductor, however far apart.
     hardness : float
         What their hardnesses η are before training, in eV/e².
+    electronegativities : mapping of str to float
+        What χ of elements is before training, in eV; 0 for those not named. Only
+        differences count. They say which way electrons go: energies depend on
+        the sign of what flows little enough to be learned the wrong way round.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class EquilibrationConfig:
 
     elements: tuple[str, ...]
     hardness: float = 1.0
+    electronegativities: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         if isinstance(self.elements, str):
@@ -75,6 +80,14 @@ class EquilibrationConfig:
             raise ValueError(f"`elements` needs element symbols, got {list(self.elements)}")
         if not self.hardness > 0:
             raise ValueError(f"`hardness` must be positive (eV/e²), got {self.hardness}")
+        given = {symbol: float(chi) for symbol, chi in self.electronegativities.items()}
+        object.__setattr__(self, "electronegativities", given)
+        others = sorted(set(given) - set(self.elements))
+        if others:
+            raise ValueError(
+                f"`electronegativities` belong to {', '.join(self.elements)}, got also "
+                f"{', '.join(others)}"
+            )
 
 
 class Flow(NamedTuple):
@@ -96,7 +109,8 @@ class Equilibration(nn.Module):
         super().__init__()
         self.config = config
         n_elements = len(config.elements)
-        self.electronegativity = nn.Parameter(torch.zeros(n_elements))
+        chi = [config.electronegativities.get(symbol, 0.0) for symbol in config.elements]
+        self.electronegativity = nn.Parameter(torch.tensor(chi))
         self.log_hardness = nn.Parameter(torch.full((n_elements,), math.log(config.hardness)))
         row = torch.full((max(atomic_numbers.values()) + 1,), -1)
         row[[atomic_numbers[symbol] for symbol in config.elements]] = torch.arange(n_elements)

@@ -37,8 +37,9 @@ def graph_of(*structures: Atoms):
     return batch([graph_from_atoms(atoms, NeighborList(1.0)) for atoms in structures])
 
 
-def metal(*elements: str, hardness: float = 2.0) -> Equilibration:
-    equilibration = Equilibration(EquilibrationConfig(elements, hardness)).double()
+def metal(*elements: str, hardness: float = 2.0, **electronegativities) -> Equilibration:
+    config = EquilibrationConfig(elements, hardness, electronegativities)
+    equilibration = Equilibration(config).double()
     # The start of a training is a float32 number, of which too little is left here.
     equilibration.log_hardness.data.fill_(math.log(hardness))
     return equilibration
@@ -136,9 +137,7 @@ def test_two_atoms_polarize_as_their_hardness_lets_them():
 
 
 def test_electrons_go_to_the_more_electronegative_element():
-    equilibration = metal("Au", "Al")
-    with torch.no_grad():
-        equilibration.electronegativity.copy_(torch.tensor([2.0, -1.0]))
+    equilibration = metal("Au", "Al", Au=2.0, Al=-1.0)
     atoms = Atoms("AuAl", positions=[(0, 0, 0), (0, 0, 6.0)], charges=[0, 0])
     flowed, _, _ = flow(equilibration, atoms)
     pair = COULOMB_CONSTANT * erf(6.0 / math.sqrt(2)) / 6.0
@@ -349,6 +348,7 @@ def test_charges_that_gain_energy_by_growing_are_an_error():
         ({"elements": ("Pt", "Xx")}, "Xx"),
         ({"elements": ()}, "element symbols"),
         ({"elements": ("Pt",), "hardness": 0.0}, "hardness"),
+        ({"elements": ("Pt",), "electronegativities": {"Au": 1.0}}, "belong to Pt, got also Au"),
     ],
 )
 def test_wrong_settings_are_refused(given, message):
