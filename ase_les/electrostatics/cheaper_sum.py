@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from ase_les.electrostatics.ewald import AnalyticEwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
-from ase_les.electrostatics.reciprocal import ReciprocalSum
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 
 # Measured on one core of an AVX-512 CPU, energy and gradients of one channel, in nanoseconds:
@@ -45,14 +44,10 @@ class CheaperSum(nn.Module):
         self._in_use = None
         self.mesh.forget()
 
-    def in_use(self) -> ReciprocalSum:
-        """The sum that the last structure got; of free structures, which need none, this one."""
-        return self if self._in_use is None else getattr(self, self._in_use)
-
     def forward(self, positions: Tensor, charges: Tensor, cell: Tensor, layout: Layout) -> Tensor:
         """Energies (S,) in eV, see `ReciprocalSum`."""
         self._in_use = self.choose(layout.n_structures * layout.width, layout.n_structures, cell)
-        return self.in_use()(positions, charges, cell, layout)
+        return getattr(self, self._in_use)(positions, charges, cell, layout)
 
     def choose(self, n_atoms: int, n_structures: int, cell: Tensor) -> str:
         """Return "direct" or "mesh": the faster, unless the one in use is hardly slower."""

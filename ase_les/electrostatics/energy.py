@@ -123,12 +123,6 @@ class Electrostatics(nn.Module):
         other.periodic_sum.forget()
         return other
 
-    def in_use(self) -> Electrostatics:
-        """The sums that the last structures got, for a part of their atoms."""
-        other = Electrostatics(self.config)
-        other.periodic_sum = self.periodic_sum.in_use()
-        return other
-
     def forward(self, graph: Graph, charges: Tensor) -> Tensor:
         """Energies (S,) in eV.
 

@@ -36,7 +36,7 @@ from ase.data import atomic_numbers
 from torch import Tensor, nn
 
 from ase_les.electrostatics.energy import Electrostatics
-from ase_les.graph import Graph, atoms_without_edges, sum_per_structure
+from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
 
 # Of the potential that drives the charges, what may be left of it, by precision of the network.
@@ -144,9 +144,8 @@ class Equilibration(nn.Module):
         chi = self.electronegativity.double()[row, None]
         stiffness = self._stiffness(sums)[row, None]
         drive = _potential(sums, graph, charges.detach())[metal] + chi.detach()
-        # Whoever chooses between sums must not choose anew for fewer atoms: one energy.
         tolerance = _RESIDUAL[self.log_hardness.dtype]
-        conductor = _Conductor(graph, metal, stiffness.detach(), sums.in_use(), tolerance)
+        conductor = _Conductor(*self.body(graph, metal), stiffness.detach(), sums, tolerance)
         found = conductor.solve(-drive)
 
         def residual() -> Tensor:
@@ -158,6 +157,10 @@ class Equilibration(nn.Module):
         flowed = self.attached(found, residual, conductor)
         cost = (chi * flowed + 0.5 * stiffness * flowed**2)[:, 0]
         return Flow(none.index_add(0, metal, flowed), none[:, 0].index_add(0, metal, cost))
+
+    def body(self, graph: Graph, metal: Tensor) -> tuple[Graph, Tensor]:
+        """Enough of a graph to say what those atoms do to each other, and which they are there."""
+        return atoms_without_edges(graph, metal), torch.arange(len(metal), device=metal.device)
 
     def attached(
         self, found: Tensor, residual: Callable[[], Tensor], conductor: _Conductor
@@ -183,6 +186,10 @@ class Equilibration(nn.Module):
 class HeldEquilibration(Equilibration):
     """The same charges without derivatives: all that first derivatives of the energy need."""
 
+    def body(self, graph: Graph, metal: Tensor) -> tuple[Graph, Tensor]:
+        # All atoms: for fewer a sum might choose another method or mesh than for the energy.
+        return graph, metal
+
     def attached(
         self, found: Tensor, residual: Callable[[], Tensor], conductor: _Conductor
     ) -> Tensor:
@@ -190,7 +197,7 @@ class HeldEquilibration(Equilibration):
 
 
 class _Conductor:
-    """The atoms that share electrons, alone: how their potential answers to their charges."""
+    """How the potential of atoms that share electrons answers to their charges."""
 
     def __init__(
         self,
@@ -200,8 +207,9 @@ class _Conductor:
         sums: Electrostatics,
         tolerance: float,
     ):
-        alone = atoms_without_edges(graph, metal)
-        self._graph = alone._replace(positions=alone.positions.detach(), cell=alone.cell.detach())
+        self._graph = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
+        self._metal = metal
+        self._structure = graph.structure[metal]
         self._count = self._sum(torch.ones_like(stiffness)).clamp(min=1)
         self._stiffness = stiffness
         self._sums = sums
@@ -223,8 +231,7 @@ class _Conductor:
             unsettled = square > enough
             if not unsettled.any():
                 return charges
-            answer = _potential(self._sums, self._graph, direction) + self._stiffness * direction
-            answer = self.neutral(answer)
+            answer = self.neutral(self._answer(direction))
             curvature = self._sum(direction * answer)
             if (unsettled & (curvature <= 0)).any():
                 break
@@ -238,11 +245,17 @@ class _Conductor:
             "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
         )
 
+    def _answer(self, charges: Tensor) -> Tensor:
+        whole = charges.new_zeros(self._graph.n_atoms, 1).index_copy(0, self._metal, charges)
+        potential = _potential(self._sums, self._graph, whole)[self._metal]
+        return potential + self._stiffness * charges
+
     def _sum(self, values: Tensor) -> Tensor:
-        return sum_per_structure(values, self._graph)
+        total = values.new_zeros(self._graph.n_structures, 1)
+        return total.index_add(0, self._structure, values)
 
     def _of_atoms(self, values: Tensor) -> Tensor:
-        return values[self._graph.structure]
+        return values[self._structure]
 
 
 class _Attached(torch.autograd.Function):

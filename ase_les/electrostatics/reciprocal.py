@@ -80,10 +80,6 @@ class ReciprocalSum(nn.Module):
     def forget(self) -> None:
         """Drop what is kept between calls: what follows is as with a new sum. Here nothing is."""
 
-    def in_use(self) -> ReciprocalSum:
-        """The sum itself: there is nothing to choose from."""
-        return self
-
     def waves(self, cell: Tensor) -> Waves:
         """Wave vectors of the cells (S, 3, 3)."""
         raise NotImplementedError
