@@ -93,6 +93,9 @@ class LESCalculator(Calculator):
     mass. Under periodic boundaries they follow edge vectors and do not depend on the cell
     (`ase_les.response`).
 
+    Where atoms share electrons, as those of a metal do in models with
+    `ase_les.electrostatics.equilibration`, there is no polarization, no Born charges and no field.
+
     In a *field* energy and forces become those of the enthalpy :math:`E - \boldsymbol{\mathcal{E}}
     \cdot V \mathbf{P}` (finite: :math:`E - \boldsymbol{\mathcal{E}} \cdot \sum_i q_i
     \mathbf{r}_i`, so that an ion feels its charge times the field); kinetic energy plus enthalpy is

@@ -22,11 +22,13 @@ first twelve of these, liquids and film made a model that moves everything (``--
 hotter dynamics: ``fixcm=True`` of ASE's Langevin dynamics takes the momentum of the noise from all
 atoms alike, and that of platinum heats hydrogen. Then ten begin with K and F at opposite
 electrodes or with F near platinum (packings 132 to 169, ``--steps 1000``), where the model before
-had its largest errors in energy, and the last 17 with K and F more than 5.5 Å apart along the
-normal (packings 174 to 297, ``--steps 1000``), of which they kept 5.2 Å or more.
+had its largest errors in energy, and 17 with K and F more than 5.5 Å apart along the
+normal (packings 174 to 297, ``--steps 1000``), of which they kept 5.2 Å or more. The last 20 are
+of packings taken as they came, 300 to 329 (``--steps 1000``) but for every third, moved by the
+last model whose charges were all local.
 
 ``apart.extxyz`` is of packings that nothing else began with: six moved as 110 to 123
-were (124 to 129) and eight with platinum held (68 to 75).
+were (124 to 129), eight with platinum held (68 to 75), and every third of 300 to 329.
 """
 
 import argparse

@@ -84,6 +84,12 @@ def test_info_tells_config_card_and_hash(package, capsys):
         assert text in table
 
 
+@pytest.mark.parametrize(("name", "elements"), [("pt-kf-aq", ["Pt"]), ("mgo", [])])
+def test_info_tells_which_atoms_share_electrons(name, elements, capsys):
+    facts = json.loads(told(capsys, "info", name, "--json"))
+    assert facts["electrostatics"]["elements_that_share_electrons"] == elements
+
+
 def test_what_a_model_must_not_be_used_for_comes_first(package, capsys):
     assert told(capsys, "info", "tiny").startswith("Limits of tiny: no [ice]\n")
     assert "ase-les info MODEL" in told(capsys, "models")

@@ -203,3 +203,17 @@ def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
     for substrate in ("doped", "undoped"):
         assert found["LES"][substrate] == pytest.approx(found["PBE"][substrate], abs=50)
     assert (tmp_path / "wetting.png").stat().st_size > 1000
+
+
+def test_platinum_levels_the_potential_of_ions_before_it(tmp_path):
+    said = run("14_ions_between_platinum.py", "--output", tmp_path)
+    assert "K and F apart" in said
+    summary = yaml.safe_load((tmp_path / "ions-summary.yml").read_text())
+    drop = summary["potential_through_the_metal_V"]
+    assert abs(drop["local"]) > 1.0
+    assert abs(drop["all"]) < 0.4 * abs(drop["local"])
+    of_flow, apart = np.array(summary["energy_of_flow_eV"]), np.array(summary["ions_apart_A"])
+    # A minimum over what flows; ions far apart have the larger dipole.
+    assert of_flow.max() <= 0
+    assert of_flow[apart > 5].mean() < 2 * of_flow[apart < 3].mean()
+    assert (tmp_path / "potential.png").stat().st_size > 1000
