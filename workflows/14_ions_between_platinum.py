@@ -62,8 +62,10 @@ def ions_apart_A(atoms: Atoms) -> float:
     return float(abs(z[atoms.symbols == "K"][0] - z[atoms.symbols == "F"][0]))
 
 
-def potential_V(atoms: Atoms, charges: np.ndarray, smearing_A: float) -> np.ndarray:
-    """Averaged over planes, along the normal."""
+def potential_V(
+    atoms: Atoms, charges: np.ndarray, smearing_A: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in Å along the normal, and the potential there averaged over planes."""
     shown = atoms.copy()
     shown.calc = SinglePointCalculator(shown, charges=charges)
     along = PlanarPotential(axis=2, smearing_A=smearing_A)
@@ -95,6 +97,8 @@ def main() -> None:
     model = load_model(arguments.model)
     if model.equilibration is None:
         parser.error(f"in {arguments.model} no atoms share electrons: nothing to look at")
+    if len({path.stem for path in arguments.compare}) < len(arguments.compare):
+        parser.error("models to compare are told apart by the names of their files")
     shared = LESCalculator(model)
     local = LESCalculator(with_local_charges(model))
     others = {path.stem: LESCalculator(path) for path in arguments.compare}

@@ -8,12 +8,13 @@ charges :math:`p` that minimise
 .. math::
     E(p) = E_\mathrm{lr}(q + p) + \sum_i \big(\chi_i p_i + \tfrac12 (\eta_i + U) p_i^2\big),
     \qquad \sum_i p_i = 0, \quad
-    U = \begin{cases} 2 k_e / \sqrt{2\pi}\,\sigma & \text{self energy removed} \\
+    U = \begin{cases} 2 w k_e / \sqrt{2\pi}\,\sigma & \text{self energy removed} \\
         0 & \text{else} \end{cases}
 
-over the atoms of each structure: one linear system, whose matrix is positive since it is that of
-Gaussian charges and of positive hardnesses :math:`\eta`. Differences of electronegativities
-:math:`\chi` between the elements say which of them draws electrons from which.
+(w: weight of the long-range energy) over the atoms of each structure: one linear system, whose
+matrix is positive since it is that of Gaussian charges and of positive hardnesses :math:`\eta`.
+Differences of electronegativities :math:`\chi` between the elements say which of them draws
+electrons from which.
 
 At the minimum nothing is gained by moving charge, so that forces and stress are the derivatives of
 :math:`E` at fixed :math:`p`. In a metal slab with ions before it :math:`p` are the image charges.
@@ -76,8 +77,10 @@ class EquilibrationConfig:
             raise ValueError(f"`elements` needs a list of symbols, got {self.elements!r}")
         object.__setattr__(self, "elements", tuple(self.elements))
         unknown = sorted(set(self.elements) - set(atomic_numbers))
-        if unknown or not self.elements:
-            raise ValueError(f"`elements` needs element symbols, got {list(self.elements)}")
+        if unknown or not self.elements or len(set(self.elements)) < len(self.elements):
+            raise ValueError(
+                f"`elements` needs element symbols, each once, got {list(self.elements)}"
+            )
         if not self.hardness > 0:
             raise ValueError(f"`hardness` must be positive (eV/e²), got {self.hardness}")
         given = {symbol: float(chi) for symbol, chi in self.electronegativities.items()}

@@ -347,6 +347,7 @@ def test_charges_that_gain_energy_by_growing_are_an_error():
         ({"elements": "Pt"}, "list of symbols"),
         ({"elements": ("Pt", "Xx")}, "Xx"),
         ({"elements": ()}, "element symbols"),
+        ({"elements": ("Pt", "Pt")}, "each once"),
         ({"elements": ("Pt",), "hardness": 0.0}, "hardness"),
         ({"elements": ("Pt",), "electronegativities": {"Au": 1.0}}, "belong to Pt, got also Au"),
     ],
