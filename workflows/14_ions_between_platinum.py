@@ -9,7 +9,7 @@ of that, so local charges cannot: atoms of platinum share electrons in the model
 ``models/pt-kf-aq`` (``long_range: equilibration``). This study looks at
 
 - the potential along the normal in the structure whose ions are farthest apart, averaged over
-  planes: of local charges alone it goes on through the metal, of all charges it is level there;
+  planes: of local charges alone it goes on through the metal, of all it is nearly level there;
 - errors in energy of held-back structures by how far apart the ions are, those of other models
   beside them (``--compare``: the twin without charges, for one);
 - what the flow of electrons does to their energy, local charges being as they are.

@@ -32,7 +32,8 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
     """Whether energies are the same for charges of the other sign.
 
-    They are not where there are total or formal charges: there the energy itself tells the sign.
+    They are not where there are total or formal charges, or elements of different electronegativity
+    share electrons: there the energy itself tells the sign.
 
     Parameters
     ----------
@@ -40,7 +41,11 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
         With charges.
     samples : sequence of Sample
     """
-    if model.config.total_charges or model.config.long_range.charges.formal_charges:
+    config = model.config
+    if config.total_charges or config.long_range.charges.formal_charges:
+        return False
+    shared = config.long_range.equilibration
+    if shared and len(shared.elements) > 1:
         return False
     return not any(sample.graph.total_charge.any() for sample in samples)
 

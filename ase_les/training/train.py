@@ -583,7 +583,7 @@ def _sign(config: TrainingConfig, training: Sequence[Sample], model: LESModel, t
     if config.fit.needs_response:
         return "of the labelled dipoles or Born charges"
     if not sign_is_free(model, training):
-        return "as total or formal charges ask, by energies and forces"
+        return "as given charges or electronegativities ask, by energies and forces"
     return "mean Born charges fall with electronegativity" + (
         " (turned after training)" if turned else ""
     )

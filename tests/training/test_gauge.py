@@ -8,6 +8,7 @@ from ase.build import bulk
 
 from ase_les.charges import ChargesConfig
 from ase_les.derivatives import differentiate
+from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, labelled
@@ -69,3 +70,20 @@ def test_slabs_have_their_mean_charges_to_go_by():
     assert mean_born_charges(model, samples) == {}
     assert list(describe_charges(model, samples)) == ["mean_by_element_e"]
     assert mean_charges(model, samples)["O"] < 0
+
+
+def test_electronegativities_of_shared_electrons_tell_the_sign():
+    atoms = Atoms("OHH", [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
+    atoms.info["REF_energy"] = 0.0
+    samples = labelled([atoms], 3.0, LabelNames())
+    shared = EquilibrationConfig(("O", "H"), electronegativities={"O": 3.0})
+    config = ModelConfig(
+        {"H": 0.0, "O": 0.0}, CaceConfig(3.0), long_range=LongRangeConfig(equilibration=shared)
+    )
+    for seed in range(6):
+        model = LESModel(config, seed=seed).double()
+        model.charges.turn_sign()
+        before = differentiate(model, samples[0].graph)
+        assert not fix_sign(model, samples)
+        after = differentiate(model, samples[0].graph)
+        assert torch.equal(before.forces, after.forces)
