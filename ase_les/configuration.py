@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def read_yaml(path: str | Path) -> object:
+    """What a YAML file says; ``1e-4`` is a number.
+
+    YAML 1.1 takes a number without point, or without sign of the exponent, for a word.
+
+    Raises
+    ------
+    ValueError
+        If the file is not YAML.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    exponential = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponential, list("-+.0123456789"))
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"'{path}' is not valid YAML: {error}") from error
 
 
 def from_mapping(cls: type[T], given: Mapping, section: str = "") -> T:

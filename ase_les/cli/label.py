@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Threads
+from ase_les.configuration import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -125,12 +126,7 @@ def _frames(
 def _settings(path: Path | None) -> dict[str, object]:
     if path is None:
         return {}
-    import yaml
-
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    given = read_yaml(path) or {}
     if not isinstance(given, dict):
         raise ValueError(f"{path} must hold lines of the form `setting: value`")
     return given

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from ase import Atoms
 from ase.io import read
 
-from ase_les.configuration import from_mapping
+from ase_les.configuration import from_mapping, read_yaml
 from ase_les.training.dataset import split
 from ase_les.training.labelled_frames import write_labelled
 from ase_les.training.reference import label_structures
@@ -136,7 +135,7 @@ def read_plan(path: Path) -> LabellingPlan:
     ValueError
         If an entry is unknown or missing.
     """
-    given = dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    given = dict(read_yaml(path))
     given["sets"] = {
         name: from_mapping(StructureSet, each) for name, each in given.get("sets", {}).items()
     }

@@ -22,7 +22,7 @@ from ase.neighborlist import neighbor_list
 from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
-from ase_les.configuration import from_mapping
+from ase_les.configuration import from_mapping, read_yaml
 
 COVALENT_FRACTION = 0.6
 """Of the sum of covalent radii: closer atoms collide. A bond squeezed by a third stays allowed."""
@@ -494,12 +494,7 @@ def read_sampling_recipe(path: str | Path) -> SamplingRecipe:
     ValueError
         If the file is not YAML or an entry is unknown or missing.
     """
-    import yaml
-
-    try:
-        given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    given = read_yaml(path)
     try:
         return SamplingRecipe.from_dict(given)
     except ValueError as error:

@@ -11,11 +11,10 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-import yaml
 from ase import Atoms
 from rich.table import Table
 
-from ase_les.configuration import from_mapping
+from ase_les.configuration import from_mapping, read_yaml
 from ase_les.graph import edge_vectors
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_model, model_hash, save_model
@@ -226,11 +225,7 @@ def read_training_config(path: str | Path) -> tuple[TrainingConfig, Path]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no configuration at '{path}'")
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"'{path}' is not valid YAML: {error}") from None
-    return from_mapping(TrainingConfig, given), path.parent
+    return from_mapping(TrainingConfig, read_yaml(path)), path.parent
 
 
 def train(
