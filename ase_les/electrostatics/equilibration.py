@@ -37,6 +37,7 @@ from ase.data import atomic_numbers
 from torch import Tensor, nn
 
 from ase_les.electrostatics.energy import Electrostatics
+from ase_les.electrostatics.layout import Layout
 from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
 
@@ -45,6 +46,14 @@ _RESIDUAL = {torch.float32: 1e-7, torch.float64: 1e-11}
 
 # The condition number is that of smeared charges, some hundreds: tens of steps are enough.
 _MOST_STEPS = 500
+
+# So many atoms of a structure cost no more unit charges than steps, and are solved in one go.
+_FEW = 24
+
+_NO_MINIMUM = (
+    "the charges of metal atoms do not settle: the energy of charges is not positive. "
+    "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
+)
 
 
 @dataclass(frozen=True)
@@ -148,16 +157,18 @@ class Equilibration(nn.Module):
         stiffness = self._stiffness(sums)[row, None]
         drive = _potential(sums, graph, charges.detach())[metal] + chi.detach()
         tolerance = _RESIDUAL[self.log_hardness.dtype]
-        conductor = _Conductor(*self.body(graph, metal), stiffness.detach(), sums, tolerance)
+        body = _Conductor(*self.body(graph, metal), stiffness.detach(), sums)
+        few = body.layout.width <= _FEW
+        conductor = _Factorized(body) if few else _Iterated(body, tolerance)
         found = conductor.solve(-drive)
 
         def residual() -> Tensor:
             """The potential that is left, zero but for how it depends on everything."""
             whole = charges.index_add(0, metal, found)
             left = _potential(sums, graph, whole, create_graph=True)[metal]
-            return conductor.neutral(left + chi + stiffness * found)
+            return body.neutral(left + chi + stiffness * found)
 
-        flowed = self.attached(found, residual, conductor)
+        flowed = self.attached(found, residual, conductor.solve)
         cost = (chi * flowed + 0.5 * stiffness * flowed**2)[:, 0]
         return Flow(none.index_add(0, metal, flowed), none[:, 0].index_add(0, metal, cost))
 
@@ -166,10 +177,10 @@ class Equilibration(nn.Module):
         return atoms_without_edges(graph, metal), torch.arange(len(metal), device=metal.device)
 
     def attached(
-        self, found: Tensor, residual: Callable[[], Tensor], conductor: _Conductor
+        self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
         """The charges with their derivatives: those of one more step of Newton's method."""
-        return _Attached.apply(found, residual(), conductor.solve)
+        return _Attached.apply(found, residual(), solve)
 
     def held(self) -> HeldEquilibration:
         """The same for inference."""
@@ -194,71 +205,96 @@ class HeldEquilibration(Equilibration):
         return graph, metal
 
     def attached(
-        self, found: Tensor, residual: Callable[[], Tensor], conductor: _Conductor
+        self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
         return found
 
 
 class _Conductor:
-    """How the potential of atoms that share electrons answers to their charges."""
+    """How the potential of atoms that share electrons answers to their charges: by a matrix H."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        metal: Tensor,
-        stiffness: Tensor,
-        sums: Electrostatics,
-        tolerance: float,
-    ):
+    def __init__(self, graph: Graph, metal: Tensor, stiffness: Tensor, sums: Electrostatics):
         self._graph = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
         self._metal = metal
         self._structure = graph.structure[metal]
-        self._count = self._sum(torch.ones_like(stiffness)).clamp(min=1)
-        self._stiffness = stiffness
+        self.stiffness = stiffness
         self._sums = sums
-        self._tolerance = tolerance
+        self.layout = Layout.of(self._structure, graph.n_structures)
+        self._count = self.sum(torch.ones_like(stiffness)).clamp(min=1)
+
+    def answer(self, charges: Tensor) -> Tensor:
+        """Potentials H p (M, n) of n sets of charges p (M, n)."""
+        whole = charges.new_zeros(self._graph.n_atoms, charges.shape[1])
+        whole = whole.index_copy(0, self._metal, charges)
+        potential = _potential(self._sums, self._graph, whole)[self._metal]
+        return potential + self.stiffness * charges
 
     def neutral(self, values: Tensor) -> Tensor:
-        """Values (M, 1) less their mean over each structure."""
-        return values - self._of_atoms(self._sum(values) / self._count)
+        """Values (M, n) less their mean over each structure."""
+        return values - self.of_atoms(self.sum(values) / self._count)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sums (S, n) over the atoms of each structure."""
+        total = values.new_zeros(self.layout.n_structures, values.shape[1])
+        return total.index_add(0, self._structure, values)
+
+    def of_atoms(self, values: Tensor) -> Tensor:
+        """What each atom's structure has, (M, n) of (S, n)."""
+        return values[self._structure]
+
+
+class _Factorized:
+    """Charges that answer to a potential, by the factors of H: all it takes is one sum."""
+
+    def __init__(self, body: _Conductor):
+        self._body, layout = body, body.layout
+        # One atom of every structure after the other gets a unit charge.
+        one = layout.pad(torch.ones_like(body.stiffness))
+        rank = one.cumsum(1).long()[one > 0] - 1
+        units = body.neutral(nn.functional.one_hot(rank, layout.width).to(one))
+        matrix = layout.pad(body.neutral(body.answer(units)))
+        # Total charge, which does not flow, and empty slots keep to themselves.
+        self._filled = one[..., 0] > 0
+        matrix = matrix + one @ one.mT + torch.diag_embed(1 - one[..., 0])
+        self._factors, failed = torch.linalg.cholesky_ex(matrix)
+        if failed.any():
+            raise ArithmeticError(_NO_MINIMUM)
 
     def solve(self, given: Tensor) -> Tensor:
-        """Charges (M, 1) that sum to zero and answer to a potential, by conjugate gradients."""
-        given = given.detach()
-        left = self.neutral(given)
+        """Charges (M, 1) that sum to zero."""
+        block = self._body.layout.pad(self._body.neutral(given.detach()))
+        return torch.cholesky_solve(block, self._factors)[self._filled]
+
+
+class _Iterated:
+    """Charges that answer to a potential, by conjugate gradients: some tens of sums each time."""
+
+    def __init__(self, body: _Conductor, tolerance: float):
+        self._body = body
+        self._tolerance = tolerance
+
+    def solve(self, given: Tensor) -> Tensor:
+        """Charges (M, 1) that sum to zero."""
+        body, given = self._body, given.detach()
+        left = body.neutral(given)
         charges, direction = torch.zeros_like(left), left
-        square = self._sum(left**2)
+        square = body.sum(left**2)
         # A level potential leaves round-off, which is no field.
-        enough = self._tolerance**2 * self._sum(given**2)
+        enough = self._tolerance**2 * body.sum(given**2)
         for _ in range(_MOST_STEPS):
             unsettled = square > enough
             if not unsettled.any():
                 return charges
-            answer = self.neutral(self._answer(direction))
-            curvature = self._sum(direction * answer)
+            answer = body.neutral(body.answer(direction))
+            curvature = body.sum(direction * answer)
             if (unsettled & (curvature <= 0)).any():
                 break
             # Where charges have settled there is only round-off to follow.
-            step = self._of_atoms(_ratio(square, curvature, where=unsettled))
-            charges, left = charges + step * direction, self.neutral(left - step * answer)
-            before, square = square, self._sum(left**2)
-            direction = left + self._of_atoms(_ratio(square, before, where=unsettled)) * direction
-        raise ArithmeticError(
-            "the charges of metal atoms do not settle: the energy of charges is not positive. "
-            "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
-        )
-
-    def _answer(self, charges: Tensor) -> Tensor:
-        whole = charges.new_zeros(self._graph.n_atoms, 1).index_copy(0, self._metal, charges)
-        potential = _potential(self._sums, self._graph, whole)[self._metal]
-        return potential + self._stiffness * charges
-
-    def _sum(self, values: Tensor) -> Tensor:
-        total = values.new_zeros(self._graph.n_structures, 1)
-        return total.index_add(0, self._structure, values)
-
-    def _of_atoms(self, values: Tensor) -> Tensor:
-        return values[self._structure]
+            step = body.of_atoms(_ratio(square, curvature, where=unsettled))
+            charges, left = charges + step * direction, body.neutral(left - step * answer)
+            before, square = square, body.sum(left**2)
+            direction = left + body.of_atoms(_ratio(square, before, where=unsettled)) * direction
+        raise ArithmeticError(_NO_MINIMUM)
 
 
 class _Attached(torch.autograd.Function):

@@ -19,6 +19,7 @@ from ase_les.electrostatics import (
     Equilibration,
     EquilibrationConfig,
 )
+from ase_les.electrostatics import equilibration as equilibration_of_charges
 from ase_les.electrostatics.ewald import AnalyticEwaldSum
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.reciprocal import ReciprocalSum
@@ -155,12 +156,20 @@ def surface(pbc) -> Atoms:
     return atoms
 
 
+@pytest.fixture(params=[0, 24], ids=["iterated", "factorized"])
+def few(request, monkeypatch):
+    """Of how many atoms the system is solved by factors: of none, or of all here."""
+    monkeypatch.setattr(equilibration_of_charges, "_FEW", request.param)
+    return request.param
+
+
 BOUNDARIES = {"cell": True, "slab": (True, True, False), "cluster": False}
 
 
 @pytest.mark.parametrize("pbc", BOUNDARIES.values(), ids=BOUNDARIES)
 @pytest.mark.parametrize("kept", [False, True], ids=["self energy removed", "kept"])
 @pytest.mark.parametrize("weight", [1.0, 0.5])
+@pytest.mark.usefixtures("few")
 def test_charges_are_the_solution_of_the_linear_system(pbc, kept, weight):
     sums = Electrostatics(ElectrostaticsConfig(remove_self_energy=not kept, weight=weight))
     equilibration, atoms = metal("Na", "H"), surface(pbc)
@@ -195,6 +204,7 @@ def test_charges_are_the_solution_of_the_linear_system(pbc, kept, weight):
     assert np.abs(flowed).max() > 0.05
 
 
+@pytest.mark.usefixtures("few")
 def test_structures_side_by_side_keep_their_electrons_to_themselves(rng):
     equilibration = metal("Na")
     # Pairs settle at once and must stay so while the surface takes its time.
@@ -230,6 +240,7 @@ def crystal() -> Atoms:
     return atoms
 
 
+@pytest.mark.usefixtures("few")
 def test_the_loss_of_forces_has_the_gradient_of_its_differences(model):
     atoms = crystal()
     graph = graph_from_atoms(atoms, NeighborList(model.config.cutoff))
@@ -333,6 +344,7 @@ def test_the_dipole_of_a_cluster_is_that_of_all_its_charges(model):
     assert np.abs(atoms.get_charges() - local).max() > 0.01
 
 
+@pytest.mark.usefixtures("few")
 def test_charges_that_gain_energy_by_growing_are_an_error():
     wrong = Electrostatics(ElectrostaticsConfig(weight=-1.0))
     with pytest.raises(ArithmeticError, match="do not settle"):
