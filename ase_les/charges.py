@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.bond_polarity import bond_lengths, bonded, electronegativity_differences
@@ -209,7 +209,7 @@ class SplitTransfers(nn.Module):
         self.cutoff = float(cutoff)
         n_functions = 1 + self._N_WAVES
         start = torch.zeros(config.n_channels, len(elements), len(elements), 2, n_functions)
-        start[0, ..., 0, 0] = _first_guess(elements) / self._UNIT
+        start[0, ..., 0, 0] = _first_guess(elements, config.formal_charges) / self._UNIT
         start[1:] = torch.randn(start[1:].shape)
         self.pair_transfers = nn.Parameter(start)
         # In float32, which the network's changes of precision leave as they are.
@@ -308,14 +308,18 @@ class SplitTransfers(nn.Module):
         return nn.functional.pad(own[:, None], (0, len(self.pair_transfers) - 1))
 
 
-def _first_guess(elements: Sequence[int]) -> Tensor:
+def _first_guess(elements: Sequence[int], formal_charges: Mapping[str, float]) -> Tensor:
     """What a bond brings its receiver before training, in e: electronegative atoms are negative.
 
     Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
-    of every fit; this starts beside it, on the side chemistry says.
+    of every fit; this starts beside it, on the side chemistry says. Between two elements with
+    formal charges nothing moves at first: their electron has moved already, and where data lack
+    such a pair in touch, no fit would take back what moved twice.
     """
+    formal = torch.tensor([formal_charges.get(chemical_symbols[z], 0.0) != 0.0 for z in elements])
     # A bond counts twice, once from each of its ends.
-    return 0.5 * _PER_PAULING * electronegativity_differences(elements)
+    guess = 0.5 * _PER_PAULING * electronegativity_differences(elements)
+    return torch.where(formal[:, None] & formal, 0.0, guess)
 
 
 NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {

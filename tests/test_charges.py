@@ -173,6 +173,19 @@ def test_ions_out_of_reach_of_each_other_keep_their_formal_charges(rng):
     assert charge.tolist() == [1.0]
 
 
+def test_ions_in_touch_begin_with_their_formal_charges():
+    # They have what a bond moves already.
+    features = torch.zeros(3, 6).double()
+    ions = Atoms("NaClH", [[0, 0, 0], [2.4, 0, 0], [2.4, 1.3, 0]])
+    formal = {"Na": 1.0, "Cl": -1.0}
+    sodium, chlorine, hydrogen = split_charges(ions, features, formal_charges=formal).tolist()
+    assert sodium == pytest.approx(1.0, abs=0.05)
+    # Hydrogen has no formal charge: its bond moves charge as without.
+    assert hydrogen > 0.1
+    assert chlorine < -1.1
+    assert sodium + chlorine + hydrogen == pytest.approx(0.0, abs=1e-15)
+
+
 def test_equal_sites_share_an_excess_charge_equally():
     features = torch.ones(2, 6).double()
     sites = Atoms("HH", [[0, 0, 0], [9.0, 0, 0]])
