@@ -15,9 +15,9 @@ compared with the labels,
   does across the slab;
 - relaxed: E(wetting) − E(non-wetting), flat Au2 against upright, gold relaxed and substrate kept.
 
-The labels of relaxed structures are those of the minima of the shipped model (``relaxed.extxyz`` in
-the output). Without ``--short-range`` the twin is trained first, which takes some minutes;
-``--smoke`` gives it two epochs: poor, and just as blind.
+The labels of relaxed structures are those of the minima of an earlier version of the shipped model,
+within 0.012 Å of its own (``relaxed.extxyz`` in the output). Without ``--short-range`` the twin is
+trained first, which takes some minutes; ``--smoke`` gives it two epochs: poor, and just as blind.
 """
 
 import argparse

@@ -1,0 +1,31 @@
+"""What shipped models make of matter that hardly is in their data."""
+
+from __future__ import annotations
+
+import pytest
+from ase import Atoms
+
+from ase_les import LESCalculator
+
+# Nearest neighbours of the crystals, in Å.
+IN_TOUCH = {"KF": 2.67, "NaCl": 2.82, "LiCl": 2.57, "LiF": 2.01}
+
+
+@pytest.mark.filterwarnings("ignore:the total charge")
+@pytest.mark.parametrize(
+    ("name", "pair"),
+    [
+        ("pt-kf-aq", "KF"),
+        ("nacl-aq", "NaCl"),
+        ("nacl-cluster", "NaCl"),
+        ("tio2-nacl-aq", "NaCl"),
+        ("licl-gaf3", "LiCl"),
+        ("licl-gaf3", "LiF"),
+    ],
+)
+def test_between_two_ions_less_than_an_electron_has_moved(name, pair):
+    # More, and the charge of what is nowhere in the data grows with every pair that touches.
+    atoms = Atoms(pair, [(0, 0, 0), (0, 0, IN_TOUCH[pair])], calculator=LESCalculator(name))
+    cation, anion = atoms.get_charges()
+    assert 0.25 < cation < 1.0
+    assert anion == pytest.approx(-cation, abs=1e-6)
