@@ -62,6 +62,8 @@ class ChargesConfig:
         for Na and Cl in water. Needed where ions lie farther apart than the cutoff,
         and of use wherever ions are: structures as small as what the network sees
         leave charges nearly open, and where a training begins decides where it ends.
+        Name the elements of the solvent as well: between two elements with formal
+        charges nothing moves before training, between others electronegativity decides.
 
     Raises
     ------
