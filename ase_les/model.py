@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ase_les.charges import ChargesConfig, LatentCharges
 from ase_les.configuration import from_mapping
+from ase_les.core_repulsion import CoreRepulsion, CoreRepulsionConfig
 from ase_les.electrostatics import (
     Electrostatics,
     ElectrostaticsConfig,
@@ -99,6 +100,8 @@ class ModelConfig:
         None for a short-range model.
     total_charges : tuple of int
         Total charges of structures the model tells apart; empty when it does not.
+    core_repulsion : CoreRepulsionConfig or None
+        Repulsion of nuclei nearer than bonds, which data seldom show; None for none.
 
     Raises
     ------
@@ -111,6 +114,7 @@ class ModelConfig:
     short_range: ShortRangeConfig = field(default_factory=ShortRangeConfig)
     long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
     total_charges: tuple[int, ...] = ()
+    core_repulsion: CoreRepulsionConfig | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "total_charges", tuple(self.total_charges))
@@ -145,9 +149,11 @@ class ModelConfig:
     def to_dict(self) -> dict:
         """Plain containers, ready for JSON."""
         plain = asdict(self)
+        # Models from before there were such parts keep their description, and so their hash.
         if self.long_range and self.long_range.equilibration is None:
-            # Models from before there was such a part keep their description, and so their hash.
             del plain["long_range"]["equilibration"]
+        if self.core_repulsion is None:
+            del plain["core_repulsion"]
         return plain
 
     @classmethod
@@ -186,9 +192,10 @@ class LESModel(nn.Module):
         E = \sum_i E_0(Z_i) + \sum_i E_\theta(B_i) + E_\mathrm{lr}(\{q_i\}, \{\mathbf{r}_i\},
         \mathrm{cell}), \qquad q_i = q(B_i)
 
-    and, where atoms share electrons, the charges that then flow between them
-    (`ase_les.electrostatics.equilibration`). The model says the energy and nothing else: forces,
-    stress and response are its derivatives (`ase_les.derivatives`).
+    and, where asked for, the repulsion of nuclei (`ase_les.core_repulsion`) and the charges that
+    flow between atoms that share electrons (`ase_les.electrostatics.equilibration`). The model
+    says the energy and nothing else: forces, stress and response are its derivatives
+    (`ase_les.derivatives`).
 
     Parameters
     ----------
@@ -224,6 +231,9 @@ class LESModel(nn.Module):
         self.short_range = Readout(
             n_features, short_range.hidden, 1, short_range.bias, short_range.linear
         )
+        self.core_repulsion = None
+        if config.core_repulsion:
+            self.core_repulsion = CoreRepulsion(config.core_repulsion, elements, config.cutoff)
         self.charge_representation = self.charges = self.electrostatics = None
         self.equilibration = None
         if config.long_range:
@@ -346,6 +356,8 @@ class LESModel(nn.Module):
         scale = self.config.short_range.scale
         short_range = scale * self.short_range(features).squeeze(1).double()
         short_range = short_range + self._atomic_energies(graph)
+        if self.core_repulsion is not None:
+            short_range = short_range + self.core_repulsion(graph)
         if self.charges is None:
             energy = sum_per_structure(short_range, graph)
             none = energy.new_zeros(graph.n_atoms, 0)

@@ -22,3 +22,6 @@ _CODATA = create_units("2018")
 
 #: Coulomb constant e²/(4πε₀) in eV Å.
 COULOMB_CONSTANT = _CODATA["Hartree"] * _CODATA["Bohr"]
+
+#: Bohr radius in Å.
+BOHR = _CODATA["Bohr"]

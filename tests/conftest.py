@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ase_les.charges import ChargesConfig
+from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.representation import CaceConfig
@@ -45,6 +46,7 @@ def random_model():
         equilibration: dict | None = None,
         long_range: bool = True,
         total_charges: tuple[int, ...] = (),
+        core_repulsion: dict | None = None,
         seed: int = 0,
         **representation,
     ) -> LESModel:
@@ -61,6 +63,7 @@ def random_model():
             short_range=ShortRangeConfig(scale=3.0),
             long_range=part if long_range else None,
             total_charges=total_charges,
+            core_repulsion=CoreRepulsionConfig(**core_repulsion) if core_repulsion else None,
         )
         return LESModel(config, seed=seed)
 

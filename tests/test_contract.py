@@ -54,6 +54,7 @@ MODELS = {
         "equilibration": {"elements": ("Na", "O"), "hardness": 4.0},
         "charges": {"neutrality": "split"},
     },
+    "nuclei that repel": {"core_repulsion": {"reach": 1.05}},
     "short range only": {"long_range": False},
 }
 

@@ -151,6 +151,7 @@ def test_a_config_survives_json(random_model):
         {"long_range": False},
         {"layers": (("memory",), ("radial", "invariant")), "total_charges": (-1, 0)},
         {"charge_representation": CaceConfig(4.5), "electrostatics": {"k_cutoff": 3.0}},
+        {"core_repulsion": {"reach": 0.9}},
     ):
         config = random_model(**settings).config
         assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config

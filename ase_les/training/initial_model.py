@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.reporting import changed
 from ase_les.representation import CaceConfig
@@ -30,6 +31,8 @@ class ArchitectureConfig:
         Total charges to be told apart; empty when there is one charge state.
     atomic_energies : mapping of str to float, or None
         In eV by symbol; None fits them to the data.
+    core_repulsion : CoreRepulsionConfig or None
+        Of nuclei nearer than bonds; None for none.
     """
 
     representation: CaceConfig
@@ -37,6 +40,7 @@ class ArchitectureConfig:
     long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
     total_charges: tuple[int, ...] = ()
     atomic_energies: Mapping[str, float] | None = None
+    core_repulsion: CoreRepulsionConfig | None = None
 
 
 def random_model(
@@ -63,6 +67,7 @@ def random_model(
         short_range=short_range,
         long_range=architecture.long_range,
         total_charges=architecture.total_charges,
+        core_repulsion=architecture.core_repulsion,
     )
     return LESModel(config, seed=seed)
 
@@ -99,6 +104,7 @@ def model_from(
         short_range=architecture.short_range or known.config.short_range,
         long_range=architecture.long_range,
         total_charges=architecture.total_charges,
+        core_repulsion=architecture.core_repulsion,
     )
     changes = list(changed(known.config.to_dict(), asked.to_dict()))
     if changes:

@@ -1,7 +1,6 @@
-r"""Diverse structures from a few, to be labelled: motion, noise, strain, moved ions, broken bonds.
+"""Diverse structures from a few, to be labelled: a list of moves, and which results to keep.
 
-Every way of sampling is a small settings class with one method; a recipe is a list of them. Seed
-and recipe decide every digit. Structures whose atoms collide are refused and drawn again.
+Seed and recipe decide every digit (`ase_les.training.moves`, `ase_les.training.motion`).
 """
 
 from __future__ import annotations
@@ -10,402 +9,37 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
-from ase.constraints import FixAtoms, FixCom
-from ase.data import covalent_radii
-from ase.md.langevin import Langevin
-from ase.neighborlist import neighbor_list
-from scipy.linalg import expm
-from scipy.spatial.transform import Rotation
 
 from ase_les.configuration import from_mapping, read_yaml
-
-COVALENT_FRACTION = 0.6
-"""Of the sum of covalent radii: closer atoms collide. A bond squeezed by a third stays allowed."""
-
-MAX_ATTEMPTS = 20
-"""To draw a structure without collision, before it is given up."""
-
-
-class Move(Protocol):
-    """A way of making structures from one."""
-
-    kind: ClassVar[str]
-
-    def sampled(
-        self, atoms: Atoms, rng: np.random.Generator, calculator: GetPropertiesMixin | None
-    ) -> list[Atoms]:
-        """New structures without collisions; fewer than asked for where there are no more."""
-
-
-@dataclass(frozen=True)
-class Rattle:
-    """Gaussian noise on all positions.
-
-    Parameters
-    ----------
-    structures : int
-    stdev_A : float
-        Standard deviation of every coordinate.
-    """
-
-    structures: int = 10
-    stdev_A: float = 0.1
-    kind: ClassVar[str] = "rattle"
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`."""
-
-        def draw() -> Atoms:
-            moved = _bare(atoms)
-            moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
-            return moved
-
-        return _without_collisions(draw, self.structures)
-
-
-@dataclass(frozen=True)
-class Strain:
-    r"""Volumes evenly spaced, each with a random shear that leaves the volume alone.
-
-    .. math::
-        F = s^{1/d} \exp(\gamma), \qquad \gamma = \gamma^T, \quad \mathrm{tr}\,\gamma = 0
-
-    With two periodic directions the plane is strained: s is its area.
-
-    =================  ============================================
-    Symbol             Code
-    =================  ============================================
-    :math:`s`          from ``volume``
-    :math:`\gamma`     entries of standard deviation ``shear``
-    :math:`d`          number of periodic directions
-    =================  ============================================
-
-    Parameters
-    ----------
-    structures : int
-    volume : pair of float
-        First and last volume relative to that of the structure.
-    shear : float
-    stdev_A : float
-        Noise on positions beside it.
-    """
-
-    structures: int = 10
-    volume: tuple[float, float] = (0.9, 1.1)
-    shear: float = 0.03
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "strain"
-
-    def __post_init__(self):
-        object.__setattr__(self, "volume", tuple(self.volume))
-        if len(self.volume) != 2 or min(self.volume) <= 0:
-            raise ValueError(f"`volume` needs two positive ratios, got {self.volume}")
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`."""
-        if not atoms.pbc.any():
-            raise ValueError("strain needs a periodic direction, pbc is [False, False, False]")
-        # An orthonormal basis of the space the periodic vectors span.
-        basis = np.linalg.qr(atoms.cell.array[atoms.pbc].T)[0]
-        dimensions = basis.shape[1]
-        found = []
-        for ratio in np.linspace(*self.volume, self.structures):
-
-            def draw(ratio=ratio) -> Atoms:
-                gamma = rng.normal(0.0, self.shear, (dimensions, dimensions))
-                gamma = 0.5 * (gamma + gamma.T)
-                gamma -= np.trace(gamma) / dimensions * np.eye(dimensions)
-                inner = ratio ** (1 / dimensions) * expm(gamma)
-                deformation = np.eye(3) + basis @ (inner - np.eye(dimensions)) @ basis.T
-                strained = _bare(atoms)
-                strained.set_cell(strained.cell.array @ deformation)
-                strained.positions = strained.positions @ deformation
-                strained.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
-                return strained
-
-            found += _without_collisions(draw, 1)
-        return found
-
-
-@dataclass(frozen=True)
-class DisplaceIon:
-    """One atom far from its place, all others at theirs.
-
-    Parameters
-    ----------
-    structures : int
-    distance_A : pair of float
-        Shortest and longest displacement; lengths are uniform between, directions isotropic.
-    elements : tuple of str
-        Whose atoms move; empty for all.
-    """
-
-    structures: int = 10
-    distance_A: tuple[float, float] = (0.3, 1.0)
-    elements: tuple[str, ...] = ()
-    kind: ClassVar[str] = "displace"
-
-    def __post_init__(self):
-        object.__setattr__(self, "distance_A", tuple(self.distance_A))
-        object.__setattr__(self, "elements", tuple(self.elements))
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`."""
-        movable = [
-            i for i, s in enumerate(atoms.symbols) if not self.elements or s in self.elements
-        ]
-        if not movable:
-            raise ValueError(f"{atoms.symbols} has no atoms of `elements` {list(self.elements)}")
-
-        def draw() -> Atoms:
-            moved = _bare(atoms)
-            direction = rng.standard_normal(3)
-            length = rng.uniform(*self.distance_A)
-            moved.positions[rng.choice(movable)] += length * direction / np.linalg.norm(direction)
-            return moved
-
-        return _without_collisions(draw, self.structures)
-
-
-@dataclass(frozen=True)
-class Dissociate:
-    """A fragment moved away as a whole.
-
-    Parameters
-    ----------
-    fragment : tuple of int
-        Its atoms.
-    distances_A : tuple of float
-        How far from where it is; negative is towards the rest.
-    axis : tuple of 3 float, or None
-        Direction; None leads from the centre of mass of the rest to that of the fragment.
-    stdev_A : float
-        Noise on positions beside it.
-    """
-
-    fragment: tuple[int, ...]
-    distances_A: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
-    axis: tuple[float, float, float] | None = None
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "dissociate"
-
-    def __post_init__(self):
-        object.__setattr__(self, "fragment", tuple(self.fragment))
-        object.__setattr__(self, "distances_A", tuple(self.distances_A))
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`."""
-        chosen = np.zeros(len(atoms), dtype=bool)
-        chosen[_fragment(self.fragment, atoms)] = True
-        if chosen.all():
-            raise ValueError("`fragment` holds all atoms; nothing is left to part from")
-        axis = self.axis
-        if axis is None:
-            axis = atoms[chosen].get_center_of_mass() - atoms[~chosen].get_center_of_mass()
-        length = np.linalg.norm(axis)
-        if length < 1e-6:
-            raise ValueError("the centres of mass of fragment and rest coincide; give an `axis`")
-        found = []
-        for distance in self.distances_A:
-
-            def draw(distance=distance) -> Atoms:
-                moved = _bare(atoms)
-                moved.positions[chosen] += distance * np.asarray(axis) / length
-                moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
-                return moved
-
-            found += _without_collisions(draw, 1)
-        return found
-
-
-@dataclass(frozen=True)
-class MoveFragment:
-    """A fragment shifted, turned and stretched on the spot: a molecule on a surface.
-
-    Parameters
-    ----------
-    fragment : tuple of int
-        Its atoms. They turn about, and are stretched from, their centre.
-    structures : int
-    shift_A : float or tuple of 3 float
-        Standard deviation of the shift, along x, y and z.
-    turn_degrees : float
-        Standard deviation of the angle, about axes of any direction.
-    stretch : pair of float
-        Smallest and largest factor on all distances within; uniform between.
-    stdev_A : float
-        Noise on all positions beside it.
-    """
-
-    fragment: tuple[int, ...]
-    structures: int = 10
-    shift_A: float | tuple[float, float, float] = 0.2
-    turn_degrees: float = 15.0
-    stretch: tuple[float, float] = (0.95, 1.05)
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "fragment"
-
-    def __post_init__(self):
-        object.__setattr__(self, "fragment", tuple(self.fragment))
-        object.__setattr__(self, "shift_A", tuple(np.broadcast_to(self.shift_A, 3).tolist()))
-        object.__setattr__(self, "stretch", tuple(self.stretch))
-        if len(self.stretch) != 2 or min(self.stretch) <= 0:
-            raise ValueError(f"`stretch` needs two positive factors, got {self.stretch}")
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`."""
-        chosen = _fragment(self.fragment, atoms)
-
-        def draw() -> Atoms:
-            moved = _bare(atoms)
-            centre, arms = _turned(moved.positions[chosen], rng, self.turn_degrees)
-            arms *= rng.uniform(*self.stretch)
-            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A) + arms
-            moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
-            return moved
-
-        return _without_collisions(draw, self.structures)
-
-
-@dataclass(frozen=True)
-class RigidBodies:
-    r"""Metropolis Monte Carlo of molecules that keep their shape, beside atoms that stay in place.
-
-    .. math::
-        p(\text{accepted}) = \min\left(1, e^{-(E_\text{trial} - E) / k_B T}\right)
-
-    What has one start in common is soon as different as if it were packed anew, at far less cost
-    than by dynamics, and needs no more than pair potentials between the molecules.
-
-    Parameters
-    ----------
-    molecules : tuple of tuple of int
-        Atoms of each molecule, one for an ion. One molecule is moved at a time.
-    structures : int
-    temperature_K : float
-    stride : int
-        Trials per molecule between structures that are kept, and before the first.
-    shift_A : float
-        Standard deviation of the shift of a trial along each axis.
-    turn_degrees : float
-        Standard deviation of its angle, about axes of any direction.
-    stdev_A : float
-        Noise on all positions of what is kept.
-    """
-
-    molecules: tuple[tuple[int, ...], ...]
-    structures: int = 10
-    temperature_K: float = 300.0
-    stride: int = 100
-    shift_A: float = 0.2
-    turn_degrees: float = 20.0
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "rigid-bodies"
-
-    def __post_init__(self):
-        object.__setattr__(self, "molecules", tuple(map(tuple, self.molecules)))
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`."""
-        if calculator is None:
-            raise ValueError("rigid bodies need a calculator: pair potentials will do")
-        molecules = [_fragment(each, atoms) for each in self.molecules]
-        moving = _bare(atoms)
-        energy = calculator.get_property("energy", moving)
-        noise = Rattle(1, self.stdev_A)
-        found = []
-        for _ in range(self.structures):
-            for _ in range(self.stride * len(molecules)):
-                trial = moving.copy()
-                chosen = molecules[rng.integers(len(molecules))]
-                centre, arms = _turned(trial.positions[chosen], rng, self.turn_degrees)
-                trial.positions[chosen] = centre + rng.normal(0.0, self.shift_A, 3) + arms
-                if collision(trial) is not None:
-                    continue
-                trial_energy = calculator.get_property("energy", trial)
-                rise = max(trial_energy - energy, 0.0)
-                if rng.uniform() < np.exp(-rise / (units.kB * self.temperature_K)):
-                    moving, energy = trial, trial_energy
-            found += noise.sampled(moving, rng)
-        return found
-
-
-@dataclass(frozen=True)
-class Dynamics:
-    """Langevin dynamics at each of several temperatures, from the structure itself.
-
-    Parameters
-    ----------
-    temperatures_K : tuple of float
-    structures : int
-        At each temperature.
-    timestep_fs : float
-    stride : int
-        Steps between structures that are kept, and before the first.
-    friction_per_fs : float
-    held : tuple of str
-        Elements that stay where they are: a solid that the calculator does not know.
-    """
-
-    temperatures_K: tuple[float, ...] = (300.0, 600.0, 1200.0)
-    structures: int = 10
-    timestep_fs: float = 1.0
-    stride: int = 50
-    friction_per_fs: float = 0.02
-    held: tuple[str, ...] = ()
-    kind: ClassVar[str] = "dynamics"
-
-    def __post_init__(self):
-        object.__setattr__(self, "temperatures_K", tuple(self.temperatures_K))
-        object.__setattr__(self, "held", tuple(self.held))
-
-    def sampled(self, atoms, rng, calculator=None):
-        """See `Move`; a temperature ends early where atoms collide or forces are lost."""
-        if calculator is None:
-            raise ValueError("dynamics need a calculator: a cheap one, or a first model")
-        found = []
-        for temperature in self.temperatures_K:
-            found += self._at(temperature, atoms, rng, calculator)
-        return found
-
-    def _at(self, temperature_K, atoms, rng, calculator) -> list[Atoms]:
-        moving = _bare(atoms)
-        moving.calc = calculator
-        still = [i for i, s in enumerate(moving.symbols) if s in self.held]
-        moving.set_constraint(FixAtoms(still) if still else FixCom())
-        spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
-        moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
-        motion = Langevin(
-            moving,
-            self.timestep_fs * units.fs,
-            temperature_K=temperature_K,
-            friction=self.friction_per_fs / units.fs,
-            fixcm=False,
-            rng=rng,
-        )
-        found = []
-        for _ in range(self.structures):
-            try:
-                motion.run(self.stride)
-            except ValueError:
-                # A model says so when it is led where it was never meant to be.
-                break
-            if not np.isfinite(moving.positions).all() or collision(moving) is not None:
-                break
-            kept = _bare(moving)
-            kept.info["temperature_K"] = float(temperature_K)
-            found.append(kept)
-        return found
-
+from ase_les.training.motion import Dynamics, Explore
+from ase_les.training.moves import (
+    DisplaceIon,
+    Dissociate,
+    Move,
+    MoveFragment,
+    Rattle,
+    RigidBodies,
+    Strain,
+    bare,
+    collision,
+)
 
 MOVES: dict[str, type] = {
     each.kind: each
-    for each in (Rattle, Strain, DisplaceIon, Dissociate, MoveFragment, RigidBodies, Dynamics)
+    for each in (
+        Rattle,
+        Strain,
+        DisplaceIon,
+        Dissociate,
+        MoveFragment,
+        RigidBodies,
+        Dynamics,
+        Explore,
+    )
 }
 
 
@@ -565,7 +199,7 @@ def sample_structures(
 
     for start, atoms in enumerate(starts):
         if include_start:
-            keep([_bare(atoms)], "start", start)
+            keep([bare(atoms)], "start", start)
         for place, move in enumerate(moves):
             rng = np.random.default_rng([seed, start, place, zlib.crc32(move.kind.encode())])
             keep(move.sampled(atoms, rng, calculator), move.kind, start)
@@ -606,60 +240,6 @@ def sample_by_recipe(starts: Sequence[Atoms], recipe: SamplingRecipe) -> Samples
 
     chosen = informative(samples.frames, recipe.select.models, recipe.select.structures)
     return Samples(tuple(samples.frames[index] for index in chosen), samples.made)
-
-
-def collision(atoms: Atoms) -> str | None:
-    """Which atoms are closer than 0.6 of the sum of their covalent radii, if any.
-
-    Periodic images count.
-    """
-    radii = COVALENT_FRACTION * covalent_radii[atoms.numbers]
-    first, second, distance = neighbor_list("ijd", atoms, list(radii))
-    if not len(first):
-        return None
-    excess = radii[first] + radii[second] - distance
-    i, j = int(first[excess.argmax()]), int(second[excess.argmax()])
-    return (
-        f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) collide: they are "
-        f"{distance[excess.argmax()]:.3f} Å apart, closer than {radii[i] + radii[j]:.3f} Å"
-    )
-
-
-def _without_collisions(draw, structures: int) -> list[Atoms]:
-    found = []
-    for _ in range(structures):
-        for _ in range(MAX_ATTEMPTS):
-            candidate = draw()
-            if collision(candidate) is None:
-                found.append(candidate)
-                break
-    return found
-
-
-def _fragment(fragment: Sequence[int], atoms: Atoms) -> list[int]:
-    if not fragment or not all(0 <= i < len(atoms) for i in fragment):
-        raise ValueError(f"`fragment` must name atoms 0 to {len(atoms) - 1}, got {list(fragment)}")
-    return list(fragment)
-
-
-def _turned(positions, rng, turn_degrees) -> tuple[np.ndarray, np.ndarray]:
-    """Their centre, and where they are from it after a random turn."""
-    centre = positions.mean(axis=0)
-    axis = rng.standard_normal(3)
-    turn = np.radians(rng.normal(0.0, turn_degrees)) * axis / np.linalg.norm(axis)
-    return centre, Rotation.from_rotvec(turn).apply(positions - centre)
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    """A copy that holds the structure and its state only."""
-    state = {name: atoms.info[name] for name in ("charge", "spin") if name in atoms.info}
-    return Atoms(
-        numbers=atoms.numbers,
-        positions=atoms.positions,
-        cell=atoms.cell,
-        pbc=atoms.pbc,
-        info=state,
-    )
 
 
 def _move(given: object) -> Move:

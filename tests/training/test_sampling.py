@@ -12,19 +12,20 @@ from ase.calculators.emt import EMT
 from ase.data import covalent_radii
 from ase.io import read
 
+from ase_les import LESCalculator
 from ase_les.cli import main
-from ase_les.training.sampling import (
+from ase_les.model_io import save_model
+from ase_les.training.motion import Dynamics, Explore
+from ase_les.training.moves import (
     DisplaceIon,
     Dissociate,
-    Dynamics,
     MoveFragment,
     Rattle,
     RigidBodies,
-    SamplingRecipe,
     Strain,
     collision,
-    sample_structures,
 )
+from ase_les.training.sampling import SamplingRecipe, sample_structures
 from ase_les.training.selection import (
     disagreements,
     farthest_points,
@@ -158,6 +159,39 @@ def test_held_elements_stay_and_the_others_move():
     strayed = np.abs(found.positions - atoms.positions).max(axis=1)
     assert strayed[0] == 0
     assert (strayed[1:] > 0.01).all()
+
+
+def test_exploring_stops_where_models_first_disagree(random_model, tmp_path):
+    """Two models of the same weights but for what one thinks of squeezed bonds."""
+    files = [str(tmp_path / name) for name in ("one.safetensors", "other.safetensors")]
+    for file, repulsion in zip(files, (None, {"reach": 1.0}), strict=True):
+        save_model(file, random_model(seed=3, core_repulsion=repulsion))
+    water, committee = molecule("H2O"), [LESCalculator(file) for file in files]
+    # Bonds of the molecule are longer than sums of covalent radii: nothing is disputed there.
+    water.positions[1:] *= 1.3
+    assert disagreements([water], committee)[0] < 1e-9
+    move = Explore(files, (2000.0,), runs=3, stride=2, steps=400, disagreement_eV_per_A=0.05)
+    found = sample_structures([water], [move], include_start=False).frames
+    assert 1 <= len(found) <= 3
+    assert (disagreements(found, committee) > 0.05).all()
+    # Met on its way there, and not after it.
+    assert (disagreements(found, committee) < 2.0).all()
+    for met in found:
+        assert met.get_all_distances()[0, 1:].min() < covalent_radii[[1, 8]].sum()
+
+
+def test_exploring_among_models_that_agree_finds_nothing(random_model, tmp_path):
+    file = str(tmp_path / "one.safetensors")
+    save_model(file, random_model())
+    move = Explore((file, file), (300.0,), steps=50)
+    assert sample_structures([molecule("H2O")], [move], include_start=False).frames == ()
+
+
+def test_exploring_needs_somebody_to_disagree():
+    with pytest.raises(ValueError, match=r"`models` needs at least two to compare, got \['one'\]"):
+        Explore(("one",))
+    with pytest.raises(ValueError, match="`disagreement_eV_per_A` must be positive, got 0"):
+        Explore(("one", "other"), disagreement_eV_per_A=0.0)
 
 
 def test_colliding_atoms_are_refused():
