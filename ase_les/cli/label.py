@@ -116,7 +116,7 @@ def _frames(
         raise FileExistsError(
             f"'{sampled}' exists; --resume goes on with it, --overwrite samples anew"
         )
-    samples = sample_by_recipe(frames, recipe)
+    samples = sample_by_recipe(frames, recipe, quiet=quiet)
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
     console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
     write_labelled(sampled, samples.frames)

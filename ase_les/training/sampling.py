@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from ase_les import reporting
 from ase_les.configuration import from_mapping, read_yaml
 from ase_les.training.motion import Dynamics, Explore
 from ase_les.training.moves import (
@@ -162,6 +163,7 @@ def sample_structures(
     seed: int = 0,
     calculator: GetPropertiesMixin | None = None,
     include_start: bool = True,
+    quiet: bool = False,
 ) -> Samples:
     """All moves from all starting structures.
 
@@ -177,6 +179,8 @@ def sample_structures(
     calculator : ASE calculator, optional
         For dynamics: cheap, or a first model.
     include_start : bool
+    quiet : bool
+        No progress on the terminal.
 
     Raises
     ------
@@ -197,22 +201,29 @@ def sample_structures(
         frames.extend(found)
         made[kind] = made.get(kind, 0) + len(found)
 
-    for start, atoms in enumerate(starts):
-        if include_start:
-            keep([bare(atoms)], "start", start)
-        for place, move in enumerate(moves):
-            rng = np.random.default_rng([seed, start, place, zlib.crc32(move.kind.encode())])
-            keep(move.sampled(atoms, rng, calculator), move.kind, start)
+    with reporting.progress_bar(reporting.console(quiet)) as progress:
+        bar = progress.add_task("sampling", total=len(starts) * len(moves), status="")
+        for start, atoms in enumerate(starts):
+            if include_start:
+                keep([bare(atoms)], "start", start)
+            for place, move in enumerate(moves):
+                rng = np.random.default_rng([seed, start, place, zlib.crc32(move.kind.encode())])
+                keep(move.sampled(atoms, rng, calculator), move.kind, start)
+                progress.update(bar, advance=1, status=f"{len(frames)} structures")
     return Samples(tuple(frames), made)
 
 
-def sample_by_recipe(starts: Sequence[Atoms], recipe: SamplingRecipe) -> Samples:
+def sample_by_recipe(
+    starts: Sequence[Atoms], recipe: SamplingRecipe, *, quiet: bool = False
+) -> Samples:
     """What a recipe asks for, from making to choosing.
 
     Parameters
     ----------
     starts : sequence of Atoms
     recipe : SamplingRecipe
+    quiet : bool
+        No progress on the terminal.
 
     Raises
     ------
@@ -233,6 +244,7 @@ def sample_by_recipe(starts: Sequence[Atoms], recipe: SamplingRecipe) -> Samples
         seed=recipe.seed,
         calculator=calculator,
         include_start=recipe.include_start,
+        quiet=quiet,
     )
     if recipe.select is None:
         return samples
