@@ -31,8 +31,8 @@ class CoreRepulsionConfig:
     Parameters
     ----------
     reach : float
-        Distance at which it ends, in sums of covalent radii; at most bonds that are compressed
-        then feel it.
+        Distance at which it ends, in sums of covalent radii. Keep it below what the data have:
+        where bonds lie its slope is steep, and a network has to learn it away.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class CoreRepulsionConfig:
         If it is not positive.
     """
 
-    reach: float = 1.0
+    reach: float = 0.8
 
     def __post_init__(self):
         if not self.reach > 0:

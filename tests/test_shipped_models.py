@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
+
 import pytest
 from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
 
 from ase_les import LESCalculator
 
@@ -29,3 +32,14 @@ def test_between_two_ions_less_than_an_electron_has_moved(name, pair):
     cation, anion = atoms.get_charges()
     assert 0.25 < cation < 1.0
     assert anion == pytest.approx(-cation, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["licl-gaf3", "tio2-nacl-aq"])
+def test_models_of_few_structures_do_not_let_atoms_fall_into_each_other(name):
+    calculator = LESCalculator(name)
+    elements = list(calculator.model.config.atomic_energies)
+    for pair in combinations_with_replacement(elements, 2):
+        bond = covalent_radii[[atomic_numbers[symbol] for symbol in pair]].sum()
+        for distance in (0.5 * bond, 0.6 * bond):
+            atoms = Atoms(pair, [(0, 0, 0), (0, 0, distance)], calculator=calculator)
+            assert atoms.get_forces()[1, 2] > 0, f"{pair} at {distance:.2f} Å"
