@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from ase import Atoms
@@ -17,8 +18,9 @@ from ase.io import read
 from rich.table import Table
 
 from ase_les import LESCalculator
+from ase_les.configuration import read_yaml
 from ase_les.reporting import console, write_summary
-from ase_les.simulation import DynamicsResult, resume_dynamics, run_dynamics
+from ase_les.simulation import resume_dynamics, run_dynamics
 
 HERE = Path(__file__).parent
 
@@ -50,44 +52,56 @@ def main() -> None:
     runs = {}
     for index in chosen:
         runs[index] = run(frames[index], calculator, work / f"{index}", {**settings, "seed": index})
-        console().print(f"{index}: {told(runs[index])}", markup=False, highlight=False)
+        console().print(f"{index}: {runs[index]}", markup=False, highlight=False, soft_wrap=True)
     report(asked.model or asked.name, runs, settings, work)
 
 
-def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -> DynamicsResult:
+class Run(NamedTuple):
+    """How far one came. ``stopped`` says why it ended early, if it did."""
+
+    time_ps: float
+    temperature_K: float
+    stopped: str | None
+
+    def __str__(self) -> str:
+        return f"{self.time_ps:.2f} ps at {self.temperature_K:.0f} K, {self.stopped or 'held'}"
+
+
+def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -> Run:
     """To its end or to an alarm; one that was interrupted goes on."""
-    if output.with_name(f"{output.name}.checkpoint").exists():
-        return resume_dynamics(output, calculator, quiet=True)
-    start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    start.info["charge"] = atoms.info.get("charge", 0)
-    start.calc = calculator
-    return run_dynamics(start, output=output, quiet=True, **settings)
+    summary = output.with_name(f"{output.name}-summary.yml")
+    try:
+        if output.with_name(f"{output.name}.checkpoint").exists():
+            result = resume_dynamics(output, calculator, quiet=True)
+        else:
+            start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+            start.info["charge"] = atoms.info.get("charge", 0)
+            start.calc = calculator
+            result = run_dynamics(start, output=output, quiet=True, **settings)
+        if result.interrupted:
+            raise SystemExit("interrupted; start again to go on")
+    except ValueError:
+        # Between two looks of the alarms the model itself refused: the summary says so.
+        if not summary.exists():
+            raise
+    said = read_yaml(summary)["results"]
+    return Run(said["time_ps"], said["temperature_K"]["mean"], said["stopped"])
 
 
-def told(result: DynamicsResult) -> str:
-    return f"{result.time_ps:.2f} ps at {result.temperature_K} K; {result.stopped or 'held'}"
-
-
-def report(name: str, runs: dict[int, DynamicsResult], settings: dict, work: Path) -> None:
+def report(name: str, runs: dict[int, Run], settings: dict, work: Path) -> None:
     """A table and YAML."""
-    held = sum(result.stopped is None for result in runs.values())
+    held = sum(each.stopped is None for each in runs.values())
     title = f"{name}: {held} of {len(runs)} runs held"
     table = Table("structure", "ps", "temperature K", "ended by", title=title)
-    for index, result in runs.items():
+    for index, each in runs.items():
         table.add_row(
-            str(index), f"{result.time_ps:.2f}", str(result.temperature_K), result.stopped or "–"
+            str(index), f"{each.time_ps:.2f}", f"{each.temperature_K:.0f}", each.stopped or "–"
         )
     console().print(table)
-    each = {
-        index: {
-            "time_ps": result.time_ps,
-            "temperature_K": result.temperature_K,
-            "stopped": result.stopped,
-        }
-        for index, result in runs.items()
-    }
-    said = {"model": name, "settings": settings, "held": held, "runs": each}
-    write_summary(work / "stability.yml", said)
+    told = {index: each._asdict() for index, each in runs.items()}
+    write_summary(
+        work / "stability.yml", {"model": name, "settings": settings, "held": held, "runs": told}
+    )
 
 
 if __name__ == "__main__":
