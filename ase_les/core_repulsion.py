@@ -57,7 +57,7 @@ class CoreRepulsion(nn.Module):
 
     with the universal screening function :math:`\phi`, and :math:`f_c` of
     `ase_les.representation.radial`, which ends it at :math:`\ell`. Nothing of it is learned:
-    a network learns what is left. Where there were no data atoms do not fall into each other.
+    a network learns what is left, and has no data of nuclei that meet.
 
     =======================  =============================================
     Symbol                   Code

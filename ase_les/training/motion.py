@@ -118,6 +118,8 @@ class Explore:
         from ase_les.calculator import LESCalculator
 
         committee = [LESCalculator(model) for model in self.models]
+        # What the models cannot say of the start is a mistake, on the way it is the end of a run.
+        disagreements([bare(atoms)], committee)
         found = []
         for temperature in self.temperatures_K * self.runs:
             moving = _on_the_way(atoms, temperature, self, rng, committee[0])

@@ -187,6 +187,13 @@ def test_exploring_among_models_that_agree_finds_nothing(random_model, tmp_path)
     assert sample_structures([molecule("H2O")], [move], include_start=False).frames == ()
 
 
+def test_exploring_says_so_if_the_models_do_not_cover_the_structure(random_model, tmp_path):
+    file = str(tmp_path / "one.safetensors")
+    save_model(file, random_model())
+    with pytest.raises(ValueError, match="covers H, O, Na; the structure also has C"):
+        sample_structures([molecule("CH4")], [Explore((file, file), steps=20)])
+
+
 def test_exploring_needs_somebody_to_disagree():
     with pytest.raises(ValueError, match=r"`models` needs at least two to compare, got \['one'\]"):
         Explore(("one",))
