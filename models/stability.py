@@ -9,6 +9,7 @@ and every run beside it. Interrupted, it goes on when started again.
 from __future__ import annotations
 
 import argparse
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,9 @@ def main() -> None:
     parser.add_argument("--picoseconds", type=float, default=1.0)
     parser.add_argument("--timestep-fs", type=float, default=0.5)
     parser.add_argument("--index", default=":", help="of test structures, as 3: or ::5")
+    parser.add_argument(
+        "--repeat", type=int, nargs=3, default=(1, 1, 1), metavar="N", help="of the structures"
+    )
     parser.add_argument("--work", type=Path, help="where runs are kept")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -51,9 +55,11 @@ def main() -> None:
     calculator = LESCalculator(asked.model or asked.name)
     runs = {}
     for index in chosen:
-        runs[index] = run(frames[index], calculator, work / f"{index}", {**settings, "seed": index})
+        start = frames[index].repeat(asked.repeat)
+        start.info["charge"] = frames[index].info.get("charge", 0) * prod(asked.repeat)
+        runs[index] = run(start, calculator, work / f"{index}", {**settings, "seed": index})
         console().print(f"{index}: {runs[index]}", markup=False, highlight=False, soft_wrap=True)
-    report(asked.model or asked.name, runs, settings, work)
+    report(asked.model or asked.name, runs, {**settings, "repeat": list(asked.repeat)}, work)
 
 
 class Run(NamedTuple):
@@ -75,7 +81,7 @@ def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -
             result = resume_dynamics(output, calculator, quiet=True)
         else:
             start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-            start.info["charge"] = atoms.info.get("charge", 0)
+            start.info["charge"] = atoms.info["charge"]
             start.calc = calculator
             result = run_dynamics(start, output=output, quiet=True, **settings)
         if result.interrupted:
