@@ -14,14 +14,6 @@ from ase_les.graph import Graph, edge_vectors
 CLOSEST_CONTACT = 0.3
 
 
-def edges_shorter_than(graph: Graph, length: float | torch.Tensor) -> Graph:
-    """The same atoms with only the edges shorter than `length` in Å, one or that of each edge."""
-    short = torch.linalg.vector_norm(edge_vectors(graph), dim=1) < length
-    return graph._replace(
-        receivers=graph.receivers[short], senders=graph.senders[short], shifts=graph.shifts[short]
-    )
-
-
 def check_contacts(graph: Graph, atoms: Atoms) -> None:
     """Refuse atoms that lie on top of each other.
 

@@ -10,8 +10,7 @@ from ase.data import chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.bond_polarity import bond_lengths
-from ase_les.contacts import edges_shorter_than
-from ase_les.graph import Graph, edge_vectors
+from ase_les.graph import Graph, edge_vectors, edges_shorter_than
 from ase_les.representation.radial import polynomial_cutoff
 from ase_les.units import BOHR, COULOMB_CONSTANT
 

@@ -199,6 +199,14 @@ def edges_to(graph: Graph, atoms: range) -> Graph:
     )
 
 
+def edges_shorter_than(graph: Graph, length: float | Tensor) -> Graph:
+    """The same atoms with only the edges shorter than `length` in Å, one or that of each edge."""
+    short = torch.linalg.vector_norm(edge_vectors(graph), dim=1) < length
+    return graph._replace(
+        receivers=graph.receivers[short], senders=graph.senders[short], shifts=graph.shifts[short]
+    )
+
+
 def atoms_without_edges(graph: Graph, atoms: Tensor) -> Graph:
     """Some atoms (M,), ascending, of the same structures, without edges."""
     return graph._replace(

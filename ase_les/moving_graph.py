@@ -9,8 +9,8 @@ import torch
 from ase import Atoms
 from torch import Tensor
 
-from ase_les.contacts import CLOSEST_CONTACT, check_contacts, edges_shorter_than
-from ase_les.graph import Graph, graph_from_atoms, total_charge_of
+from ase_les.contacts import CLOSEST_CONTACT, check_contacts
+from ase_les.graph import Graph, edges_shorter_than, graph_from_atoms, total_charge_of
 from ase_les.model import LESModel
 from ase_les.neighbors import NeighborList
 

@@ -13,15 +13,18 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from ase import Atoms
 from ase.io import read
+from ase.io.formats import string2index
 from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.configuration import read_yaml
 from ase_les.reporting import console, write_summary
 from ase_les.simulation import resume_dynamics, run_dynamics
+from ase_les.training.moves import bare
 
 HERE = Path(__file__).parent
 
@@ -33,7 +36,7 @@ def main() -> None:
     parser.add_argument("--temperature-K", type=float, default=300.0)
     parser.add_argument("--picoseconds", type=float, default=1.0)
     parser.add_argument("--timestep-fs", type=float, default=0.5)
-    parser.add_argument("--index", default=":", help="of test structures, as 3: or ::5")
+    parser.add_argument("--index", default=":", help="of test structures, as 3, 3: or ::5")
     parser.add_argument(
         "--repeat", type=int, nargs=3, default=(1, 1, 1), metavar="N", help="of the structures"
     )
@@ -44,7 +47,7 @@ def main() -> None:
     work = asked.work or folder / "work" / "stability"
     work.mkdir(parents=True, exist_ok=True)
     frames = read(folder / "test.extxyz", ":")
-    chosen = range(len(frames))[slice(*(int(n) if n else None for n in asked.index.split(":")))]
+    chosen = np.atleast_1d(np.arange(len(frames))[string2index(asked.index)]).tolist()
     steps = round(1000 * asked.picoseconds / asked.timestep_fs)
     settings = {
         "ensemble": "nvt-langevin",
@@ -55,7 +58,7 @@ def main() -> None:
     calculator = LESCalculator(asked.model or asked.name)
     runs = {}
     for index in chosen:
-        start = frames[index].repeat(asked.repeat)
+        start = bare(frames[index]).repeat(asked.repeat)
         start.info["charge"] = frames[index].info.get("charge", 0) * prod(asked.repeat)
         runs[index] = run(start, calculator, work / f"{index}", {**settings, "seed": index})
         console().print(f"{index}: {runs[index]}", markup=False, highlight=False, soft_wrap=True)
@@ -80,10 +83,8 @@ def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -
         if output.with_name(f"{output.name}.checkpoint").exists():
             result = resume_dynamics(output, calculator, quiet=True)
         else:
-            start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-            start.info["charge"] = atoms.info["charge"]
-            start.calc = calculator
-            result = run_dynamics(start, output=output, quiet=True, **settings)
+            atoms.calc = calculator
+            result = run_dynamics(atoms, output=output, quiet=True, **settings)
         if result.interrupted:
             raise SystemExit("interrupted; start again to go on")
     except ValueError:

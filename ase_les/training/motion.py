@@ -118,7 +118,7 @@ class Explore:
         from ase_les.calculator import LESCalculator
 
         committee = [LESCalculator(model) for model in self.models]
-        # What the models cannot say of the start is a mistake, on the way it is the end of a run.
+        # Refuses a start that one of the others does not cover.
         disagreements([bare(atoms)], committee)
         found = []
         for temperature in self.temperatures_K * self.runs:
@@ -156,6 +156,8 @@ def _on_the_way(
         fixcm=False,
         rng=rng,
     )
+    # What a calculator cannot say of the start is a mistake, on the way it is the end of a run.
+    moving.get_forces()
     while True:
         try:
             motion.run(how.stride)

@@ -194,6 +194,12 @@ def test_exploring_says_so_if_the_models_do_not_cover_the_structure(random_model
         sample_structures([molecule("CH4")], [Explore((file, file), steps=20)])
 
 
+def test_dynamics_say_so_if_the_calculator_does_not_cover_the_start(random_model):
+    calculator = LESCalculator(random_model())
+    with pytest.raises(ValueError, match="covers H, O, Na; the structure also has C"):
+        sample_structures([molecule("CH4")], [Dynamics((300.0,), 1)], calculator=calculator)
+
+
 def test_exploring_needs_somebody_to_disagree():
     with pytest.raises(ValueError, match=r"`models` needs at least two to compare, got \['one'\]"):
         Explore(("one",))
