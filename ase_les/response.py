@@ -124,6 +124,32 @@ def born_charges(
         If they do not follow from local charges alone (see `check_polarization`).
     """
     check_polarization(model, graph)
+    return local_born_charges(model, graph, centre, create_graph)
+
+
+def local_born_charges(
+    model: LESModel,
+    graph: Graph,
+    centre: Tensor | None = None,
+    create_graph: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Compute charges and Born charges without those that flow between atoms of a metal.
+
+    The same as `born_charges` where no atoms share electrons. Elsewhere it is what the local
+    charges contribute, as the charge gauge of a training needs it.
+
+    Parameters
+    ----------
+    model, graph, centre, create_graph
+        As of `born_charges`; structures must pass `local_charges_are_complete`.
+
+    Returns
+    -------
+    charges : Tensor, shape (N,)
+        Local charges in e.
+    born_charges : Tensor, shape (N, 3, 3)
+        [atom, polarization, displacement] in e.
+    """
     rule = model.charges.neutrality
     if rule.is_conserved and rule.is_local:
         return _from_the_dipole(model, graph, centre, create_graph)
@@ -318,6 +344,11 @@ def check_polarization(model: LESModel, graph: Graph) -> None:
 def has_polarization(model: LESModel, graph: Graph) -> bool:
     """Whether `check_polarization` lets all structures pass."""
     return not (_shares_electrons(model, graph) or _excess(model, graph).any())
+
+
+def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
+    """Whether formal charges make up the total charge of all periodic structures."""
+    return not bool(_excess(model, graph).any())
 
 
 def _shares_electrons(model: LESModel, graph: Graph) -> bool:

@@ -16,6 +16,7 @@ from ase_les.charges import MeanShift, Unconstrained
 from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
+from ase_les.training.charge_gauge import ChargeGauge, GaugeSettings
 from ase_les.training.checkpoint import (
     OtherTraining,
     differences,
@@ -65,6 +66,9 @@ class FitSettings:
         start at several e otherwise.
     loss, final_loss : LossWeights
         Weights at the start and at the end; they move geometrically in between.
+    gauge : GaugeSettings
+        Loss term that lets mean charges of elements follow their isotropic Born charges
+        (`ase_les.training.charge_gauge`); no labels are needed.
     validate_every : int
         Epochs between looks at the validation data.
     patience : int or None
@@ -92,6 +96,7 @@ class FitSettings:
     bond_polarity: float = 0.0
     loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
     final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
+    gauge: GaugeSettings = field(default_factory=GaugeSettings)
     validate_every: int = 5
     patience: int | None = None
     dtype: str = "float32"
@@ -271,6 +276,7 @@ class _Run:
         self.best = _copied(model.state_dict())
         self.best_epoch = 0
         self.best_loss = math.inf
+        self.gauge = ChargeGauge(settings.gauge, model)
         self.epoch = 0
         self.steps = 0
         self.seconds = 0.0
@@ -329,6 +335,9 @@ class _Run:
         value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
         if weights.excess:
             value = value + weights.excess * excess_loss(derived.prediction, sample.graph)
+        value = value + self.gauge.loss(
+            derived.prediction.charges, sample.graph, self.steps, progress / settings.epochs
+        )
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
@@ -380,6 +389,7 @@ class _Run:
             ("best", self.best),
         ):
             tensors |= {f"{prefix}.{name}": value for name, value in state.items()}
+        tensors["gauge.difference"] = self.gauge.difference
         state = {
             "data": self._data,
             "fit": asdict(self.settings),
@@ -397,6 +407,8 @@ class _Run:
 
     def restore(self, path: Path) -> None:
         tensors, state = read_checkpoint(path)
+        # Trainings had no gauge before there was one.
+        state["fit"].setdefault("gauge", {"weight": 0.0, "final_weight": 0.0})
         # Settings that did not exist when the checkpoint was written have their defaults.
         then = _origin(
             state["data"],
@@ -412,6 +424,9 @@ class _Run:
         self.average = _with_prefix(tensors, "average.", self.model.device)
         self.best = _with_prefix(tensors, "best.", self.model.device)
         restore_optimizer(self.optimizer, tensors)
+        # Checkpoints written before there was a gauge have no such tensor.
+        if "gauge.difference" in tensors:
+            self.gauge.difference = tensors["gauge.difference"].clone()
         for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
             setattr(self, name, state[name])
         self.history = [EpochRecord(**record) for record in state["history"]]

@@ -1,0 +1,187 @@
+r"""Charge gauge: a loss term that decides how much charge sits on the atoms.
+
+Energies and forces determine the long-range field of the latent charges, and with it the charge
+that an atom carries along when it moves: the isotropic Born charge :math:`\mathrm{tr} Z^*_i / 3`.
+They do not determine how much of it sits on the atom. Charges :math:`q_i` enter
+
+.. math::
+    Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta}
+        + \sum_j (\mathbf{r}_j - \mathbf{r}_i)_\alpha \frac{\partial q_j}{\partial r_{i\beta}},
+
+so that a charge which is taken off the atom and given to its neighbors, in a way that depends on
+their distances, leaves :math:`Z^*` as it was. A fit left to itself takes nearly all charge off the
+atoms: a charge that is spread over the environment makes a smoother potential, which is easier to
+learn. Oxygen in water then has a mean charge of -0.03 e and :math:`\mathrm{tr} Z^*/3 = -0.60` e.
+
+The gauge of this package is that the charge sits on the atom that carries it. For every element
+*Z* of a structure the mean charge is drawn to the mean isotropic Born charge of the same model,
+
+.. math::
+    L = \frac{w}{n_Z} \sum_Z d_Z^2, \qquad
+    d_Z = \frac{1}{N_Z} \sum_{i \in Z} \Big(q_i - \tfrac13 \mathrm{tr} Z^*_i\Big),
+
+with :math:`Z^*` held constant in the gradient. Otherwise the Born charges, which forces determine,
+would be drawn to the charges. Elements count alike, so that two ions weigh as much as sixty
+molecules of water. Only means are drawn: how charges of one element differ from atom to atom is
+left to energies and forces (a penalty for every atom doubled the force errors of sodium chloride).
+
+Born charges are measured every few steps; between measurements a running mean of :math:`d_Z` stands
+in for them, so that the gradient :math:`2 w\, d_Z / (n_Z N_Z)` is smooth and costs nothing.
+
+Limits
+------
+- In structures that the cutoff covers (small clusters, thin slabs) not even the Born charges are
+  determined by energies and forces; the gauge then follows what the fit happens to find.
+- In covalent crystals, where Born charges are anomalous, a mean charge equal to the Born charge is
+  a convention and not a population.
+- In organic molecules isotropic Born charges contain large charge fluxes and describe the dipole of
+  a molecule at rest poorly. There, charges can be drawn to those of polar bonds instead
+  (``bond_polarity``), as far as energies and forces leave them open.
+- Where atoms share electrons (`ase_les.electrostatics.equilibration`) the charges that flow between
+  them are not included: local charges follow local Born charges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from ase.data import atomic_numbers
+from torch import Tensor
+
+from ase_les.bond_polarity import bond_charges
+from ase_les.graph import Graph
+from ase_les.model import LESModel
+from ase_les.response import local_born_charges, local_charges_are_complete
+from ase_les.training.response_evaluation import centre_of_mass
+
+
+@dataclass(frozen=True)
+class GaugeSettings:
+    """Settings of the charge gauge.
+
+    Parameters
+    ----------
+    weight, final_weight : float
+        Weight of the squared difference between mean charge and mean isotropic Born charge of an
+        element in the loss, in e⁻², at the start and at the end of a training; it changes
+        geometrically in between. 0 switches the gauge off.
+    interval : int
+        Steps between two measurements of the Born charges; one costs about as much as a third of
+        a training step.
+    memory : float
+        Weight of earlier measurements in the running mean of the difference.
+    bond_polarity : float
+        Charge through a bond in e per unit of Pauling electronegativity. If it is not 0, charges
+        of structures without periodic directions are drawn to those of polar bonds
+        (`ase_les.bond_polarity`), atom by atom, and not to Born charges.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    weight: float = 0.03
+    final_weight: float = 0.01
+    interval: int = 5
+    memory: float = 0.9
+    bond_polarity: float = 0.0
+
+    def __post_init__(self):
+        for name in ("weight", "final_weight", "bond_polarity"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}")
+        if self.interval < 1:
+            raise ValueError(f"`interval` must be at least 1, got {self.interval}")
+        if not 0 <= self.memory < 1:
+            raise ValueError(f"`memory` must be in [0, 1), got {self.memory}")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the gauge has a weight at any time."""
+        return max(self.weight, self.final_weight) > 0
+
+    def weight_at(self, fraction: float) -> float:
+        """Weight at a fraction of the training."""
+        start, end = self.weight, self.final_weight
+        if start > 0 and end > 0:
+            return start ** (1 - fraction) * end**fraction
+        return start + (end - start) * fraction
+
+
+class ChargeGauge:
+    """The gauge term of one training, and the running means it needs.
+
+    Parameters
+    ----------
+    settings : GaugeSettings
+    model : LESModel
+        Has no gauge without charges, or with several charges per atom.
+
+    Attributes
+    ----------
+    difference : Tensor, shape (n_Z,)
+        Running mean of :math:`d_Z` in e by atomic number, NaN before the first measurement;
+        part of the checkpoint of a training.
+    """
+
+    def __init__(self, settings: GaugeSettings, model: LESModel):
+        self.settings = settings
+        self.model = model
+        self.applies = (
+            settings.is_on and model.charges is not None and model.charges.config.n_channels == 1
+        )
+        size = max(atomic_numbers.values()) + 1
+        self.difference = torch.full((size,), torch.nan, dtype=torch.float64)
+
+    def loss(self, charges: Tensor, graph: Graph, step: int, fraction: float) -> Tensor:
+        """Gauge term for one batch.
+
+        Parameters
+        ----------
+        charges : Tensor, shape (N, 1)
+            Predicted for the batch, differentiable, in e.
+        graph : Graph
+            The batch.
+        step : int
+            Number of the training step.
+        fraction : float
+            Part of the training that is done.
+        """
+        if not self.applies:
+            return charges.new_zeros(())
+        weight = self.settings.weight_at(fraction)
+        if self.settings.bond_polarity and not graph.pbc.any():
+            target = bond_charges(graph, self.settings.bond_polarity)
+            return weight * (charges[:, 0] - target).square().mean()
+        if step % self.settings.interval == 0:
+            self._measure(graph)
+        elements, means = _means_by_element(charges[:, 0], graph)
+        difference = self.difference.to(charges.device)[elements]
+        return 2 * weight * (torch.nan_to_num(difference) * means).mean()
+
+    def _measure(self, graph: Graph) -> None:
+        """Update the running means from the Born charges of a batch."""
+        model = self.model
+        if not local_charges_are_complete(model, graph):
+            return
+        charges, tensors = local_born_charges(model, graph, centre_of_mass(graph))
+        isotropic = torch.einsum("iaa->i", tensors.detach()) / 3
+        elements, found = _means_by_element(charges.detach() - isotropic, graph)
+        elements, found = elements.cpu(), found.double().cpu()
+        shared = model.config.long_range.equilibration
+        if shared:
+            kept = ~torch.isin(elements, torch.tensor([atomic_numbers[s] for s in shared.elements]))
+            elements, found = elements[kept], found[kept]
+        known = self.difference[elements]
+        mixed = self.settings.memory * known + (1 - self.settings.memory) * found
+        self.difference[elements] = torch.where(known.isnan(), found, mixed)
+
+
+def _means_by_element(values: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """Atomic numbers of a batch, and the mean of atomic values for each."""
+    elements, row = torch.unique(graph.numbers, return_inverse=True)
+    count = torch.bincount(row).to(values)
+    total = values.new_zeros(len(elements)).index_add(0, row, values)
+    return elements, total / count
