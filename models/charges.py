@@ -387,7 +387,7 @@ def table_of_elements(results: Mapping[str, Mapping]) -> Table:
     table = _table("latent charges in e, mean ± deviation; DFT is tr Z*/3 / √ε∞")
     for column in ("model", "atoms"):
         table.add_column(column, no_wrap=True)
-    for column in ("q", "±", "tr Z/3", "±", "ratio", "DFT", "MBIS"):
+    for column in ("q", "±", "tr Z/3", "±", "ratio", "DFT", "pop."):
         table.add_column(column, justify="right", no_wrap=True)
     for name, told in results.items():
         for index, (element, row) in enumerate(told["elements"].items()):
