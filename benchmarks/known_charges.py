@@ -44,6 +44,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
 from ase.io import read
+from rich import box
 from rich.table import Table
 
 from ase_les.reporting import console, progress_bar, replace_file, write_summary
@@ -373,23 +374,26 @@ def train_model(
     if not (work / "train.extxyz").exists():
         raise SystemExit(f"no structures in '{work}'; make them first: known_charges.py data")
     files, written = Files(work / name), work / f"{name}.yml"
-    begun = files.model.exists() or files.checkpoint.exists()
+    begun = written.exists() and (files.model.exists() or files.checkpoint.exists())
     if begun and not overwrite and yaml.safe_load(written.read_text("utf-8")) != settings:
         raise SystemExit(
             f"'{work / name}' was trained with other settings (see '{written}'): give those again, "
             "another --work, or --overwrite"
         )
-    if files.model.exists() and not files.checkpoint.exists() and not overwrite:
+    # The model is the last that a training writes, its checkpoint stays.
+    if files.model.exists() and not overwrite:
         say(f"{name} is trained already")
         return
+    if overwrite:
+        files.model.unlink(missing_ok=True)
+        files.checkpoint.unlink(missing_ok=True)
     replace_file(written, yaml.safe_dump(dict(settings), sort_keys=False).encode())
     set_threads(threads)
     config, folder = read_training_config(written)
     train(
         replace(config, output=str(files.stem)),
         folder=folder,
-        resume=files.checkpoint.exists() and not overwrite,
-        overwrite=overwrite,
+        resume=files.checkpoint.exists(),
         device=device,
     )
 
@@ -457,7 +461,8 @@ def evaluate_models(work: Path, cases: Sequence[tuple[float, int]], threads: int
         }
     if not rows:
         raise SystemExit(f"no model in '{work}'; train first: known_charges.py train")
-    console().print(table_of(rows))
+    for table in tables_of(rows):
+        console().print(table)
     summary = {
         "known_charges_e": KNOWN_CHARGES_E,
         "test_structures": len(frames),
@@ -487,33 +492,34 @@ def charges_and_born_charges(model, samples: Sequence) -> tuple[np.ndarray, np.n
     return np.concatenate(charges), np.concatenate(born)
 
 
-def table_of(rows: Mapping[str, Mapping]) -> Table:
-    """Charges, Born charges and forces of every model."""
-    table = Table(title="charges of KF in SPC/Fw water: test structures", title_justify="left")
-    for column in (
-        *("cutoff / Å", "frames", "charge MAE / e", "published", "forces meV/Å"),
-        *(f"q({element}) / e" for element in KNOWN_CHARGES_E),
-        "MAE of tr Z/3 / e",
-    ):
-        table.add_column(column, justify="right")
-    known = [f"{charge:+.2f}" for charge in KNOWN_CHARGES_E.values()]
-    for row in rows.values():
+def tables_of(rows: Mapping[str, Mapping]) -> list[Table]:
+    """Errors of every model, and its mean charges by element."""
+    style = {"title_justify": "left", "box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+    errors = Table(title="KF in SPC/Fw water, test structures", **style)
+    for column in ("cutoff / Å", "frames", "charge MAE / e", "published", "tr Z/3 MAE / e"):
+        errors.add_column(column, justify="right")
+    errors.add_column("forces meV/Å", justify="right")
+    means = Table("model", title="latent charges in e, mean ± standard deviation", **style)
+    for element, charge in KNOWN_CHARGES_E.items():
+        means.add_column(f"{element} ({charge:+.2f})", justify="right", no_wrap=True)
+    for name, row in rows.items():
         found: ChargeErrors = row["charges"]
-        table.add_row(
+        errors.add_row(
             f"{row['cutoff_A']:g}",
             str(row["training_frames"]),
             f"{found.mae_e:.4f}",
             f"{row['published_charge_mae_e']:.3f}",
-            f"{row['test_errors']['forces_rmse_meV_per_A']:.1f}",
-            *(
-                f"{found.mean_by_element_e[element]:+.3f} ± {found.stdev_by_element_e[element]:.3f}"
-                for element in KNOWN_CHARGES_E
-            ),
             f"{row['born_charges'].mae_e:.4f}",
+            f"{row['test_errors']['forces_rmse_meV_per_A']:.1f}",
         )
-    table.add_section()
-    table.add_row("", "", "0", "", "0", *known, "0")
-    return table
+        means.add_row(
+            name,
+            *(
+                f"{found.mean_by_element_e[each]:+.3f} ± {found.stdev_by_element_e[each]:.3f}"
+                for each in KNOWN_CHARGES_E
+            ),
+        )
+    return [errors, means]
 
 
 def draw(
