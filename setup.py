@@ -34,6 +34,8 @@ setup(
     ],
     extras_require={
         "phonons": PHONONS,
+        # For benchmarks/known_charges.py, which makes its structures.
+        "exam": ["openmm>=8.1"],
         "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", *PHONONS],
     },
     entry_points={
