@@ -159,7 +159,9 @@ class ChargeGauge:
             self._measure(graph)
         elements, means = _means_by_element(charges[:, 0], graph)
         difference = self.difference.to(charges.device)[elements]
-        return 2 * weight * (torch.nan_to_num(difference) * means).mean()
+        difference = torch.nan_to_num(difference)
+        # Value w d², gradient 2 w d ∂q: the Born charges in d are constants.
+        return weight * (difference.square() + 2 * difference * (means - means.detach())).mean()
 
     def _measure(self, graph: Graph) -> None:
         """Update the running means from the Born charges of a batch."""
