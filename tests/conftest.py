@@ -53,7 +53,9 @@ def random_model():
         settings = {"cutoff": 3.5, "n_radial": 4, "n_mixed": 3, "n_embedding": 2}
         part = LongRangeConfig(
             charges=ChargesConfig(**{"scale": 4.0, "neutrality": "mean", **(charges or {})}),
-            electrostatics=ElectrostaticsConfig(**(electrostatics or {})),
+            electrostatics=ElectrostaticsConfig(
+                **{"smearing": 1.0, "remove_self_energy": True, **(electrostatics or {})}
+            ),
             representation=charge_representation,
             equilibration=EquilibrationConfig(**equilibration) if equilibration else None,
         )

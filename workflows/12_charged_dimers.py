@@ -71,7 +71,7 @@ REPRESENTATION = CaceConfig(cutoff=5.0, n_radial=6, n_mixed=6, n_embedding=3, l_
 # can give each its own. In a cell that never changes 4/Å sums all but 3e-4 of the waves.
 LONG_RANGE = LongRangeConfig(
     charges=ChargesConfig(neutrality="mean"),
-    electrostatics=ElectrostaticsConfig(smearing=1.0, k_cutoff=4.0),
+    electrostatics=ElectrostaticsConfig(smearing=1.0, k_cutoff=4.0, remove_self_energy=True),
 )
 # Ten structures want many steps: after 300 epochs not even their own forces are learned.
 FIT = FitSettings(

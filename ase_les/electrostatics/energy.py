@@ -30,11 +30,17 @@ class ElectrostaticsConfig:
     Parameters
     ----------
     smearing : float
-        Width σ of the smeared interaction in Å.
+        Width σ of the smeared interaction in Å. Published models have 1 Å.
     k_cutoff : float or None
         Largest wave number in 1/Å; None for a converged sum.
     remove_self_energy : bool
-        Whether the interaction of each Gaussian with itself is left out.
+        Whether the interaction of each Gaussian with itself is left out. With it, the potential
+        at an atom is that of all smeared charges, its own included, which is small wherever the
+        surroundings screen the charge; errors of charges then cost little energy. Without it an
+        atom of charge q stands in a potential of about −q · 11.5 V Å / σ, and a model pays for
+        every charge that sits on an atom with errors in its forces: mean charges of liquid water
+        tied to the Born charges raised them from 28.6 to 33.0 meV/Å without the self-energy, and
+        lowered them to 27.2 with it (σ = 1.5 Å, 15 epochs of ``models/water-rpbe-d3``).
     background : bool
         Whether a cell with net charge and three periodic directions gets a uniform
         neutralising background.
@@ -55,9 +61,9 @@ class ElectrostaticsConfig:
         If ``smearing`` or ``k_cutoff`` is not positive.
     """
 
-    smearing: float = 1.0
+    smearing: float = 1.5
     k_cutoff: float | None = None
-    remove_self_energy: bool = True
+    remove_self_energy: bool = False
     background: bool = True
     weight: float = 1.0
     self_energy_copies: int = 1

@@ -85,7 +85,9 @@ class _Ions(nn.Module):
             first, second = (atomic_numbers[symbol] for symbol in pair.split("-"))
             for place in ((first, second), (second, first)):
                 self.strength[place], self.length[place] = strength, length
-        self.smeared = Electrostatics(ElectrostaticsConfig(smearing=SMEARING_A))
+        self.smeared = Electrostatics(
+            ElectrostaticsConfig(smearing=SMEARING_A, remove_self_energy=True)
+        )
 
     def forward(self, graph: Graph) -> Prediction:
         charges = self.charge[graph.numbers]

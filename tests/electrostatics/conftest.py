@@ -22,7 +22,9 @@ class FixedCharges(nn.Module):
         super().__init__()
         charges = torch.as_tensor(np.array(charges, dtype=float))
         self.charges = charges[:, None] if charges.dim() == 1 else charges
-        self.electrostatics = Electrostatics(ElectrostaticsConfig(**settings))
+        self.electrostatics = Electrostatics(
+            ElectrostaticsConfig(**{"smearing": 1.0, "remove_self_energy": True, **settings})
+        )
 
     def forward(self, graph: Graph) -> Prediction:
         energy = self.electrostatics(graph, self.charges)

@@ -29,7 +29,7 @@ from ase_les.training.dataset import Sample
 from ase_les.training.loss import LossWeights, loss
 from ase_les.units import COULOMB_CONSTANT
 
-SUMS = Electrostatics(ElectrostaticsConfig(smearing=1.0))
+SUMS = Electrostatics(ElectrostaticsConfig(smearing=1.0, remove_self_energy=True))
 # Of a Gaussian charge of that width, with itself.
 SELF = 2 * COULOMB_CONSTANT / math.sqrt(2 * math.pi)
 
@@ -345,7 +345,7 @@ def test_the_dipole_of_a_cluster_is_that_of_all_its_charges(model):
 
 @pytest.mark.usefixtures("either_way")
 def test_charges_that_gain_energy_by_growing_are_an_error():
-    wrong = Electrostatics(ElectrostaticsConfig(weight=-1.0))
+    wrong = Electrostatics(ElectrostaticsConfig(weight=-1.0, smearing=1.0, remove_self_energy=True))
     with pytest.raises(ArithmeticError, match="do not settle"):
         flow(metal("Na"), surface(True), wrong)
 

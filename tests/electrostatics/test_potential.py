@@ -32,7 +32,7 @@ def structure(request, four) -> Atoms:
 
 def test_a_lone_charge_has_the_potential_of_a_gaussian(graph_of, rng):
     points = torch.tensor(rng.normal(size=(7, 3)) * 3)
-    sums = Electrostatics(ElectrostaticsConfig(smearing=1.3))
+    sums = Electrostatics(ElectrostaticsConfig(smearing=1.3, remove_self_energy=True))
     found = potential_at(
         sums, graph_of(Atoms("X")), torch.tensor([[-0.7]], dtype=torch.float64), points
     )
@@ -55,7 +55,9 @@ def test_the_field_is_minus_the_slope_of_the_potential(graph_of, four, structure
     graph = graph_of(structure)
     points = torch.tensor(rng.uniform(-3, 8, (5, 3)))
     for analytic in (False, True):
-        sums = Electrostatics(ElectrostaticsConfig(weight=0.8))
+        sums = Electrostatics(
+            ElectrostaticsConfig(weight=0.8, smearing=1.0, remove_self_energy=True)
+        )
         if analytic:
             sums.use_analytic_gradients()
         field = potential_at(sums, graph, charges, points).field
@@ -84,7 +86,10 @@ def test_points_do_not_see_each_other(graph_of, four, structure, rng, monkeypatc
     from ase_les.electrostatics import potential
 
     charges = torch.tensor(four[1])[:, None]
-    sums, graph = Electrostatics(ElectrostaticsConfig()), graph_of(structure)
+    sums, graph = (
+        Electrostatics(ElectrostaticsConfig(smearing=1.0, remove_self_energy=True)),
+        graph_of(structure),
+    )
     points = torch.tensor(rng.uniform(0, 6, (9, 3)))
     together = potential_at(sums, graph, charges, points)
     monkeypatch.setattr(potential, "_BLOCK", 1)
@@ -98,7 +103,7 @@ def test_the_step_of_the_potential_across_a_polar_slab_is_helmholtz(graph_of):
     """4π k_e M / A, whatever the slab looks like inside."""
     slab = Atoms("X2", [[1, 2, 0], [4, 1, 3.0]], cell=[5, 6, 0], pbc=(True, True, False))
     charges = torch.tensor([[-0.4], [0.4]], dtype=torch.float64)
-    sums = Electrostatics(ElectrostaticsConfig())
+    sums = Electrostatics(ElectrostaticsConfig(smearing=1.0, remove_self_energy=True))
     points = torch.tensor([[0, 0, 60.0], [0, 0, -60.0]]).double()
     above, below = potential_at(sums, graph_of(slab), charges, points).potential[:, 0].tolist()
     step = 4 * math.pi * COULOMB_CONSTANT * 0.4 * 3.0 / 30
@@ -108,7 +113,10 @@ def test_the_step_of_the_potential_across_a_polar_slab_is_helmholtz(graph_of):
 
 def test_points_of_several_structures_are_refused(graph_of, four):
     atoms, charges = four
-    charges, sums = torch.tensor(charges)[:, None], Electrostatics(ElectrostaticsConfig())
+    charges, sums = (
+        torch.tensor(charges)[:, None],
+        Electrostatics(ElectrostaticsConfig(smearing=1.0, remove_self_energy=True)),
+    )
     two = batch([graph_of(atoms), graph_of(atoms)])
     with pytest.raises(ValueError, match="one structure, got 2"):
         potential_at(sums, two, charges.repeat(2, 1), torch.zeros(1, 3))

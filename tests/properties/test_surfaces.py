@@ -57,7 +57,7 @@ class RigidIons(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        sums = Electrostatics(ElectrostaticsConfig(smearing=0.5))
+        sums = Electrostatics(ElectrostaticsConfig(smearing=0.5, remove_self_energy=True))
         charges = torch.tensor(np.where(atoms.numbers == 11, 1.0, -1.0)[:, None])
         energy = sums(graph_from_atoms(atoms, NeighborList(2.0)), charges)
         self.results = {"energy": float(energy), "forces": np.zeros((len(atoms), 3))}
