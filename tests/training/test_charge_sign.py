@@ -11,13 +11,13 @@ from ase_les.derivatives import differentiate
 from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.gauge import (
+from ase_les.training.charge_sign import (
     describe_charges,
     fix_sign,
     mean_born_charges,
     mean_charges,
 )
+from ase_les.training.dataset import LabelNames, labelled
 
 
 def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
@@ -28,7 +28,7 @@ def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
     for seed in range(6):
         model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=seed).double()
         if seed % 2:
-            model.charges.turn_sign()
+            model.charges.flip_sign()
         before, was = differentiate(model, samples[0].graph), mean_charges(model, samples)
         turned.append(fix_sign(model, samples))
         after, now = differentiate(model, samples[0].graph), mean_charges(model, samples)
@@ -82,7 +82,7 @@ def test_electronegativities_of_shared_electrons_tell_the_sign():
     )
     for seed in range(6):
         model = LESModel(config, seed=seed).double()
-        model.charges.turn_sign()
+        model.charges.flip_sign()
         before = differentiate(model, samples[0].graph)
         assert not fix_sign(model, samples)
         after = differentiate(model, samples[0].graph)
