@@ -193,6 +193,7 @@ class LESCalculator(Calculator):
     ):
         super().__init__()
         self.model = model if isinstance(model, LESModel) else load_model(model)
+        self._is_from_memory = isinstance(model, LESModel)
         self.model_hash = model_hash(self.model)
         self._engine = self.model.for_inference(str(device), dtype, accuracy)
         self._device = torch.device(device)
@@ -216,7 +217,6 @@ class LESCalculator(Calculator):
         self.field_V_per_A = field_V_per_A
         long_range = self.model.config.long_range
         self._has_charges = long_range is not None and long_range.charges.n_channels == 1
-        self._sign_is_free = self._has_charges and sign_is_free(self.model.config)
         self.implemented_properties = [
             name
             for name in type(self).implemented_properties
@@ -589,7 +589,9 @@ class LESCalculator(Calculator):
 
         Charges that are there anyway raise the suspicion; Born charges, the better judge, decide.
         """
-        if self._warned_of_sign or not self._sign_is_free or total_charge_of(atoms) != 0:
+        if self._warned_of_sign or not self._has_charges:
+            return
+        if not sign_is_free(self.model.config, is_charged=total_charge_of(atoms) != 0):
             return
         born = results.get("born_effective_charges")
         if born is None:
@@ -605,12 +607,17 @@ class LESCalculator(Calculator):
             if judge_sign(means) != OPPOSES:
                 return
         self._warned_of_sign = True
+        # A model that was given as such is in no file that could be converted.
+        remedy = (
+            "`model.charges.flip_sign()` before the calculator is made"
+            if self._is_from_memory
+            else f"`ase-les convert {self.parameters['model']} --output model.safetensors "
+            "--sign auto --structure FILE`"
+        )
         warnings.warn(
             "the charges of this model have the sign opposite to electronegativity: "
             f"{told(means)} e on average. Energies and forces are the same for both signs; "
-            "charges, dipoles, polarization and Born charges are not. Flip it once: "
-            f"`ase-les convert {self.parameters['model']} "
-            "--output model.safetensors --sign auto --structure FILE`",
+            f"charges, dipoles, polarization and Born charges are not. Flip it once: {remedy}",
             stacklevel=_FRAMES_TO_THE_USER,
         )
 

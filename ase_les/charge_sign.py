@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from ase_les.electronegativity import ELECTRONEGATIVITY
-from ase_les.model import ModelConfig
+
+if TYPE_CHECKING:
+    from ase_les.model import ModelConfig
 
 FOLLOWS, OPPOSES, UNDECIDED = "follows", "opposes", "undecided"
 
@@ -39,20 +42,25 @@ MEANINGFUL_CHARGE = 0.05
 _CLEAR_AGREEMENT = 0.5
 
 
-def sign_is_free(config: ModelConfig) -> bool:
-    """Return whether energies of neutral structures are the same for charges of the other sign.
+def sign_is_free(config: ModelConfig, is_charged: bool = False) -> bool:
+    """Return whether energies are the same for charges of the other sign.
 
     They are not where there are formal or total charges, or elements of different electronegativity
-    share electrons: there the energy itself tells the sign.
+    share electrons: there the energy itself tells the sign. Models with neutrality "none" do not
+    know of total charges.
 
     Parameters
     ----------
     config : ModelConfig
+    is_charged : bool
+        Whether structures have a total charge.
     """
     long_range = config.long_range
     if long_range is None:
         return False
     if config.total_charges or any(long_range.charges.formal_charges.values()):
+        return False
+    if is_charged and long_range.charges.neutrality != "none":
         return False
     shared = long_range.equilibration
     return not (shared and len(shared.elements) > 1)

@@ -40,8 +40,8 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
         With charges.
     samples : sequence of Sample
     """
-    neutral = not any(sample.graph.total_charge.any() for sample in samples)
-    return neutral and charge_sign.sign_is_free(model.config)
+    is_charged = any(bool(sample.graph.total_charge.any()) for sample in samples)
+    return charge_sign.sign_is_free(model.config, is_charged)
 
 
 def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
@@ -71,8 +71,12 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
     return mean_by_element(torch.cat(numbers), torch.cat(found)) if numbers else {}
 
 
-def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """What a card says of charges by element: those that sit on atoms, and those carried along.
+def describe_charges(
+    model: LESModel, samples: Sequence[Sample], dielectric: float = 1.0
+) -> dict[str, object]:
+    """Return mean latent charges and mean latent Born charges per element, for a card.
+
+    With them goes what they mean: physical ones are ``physical_over_latent`` times these.
 
     Judge by the second: the mean of latent charges of an ionic crystal may be next to nothing where
     its Born charges are right. It is left out where no structure has any (see
@@ -83,13 +87,21 @@ def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, di
     model : LESModel
         With charges.
     samples : sequence of Sample
+    dielectric : float
+        Electronic dielectric constant of periodic structures.
     """
     told = {"mean_by_element_e": mean_charges(model, samples)}
     if model.charges.config.n_channels == 1 and (carried := mean_born_charges(model, samples)):
         told["mean_latent_born_charge_by_element_e"] = carried
-    return {
+    rounded = {
         name: {element: float(f"{charge:.4g}") for element, charge in of_elements.items()}
         for name, of_elements in told.items()
+    }
+    return {
+        "meaning": "latent; the calculator gives physical ones, which are physical_over_latent "
+        "times these in periodic structures and the same in finite ones",
+        "physical_over_latent": round(math.sqrt(dielectric), 6),
+        **rounded,
     }
 
 

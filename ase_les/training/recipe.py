@@ -235,7 +235,8 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
             f"model was trained on {model.card[name][:8]}…: train it again instead"
         )
     if model.charges is not None:
-        told["charges"] = {**model.card.get("charges", {}), **describe_charges(model, training)}
+        charges = describe_charges(model, training, config.data.dielectric)
+        told["charges"] = {**model.card.get("charges", {}), **charges}
     return told
 
 

@@ -548,11 +548,9 @@ def _card(
             card[f"{name}_response"] = {p: a.to_dict() for p, a in of_property.items()}
     if done.model.charges is not None:
         card["charges"] = {
-            "meaning": "latent, screened: multiply with the square root of the electronic "
-            "dielectric constant for physical charges",
             "sign": _sign(config, parts["training"], done.model, turned),
             "scale": _scale(agreements),
-            **describe_charges(done.model, parts["training"]),
+            **describe_charges(done.model, parts["training"], config.data.dielectric),
         }
     return card
 
