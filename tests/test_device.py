@@ -19,13 +19,13 @@ from ase_les.electrostatics.cheaper_sum import CheaperSum
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.testing import check_calculator
-from ase_les.training.charge_sign import describe_charges
 from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
 from ase_les.training.dataset import LabelNames, Sample, labelled
 from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
 from ase_les.training.fit import FitSettings, fit
 from ase_les.training.loss import LossWeights
+from ase_les.training.mean_charges import describe_charges
 from ase_les.training.response_evaluation import compare_response
 from ase_les.training.teachers import taught
 from tests.other_device import other_device

@@ -15,8 +15,8 @@ import torch
 
 from ase_les.model_io import load_model, save_model
 from ase_les.reporting import console
-from ase_les.training.charge_sign import describe_charges
 from ase_les.training.checkpoint import OtherTraining
+from ase_les.training.mean_charges import describe_charges
 from ase_les.training.own_data import make_data
 from ase_les.training.train import (
     Files,

@@ -29,7 +29,6 @@ from ase_les.reporting import (
     write_summary,
 )
 from ase_les.response import check_polarization
-from ase_les.training.charge_sign import describe_charges, fix_sign, sign_is_free
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
@@ -43,6 +42,7 @@ from ase_les.training.dataset import (
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
+from ase_les.training.mean_charges import describe_charges, fix_sign, sign_is_free
 from ase_les.training.response_evaluation import (
     Agreement,
     ResponseComparison,

@@ -1,4 +1,4 @@
-"""The sign of charges, fixed after training, and what a card says of charges.
+"""Mean charges over training structures: they fix the sign after training, and stand in the card.
 
 See `ase_les.charge_sign` for why the sign is open.
 """

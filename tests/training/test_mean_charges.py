@@ -11,13 +11,13 @@ from ase_les.derivatives import differentiate
 from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.charge_sign import (
+from ase_les.training.dataset import LabelNames, labelled
+from ase_les.training.mean_charges import (
     describe_charges,
     fix_sign,
     mean_born_charges,
     mean_charges,
 )
-from ase_les.training.dataset import LabelNames, labelled
 
 
 def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
@@ -68,7 +68,9 @@ def test_slabs_have_their_mean_charges_to_go_by():
     model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=1).double()
     fix_sign(model, samples)
     assert mean_born_charges(model, samples) == {}
-    assert list(describe_charges(model, samples)) == ["mean_by_element_e"]
+    told = describe_charges(model, samples, dielectric=1.44)
+    assert [name for name in told if "by_element" in name] == ["mean_by_element_e"]
+    assert told["physical_over_latent"] == 1.2
     assert mean_charges(model, samples)["O"] < 0
 
 
