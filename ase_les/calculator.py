@@ -21,6 +21,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor, nn
 
 from ase_les.boundary_conditions import check_boundaries, has_stress
+from ase_les.charge_sign import OPPOSES, judge_sign, mean_by_element, sign_is_free, told
 from ase_les.contacts import check_finite
 from ase_les.derivatives import Derivatives, differentiate
 from ase_les.electrostatics.potential import potential_at, potential_at_atoms
@@ -37,9 +38,10 @@ from ase_les.response import (
     dipoles,
     has_branches,
     has_dipole,
+    has_polarization,
     quadrupoles,
-    screening_factor,
 )
+from ase_les.screening import charge_scaling, screening_factor
 from ase_les.units import COULOMB_CONSTANT
 
 # Net charge in e of a periodic cell that its user should know of, and that per atom of it when
@@ -67,19 +69,30 @@ class LESCalculator(Calculator):
                                         periodic directions, or two: a slab has stress in its
                                         plane only, per volume of the cell as it is given,
                                         vacuum included
-    ``charges``                 e       latent (screened) charges
+    ``charges``                 e       physical: :math:`s` times the latent ones, see below
     ``dipole``                  e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no
                                         periodic direction only; :math:`\mathbf{R}` is the
                                         centre of mass, which matters for charged molecules
     ``polarization``            e/Å²    three periodic directions only; see below
     ``born_effective_charges``  e       (N, 3, 3) [atom, polarization, displacement]
-    ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the two
+    ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the four
                                         above: `dielectric`, or 1 for finite structures
     ==========================  ======  =======================================================
 
     Charges and what follows need a model with one charge per atom. ``atoms.info["charge"]`` is
     the total charge in e, 0 when absent. Positions are read as they are, never wrapped into the
     cell.
+
+    Charges, dipole, polarization, Born charges and current are *physical*, in one scale. The model
+    has latent charges :math:`q_i`, which interact as in vacuum; with :math:`s = \tfrac13
+    \operatorname{tr} \epsilon_\infty^{1/2}` (:math:`\sqrt{\epsilon_\infty}` where it is a
+    number) the charges of structures with periodic directions, slabs included, are :math:`s q_i`;
+    those of finite structures are the latent ones (`ase_les.screening`). `get_latent_charges` gives
+    the latter always, and potential and field are theirs. `dielectric_tensor` comes with charges in
+    all results and so in trajectories: it tells how they are scaled.
+
+    What sits on atoms and what moves with them need not be the same: `get_gapt_charges` gives
+    the isotropic Born charges :math:`\operatorname{tr} Z^*_i/3`.
 
     The *polarization* is :math:`\epsilon_\infty^{1/2} \sum_i \mathbf{m}_i / V`. With split
     charges and no formal charges it is made of transfers along edges: the same for every choice of
@@ -121,8 +134,8 @@ class LESCalculator(Calculator):
         all are with None.
     dielectric : float, array of shape (3, 3), or None
         Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
-        vacuum. Its square root turns latent into physical Born charges and polarization of
-        periodic structures; finite ones stand in vacuum. None takes what the card of the model
+        vacuum. Its square root turns latent into physical charges, Born charges and polarization
+        of periodic structures; finite ones stand in vacuum. None takes what the card of the model
         has, if anything; 1 gives latent values.
     field_V_per_A : sequence of three floats
         Uniform electric field in V/Å. May be assigned at any time, also during a run.
@@ -180,16 +193,18 @@ class LESCalculator(Calculator):
     ):
         super().__init__()
         self.model = model if isinstance(model, LESModel) else load_model(model)
+        self._is_from_memory = isinstance(model, LESModel)
         self.model_hash = model_hash(self.model)
         self._engine = self.model.for_inference(str(device), dtype, accuracy)
         self._device = torch.device(device)
         self._graph = MovingGraph(self.model, skin, self._device)
         self._stress_follows = False
-        self._warned_of_charge = self._warned_of_total_charge = False
+        self._warned_of_charge = self._warned_of_total_charge = self._warned_of_sign = False
         if dielectric is None:
             dielectric = self.model.card.get("dielectric", 1.0)
         self._dielectric = _dielectric_tensor(dielectric)
-        self._screening = screening_factor(self._dielectric).numpy()
+        self._screening = screening_factor(self._dielectric)
+        self._scaling = charge_scaling(self._dielectric)
         self.parameters.update(
             model=_origin(model, self.model_hash),
             device=str(device),
@@ -292,15 +307,88 @@ class LESCalculator(Calculator):
             results |= self._energy_results(atoms, graph, wanted)
         if "born_effective_charges" in wanted:
             results["born_effective_charges"] = self._born_charges(atoms, graph)
-        if "dielectric_tensor" in wanted:
+        if self._has_charges:
+            # Always there: it records how everything else that is made of charges is scaled.
             results["dielectric_tensor"] = self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
         check_finite(results, atoms, graph)
         self._warn_of_unknown_total_charge(atoms)
         if "charges" in results:
-            self._warn_if_charged(atoms, results["charges"])
+            self._warn_if_charged(atoms, results["charges"] / self._charge_scaling(atoms))
+        if "numbers" in system_changes or "born_effective_charges" in results:
+            self._warn_of_sign(atoms, graph, results)
         self.atoms = atoms.copy()
         self._field_of_results = self._field
         self.results = results if system_changes else {**self.results, **results}
+
+    def get_charges(self, atoms: Atoms | None = None, kind: str = "physical") -> np.ndarray:
+        r"""Return charges (N,) in e.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+        kind : str
+            "physical": the property ``charges``. "latent": see `get_latent_charges`. "gapt":
+            see `get_gapt_charges`.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        ValueError
+            If the kind is unknown, or the structure has no Born charges ("gapt").
+        """
+        if kind == "physical":
+            return self.get_property("charges", atoms)
+        if kind == "latent":
+            return self.get_latent_charges(atoms)
+        if kind == "gapt":
+            return self.get_gapt_charges(atoms)
+        raise ValueError(f"`kind` must be 'physical', 'latent' or 'gapt', got {kind!r}")
+
+    def get_latent_charges(self, atoms: Atoms | None = None) -> np.ndarray:
+        """Return the charges (N,) in e that enter the long-range energy as in vacuum.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        return self.get_property("charges", atoms) / self._charge_scaling(atoms)
+
+    def get_gapt_charges(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Return generalized atomic polar tensor charges (N,) in e [1]_, isotropic Born charges.
+
+        .. math::
+            q^\mathrm{GAPT}_i = \tfrac13 \operatorname{tr} Z^*_i
+
+        They are what forces determine: models of one material that were trained apart agree in
+        them, and hardly in what sits on atoms. Scaled as Born charges are; those of a slab are the
+        average of its plane and its normal.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        ValueError
+            If the structure has no Born charges: atoms share electrons, as those of a metal do.
+
+        References
+        ----------
+        .. [1] J. Cioslowski, J. Am. Chem. Soc. 111, 8333 (1989).
+        """
+        return _isotropic(self.get_property("born_effective_charges", atoms))
 
     def get_born_effective_charges(
         self, atoms: Atoms | None = None, method: str = "edges"
@@ -358,7 +446,7 @@ class LESCalculator(Calculator):
         r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the centre of mass.
 
         :math:`\Theta = \frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i - x_i^2 1)`, from
-        the latent charges. A method and not a property: ASE has no name for it.
+        the charges. A method and not a property: ASE has no name for it.
 
         Raises
         ------
@@ -379,8 +467,9 @@ class LESCalculator(Calculator):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Electrostatic potential (P,) in V and field (P, 3) in V/Å of the latent charges.
 
-        Both are latent, screened as the charges are, and leave out `field_V_per_A`. Where the
-        potential is zero stands in `ase_les.electrostatics.potential`.
+        Both are latent, as those charges are: what acts on a physical charge is smaller by the
+        factor between the two (see the class). They leave out `field_V_per_A`. Where the potential
+        is zero stands in `ase_les.electrostatics.potential`.
 
         Parameters
         ----------
@@ -388,7 +477,7 @@ class LESCalculator(Calculator):
             None is the structure of the last calculation.
         points : array of shape (P, 3) or None
             In Å. None are the atoms, each without its own charge but with its periodic copies:
-            half the sum of charges times potential is then the long-range energy.
+            half the sum of latent charges times potential is then the long-range energy.
 
         Raises
         ------
@@ -396,7 +485,7 @@ class LESCalculator(Calculator):
             If the model has no charges, or more than one per atom.
         """
         atoms = self.atoms if atoms is None else atoms
-        charges = torch.tensor(self.get_property("charges", atoms), device=self._device)[:, None]
+        charges = torch.tensor(self.get_latent_charges(atoms), device=self._device)[:, None]
         # Points count as atoms: the run that goes on must not see what suits so many.
         graph, sums = self._graph.at(atoms), self._engine.electrostatics.apart()
         if points is None:
@@ -406,8 +495,12 @@ class LESCalculator(Calculator):
         return _array(found.potential[:, 0]), _array(found.field[:, 0])
 
     def _factor(self, atoms: Atoms) -> np.ndarray:
-        """From latent to physical charges: finite structures stand in vacuum."""
+        """From latent to physical moments: finite structures stand in vacuum."""
         return self._screening if atoms.pbc.any() else np.eye(3)
+
+    def _charge_scaling(self, atoms: Atoms) -> float:
+        """Physical over latent charges."""
+        return self._scaling if atoms.pbc.any() else 1.0
 
     def _born_charges(self, atoms: Atoms, graph: Graph) -> np.ndarray:
         centre = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
@@ -443,7 +536,8 @@ class LESCalculator(Calculator):
         )
         results = _results(derivatives)
         if self._has_charges:
-            results["charges"] = _array(derivatives.prediction.charges[:, 0])
+            latent = _array(derivatives.prediction.charges[:, 0])
+            results["charges"] = self._charge_scaling(atoms) * latent
             if finite:
                 arms = atoms.positions - atoms.get_center_of_mass()
                 results["dipole"] = results["charges"] @ arms
@@ -487,6 +581,45 @@ class LESCalculator(Calculator):
         if abs(net) > tolerance:
             self._warned_of_charge = True
             warnings.warn(message(net, atoms), stacklevel=_FRAMES_TO_THE_USER)
+
+    def _warn_of_sign(
+        self, atoms: Atoms, graph: Graph, results: dict[str, float | np.ndarray]
+    ) -> None:
+        """Say once that electronegative elements are positive, where energies do not mind.
+
+        Charges that are there anyway raise the suspicion; Born charges, the better judge, decide.
+        """
+        if self._warned_of_sign or not self._has_charges:
+            return
+        if not sign_is_free(self.model.config, is_charged=total_charge_of(atoms) != 0):
+            return
+        born = results.get("born_effective_charges")
+        if born is None:
+            if "charges" not in results:
+                return
+            means = mean_by_element(atoms.numbers, results["charges"])
+            if judge_sign(means) != OPPOSES:
+                return
+            if has_polarization(self._engine, graph):
+                born = self._born_charges(atoms, graph)
+        if born is not None:
+            means = mean_by_element(atoms.numbers, _isotropic(born))
+            if judge_sign(means) != OPPOSES:
+                return
+        self._warned_of_sign = True
+        # A model that was given as such is in no file that could be converted.
+        remedy = (
+            "`model.charges.flip_sign()` before the calculator is made"
+            if self._is_from_memory
+            else f"`ase-les convert {self.parameters['model']} --output model.safetensors "
+            "--sign auto --structure FILE`"
+        )
+        warnings.warn(
+            "the charges of this model have the sign opposite to electronegativity: "
+            f"{told(means)} e on average. Energies and forces are the same for both signs; "
+            f"charges, dipoles, polarization and Born charges are not. Flip it once: {remedy}",
+            stacklevel=_FRAMES_TO_THE_USER,
+        )
 
     def _on_charged_cells(self, net: float, atoms: Atoms) -> str:
         background = self.model.config.long_range.electrostatics.background
@@ -541,6 +674,10 @@ def _origin(model: str | Path | LESModel, hash_: str) -> str:
     if str(model) in shipped_models():
         return str(model)
     return str(Path(model).expanduser().resolve())
+
+
+def _isotropic(born: np.ndarray) -> np.ndarray:
+    return np.trace(born, axis1=1, axis2=2) / 3
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -126,8 +126,8 @@ class Unconstrained(nn.Module):
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
         return self(latent, graph)[:, :1] * graph.positions
 
-    def turn_sign(self) -> None:
-        """The latent numbers say it all."""
+    def flip_sign(self) -> None:
+        """Do nothing: there are no parameters to flip."""
 
 
 class MeanShift(Unconstrained):
@@ -255,7 +255,7 @@ class SplitTransfers(nn.Module):
         own = self._own_charges(latent, graph)
         return moments if own is None else moments + own[:, :1] * graph.positions
 
-    def turn_sign(self) -> None:
+    def flip_sign(self) -> None:
         self.pair_transfers.neg_()
 
     def formal(self, graph: Graph) -> Tensor:
@@ -389,12 +389,12 @@ class LatentCharges(nn.Module):
         return self.config.scale * self.readout(features).double()
 
     @torch.no_grad()
-    def turn_sign(self) -> None:
-        """From now on q → −q, for structures without formal and total charge."""
+    def flip_sign(self) -> None:
+        """Make q → −q, for structures without formal and total charge."""
         for layer in (self.readout.network[-1], self.readout.linear):
             for parameter in () if layer is None else layer.parameters():
                 parameter.neg_()
-        self.neutrality.turn_sign()
+        self.neutrality.flip_sign()
 
     def forward(self, features: Tensor, graph: Graph) -> Tensor:
         """Charges (N, n_channels) in e, float64."""

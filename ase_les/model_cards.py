@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 NOTHING = "–"
@@ -69,10 +70,10 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
 
 
 def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
-    """Charges of every model by element, as means over training structures.
+    """Return mean physical charges of every model by element, over training structures.
 
-    Latent charges :math:`q` sit on atoms, latent Born charges :math:`\\mathrm{tr}\\,Z/3`, of some
-    of the structures, are what atoms carry along; √ε∞ times these are physical. Models of several
+    Beside charges stand GAPT charges :math:`\\mathrm{tr}\\,Z^*/3` of some of the structures; both
+    are :math:`\\sqrt{\\epsilon_\\infty}` times the latent ones of the card. Models of several
     charges per atom, which mean nothing one by one, are left out.
     """
     rows = []
@@ -83,13 +84,15 @@ def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
                 charges[kind]
                 for kind in ("mean_by_element_e", "mean_latent_born_charge_by_element_e")
             )
-            rows.append((name, _by_element(carried), _by_element(sitting)))
-    return _simple_table(("model", "latent Born charge / e", "latent charge / e"), rows)
+            # Cards of earlier versions have the dielectric constant alone.
+            scaling = charges.get("physical_over_latent", math.sqrt(card.get("dielectric", 1.0)))
+            rows.append((name, _by_element(sitting, scaling), _by_element(carried, scaling)))
+    return _simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e"), rows)
 
 
-def _by_element(charges: Mapping[str, float]) -> str:
+def _by_element(charges: Mapping[str, float], scaling: float) -> str:
     # A zero has no sign.
-    shown = (f"{element} {round(charge, 2) + 0.0:.2f}" for element, charge in charges.items())
+    shown = (f"{element} {round(scaling * q, 2) + 0.0:.2f}" for element, q in charges.items())
     return ", ".join(shown).replace("-", "−")
 
 

@@ -9,7 +9,7 @@ Header entry   Meaning
 =============  ==================================================================
 
 A card is free in what it tells; ``ase-les models`` and ``info`` show the first of these entries,
-the alarms of dynamics read the last two:
+the alarms of dynamics read the last two, the calculator reads ``dielectric``:
 
 ==========================  =====================================================
 Card entry                  Meaning
@@ -18,6 +18,9 @@ Card entry                  Meaning
 ``data``                    object: ``name``, ``source``, ``citation``, ``licence``
 ``test_errors``             object of numbers, the unit in each name
 ``citation``                how to cite the model
+``dielectric``              ε∞ of bulk structures; its root scales their charges
+``charges``                 object: what its means by element are (latent), their
+                            ``physical_over_latent``, and what decided about the sign
 ``closest_contact_A``       shortest distance in the training data, in Å
 ``largest_force_eV_per_A``  largest force on an atom there, in eV/Å
 ==========================  =====================================================

@@ -7,7 +7,7 @@ Latent charges are screened. With :math:`\epsilon_\infty` the electronic dielect
     Z^*_i = \epsilon_\infty^{1/2}\, \frac{\partial (V \mathbf{P}_\mathrm{les})}
                                         {\partial \mathbf{r}_i};
 
-everything here is latent, `screening_factor` is what the caller multiplies with.
+everything here is latent, `ase_les.screening` has what the caller multiplies with.
 
 How :math:`Z^*` is found
 ------------------------
@@ -44,18 +44,6 @@ from ase_les.graph import Graph, slab_axes, sum_per_structure
 from ase_les.model import LESModel, Prediction
 from ase_les.representation import Cace
 from ase_les.representation.neighbour_sum import Neighbourhoods
-
-
-def screening_factor(dielectric: Sequence | Tensor) -> Tensor:
-    r"""The tensor :math:`\epsilon_\infty^{1/2}`, (3, 3), float64.
-
-    Parameters
-    ----------
-    dielectric : array, shape (3, 3)
-        Symmetric and positive definite, relative to vacuum.
-    """
-    values, vectors = torch.linalg.eigh(torch.as_tensor(dielectric, dtype=torch.float64))
-    return vectors @ torch.diag(values.sqrt()) @ vectors.T
 
 
 def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:

@@ -413,7 +413,8 @@ def _said(calculator: LESCalculator, atoms: Atoms) -> Answer:
         calculator.calculate(atoms, ["energy", "forces"] + ["stress"] * _has_stress(atoms))
     results = calculator.results
     stress = results.get("stress")
-    charges = results.get("charges")
+    has_charges = "charges" in results
+    charges = calculator.get_latent_charges(atoms) if has_charges else None
     return Answer(
         energy=torch.tensor(results["energy"], dtype=torch.float64),
         forces=torch.tensor(results["forces"]),

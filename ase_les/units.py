@@ -9,7 +9,11 @@ stress                        eV/Å³, Voigt order xx yy zz yz xz xy, tension po
 dipole                        e Å, from negative to positive charge
 Born effective charges        e, index order [atom, polarization, displacement]
 cell                          rows are lattice vectors; reciprocal vectors are 2π cell⁻ᵀ
-latent charges                screened: q_physical = √ε∞ q_latent; the scaling applied is recorded
+charges, dipole, current      physical, as polarization and Born charges are: √ε∞ times latent
+                              ones in structures with periodic directions and a known ε∞, latent
+                              ones in others; ``dielectric_tensor`` records it (`screening`)
+potential and field           of latent charges, which interact as in vacuum
+sign of charges               mean charges of elements fall with electronegativity (`charge_sign`)
 total charge                  ``atoms.info["charge"]`` in e, 0 when absent
 training labels               ``REF_energy``, ``REF_forces``, ``REF_stress`` unless configured
 ============================  ====================================================================

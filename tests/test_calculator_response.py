@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io import read, write
+from ase.io import Trajectory, read, write
 from ase.md.verlet import VelocityVerlet
 
 from ase_les import LESCalculator, LESModel, ModelConfig
@@ -346,6 +346,128 @@ def test_current_is_born_charges_times_velocities(random_model, rng, layers, cha
     assert atoms.calc.get_current(atoms) == pytest.approx(expected, abs=1e-14)
 
 
+# One scale for charges and all that is made of them
+
+TENSOR = [[2.0, 0.2, 0.0], [0.2, 3.0, 0.0], [0.0, 0.0, 4.0]]
+
+
+def rigid_ions() -> LESModel:
+    """Na and Cl carry +0.8 and -0.8 e, latent, wherever they are."""
+    model = make_model(formal_charges={"Na": 0.8, "Cl": -0.8})
+    with torch.no_grad():
+        for parameter in model.charges.parameters():
+            parameter.zero_()
+    return model
+
+
+def slab() -> Atoms:
+    atoms = salt()
+    atoms.set_cell([atoms.cell[0], atoms.cell[1], (0, 0, 20)])
+    atoms.pbc = (True, True, False)
+    return atoms
+
+
+def free() -> Atoms:
+    atoms = salt()
+    atoms.pbc = False
+    return atoms
+
+
+@pytest.mark.parametrize("structure", [salt, slab, free])
+@pytest.mark.parametrize("dielectric", [None, 2.3])
+def test_rigid_charges_are_born_charges_and_make_polarization_and_current(structure, dielectric):
+    """Z* = q 1, P = Σ q r / V, J = Σ q v, μ = Σ q r: in crystals, slabs and molecules."""
+    atoms = calculated(structure(), rigid_ions(), dielectric=dielectric)
+    atoms.set_velocities(np.random.default_rng(2).normal(0, 0.1, (len(atoms), 3)))
+    charges = atoms.get_charges()
+    screened = dielectric is not None and atoms.pbc.any()
+    size = 0.8 * (np.sqrt(dielectric) if screened else 1.0)
+    np.testing.assert_allclose(charges, np.where(atoms.numbers == 11, size, -size), atol=1e-12)
+    np.testing.assert_allclose(born(atoms), charges[:, None, None] * np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(atoms.calc.get_gapt_charges(atoms), charges, atol=1e-12)
+    current = charges @ (atoms.get_velocities() * units.fs)
+    np.testing.assert_allclose(atoms.calc.get_current(atoms), current, atol=1e-12)
+    if atoms.pbc.all():
+        moment = atoms.get_volume() * atoms.calc.get_property("polarization", atoms)
+        np.testing.assert_allclose(moment, charges @ atoms.positions, atol=1e-11)
+    if not atoms.pbc.any():
+        np.testing.assert_allclose(atoms.get_dipole_moment(), charges @ atoms.positions, atol=1e-11)
+
+
+def test_rigid_charges_are_the_isotropic_part_of_born_charges_in_an_anisotropic_medium():
+    atoms = calculated(salt(), rigid_ions(), dielectric=TENSOR)
+    charges = atoms.get_charges()
+    root = atoms.calc._screening
+    np.testing.assert_allclose(root @ root, TENSOR, atol=1e-14)
+    np.testing.assert_allclose(
+        born(atoms), (charges / (np.trace(root) / 3))[:, None, None] * root, atol=1e-12
+    )
+    np.testing.assert_allclose(atoms.calc.get_charges(atoms, kind="gapt"), charges, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [SPLIT, MEAN, NONE], ids=["split", "mean", "none"])
+@pytest.mark.parametrize("structure", [salt, slab, free])
+def test_the_dielectric_constant_scales_charges_and_born_charges_alike(structure, model):
+    plain, scaled = (calculated(structure(), model, dielectric=value) for value in (None, 4.0))
+    factor = 2.0 if plain.pbc.any() else 1.0
+    np.testing.assert_allclose(scaled.get_charges(), factor * plain.get_charges(), atol=1e-12)
+    np.testing.assert_allclose(born(scaled), factor * born(plain), atol=1e-12)
+    for kind in ("physical", "gapt"):
+        ratio = [each.calc.get_charges(each, kind=kind) for each in (scaled, plain)]
+        np.testing.assert_allclose(ratio[0], factor * ratio[1], atol=1e-12)
+    latent = [each.calc.get_latent_charges(each) for each in (scaled, plain)]
+    np.testing.assert_allclose(*latent, atol=1e-12)
+    np.testing.assert_allclose(scaled.get_forces(), plain.get_forces(), atol=1e-12)
+
+
+def test_gapt_charges_are_a_third_of_the_slope_of_the_dipole():
+    atoms = calculated(water(), MEAN)
+    slope = 0.0
+    for axis, step in enumerate(1e-4 * np.eye(3)):
+        ends = []
+        for sign in (1, -1):
+            moved = atoms.copy()
+            moved.positions[0] += sign * step
+            ends.append(atoms.calc.get_charges(moved) @ moved.positions[:, axis])
+        slope += (ends[0] - ends[1]) / 2e-4 / 3
+    assert abs(slope) > 0.01
+    assert atoms.calc.get_gapt_charges(atoms)[0] == pytest.approx(slope, abs=1e-7)
+
+
+def test_other_kinds_of_charge_are_not_known():
+    atoms = calculated(water())
+    np.testing.assert_array_equal(atoms.get_charges(), atoms.calc.get_charges())
+    with pytest.raises(ValueError, match="'physical', 'latent' or 'gapt', got 'mulliken'"):
+        atoms.calc.get_charges(atoms, kind="mulliken")
+    wide = make_model(n_channels=2)
+    for kind in ("physical", "latent", "gapt"):
+        with pytest.raises(PropertyNotImplementedError):
+            LESCalculator(wide).get_charges(atoms, kind=kind)
+
+
+def test_recorded_charges_tell_how_they_are_scaled(tmp_path):
+    from ase_les.screening import latent_charges
+    from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
+
+    frames = [calculated(structure(), dielectric=TENSOR) for structure in (salt, slab, free)]
+    with Trajectory(tmp_path / "run.traj", "w") as file:
+        for atoms in frames:
+            atoms.get_forces()
+            file.write(atoms)
+    write_extended_xyz(tmp_path / "run.extxyz", frames)
+    for stored in (read(tmp_path / "run.traj", ":"), read_extended_xyz(tmp_path / "run.extxyz")):
+        for frame, atoms in zip(stored, frames, strict=True):
+            expected = atoms.calc.get_latent_charges(atoms)
+            np.testing.assert_allclose(latent_charges(frame), expected, atol=1e-7)
+
+
+def test_net_charge_is_told_of_in_the_scale_in_which_it_was_given():
+    atoms = calculated(salt(), dielectric=4.0)
+    atoms.info["charge"] = 1
+    with pytest.warns(UserWarning, match=r"latent charges sum to \+1\.0000 e"):
+        atoms.get_forces()
+
+
 # Potential and field
 
 
@@ -363,12 +485,13 @@ def test_the_field_is_minus_the_slope_of_the_potential(structure):
 
 @pytest.mark.parametrize("structure", [salt, water])
 def test_charges_in_their_potential_have_the_long_range_energy(structure):
-    atoms = calculated(structure(), MEAN)
+    atoms = calculated(structure(), MEAN, dielectric=2.3)
     potential, _ = atoms.calc.get_potential_and_field(atoms)
     graph = graph_from_atoms(atoms, NeighborList(MEAN.config.cutoff))
-    charges = torch.tensor(atoms.get_charges())[:, None]
-    energy = MEAN.electrostatics(graph, charges).item()
-    assert 0.5 * atoms.get_charges() @ potential == pytest.approx(energy, abs=1e-8)
+    # Of the model and not of the calculator: no dielectric constant has touched it.
+    energy = MEAN.double()(graph).long_range.item()
+    charges = atoms.calc.get_latent_charges(atoms)
+    assert 0.5 * charges @ potential == pytest.approx(energy, abs=1e-8)
 
 
 def test_looking_at_the_potential_changes_no_energy_that_follows():

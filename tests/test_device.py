@@ -24,8 +24,8 @@ from ase_les.training.dataset import LabelNames, Sample, labelled
 from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
 from ase_les.training.fit import FitSettings, fit
-from ase_les.training.gauge import describe_charges
 from ase_les.training.loss import LossWeights
+from ase_les.training.mean_charges import describe_charges
 from ase_les.training.response_evaluation import compare_response
 from ase_les.training.teachers import taught
 from tests.other_device import other_device

@@ -59,7 +59,17 @@ def test_charges_stand_by_element_where_each_atom_has_one():
         "mean_by_element_e": {"O": -0.0104, "Mg": 0.0104},
     }
     several = {"mean_by_element_e": {"O": -0.5}}
-    table = charges_table_rst({"mgo": {"charges": charges}, "wide": {"charges": several}, "lj": {}})
-    assert cells(table, "mgo") == ["mgo", "O −1.08, Mg 1.08", "O −0.01, Mg 0.01"]
+    cards = {
+        "mgo": {"charges": {**charges, "physical_over_latent": 2.0}},
+        "of an earlier version": {"charges": charges, "dielectric": 4.0},
+        "cluster": {"charges": charges},
+        "wide": {"charges": several},
+        "lj": {},
+    }
+    table = charges_table_rst(cards)
+    physical = ["O −0.02, Mg 0.02", "O −2.16, Mg 2.16"]
+    assert cells(table, "mgo")[1:] == physical
+    assert cells(table, "of an earlier version")[1:] == physical
+    assert cells(table, "cluster")[1:] == ["O −0.01, Mg 0.01", "O −1.08, Mg 1.08"]
     assert "wide" not in table
     assert "lj" not in table

@@ -16,7 +16,6 @@ from ase_les.response import (
     born_charges_by_phase,
     dipoles,
     quadrupoles,
-    screening_factor,
 )
 
 LAYERS = {
@@ -277,10 +276,3 @@ def test_quadrupole_of_two_charges_has_its_textbook_value():
     charges = torch.tensor([0.5, 0.5, -1.0]).double()
     expected = 0.5 * 1.5**2 * np.diag([-1.0, -1.0, 2.0])
     np.testing.assert_allclose(quadrupoles(charges, graph.positions, graph)[0], expected)
-
-
-def test_screening_is_the_square_root_of_the_dielectric_tensor():
-    tensor = np.array([[2.0, 0.3, 0.0], [0.3, 3.0, 0.1], [0.0, 0.1, 1.5]])
-    factor = screening_factor(tensor).numpy()
-    np.testing.assert_allclose(factor @ factor, tensor, atol=1e-14)
-    np.testing.assert_allclose(screening_factor(4.0 * np.eye(3)), 2.0 * np.eye(3), atol=1e-14)

@@ -21,7 +21,7 @@ from ase_les.properties.molecules import turning_dipoles
 from ase_les.reporting import results_table, save_histogram
 from ase_les.simulation import run_dynamics
 
-# Electronic dielectric constant of water: Born charges are √ε∞ times the screened latent ones.
+# Electronic dielectric constant of water: charges are √ε∞ times the screened latent ones.
 DIELECTRIC = 1.78
 DEBYE_PER_E_ANGSTROM = 4.80320
 

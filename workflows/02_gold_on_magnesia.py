@@ -85,7 +85,7 @@ def main() -> None:
         {
             "model": arguments.model,
             "wetting_minus_nonwetting_meV": {"DFT": dft, "model": model},
-            "latent_charge_of_Au2_e": charge,
+            "charge_of_Au2_e": charge,
         },
     )
     save_bars(

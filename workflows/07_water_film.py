@@ -58,7 +58,9 @@ def with_room(trajectory: Path, vacuum_A: float) -> list[Atoms]:
         moved = frame.copy()
         moved.positions[:, 2] -= low
         moved.cell[2] = (0.0, 0.0, high - low)
-        moved.calc = SinglePointCalculator(moved, charges=frame.get_charges())
+        # Beside charges their dielectric tensor, which tells how they are scaled.
+        kept = {name: frame.calc.results[name] for name in ("charges", "dielectric_tensor")}
+        moved.calc = SinglePointCalculator(moved, **kept)
         roomy.append(moved)
     return roomy
 

@@ -178,7 +178,7 @@ def main() -> None:
         "speed / (steps/s)": run.steps_per_second,
         "latent potential, lowest / V": float(potential.min()),
         "latent potential, highest / V": float(potential.max()),
-        "sum of latent charges / e": found.net_charge_e,
+        "sum of charges / e": found.net_charge_e,
         "frames in the profiles": found.n_configurations,
         "peak memory of the process / GB": _peak_memory_GB(),
     }

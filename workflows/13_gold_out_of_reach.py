@@ -83,7 +83,7 @@ def relaxed(calculator: LESCalculator, start: Atoms, stem: Path, fmax: float) ->
 
 
 def charge_without_gold(calculator: LESCalculator, atoms: Atoms) -> float:
-    """Latent charge in e of everything else."""
+    """Charge in e of everything else."""
     return float(calculator.get_charges(atoms)[~(atoms.symbols == "Au")].sum())
 
 
@@ -202,10 +202,10 @@ def main() -> None:
                 "effect_of_aluminium_meV": {n: e.tolist() for n, e in effect.items()},
                 "rms_meV": rms,
                 "error_meV": error,
-                "latent_charge_added_by_aluminium_e": added,
+                "charge_added_by_aluminium_e": added,
             },
             "wetting_minus_nonwetting_meV": wetting,
-            "latent_charge_of_Au2_e": charge,
+            "charge_of_Au2_e": charge,
             "smoke": arguments.smoke,
         },
     )

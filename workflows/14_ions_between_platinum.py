@@ -121,7 +121,8 @@ def main() -> None:
     metal = atoms.symbols == "Pt"
     atoms.positions[:, 2] -= atoms.positions[metal, 2].min()
     smearing = model.config.long_range.electrostatics.smearing
-    charges = {name: c.get_charges(atoms) for name, c in (("all", shared), ("local", local))}
+    both = {"all": shared, "local": local}
+    charges = {name: each.get_latent_charges(atoms) for name, each in both.items()}
     curves = {}
     for name, each in charges.items():
         position, curves[name] = potential_V(atoms, each, smearing)
@@ -166,7 +167,7 @@ def main() -> None:
             "energy_errors_meV_per_atom": {name: e.tolist() for name, e in errors.items()},
             "groups": by_group,
             "potential_through_the_metal_V": drop,
-            "charges_e": {name: each.tolist() for name, each in charges.items()},
+            "latent_charges_e": {name: each.tolist() for name, each in charges.items()},
         },
     )
     names = {"all": "all charges", "local": "local charges alone"}

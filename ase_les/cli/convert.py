@@ -1,4 +1,4 @@
-"""``ase-les convert``: a published checkpoint as a model file."""
+"""``ase-les convert``: a published checkpoint as a model file, with charges of either sign."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import typer
 from ase_les.cli._options import Json, Quiet, Threads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ase_les import LESModel
+    from ase_les.properties.charges_by_element import ChargesByElement
+
+SIGNS = ("keep", "flip", "auto")
 
 
 def convert(
     checkpoint: Annotated[
-        Path, typer.Argument(help="Published network, .pth; nothing of it runs.")
+        Path,
+        typer.Argument(
+            help="Published network, .pth; nothing of it runs. Or a model file, .safetensors."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file, .safetensors.")],
     atomic_energies: Annotated[
@@ -32,6 +40,16 @@ def convert(
             "--converged-ewald", help="Converge the reciprocal sum beyond the authors' cutoff."
         ),
     ] = False,
+    sign: Annotated[
+        str,
+        typer.Option(
+            help="Of the charges: keep, flip, or auto, which makes electronegative elements of "
+            "--structure negative. Energies and forces stay the same."
+        ),
+    ] = "keep",
+    structure: Annotated[
+        Path | None, typer.Option(help="Structure to judge the sign by; its last frame.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", "--overwrite", help="Replace an existing file.")
     ] = False,
@@ -42,25 +60,119 @@ def convert(
     """Turn a published LES checkpoint into a model file that needs none of its programs."""
     from ase_les import save_model
     from ase_les.cli._calculator import set_threads
-    from ase_les.interop import read_checkpoint
     from ase_les.reporting import console, summary_as_json
 
     if output.exists() and not force:
         raise ValueError(f"'{output}' exists; give another --output, or --force to replace it")
     if atomic_energies and fit_atomic_energies:
         raise ValueError("--atomic-energies and --fit-atomic-energies exclude each other")
+    if sign not in SIGNS:
+        raise ValueError(f"--sign must be one of {', '.join(SIGNS)}, got {sign!r}")
+    if sign == "auto" and structure is None:
+        raise ValueError("--sign auto judges by a structure: give --structure FILE")
     set_threads(threads)
     energies = _parsed(atomic_energies) if atomic_energies else None
-    model = read_checkpoint(checkpoint, energies, converged_ewald=converged_ewald)
+    model = _read(checkpoint, energies, converged_ewald)
     if fit_atomic_energies:
         energies = _fitted(model, fit_atomic_energies, energy_label)
-        model = read_checkpoint(checkpoint, energies, converged_ewald=converged_ewald)
+        model = _read(checkpoint, energies, converged_ewald)
         model.card["atomic_energies"] = f"fitted to {energy_label} of {fit_atomic_energies.name}"
+    about_charges = _with_sign(model, sign, structure)
     save_model(output, model)
-    console(quiet).print(f"wrote {output}; atomic energies: {model.card['atomic_energies']}")
+    given = model.card.get("atomic_energies")
+    energies_from = f"; atomic energies: {given}" if given else ""
+    console(quiet).print(f"wrote {output}{energies_from}")
+    if about_charges:
+        console(quiet).print(
+            f"Note: {about_charges}", markup=False, highlight=False, soft_wrap=True
+        )
     if json:
         facts = {"output": str(output), "atomic_energies_eV": dict(model.config.atomic_energies)}
         print(summary_as_json({**facts, "card": model.card}))
+
+
+def _read(path: Path, energies: Mapping[str, float] | None, converged_ewald: bool) -> LESModel:
+    from ase_les.interop import read_checkpoint
+    from ase_les.model_io import read_model
+
+    if path.suffix != ".safetensors":
+        return read_checkpoint(path, energies, converged_ewald=converged_ewald)
+    if energies:
+        raise ValueError(
+            f"'{path}' is a model file, which has energies of the elements; --atomic-energies and "
+            "--fit-atomic-energies are for published checkpoints"
+        )
+    model = read_model(path)
+    return model.with_converged_ewald() if converged_ewald else model
+
+
+def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
+    """Give charges the sign that was asked for, and say which it is; the card says so too."""
+    from ase_les import model_hash
+    from ase_les.charge_sign import OPPOSES, sign_is_free, told
+
+    of_one_channel = model.charges is not None and model.charges.config.n_channels == 1
+    if not (of_one_channel and sign_is_free(model.config)):
+        if sign != "keep":
+            raise ValueError(
+                f"--sign {sign}: "
+                + (
+                    "formal or total charges, or shared electrons, fix the sign of this model's "
+                    "charges"
+                    if of_one_channel
+                    else "the model has not one charge per atom, but "
+                    + (f"{model.charges.config.n_channels}" if model.charges else "none")
+                )
+                + ". Leave it out"
+            )
+        return ""
+    judged = None if structure is None else _judged(model, structure)
+    flip = sign == "flip" or (sign == "auto" and judged.sign == OPPOSES)
+    if judged is not None:
+        found = f"in {structure.name} {judged.verdict}: {told(judged.judged)} e"
+    elif flip:
+        found = "not judged by a structure"
+    else:
+        return (
+            "charges have the sign of the file, which energies and forces leave open; "
+            "--structure FILE tells whether it is that of chemistry"
+        )
+    done = "flipped" if flip else "as in the file"
+    charges = dict(model.card.get("charges", {}))
+    if flip:
+        model.charges.flip_sign()
+        # Means by element that a card of our own has.
+        for name, value in charges.items():
+            if name.startswith("mean_") and isinstance(value, dict):
+                charges[name] = {element: -mean for element, mean in value.items()}
+        if "hash" in model.card:
+            model.card["hash"] = model_hash(model)
+    model.card["charges"] = {**charges, "sign": f"{done}; before, {found}" if flip else found}
+    if sign == "keep" and judged.sign == OPPOSES:
+        return f"{found}. --sign auto flips it"
+    return f"{found}; {done}"
+
+
+def _judged(model: LESModel, structure: Path) -> ChargesByElement:
+    import warnings
+
+    from ase_les import LESCalculator
+    from ase_les.charge_sign import sign_is_free
+    from ase_les.cli._calculator import read_structure
+    from ase_les.properties.charges_by_element import charges_by_element
+
+    atoms = read_structure(structure)
+    charge = atoms.info.get("charge", 0)
+    if not sign_is_free(model.config, is_charged=charge != 0):
+        raise ValueError(
+            f"'{structure}' has a total charge of {charge:+g} e, which fixes the sign of charges; "
+            "judge by a neutral structure"
+        )
+    atoms.calc = LESCalculator(model, dtype="float64")
+    with warnings.catch_warnings():
+        # What it would say of the sign is said by the command.
+        warnings.filterwarnings("ignore", message="the charges of this model have the sign")
+        return charges_by_element(atoms)
 
 
 def _parsed(text: str) -> dict[str, float]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ase_les.cli._options import Charge, Device, DType, Json, Structure, Threads
+from ase_les.cli._options import DIELECTRIC, Charge, Device, DType, Json, Structure, Threads
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
     from ase_les import LESModel
+    from ase_les.properties.charges_by_element import ChargesByElement
 
 
 def info(
@@ -24,29 +25,52 @@ def info(
     charge: Charge = None,
     device: Device = None,
     dtype: DType = None,
+    dielectric: Annotated[
+        float | None,
+        typer.Option(
+            *DIELECTRIC,
+            help="ε∞ of the bulk, which scales charges by its root.",
+            show_default="what the model's card says, or 1",
+        ),
+    ] = None,
     threads: Threads = 1,
     json: Json = False,
 ) -> None:
-    """Show config, card and hash of a model; with a structure, its energy, forces and charges."""
+    """Show config, card and hash of a model; with a structure, its energy, forces and charges.
+
+    Charges are shown by element beside those that move with the atoms (GAPT charges, the isotropic
+    Born charges), and with them whether their sign is that of chemistry.
+    """
+    import warnings
+
     from ase_les import load_model
+    from ase_les.charge_sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
+    from ase_les.properties.charges_by_element import charges_by_element
     from ase_les.reporting import summary_as_json
 
     set_threads(threads)
     loaded = load_model(model)
     facts = {"model": model, **_facts(loaded)}
+    charges = None
     if structure is not None:
         atoms = read_structure(structure, charge)
         # A trajectory brings recorded results along: the model is to say its own.
-        atoms.calc = make_calculator(loaded, device or "cpu", dtype)
-        facts["structure"] = {"file": str(structure), **_predictions(atoms)}
+        atoms.calc = make_calculator(loaded, device or "cpu", dtype, dielectric=dielectric)
+        with warnings.catch_warnings():
+            # The table says so itself.
+            warnings.filterwarnings("ignore", message="the charges of this model have the sign")
+            facts["structure"] = {"file": str(structure), **_predictions(atoms)}
+            if "charges" in atoms.calc.implemented_properties:
+                charges = charges_by_element(atoms)
+                facts["structure"] |= charges.summary()
         if atoms.pbc.any() and _is_truncated(loaded):
             converged = make_calculator(loaded.with_converged_ewald(), device or "cpu", dtype)
             facts["structure"] |= _effect_of_convergence(atoms, converged)
     if json:
         print(summary_as_json(facts))
     else:
-        _show(facts)
+        _show(facts, charges, can_flip=loaded.charges is not None and sign_is_free(loaded.config))
 
 
 def _facts(model: LESModel) -> dict[str, object]:
@@ -84,21 +108,11 @@ def _predictions(atoms: Atoms) -> dict[str, object]:
     from ase_les.reporting import describe_structure
 
     forces = atoms.get_forces()
-    said: dict[str, object] = {
+    return {
         **describe_structure(atoms),
         "energy_eV_per_atom": atoms.get_potential_energy() / len(atoms),
         "max_force_eV_per_A": float(np.linalg.norm(forces, axis=1).max()),
     }
-    if "charges" in atoms.calc.implemented_properties:
-        charges, symbols = atoms.get_charges(), np.array(atoms.get_chemical_symbols())
-        said["charges_e"] = {
-            str(element): {
-                "mean": float(charges[symbols == element].mean()),
-                "std": float(charges[symbols == element].std()),
-            }
-            for element in np.unique(symbols)
-        }
-    return said
 
 
 def _is_truncated(model: LESModel) -> bool:
@@ -120,7 +134,7 @@ def _effect_of_convergence(atoms: Atoms, converged: Calculator) -> dict[str, obj
     }
 
 
-def _show(facts: Mapping[str, Any]) -> None:
+def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -131,8 +145,21 @@ def _show(facts: Mapping[str, Any]) -> None:
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     for name, value in _flat({key: value for key, value in facts.items() if key != "model"}):
-        table.add_row(name, _text(value))
+        # Charges have a table of their own.
+        if not name.startswith("structure.charges_"):
+            table.add_row(name, _text(value))
     console.print(table)
+    if charges is None:
+        return
+    console.print(charges.table())
+    remedy = ""
+    if charges.sign == "opposes" and can_flip:
+        remedy = (
+            "; energies and forces are the same for both. Flip it: ase-les convert "
+            f"{facts['model']} --output model.safetensors --sign auto "
+            f"--structure {facts['structure']['file']}"
+        )
+    console.print(f"Note: {charges.verdict}{remedy}", highlight=False, soft_wrap=True)
 
 
 def _text(value: object) -> str:

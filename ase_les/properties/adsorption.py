@@ -21,6 +21,7 @@ from ase_les.properties.slab_electrostatics import (
     normal_dipole,
 )
 from ase_les.properties.slabs import area
+from ase_les.screening import recorded_scaling
 from ase_les.simulation import RelaxationSettings
 from ase_les.simulation.checkpoint import RunFiles
 from ase_les.simulation.checks import check_structure
@@ -35,7 +36,9 @@ class Adsorption:
 
     .. math::
         E_\mathrm{ads} = E_\mathrm{both} - E_\mathrm{slab} - E_\mathrm{molecule}, \qquad
-        \Delta\Phi = -\frac{4\pi k_e}{A} \Delta\mu_n
+        \Delta\Phi = -\frac{4\pi k_e}{s A} \Delta\mu_n
+
+    with s physical over latent charges (`ase_les.screening`; 1 without a dielectric constant).
 
     Attributes
     ----------
@@ -135,7 +138,10 @@ def adsorption_of(
         raise ValueError("`both` and `slab` must share the two cell vectors of the plane")
     outside = both.positions[len(slab) :] @ normal(both)
     outward = 1.0 if outside.mean() > (slab.positions @ normal(slab)).mean() else -1.0
-    charges = [charges_of(each) for each in (both, slab, adsorbate)]
+    charges, scaling = [], []
+    for each in (both, slab, adsorbate):
+        charges.append(charges_of(each))
+        scaling.append(recorded_scaling(each))
     gained, lost, dipole, step, net = (math.nan,) * 5
     if all(each is not None for each in charges):
         joint, of_slab, of_adsorbate = charges
@@ -143,8 +149,11 @@ def adsorption_of(
         lost = float(joint[: len(slab)].sum() - of_slab.sum())
         net = float(joint.sum())
         if is_slab(both):
-            dipole = outward * (normal_dipole(both, joint) - normal_dipole(slab, of_slab))
-            step = -4 * math.pi * COULOMB_CONSTANT * dipole / area(both)
+            ends = normal_dipole(both, joint), normal_dipole(slab, of_slab)
+            dipole = outward * (ends[0] - ends[1])
+            # The potential is that of latent charges.
+            latent = outward * (ends[0] / scaling[0] - ends[1] / scaling[1])
+            step = -4 * math.pi * COULOMB_CONSTANT * latent / area(both)
     return Adsorption(
         both=both.copy(),
         slab=slab.copy(),

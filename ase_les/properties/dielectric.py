@@ -68,6 +68,7 @@ from ase_les.properties.recorded_run import (
     series_path,
 )
 from ase_les.reporting import Panel
+from ase_les.screening import recorded_scaling
 
 #: Of the changes of a dipole and the integral of its current; coarse sampling explains less.
 LARGEST_MISMATCH = 0.5
@@ -128,7 +129,7 @@ def dielectric_from_run(
         See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. None is
         what the calculator of the run had.
     rotational : bool
-        Take the static constant from the latent charges and molecules in ``<stem>.traj`` instead
+        Take the static constant from the charges and molecules in ``<stem>.traj`` instead
         of the itinerant dipole; for solutions of ions.
     skip_ps, temperature_K, output, overwrite, quiet
         See `infrared_from_run`.
@@ -225,9 +226,10 @@ def _static_of_run(
     run = next(iter(runs.values()))
     frames, spacing_fs = read_frames(stem, run.skip_ps)
     epsilon_infinity = run.screening.epsilon_infinity
-    # Charges are latent also where current and dipole are not.
+    # Charges of runs without a dielectric constant are latent; others need no further scaling.
+    scaling = recorded_scaling(frames[0])
     return static_dielectric(
-        math.sqrt(epsilon_infinity) * rotational_dipole(frames),
+        math.sqrt(epsilon_infinity) / scaling * rotational_dipole(frames),
         spacing_fs,
         run.volume_of_bulk_A3,
         run.temperature_K,

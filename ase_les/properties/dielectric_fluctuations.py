@@ -131,7 +131,7 @@ def rotational_dipole(frames: Iterable[Atoms]) -> np.ndarray:
     Parameters
     ----------
     frames : iterable of Atoms
-        With charges (of a calculator or of the trajectory); latent charges make it latent.
+        With charges (of a calculator or of the trajectory); the dipole is in their scale.
     """
     moments = []
     for atoms in frames:

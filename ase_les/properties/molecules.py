@@ -60,8 +60,7 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
     ----------
     atoms : ase.Atoms
     charges : array, shape (N,)
-        In e. Latent charges are screened: multiply by the square root of the
-        electronic dielectric constant for physical moments.
+        In e, such as ``atoms.get_charges()``; the moments are in their scale.
     tolerance : float
         See `molecules`.
 

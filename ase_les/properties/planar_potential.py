@@ -1,27 +1,31 @@
 r"""Potential and field of charges averaged over planes: the Poisson equation in one dimension.
 
 .. math::
-    -\phi''(z) = 4\pi k_e \rho(z), \qquad
-    \rho(z) = \frac{1}{A} \sum_i q_i\, g_s(z - z_i), \qquad E = -\phi'
+    -\phi''(z) = \frac{4\pi k_e}{s} \rho(z), \qquad
+    \rho(z) = \frac{1}{A} \sum_i Q_i\, g_s(z - z_i), \qquad E = -\phi'
 
 =====================  ==========================================================================
 Symbol                 Meaning
 =====================  ==========================================================================
 :math:`A`              area of the plane in Å²
-:math:`q_i, z_i`       charge in e, height along the normal in Å
+:math:`Q_i, z_i`       charge in e, height along the normal in Å
+:math:`s`              physical over latent charges where ``dielectric_tensor`` is recorded with
+                       them (`ase_les.screening`), else 1
 :math:`g_s`            Gaussian of standard deviation `smearing_A`; a sheet if that is 0
 :math:`k_e`            14.3996 eV Å
 =====================  ==========================================================================
 
 *Open* axis: field and potential are zero below all charges. Above them the field is zero again if
-the charges sum to zero, and the potential is the step :math:`4\pi k_e M/A`, with M their dipole.
+the charges sum to zero, and the potential is the step :math:`4\pi k_e M/(s A)`, with M their
+dipole.
 
 *Periodic* axis: field and potential repeat with the cell, and the potential is zero on average; a
 net charge is neutralised by a uniform background.
 
-With a smearing equal to the σ of a Latent Ewald Summation model, the potential is the one that its
-charges, Gaussians themselves, feel. Latent charges are screened: the profile shows changes and
-differences of that potential, no absolute work function.
+The charge density is that of the charges as they are given, physical ones of a Latent Ewald
+Summation model; field and potential are those of its latent charges. With a smearing equal to the σ
+of the model, the potential is the one that latent charges, Gaussians themselves, feel. The profile
+shows changes and differences of that potential, no absolute work function.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from scipy.special import erf
 
 from ase_les.reporting import Estimate
+from ase_les.screening import recorded_scaling
 from ase_les.simulation.accumulators.blocks import (
     BlockedMean,
     refuse_other_arguments,
@@ -64,7 +69,10 @@ class PlanarPotentialResult:
     step_V : Estimate
         Potential above minus below; nan for a periodic axis or a net charge.
     net_charge_e : float
+        Sum of the charges as they were given.
     n_configurations : int
+    charge_scaling : float
+        Physical over latent charges: charge density over that of what makes field and potential.
     """
 
     axis: int
@@ -74,11 +82,13 @@ class PlanarPotentialResult:
     step_V: Estimate
     net_charge_e: float
     n_configurations: int
+    charge_scaling: float = 1.0
 
 
 class PlanarPotential:
     """Charge, field and potential along the normal of two cell vectors, from many configurations.
 
+    The charge density is that of the charges, field and potential are those of latent charges.
     Charges are shared between the two nearest of the positions, which keeps their sum and dipole
     and with them the step of the potential.
 
@@ -95,7 +105,7 @@ class PlanarPotential:
     ------
     ValueError
         If an argument is impossible; later, if there are no charges, an atom lies outside of an
-        open cell, or the atoms or boundary conditions change.
+        open cell, or the atoms, the scale of charges or the boundary conditions change.
     """
 
     def __init__(self, axis: int = 2, bin_A: float = 0.1, smearing_A: float = 0.0) -> None:
@@ -108,8 +118,9 @@ class PlanarPotential:
         self.axis, self.bin_A, self.smearing_A = axis, float(bin_A), float(smearing_A)
         self._numbers: np.ndarray | None = None
 
-    def _begin(self, numbers: np.ndarray, n_bins: int, periodic: bool) -> None:
+    def _begin(self, numbers: np.ndarray, n_bins: int, periodic: bool, scaling: float) -> None:
         self._numbers = numbers.copy()
+        self._scaling = scaling
         self._periodic = periodic
         self._n_bins = n_bins
         self._sheets = BlockedMean((n_bins,))
@@ -120,9 +131,17 @@ class PlanarPotential:
         """Take one more configuration, with charges, into account; it is not changed."""
         normal, height, area = plane(atoms, self.axis)
         periodic = bool(atoms.pbc[self.axis])
+        charges = charges_of(atoms)
+        scaling = recorded_scaling(atoms)
         if self._numbers is None:
-            self._begin(atoms.numbers, max(1, round(height / self.bin_A)), periodic)
+            self._begin(atoms.numbers, max(1, round(height / self.bin_A)), periodic, scaling)
         refuse_other_atoms(self._numbers, atoms.numbers)
+        if not math.isclose(scaling, self._scaling, rel_tol=1e-9):
+            raise ValueError(
+                f"charges are {scaling:g} times the latent ones in this configuration, and were "
+                f"{self._scaling:g} times those in earlier ones: average runs of one dielectric "
+                "constant only"
+            )
         if periodic != self._periodic:
             raise ValueError(f"pbc changed to {atoms.pbc.tolist()} within one trajectory")
         n_bins = self._n_bins
@@ -136,7 +155,7 @@ class PlanarPotential:
                 "needs all charges: make room with atoms.center(vacuum=5, axis=...) or centre the "
                 "film"
             )
-        charges, share = charges_of(atoms), place - lower
+        share = place - lower
         sheets = np.bincount(lower % n_bins, charges * (1 - share), n_bins)
         sheets += np.bincount((lower + 1) % n_bins, charges * share, n_bins)
         self._sheets.add(sheets)
@@ -147,6 +166,7 @@ class PlanarPotential:
         state = {"arguments": np.array(repr(self))}
         if self._numbers is not None:
             state |= {"numbers": self._numbers.copy(), "periodic": np.array(self._periodic)}
+            state["scaling"] = np.array(self._scaling)
             state |= {f"sheets.{key}": value for key, value in self._sheets.state().items()}
             state |= {f"extent.{key}": value for key, value in self._extent.state().items()}
         return state
@@ -157,7 +177,9 @@ class PlanarPotential:
         self._numbers = None
         if "numbers" in state:
             n_bins = len(state["sheets.unfinished"])
-            self._begin(np.array(state["numbers"]), n_bins, bool(state["periodic"]))
+            # Earlier versions recorded latent charges.
+            scaling = float(state.get("scaling", 1.0))
+            self._begin(np.array(state["numbers"]), n_bins, bool(state["periodic"]), scaling)
             for name, part in (("sheets", self._sheets), ("extent", self._extent)):
                 start = f"{name}."
                 part.restore({k[len(start) :]: v for k, v in state.items() if k.startswith(start)})
@@ -169,15 +191,15 @@ class PlanarPotential:
         height, area = self._extent.mean
         mean, blocks = self._sheets.mean, self._sheets.blocks
         position = (np.arange(len(mean)) + 0.5) / len(mean) * height
-        kernels = _kernels(position, height, self.smearing_A, self._periodic)
+        kernels = _kernels(position, height, self.smearing_A, self._periodic, self._scaling)
         curves, errors = {}, {}
         for name, (factor, kernel) in kernels.items():
             curves[name] = factor / area * (kernel @ mean)
             errors[name] = blocked_error(factor / area * (blocks @ kernel.T))
         net = float(mean.sum())
         step = Estimate(math.nan, math.nan)
-        if not self._periodic and abs(net) < _NET_CHARGE:
-            per_dipole = 4 * math.pi * COULOMB_CONSTANT / area
+        if not self._periodic and abs(net / self._scaling) < _NET_CHARGE:
+            per_dipole = 4 * math.pi * COULOMB_CONSTANT / (self._scaling * area)
             error = float(blocked_error(blocks @ position))
             step = Estimate(per_dipole * float(mean @ position), per_dipole * error)
         return PlanarPotentialResult(
@@ -188,6 +210,7 @@ class PlanarPotential:
             step_V=step,
             net_charge_e=net,
             n_configurations=self._sheets.n_samples,
+            charge_scaling=self._scaling,
         )
 
     def __repr__(self) -> str:
@@ -239,11 +262,11 @@ def charges_of(atoms: Atoms) -> np.ndarray:
 
 
 def _kernels(
-    position: np.ndarray, height: float, smearing: float, periodic: bool
+    position: np.ndarray, height: float, smearing: float, periodic: bool, scaling: float
 ) -> dict[str, tuple[float, np.ndarray]]:
     """What a sheet of unit charge at each position does at each other, with the prefactor."""
     distance = position[:, None] - position
-    coulomb = 4 * math.pi * COULOMB_CONSTANT
+    coulomb = 4 * math.pi * COULOMB_CONSTANT / scaling
     make = _periodic_kernels if periodic else _open_kernels
     density, field, potential = make(distance, height, smearing)
     if smearing == 0:

@@ -77,6 +77,9 @@ class Profiles:
         net charge.
     net_charge_e : float
         nan without charges.
+    charge_scaling : float
+        Physical over latent charges: ``charge_e_per_A3`` is of physical charges, field and
+        potential are of latent ones (`ase_les.screening`).
     smearing_A : float
     n_configurations : int
     """
@@ -93,6 +96,7 @@ class Profiles:
     centred_on: str
     structure: Mapping[str, object]
     provenance: Mapping[str, object]
+    charge_scaling: float = 1.0
 
     @property
     def has_charges(self) -> bool:
@@ -116,6 +120,12 @@ class Profiles:
                 "film": self.faces and {**vars(self.faces), "thickness_A": self.faces.thickness_A},
                 "potential_step_V": self.step_V,
                 "net_charge_e": self.net_charge_e,
+                "charges": self.has_charges
+                and {
+                    "meaning": "charge density of physical charges, physical_over_latent times the "
+                    "latent ones; field and potential of latent charges",
+                    "physical_over_latent": self.charge_scaling,
+                },
                 "extremes": {
                     name: [float(np.nanmin(curve)), float(np.nanmax(curve))]
                     for name, curve in self.curves.items()
@@ -319,15 +329,22 @@ def _has_charges(frame: Atoms) -> bool:
 
 def _with_charges(frame: Atoms, calculator: GetPropertiesMixin | None) -> Atoms:
     """The frame with nothing but its charges recorded, so that it can be moved about."""
+    source = frame.calc
     if not _has_charges(frame) and calculator is not None:
+        source = calculator
         charges = np.asarray(calculator.get_property("charges", frame), dtype=float)
     else:
         charges = charges_of(frame)
-    return _recorded(frame.copy(), charges)
+    return _recorded(frame.copy(), charges, _dielectric_of(source))
 
 
-def _recorded(frame: Atoms, charges: np.ndarray) -> Atoms:
-    frame.calc = SinglePointCalculator(frame, charges=charges)
+def _dielectric_of(calculator: GetPropertiesMixin) -> np.ndarray | None:
+    """The tensor that tells how the charges just given are scaled."""
+    return getattr(calculator, "results", {}).get("dielectric_tensor")
+
+
+def _recorded(frame: Atoms, charges: np.ndarray, dielectric: np.ndarray | None) -> Atoms:
+    frame.calc = SinglePointCalculator(frame, charges=charges, dielectric_tensor=dielectric)
     return frame
 
 
@@ -336,7 +353,9 @@ def _centred(frame: Atoms, axis: int, chosen: np.ndarray) -> Atoms:
     moved = frame.copy()
     moved.set_constraint()
     moved.positions += (0.5 - centre_of_film(frame, axis, chosen)) * frame.cell.array[axis]
-    return _recorded(moved, charges_of(frame)) if _has_charges(frame) else moved
+    if not _has_charges(frame):
+        return moved
+    return _recorded(moved, charges_of(frame), _dielectric_of(frame.calc))
 
 
 def _together(
@@ -350,12 +369,13 @@ def _together(
     material = densities.result()
     curves, errors = dict(material.curves), dict(material.standard_errors)
     step, net, smearing = Estimate(math.nan, math.nan), math.nan, math.nan
+    scaling = 1.0
     if electrostatics is not None:
         electric = electrostatics.result()
         curves |= electric.curves
         errors |= electric.standard_errors
         step, net = electric.step_V, electric.net_charge_e
-        smearing = electrostatics.smearing_A
+        smearing, scaling = electrostatics.smearing_A, electric.charge_scaling
     position = material.position_A
     if centred_on != "origin":
         position = position - 0.5 * (position[0] + position[-1])
@@ -372,6 +392,7 @@ def _together(
         centred_on=centred_on,
         structure=structure,
         provenance=provenance,
+        charge_scaling=scaling,
     )
 
 

@@ -1,7 +1,8 @@
 r"""Dipole and potential step of a slab from the charges on its atoms.
 
-Charges of a calculator with latent charges are screened and their scale belongs to the model. They
-tell how the potential *changes* when something is adsorbed or joined; they give no absolute work
+Charges and dipoles are physical; the potential is that of latent charges, which are screened
+(`ase_les.screening`; the two are the same for calculators without a dielectric tensor). They tell
+how the potential *changes* when something is adsorbed or joined; they give no absolute work
 function, which depends on electrons that no charge on a nucleus stands for.
 """
 
@@ -13,10 +14,12 @@ import numpy as np
 from ase import Atoms
 
 from ase_les.properties.slabs import area
+from ase_les.screening import recorded_scaling
 from ase_les.units import COULOMB_CONSTANT
 
 POTENTIAL_NOTE = (
-    "charges on atoms give changes of the potential between structures, not absolute work functions"
+    "charges on atoms give changes of the potential between structures, not absolute work "
+    "functions; charges and dipoles are physical, the potential is that of latent charges"
 )
 
 
@@ -45,4 +48,5 @@ def potential_step_V(atoms: Atoms) -> float:
     charges = charges_of(atoms) if is_slab(atoms) else None
     if charges is None:
         return math.nan
-    return 4 * math.pi * COULOMB_CONSTANT * normal_dipole(atoms, charges) / area(atoms)
+    latent = charges / recorded_scaling(atoms)
+    return 4 * math.pi * COULOMB_CONSTANT * normal_dipole(atoms, latent) / area(atoms)

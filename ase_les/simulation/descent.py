@@ -14,6 +14,7 @@ from ase.constraints import FixSymmetry
 from rich.console import Console
 
 from ase_les import reporting
+from ase_les.screening import describe_charges
 from ase_les.simulation.checkpoint import RunFiles, StopRequest, mark_file
 from ase_les.simulation.checks import CLOSEST_PAIR_A, not_finite
 from ase_les.simulation.degrees_of_freedom import relaxed_target, space_group
@@ -212,6 +213,7 @@ class Descent:
             notes=self._start.notes,
             structure=self._start.structure,
             calculator=reporting.describe_calculator(self.atoms.calc),
+            charges=describe_charges(self.atoms),
             provenance=self._start.provenance,
             files=self._files,
         )

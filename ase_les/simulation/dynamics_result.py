@@ -72,6 +72,9 @@ class DynamicsResult:
     notes : tuple of str
         What was done to the structure before the first step, and at restarts.
     files : RunFiles
+    charges : mapping or None
+        Whether charges and what is made of them are physical, and by which factor; None without
+        any.
     """
 
     atoms: Atoms
@@ -89,6 +92,7 @@ class DynamicsResult:
     provenance: Mapping[str, object]
     calculator: Mapping[str, object]
     files: RunFiles
+    charges: Mapping[str, object] | None = None
 
     @property
     def time_ps(self) -> float:
@@ -130,6 +134,7 @@ class DynamicsResult:
                 "provenance": self.provenance,
             },
             "notes": self.notes,
+            "charges": self.charges,
             "results": {
                 "stopped": self.stopped,
                 "steps": self.steps,

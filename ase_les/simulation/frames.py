@@ -10,7 +10,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import iread, write
 
 BORN_CHARGES = "born_effective_charges"
-WRITTEN = ("energy", "free_energy", "forces", "stress", "dipole", "charges")
+WRITTEN = ("energy", "free_energy", "forces", "stress", "dipole", "charges", "dielectric_tensor")
 
 
 def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:

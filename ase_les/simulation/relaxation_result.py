@@ -48,6 +48,9 @@ class RelaxationResult:
     structure, calculator, provenance : mapping
         What was relaxed, and with what; as written in the summary.
     files : RunFiles
+    charges : mapping or None
+        Whether charges and what is made of them are physical, and by which factor; None without
+        any.
     """
 
     atoms: Atoms
@@ -68,6 +71,7 @@ class RelaxationResult:
     calculator: Mapping[str, object]
     provenance: Mapping[str, object]
     files: RunFiles
+    charges: Mapping[str, object] | None = None
 
     def summary(self) -> dict[str, object]:
         """What the summary file says."""
@@ -80,6 +84,7 @@ class RelaxationResult:
                 "provenance": self.provenance,
             },
             "notes": self.notes,
+            "charges": self.charges,
             "results": {
                 "converged": self.converged,
                 "stopped": self.stopped,

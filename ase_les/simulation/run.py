@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from ase.calculators.abc import GetPropertiesMixin
 from rich.console import Console
 
 from ase_les import reporting
+from ase_les.screening import SCALED, describe_charges
 from ase_les.simulation.alarms import make_limits
 from ase_les.simulation.checkpoint import (
     Checkpoint,
@@ -90,7 +91,7 @@ class Run:
             files.trajectory,
             settings.trajectory_stride,
             self._integrator.todict(),
-            settings.trajectory_properties,
+            _with_scale_of_charges(settings.trajectory_properties, self.atoms),
         )
         self._measuring: dict[str, Observer] = {
             name: make_observer(name, options, self.atoms, settings.timestep_fs, files.named)
@@ -317,12 +318,22 @@ class Run:
             notes=self._start.notes,
             provenance=self._start.provenance,
             calculator=reporting.describe_calculator(self.atoms.calc),
+            charges=describe_charges(self.atoms),
             files=self._files,
         )
         draw(result)
         reporting.write_summary(self._files.summary, result.summary())
         tell(console, result)
         return result
+
+
+def _with_scale_of_charges(properties: Sequence[str] | None, atoms: Atoms) -> list[str] | None:
+    """Properties of frames, and what tells how those made of charges are scaled."""
+    if properties is None:
+        return None
+    known = "dielectric_tensor" in getattr(atoms.calc, "implemented_properties", ())
+    scaled = known and not set(properties).isdisjoint(SCALED)
+    return list(dict.fromkeys([*properties, *(["dielectric_tensor"] if scaled else [])]))
 
 
 def fresh_forces(atoms: Atoms, calculator: GetPropertiesMixin) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 from ase_les.model_io import load_model, save_model
 from ase_les.reporting import console
 from ase_les.training.checkpoint import OtherTraining
-from ase_les.training.gauge import describe_charges
+from ase_les.training.mean_charges import describe_charges
 from ase_les.training.own_data import make_data
 from ase_les.training.train import (
     Files,
@@ -235,7 +235,8 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
             f"model was trained on {model.card[name][:8]}…: train it again instead"
         )
     if model.charges is not None:
-        told["charges"] = {**model.card.get("charges", {}), **describe_charges(model, training)}
+        charges = describe_charges(model, training, config.data.dielectric)
+        told["charges"] = {**model.card.get("charges", {}), **charges}
     return told
 
 

@@ -41,8 +41,8 @@ from ase_les.training.dataset import (
 )
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
-from ase_les.training.gauge import describe_charges, fix_sign, sign_is_free
 from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
+from ase_les.training.mean_charges import describe_charges, fix_sign, sign_is_free
 from ase_les.training.response_evaluation import (
     Agreement,
     ResponseComparison,
@@ -548,11 +548,9 @@ def _card(
             card[f"{name}_response"] = {p: a.to_dict() for p, a in of_property.items()}
     if done.model.charges is not None:
         card["charges"] = {
-            "meaning": "latent, screened: multiply with the square root of the electronic "
-            "dielectric constant for physical charges",
             "sign": _sign(config, parts["training"], done.model, turned),
             "scale": _scale(agreements),
-            **describe_charges(done.model, parts["training"]),
+            **describe_charges(done.model, parts["training"], config.data.dielectric),
         }
     return card
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +151,36 @@ def test_info_tells_what_the_ewald_cutoff_of_a_model_leaves_out(tmp_path, capsys
     assert change["energy_eV"] == pytest.approx(energies[1] - energies[0], abs=1e-9)
     assert abs(change["energy_eV"]) > 1e-6
     assert change["largest_force_change_eV_per_A"] > 1e-6
+
+
+def test_info_shows_charges_beside_those_that_move_with_the_atoms(tmp_path, capsys):
+    cell = molecule("H2O", cell=[6, 6, 6], pbc=True)
+    cell.write(tmp_path / "cell.extxyz")
+    path, structure = str(tmp_path / "m.safetensors"), str(tmp_path / "cell.extxyz")
+    representation = CaceConfig(cutoff=3.5, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
+    model = LESModel(ModelConfig({"H": -13.6, "O": -432.1}, representation), seed=1)
+    save_model(path, model)
+    arguments = ("info", path, structure, "--dtype", "float64", "--dielectric", "4")
+    said = json.loads(told(capsys, *arguments, "--json"))["structure"]
+    calculator = LESCalculator(path, dtype="float64")
+    born = calculator.get_property("born_effective_charges", cell)
+    # √4 times the latent ones.
+    assert said["charges_e"]["O"]["gapt_mean"] == pytest.approx(2 * born[0].trace() / 3, abs=1e-9)
+    latent = calculator.get_latent_charges(cell)
+    assert said["charges_e"]["H"]["mean"] == pytest.approx(2 * latent[1:].mean(), abs=1e-9)
+    assert said["charges_are"]["physical_over_latent"] == pytest.approx(2.0)
+    assert said["charges_are"]["sign"] == "follows"
+    table = told(capsys, *arguments)
+    assert "follows electronegativity" in table
+    model.charges.flip_sign()
+    save_model(path, model)
+    table = " ".join(told(capsys, *arguments).split())
+    assert "opposite to electronegativity" in table
+    assert f"ase-les convert {path} --output model.safetensors --sign auto" in table
+
+
+def test_info_shows_charges_where_there_are_no_born_charges(capsys):
+    structure = str(Path(cli.__file__).parents[2] / "models/pt-kf-aq/interface.extxyz")
+    said = json.loads(told(capsys, "info", "pt-kf-aq", structure, "--json"))["structure"]
+    assert "gapt_mean" not in said["charges_e"]["Pt"]
+    assert said["charges_are"]["sign_judged_by"] == "mean charges"

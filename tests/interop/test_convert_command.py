@@ -7,13 +7,17 @@ import json
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.io import write
+from ase.io import read, write
 
-from ase_les import load_model
+from ase_les import LESCalculator, load_model, save_model
+from ase_les.charge_sign import judge_sign, mean_by_element
+from ase_les.charges import ChargesConfig
 from ase_les.cli import main
 from ase_les.graph import graph_from_atoms
 from ase_les.interop import read_checkpoint
+from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.neighbors import NeighborList
+from ase_les.representation import CaceConfig
 
 
 def run(*arguments) -> int:
@@ -93,3 +97,134 @@ def test_checkpoint_that_cannot_be_read_leaves_no_file(tmp_path, capsys):
     output = tmp_path / "model.safetensors"
     assert run(tmp_path / "bad.pth", "-o", output) == 2
     assert "not a zip archive" in capsys.readouterr().err and not output.exists()
+
+
+# The sign of charges
+
+PROPERTIES = ("energy", "forces", "charges", "born_effective_charges")
+FLIPPED = ("au-mgo-lr", "les-water-r-4.5-nl-1-nu-3", "licl-gaf3-0", "nacl-cluster")
+NOT_FLIPPED = (
+    "les-dipeptides-r-4-nl-2-nu-3",
+    "tio2-nacl-aq",
+    "water-bec-v1",
+    "water-bec-v4",
+)
+
+
+@pytest.fixture
+def opposite(tmp_path):
+    """A model file whose oxygen is positive in water, and the water."""
+    charges = LongRangeConfig(ChargesConfig(neutrality="none", scale=2.0))
+    config = ModelConfig({"H": -5.0, "O": -9.0}, CaceConfig(3.0), long_range=charges)
+    water = Atoms("OHH", [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
+    write(tmp_path / "water.xyz", water)
+    for seed in range(20):
+        model = LESModel(config, seed=seed).double()
+        gapt = LESCalculator(model, dtype="float64").get_gapt_charges(water)
+        if judge_sign(mean_by_element(water.numbers, gapt)) == "opposes":
+            save_model(tmp_path / "opposite.safetensors", model, {"dielectric": 4.0})
+            return tmp_path / "opposite.safetensors", tmp_path / "water.xyz"
+    raise AssertionError("no seed gave charges of the wrong sign")
+
+
+def said_of(path, atoms: Atoms) -> dict[str, np.ndarray]:
+    calculator = LESCalculator(path, dtype="float64")
+    names = [*PROPERTIES, *(["stress"] if atoms.pbc.all() else [])]
+    return {name: np.array(calculator.get_property(name, atoms)) for name in names}
+
+
+def check_flipped(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> None:
+    for name, value in before.items():
+        sign = -1 if name in ("charges", "born_effective_charges") else 1
+        np.testing.assert_allclose(after[name], sign * value, rtol=0, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:the charges of this model have the sign")
+def test_automatic_sign_makes_electronegative_elements_negative(opposite, tmp_path, capsys):
+    model, structure = opposite
+    water, output = read(structure), tmp_path / "right.safetensors"
+    assert run(model, "-o", output, "--sign", "auto", "--structure", structure) == 0
+    # rich breaks lines; what was found and what was done are both told.
+    told = " ".join(capsys.readouterr().err.split())
+    assert "opposite to electronegativity" in told and "flipped" in told
+    check_flipped(said_of(model, water), said_of(output, water))
+    card = load_model(output).card
+    assert card["charges"]["sign"].startswith("flipped") and card["dielectric"] == 4.0
+    again = tmp_path / "again.safetensors"
+    assert run(output, "-o", again, "--sign", "auto", "--structure", structure) == 0
+    assert "follows electronegativity" in " ".join(capsys.readouterr().err.split())
+    np.testing.assert_array_equal(
+        said_of(again, water)["charges"], said_of(output, water)["charges"]
+    )
+
+
+@pytest.mark.filterwarnings("ignore:the charges of this model have the sign")
+def test_the_sign_is_kept_unless_told_and_the_remedy_is_named(opposite, tmp_path, capsys):
+    model, structure = opposite
+    water, output = read(structure), tmp_path / "kept.safetensors"
+    assert run(model, "-o", output) == 0
+    assert "--structure FILE tells" in " ".join(capsys.readouterr().err.split())
+    assert load_model(output).card == load_model(model).card
+    assert run(model, "-o", output, "--force", "--structure", structure) == 0
+    assert "--sign auto flips it" in " ".join(capsys.readouterr().err.split())
+    np.testing.assert_array_equal(
+        said_of(output, water)["charges"], said_of(model, water)["charges"]
+    )
+    assert run(model, "-o", output, "--force", "--sign", "flip") == 0
+    check_flipped(said_of(model, water), said_of(output, water))
+
+
+def test_means_in_a_card_are_flipped_with_the_charges(opposite, tmp_path):
+    model, _ = opposite
+    loaded = load_model(model)
+    loaded.card["charges"] = {"meaning": "latent", "mean_by_element_e": {"O": 0.2, "H": -0.1}}
+    save_model(tmp_path / "with.safetensors", loaded)
+    output = tmp_path / "flipped.safetensors"
+    assert run(tmp_path / "with.safetensors", "-o", output, "--sign", "flip") == 0
+    assert load_model(output).card["charges"]["mean_by_element_e"] == {"O": -0.2, "H": 0.1}
+
+
+def test_a_sign_that_cannot_be_judged_or_flipped_is_refused(opposite, tmp_path, capsys):
+    model, _ = opposite
+    output = tmp_path / "not.safetensors"
+    assert run(model, "-o", output, "--sign", "auto") == 2
+    assert "--structure FILE" in capsys.readouterr().err
+    assert run(model, "-o", output, "--sign", "minus") == 2
+    assert "keep, flip, auto" in capsys.readouterr().err
+    formal = LongRangeConfig(ChargesConfig(formal_charges={"H": 0.4, "O": -0.8}))
+    ions = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0), long_range=formal), seed=1)
+    save_model(tmp_path / "ions.safetensors", ions)
+    assert run(tmp_path / "ions.safetensors", "-o", output, "--sign", "flip") == 2
+    assert "formal or total charges" in " ".join(capsys.readouterr().err.split())
+    wide = LongRangeConfig(ChargesConfig(n_channels=2))
+    two = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0), long_range=wide), seed=1)
+    save_model(tmp_path / "two.safetensors", two)
+    assert run(tmp_path / "two.safetensors", "-o", output, "--sign", "flip") == 2
+    assert "one charge per atom" in " ".join(capsys.readouterr().err.split())
+    assert run(model, "-o", output, "--atomic-energies", "H=1,O=2") == 2
+    assert "for published checkpoints" in " ".join(capsys.readouterr().err.split())
+    assert not output.exists()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", FLIPPED + NOT_FLIPPED)
+def test_published_models_get_the_sign_of_chemistry(shared, name, tmp_path, capsys):
+    folder = shared / "published" / name
+    structure = folder / "reference.extxyz"
+    if not structure.is_file():
+        pytest.skip(f"the published checkpoint is not at {folder}")
+    output = tmp_path / "model.safetensors"
+    arguments = ("--sign", "auto", "--structure", structure)
+    assert run(folder / "checkpoint.pth", "-o", output, *arguments) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    atoms = read(structure)
+    atoms.calc = None
+    before, after = said_of(folder / "checkpoint.pth", atoms), said_of(output, atoms)
+    if name in FLIPPED:
+        assert "opposite to electronegativity" in told and "flipped" in told
+        check_flipped(before, after)
+    else:
+        assert "follows electronegativity" in told
+        np.testing.assert_array_equal(before["charges"], after["charges"])
+    means = mean_by_element(atoms.numbers, after["born_effective_charges"].trace(0, 1, 2) / 3)
+    assert judge_sign(means) == "follows"

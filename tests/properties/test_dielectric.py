@@ -264,10 +264,29 @@ def test_the_rotational_part_comes_from_the_trajectory(recorded, tmp_path):
     expected = static_dielectric(turning, 1.0, VOLUME, T)
     result = dielectric_from_run(recorded, rotational=True, quiet=True)
     assert result.static.epsilon.mean == pytest.approx(expected.epsilon.mean)
-    # Charges are latent, also where current and dipole are not.
+    # Charges that do not tell how they are scaled are latent, also where moments are not.
     options = {"epsilon_infinity": 1.78, "recorded": "physical"}
     physical = dielectric_from_run(recorded, rotational=True, quiet=True, **options)
     assert physical.static.epsilon.mean == pytest.approx(1.78 * expected.epsilon.mean)
+
+
+def test_physical_charges_are_not_scaled_a_second_time(recorded):
+    """ε0 of a run does not depend on the scale in which its charges were written down."""
+    found = []
+    for dielectric in (None, 1.78 * np.eye(3)):
+        scale = 1.0 if dielectric is None else np.sqrt(1.78)
+        with TrajectoryWriter(recorded.with_name("run.traj"), "w") as writer:
+            writer.set_description({"timestep": 0.1, "interval": 10})
+            for step in range(40):
+                atoms = water_and_ions(9.0 * step, 0.05 * step)
+                results = {"charges": scale * atoms.get_charges(), "dielectric_tensor": dielectric}
+                atoms.calc = SinglePointCalculator(atoms, **results)
+                writer.write(atoms)
+        options = {"epsilon_infinity": 1.78, "recorded": "physical"}
+        result = dielectric_from_run(recorded, rotational=True, quiet=True, **options)
+        found.append(result.static.epsilon.mean)
+    assert found[0] > 1.9
+    assert found[1] == pytest.approx(found[0], rel=1e-12)
 
 
 @pytest.mark.parametrize("wrong", [{"volume_A3": 0.0}, {"temperature_K": -1.0}])

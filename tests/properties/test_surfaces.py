@@ -20,6 +20,7 @@ from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.properties.adhesion import work_of_adhesion
 from ase_les.properties.adsorption import adsorb, adsorption_of
+from ase_les.properties.slab_electrostatics import potential_step_V
 from ase_les.properties.slabs import build_slab, fix_bottom, terminations
 from ase_les.properties.surface_energy import J_PER_M2, surface_energy
 from ase_les.simulation import RelaxationSettings
@@ -270,6 +271,38 @@ def test_adsorption_counts_bonds_charge_and_dipole():
     area = np.linalg.norm(np.cross(*slab.cell[:2]))
     # e/ε0 is 180.9513 V Å; positive charge outside makes leaving easier.
     assert found.work_function_change_eV == pytest.approx(-180.9513 * 0.45 / area, rel=1e-6)
+
+
+class Screened(Bonds):
+    """The same latent charges, given as physical ones of a medium of ε∞ = 4."""
+
+    implemented_properties = [*Bonds.implemented_properties, "dielectric_tensor"]  # noqa: RUF012
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        dielectric = 4.0 if atoms.pbc.any() else 1.0
+        self.results["charges"] = np.sqrt(dielectric) * self.results["charges"]
+        self.results["dielectric_tensor"] = dielectric * np.eye(3)
+
+
+def test_charges_and_dipoles_are_physical_and_the_potential_is_of_latent_charges():
+    slab = fcc100("Cu", (2, 2, 1), a=8.0, vacuum=6, periodic=False)
+    slab.pbc = (True, True, False)
+    both = slab + Atoms("H", [slab.positions[0] + (0, 0, 1.5)])
+    found = []
+    for kind in (Bonds, Screened):
+        both.calc = slab.calc = kind(2.0, transfer=0.3)
+        found.append(adsorption_of(both, slab, Atoms("H", calculator=slab.calc)))
+    plain, screened = found
+    assert screened.charge_gained_by_adsorbate_e == pytest.approx(0.6)
+    assert screened.dipole_change_eA == pytest.approx(0.9)
+    assert screened.work_function_change_eV == pytest.approx(plain.work_function_change_eV)
+    steps = []
+    for kind in (Bonds, Screened):
+        both.calc = kind(2.0, transfer=0.3)
+        steps.append(potential_step_V(both))
+    assert abs(steps[0]) > 0.1
+    assert steps[1] == pytest.approx(steps[0])
 
 
 def test_the_sign_of_the_dipole_follows_the_side_of_the_molecule():

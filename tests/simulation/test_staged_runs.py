@@ -14,7 +14,8 @@ from ase import Atoms, units
 from ase.io import read
 
 from ase_les import reporting
-from ase_les.simulation import Series, Stage, measuring, resume_dynamics, run_dynamics
+from ase_les.screening import latent_charges
+from ase_les.simulation import Series, Stage, measuring, relax, resume_dynamics, run_dynamics
 from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import SeriesRecord, read_record
@@ -294,6 +295,27 @@ def test_a_series_knows_the_dielectric_constant_in_its_moments_and_keeps_to_it()
     atoms.calc.dielectric = 1.0
     with pytest.raises(ValueError, match="go on with the same `dielectric`"):
         resume_dynamics("md", atoms.calc, steps=20, quiet=True)
+
+
+class WithCharges(Screened):
+    implemented_properties = (*Screened.implemented_properties, "charges")
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        self.results["charges"] = np.sqrt(self.dielectric) * self.charges
+
+
+@pytest.mark.parametrize("wanted", [None, ["energy", "charges"]], ids=["all", "some"])
+def test_frames_and_summary_tell_how_charges_are_scaled(wanted):
+    atoms = crystal(kind=WithCharges)
+    run_quietly(atoms, steps=10, trajectory_properties=wanted)
+    for frame in read("md.traj", ":"):
+        np.testing.assert_allclose(latent_charges(frame), atoms.calc.charges, atol=1e-14)
+    summary = yaml.safe_load(Path("md-summary.yml").read_text())
+    assert summary["charges"]["physical_over_latent"] == 2.0
+    relax(atoms, steps=2, output="relaxed", quiet=True)
+    summary = yaml.safe_load(Path("relaxed-summary.yml").read_text())
+    assert summary["charges"]["physical_over_latent"] == 2.0
 
 
 def test_a_record_of_earlier_versions_is_read_and_continued(tmp_path):

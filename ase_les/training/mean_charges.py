@@ -1,4 +1,7 @@
-"""The sign of latent charges, which energies and forces leave open, fixed after training."""
+"""Mean charges over training structures: they fix the sign after training, and stand in the card.
+
+See `ase_les.charge_sign` for why the sign is open.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,16 @@ import math
 from collections.abc import Sequence
 
 import torch
-from ase.data import chemical_symbols
-from torch import Tensor
 
-from ase_les.electronegativity import ELECTRONEGATIVITY
+from ase_les import charge_sign
+from ase_les.charge_sign import covariance_with_electronegativity, mean_by_element
 from ase_les.model import LESModel
 from ase_les.response import born_charges, has_polarization
 from ase_les.training.dataset import Sample, batches
-from ase_les.training.response_evaluation import centre_of_mass
+from ase_les.training.response_evaluation import centre_of_mass, has_charges
 
-STRUCTURES = 8
-"""That decide about the sign."""
+SIGN_SAMPLE_SIZE = 8
+"""Structures used to determine the sign."""
 
 
 def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
@@ -26,14 +28,11 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
         for sample in batches(samples, 4):
             numbers.append(sample.graph.numbers)
             charges.append(model(sample.graph.to(model.device)).charges[:, 0].cpu())
-    return _means(numbers, charges)
+    return mean_by_element(torch.cat(numbers), torch.cat(charges))
 
 
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
-    """Whether energies are the same for charges of the other sign.
-
-    They are not where there are total or formal charges, or elements of different electronegativity
-    share electrons: there the energy itself tells the sign.
+    """Return whether energies of the samples are the same for charges of the other sign.
 
     Parameters
     ----------
@@ -41,13 +40,8 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
         With charges.
     samples : sequence of Sample
     """
-    config = model.config
-    if config.total_charges or config.long_range.charges.formal_charges:
-        return False
-    shared = config.long_range.equilibration
-    if shared and len(shared.elements) > 1:
-        return False
-    return not any(sample.graph.total_charge.any() for sample in samples)
+    is_charged = any(bool(sample.graph.total_charge.any()) for sample in samples)
+    return charge_sign.sign_is_free(model.config, is_charged)
 
 
 def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
@@ -69,16 +63,20 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
         and has_polarization(model, s.graph)
     ]
     numbers, found = [], []
-    for sample in able[:: max(1, math.ceil(len(able) / STRUCTURES))]:
+    for sample in able[:: max(1, math.ceil(len(able) / SIGN_SAMPLE_SIZE))]:
         graph = sample.graph.to(model.device)
         tensors = born_charges(model, graph, centre_of_mass(graph))[1].detach().cpu()
         numbers.append(sample.graph.numbers)
         found.append(torch.einsum("iaa->i", tensors) / 3)
-    return _means(numbers, found) if numbers else {}
+    return mean_by_element(torch.cat(numbers), torch.cat(found)) if numbers else {}
 
 
-def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """What a card says of charges by element: those that sit on atoms, and those carried along.
+def describe_charges(
+    model: LESModel, samples: Sequence[Sample], dielectric: float = 1.0
+) -> dict[str, object]:
+    """Return mean latent charges and mean latent Born charges per element, for a card.
+
+    With them goes what they mean: physical ones are ``physical_over_latent`` times these.
 
     Judge by the second: the mean of latent charges of an ionic crystal may be next to nothing where
     its Born charges are right. It is left out where no structure has any (see
@@ -89,18 +87,26 @@ def describe_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, di
     model : LESModel
         With charges.
     samples : sequence of Sample
+    dielectric : float
+        Electronic dielectric constant of periodic structures.
     """
     told = {"mean_by_element_e": mean_charges(model, samples)}
     if model.charges.config.n_channels == 1 and (carried := mean_born_charges(model, samples)):
         told["mean_latent_born_charge_by_element_e"] = carried
-    return {
+    rounded = {
         name: {element: float(f"{charge:.4g}") for element, charge in of_elements.items()}
         for name, of_elements in told.items()
+    }
+    return {
+        "meaning": "latent; the calculator gives physical ones, which are physical_over_latent "
+        "times these in periodic structures and the same in finite ones",
+        "physical_over_latent": round(math.sqrt(dielectric), 6),
+        **rounded,
     }
 
 
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
-    """Make electronegative elements negative; whether the charges had to be turned.
+    """Make electronegative elements negative; return whether the charges had to be flipped.
 
     Energies depend on products of charges only: :math:`q \\to -q` changes nothing
     but the sign of charges, dipoles and Born charges. The sign is chosen so that
@@ -108,21 +114,10 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     energies and forces determine, while the mean of the charges themselves may be next to nothing
     in a crystal. Charges of several channels are left as they are.
     """
-    config = model.config.long_range
-    if config is None or config.charges.n_channels > 1 or not sign_is_free(model, samples):
+    if not has_charges(model) or not sign_is_free(model, samples):
         return False
     charges = mean_born_charges(model, samples) or mean_charges(model, samples)
-    known = {s: ELECTRONEGATIVITY[s] for s in charges if s in ELECTRONEGATIVITY}
-    if len(known) < 2:
+    if covariance_with_electronegativity(charges) <= 0:
         return False
-    average = sum(known.values()) / len(known)
-    if sum(charges[s] * (chi - average) for s, chi in known.items()) <= 0:
-        return False
-    model.charges.turn_sign()
+    model.charges.flip_sign()
     return True
-
-
-def _means(numbers: Sequence[Tensor], values: Sequence[Tensor]) -> dict[str, float]:
-    """Of every element."""
-    number, value = torch.cat(numbers), torch.cat(values)
-    return {chemical_symbols[z]: float(value[number == z].mean()) for z in number.unique()}

@@ -12,7 +12,7 @@ from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.gauge import (
+from ase_les.training.mean_charges import (
     describe_charges,
     fix_sign,
     mean_born_charges,
@@ -28,7 +28,7 @@ def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
     for seed in range(6):
         model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=seed).double()
         if seed % 2:
-            model.charges.turn_sign()
+            model.charges.flip_sign()
         before, was = differentiate(model, samples[0].graph), mean_charges(model, samples)
         turned.append(fix_sign(model, samples))
         after, now = differentiate(model, samples[0].graph), mean_charges(model, samples)
@@ -68,7 +68,9 @@ def test_slabs_have_their_mean_charges_to_go_by():
     model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=1).double()
     fix_sign(model, samples)
     assert mean_born_charges(model, samples) == {}
-    assert list(describe_charges(model, samples)) == ["mean_by_element_e"]
+    told = describe_charges(model, samples, dielectric=1.44)
+    assert [name for name in told if "by_element" in name] == ["mean_by_element_e"]
+    assert told["physical_over_latent"] == 1.2
     assert mean_charges(model, samples)["O"] < 0
 
 
@@ -82,7 +84,7 @@ def test_electronegativities_of_shared_electrons_tell_the_sign():
     )
     for seed in range(6):
         model = LESModel(config, seed=seed).double()
-        model.charges.turn_sign()
+        model.charges.flip_sign()
         before = differentiate(model, samples[0].graph)
         assert not fix_sign(model, samples)
         after = differentiate(model, samples[0].graph)

@@ -1,0 +1,105 @@
+r"""Electronic screening: the factor between latent and physical charges.
+
+The long-range energy of a model is that of latent charges in vacuum,
+:math:`k_e q_i q_j / r`. In matter whose electrons answer with :math:`\epsilon_\infty` it is
+:math:`k_e Q_i Q_j / (\epsilon_\infty r)` of physical charges :math:`Q`, so that
+
+.. math::
+    \mathbf{P} = \epsilon_\infty^{1/2}\, \mathbf{P}_\mathrm{les}, \qquad
+    Z^*_i = \epsilon_\infty^{1/2}\, Z^*_{\mathrm{les},i}, \qquad
+    Q_i = s\, q_i, \qquad s = \tfrac13 \operatorname{tr} \epsilon_\infty^{1/2}
+
+With an isotropic tensor :math:`s = \sqrt{\epsilon_\infty}` and all agree component by component.
+With an anisotropic one the charge of an atom, a scalar, can agree with the isotropic part only:
+this :math:`s` keeps :math:`Q_i = \operatorname{tr} Z^*_i / 3` for charges that move rigidly
+with their atoms.
+
+The property ``dielectric_tensor`` beside ``charges`` among the results of a calculator, or of a
+frame of a trajectory, records which tensor was applied: the unit tensor for finite structures.
+Electrostatic potentials and fields are those of latent charges, screened as the model has them;
+:math:`q_i \phi_i = Q_i \phi_i / s`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+#: Properties that are physical, and latent ones if the tensor beside them is 1.
+SCALED = ("charges", "dipole", "polarization", "born_effective_charges")
+
+
+def screening_factor(dielectric: Sequence | np.ndarray) -> np.ndarray:
+    r"""Return the tensor :math:`\epsilon_\infty^{1/2}`, (3, 3).
+
+    Parameters
+    ----------
+    dielectric : array, shape (3, 3)
+        Symmetric and positive definite, relative to vacuum.
+    """
+    values, vectors = np.linalg.eigh(np.asarray(dielectric, dtype=float))
+    return (vectors * np.sqrt(values)) @ vectors.T
+
+
+def charge_scaling(dielectric: Sequence | np.ndarray) -> float:
+    r"""Return physical over latent charges, :math:`\operatorname{tr} \epsilon_\infty^{1/2} / 3`.
+
+    Parameters
+    ----------
+    dielectric : array, shape (3, 3)
+        Symmetric and positive definite, relative to vacuum.
+    """
+    return float(np.sqrt(np.linalg.eigvalsh(np.asarray(dielectric, dtype=float))).mean())
+
+
+def recorded_scaling(atoms: Atoms) -> float:
+    """Return physical over latent charges of the results of a structure.
+
+    1 if they hold no ``dielectric_tensor``: charges of other calculators, and of trajectories
+    written before charges were scaled, are taken as they are.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        With charges among the results of its calculator.
+    """
+    dielectric = getattr(atoms.calc, "results", {}).get("dielectric_tensor")
+    return 1.0 if dielectric is None else charge_scaling(dielectric)
+
+
+def latent_charges(atoms: Atoms) -> np.ndarray:
+    """Return the charges (N,) in e whose Coulomb energy in vacuum is that of the model.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        With a calculator, or results, that have charges.
+
+    Raises
+    ------
+    PropertyNotImplementedError, RuntimeError
+        If there are none, as ASE has it.
+    """
+    charges = np.asarray(atoms.get_charges(), dtype=float)
+    return charges / recorded_scaling(atoms)
+
+
+def describe_charges(atoms: Atoms) -> dict[str, object] | None:
+    """Return what a summary says of charges and all that is made of them; None without any.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        After its properties were calculated.
+    """
+    results = getattr(atoms.calc, "results", {})
+    if "charges" not in results or "dielectric_tensor" not in results:
+        return None
+    return {
+        "meaning": "physical: physical_over_latent times the latent charges of the model; "
+        "potentials and fields are of latent charges",
+        "physical_over_latent": recorded_scaling(atoms),
+        "dielectric_tensor": np.asarray(results["dielectric_tensor"]).tolist(),
+    }
