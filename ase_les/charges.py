@@ -92,36 +92,23 @@ class ChargesConfig:
         unknown = sorted(set(formal) - set(atomic_numbers))
         if unknown:
             raise ValueError(f"`formal_charges` needs element symbols, got {unknown}")
+        if formal and self.neutrality != "split":
+            raise ValueError(
+                f"`formal_charges` belong to neutrality 'split', got {self.neutrality!r}"
+            )
 
 
 class Unconstrained(nn.Module):
-    """Charges :math:`q_0(Z_i) + a_i`; their sum is whatever the environments say.
-
-    Parameters
-    ----------
-    config : ChargesConfig
-    """
+    """Charges as they are; their sum is whatever the environments say."""
 
     is_conserved = False
     is_local = True
-
-    def __init__(self, config: ChargesConfig):
-        super().__init__()
-        # Not a buffer: it must stay in float64 when the network changes its precision.
-        self._formal = _formal_charges(config)
 
     def n_numbers(self, n_channels: int) -> int:
         return n_channels
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
-        if not self._formal.any():
-            return latent
-        formal = self.formal(graph)[:, None]
-        return latent + nn.functional.pad(formal, (0, latent.shape[1] - 1))
-
-    def formal(self, graph: Graph) -> Tensor:
-        """Charge without what the environment adds, (N,) in e."""
-        return self._formal.to(graph.positions.device)[graph.numbers]
+        return latent
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
         return self(latent, graph)[:, :1] * graph.positions
@@ -140,7 +127,6 @@ class MeanShift(Unconstrained):
     is_local = False
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
-        latent = super().forward(latent, graph)
         wanted = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
         wanted = wanted.to(latent.device)
         wanted[:, 0] = graph.total_charge
@@ -233,7 +219,10 @@ class SplitTransfers(nn.Module):
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
         self.register_buffer("_row", row, persistent=False)
-        self._formal = _formal_charges(config)
+        formal = torch.zeros(len(row), dtype=torch.float64)
+        for symbol, charge in config.formal_charges.items():
+            formal[atomic_numbers[symbol]] = charge
+        self._formal = formal
 
     def n_numbers(self, n_channels: int) -> int:
         """Numbers per atom: two per channel and function, and the affinity."""
@@ -321,14 +310,6 @@ class SplitTransfers(nn.Module):
         return nn.functional.pad(own[:, None], (0, len(self.pair_transfers) - 1))
 
 
-def _formal_charges(config: ChargesConfig) -> Tensor:
-    """Formal charges in e by atomic number."""
-    formal = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.float64)
-    for symbol, charge in config.formal_charges.items():
-        formal[atomic_numbers[symbol]] = charge
-    return formal
-
-
 def _first_guess(elements: Sequence[int], formal_charges: Mapping[str, float]) -> Tensor:
     """What a bond brings its receiver before training, in e: electronegative atoms are negative.
 
@@ -344,8 +325,8 @@ def _first_guess(elements: Sequence[int], formal_charges: Mapping[str, float]) -
 
 
 NEUTRALITY: dict[str, Callable[[ChargesConfig, Sequence[int], float], nn.Module]] = {
-    "none": lambda config, elements, cutoff: Unconstrained(config),
-    "mean": lambda config, elements, cutoff: MeanShift(config),
+    "none": lambda config, elements, cutoff: Unconstrained(),
+    "mean": lambda config, elements, cutoff: MeanShift(),
     "split": SplitTransfers,
 }
 

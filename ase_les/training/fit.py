@@ -448,7 +448,7 @@ def _origin(data: Mapping, settings: FitSettings, model: ModelConfig, start: str
 def _free_sum(model: LESModel) -> Iterator[None]:
     """Evenly shifted charges without their shift, meanwhile."""
     rule = model.charges.neutrality
-    model.charges.neutrality = Unconstrained(model.charges.config)
+    model.charges.neutrality = Unconstrained()
     try:
         yield
     finally:
