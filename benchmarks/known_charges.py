@@ -328,7 +328,6 @@ def training_settings(
             },
             "long_range": {
                 "charges": {"n_channels": 1, "neutrality": neutrality},
-                "electrostatics": {"smearing": 1.0},
             },
         },
         "fit": {

@@ -62,11 +62,11 @@ def test_a_training_brings_mean_charges_to_the_isotropic_born_charges(
     for weight in (0.0, 1.0):
         model = salt_model(neutrality, scale=1.0)
         settings = FitSettings(
-            epochs=30,
+            epochs=50,
             batch_size=1,
             learning_rate=0.01,
-            dtype="float64",
-            gauge=GaugeSettings(weight, weight, interval=2),
+            average_decay=0.9,
+            gauge=GaugeSettings(weight, weight, interval=2, memory=0.5),
         )
         done = fit(model, samples, [], settings, tmp_path / f"{weight}.checkpoint")
         found[weight] = max(map(abs, differences(done.model, samples).values()))
@@ -150,7 +150,7 @@ def test_an_interrupted_training_resumes_with_the_running_means(samples, tmp_pat
 
     with pytest.raises(Interrupted):
         fit(salt_model(scale=1.0), samples, [], settings, tmp_path / "broken", on_epoch=stop)
-    resumed = fit(salt_model(seed=5), samples, [], settings, tmp_path / "broken", resume=True)
+    resumed = fit(salt_model(seed=5, scale=1.0), samples, [], settings, tmp_path / "broken", resume=True)
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
 
