@@ -28,9 +28,9 @@ how large the cell is.
 What their sum over the atoms is
 --------------------------------
 Zero (or the total charge) wherever the dipole is a function of positions: a translation changes no
-charge. Elsewhere, with :math:`A = \sum_j a_j` the sum of the charges before any shift, the sum over
-:math:`i` of the second form collects the edge vectors times the slopes of :math:`a_j`, which is what
-a homogeneous strain does:
+charge. Elsewhere, with :math:`A = \sum_j a_j` the sum of the charges before any shift, the sum
+over :math:`i` of the second form collects the edge vectors times the slopes of :math:`a_j`, which
+is what a homogeneous strain does:
 
 .. math::
     \sum_i Z^*_{i,\alpha\beta} = Q\,\delta_{\alpha\beta}

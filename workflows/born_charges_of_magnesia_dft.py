@@ -28,6 +28,7 @@ LATTICE_CONSTANT_A = 4.25
 LAYERS = 4
 VACUUM_A = 6.0
 STEP_A = 0.02
+NORMAL = np.array([0, 0, 1])
 SETTINGS = {
     "mode": {"name": "pw", "ecut": 450.0},
     "xc": "PBE",
@@ -110,10 +111,7 @@ def of_slab(atoms: Atoms, work: Path) -> tuple[np.ndarray, np.ndarray]:
     for index in range(len(atoms) // 2):
         up, down = (
             known(work, f"slab-{index}-{name}", moved(atoms, index, step), SLAB_KPTS, phases=False)
-            for name, step in (
-                ("up", np.array([0, 0, STEP_A])),
-                ("down", np.array([0, 0, -STEP_A])),
-            )
+            for name, step in (("up", STEP_A * NORMAL), ("down", -STEP_A * NORMAL))
         )
         normal[index] = (up["dipole_eA"][2] - down["dipole_eA"][2]) / (2 * STEP_A)
     start = known(work, "slab", atoms, SLAB_KPTS)

@@ -318,9 +318,16 @@ def born_charges(
             **reporting.describe_calculator(atoms.calc),
         }
         record = Record.opened(files.displacements, belongs_to, resume=resume, overwrite=overwrite)
-        found = born_differences.by_displacement(
-            atoms, displaced, displacement_A, record, moments=moments, jobs=jobs, quiet=quiet
-        )
+        try:
+            found = born_differences.by_displacement(
+                atoms, displaced, displacement_A, record, moments=moments, jobs=jobs, quiet=quiet
+            )
+        except PropertyNotImplementedError as error:
+            raise ValueError(
+                f"{type(atoms.calc).__name__} lists {', '.join(moments.wanted)} and does not give "
+                f"it under pbc {atoms.pbc.tolist()} ({error}); choose another `source`, or of a "
+                "slab `components` 'normal'"
+            ) from error
     elif method == "field":
         found = dict(enumerate(born_differences.by_field(atoms, field_V_per_A, components)))
     else:
@@ -463,8 +470,9 @@ def _tell(result: BornCharges, total_charge: float, quiet: bool) -> None:
     if excess > _SUM_RULE_TOLERANCE * len(result.symbols) and not result.sum_rule:
         console.print(
             f"The sum over all atoms is off by {excess:.3g} e: charge is not conserved locally "
-            "when an atom moves. Of a model whose charges are shifted evenly this is how much charge a "
-            "strain makes. `sum_rule=True` (`--sum-rule`) takes the excess from all atoms.",
+            "when an atom moves. Of a model whose charges are shifted evenly this is how much "
+            "charge a strain makes. `sum_rule=True` (`--sum-rule`) takes the excess from all "
+            "atoms.",
             style="yellow",
         )
 

@@ -242,6 +242,12 @@ class Moments:
     normal: np.ndarray | None
 
     @property
+    def wanted(self) -> list[str]:
+        """What the calculator is asked for."""
+        parts = (self.along_normal, self.elsewhere)
+        return list(dict.fromkeys(source.what for source in parts if source is not None))
+
+    @property
     def described(self) -> dict[str, object]:
         """For the head of a record and summaries: names, and size of the repeated cell."""
         parts = {"normal": self.along_normal, "elsewhere": self.elsewhere}
@@ -355,13 +361,17 @@ def by_displacement(
         only.
     """
     moments = choose_moments(atoms) if moments is None else moments
+    pairs = _by_projector(moments)
+    # Two moments of the same structures cost one calculation of each.
+    shared = all(isinstance(source, _InPlace) for source, _ in pairs)
     parts = []
-    for source, projector in _by_projector(moments):
-        # Two kinds of displacements of one structure must not be taken for each other.
-        prefix = "" if not parts else f"{source.what}, "
+    for number, (source, projector) in enumerate(pairs):
+        # Other displacements of the same name must not be taken for these.
+        prefix = "" if shared or number == 0 else f"{source.what}, "
         structures = source.structures(atoms, chosen, displacement_A)
         named = {prefix + name: each for name, each in structures.items()}
-        found = evaluate(named, [source.what], atoms.calc, record, jobs=jobs, quiet=quiet)
+        wanted = moments.wanted if shared else [source.what]
+        found = evaluate(named, wanted, atoms.calc, record, jobs=jobs, quiet=quiet)
         results = {name.removeprefix(prefix): each for name, each in found.items()}
         parts.append(
             {i: projector @ source.slope(atoms, i, results, displacement_A) for i in chosen}

@@ -92,9 +92,8 @@ def inequivalent_atoms(
     """
     asked = range(n_atoms) if chosen is None else sorted(int(index) for index in chosen)
     members = set(asked)
-    return sorted(
-        {min(int(o.image[i]) for o in operations if o.image[i] in members) for i in asked}
-    )
+    images = (sorted(members.intersection(o.image[i] for o in operations)) for i in asked)
+    return sorted({int(first) for first, *_ in images})
 
 
 def spread(
