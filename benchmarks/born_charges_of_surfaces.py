@@ -81,7 +81,7 @@ def untrained(atoms: Atoms, neutrality: str) -> LESModel:
     """Random weights, charges of about 1 e."""
     charges = ChargesConfig(neutrality=neutrality, scale=4.0)
     representation = CaceConfig(4.0, n_radial=4, n_mixed=3, n_embedding=2, l_max=2)
-    energies = {symbol: 0.0 for symbol in dict.fromkeys(atoms.symbols)}
+    energies = dict.fromkeys(dict.fromkeys(atoms.symbols), 0.0)
     return LESModel(
         ModelConfig(energies, representation, long_range=LongRangeConfig(charges)), seed=1
     )
@@ -110,7 +110,7 @@ def measure(name: str, model: str | LESModel, label: str, atoms: Atoms) -> dict[
         row[f"{key}_s"] = round(perf_counter() - began, 1)
         if source == "auto":
             row["sum_by_displacement_e"] = _digits(found.sum_over_atoms_e)
-    components = ["all"] + ["normal"] * (atoms.pbc.sum() == 2)
+    components = ["all", "normal"] if atoms.pbc.sum() == 2 else ["all"]
     for each in components:
         try:
             found = born_charges(atoms, "field", components=each, **options).tensors

@@ -302,7 +302,7 @@ def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step
     [
         (NONE, salt, "lets their sum float"),
         (NONE, water, "lets their sum float"),
-        (MEAN, salt, "no energy in a field under periodic boundaries"),
+        (MEAN, salt, "no energy in a field along periodic directions"),
         (make_model(long_range=False), water, "has none"),
     ],
 )

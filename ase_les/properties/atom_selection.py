@@ -89,9 +89,12 @@ def _mask(atoms: Atoms, word: str, axis: str | None, gap: float) -> np.ndarray:
     }
     if name not in kinds:
         raise ValueError(f"`atoms` has the unknown word {word!r}; words are {WORDS}")
+    absent = name == "near" and values and values[0] in set(atomic_numbers) - set(atoms.symbols)
+    if absent:
+        raise ValueError(f"`atoms` asks for atoms near {values[0]}; the structure has none")
     try:
         return kinds[name](*values)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"`atoms` cannot read {word!r}; words are {WORDS}") from error
 
 
@@ -119,8 +122,6 @@ def _within(atoms: Atoms, axis: str | None, depth: float) -> np.ndarray:
 
 def _near(atoms: Atoms, symbol: str, distance: float) -> np.ndarray:
     others = atoms.numbers == atomic_numbers[symbol]
-    if not others.any():
-        raise ValueError(f"`atoms` asks for atoms near {symbol}; the structure has none")
     _, apart = get_distances(
         atoms.positions, atoms.positions[others], cell=atoms.cell, pbc=atoms.pbc
     )

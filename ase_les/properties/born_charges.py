@@ -269,10 +269,11 @@ def born_charges(
     field_V_per_A : float
         Step of the field in V/Å.
     output : str, Path or None
-        Stem of ``-summary.yml``, ``-born.npz``, ``-born.extxyz`` (the structure with an array
-        ``born_effective_charges`` of nine columns), of crystals ``-BORN`` for phonopy (inequivalent
-        atoms of the primitive cell, written by phonopy), of layers ``-layers.png``, and of
-        ``-displacements.jsonl``, which grows while atoms are displaced. None writes nothing.
+        Stem of ``-summary.yml``, ``-born.npz``, ``-born.extxyz`` (the structure with nine columns
+        ``born_effective_charges``, which ASE reads as results of a calculator), of crystals
+        ``-BORN`` for phonopy (inequivalent atoms of the primitive cell, written by phonopy), of
+        layers ``-layers.png``, and of ``-displacements.jsonl``, which grows while atoms are
+        displaced. None writes nothing.
     resume, overwrite : bool
         Go on from the displacements that are there, or replace an earlier run of that name.
     jobs : Jobs

@@ -82,7 +82,7 @@ def test_born_of_a_chosen_part_of_a_slab_comes_by_layer(capsys):
     assert (row["symbol"], row["in_plane_e"]) == ("Mg", None)
     assert row["normal_e"] == pytest.approx(0.2)
     assert summary["layers"]["bulk_e"] == {"Mg": 0.3, "O": -0.3}
-    assert exit_code("born", "film.traj", *options, "--bulk", "Mg=x", "--overwrite") == 1
+    assert exit_code("born", "film.traj", *options, "--bulk", "Mg=x", "--overwrite") != 0
     assert "--bulk must be like" in " ".join(capsys.readouterr().err.split())
 
 
