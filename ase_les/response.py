@@ -25,12 +25,23 @@ The even shift itself is a uniform background, without distance from the displac
 :math:`q_i` only. Neither form reads differences of positions across a cell, so that neither knows
 how large the cell is.
 
+Along the normal of a slab, where the dipole exists, the shift does have a distance: the charge it
+takes from all atoms comes from their mean height :math:`\bar z`, and
+
+.. math::
+    Z^*_{i,n\beta} = \Big[ q_i \delta_{n\beta} + \sum_j (z_j - z_i)
+        \frac{\partial a_j}{\partial r_{i\beta}} \Big]
+        + (z_i - \bar z) \frac{\partial A}{\partial r_{i\beta}}, \qquad A = \sum_j a_j
+
+The last term is no property of a surface: it vanishes in layers like the bulk, and at a surface
+grows with the thickness of the slab, as the surface energies of such models do. Split charges have
+none.
+
 What their sum over the atoms is
 --------------------------------
 Zero (or the total charge) wherever the dipole is a function of positions: a translation changes no
-charge. Elsewhere, with :math:`A = \sum_j a_j` the sum of the charges before any shift, the sum
-over :math:`i` of the second form collects the edge vectors times the slopes of :math:`a_j`, which
-is what a homogeneous strain does:
+charge. Elsewhere the sum over :math:`i` of the second form collects the edge vectors times the
+slopes of :math:`a_j`, which is what a homogeneous strain does to :math:`A`:
 
 .. math::
     \sum_i Z^*_{i,\alpha\beta} = Q\,\delta_{\alpha\beta}

@@ -9,7 +9,8 @@ shifted evenly a field acts along the normal of a slab only ("normal"), or not a
 structures with untrained models of split and of shifted charges and large random responses show
 all nine components in a field, and that nothing depends on the training. Float64 throughout.
 
-The films are rattled (no symmetry), normal along z and along x; that of MgO is sheared and turned.
+The films are rattled (no symmetry), normal along z and along x; that of MgO has a skewed cell and
+its normal along no axis.
 """
 
 import argparse
@@ -52,11 +53,11 @@ def along_x(atoms: Atoms) -> Atoms:
     return other
 
 
-def sheared_and_turned(atoms: Atoms) -> Atoms:
-    """A tilted cell, its open vector leaning, the normal anywhere."""
+def tilted(atoms: Atoms) -> Atoms:
+    """The same film in a skewed cell, its open vector leaning, the normal anywhere."""
     other = atoms.copy()
-    shear = [[1.0, 0.12, 0.0], [0.05, 1.0, 0.0], [0.1, 0.2, 1.0]]
-    other.set_cell(atoms.cell.array @ shear, scale_atoms=True)
+    combined = [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.3, 0.5, 1.0]]
+    other.set_cell(combined @ atoms.cell.array, scale_atoms=False)
     other.rotate(50, (1, 2, 3), rotate_cell=True)
     return other
 
@@ -69,7 +70,7 @@ def structures() -> dict[str, tuple[str, Atoms]]:
     return {
         "NaCl(001), z": ("nacl", salt),
         "NaCl(001), x": ("nacl", along_x(salt)),
-        "MgO(001), tilted": ("mgo", sheared_and_turned(magnesia)),
+        "MgO(001), tilted": ("mgo", tilted(magnesia)),
         "LiCl | GaF3, z": ("licl-gaf3", gallium),
         "LiCl | GaF3, x": ("licl-gaf3", along_x(gallium)),
         "TiO2 | NaCl(aq), z": ("tio2-nacl-aq", titania),

@@ -200,6 +200,28 @@ def test_born_charges_sum_to_the_charge_that_a_strain_makes(random_model, pbc, r
     np.testing.assert_allclose(tensor.sum(0).detach(), expected, atol=1e-8)
 
 
+@pytest.mark.parametrize("layers", [LAYERS["no layer"], LAYERS["one layer"]], ids=["0", "1"])
+def test_an_even_shift_brings_charge_from_the_mean_height_of_a_slab(random_model, layers):
+    model = random_model(layers=layers, l_max=2, charges=RULES["mean"]).double()
+    slab = skewed() * (1, 1, 2)
+    slab.center(vacuum=10, axis=2)
+    unshifted = born(model, slab)
+    slab.pbc = (True, True, False)
+    normal = np.cross(slab.cell[0], slab.cell[1])
+    normal /= np.linalg.norm(normal)
+
+    def free_sum(moved: Atoms) -> np.ndarray:
+        with torch.no_grad():
+            return np.full(3, model(graph_of(model, moved)).latent[:, 0].sum().item())
+
+    heights = slab.positions @ normal
+    atom = int(heights.argmax())
+    expected = (heights[atom] - heights.mean()) * slope(free_sum, slab, atom)[0]
+    assert np.abs(expected).max() > 1e-2
+    change = (born(model, slab) - unshifted)[atom]
+    np.testing.assert_allclose(normal @ change, expected, atol=1e-8)
+
+
 @pytest.mark.parametrize("structure", [water_pair, box, skewed])
 def test_rigid_charges_are_their_own_born_charges(random_model, structure):
     formal = {"Na": 1.0, "O": -1.0, "H": 0.5}

@@ -12,6 +12,12 @@ How far is a surface like the bulk? This study asks for
   dipole along the normal are taken at zero field outside, where the electrons of the slab screen
   what an ion does. They are compared with Z*⊥/ε∞ of the model, in the bulk the longitudinal charge.
 
+Charges that are shifted evenly (`mean`) have a share in Z*⊥ that is no property of the surface: the
+excess that a displaced atom makes is taken from all atoms, whose mean height is that of the middle
+of the film. It is (z_i − z̄) ∂A/∂z_i, more the thicker the film, and nothing in layers like the
+bulk. The table of MgO has Z*⊥ without it as well ("unshifted"). Models of crystals that have seen
+no surface say little about one in any case.
+
 Every structure is done twice: atoms are displaced by ±h, and the derivative is taken analytically.
 The two must agree; how well they do is in the last table, beside the sum over all atoms. It is zero
 where charge is conserved locally (split charges); elsewhere it is the charge that a strain makes
@@ -158,38 +164,44 @@ def anatase_and_water(
     return done, at_interface, by_group(np.concatenate(tensors), np.concatenate(groups))
 
 
-def beside_dft(model: str) -> list[dict[str, object]]:
-    """Rows of model and DFT: film of four layers from the surface inwards, and bulk."""
-    film, crystal = read(DFT, ":")
-    film.calc = crystal.calc = calculator(model)
-    epsilon = film.calc.get_property("dielectric_tensor", film)[2, 2]
-    layers = born_charges(film, quiet=True).layers
+def beside_dft(models: list[str]) -> list[dict[str, object]]:
+    """Rows of models and DFT: lower half of the film of four layers, and the bulk."""
+    film = read(DFT)
+    crystals = read(MODELS / "mgo" / "born.extxyz", ":")
+    epsilon = float(np.mean([atoms.info["REF_dielectric"][::4].mean() for atoms in crystals]))
+    symbols = np.concatenate([atoms.get_chemical_symbols() for atoms in crystals])
+    tensors = np.concatenate([a.arrays["REF_born_effective_charges"] for a in crystals])
+    of_bulk = by_group(tensors.reshape(-1, 3, 3), symbols)
     rows = []
-    for layer, where in ((layers.layer.max(), "surface"), (layers.layer.max() - 1, "inner")):
-        for atom in np.flatnonzero(layers.layer == layer):
-            rows.append(
-                {
-                    "layer": where,
-                    "element": film.symbols[atom],
-                    "in_plane_model_e": float(layers.in_plane_e[atom]),
-                    "in_plane_dft_e": float(film.arrays["REF_born_charge_in_plane"][atom]),
-                    "normal_zero_D_model_e": float(layers.normal_e[atom] / epsilon),
-                    "normal_zero_D_dft_e": float(
-                        film.arrays["REF_born_charge_normal_at_zero_D"][atom]
-                    ),
-                }
-            )
-    tensors = born_charges(crystal, quiet=True).tensors
-    for atom, symbol in enumerate(crystal.symbols):
+    for atom in range(len(film) // 2):
+        in_plane = float(film.arrays["REF_born_charge_in_plane"][atom])
         rows.append(
             {
-                "layer": "bulk",
-                "element": symbol,
-                "in_plane_model_e": float(isotropic(tensors[atom])),
-                "in_plane_dft_e": float(crystal.arrays["REF_born_charge"][atom]),
-                "normal_zero_D_model_e": float(isotropic(tensors[atom]) / epsilon),
+                "atoms": f"{'surface' if atom < len(film) // 4 else 'inner'} {film.symbols[atom]}",
+                "DFT": (in_plane, float(film.arrays["REF_born_charge_normal_at_zero_D"][atom])),
             }
         )
+    rows += [{"atoms": f"bulk {s}", "DFT": (z, z / epsilon)} for s, z in of_bulk.items()]
+    for model in models:
+        calc = LESCalculator(model, dtype="float64", accuracy=1e-7, dielectric=epsilon)
+        film.calc = calc
+        layers = born_charges(film, quiet=True).layers
+        crystal = bulk("MgO", "rocksalt", a=CRYSTALS["mgo"][1])
+        crystal.calc = calc
+        in_bulk = isotropic(born_charges(crystal, quiet=True).tensors)
+        in_plane = [*layers.in_plane_e[: len(film) // 2], *in_bulk]
+        normal = [*layers.normal_e[: len(film) // 2], *in_bulk]
+        for row, along, across in zip(rows, in_plane, normal, strict=True):
+            row[model] = (float(along), float(across / epsilon))
+        if calc.model.config.long_range.charges.neutrality != "mean":
+            continue
+        # In a box the shift has no distance in any direction.
+        boxed = film.copy()
+        boxed.pbc = True
+        boxed.calc = calc
+        unshifted = born_charges(boxed, quiet=True, symmetrize=False).tensors[:, 2, 2]
+        for row, across in zip(rows, unshifted[: len(film) // 2], strict=False):
+            row[f"{model}, unshifted"] = (row[model][0], float(across / epsilon))
     return rows
 
 
@@ -198,14 +210,21 @@ def show(title: str, heads: list[str], rows: list[list[object]]) -> None:
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number == 0 else "right")
     for row in rows:
-        table.add_row(*(f"{x:+.3f}" if isinstance(x, float) else str(x) for x in row))
+        table.add_row(*map(_word, row))
     Console().print(table)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:+.3f}" if np.isfinite(value) else "–"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nacl", default="nacl", help="model of NaCl")
     parser.add_argument("--mgo", default="mgo", help="model of MgO")
+    parser.add_argument("--also", nargs="*", default=["au2-mgo"], help="beside DFT of MgO as well")
     parser.add_argument("--titania", default="tio2-nacl-aq", help="model of anatase and salt water")
     parser.add_argument("--layers", type=int, default=6, help="atomic layers of the films, even")
     parser.add_argument("--frames", type=int, default=3, help="interfaces to average over")
@@ -227,26 +246,32 @@ def main() -> None:
 
     done, at_interface, elsewhere = anatase_and_water(arguments.titania, arguments.frames, output)
     for number, each in enumerate(done):
-        compared[f"anatase | salt water {number}"] = each
+        compared[f"interface {number}"] = each
     show(
         "Anatase and salt water: isotropic Born charges / e",
         ["atoms", "interface", "crystal or solution"],
-        [[name, value, elsewhere.get(name, "–")] for name, value in at_interface.items()],
+        [[name, value, elsewhere.get(name, np.nan)] for name, value in at_interface.items()],
     )
     summary["anatase_and_salt_water"] = {"interface_e": at_interface, "elsewhere_e": elsewhere}
 
-    if DFT.exists():
-        rows = beside_dft(arguments.mgo)
+    rows = beside_dft([arguments.mgo, *arguments.also])
+    names = [name for name in rows[0] if name != "atoms"]
+    for which, title in enumerate(("Z*∥ / e", "Z*⊥/ε∞ / e, at zero field outside")):
+        # What is shifted has no part in the first.
+        shown = [name for name in names if which or not name.endswith("unshifted")]
         show(
-            "MgO(001), four layers, model and DFT / e",
-            ["layer", "element", "Z*∥ model", "Z*∥ DFT", "at zero D: Z*⊥/ε∞ model", "DFT"],
-            [list(row.values()) for row in rows],
+            f"MgO(001), four layers: {title}",
+            ["atoms", *shown],
+            [[row["atoms"], *(row.get(n, ("", ""))[which] for n in shown)] for row in rows],
         )
-        summary["mgo_beside_dft"] = rows
+    summary["mgo_beside_dft"] = [
+        {name: list(value) if name != "atoms" else value for name, value in row.items()}
+        for row in rows
+    ]
 
     show(
         "Displacements against the analytic derivative",
-        ["structure", "atoms", "seconds", "max difference / e", "max |sum over atoms| / e"],
+        ["structure", "atoms", "seconds", "max difference / e", "max |sum| / e"],
         [
             [
                 *(name, len(each.tensors), f"{each.seconds:.1f}"),

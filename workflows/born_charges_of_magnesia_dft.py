@@ -1,18 +1,17 @@
 r"""Born charges of a slab of MgO(001) by DFT: ``python born_charges_of_magnesia_dft.py`` (GPAW).
 
 Four layers in the smallest cell (4 Mg, 4 O), bulk-terminated at the lattice constant of
-``models/mgo``. Atoms of the two layers of one half are displaced by ±h along the normal, and by +h
-along x; mirror planes give the rest.
+``models/mgo``. Atoms of the two layers of one half are displaced by ±h along the normal, and those
+of the surface by +h along x; mirror planes give the rest.
 
 Along the normal the dipole of the slab is differentiated. The slab stands in vacuum without a field
 outside, so its electrons screen what a displaced layer does: the result is
 :math:`\partial\mu_z/\partial z`, in the bulk :math:`Z^*/\epsilon_\infty`. In the plane the Berry
-phase is differentiated, at zero field: :math:`Z^*_\parallel`. The bulk is done alike, in its
-primitive cell with a Berry phase.
+phase is differentiated, at zero field: :math:`Z^*_\parallel`.
 
-Writes ``born_charges_of_magnesia_dft.extxyz`` beside this file: first the slab with
-``REF_born_charge_in_plane`` and ``REF_born_charge_normal_at_zero_D`` (e, diagonal components), then
-the bulk with ``REF_born_charge``. Interrupted, it goes on with the displacements in ``--work``.
+Writes ``born_charges_of_magnesia_dft.extxyz`` beside this file: the slab with columns
+``REF_born_charge_normal_at_zero_D`` and ``REF_born_charge_in_plane`` (e, diagonal components; nan
+where the latter was not calculated). Interrupted, it goes on with the displacements in ``--work``.
 """
 
 import argparse
@@ -21,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk
 from ase.io import write
 
 LATTICE_CONSTANT_A = 4.25
@@ -36,10 +34,12 @@ SETTINGS = {
     "convergence": {"density": 1e-7, "eigenstates": 1e-9},
 }
 LEVEL = (
-    "GPAW, PBE, plane waves to 450 eV, Mg with two valence electrons, {kpts} k-points; "
-    f"displacements of {STEP_A} Å"
+    "GPAW, PBE, plane waves to 450 eV, Mg with two valence electrons, 6 x 6 x 1 k-points, "
+    f"{VACUUM_A} A of vacuum on both sides and a dipole layer; displacements of {STEP_A} A"
 )
-SLAB_KPTS, BULK_KPTS = (6, 6, 1), (6, 6, 6)
+SLAB_KPTS = (6, 6, 1)
+AT_SURFACE = 2
+"""Atoms of the lowest layer, which come first."""
 
 
 def slab() -> Atoms:
@@ -107,7 +107,7 @@ def change_along(atoms: Atoms, after: dict, before: dict) -> np.ndarray:
 
 def of_slab(atoms: Atoms, work: Path) -> tuple[np.ndarray, np.ndarray]:
     """In-plane and normal (zero D) charges of all atoms, in e."""
-    in_plane, normal = np.zeros(len(atoms)), np.zeros(len(atoms))
+    in_plane, normal = np.full(len(atoms), np.nan), np.zeros(len(atoms))
     for index in range(len(atoms) // 2):
         up, down = (
             known(work, f"slab-{index}-{name}", moved(atoms, index, step), SLAB_KPTS, phases=False)
@@ -115,13 +115,13 @@ def of_slab(atoms: Atoms, work: Path) -> tuple[np.ndarray, np.ndarray]:
         )
         normal[index] = (up["dipole_eA"][2] - down["dipole_eA"][2]) / (2 * STEP_A)
     start = known(work, "slab", atoms, SLAB_KPTS)
-    for index in range(len(atoms) // 2):
+    for index in range(AT_SURFACE):
         along_x = moved(atoms, index, np.array([STEP_A, 0, 0]))
         after = known(work, f"slab-{index}-x", along_x, SLAB_KPTS)
         in_plane[index] = change_along(atoms, after, start)[0] / STEP_A
-    # The mirror plane of four layers exchanges Mg above O with O above Mg: a glide by half a cell.
+    # A glide plane exchanges Mg above O with O above Mg.
+    height = atoms.positions[:, 2].min() + atoms.positions[:, 2].max()
     for index in range(len(atoms) // 2, len(atoms)):
-        height = atoms.positions[:, 2].min() + atoms.positions[:, 2].max()
         (twin,) = (
             other
             for other in range(len(atoms) // 2)
@@ -132,31 +132,17 @@ def of_slab(atoms: Atoms, work: Path) -> tuple[np.ndarray, np.ndarray]:
     return in_plane, normal
 
 
-def of_bulk(atoms: Atoms, work: Path) -> np.ndarray:
-    """Charges of Mg and O in the primitive cell, in e."""
-    start = known(work, "bulk", atoms, BULK_KPTS)
-    found = []
-    for index in range(2):
-        after = known(
-            work, f"bulk-{index}", moved(atoms, index, np.array([STEP_A, 0, 0])), BULK_KPTS
-        )
-        found.append(change_along(atoms, after, start)[0] / STEP_A)
-    return np.array(found)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("magnesia-dft"))
     work = parser.parse_args().work
     work.mkdir(parents=True, exist_ok=True)
-    film, crystal = slab(), bulk("MgO", "rocksalt", a=LATTICE_CONSTANT_A)
+    film = slab()
     in_plane, normal = of_slab(film, work)
     film.arrays["REF_born_charge_in_plane"] = in_plane
     film.arrays["REF_born_charge_normal_at_zero_D"] = normal
-    film.info["level_of_theory"] = LEVEL.format(kpts="6 × 6 × 1")
-    crystal.arrays["REF_born_charge"] = of_bulk(crystal, work)
-    crystal.info["level_of_theory"] = LEVEL.format(kpts="6 × 6 × 6")
-    write(Path(__file__).with_name("born_charges_of_magnesia_dft.extxyz"), [film, crystal])
+    film.info["level_of_theory"] = LEVEL
+    write(Path(__file__).with_name("born_charges_of_magnesia_dft.extxyz"), film)
 
 
 if __name__ == "__main__":
