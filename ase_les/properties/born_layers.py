@@ -159,6 +159,8 @@ class BornLayers:
                     axis.axhline(self.bulk_e[symbol], color=color, linewidth=0.9, alpha=0.7)
             axis.set_ylabel(label)
         panels[-1].set_xlabel("height along the normal / Å")
+        if self.bulk_e:
+            panels[0].set_title("lines: isotropic charges of the bulk", fontsize="small")
         if known.any():
             figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
         figure.savefig(path, dpi=150)

@@ -112,6 +112,18 @@ def test_every_source_of_local_charges_tells_the_same(random_model, source):
     np.testing.assert_allclose(by_step, found(atoms, "analytic"), atol=1e-5)
 
 
+def test_a_current_along_a_long_way_adds_up_to_the_change_of_the_dipole(random_model):
+    atoms = calculated(slab("x"), random_model, "split")
+    exact = found(atoms, "analytic")
+    long = {"displacement_A": 0.03, "chosen": [1]}
+    by_dipole = found(atoms, "displacement", source="dipole", **long)[1]
+    by_current = found(atoms, "displacement", source="current", **long)[1]
+    # The way is so long that the slope in its middle is another.
+    bend = np.abs(by_dipole - exact[1]).max()
+    assert bend > 1e-3
+    assert np.abs(by_current - by_dipole).max() < 0.05 * bend
+
+
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("rule", ["split", "formal"])
 def test_forces_in_a_field_give_all_components_of_local_charges(random_model, rule, orientation):
@@ -251,6 +263,11 @@ def test_operations_of_a_slab_keep_its_normal(orientation):
     assert len(operations) == 16
     for operation in operations:
         assert abs(normal @ operation.rotation @ normal) == pytest.approx(1, abs=1e-9)
+
+
+def test_a_box_as_high_as_it_is_wide_makes_no_operations_of_a_slab():
+    atoms = Atoms("Na", cell=[30, 30, 0], pbc=(True, True, False))
+    assert len(symmetry_operations(atoms, 1e-3)) == 16
 
 
 def test_only_chosen_atoms_are_displaced_and_reported(tmp_path):
