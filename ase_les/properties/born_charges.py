@@ -97,6 +97,8 @@ class BornCharges:
         What finite differences of moments were made of.
     layers : BornLayers or None
         The same by layer, of slabs and where an axis was given.
+    notes : tuple of str
+        What to know of them, in sentences.
     """
 
     tensors: np.ndarray
@@ -114,6 +116,7 @@ class BornCharges:
     components: str = "all"
     moments: dict[str, object] = field(default_factory=dict)
     layers: BornLayers | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def _asked(self) -> np.ndarray:
@@ -125,7 +128,9 @@ class BornCharges:
 
     @property
     def elements(self) -> dict[str, ElementCharges]:
-        """Mean and spread over the atoms of every element."""
+        """Mean and spread over the atoms of every element; none of the normal component alone."""
+        if self.components != "all":
+            return {}
         asked = np.array(self.symbols)[self._asked]
         return {symbol: self._of(symbol) for symbol in dict.fromkeys(asked.tolist())}
 
@@ -155,6 +160,7 @@ class BornCharges:
             "sum_rule_imposed": self.sum_rule,
             "sum_over_atoms_before_e": reporting.plain(self.sum_over_atoms_e),
             "dielectric": self.dielectric.tolist(),
+            "notes": list(self.notes),
             "elements": reporting.plain(self.elements),
             **({} if self.layers is None else {"layers": self.layers.summary()}),
             "born_effective_charges_e": self.tensors.tolist(),
@@ -173,9 +179,7 @@ class BornCharges:
                 *(symbol, str(found.atoms), eigenvalues),
                 *(f"{found.isotropic_e:+.4f}", f"{found.spread_e:.4f}"),
             )
-        if self.components == "normal":
-            table.caption = "polarization along the normal only"
-        elif self.sum_over_atoms_e is not None:
+        if self.sum_over_atoms_e is not None:
             largest = np.abs(self.sum_over_atoms_e).max()
             imposed = "taken out" if self.sum_rule else "left"
             table.caption = f"largest component of the sum over atoms {largest:.2e} e, {imposed}"
@@ -358,7 +362,8 @@ def born_charges(
             atoms, result.tensors, axis=axis, gap_A=layer_gap_A, bulk=bulk_e, components=components
         )
         result = replace(result, layers=layers)
-    _tell(result, total_charge, quiet)
+    result = replace(result, notes=_notes(atoms, result, total_charge))
+    _tell(result, quiet)
     files.write(atoms, result, symmetry_tolerance_A)
     return result
 
@@ -383,7 +388,7 @@ def bulk_charges(given: Mapping[str, float] | str | Path | None) -> dict[str, fl
             f"no file '{path}' with Born charges of the bulk: `bulk` is the -summary.yml of an "
             "earlier run, or values by element"
         )
-    elements = (read_yaml(path) or {}).get("elements")
+    elements = (read_yaml(path) or {}).get("elements") or None
     try:
         return {symbol: float(each["isotropic_e"]) for symbol, each in elements.items()}
     except (AttributeError, KeyError, TypeError) as error:
@@ -460,22 +465,36 @@ def _analytic(atoms: Atoms, components: str) -> np.ndarray:
         ) from error
 
 
-def _tell(result: BornCharges, total_charge: float, quiet: bool) -> None:
+def _notes(atoms: Atoms, result: BornCharges, total_charge: float) -> tuple[str, ...]:
+    """What there is to know of these charges, as sentences."""
+    notes = []
+    if result.sum_over_atoms_e is not None and result.components == "all" and not result.sum_rule:
+        excess = np.abs(result.sum_over_atoms_e - total_charge * np.eye(3)).max()
+        if excess > _SUM_RULE_TOLERANCE * len(result.symbols):
+            notes.append(
+                f"The sum over all atoms is off by {excess:.3g} e: charge is not conserved locally "
+                "when an atom moves. Of a model whose charges are shifted evenly this is how much "
+                "charge a strain makes. `sum_rule=True` (`--sum-rule`) takes the excess from all "
+                "atoms."
+            )
+    if atoms.pbc.sum() == 2 and born_differences.shifts_charge(atoms):
+        notes.append(
+            "The charges of this model are not conserved locally: Z*⊥ holds the charge that a "
+            "displaced atom makes, times its height above the middle of the slab. That vanishes in "
+            "layers like the bulk and grows with the thickness at surfaces; models with neutrality "
+            "'split' have none of it."
+        )
+    return tuple(notes)
+
+
+def _tell(result: BornCharges, quiet: bool) -> None:
     console = reporting.console(quiet)
-    console.print(result.table())
+    if result.components == "all":
+        console.print(result.table())
     if result.layers is not None:
         console.print(result.layers.table())
-    if result.sum_over_atoms_e is None or result.components != "all":
-        return
-    excess = np.abs(result.sum_over_atoms_e - total_charge * np.eye(3)).max()
-    if excess > _SUM_RULE_TOLERANCE * len(result.symbols) and not result.sum_rule:
-        console.print(
-            f"The sum over all atoms is off by {excess:.3g} e: charge is not conserved locally "
-            "when an atom moves. Of a model whose charges are shifted evenly this is how much "
-            "charge a strain makes. `sum_rule=True` (`--sum-rule`) takes the excess from all "
-            "atoms.",
-            style="yellow",
-        )
+    for note in result.notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 class _Files:

@@ -311,6 +311,18 @@ def choose_moments(
     return Moments(across, in_plane, unit_normal(atoms))
 
 
+def shifts_charge(atoms: Atoms) -> bool:
+    """Whether the calculator has latent charges that define no dipole under these boundaries."""
+    calculator = atoms.calc
+    if not hasattr(calculator, "get_cell_dipole"):
+        return False
+    try:
+        calculator.get_cell_dipole(atoms)
+    except PropertyNotImplementedError:
+        return True
+    return False
+
+
 def check_components(atoms: Atoms, components: str) -> None:
     """Refuse a choice of components that the structure does not have.
 
@@ -470,15 +482,12 @@ def _offered(atoms: Atoms) -> set[str]:
     offered = implemented & {"dipole", "polarization", "charges"}
     if hasattr(calculator, "get_current"):
         offered.add("current")
-    if hasattr(calculator, "get_cell_dipole"):
-        try:
-            calculator.get_cell_dipole(atoms)
-            offered.add("cell_dipole")
-        except PropertyNotImplementedError:
-            # What it has instead is of charges that do not tell where they come from.
-            if atoms.pbc.any():
-                offered -= {"dipole", "polarization"}
-    return offered
+    if not hasattr(calculator, "get_cell_dipole"):
+        return offered
+    if not shifts_charge(atoms):
+        return offered | {"cell_dipole"}
+    # What it has instead is of charges that do not tell where they come from.
+    return offered - {"dipole", "polarization"} if atoms.pbc.any() else offered
 
 
 def _made(kind: str, atoms: Atoms, reach_A: float | None) -> _Source:

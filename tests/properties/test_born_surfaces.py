@@ -210,6 +210,14 @@ def test_any_calculator_that_knows_a_moment_tells_the_charges_of_a_slab(
     np.testing.assert_allclose(by_step, rigid(atoms), atol=1e-9)
 
 
+@pytest.mark.parametrize(("rule", "noted"), [("split", 0), ("mean", 2)])
+def test_results_say_what_shifted_charges_do_to_them(random_model, rule, noted, tmp_path):
+    atoms = calculated(slab(), random_model, rule)
+    result = born_charges(atoms, symmetrize=False, output=tmp_path / "film", quiet=True)
+    assert len(result.notes) == noted
+    assert len(result.summary()["notes"]) == noted
+
+
 def test_a_dipole_alone_tells_the_normal_component():
     atoms = slab("tilted")
     atoms.calc = Ions("dipole")

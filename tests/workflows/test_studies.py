@@ -121,6 +121,19 @@ def test_displaced_atoms_of_surfaces_agree_with_the_derivative(tmp_path):
     assert (tmp_path / "nacl-001-layers.png").stat().st_size > 10000
 
 
+def test_dft_of_magnesia_obeys_its_sum_rule_and_is_screened_inside():
+    film = read(STUDIES / "born_charges_of_magnesia_dft.extxyz")
+    normal = film.arrays["REF_born_charge_normal_at_zero_D"]
+    assert normal.sum() == pytest.approx(0.0, abs=0.02)
+    # Bulk by another program, another functional and perturbation theory: Z*/ε∞.
+    crystals = read(STUDIES.parent / "models" / "mgo" / "born.extxyz", ":")
+    epsilon = np.mean([atoms.info["REF_dielectric"][::4] for atoms in crystals])
+    magnesium = [
+        atoms.arrays["REF_born_effective_charges"][atoms.symbols == "Mg", ::4] for atoms in crystals
+    ]
+    assert normal[2] == pytest.approx(np.mean(magnesium) / epsilon, rel=0.03)
+
+
 @needs_water_model
 def test_a_water_film_does_not_feel_how_long_its_cell_is(tmp_path):
     run("07_water_film.py", "--steps", 20, "--repeats", 1, "--output", tmp_path, "--threads", 1)
