@@ -33,12 +33,15 @@ from ase_les.response import (
     InField,
     born_charges,
     born_charges_by_phase,
+    cell_dipole,
+    charge_reach_A,
     check_field,
     currents,
     dipoles,
     has_branches,
     has_dipole,
     has_polarization,
+    latent_charges,
     quadrupoles,
 )
 from ase_les.screening import charge_scaling, screening_factor
@@ -108,6 +111,12 @@ class LESCalculator(Calculator):
 
     Where atoms share electrons, as those of a metal do in models with
     `ase_les.electrostatics.equilibration`, there is no polarization, no Born charges and no field.
+
+    `get_cell_dipole` is the moment whose slopes the Born charges are, of crystals, slabs and
+    molecules alike. Of slabs they are those at a field of zero inside, all three components scaled
+    with :math:`\sqrt{\epsilon_\infty}`; the dipole that shows outside, where a field along the
+    normal is screened by the electrons of the slab, is :math:`\epsilon_\infty` times smaller along
+    the normal.
 
     In a *field* energy and forces become those of the enthalpy :math:`E - \boldsymbol{\mathcal{E}}
     \cdot V \mathbf{P}` (finite: :math:`E - \boldsymbol{\mathcal{E}} \cdot \sum_i q_i
@@ -462,6 +471,62 @@ class LESCalculator(Calculator):
         arms = torch.tensor(atoms.positions - atoms.get_center_of_mass())
         return _array(quadrupoles(charges, arms, self._graph.at(atoms).to("cpu"))[0])
 
+    def get_cell_dipole(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Return the dipole (3,) of one cell in e Å, whatever its boundaries.
+
+        :math:`\sqrt{\epsilon_\infty} \sum_i \mathbf{m}_i` about the origin of the coordinates, of
+        positions as they are: what Born charges are the slope of. Of a crystal this is volume times
+        polarization; of a slab it has all three components. No energy is computed.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or they define no dipole under these boundaries.
+        ValueError
+            If they would, but not those of this structure.
+        """
+        atoms, graph = self._charged(atoms)
+        if not has_dipole(self._engine, bool(atoms.pbc.any())):
+            raise PropertyNotImplementedError(
+                "the charges of this model are not conserved locally: a periodic cell has no "
+                "dipole that follows its current. Use Born charges or the current"
+            )
+        with torch.no_grad():
+            return self._factor(atoms) @ _array(cell_dipole(self._engine, graph)[0])
+
+    def get_local_charges(self, atoms: Atoms | None = None) -> np.ndarray:
+        """Return the latent charges (N,) in e, without computing an energy.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        ValueError
+            If atoms share electrons, whose charges do need the energy.
+        """
+        _, graph = self._charged(atoms)
+        with torch.no_grad():
+            return _array(latent_charges(self._engine, graph))
+
+    def get_charge_factor(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Return the tensor (3, 3) from moments of latent charges to physical ones.
+
+        :math:`\sqrt{\epsilon_\infty}` of periodic structures, 1 of finite ones.
+        """
+        return self._factor(self.atoms if atoms is None else atoms).copy()
+
+    @property
+    def charge_reach_A(self) -> float:
+        """Distance beyond which a displaced atom changes no charge, an even shift apart."""
+        return charge_reach_A(self._engine)
+
+    def _charged(self, atoms: Atoms | None) -> tuple[Atoms, Graph]:
+        """The structure (None is that of the last calculation) and its graph, with charges."""
+        if not self._has_charges:
+            raise PropertyNotImplementedError("this model does not have one charge per atom")
+        atoms = self.atoms if atoms is None else atoms
+        return atoms, self._graph.at(atoms)
+
     def get_potential_and_field(
         self, atoms: Atoms | None = None, points: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -517,7 +582,7 @@ class LESCalculator(Calculator):
             # Latent charges are screened: the field pulls at √ε∞ times as much.
             force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
             model = InField(self._engine, force_per_charge)
-            check_field(self._engine, graph)
+            check_field(self._engine, graph, force_per_charge)
             stress_defined &= not has_branches(self._engine, graph)
             if "stress" in wanted and not stress_defined:
                 raise PropertyNotImplementedError(

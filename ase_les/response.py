@@ -25,6 +25,34 @@ The even shift itself is a uniform background, without distance from the displac
 :math:`q_i` only. Neither form reads differences of positions across a cell, so that neither knows
 how large the cell is.
 
+Along the normal of a slab, where the dipole exists, the shift does have a distance: the charge it
+takes from all atoms comes from their mean height :math:`\bar z`, and
+
+.. math::
+    Z^*_{i,n\beta} = \Big[ q_i \delta_{n\beta} + \sum_j (z_j - z_i)
+        \frac{\partial a_j}{\partial r_{i\beta}} \Big]
+        + (z_i - \bar z) \frac{\partial A}{\partial r_{i\beta}}, \qquad A = \sum_j a_j
+
+The last term is no property of a surface: it vanishes in layers like the bulk, and at a surface
+grows with the thickness of the slab, as the surface energies of such models do. Split charges have
+none.
+
+What their sum over the atoms is
+--------------------------------
+Zero (or the total charge) wherever the dipole is a function of positions: a translation changes no
+charge. Elsewhere the sum over :math:`i` of the second form collects the edge vectors times the
+slopes of :math:`a_j`, which is what a homogeneous strain does to :math:`A`:
+
+.. math::
+    \sum_i Z^*_{i,\alpha\beta} = Q\,\delta_{\alpha\beta}
+        - \frac{\partial A}{\partial \epsilon_{\beta\alpha}}
+
+with :math:`Q = \sum_i q_i` and the strain :math:`\mathbf{r} \to \mathbf{r}(1 + \epsilon)` of rows.
+No term is missing: strained matter of such a model is charged, and the shift takes that charge from
+all atoms and not from where it came up. It is zero for split charges, and along the normal of a
+slab, where the dipole exists. How large it is tells how well a training has made charge conserved;
+`acoustic_sum_rule` of `ase_les.properties.born_charges` takes it out.
+
 References
 ----------
 .. [1] Zhong, Kim, King, Cheng, arXiv 2504.05169.
@@ -44,6 +72,9 @@ from ase_les.graph import Graph, slab_axes, sum_per_structure
 from ase_les.model import LESModel, Prediction
 from ase_les.representation import Cace
 from ase_les.representation.neighbour_sum import Neighbourhoods
+
+# Of the field: what rounding leaves of a field along the normal in the plane of a slab.
+_STRAY_FIELD = 1e-9
 
 
 def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
@@ -193,6 +224,44 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
         return forward_ad.unpack_dual(dipole).tangent
 
 
+def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
+    """Latent dipoles (S, 3) of cells in e Å as `dipoles`, without any energy being computed.
+
+    Raises
+    ------
+    ValueError
+        If they do not follow from local charges alone (see `check_polarization`).
+    """
+    check_polarization(model, graph)
+    moments = model.charges.neutrality.moments(_latent_numbers(model, graph), graph)
+    return sum_per_structure(moments, graph)
+
+
+def latent_charges(model: LESModel, graph: Graph) -> Tensor:
+    """Latent charges (N,) in e of the first channel, without any energy being computed.
+
+    Raises
+    ------
+    ValueError
+        If atoms share electrons: charges then need the energy (see `check_polarization`).
+    """
+    check_polarization(model, graph)
+    return model.charges.neutrality(_latent_numbers(model, graph), graph)[:, 0]
+
+
+def charge_reach_A(model: LESModel) -> float:
+    """Distance in Å beyond which a displaced atom changes no charge, an even shift apart.
+
+    A cutoff for the environment, one for every message-passing layer, and one more where charge is
+    transferred along edges.
+    """
+    representation = _representation(model)
+    rule = model.charges.neutrality
+    along_edges = rule.is_conserved and rule.is_local
+    cutoff = (model.config.long_range.representation or model.config.representation).cutoff
+    return cutoff * (1 + len(representation.layers) + along_edges)
+
+
 def has_dipole(model: LESModel, periodic: bool) -> bool:
     """Whether the dipole is a function of positions, so that its derivative is the current."""
     rule = model.charges.neutrality
@@ -262,7 +331,7 @@ class InField(nn.Module):
     ------
     ValueError
         When evaluated for a structure without a potential energy in a field: charges that are
-        conserved only by an even shift have none under periodic boundaries.
+        conserved only by an even shift have none along periodic directions.
     """
 
     def __init__(self, model: LESModel, force_per_charge: Tensor):
@@ -272,7 +341,7 @@ class InField(nn.Module):
 
     def forward(self, graph: Graph) -> Prediction:
         """Enthalpy of every structure of a graph."""
-        check_field(self.model, graph)
+        check_field(self.model, graph, self.force_per_charge)
         prediction = self.model(graph)
         rule = self.model.charges.neutrality
         share = -(rule.moments(prediction.latent, graph) @ self.force_per_charge)
@@ -282,13 +351,21 @@ class InField(nn.Module):
         )
 
 
-def check_field(model: LESModel, graph: Graph) -> None:
+def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
     """Refuse structures whose energy in a uniform field is not defined.
+
+    Parameters
+    ----------
+    model : LESModel
+    graph : Graph
+    field : Tensor, shape (3,)
+        Only its direction matters: slabs have a dipole along their normal for all conserved
+        charges, in their plane for charges that are conserved locally.
 
     Raises
     ------
     ValueError
-        If charges are not conserved, or under periodic boundaries not conserved locally.
+        If charges are not conserved, or along periodic directions not conserved locally.
     """
     rule = None if model.charges is None else model.charges.neutrality
     if rule is None or not rule.is_conserved:
@@ -297,10 +374,14 @@ def check_field(model: LESModel, graph: Graph) -> None:
             "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
     check_polarization(model, graph)
-    if not rule.is_local and graph.pbc.any():
+    if rule.is_local:
+        return
+    along_periods = field - _finite_directions(graph) @ field.to(graph.cell)
+    if along_periods.abs().max() > _STRAY_FIELD * field.abs().max():
         raise ValueError(
-            "charges that are neutralised by an even shift have no energy in a field under "
-            "periodic boundaries. Use a model with neutrality 'split'"
+            "charges that are neutralised by an even shift have no energy in a field along "
+            "periodic directions. Use a model with neutrality 'split', or a slab and a field along "
+            "its normal; Born charges come by displacement for every model"
         )
 
 
@@ -363,6 +444,10 @@ def _diagonal(charges: Tensor) -> Tensor:
 
 def _representation(model: LESModel) -> Cace:
     return model.charge_representation or model.representation
+
+
+def _latent_numbers(model: LESModel, graph: Graph) -> Tensor:
+    return model.charges.latent(_representation(model)(graph))
 
 
 def _from_the_dipole(

@@ -302,7 +302,7 @@ def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step
     [
         (NONE, salt, "lets their sum float"),
         (NONE, water, "lets their sum float"),
-        (MEAN, salt, "no energy in a field under periodic boundaries"),
+        (MEAN, salt, "no energy in a field along periodic directions"),
         (make_model(long_range=False), water, "has none"),
     ],
 )
@@ -504,6 +504,24 @@ def test_looking_at_the_potential_changes_no_energy_that_follows():
     atoms.calc.results.clear()
     assert atoms.get_potential_energy() == before[0]
     assert (atoms.get_forces() == before[1]).all()
+
+
+@pytest.mark.parametrize("layers", [(), (("radial", "invariant"),)])
+def test_a_slab_of_shifted_charges_has_an_energy_in_a_field_along_its_normal(layers):
+    atoms = salt()
+    atoms.pbc = (True, False, True)
+    normal = np.cross(atoms.cell[0], atoms.cell[2])
+    normal /= np.linalg.norm(normal)
+    calculated(atoms, make_model(layers, neutrality="mean"), dielectric=2.0)
+    without = atoms.get_potential_energy()
+    dipole = np.sqrt(2.0) * atoms.calc.get_local_charges(atoms) @ atoms.positions @ normal
+    atoms.calc.field_V_per_A = 0.3 * normal
+    assert atoms.get_potential_energy() - without == pytest.approx(-0.3 * dipole)
+    forces = atoms.get_forces()
+    np.testing.assert_allclose(forces, calculate_numerical_forces(atoms, 1e-4), atol=1e-6)
+    atoms.calc.field_V_per_A = 0.3 * normal + 1e-3 * atoms.cell[0]
+    with pytest.raises(ValueError, match="a slab and a field along its normal"):
+        atoms.get_forces()
 
 
 def test_the_dielectric_constant_is_that_of_the_card_unless_one_is_given():

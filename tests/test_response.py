@@ -8,7 +8,7 @@ import torch
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from ase_les.graph import batch, graph_from_atoms
+from ase_les.graph import batch, graph_from_atoms, strained
 from ase_les.model import LESModel
 from ase_les.neighbors import NeighborList
 from ase_les.response import (
@@ -170,6 +170,55 @@ def test_born_charges_of_conserved_charges_sum_to_zero(random_model, rule, layer
     tensor = born(model, skewed())
     assert np.abs(tensor).max() > 1e-2
     np.testing.assert_allclose(tensor.sum(0), 0.0, atol=1e-10)
+
+
+@pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("rule", ["mean", "none"])
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, True, False)])
+def test_born_charges_sum_to_the_charge_that_a_strain_makes(random_model, pbc, rule, layers):
+    model = random_model(layers=layers, l_max=2, charges=RULES[rule]).double()
+    atoms = skewed()
+    atoms.pbc = pbc
+    graph = graph_of(model, atoms)
+    charges, tensor = born_charges(model, graph, torch.tensor(atoms.get_center_of_mass()[None]))
+    strain = np.zeros((3, 3))
+    for row, column in np.ndindex(3, 3):
+        for offset, weight in STENCIL:
+            deformation = torch.zeros(1, 3, 3).double()
+            deformation[0, row, column] = offset * STEP
+            with torch.no_grad():
+                free = model(strained(graph, deformation)).latent[:, 0].sum().item()
+            strain[row, column] += weight * free / STEP
+    assert np.abs(strain).max() > 1e-2
+    expected = charges.sum().item() * np.eye(3) - strain.T
+    if not all(pbc):
+        normal = np.cross(atoms.cell[0], atoms.cell[1])
+        across = np.outer(normal, normal) / (normal @ normal)
+        # Along it there is a dipole, which a translation changes by the charge alone.
+        expected = expected + across @ strain.T
+    np.testing.assert_allclose(tensor.sum(0).detach(), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("layers", [LAYERS["no layer"], LAYERS["one layer"]], ids=["0", "1"])
+def test_an_even_shift_brings_charge_from_the_mean_height_of_a_slab(random_model, layers):
+    model = random_model(layers=layers, l_max=2, charges=RULES["mean"]).double()
+    slab = skewed() * (1, 1, 2)
+    slab.center(vacuum=10, axis=2)
+    unshifted = born(model, slab)
+    slab.pbc = (True, True, False)
+    normal = np.cross(slab.cell[0], slab.cell[1])
+    normal /= np.linalg.norm(normal)
+
+    def free_sum(moved: Atoms) -> np.ndarray:
+        with torch.no_grad():
+            return np.full(3, model(graph_of(model, moved)).latent[:, 0].sum().item())
+
+    heights = slab.positions @ normal
+    atom = int(heights.argmax())
+    expected = (heights[atom] - heights.mean()) * slope(free_sum, slab, atom)[0]
+    assert np.abs(expected).max() > 1e-2
+    change = (born(model, slab) - unshifted)[atom]
+    np.testing.assert_allclose(normal @ change, expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("structure", [water_pair, box, skewed])

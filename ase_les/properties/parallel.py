@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, all_properties
 
 from ase_les import reporting
 from ase_les.parallel import ProcessesDoNotStart, results_as_they_come, share_of_threads
@@ -74,7 +74,8 @@ def evaluate(
     ----------
     structures : mapping of str to ase.Atoms
     properties : sequence of str
-        ASE's names.
+        ASE's names; or what a method of the calculator gives for atoms, "current" for
+        ``get_current(atoms)``.
     calculator : ase calculator
         Used in this process.
     record : Record
@@ -111,7 +112,13 @@ def evaluate(
 
 
 def _properties(atoms: Atoms, properties: Sequence[str], calculator: Calculator) -> Results:
-    return {what: np.array(calculator.get_property(what, atoms)) for what in properties}
+    return {what: np.array(_property(atoms, what, calculator)) for what in properties}
+
+
+def _property(atoms: Atoms, what: str, calculator: Calculator) -> object:
+    if what in all_properties:
+        return calculator.get_property(what, atoms)
+    return getattr(calculator, f"get_{what}")(atoms)
 
 
 def _in_processes(

@@ -66,6 +66,26 @@ def exit_code(*arguments: str) -> int:
     return ended.value.code or 0
 
 
+def test_born_of_a_chosen_part_of_a_slab_comes_by_layer(capsys):
+    film = bulk("MgO", "rocksalt", a=4.2, cubic=True)
+    film.pbc = (True, True, False)
+    film.center(vacuum=5, axis=2)
+    write("film.traj", film)
+    options = ("--model", "M", "--method", "displacement", "--components", "normal")
+    options += ("--atoms", "Mg&top", "--bulk", "Mg=0.3,O=-0.3")
+    assert exit_code("born", "film.traj", *options, "--json") == 0
+    told = capsys.readouterr()
+    summary = json.loads(told.out)
+    assert "Born charges by layer" in told.err
+    assert len(summary["displaced_atoms"]) == 1
+    (row,) = summary["layers"]["rows"]
+    assert (row["symbol"], row["in_plane_e"]) == ("Mg", None)
+    assert row["normal_e"] == pytest.approx(0.2)
+    assert summary["layers"]["bulk_e"] == {"Mg": 0.3, "O": -0.3}
+    assert exit_code("born", "film.traj", *options, "--bulk", "Mg=x", "--overwrite") != 0
+    assert "--bulk must be like" in " ".join(capsys.readouterr().err.split())
+
+
 def test_born_is_the_library_call_in_double_precision(models_are_spheres, capsys):
     options = ("--model", "M", "--method", "displacement", "--dielectric", "4", "--sum-rule")
     assert exit_code("born", "oxide.vasp", *options, "--json") == 0

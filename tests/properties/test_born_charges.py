@@ -396,7 +396,7 @@ def an_ion():
     "structure, settings, message",
     [
         (no_calculator, {}, "no calculator"),
-        (a_slab, {}, "three periodic directions or none"),
+        (a_slab, {}, "lists dipole, polarization and does not give it"),
         (an_ion, {}, "depends on an origin"),
         (salt, {"displacement_A": 0.0}, "`displacement_A` must be positive"),
         (salt, {"symmetry_tolerance_A": -1.0}, "positive `symmetry_tolerance_A`"),

@@ -99,6 +99,41 @@ def test_a_rock_salt_model_goes_through_the_study_of_its_splitting(tmp_path):
     assert splitting == pytest.approx(521.4709 * squared**0.5, rel=1e-3)
 
 
+def test_displaced_atoms_of_surfaces_agree_with_the_derivative(tmp_path):
+    needed = {"nacl", "mgo", "tio2-nacl-aq"}
+    if not needed <= set(list_models()):
+        pytest.skip(f"of {sorted(needed)} not all are shipped")
+    said = run(
+        "15_born_charges_of_surfaces.py",
+        *("--layers", 2, "--frames", 1, "--output", tmp_path),
+    )
+    assert "O of water" in said
+    summary = yaml.safe_load((tmp_path / "surfaces-summary.yml").read_text())
+    for each in summary["displacement_against_analytic"].values():
+        assert each["largest_difference_e"] < 1e-4
+    # A surface of a film: two layers are mirror images of each other.
+    rows = summary["mgo_001"]["rows"]
+    assert {row["layer"] for row in rows} == {0, 1}
+    by_element = {}
+    for row in rows:
+        by_element.setdefault(row["symbol"], []).append(row["normal_e"])
+    assert all(one == pytest.approx(two, abs=1e-6) for one, two in by_element.values())
+    assert (tmp_path / "nacl-001-layers.png").stat().st_size > 10000
+
+
+def test_dft_of_magnesia_obeys_its_sum_rule_and_is_screened_inside():
+    film = read(STUDIES / "born_charges_of_magnesia_dft.extxyz")
+    normal = film.arrays["REF_born_charge_normal_at_zero_D"]
+    assert normal.sum() == pytest.approx(0.0, abs=0.02)
+    # Bulk by another program, another functional and perturbation theory: Z*/ε∞.
+    crystals = read(STUDIES.parent / "models" / "mgo" / "born.extxyz", ":")
+    epsilon = np.mean([atoms.info["REF_dielectric"][::4] for atoms in crystals])
+    magnesium = [
+        atoms.arrays["REF_born_effective_charges"][atoms.symbols == "Mg", ::4] for atoms in crystals
+    ]
+    assert normal[2] == pytest.approx(np.mean(magnesium) / epsilon, rel=0.03)
+
+
 @needs_water_model
 def test_a_water_film_does_not_feel_how_long_its_cell_is(tmp_path):
     run("07_water_film.py", "--steps", 20, "--repeats", 1, "--output", tmp_path, "--threads", 1)
