@@ -200,10 +200,15 @@ def _after_teachers(
         console().print(f"first: {plan.relative_to(folder)}", markup=False)
         teacher, where = read_training_config(plan)
         output = work / "teachers" / plan.stem
-        return str(_trained(as_trained(teacher), where, output, device).files.model.resolve())
+        ready = with_files(as_trained(teacher))
+        return str(_trained(ready, where, output, device).files.model.resolve())
 
-    start = file(config.start) if config.start else None
-    return replace(config, start=start, teachers=tuple(map(file, config.teachers)))
+    def with_files(plan: TrainingConfig) -> TrainingConfig:
+        # A model of ``teachers`` may itself start from another or be taught by others.
+        start = file(plan.start) if plan.start else None
+        return replace(plan, start=start, teachers=tuple(map(file, plan.teachers)))
+
+    return with_files(config)
 
 
 def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) -> TrainingResult:

@@ -150,7 +150,8 @@ def test_an_interrupted_training_resumes_with_the_running_means(samples, tmp_pat
 
     with pytest.raises(Interrupted):
         fit(salt_model(scale=1.0), samples, [], settings, tmp_path / "broken", on_epoch=stop)
-    resumed = fit(salt_model(seed=5, scale=1.0), samples, [], settings, tmp_path / "broken", resume=True)
+    other = salt_model(seed=5, scale=1.0)
+    resumed = fit(other, samples, [], settings, tmp_path / "broken", resume=True)
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
 
