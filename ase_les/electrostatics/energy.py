@@ -30,7 +30,7 @@ class ElectrostaticsConfig:
     Parameters
     ----------
     smearing : float
-        Width σ of the smeared interaction in Å. Published models have 1 Å.
+        Width σ of the smeared interaction in Å.
     k_cutoff : float or None
         Largest wave number in 1/Å; None for a converged sum.
     remove_self_energy : bool
@@ -61,7 +61,7 @@ class ElectrostaticsConfig:
         If ``smearing`` or ``k_cutoff`` is not positive.
     """
 
-    smearing: float = 1.5
+    smearing: float = 1.0
     k_cutoff: float | None = None
     remove_self_energy: bool = False
     background: bool = True
