@@ -4,8 +4,8 @@
     python workflows/01_liquid_water.py --steps 40000       20 ps
 
 Writes ``<output>/water.traj``, ``.log``, ``-summary.yml``, ``.png`` and a figure of the molecular
-dipoles: those that turn with a molecule, by Born charges, since the charges of a liquid do not say
-which molecule they belong to. Start again with another ``--output``, or add ``--overwrite``.
+dipoles: those that turn with a molecule, by Born charges, which include the charge that neighbors
+gain and lose as it turns. Charges are physical, √ε∞ times the latent ones. Start again with another ``--output``, or add ``--overwrite``.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from ase_les.properties.molecules import turning_dipoles
 from ase_les.reporting import results_table, save_histogram
 from ase_les.simulation import run_dynamics
 
-# Electronic dielectric constant of water: charges are √ε∞ times the screened latent ones.
+# Electronic dielectric constant of water.
 DIELECTRIC = 1.78
 DEBYE_PER_E_ANGSTROM = 4.80320
 

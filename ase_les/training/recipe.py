@@ -92,8 +92,12 @@ def remake(folder: str | Path) -> None:
     if not asked.only_short_range:
         ready = _after_teachers(config, folder, asked.work, asked.device)
         result = _trained(ready, folder, asked.work / "model", asked.device)
+        earlier = _card_there(folder)
         shutil.copyfile(result.files.model, folder / "model.safetensors")
         _write_card(folder, result.card)
+        # The twin has no charges: while the data are the same, it need not be trained again.
+        if "short_range" in earlier and _told_apart_by(result.card, earlier) is None:
+            _update_card(folder, {"short_range": earlier["short_range"]})
     if asked.with_short_range or asked.only_short_range:
         work = asked.work / "short-range-start"
         twin = short_range_twin(config)
@@ -221,6 +225,11 @@ def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) ->
             raise
         console().print(f"training anew: {'; '.join(earlier.changes)}", markup=False)
     return train(config, folder=folder, overwrite=True, device=device)
+
+
+def _card_there(folder: Path) -> dict[str, object]:
+    path = folder / "card.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _write_card(folder: Path, card: Mapping) -> None:
