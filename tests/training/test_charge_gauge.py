@@ -13,6 +13,7 @@ from ase_les.representation import CaceConfig
 from ase_les.response import born_charges, local_born_charges
 from ase_les.training.charge_gauge import ChargeGauge, GaugeSettings
 from ase_les.training.dataset import LabelNames, labelled
+from ase_les.training.evaluation import evaluate
 from ase_les.training.fit import FitSettings, fit
 from ase_les.training.rigid_ions import RigidIons
 
@@ -40,7 +41,7 @@ def salt_model(neutrality="mean", seed=0, **charges):
 
 @pytest.fixture(scope="module")
 def samples():
-    return labelled([crystal(seed) for seed in range(4)], CUTOFF, LabelNames())
+    return labelled([crystal(seed) for seed in range(6)], CUTOFF, LabelNames())
 
 
 def differences(model, samples):
@@ -54,27 +55,28 @@ def differences(model, samples):
     return {int(z): float(found[numbers == z].mean()) for z in numbers.unique()}
 
 
-@pytest.mark.parametrize("neutrality", ["mean", "split", "none"])
-def test_a_training_brings_mean_charges_to_the_isotropic_born_charges(
-    samples, tmp_path, neutrality
-):
-    found = {}
-    for weight in (0.0, 1.0):
-        model = salt_model(neutrality, scale=1.0)
+def test_a_training_keeps_on_the_ions_what_they_carry(samples, tmp_path):
+    """Without the term the same training takes most of the charge off the ions."""
+    found, errors = {}, {}
+    for weight in (0.0, 0.3):
+        model = salt_model("split", formal_charges={"Na": 0.5, "Cl": -0.5})
         settings = FitSettings(
-            epochs=50,
+            epochs=60,
             batch_size=1,
             learning_rate=0.01,
-            average_decay=0.9,
-            gauge=GaugeSettings(weight, weight, interval=2, memory=0.5),
+            average_decay=0.95,
+            gauge=GaugeSettings(weight, weight, interval=3, memory=0.5),
         )
         done = fit(model, samples, [], settings, tmp_path / f"{weight}.checkpoint")
-        found[weight] = max(map(abs, differences(done.model, samples).values()))
-        carried = born_charges(done.model, samples[0].graph)[1].diagonal(dim1=1, dim2=2).mean(1)
-    assert found[1.0] < 0.03
-    assert found[0.0] > 3 * found[1.0]
-    # Forces decide about the Born charges, and these do not collapse onto the charges.
-    assert carried.abs().mean() > 0.4
+        trained = done.model.double()
+        found[weight] = max(map(abs, differences(trained, samples).values()))
+        errors[weight] = evaluate(trained, samples).forces_rmse_meV_per_A
+        carried = born_charges(trained, samples[0].graph)[1].diagonal(dim1=1, dim2=2).mean(1)
+    assert found[0.3] < 0.06
+    assert found[0.0] > 0.2
+    # The Born charges do not collapse: forces determine them.
+    assert carried.abs().mean() > 0.3
+    assert errors[0.3] < errors[0.0]
 
 
 def test_the_gradient_is_that_of_the_charges_with_born_charges_held(samples):
