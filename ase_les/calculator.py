@@ -542,7 +542,8 @@ class LESCalculator(Calculator):
             None is the structure of the last calculation.
         points : array of shape (P, 3) or None
             In Å. None are the atoms, each without its own charge but with its periodic copies:
-            half the sum of latent charges times potential is then the long-range energy.
+            half the sum of latent charges times potential is then the long-range energy, without
+            the self-energy of the charges if the model keeps it.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from ase_les.charges import ChargesConfig
 from ase_les.derivatives import differentiate
+from ase_les.electrostatics import ElectrostaticsConfig
 from ase_les.graph import batch, graph_from_atoms
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.neighbors import NeighborList
@@ -47,7 +48,10 @@ def build(elements, cutoff, *, long_range=True, seed=0, **sizes) -> LESModel:
     config = ModelConfig(
         atomic_energies=dict.fromkeys(elements, 0.0),
         representation=CaceConfig(cutoff, n_embedding=2, l_max=1, nu_max=2, **sizes),
-        long_range=LongRangeConfig(ChargesConfig(scale=1.0, bias=True, neutrality="mean"))
+        long_range=LongRangeConfig(
+            ChargesConfig(scale=1.0, bias=True, neutrality="mean"),
+            ElectrostaticsConfig(remove_self_energy=True),
+        )
         if long_range
         else None,
     )

@@ -5,7 +5,8 @@
 
 Writes ``<output>/water.traj``, ``.log``, ``-summary.yml``, ``.png`` and a figure of the molecular
 dipoles: those that turn with a molecule, by Born charges, which include the charge that neighbors
-gain and lose as it turns. Charges are physical, √ε∞ times the latent ones. Start again with another ``--output``, or add ``--overwrite``.
+gain and lose as it turns. Charges are physical, √ε∞ times the latent ones. Start again with another
+``--output``, or add ``--overwrite``.
 """
 
 import argparse
