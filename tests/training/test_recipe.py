@@ -193,6 +193,32 @@ def test_teachers_are_trained_first_and_once(with_teachers, monkeypatch):
     recipe(with_teachers, monkeypatch, "--work", str(with_teachers / "elsewhere"))
 
 
+def test_a_teacher_may_start_from_another(with_teachers, monkeypatch):
+    plan = yaml.safe_load((with_teachers / "teachers" / "second.yml").read_text())
+    plan["start"] = "../work/teachers/first.safetensors"
+    (with_teachers / "teachers" / "second.yml").write_text(yaml.safe_dump(plan))
+    recipe(with_teachers, monkeypatch, "--work", str(with_teachers / "elsewhere"))
+    made = with_teachers / "elsewhere" / "teachers"
+    first, second = (load_model(made / f"{name}.safetensors") for name in ("first", "second"))
+    assert second.card["training"]["start"] == model_hash(first)
+
+
+def test_the_card_keeps_the_twin_while_the_data_are_the_same(folder, monkeypatch):
+    recipe(folder, monkeypatch, "--with-short-range")
+    twin = card(folder)["short_range"]
+    plan = yaml.safe_load((folder / "train.yml").read_text())
+    plan["fit"]["seed"] = 7
+    (folder / "train.yml").write_text(yaml.safe_dump(plan))
+    recipe(folder, monkeypatch)
+    assert card(folder)["training"]["fit"]["seed"] == 7
+    assert card(folder)["short_range"] == twin
+    assert load_model(folder / "model.safetensors").card["short_range"] == twin
+    plan["data"]["training"] = "data.extxyz@1:"
+    (folder / "train.yml").write_text(yaml.safe_dump(plan))
+    recipe(folder, monkeypatch)
+    assert "short_range" not in card(folder)
+
+
 def test_the_twin_of_a_pupil_starts_from_the_twin_of_its_start(with_teachers, monkeypatch):
     epochs = []
     whole_epoch = _Run.one_epoch
