@@ -121,3 +121,20 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
         return False
     model.charges.flip_sign()
     return True
+
+
+def sign_opposes_chemistry(model: LESModel, samples: Sequence[Sample]) -> bool:
+    """Return whether charges rise with electronegativity.
+
+    Models whose sign is free are flipped after training (`fix_sign`). With formal charges a
+    training may still end there, as transfers can carry more charge than the formal charges.
+
+    Parameters
+    ----------
+    model : LESModel
+    samples : sequence of Sample
+    """
+    if not has_charges(model):
+        return False
+    charges = mean_born_charges(model, samples) or mean_charges(model, samples)
+    return covariance_with_electronegativity(charges) > 0

@@ -42,7 +42,12 @@ from ase_les.training.dataset import (
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
-from ase_les.training.mean_charges import describe_charges, fix_sign, sign_is_free
+from ase_les.training.mean_charges import (
+    describe_charges,
+    fix_sign,
+    sign_is_free,
+    sign_opposes_chemistry,
+)
 from ase_les.training.response_evaluation import (
     Agreement,
     ResponseComparison,
@@ -52,6 +57,11 @@ from ase_les.training.response_evaluation import (
 from ase_les.training.teachers import taught
 
 T = TypeVar("T")
+
+_WRONG_SIGN = (
+    "electronegative elements are positive, against the formal charges that the training began "
+    "with; train again with another `seed`, or check `formal_charges`"
+)
 
 
 @dataclass(frozen=True)
@@ -313,6 +323,8 @@ def train(
         for name, of_property in agreements.items():
             if of_property:
                 console().print(agreements_table(f"responses, {name} structures", of_property))
+        if card.get("charges", {}).get("sign") == _WRONG_SIGN:
+            console().print(f"charges: {_WRONG_SIGN}", markup=False)
         console().print(f"model and card: {files.model}", markup=False)
     return result
 
@@ -576,6 +588,8 @@ def _sign(config: TrainingConfig, training: Sequence[Sample], model: LESModel, t
     if config.fit.needs_response:
         return "of the labelled dipoles or Born charges"
     if not sign_is_free(model, training):
+        if sign_opposes_chemistry(model, training):
+            return _WRONG_SIGN
         return "as given charges or electronegativities ask, by energies and forces"
     return "mean Born charges fall with electronegativity" + (
         " (turned after training)" if turned else ""

@@ -17,6 +17,7 @@ from ase_les.training.mean_charges import (
     fix_sign,
     mean_born_charges,
     mean_charges,
+    sign_opposes_chemistry,
 )
 
 
@@ -89,3 +90,18 @@ def test_electronegativities_of_shared_electrons_tell_the_sign():
         assert not fix_sign(model, samples)
         after = differentiate(model, samples[0].graph)
         assert torch.equal(before.forces, after.forces)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_sign_against_the_formal_charges_is_noticed(sign):
+    """Formal charges of rock salt are its Born charges when nothing is transferred."""
+    crystal = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    crystal.info["REF_energy"] = 0.0
+    samples = labelled([crystal], 4.0, LabelNames())
+    charges = ChargesConfig(
+        scale=0.0, neutrality="split", formal_charges={"Na": 0.7 * sign, "Cl": -0.7 * sign}
+    )
+    config = ModelConfig(
+        {"Na": 0.0, "Cl": 0.0}, CaceConfig(4.0), long_range=LongRangeConfig(charges)
+    )
+    assert sign_opposes_chemistry(LESModel(config, seed=0).double(), samples) == (sign < 0)
