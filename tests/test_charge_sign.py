@@ -189,8 +189,9 @@ def of_its_kind(name: str) -> list[Atoms]:
     if name == "dipeptides":
         return read(workflows / "dipeptides.extxyz", ":3")
     if name == "batio3":
-        places = [(0, 0, 0), (0.5, 0.5, 0.52), (0.5, 0.5, 0)]
-        return [crystal(("Ba", "Ti", "O"), places, spacegroup=99, cellpar=[4.0] * 3 + [90] * 3)]
+        places = [(0, 0, 0), (0.5, 0.5, 0.52), (0.5, 0.5, 0), (0.5, 0, 0.5)]
+        cell = [4.0] * 3 + [90] * 3
+        return [crystal(("Ba", "Ti", "O", "O"), places, spacegroup=99, cellpar=cell)]
     if name == "sio2":
         places = [(0, 0, 0), (0.125, 0.125, 0.125)]
         return [crystal(("Si", "O"), places, spacegroup=227, cellpar=[7.16] * 3 + [90] * 3)]
