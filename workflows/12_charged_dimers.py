@@ -36,8 +36,8 @@ from ase_les.electrostatics.energy import ElectrostaticsConfig
 from ase_les.model import LongRangeConfig
 from ase_les.reporting import Panel, save_figure, write_summary
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames
 from ase_les.training.charge_gauge import GaugeSettings
+from ase_les.training.dataset import LabelNames
 from ase_les.training.fit import FitSettings
 from ase_les.training.loss import LossWeights
 from ase_les.training.recipe import short_range_twin
