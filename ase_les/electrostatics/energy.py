@@ -39,7 +39,7 @@ class ElectrostaticsConfig:
         surroundings screen the charge; errors of charges then cost little energy. Without it an
         atom of charge q stands in a potential of about −q · 11.5 V Å / σ, and a model pays for
         every charge that sits on an atom with errors in its forces: mean charges of liquid water
-        tied to the Born charges raised them from 28.6 to 33.0 meV/Å without the self-energy, and
+        tied to the Born charges raised them from 29.5 to 33.0 meV/Å without the self-energy, and
         lowered them to 27.2 with it (σ = 1.5 Å, 15 epochs of ``models/water-rpbe-d3``).
     background : bool
         Whether a cell with net charge and three periodic directions gets a uniform

@@ -23,7 +23,7 @@ The gauge of this package is that the charge sits on the atom that carries it. F
 with :math:`Z^*` held constant in the gradient. Otherwise the Born charges, which forces determine,
 would be drawn to the charges. Elements count alike, so that two ions weigh as much as sixty
 molecules of water. Only means are drawn: how charges of one element differ from atom to atom is
-left to energies and forces (a penalty for every atom doubled the force errors of sodium chloride).
+left to energies and forces.
 
 Born charges are measured every few steps; between measurements a running mean of :math:`d_Z` stands
 in for them, so that the gradient :math:`2 w\, d_Z / (n_Z N_Z)` is smooth and costs nothing.
@@ -67,8 +67,8 @@ class GaugeSettings:
         element in the loss, in e⁻², at the start and at the end of a training; it changes
         geometrically in between. 0 switches the gauge off.
     interval : int
-        Steps between two measurements of the Born charges; one costs about as much as a third of
-        a training step.
+        Steps between two measurements of the Born charges. Every fifth adds 8 % to the mean cost
+        of a step (``benchmarks/training_step.py``).
     memory : float
         Weight of earlier measurements in the running mean of the difference.
     bond_polarity : float

@@ -92,12 +92,11 @@ def remake(folder: str | Path) -> None:
     if not asked.only_short_range:
         ready = _after_teachers(config, folder, asked.work, asked.device)
         result = _trained(ready, folder, asked.work / "model", asked.device)
-        earlier = _card_there(folder)
+        twin = _kept_twin(folder, result)
         shutil.copyfile(result.files.model, folder / "model.safetensors")
         _write_card(folder, result.card)
-        # The twin has no charges: while the data are the same, it need not be trained again.
-        if "short_range" in earlier and _told_apart_by(result.card, earlier) is None:
-            _update_card(folder, {"short_range": earlier["short_range"]})
+        if twin is not None:
+            _update_card(folder, {"short_range": twin})
     if asked.with_short_range or asked.only_short_range:
         work = asked.work / "short-range-start"
         twin = short_range_twin(config)
@@ -227,9 +226,24 @@ def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) ->
     return train(config, folder=folder, overwrite=True, device=device)
 
 
-def _card_there(folder: Path) -> dict[str, object]:
-    path = folder / "card.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:
+    """Return the short-range entry of the model that is replaced, if the twin need not change.
+
+    The twin has no charges. It stays comparable while data, representation, core repulsion and
+    number of epochs are the same.
+    """
+    path = folder / "model.safetensors"
+    if not path.exists():
+        return None
+    earlier = load_model(path)
+    old, new = earlier.config, result.model.config
+    is_comparable = (
+        "short_range" in earlier.card
+        and _told_apart_by(result.card, earlier.card) is None
+        and (old.representation, old.core_repulsion) == (new.representation, new.core_repulsion)
+        and earlier.card["training"]["epochs"] == result.card["training"]["epochs"]
+    )
+    return earlier.card["short_range"] if is_comparable else None
 
 
 def _write_card(folder: Path, card: Mapping) -> None:

@@ -203,7 +203,15 @@ def test_a_teacher_may_start_from_another(with_teachers, monkeypatch):
     assert second.card["training"]["start"] == model_hash(first)
 
 
-def test_the_card_keeps_the_twin_while_the_data_are_the_same(folder, monkeypatch):
+CHANGES = {
+    "data": lambda plan: plan["data"].update(training="data.extxyz@1:"),
+    "epochs": lambda plan: plan["fit"].update(epochs=3),
+    "representation": lambda plan: plan["model"]["representation"].update(n_radial=4),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_card_keeps_the_twin_while_it_is_comparable(folder, monkeypatch, change):
     recipe(folder, monkeypatch, "--with-short-range")
     twin = card(folder)["short_range"]
     plan = yaml.safe_load((folder / "train.yml").read_text())
@@ -213,7 +221,7 @@ def test_the_card_keeps_the_twin_while_the_data_are_the_same(folder, monkeypatch
     assert card(folder)["training"]["fit"]["seed"] == 7
     assert card(folder)["short_range"] == twin
     assert load_model(folder / "model.safetensors").card["short_range"] == twin
-    plan["data"]["training"] = "data.extxyz@1:"
+    change(plan)
     (folder / "train.yml").write_text(yaml.safe_dump(plan))
     recipe(folder, monkeypatch)
     assert "short_range" not in card(folder)

@@ -146,7 +146,8 @@ def test_a_water_film_does_not_feel_how_long_its_cell_is(tmp_path):
         width = arrays["position_A"][1] - arrays["position_A"][0]
         mass = arrays["mass_g_per_cm3"].sum() * width * 12.429**2
         assert mass == pytest.approx(64 * 18.015 * 1.66053907, rel=1e-6)
-        assert abs(arrays["field_V_per_A"][0]) < 1e-6
+        # The tails of the smeared charges have not quite ended at the first point.
+        assert abs(arrays["field_V_per_A"][0]) < 1e-9
         assert abs(arrays["field_V_per_A"][-1]) < 1e-6
     assert (tmp_path / "profile.png").stat().st_size > 1000
 
