@@ -36,7 +36,15 @@ setup(
         "phonons": PHONONS,
         # For benchmarks/known_charges.py, which makes its structures.
         "exam": ["openmm>=8.1"],
-        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", *PHONONS],
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6",
+            "ruff>=0.6",
+            "mypy>=1.13",
+            "types-PyYAML",
+            "scipy-stubs",
+            *PHONONS,
+        ],
     },
     entry_points={
         "console_scripts": ["ase-les = ase_les.cli:main"],
