@@ -8,9 +8,9 @@ def test_messages_go_to_stderr_as_they_are(capfd):
     progress = TerminalProgress()
     with task(progress, 3, "structures", completed=1):
         progress.advance(status="1 failed")
-        progress.message("structure [2] failed", warning=True)
+        progress.message("structure [red] failed", warning=True)
     captured = capfd.readouterr()
-    assert captured.err == "structure [2] failed\n"
+    assert captured.err == "structure [red] failed\n"
     assert captured.out == ""
 
 
