@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from ase.build import bulk
 from packaging.requirements import Requirement
 
-from ase_les.reporting import console, progress_bar
+from ase_les.reports.terminal import console, progress_bar
 
 PACKAGE = "ase_les"
 

@@ -19,7 +19,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 
 from ase_les import LESCalculator
-from ase_les.reporting import console, progress_bar
+from ase_les.reports.terminal import console, progress_bar
 
 STRUCTURE = Path(__file__).parents[1] / "workflows" / "dipeptides.extxyz"
 

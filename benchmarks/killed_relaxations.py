@@ -20,7 +20,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from ase_les import reporting
+from ase_les.reports import figures
 from ase_les.simulation import relax, resume_relaxation
 
 SETTINGS = {"fmax": 1e-9, "cell": "full", "steps": 20, "checkpoint_stride": 3}
@@ -81,7 +81,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
     # Drawing takes longer than all the steps, and nothing that matters is lost there.
-    reporting.save_figure = lambda *_: None
+    figures.save_figure = lambda *_: None
     kills, runs, different = 0, 0, 0
     while kills < arguments.kills:
         optimizer = ("bfgs", "lbfgs", "fire")[runs % 3]

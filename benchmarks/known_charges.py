@@ -47,7 +47,8 @@ from ase.io import read
 from rich import box
 from rich.table import Table
 
-from ase_les.reporting import console, progress_bar, replace_file, write_summary
+from ase_les.reports.terminal import console, progress_bar
+from ase_les.runs.output import replace_file, write_summary
 from ase_les.training.labelled_frames import write_labelled
 
 KNOWN_CHARGES_E = {"O": -0.82, "H": 0.41, "K": 1.0, "F": -1.0}
@@ -368,11 +369,12 @@ def train_model(
     import yaml
 
     from ase_les.cli._calculator import set_threads
-    from ase_les.training.train import Files, read_training_config, train
+    from ase_les.runs.output import TrainingFiles
+    from ase_les.training.train import read_training_config, train
 
     if not (work / "train.extxyz").exists():
         raise SystemExit(f"no structures in '{work}'; make them first: known_charges.py data")
-    files, written = Files(work / name), work / f"{name}.yml"
+    files, written = TrainingFiles(work / name), work / f"{name}.yml"
     begun = written.exists() and (files.model.exists() or files.checkpoint.exists())
     if begun and not overwrite and yaml.safe_load(written.read_text("utf-8")) != settings:
         raise SystemExit(

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "simulation"))
 
 from analytic import BAR, ChargedCrystal, Volume, crystal
 
-from ase_les import reporting
+from ase_les.reports import figures
 from ase_les.simulation import resume_dynamics, run_dynamics
 from ase_les.simulation.checkpoint import read_checkpoint
 from ase_les.simulation.ensembles import ENSEMBLES
@@ -74,7 +74,7 @@ def in_a_process(stem: Path, settings: dict, killed_after: float | None) -> bool
     """Run in a fork; whether it came to an end before it was killed."""
     child = os.fork()
     if child == 0:
-        reporting.save_figure = lambda *_: None
+        figures.save_figure = lambda *_: None
         try:
             run(stem, settings)
         except BaseException as error:

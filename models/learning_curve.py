@@ -19,7 +19,9 @@ import torch
 from ase.io import write
 from rich.table import Table
 
-from ase_les.reporting import Panel, console, save_figure, write_summary
+from ase_les.reports.figures import Panel, save_figure
+from ase_les.reports.terminal import console
+from ase_les.runs.output import write_summary
 from ase_les.training.train import TrainingConfig, divided, read_training_config, train
 
 HERE = Path(__file__).parent

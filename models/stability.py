@@ -22,7 +22,8 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.configuration import read_yaml
-from ase_les.reporting import console, write_summary
+from ase_les.reports.terminal import console
+from ase_les.runs.output import write_summary
 from ase_les.simulation import resume_dynamics, run_dynamics
 from ase_les.training.moves import bare
 

@@ -19,7 +19,8 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.molecules import turning_dipoles
-from ase_les.reporting import results_table, save_histogram
+from ase_les.reports.figures import save_histogram
+from ase_les.reports.terminal import results_table
 from ase_les.simulation import run_dynamics
 
 # Electronic dielectric constant of water.

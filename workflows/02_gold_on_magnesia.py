@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_les import LESCalculator
-from ase_les.reporting import save_bars, write_summary
+from ase_les.reports.figures import save_bars
+from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
 
 SUBSTRATES = ("doped", "undoped")

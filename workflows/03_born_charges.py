@@ -23,7 +23,8 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.properties.born_charges import acoustic_sum_rule
-from ase_les.reporting import Parity, save_parity_figure, write_summary
+from ase_les.reports.figures import Parity, save_parity_figure
+from ase_les.runs.output import write_summary
 
 METHODS = {"edges": "edge vectors (exact)", "phase": "published formula"}
 

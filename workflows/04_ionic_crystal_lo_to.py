@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_les import LESCalculator
-from ase_les.properties.parallel import Jobs
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
 from ase_les.properties.phonons import phonons
+from ase_les.runs.processes import Jobs
 from ase_les.simulation import relax
 
 # Transverse and longitudinal optical frequencies in 10¹³ rad/s at room temperature:

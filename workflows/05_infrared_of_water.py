@@ -20,9 +20,9 @@ from ase.io import read
 from rich.console import Console
 
 from ase_les import LESCalculator
-from ase_les.properties.analysis_files import columns_table
 from ase_les.properties.infrared_dynamics import infrared_from_run, read_reference_spectrum
 from ase_les.properties.spectral_peaks import Band, peak_table
+from ase_les.reports.terminal import columns_table
 from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78

@@ -24,11 +24,11 @@ from ase.io import read
 from rich.console import Console
 
 from ase_les import LESCalculator
-from ase_les.properties.analysis_files import columns_table
 from ase_les.properties.molecules import molecules
 from ase_les.properties.recorded_run import read_frames
 from ase_les.properties.transport import transport_from_run
-from ase_les.reporting import write_summary
+from ase_les.reports.terminal import columns_table
+from ase_les.runs.output import write_summary
 from ase_les.simulation import Stage, relax, resume_dynamics, run_dynamics
 from ase_les.simulation.accumulators import RadialDistribution
 

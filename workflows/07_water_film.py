@@ -30,7 +30,8 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.molecules import whole_molecules
 from ase_les.properties.profiles import profiles
-from ase_les.reporting import results_table, write_summary
+from ase_les.reports.terminal import results_table
+from ase_les.runs.output import write_summary
 from ase_les.simulation import run_dynamics
 
 MODEL = "water-rpbe-d3"

@@ -36,7 +36,8 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.profiles import profiles
-from ase_les.reporting import results_table, write_summary
+from ase_les.reports.terminal import results_table
+from ase_les.runs.output import write_summary
 from ase_les.simulation import DynamicsResult, relax, resume_dynamics, run_dynamics
 
 SHIPPED_MODEL = "tio2-nacl-aq"

@@ -30,7 +30,9 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import HarmonicInfrared, harmonic_infrared
-from ase_les.reporting import Panel, results_table, save_figure, write_summary
+from ase_les.reports.figures import Panel, save_figure
+from ase_les.reports.terminal import results_table
+from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
 from ase_les.units import COULOMB_CONSTANT
 

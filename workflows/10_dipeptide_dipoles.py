@@ -22,7 +22,8 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import harmonic_infrared
-from ase_les.reporting import Panel, Parity, save_figure, save_parity_figure, write_summary
+from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
+from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
 
 STRONGEST = 8

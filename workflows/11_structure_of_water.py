@@ -27,9 +27,10 @@ from rich.table import Table
 from ase_les import LESCalculator
 from ase_les.properties.molecules import turning_dipoles
 from ase_les.properties.structure import mean_square_displacement, radial_distribution
-from ase_les.reporting import block_average, write_summary
+from ase_les.runs.output import write_summary
 from ase_les.simulation import run_dynamics
 from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
+from ase_les.statistics import block_average
 
 EPSILON_INFINITY = 1.78
 # At 300 K: L. Korson, W. Drost-Hansen, F. J. Millero, J. Phys. Chem. 73, 34 (1969).

@@ -34,8 +34,9 @@ from ase_les import LESCalculator
 from ase_les.charges import ChargesConfig
 from ase_les.electrostatics.energy import ElectrostaticsConfig
 from ase_les.model import LongRangeConfig
-from ase_les.reporting import Panel, save_figure, write_summary
+from ase_les.reports.figures import Panel, save_figure
 from ase_les.representation import CaceConfig
+from ase_les.runs.output import write_summary
 from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.dataset import LabelNames
 from ase_les.training.fit import FitSettings

@@ -29,7 +29,8 @@ from rich.table import Table
 
 from ase_les import LESCalculator, LESModel, load_model
 from ase_les.properties.planar_potential import PlanarPotential
-from ase_les.reporting import Panel, save_figure, write_summary
+from ase_les.reports.figures import Panel, save_figure
+from ase_les.runs.output import write_summary
 
 FOLDER = Path(__file__).parents[1] / "models" / "pt-kf-aq"
 APART_A = 5.0

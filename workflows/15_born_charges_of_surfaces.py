@@ -43,7 +43,7 @@ from rich.table import Table
 from ase_les import LESCalculator
 from ase_les.properties.born_charges import BornCharges, born_charges
 from ase_les.properties.slabs import build_slab
-from ase_les.reporting import write_summary
+from ase_les.runs.output import write_summary
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"

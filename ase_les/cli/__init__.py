@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         from rich.text import Text
 
-        from ase_les.reporting import console
+        from ase_les.reports.terminal import console
 
         message = Text.assemble(("Error: ", "bold red"), str(error))
         console().print(message, soft_wrap=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from ase_les.properties.parallel import Jobs
     from ase_les.properties.recorded_run import RecordedRun
+    from ase_les.runs.processes import Jobs
 
 FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings of calculators whose forces are differentiated: rounding and meshes would show."""
@@ -150,7 +150,7 @@ def tell_of_screening(runs: Sequence[RecordedRun], given: float | None, quiet: b
 
 def tell_of_latent_charges(quiet: bool) -> None:
     """What physical numbers of a bulk lack, and how they get it."""
-    from ase_les.reporting import console
+    from ase_les.reports.terminal import console
 
     console(quiet).print(
         "Note: charges are latent (ε∞ = 1): --dielectric takes ε∞ of the bulk, and scales them by "
@@ -183,7 +183,7 @@ def differentiable_structure(
 
     `dtype` None is float64. Sets the threads of this process.
     """
-    from ase_les.properties.parallel import SERIAL, Jobs
+    from ase_les.runs.processes import SERIAL, Jobs
 
     set_threads(threads)
     dtype = dtype or "float64"

@@ -113,7 +113,7 @@ def born(
     interfaces results by layer with a figure."""
     from ase_les.cli._calculator import differentiable_structure, tell_of_latent_charges
     from ase_les.properties.born_charges import born_charges
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     atoms, shared = differentiable_structure(
         structure,

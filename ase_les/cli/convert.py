@@ -60,7 +60,8 @@ def convert(
     """Turn a published LES checkpoint into a model file that needs none of its programs."""
     from ase_les import save_model
     from ase_les.cli._calculator import set_threads
-    from ase_les.reporting import console, summary_as_json
+    from ase_les.reports.terminal import console
+    from ase_les.runs.output import summary_as_json
 
     if output.exists() and not force:
         raise ValueError(f"'{output}' exists; give another --output, or --force to replace it")

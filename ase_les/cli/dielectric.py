@@ -45,7 +45,7 @@ def dielectric(
     """Dielectric constant with its error, and ε(ω), from recorded dipole or current."""
     from ase_les.cli._calculator import tell_of_screening
     from ase_les.properties.dielectric import dielectric_from_run
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     result = dielectric_from_run(
         stem,

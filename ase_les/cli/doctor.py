@@ -32,7 +32,7 @@ def doctor(
     """
     from ase_les.cli._calculator import set_threads
     from ase_les.installation import examine_installation, is_sound
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     set_threads(threads)
     examined = examine_installation(device or "cpu", model, quiet=quiet or json)

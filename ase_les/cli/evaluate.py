@@ -53,7 +53,9 @@ def evaluate(
     """
     from ase_les import load_model
     from ase_les.cli._calculator import set_threads, with_charge
-    from ase_les.reporting import console, save_parity_figure, summary_as_json, write_summary
+    from ase_les.reports.figures import save_parity_figure
+    from ase_les.reports.terminal import console
+    from ase_les.runs.output import summary_as_json, write_summary
     from ase_les.training.dataset import LabelNames, labelled, read_frames
     from ase_les.training.evaluation import compare, errors
     from ase_les.training.response_evaluation import compare_response, has_charges

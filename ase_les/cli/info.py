@@ -47,7 +47,7 @@ def info(
     from ase_les.charge_sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
     from ase_les.properties.charges_by_element import charges_by_element
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     set_threads(threads)
     loaded = load_model(model)
@@ -105,7 +105,7 @@ def _facts(model: LESModel) -> dict[str, object]:
 def _predictions(atoms: Atoms) -> dict[str, object]:
     import numpy as np
 
-    from ase_les.reporting import describe_structure
+    from ase_les.runs.provenance import describe_structure
 
     forces = atoms.get_forces()
     return {

@@ -108,7 +108,7 @@ def infrared(
     quiet: Quiet = False,
 ) -> None:
     """Infrared spectrum: of a molecule by normal modes, or of a run by its current."""
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     common = {"output": output, "overwrite": overwrite, "quiet": quiet}
     result: Any

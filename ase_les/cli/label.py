@@ -55,7 +55,8 @@ def label(
     quiet: Quiet = False,
 ) -> None:
     """Label structures; each is on disk when it is done. Exit code 1 if none has a label."""
-    from ase_les.reporting import console, summary_as_json
+    from ase_les.reports.terminal import console
+    from ase_les.runs.output import summary_as_json
     from ase_les.training.engines import make_reference
     from ase_les.training.reference import label_structures
 
@@ -99,7 +100,7 @@ def _frames(
     quiet: bool,
 ) -> list[Atoms]:
     from ase_les.cli._calculator import trajectory_frames
-    from ase_les.reporting import console
+    from ase_les.reports.terminal import console
     from ase_les.training.labelled_frames import write_labelled
     from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
 

@@ -218,7 +218,7 @@ def md(
     }
     given = {_setting(name): value for name, value in settings.items() if value is not None}
     from ase_les.cli._calculator import set_threads
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     set_threads(threads)
     if resume is not None:
@@ -268,8 +268,9 @@ def _resume(
     quiet: bool,
 ) -> DynamicsResult:
     from ase_les.cli._calculator import check_charge, make_calculator, read_structure
+    from ase_les.runs.output import RunFiles
     from ase_les.simulation import resume_dynamics
-    from ase_les.simulation.checkpoint import RunFiles, read_checkpoint
+    from ase_les.simulation.checkpoint import read_checkpoint
 
     if output not in (None, stem):
         raise ValueError(f"--resume {stem} goes on in its own files; leave out --output {output}")

@@ -30,7 +30,7 @@ def models(
         return
     entries = {name: _entry(read_header(path)) for name, path in shipped_models().items()}
     if json:
-        from ase_les.reporting import summary_as_json
+        from ase_les.runs.output import summary_as_json
 
         print(summary_as_json({"models": entries}))
     else:

@@ -64,7 +64,7 @@ def phonons(
     """Phonons of a relaxed crystal, with the LO–TO splitting of the model's own Born charges."""
     from ase_les.cli._calculator import differentiable_structure
     from ase_les.properties.phonons import phonons as calculate_phonons
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     atoms, shared = differentiable_structure(
         structure,

@@ -39,7 +39,7 @@ def profile(
     """Profiles of a film or interface; --model gives charges to frames without."""
     from ase_les.cli._calculator import make_calculator, set_threads, trajectory_frames
     from ase_les.properties.profiles import profiles
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     if len(axis) != 1 or axis not in AXES:
         raise ValueError(f"--axis must be x, y or z, got {axis!r}")

@@ -95,7 +95,8 @@ def relax(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     from ase_les.cli._calculator import set_threads
-    from ase_les.reporting import console, summary_as_json
+    from ase_les.reports.terminal import console
+    from ase_les.runs.output import summary_as_json
 
     set_threads(threads)
     paths = structure or []
@@ -156,10 +157,10 @@ def _resume(
     from ase.io import iread
 
     from ase_les.cli._calculator import check_charge, make_calculator
+    from ase_les.runs.output import BatchFiles, RunFiles
     from ase_les.simulation import resume_relaxation, resume_relaxations
-    from ase_les.simulation.checkpoint import RunFiles
-    from ase_les.simulation.relaxation_batch import BatchFiles, read_batch
-    from ase_les.simulation.relaxation_checkpoint import read_relaxation_checkpoint
+    from ase_les.simulation.checkpoint import read_relaxation_checkpoint
+    from ase_les.simulation.relaxation_batch import read_batch
 
     batch = BatchFiles(Path(stem))
     many = batch.state.exists()

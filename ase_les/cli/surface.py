@@ -51,7 +51,7 @@ def surface(
     from ase_les.properties.adsorption import adsorb
     from ase_les.properties.slabs import build_slab, fix_bottom
     from ase_les.properties.surface_energy import surface_energy
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
     from ase_les.simulation import RelaxationSettings
 
     set_threads(threads)

@@ -26,7 +26,7 @@ def train(
     from dataclasses import replace
 
     from ase_les.cli._calculator import set_threads
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
     from ase_les.training.train import read_training_config
     from ase_les.training.train import train as train_model
 

@@ -55,7 +55,7 @@ def transport(
     """Diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
     from ase_les.cli._calculator import tell_of_screening
     from ase_les.properties.transport import transport_from_run
-    from ase_les.reporting import summary_as_json
+    from ase_les.runs.output import summary_as_json
 
     result = transport_from_run(
         stem,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from ase_les import reporting
 from ase_les.properties.slab_electrostatics import (
     POTENTIAL_NOTE,
     charges_of,
@@ -18,6 +17,7 @@ from ase_les.properties.slab_electrostatics import (
 )
 from ase_les.properties.slabs import area
 from ase_les.properties.surface_energy import J_PER_M2
+from ase_les.runs.provenance import describe_calculator, describe_structure
 from ase_les.simulation.checks import check_structure
 
 
@@ -125,6 +125,6 @@ def work_of_adhesion(interface: Atoms, first: Sequence[int]) -> Adhesion:
         charge_gained_by_first_e=gains[0],
         charge_gained_by_second_e=gains[1],
         potential_step_change_V=outward * (step - sum(s for _, _, s in alone)),
-        structure=reporting.describe_structure(interface),
-        calculator=reporting.describe_calculator(interface.calc),
+        structure=describe_structure(interface),
+        calculator=describe_calculator(interface.calc),
     )

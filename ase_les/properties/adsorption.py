@@ -11,8 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate
 
-from ase_les import reporting
-from ase_les.properties.settled import make_room, refuse_cell, settled, stem_of, tell
+from ase_les.properties.settled import refuse_cell, settled, tell
 from ase_les.properties.slab_electrostatics import (
     POTENTIAL_NOTE,
     charges_of,
@@ -21,9 +20,11 @@ from ase_les.properties.slab_electrostatics import (
     normal_dipole,
 )
 from ase_les.properties.slabs import area
+from ase_les.reports import figures, terminal
+from ase_les.runs.output import RunFiles, write_summary
+from ase_les.runs.provenance import describe_calculator, describe_structure, plain
 from ase_les.screening import recorded_scaling
 from ase_les.simulation import RelaxationSettings
-from ase_les.simulation.checkpoint import RunFiles
 from ase_les.simulation.checks import check_structure
 from ase_les.units import COULOMB_CONSTANT
 
@@ -88,8 +89,8 @@ class Adsorption:
         return {
             "task": "adsorption",
             "input": {
-                "slab": reporting.describe_structure(self.slab),
-                "adsorbate": reporting.describe_structure(self.adsorbate),
+                "slab": describe_structure(self.slab),
+                "adsorbate": describe_structure(self.adsorbate),
                 "calculator": self.calculator,
                 "provenance": self.provenance,
             },
@@ -167,8 +168,8 @@ def adsorption_of(
         work_function_change_eV=step,
         net_charge_e=net,
         converged=converged,
-        calculator=reporting.describe_calculator(both.calc),
-        provenance=reporting.plain(provenance or {}),
+        calculator=describe_calculator(both.calc),
+        provenance=plain(provenance or {}),
     )
 
 
@@ -221,8 +222,8 @@ def adsorb(
         )
     files = RunFiles(Path(output))
     parts = ("slab", "molecule", "both")
-    stems = {part: stem_of(files, f"-{part}") for part in parts}
-    make_room(files, list(stems.values()), overwrite or resume)
+    stems = {part: files.named(f"-{part}") for part in parts}
+    files.prepare_parts(list(stems.values()), overwrite or resume)
 
     molecule = adsorbate.copy()
     molecule.pbc = False
@@ -251,10 +252,10 @@ def adsorb(
         converged=converged,
         provenance=provenance,
     )
-    reporting.write_summary(files.summary, result.summary())
+    write_summary(files.summary, result.summary())
     if np.isfinite(result.charge_gained_by_adsorbate_e):
         gains = (result.charge_gained_by_slab_e, result.charge_gained_by_adsorbate_e)
-        reporting.save_bars(
+        figures.save_bars(
             files.figure,
             ["slab", "adsorbate"],
             {f"E_ads = {result.energy_eV:.3f} eV": [1000 * gain for gain in gains]},
@@ -266,5 +267,5 @@ def adsorb(
         "dipole change (e Å)": result.dipole_change_eA,
         "change of the work function (eV)": result.work_function_change_eV,
     }
-    tell(reporting.console(quiet), files, rows, result.notes, converged)
+    tell(terminal.console(quiet), files, rows, result.notes, converged)
     return result

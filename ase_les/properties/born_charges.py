@@ -23,15 +23,16 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from rich.table import Table
 
-from ase_les import reporting
 from ase_les.configuration import read_yaml
 from ase_les.properties import born_differences, crystal_symmetry
-from ase_les.properties.analysis_files import save_arrays
 from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_layers import BornLayers, born_layers
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
-from ase_les.properties.parallel import SERIAL, Jobs
-from ase_les.properties.record import Record, fingerprint
+from ase_les.reports import terminal
+from ase_les.runs.output import write_arrays, write_summary
+from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint, plain
+from ase_les.runs.record import Record
 from ase_les.training.labelled_frames import without_labels, write_labelled
 
 METHODS = ("analytic", "displacement", "field")
@@ -158,10 +159,10 @@ class BornCharges:
             **self.moments,
             "symmetrized": self.symmetrized,
             "sum_rule_imposed": self.sum_rule,
-            "sum_over_atoms_before_e": reporting.plain(self.sum_over_atoms_e),
+            "sum_over_atoms_before_e": plain(self.sum_over_atoms_e),
             "dielectric": self.dielectric.tolist(),
             "notes": list(self.notes),
-            "elements": reporting.plain(self.elements),
+            "elements": plain(self.elements),
             **({} if self.layers is None else {"layers": self.layers.summary()}),
             "born_effective_charges_e": self.tensors.tolist(),
         }
@@ -320,9 +321,9 @@ def born_charges(
             "fingerprint of the structure": fingerprint(atoms),
             "displacement_A": displacement_A,
             **described,
-            **reporting.describe_calculator(atoms.calc),
+            **describe_calculator(atoms.calc),
         }
-        record = Record.opened(files.displacements, belongs_to, resume=resume, overwrite=overwrite)
+        record = Record.open(files.displacements, belongs_to, resume=resume, overwrite=overwrite)
         try:
             found = born_differences.by_displacement(
                 atoms, displaced, displacement_A, record, moments=moments, jobs=jobs, quiet=quiet
@@ -351,8 +352,8 @@ def born_charges(
         sum_rule=sum_rule,
         displacement_A=displacement_A if method == "displacement" else None,
         displaced_atoms=tuple(displaced),
-        calculator=reporting.describe_calculator(atoms.calc),
-        structure=reporting.describe_structure(atoms),
+        calculator=describe_calculator(atoms.calc),
+        structure=describe_structure(atoms),
         atoms=None if everyone else tuple(asked.tolist()),
         components=components,
         moments=described,
@@ -488,7 +489,7 @@ def _notes(atoms: Atoms, result: BornCharges, total_charge: float) -> tuple[str,
 
 
 def _tell(result: BornCharges, quiet: bool) -> None:
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     if result.components == "all":
         console.print(result.table())
     if result.layers is not None:
@@ -525,7 +526,7 @@ class _Files:
             return
         self.stem.parent.mkdir(parents=True, exist_ok=True)
         layers = {} if result.layers is None else result.layers.arrays()
-        save_arrays(
+        write_arrays(
             self._named("-born.npz"),
             {
                 "born_effective_charges_e": result.tensors,
@@ -547,4 +548,4 @@ class _Files:
                 self._named("-BORN"), atoms, result.tensors, result.dielectric, tolerance_A
             )
             written = {"BORN": {"inequivalent_atoms": indices}}
-        reporting.write_summary(self.summary, {**result.summary(), **written})
+        write_summary(self.summary, {**result.summary(), **written})

@@ -63,8 +63,10 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from ase.geometry import find_mic
 
 from ase_les.properties.layers import unit_normal
-from ase_les.properties.parallel import SERIAL, Jobs, Results, evaluate
-from ase_les.properties.record import Record
+from ase_les.reports.terminal import TerminalProgress
+from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.record import Record, Results
 
 SIGNS = (1, -1)
 AXES = "xyz"
@@ -364,7 +366,7 @@ def by_displacement(
         What to take differences of; None is `choose_moments` without settings. Components that it
         leaves out are zero.
     record, jobs, quiet
-        See `ase_les.properties.parallel.evaluate`.
+        See `ase_les.runs.evaluations.evaluate_structures`.
 
     Raises
     ------
@@ -383,7 +385,9 @@ def by_displacement(
         structures = source.structures(atoms, chosen, displacement_A)
         named = {prefix + name: each for name, each in structures.items()}
         wanted = moments.wanted if shared else [source.what]
-        found = evaluate(named, wanted, atoms.calc, record, jobs=jobs, quiet=quiet)
+        found = evaluate_structures(
+            named, wanted, atoms.calc, record, jobs=jobs, progress=TerminalProgress(quiet)
+        )
         results = {name.removeprefix(prefix): each for name, each in found.items()}
         parts.append(
             {i: projector @ source.slope(atoms, i, results, displacement_A) for i in chosen}

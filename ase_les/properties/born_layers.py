@@ -17,8 +17,8 @@ import numpy as np
 from ase import Atoms
 from rich.table import Table
 
-from ase_les import reporting
 from ase_les.properties.layers import LAYER_GAP_A, heights_A, layer_numbers, unit_normal
+from ase_les.runs.provenance import plain
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class BornLayers:
         return {
             "normal": self.normal.tolist(),
             "bulk_e": dict(self.bulk_e),
-            "rows": reporting.plain(self.rows),
+            "rows": plain(self.rows),
         }
 
     def arrays(self) -> dict[str, np.ndarray]:

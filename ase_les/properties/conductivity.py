@@ -34,7 +34,7 @@ from scipy.constants import Boltzmann, elementary_charge
 
 from ase_les.properties.diffusion import Diffusion, diffusion
 from ase_les.properties.green_kubo import GreenKubo, green_kubo, positive
-from ase_les.reporting import Estimate
+from ase_les.statistics import Estimate
 
 
 def conductivity_green_kubo(

@@ -145,27 +145,6 @@ def fitting_lag_window(
     return weights
 
 
-def fitting_blocks(most: int, n_samples: int, n_lags: int) -> int:
-    """Number of blocks: at most so many, and none shorter than the lags that are looked at."""
-    if most < 1:
-        raise ValueError(f"`blocks` must be at least 1, got {most}")
-    return max(1, min(most, n_samples // n_lags))
-
-
-def in_blocks(series: np.ndarray, n_blocks: int) -> np.ndarray:
-    """A series (n, ...) cut into blocks (n_blocks, length, ...); the oldest samples that do not
-    fill a block are left out."""
-    length = len(series) // n_blocks
-    return series[len(series) - n_blocks * length :].reshape(n_blocks, length, *series.shape[1:])
-
-
-def error_of_mean(blocks: np.ndarray) -> np.ndarray:
-    """Standard error of the mean over the first axis; nan for fewer than two blocks."""
-    if len(blocks) < 2:
-        return np.full(np.shape(blocks)[1:], np.nan)
-    return np.std(blocks, axis=0, ddof=1) / math.sqrt(len(blocks))
-
-
 def uniform_timestep(time_fs: np.ndarray) -> float:
     """Spacing of equally spaced times in fs.
 

@@ -49,8 +49,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ase_les import reporting
-from ase_les.properties.analysis_files import AnalysisFiles, save_arrays
 from ase_les.properties.dielectric_fluctuations import (
     StaticDielectric,
     rotational_dipole,
@@ -67,7 +65,9 @@ from ase_les.properties.recorded_run import (
     read_recorded_run,
     series_path,
 )
-from ase_les.reporting import Panel
+from ase_les.reports import figures, terminal
+from ase_les.reports.figures import Panel
+from ase_les.runs.output import OutputFiles, prepared_output, write_arrays, write_summary
 from ase_les.screening import recorded_scaling
 
 #: Of the changes of a dipole and the integral of its current; coarse sampling explains less.
@@ -143,7 +143,7 @@ def dielectric_from_run(
     ValueError
         If the run is not one of a periodic bulk, or too short for the resolution.
     """
-    files = AnalysisFiles.prepared(output, overwrite)
+    files = prepared_output(output, overwrite)
     known = [kind for kind in ("current", "dipole") if series_path(stem, kind).exists()]
     runs = {
         kind: read_recorded_run(
@@ -237,10 +237,10 @@ def _static_of_run(
     )
 
 
-def _write(files: AnalysisFiles, result: DielectricResult) -> None:
+def _write(files: OutputFiles, result: DielectricResult) -> None:
     spectrum = result.spectrum
-    save_arrays(
-        files.series,
+    write_arrays(
+        files.arrays,
         {
             "wavenumber_per_cm": spectrum.wavenumber_per_cm,
             "epsilon_real": spectrum.real,
@@ -249,7 +249,7 @@ def _write(files: AnalysisFiles, result: DielectricResult) -> None:
             "epsilon_loss_error": spectrum.loss_error,
         },
     )
-    reporting.save_figure(
+    figures.save_figure(
         files.figure,
         spectrum.wavenumber_per_cm,
         "wave number (cm⁻¹)",
@@ -258,11 +258,11 @@ def _write(files: AnalysisFiles, result: DielectricResult) -> None:
             Panel("Im ε(ω)", {"loss": spectrum.loss}, bands={"loss": spectrum.loss_error}),
         ],
     )
-    reporting.write_summary(files.summary, result.summary())
+    write_summary(files.summary, result.summary())
 
 
 def _tell(result: DielectricResult, quiet: bool) -> None:
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     run = result.runs[0]
     rows: dict[str, object] = {"ε∞": run.screening.epsilon_infinity}
     rows["static ε"] = result.static.epsilon
@@ -270,6 +270,6 @@ def _tell(result: DielectricResult, quiet: bool) -> None:
     rows["static ε of the halves"] = " and ".join(f"{value:.4g}" for value in halves)
     rows["spectrum from"] = f"{result.spectrum.source}, {result.spectrum.n_blocks} blocks"
     rows["temperature (K)"] = run.temperature_K
-    console.print(reporting.results_table(str(run.stem), rows))
+    console.print(terminal.results_table(str(run.stem), rows))
     for note in result.summary()["notes"]:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -10,10 +10,9 @@ import numpy as np
 from ase import Atoms
 from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 
-from ase_les.properties.correlation import in_blocks
 from ase_les.properties.ions import is_cation
 from ase_les.properties.molecules import molecular_dipoles
-from ase_les.reporting import Estimate, block_average
+from ase_les.statistics import Estimate, block_average, in_blocks
 
 #: Halves of a run that differ by more than this many standard errors are said to differ.
 DIFFERENT = 3.0

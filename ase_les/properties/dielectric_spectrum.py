@@ -10,14 +10,9 @@ import numpy as np
 from scipy.constants import speed_of_light
 from scipy.fft import fft, next_fast_len
 
-from ase_les.properties.correlation import (
-    autocorrelation,
-    error_of_mean,
-    fitting_blocks,
-    fitting_lag_window,
-    in_blocks,
-)
+from ase_les.properties.correlation import autocorrelation, fitting_lag_window
 from ase_les.properties.dielectric_fluctuations import finite_vectors, fluctuation_prefactor
+from ase_les.statistics import error_of_mean, fitting_blocks, in_blocks
 
 POINTS_PER_RESOLUTION = 5
 

@@ -23,14 +23,9 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from ase_les.properties.correlation import (
-    error_of_mean,
-    fitting_blocks,
-    in_blocks,
-    mean_squared_displacement,
-)
-from ase_les.reporting import Estimate
+from ase_les.properties.correlation import mean_squared_displacement
 from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
+from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
 #: Particles whose displacements are transformed at once: bounds the memory.
 AT_ONCE = 64

@@ -16,13 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ase_les.properties.correlation import (
-    autocorrelation,
-    error_of_mean,
-    fitting_blocks,
-    in_blocks,
-)
-from ase_les.reporting import Estimate
+from ase_les.properties.correlation import autocorrelation
+from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
 LONGEST_LAG_PS = 5.0
 

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 from scipy.constants import speed_of_light
 
-from ase_les import reporting
-from ase_les.properties.analysis_files import AnalysisFiles, columns_table, save_arrays
 from ase_les.properties.infrared_spectrum import InfraredSpectrum, infrared_from_current
 from ase_les.properties.recorded_run import RecordedRun, read_recorded_run
 from ase_les.properties.spectral_peaks import (
@@ -21,7 +19,10 @@ from ase_les.properties.spectral_peaks import (
     peaks,
     without_verlet_shift,
 )
-from ase_les.reporting import Panel
+from ase_les.reports import figures, terminal
+from ase_les.reports.figures import Panel
+from ase_les.reports.terminal import columns_table
+from ase_les.runs.output import OutputFiles, prepared_output, write_arrays, write_summary
 
 __all__ = [
     "Band",
@@ -132,7 +133,7 @@ def infrared_from_run(
     ValueError
         If the run is too short.
     """
-    files = AnalysisFiles.prepared(output, overwrite)
+    files = prepared_output(output, overwrite)
     compared = None if reference is None else read_reference_spectrum(reference)
     run = read_recorded_run(
         stem,
@@ -202,7 +203,7 @@ def _notes(spectrum: InfraredSpectrum, upto_per_cm: float) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _write(files: AnalysisFiles, result: InfraredResult, reference: np.ndarray | None) -> None:
+def _write(files: OutputFiles, result: InfraredResult, reference: np.ndarray | None) -> None:
     spectrum = result.spectrum
     x = spectrum.wavenumber_per_cm
     columns = {
@@ -226,14 +227,14 @@ def _write(files: AnalysisFiles, result: InfraredResult, reference: np.ndarray |
             scale = values.max() / np.nanmax(beside)
             curves[f"{Path(result.reference).stem}, scaled to the same height"] = scale * beside
             columns["reference_scaled"] = scale * beside
-    save_arrays(files.series, columns)
+    write_arrays(files.arrays, columns)
     panel = Panel(label, curves, bands={"molecular dynamics": errors})
-    reporting.save_figure(files.figure, x, "wave number (cm⁻¹)", [panel])
-    reporting.write_summary(files.summary, result.summary())
+    figures.save_figure(files.figure, x, "wave number (cm⁻¹)", [panel])
+    write_summary(files.summary, result.summary())
 
 
 def _tell(result: InfraredResult, quiet: bool) -> None:
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     unit = "1/cm" if result.spectrum.volume_A3 is not None else "km/mol cm"
     rows = [
         (

@@ -33,10 +33,14 @@ import numpy as np
 from ase import Atoms, units
 from rich.table import Table
 
-from ase_les import reporting
 from ase_les.properties.born_differences import displaced, moment_slope, step_name
-from ase_les.properties.parallel import SERIAL, Jobs, evaluate
-from ase_les.properties.record import Record, fingerprint
+from ase_les.reports import figures, terminal
+from ase_les.reports.terminal import TerminalProgress
+from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.output import write_summary
+from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
+from ase_les.runs.record import Record
 
 METHODS = ("analytic", "displacement")
 
@@ -199,12 +203,14 @@ def harmonic_infrared(
         "fingerprint of the structure": fingerprint(atoms),
         "displacement_A": displacement_A,
         "method": method,
-        **reporting.describe_calculator(atoms.calc),
+        **describe_calculator(atoms.calc),
     }
     path = None if stem is None else _named(stem, "-displacements.jsonl")
-    record = Record.opened(path, belongs_to, resume=resume, overwrite=overwrite)
+    record = Record.open(path, belongs_to, resume=resume, overwrite=overwrite)
     properties = ["forces"] if method == "analytic" else ["forces", "dipole"]
-    results = evaluate(structures, properties, atoms.calc, record, jobs=jobs, quiet=quiet)
+    results = evaluate_structures(
+        structures, properties, atoms.calc, record, jobs=jobs, progress=TerminalProgress(quiet)
+    )
     if method == "analytic":
         charges = np.asarray(atoms.calc.get_property("born_effective_charges", atoms))
     else:
@@ -222,8 +228,8 @@ def harmonic_infrared(
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
         method=method,
         displacement_A=displacement_A,
-        structure=reporting.describe_structure(atoms),
-        calculator=reporting.describe_calculator(atoms.calc),
+        structure=describe_structure(atoms),
+        calculator=describe_calculator(atoms.calc),
     )
     _tell(result, quiet)
     if stem is not None:
@@ -294,7 +300,7 @@ def _internal_motions(atoms: Atoms) -> np.ndarray:
 
 
 def _tell(result: HarmonicInfrared, quiet: bool) -> None:
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     console.print(result.table())
     if result.imaginary.any():
         worst = result.wavenumbers_per_cm.min()
@@ -330,13 +336,13 @@ def _write(stem: Path, result: HarmonicInfrared, width_per_cm: float) -> None:
         spectrum_wavenumbers_per_cm=grid,
         spectrum_km_per_mol_cm=spectrum,
     )
-    reporting.save_figure(
+    figures.save_figure(
         _named(stem, "-infrared.png"),
         grid,
         "wave number / cm⁻¹",
         [
-            reporting.Panel("absorption / (km mol⁻¹ cm)", {f"width {width_per_cm:g}": spectrum}),
+            figures.Panel("absorption / (km mol⁻¹ cm)", {f"width {width_per_cm:g}": spectrum}),
         ],
     )
     # Last: its presence says that all is there.
-    reporting.write_summary(_named(stem, "-summary.yml"), result.summary())
+    write_summary(_named(stem, "-summary.yml"), result.summary())

@@ -47,14 +47,8 @@ from scipy.constants import Avogadro, Boltzmann, elementary_charge, epsilon_0, h
 from scipy.fft import next_fast_len, rfft
 from scipy.integrate import trapezoid
 
-from ase_les.properties.correlation import (
-    autocorrelation,
-    error_of_mean,
-    fitting_blocks,
-    fitting_lag_window,
-    in_blocks,
-)
-from ase_les.reporting import Estimate
+from ase_les.properties.correlation import autocorrelation, fitting_lag_window
+from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
 QUANTUM_CORRECTIONS = ("harmonic", "none")
 #: Points of the spectrum per resolution, so that a line has a shape.

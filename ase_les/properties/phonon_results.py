@@ -10,7 +10,7 @@ import numpy as np
 from ase import units
 from rich.table import Table
 
-from ase_les import reporting
+from ase_les.reports import figures, terminal
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -262,7 +262,7 @@ class Phonons:
             rows["far force constants / (eV/Å²), all | without dipoles"] = (
                 f"{before:.2e} | {after:.2e}"
             )
-        return reporting.results_table(f"Phonons of {self.structure['formula']}", rows)
+        return terminal.results_table(f"Phonons of {self.structure['formula']}", rows)
 
     def splitting_table(self) -> Table:
         """Frequencies at Γ without field and approached from every direction."""
@@ -341,15 +341,15 @@ class Phonons:
     def save_thermal_figure(self, path: Path) -> None:
         """Draw free energy, entropy and heat capacity against temperature."""
         thermal = self.thermal
-        reporting.save_figure(
+        figures.save_figure(
             path,
             thermal.temperature_K,
             "temperature / K",
             [
-                reporting.Panel(
+                figures.Panel(
                     "free energy / (kJ/mol)", {"free energy": thermal.free_energy_kJ_per_mol}
                 ),
-                reporting.Panel(
+                figures.Panel(
                     "J/(K mol)",
                     {
                         "entropy": thermal.entropy_J_per_K_mol,

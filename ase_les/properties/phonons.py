@@ -52,11 +52,9 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.geometry import get_distances
 
-from ase_les import reporting
 from ase_les.properties import phonopy_files
 from ase_les.properties.born_charges import acoustic_sum_rule, born_charges, dielectric_tensor
 from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
-from ase_les.properties.parallel import SERIAL, Jobs, evaluate
 from ase_les.properties.phonon_results import (
     PER_CM_PER_THZ,
     DensityOfStates,
@@ -66,7 +64,13 @@ from ase_les.properties.phonon_results import (
     Splitting,
     ThermalProperties,
 )
-from ase_les.properties.record import Record, fingerprint
+from ase_les.reports import terminal
+from ase_les.reports.terminal import TerminalProgress
+from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.output import write_summary
+from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
+from ase_les.runs.record import Record
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -177,11 +181,13 @@ def phonons(
         "fingerprint of the supercell": fingerprint(structures[_UNDISPLACED]),
         "fingerprint of the unit cell": fingerprint(atoms),
         "displacement_A": displacement_A,
-        **reporting.describe_calculator(atoms.calc),
+        **describe_calculator(atoms.calc),
     }
     path = None if stem is None else _named(stem, "-displacements.jsonl")
-    record = Record.opened(path, belongs_to, resume=resume, overwrite=overwrite)
-    results = evaluate(structures, ["forces"], atoms.calc, record, jobs=jobs, quiet=quiet)
+    record = Record.open(path, belongs_to, resume=resume, overwrite=overwrite)
+    results = evaluate_structures(
+        structures, ["forces"], atoms.calc, record, jobs=jobs, progress=TerminalProgress(quiet)
+    )
     residual = results.pop(_UNDISPLACED)["forces"]
     crystal.forces = np.array([found["forces"] - residual for found in results.values()])
     crystal.produce_force_constants(calculate_full_force_constants=False)
@@ -199,8 +205,8 @@ def phonons(
         displacement_A=displacement_A,
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
         pressure_GPa=pressure_GPa(atoms),
-        structure=reporting.describe_structure(atoms),
-        calculator=reporting.describe_calculator(atoms.calc),
+        structure=describe_structure(atoms),
+        calculator=describe_calculator(atoms.calc),
         phonopy=crystal,
     )
     _tell(result, quiet)
@@ -414,7 +420,7 @@ def _splitting(crystal: Phonopy, direction: Sequence[float]) -> Splitting:
 
 
 def _tell(result: Phonons, quiet: bool) -> None:
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     console.print(result.table())
     if result.splitting:
         console.print(result.splitting_table())
@@ -478,4 +484,4 @@ def _write(stem: Path, atoms: Atoms, result: Phonons, tolerance_A: float) -> Non
     result.save_bands_figure(_named(stem, "-bands.png"))
     result.save_thermal_figure(_named(stem, "-thermal.png"))
     # Last: its presence says that all is there.
-    reporting.write_summary(_named(stem, "-summary.yml"), result.summary())
+    write_summary(_named(stem, "-summary.yml"), result.summary())

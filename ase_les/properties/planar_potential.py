@@ -39,14 +39,10 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from scipy.special import erf
 
-from ase_les.reporting import Estimate
 from ase_les.screening import recorded_scaling
-from ase_les.simulation.accumulators.blocks import (
-    BlockedMean,
-    refuse_other_arguments,
-    refuse_other_atoms,
-)
-from ase_les.simulation.accumulators.blocks import standard_error as blocked_error
+from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
+from ase_les.statistics import BlockedMean, Estimate
+from ase_les.statistics import standard_error as blocked_error
 from ase_les.units import COULOMB_CONSTANT
 
 # Waves beyond are smaller than 1e-14 of the first.

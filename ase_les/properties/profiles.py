@@ -18,12 +18,13 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase.calculators.singlepoint import SinglePointCalculator
 from rich.console import Console
 
-from ase_les import reporting
 from ase_les.properties.planar_potential import PlanarPotential, charges_of, plane
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
-from ase_les.reporting import Estimate
+from ase_les.reports import terminal
+from ase_les.runs.output import RunFiles, write_summary
+from ase_les.runs.provenance import describe_structure, plain
 from ase_les.simulation.accumulators.axis_profile import AxisProfile, save_profile_figure
-from ase_les.simulation.checkpoint import RunFiles
+from ase_les.statistics import Estimate
 
 FILM = "film"
 
@@ -209,8 +210,8 @@ def profiles(
     densities = AxisProfile(axis, bin_A, ("number", "mass", "orientation"))
     electrostatics = PlanarPotential(axis, bin_A, smearing_A)
     chosen, first, charged = None, None, False
-    console = reporting.console(quiet)
-    with reporting.progress_bar(console) as progress:
+    console = terminal.console(quiet)
+    with terminal.progress_bar(console) as progress:
         total = len(frames) if hasattr(frames, "__len__") else None
         bar = progress.add_task("profiles", total=total, status="")
         for frame in frames:
@@ -232,14 +233,14 @@ def profiles(
         densities,
         electrostatics if charged else None,
         centred_on="origin" if centre_on is None else _told(centre_on),
-        structure=reporting.describe_structure(first),
-        provenance=reporting.plain(provenance or {}),
+        structure=describe_structure(first),
+        provenance=plain(provenance or {}),
     )
     if files is not None:
         files.stem.parent.mkdir(parents=True, exist_ok=True)
         found.save(files.stem.with_name(files.stem.name + "-profiles.npz"))
         found.save_figure(files.figure)
-        reporting.write_summary(files.summary, found.summary())
+        write_summary(files.summary, found.summary())
     _tell(console, files, found)
     return found
 
@@ -410,6 +411,6 @@ def _tell(console: Console, files: RunFiles | None, found: Profiles) -> None:
         rows["potential, lowest | highest (V)"] = f"{low:.4f} | {high:.4f}"
         rows["step of the potential (V)"] = str(found.step_V)
         rows["net charge (e)"] = found.net_charge_e
-    console.print(reporting.results_table("profiles" if files is None else str(files.stem), rows))
+    console.print(terminal.results_table("profiles" if files is None else str(files.stem), rows))
     for note in found.summary()["notes"]:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from ase import Atoms
 from rich.console import Console
 
-from ase_les import reporting
+from ase_les.reports import terminal
+from ase_les.runs.output import RunFiles
 from ase_les.simulation import RelaxationSettings, relax, resume_relaxation
-from ase_les.simulation.checkpoint import RunFiles
 
 
 def settled(
@@ -43,22 +43,6 @@ def settled(
     return end, result.converged, stopped
 
 
-def stem_of(files: RunFiles, ending: str) -> Path:
-    return files.stem.with_name(files.stem.name + ending)
-
-
-def make_room(files: RunFiles, stems: Sequence[Path], allowed: bool) -> None:
-    """Refuse to lose an earlier run, before anything is computed."""
-    old = [files.summary, *(RunFiles(stem).trajectory for stem in stems)]
-    found = [path.name for path in old if path.exists()]
-    if found and not allowed:
-        raise FileExistsError(
-            f"'{files.stem}' exists already ({', '.join(found)}). Choose another output, go on "
-            "with resume (--resume), or allow it to be replaced with overwrite (--overwrite)"
-        )
-    files.stem.parent.mkdir(parents=True, exist_ok=True)
-
-
 def refuse_cell(settings: RelaxationSettings | None) -> None:
     if settings is not None and settings.cell != "fixed":
         raise ValueError(f"slabs keep the cell of the bulk: cell='fixed', got {settings.cell!r}")
@@ -71,7 +55,7 @@ def tell(
     notes: Sequence[str],
     converged: bool,
 ) -> None:
-    console.print(reporting.results_table(str(files.stem), rows))
+    console.print(terminal.results_table(str(files.stem), rows))
     for note in notes:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     if not converged:

@@ -16,7 +16,7 @@ from scipy.constants import speed_of_light
 from scipy.signal import find_peaks
 
 from ase_les.properties.infrared_spectrum import InfraredSpectrum
-from ase_les.reporting import Estimate
+from ase_les.statistics import Estimate
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,20 @@ from ase import Atoms, units
 from rich.console import Console
 from scipy.stats import linregress
 
-from ase_les import reporting
 from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
-from ase_les.properties.settled import make_room, refuse_cell, settled, stem_of, tell
+from ase_les.properties.settled import refuse_cell, settled, tell
 from ase_les.properties.slab_electrostatics import (
     POTENTIAL_NOTE,
     potential_step_V,
 )
 from ase_les.properties.slabs import Slab, build_slab, fix_bottom
-from ase_les.reporting import Estimate, Panel
+from ase_les.reports import figures, terminal
+from ase_les.reports.figures import Panel
+from ase_les.runs.output import RunFiles, write_summary
+from ase_les.runs.provenance import describe_calculator, describe_structure, plain
 from ase_les.simulation import RelaxationSettings
-from ase_les.simulation.checkpoint import RunFiles
 from ase_les.simulation.checks import check_structure
+from ase_les.statistics import Estimate
 
 J_PER_M2 = units.m**2 / units.J
 """J/m² in one eV/Å²."""
@@ -244,10 +246,10 @@ def surface_energy(
     ]
     starts = [fix_bottom(slab.atoms, fixed_layers) for slab in slabs]
     files = RunFiles(Path(output))
-    stems = [stem_of(files, f"-{count}") for count in thicknesses]
-    make_room(files, stems, overwrite or resume)
+    stems = [files.named(f"-{count}") for count in thicknesses]
+    files.prepare_parts(stems, overwrite or resume)
 
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     bulk_energy = bulk.get_potential_energy() / len(bulk)
     before, after, ended, converged, stopped = [], [], [], [], None
     for start, stem in zip(starts, stems, strict=True):
@@ -273,7 +275,7 @@ def surface_energy(
         stopped=stopped,
         provenance=provenance,
     )
-    reporting.write_summary(files.summary, result.summary())
+    write_summary(files.summary, result.summary())
     _draw_surface(files.figure, result)
     _tell_surface(console, files, result)
     return result
@@ -323,10 +325,10 @@ def _surface_result(
         converged=converged,
         stopped=stopped,
         potential_step_V=np.array([potential_step_V(each) for each in ended]),
-        structure=reporting.describe_structure(bulk),
-        calculator=reporting.describe_calculator(bulk.calc),
+        structure=describe_structure(bulk),
+        calculator=describe_calculator(bulk.calc),
         settings=relaxation,
-        provenance=reporting.plain(provenance or {}),
+        provenance=plain(provenance or {}),
     )
 
 
@@ -338,7 +340,7 @@ def _draw_surface(path: Path, result: SurfaceEnergy) -> None:
         ones = np.ones(len(result.slabs))
         curves["fit over thickness"] = result.fitted_eV_per_A2.mean * J_PER_M2 * ones
         bands["fit over thickness"] = result.fitted_eV_per_A2.standard_error * J_PER_M2 * ones
-    reporting.save_figure(
+    figures.save_figure(
         path,
         np.array([slab.layers for slab in result.slabs]),
         "layers",

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from ase_les import reporting
-from ase_les.properties.analysis_files import AnalysisFiles, save_arrays
 from ase_les.properties.conductivity import (
     conductivity_einstein_helfand,
     conductivity_green_kubo,
@@ -30,7 +28,10 @@ from ase_les.properties.recorded_run import (
     series_path,
     trajectory_path,
 )
-from ase_les.reporting import Estimate, Panel
+from ase_les.reports import terminal
+from ase_les.reports.figures import Panel
+from ase_les.runs.output import OutputFiles, prepared_output, write_arrays, write_summary
+from ase_les.statistics import Estimate
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def transport_from_run(
     FileNotFoundError
         If there is no such run.
     """
-    files = AnalysisFiles.prepared(output, overwrite)
+    files = prepared_output(output, overwrite)
     runs = {
         kind: read_recorded_run(
             stem,
@@ -250,7 +251,7 @@ def _charge_numbers(atoms: Atoms, given: Mapping[str, float] | None) -> dict[str
     return monatomic_ions(atoms)
 
 
-def _write(files: AnalysisFiles, result: TransportResult) -> None:
+def _write(files: OutputFiles, result: TransportResult) -> None:
     arrays, drawings = {}, []
     if result.diffusion:
         lag_ps = result.diffusion[0].lag_ps
@@ -278,9 +279,9 @@ def _write(files: AnalysisFiles, result: TransportResult) -> None:
                 lines[other] = np.full(len(found.lag_ps), value.mean)
         panel = Panel("conductivity (S/m)", lines, bands={name: found.running_error})
         drawings.append((found.lag_ps, panel))
-    save_arrays(files.series, arrays)
+    write_arrays(files.arrays, arrays)
     _draw(files.figure, drawings)
-    reporting.write_summary(files.summary, result.summary())
+    write_summary(files.summary, result.summary())
 
 
 def _draw(path: Path, drawings: Sequence[tuple[np.ndarray, Panel]]) -> None:
@@ -302,7 +303,7 @@ def _draw(path: Path, drawings: Sequence[tuple[np.ndarray, Panel]]) -> None:
 
 
 def _tell(result: TransportResult, quiet: bool) -> None:
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     rows: dict[str, object] = {"temperature (K)": result.temperature_K}
     for each in result.diffusion:
         rows[f"D of {each.species} (Å²/ps = 1e-8 m²/s)"] = each.diffusion_A2_per_ps
@@ -314,6 +315,6 @@ def _tell(result: TransportResult, quiet: bool) -> None:
         rows["conductivity, Einstein–Helfand (S/m)"] = result.einstein_helfand
     if result.nernst_einstein is not None:
         rows["conductivity, Nernst–Einstein (S/m)"] = result.nernst_einstein
-    console.print(reporting.results_table(str(result.stem), rows))
+    console.print(terminal.results_table(str(result.stem), rows))
     for note in result.notes:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

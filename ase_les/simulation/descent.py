@@ -13,17 +13,17 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase.constraints import FixSymmetry
 from rich.console import Console
 
-from ase_les import reporting
+from ase_les.reports import terminal
+from ase_les.runs.growing_files import mark_file
+from ase_les.runs.output import RunFiles, write_summary
+from ase_les.runs.provenance import describe_calculator
+from ase_les.runs.stop_request import StopRequest
 from ase_les.screening import describe_charges
-from ase_les.simulation.checkpoint import RunFiles, StopRequest, mark_file
+from ase_les.simulation.checkpoint import RelaxationCheckpoint, write_relaxation_checkpoint
 from ase_les.simulation.checks import CLOSEST_PAIR_A, not_finite
 from ase_les.simulation.degrees_of_freedom import relaxed_target, space_group
 from ase_les.simulation.observers import TrajectoryFrames
 from ase_les.simulation.optimizers import make_optimizer, optimizer_state, restore_optimizer
-from ase_les.simulation.relaxation_checkpoint import (
-    RelaxationCheckpoint,
-    write_relaxation_checkpoint,
-)
 from ase_les.simulation.relaxation_result import RelaxationResult, draw_convergence
 from ase_les.simulation.relaxation_settings import RelaxationSettings
 
@@ -90,7 +90,7 @@ class Descent:
         stride = self._settings.checkpoint_stride
         written = self._start.step if self._start.files else -1
         last = (math.nan, math.nan, math.nan)
-        with StopRequest() as stop, reporting.progress_bar(console) as progress:
+        with StopRequest() as stop, terminal.progress_bar(console) as progress:
             bar = progress.add_task("relaxation", total=self._settings.steps, status="")
             while True:
                 saves = self.step % stride == 0 and self.step > written
@@ -212,13 +212,13 @@ class Descent:
             wall_time_s=self._wall_time_s,
             notes=self._start.notes,
             structure=self._start.structure,
-            calculator=reporting.describe_calculator(self.atoms.calc),
+            calculator=describe_calculator(self.atoms.calc),
             charges=describe_charges(self.atoms),
             provenance=self._start.provenance,
             files=self._files,
         )
         draw_convergence(self._files.figure, history, self._settings)
-        reporting.write_summary(self._files.summary, result.summary())
+        write_summary(self._files.summary, result.summary())
         return result
 
 

@@ -15,14 +15,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les import reporting
+from ase_les.reports import terminal
+from ase_les.runs.output import RunFiles, replace_file
+from ase_les.runs.provenance import plain
 from ase_les.simulation.alarms import make_limits, model_card
-from ase_les.simulation.checkpoint import (
-    Checkpoint,
-    RunFiles,
-    packed,
-    read_checkpoint,
-)
+from ase_les.simulation.checkpoint import Checkpoint, packed, read_checkpoint
 from ase_les.simulation.checks import (
     check_start,
     check_structure,
@@ -124,8 +121,8 @@ def run_dynamics(
         atoms=start.atoms,
         forces=fresh_forces(start.atoms, atoms.calc),
         field_V_per_A=getattr(atoms.calc, "field_V_per_A", None),
-        settings=reporting.plain(asdict(settings)),
-        provenance=reporting.plain(provenance or {}),
+        settings=plain(asdict(settings)),
+        provenance=plain(provenance or {}),
         notes=(*start.notes, *size_notes(atoms), *_card_notes(atoms, settings)),
         model_hash=getattr(atoms.calc, "model_hash", None),
         degrees_of_freedom=start.degrees_of_freedom,
@@ -138,11 +135,11 @@ def run_dynamics(
     )
     content = packed(origin)
     files = RunFiles(Path(output))
-    files.make_room(overwrite)
+    files.prepare_run(overwrite)
     # Before any other file, so that a run killed at any moment can be resumed or is not there.
-    reporting.replace_file(files.checkpoint, content)
+    replace_file(files.checkpoint, content)
     with Run(origin, settings, atoms.calc, files) as run:
-        return run.advance(reporting.console(quiet))
+        return run.advance(terminal.console(quiet))
 
 
 def resume_dynamics(
@@ -202,9 +199,9 @@ def resume_dynamics(
     forces = fresh_forces(checkpoint.atoms, calculator)
     notes += restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces)
     rewind_files(files, settings, checkpoint)
-    checkpoint = replace(checkpoint, settings=reporting.plain(asdict(settings)), notes=tuple(notes))
+    checkpoint = replace(checkpoint, settings=plain(asdict(settings)), notes=tuple(notes))
     with Run(checkpoint, settings, calculator, files) as run:
-        return run.advance(reporting.console(quiet))
+        return run.advance(terminal.console(quiet))
 
 
 def _refuse_differences(

@@ -12,11 +12,13 @@ import numpy as np
 from ase import Atoms
 from rich.console import Console
 
-from ase_les import reporting
-from ase_les.reporting import Estimate, Panel
-from ase_les.simulation.checkpoint import RunFiles
+from ase_les.reports import figures, terminal
+from ase_les.reports.figures import Panel
+from ase_les.runs.output import RunFiles
+from ase_les.runs.provenance import describe_structure
 from ase_les.simulation.ensembles import DynamicsSettings, Stage
 from ase_les.simulation.observers import ThermodynamicSeries, read_log
+from ase_les.statistics import Estimate, block_average
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class DynamicsResult:
         return {
             "task": "molecular dynamics",
             "input": {
-                "structure": reporting.describe_structure(self.atoms),
+                "structure": describe_structure(self.atoms),
                 "calculator": self.calculator,
                 "settings": self.settings,
                 "provenance": self.provenance,
@@ -169,8 +171,8 @@ def stage_results(
                 ensemble=stage.ensemble,
                 first_step=first,
                 steps=min(steps, last) - first,
-                temperature_K=reporting.block_average(lines.temperature_K),
-                potential_energy_eV=reporting.block_average(lines.potential_energy_eV),
+                temperature_K=block_average(lines.temperature_K),
+                potential_energy_eV=block_average(lines.potential_energy_eV),
                 pressure_bar=_known_average(lines.pressure_bar),
                 volume_A3=_known_average(lines.volume_A3),
                 drift_meV_per_atom_per_ps=_drift(lines),
@@ -183,7 +185,7 @@ def stage_results(
 
 
 def _known_average(values: np.ndarray) -> Estimate:
-    return reporting.block_average(values[np.isfinite(values)])
+    return block_average(values[np.isfinite(values)])
 
 
 def _drift(series: ThermodynamicSeries) -> float:
@@ -217,7 +219,7 @@ def draw(result: DynamicsResult) -> None:
     ]
     if np.ptp(series.volume_A3) > 0:
         panels.append(Panel("volume (Å³)", {"volume": series.volume_A3}))
-    reporting.save_figure(result.files.figure, series.time_ps, "time (ps)", panels)
+    figures.save_figure(result.files.figure, series.time_ps, "time (ps)", panels)
 
 
 def tell(console: Console, result: DynamicsResult) -> None:
@@ -238,7 +240,7 @@ def tell(console: Console, result: DynamicsResult) -> None:
     title = str(result.files.stem)
     if len(result.stages) > 1:
         title += f", {result.stages[-1].name}"
-    console.print(reporting.results_table(title, rows))
+    console.print(terminal.results_table(title, rows))
     if result.stopped is not None:
         console.print(f"Stopped: {result.stopped}", style="bold red", markup=False)
         console.print(_remedy(result), markup=False, soft_wrap=True)

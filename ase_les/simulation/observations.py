@@ -20,10 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ase_les.reporting import plain
+from ase_les.runs.output import ACCUMULATED, SERIES
+from ase_les.runs.provenance import plain
 
-SERIES = ("current", "dipole")
-ACCUMULATED = ("rdf", "profile", "msd")
 OBSERVABLES = (*SERIES, "pressure", *ACCUMULATED)
 
 

@@ -14,8 +14,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les import reporting
-from ase_les.simulation.checkpoint import RunFiles, rewind_file
+from ase_les.reports import terminal
+from ase_les.runs.growing_files import rewind_file
+from ase_les.runs.output import RunFiles
+from ase_les.runs.provenance import describe_structure, plain
+from ase_les.simulation.checkpoint import RelaxationCheckpoint, read_relaxation_checkpoint
 from ase_les.simulation.checks import (
     check_start,
     check_structure,
@@ -29,10 +32,6 @@ from ase_les.simulation.degrees_of_freedom import (
     with_symmetry_kept,
 )
 from ase_les.simulation.descent import Descent, forget, without_symmetry
-from ase_les.simulation.relaxation_checkpoint import (
-    RelaxationCheckpoint,
-    read_relaxation_checkpoint,
-)
 from ase_les.simulation.relaxation_result import RelaxationResult, tell
 from ase_les.simulation.relaxation_settings import RelaxationSettings, make_settings
 
@@ -82,7 +81,7 @@ def relax(
     """
     chosen = make_settings(**settings)
     run = begin(atoms, chosen, RunFiles(Path(output)), overwrite, provenance)
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     result = run.descend(console)
     tell(console, result)
     return result
@@ -127,7 +126,7 @@ def resume_relaxation(
         if its files have been cut.
     """
     run = come_back(RunFiles(Path(output)), calculator, steps, atoms, expected)
-    console = reporting.console(quiet)
+    console = terminal.console(quiet)
     result = run.descend(console)
     tell(console, result)
     return result
@@ -156,14 +155,14 @@ def begin(
         start_energy_eV=float(moving.get_potential_energy()),
         optimizer={},
         settings=asdict(settings),
-        provenance=reporting.plain(provenance or {}),
-        structure=reporting.plain(reporting.describe_structure(atoms)),
+        provenance=plain(provenance or {}),
+        structure=plain(describe_structure(atoms)),
         notes=notes,
         model_hash=getattr(atoms.calc, "model_hash", None),
         wall_time_s=0.0,
         files={},
     )
-    files.make_room(overwrite)
+    files.prepare_run(overwrite)
     return Descent(origin, settings, moving, files)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,73 +11,19 @@ from time import perf_counter
 
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
-from ase.io import read, write
+from ase.io import read
 from rich.console import Console
 from rich.table import Table
 
-from ase_les import reporting
-from ase_les.simulation.checkpoint import RunFiles, StopRequest
+from ase_les.reports import terminal
+from ase_les.runs.output import BatchFiles, replace_file, write_summary, write_trajectory
+from ase_les.runs.provenance import describe_calculator, plain
+from ase_les.runs.stop_request import StopRequest
 from ase_les.simulation.relaxation import begin, come_back
 from ase_les.simulation.relaxation_result import RelaxationResult
 from ase_les.simulation.relaxation_settings import RelaxationSettings, make_settings
 
 FORMAT = "relaxations 1"
-
-
-@dataclass(frozen=True)
-class BatchFiles:
-    """The files of a batch, all named after one stem."""
-
-    stem: Path
-
-    def _named(self, ending: str) -> Path:
-        return self.stem.with_name(self.stem.name + ending)
-
-    @property
-    def input(self) -> Path:
-        """The structures as they were given."""
-        return self._named("-input.traj")
-
-    @property
-    def relaxed(self) -> Path:
-        """The last structure of each that could be relaxed."""
-        return self._named("-relaxed.traj")
-
-    @property
-    def state(self) -> Path:
-        """What has been done so far."""
-        return self._named(".batch")
-
-    @property
-    def summary(self) -> Path:
-        return self._named("-summary.yml")
-
-    def of(self, index: int) -> RunFiles:
-        """The files of one structure, counted from 0 and named from 1."""
-        return RunFiles(self._named(f"-{index + 1:04d}"))
-
-    def make_room(self, count: int, overwrite: bool) -> None:
-        """Prepare for a new batch; an earlier one of that name goes only if allowed.
-
-        Raises
-        ------
-        FileExistsError
-            If any of its files exists and `overwrite` is false.
-        """
-        if self.state.exists():
-            count = max(count, len(json.loads(self.state.read_text(encoding="utf-8"))["names"]))
-        runs = [self.of(index) for index in range(count)]
-        old = [path for path in (self.state, self.input, self.relaxed) if path.exists()]
-        old += [run.checkpoint for run in runs if run.checkpoint.exists()]
-        if old and not overwrite:
-            raise FileExistsError(
-                f"relaxations named '{self.stem}' exist already ({old[0].name}). Choose another "
-                "output, resume them, or allow them to be replaced with overwrite (--overwrite)"
-            )
-        for run in runs:
-            run.make_room(overwrite)
-        for path in (*old, self.summary):
-            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -221,8 +166,8 @@ def relax_many(
     if len(names) != len(structures):
         raise ValueError(f"{len(structures)} structures have {len(names)} `names`")
     files = BatchFiles(Path(output))
-    files.make_room(len(structures), overwrite)
-    _write_structures(files.input, structures)
+    files.prepare_batch(len(structures), overwrite)
+    write_trajectory(files.input, structures)
     batch = _Batch(
         files=files,
         # Read back, so that a resumed batch starts from the very same structures.
@@ -230,11 +175,11 @@ def relax_many(
         calculator=calculator,
         settings=chosen,
         names=tuple(map(str, names)),
-        provenance=reporting.plain(provenance or {}),
+        provenance=plain(provenance or {}),
         outcomes={},
     )
     batch.save()
-    return batch.work(reporting.console(quiet))
+    return batch.work(terminal.console(quiet))
 
 
 def resume_relaxations(
@@ -301,7 +246,7 @@ def resume_relaxations(
         provenance=stored["provenance"],
         outcomes=outcomes,
     )
-    return batch.work(reporting.console(quiet))
+    return batch.work(terminal.console(quiet))
 
 
 def read_batch(files: BatchFiles) -> dict:
@@ -347,7 +292,7 @@ class _Batch:
             "names": self.names,
             "outcomes": {index: asdict(each) for index, each in self.outcomes.items()},
         }
-        reporting.replace_file(self.files.state, json.dumps(record, indent=1).encode())
+        replace_file(self.files.state, json.dumps(record, indent=1).encode())
 
     def work(self, console: Console) -> RelaxationBatchResult:
         """Relax what is left, and report on all."""
@@ -404,29 +349,19 @@ class _Batch:
             if self.files.of(index).trajectory.exists()
         ]
         if relaxed:
-            _write_structures(self.files.relaxed, relaxed)
+            write_trajectory(self.files.relaxed, relaxed)
         result = RelaxationBatchResult(
             settings=self.settings,
             outcomes=tuple(self.outcomes[index] for index in sorted(self.outcomes)),
             structures=len(self.structures),
             stopped=stopped,
-            calculator=reporting.describe_calculator(self.calculator),
+            calculator=describe_calculator(self.calculator),
             provenance=self.provenance,
             files=self.files,
         )
-        reporting.write_summary(self.files.summary, result.summary())
+        write_summary(self.files.summary, result.summary())
         _tell(console, result)
         return result
-
-
-def _write_structures(path: Path, structures: Sequence[Atoms]) -> None:
-    """Write all or nothing."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        write(unfinished, list(structures), format="traj")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _outcome(name: str, result: RelaxationResult) -> RelaxationOutcome:

@@ -11,9 +11,9 @@ import numpy as np
 from ase import Atoms, units
 from rich.console import Console
 
-from ase_les import reporting
-from ase_les.reporting import Panel
-from ase_les.simulation.checkpoint import RunFiles
+from ase_les.reports import figures, terminal
+from ase_les.reports.figures import Panel
+from ase_les.runs.output import RunFiles
 from ase_les.simulation.relaxation_settings import RelaxationSettings
 
 
@@ -106,7 +106,7 @@ def draw_convergence(path: Path, history: np.ndarray, settings: RelaxationSettin
     """Energy, largest force and stress against the step, as the log has them."""
     step, energy, force, stress = history.T
     bound = np.full(len(step), settings.smax_bar * units.bar)
-    reporting.save_figure(
+    figures.save_figure(
         path,
         step,
         "step",
@@ -139,7 +139,7 @@ def tell(console: Console, result: RelaxationResult) -> None:
         rows["largest stress (bar)"] = result.max_stress_eV_per_A3 / units.bar
     if result.space_group is not None:
         rows["space group"] = result.space_group
-    console.print(reporting.results_table(str(result.files.stem), rows))
+    console.print(terminal.results_table(str(result.files.stem), rows))
     if not result.converged:
         reason = result.stopped or f"{result.steps} steps were not enough"
         console.print(

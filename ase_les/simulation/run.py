@@ -14,18 +14,14 @@ from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 from rich.console import Console
 
-from ase_les import reporting
+from ase_les.reports import terminal
+from ase_les.runs.growing_files import FileMark, mark_file, rewind_file
+from ase_les.runs.output import RunFiles, write_summary
+from ase_les.runs.provenance import describe_calculator
+from ase_les.runs.stop_request import StopRequest
 from ase_les.screening import SCALED, describe_charges
 from ase_les.simulation.alarms import make_limits
-from ase_les.simulation.checkpoint import (
-    Checkpoint,
-    FileMark,
-    RunFiles,
-    StopRequest,
-    mark_file,
-    rewind_file,
-    write_checkpoint,
-)
+from ase_les.simulation.checkpoint import Checkpoint, write_checkpoint
 from ase_les.simulation.checks import not_finite
 from ase_les.simulation.dynamics_result import DynamicsResult, draw, stage_results, tell
 from ase_les.simulation.ensembles import BAR, DynamicsSettings, Stage, Targets
@@ -270,7 +266,7 @@ class Run:
         """A function to call after each step; now and then it shows where the run stands."""
         steps, began, first = self._settings.total_steps, perf_counter(), self.step
         shown = 0.0
-        with reporting.progress_bar(console) as progress:
+        with terminal.progress_bar(console) as progress:
             bar = progress.add_task("dynamics", total=steps, completed=self.step, status="")
 
             def show() -> None:
@@ -317,12 +313,12 @@ class Run:
             ns_per_day=self._ns_per_day(steps_per_second),
             notes=self._start.notes,
             provenance=self._start.provenance,
-            calculator=reporting.describe_calculator(self.atoms.calc),
+            calculator=describe_calculator(self.atoms.calc),
             charges=describe_charges(self.atoms),
             files=self._files,
         )
         draw(result)
-        reporting.write_summary(self._files.summary, result.summary())
+        write_summary(self._files.summary, result.summary())
         tell(console, result)
         return result
 

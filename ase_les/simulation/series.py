@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ase_les.reporting import replace_file
+from ase_les.runs.output import replace_file
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ase_les.reporting import changed
+from ase_les.runs.provenance import changed
 
 # 2: another optimizer, whose state the first format does not have.
 # 3: says to which data and which model it belongs.

@@ -10,8 +10,8 @@ import torch
 
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.reporting import changed
 from ase_les.representation import CaceConfig
+from ase_les.runs.provenance import changed
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import Sample
 

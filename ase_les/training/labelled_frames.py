@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.io.extxyz import key_val_dict_to_str
 
-from ase_les.reporting import replace_file
+from ase_les.runs.output import replace_file
 
 LABEL_PREFIX = "REF_"
 _LETTERS = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S"}

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 
 from ase_les.model_io import load_model, save_model
-from ase_les.reporting import console
+from ase_les.reports.terminal import console
+from ase_les.runs.output import TrainingFiles
 from ase_les.training.checkpoint import OtherTraining
 from ase_les.training.mean_charges import describe_charges
 from ase_les.training.own_data import make_data
 from ase_les.training.train import (
-    Files,
     TrainingConfig,
     TrainingResult,
     describe_data,
@@ -216,7 +216,7 @@ def _after_teachers(
 
 def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) -> TrainingResult:
     config = replace(config, output=str(output))
-    resume = Files(output).checkpoint.exists()
+    resume = TrainingFiles(output).checkpoint.exists()
     try:
         return train(config, folder=folder, resume=resume, device=device)
     except OtherTraining as earlier:

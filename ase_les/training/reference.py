@@ -6,9 +6,6 @@ full disk, a power cut, ``kill -9``, costs the frames under way and no others.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +18,11 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from ase_les import reporting
-from ase_les.parallel import results_as_they_come, share_of_threads
+from ase_les.reports import terminal
+from ase_les.runs.output import LabelFiles, write_summary
+from ase_les.runs.processes import run_in_processes, threads_per_process
+from ase_les.runs.provenance import fingerprint, plain
+from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
 from ase_les.training.engines import Build, Reference, make_reference, total_charge
 from ase_les.training.labelled_frames import without_labels, write_labelled
 
@@ -30,30 +30,6 @@ FORMAT = "labels 1"
 
 CLOSEST_PAIR_A = 0.4
 """Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
-
-
-@dataclass(frozen=True)
-class LabelFiles:
-    """The files of a labelling, all named after one stem."""
-
-    stem: Path
-
-    def _named(self, ending: str) -> Path:
-        return self.stem.with_name(self.stem.name + ending)
-
-    @property
-    def frames(self) -> Path:
-        """The labelled structures, extended XYZ."""
-        return self._named(".extxyz")
-
-    @property
-    def record(self) -> Path:
-        """What every structure gave, a line as soon as it is known."""
-        return self._named("-labels.jsonl")
-
-    @property
-    def summary(self) -> Path:
-        return self._named("-summary.yml")
 
 
 @dataclass(frozen=True)
@@ -211,12 +187,12 @@ def label_structures(
     bare = [without_labels(atoms) for atoms in frames]
     _try_settings(reference, bare)
     files = LabelFiles(Path(output))
-    record = _Record.opened(files, reference, bare, resume, retry_failed, overwrite)
-    console = reporting.console(quiet)
+    record = _LabelRecord.open(files, reference, bare, resume, retry_failed, overwrite)
+    console = terminal.console(quiet)
     left = [index for index in range(len(bare)) if index not in record.labels]
     began = perf_counter()
     stopped = None
-    with reporting.progress_bar(console) as progress:
+    with terminal.progress_bar(console) as progress:
         bar = progress.add_task("structures", total=len(bare), completed=len(bare) - len(left))
         progress.update(bar, status="")
         try:
@@ -248,7 +224,7 @@ def label_structures(
         ),
     )
     write_labelled(files.frames, _with_labels(bare, result.labels))
-    reporting.write_summary(files.summary, result.summary())
+    write_summary(files.summary, result.summary())
     _tell(console, result)
     return result
 
@@ -338,8 +314,8 @@ def _labels(
             yield index, label(frames[index], reference)
         return
     tasks = {index: (frames[index], reference) for index in left}
-    each = share_of_threads(jobs, threads)
-    for index, found in results_as_they_come(label, tasks, processes=jobs, threads=each):
+    each = threads_per_process(jobs, threads)
+    for index, found in run_in_processes(label, tasks, processes=jobs, threads=each):
         died = Label(0.0, problem="the process died: killed, out of memory, or a crash")
         yield index, found or died
 
@@ -366,15 +342,15 @@ def _with_labels(frames: Sequence[Atoms], labels: Mapping[int, Label]) -> Iterat
             yield atoms
 
 
-@dataclass
-class _Record:
-    """Labels by structure, appended to a file of lines; the first says what they belong to."""
+class _LabelRecord:
+    """Labels by number of the structure, stored in a line record."""
 
-    path: Path
-    labels: dict[int, Label]
+    def __init__(self, lines: LineRecord, labels: dict[int, Label]) -> None:
+        self._lines = lines
+        self.labels = labels
 
     @classmethod
-    def opened(
+    def open(
         cls,
         files: LabelFiles,
         reference: Reference,
@@ -382,82 +358,46 @@ class _Record:
         resume: bool,
         retry_failed: bool,
         overwrite: bool,
-    ) -> _Record:
-        path = files.record
-        head = {
+    ) -> _LabelRecord:
+        """Return a new record, or the existing one with `resume`."""
+        header: dict[str, object] = {
             "format": FORMAT,
             "engine": reference.name,
             "engine version": reference.version,
-            "settings": reporting.plain(reference.settings),
+            "settings": plain(reference.settings),
             "stress": reference.stress,
             "structures": len(frames),
-            "fingerprint of the structures": _fingerprint(frames),
+            "fingerprint of the structures": fingerprint(*frames),
         }
-        existing = [each for each in (path, files.frames, files.summary) if each.exists()]
-        goes_on = resume and path.exists()
-        if existing and not (goes_on or overwrite):
-            raise FileExistsError(
-                f"'{existing[0]}' exists; resume=True (--resume) goes on with {path.name}, "
-                "overwrite=True (--overwrite) starts anew"
-            )
-        lines = list(_complete_lines(path)) if goes_on else []
-        if lines:
-            # Older records do not say whether stress was asked for: they go on as is asked now.
-            then = {"stress": reference.stress, **lines[0]}
-            differing = [
-                f"{key} is {then.get(key)}, given {head[key]}"
-                for key in head
-                if then.get(key) != head[key]
-            ]
-            if differing:
-                raise ValueError(
-                    f"'{path}' is of other labels: {'; '.join(differing)}. Choose another output, "
-                    "or start anew with overwrite=True (--overwrite)"
-                )
-        labels = {line.pop("index"): Label(**line) for line in lines[1:]}
+        resuming = resume and files.record.exists()
+        files.prepare((files.record, files.frames, files.summary), resuming or overwrite)
+        labels: dict[int, Label] = {}
+        if resuming:
+            recorded, entries = read_lines(files.record)
+            if recorded:
+                # Older records lack the entry for stress and continue with the present setting.
+                recorded = {"stress": reference.stress, **recorded}
+                refuse_other_calculations(files.record, recorded, header)
+            labels = {entry.pop("index"): Label(**entry) for entry in entries}
         if retry_failed:
             labels = {index: each for index, each in labels.items() if each.problem is None}
-        record = cls(path, labels)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written again: a line cut off by a kill would spoil the one after it.
-        text = [json.dumps(head), *(record._line(i, each) for i, each in labels.items())]
-        reporting.replace_file(path, ("\n".join(text) + "\n").encode())
-        return record
+        lines = [_line(index, each) for index, each in labels.items()]
+        return cls(LineRecord(files.record, header, lines), labels)
 
     def add(self, index: int, found: Label) -> None:
+        """Store the label of a structure."""
         self.labels[index] = found
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(self._line(index, found) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    @staticmethod
-    def _line(index: int, found: Label) -> str:
-        # Python writes floats so that they read back as the same numbers.
-        return json.dumps({"index": index, **vars(found)})
+        self._lines.append(_line(index, found))
 
 
-def _complete_lines(path: Path) -> Iterator[dict]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            return
-
-
-def _fingerprint(frames: Sequence[Atoms]) -> str:
-    digest = hashlib.sha256()
-    for atoms in frames:
-        for part in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
-            digest.update(np.ascontiguousarray(part).tobytes())
-        digest.update(f"{atoms.info.get('charge', 0)} {atoms.info.get('spin')}".encode())
-    return digest.hexdigest()[:16]
+def _line(index: int, found: Label) -> dict[str, object]:
+    return {"index": index, **vars(found)}
 
 
 def _tell(console, result: LabelResult) -> None:
     kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
     console.print(
-        reporting.results_table(
+        terminal.results_table(
             str(result.files.frames),
             {
                 "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),

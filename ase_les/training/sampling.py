@@ -14,8 +14,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les import reporting
 from ase_les.configuration import from_mapping, read_yaml
+from ase_les.reports import terminal
 from ase_les.training.motion import Dynamics, Explore
 from ase_les.training.moves import (
     DisplaceIon,
@@ -201,7 +201,7 @@ def sample_structures(
         frames.extend(found)
         made[kind] = made.get(kind, 0) + len(found)
 
-    with reporting.progress_bar(reporting.console(quiet)) as progress:
+    with terminal.progress_bar(terminal.console(quiet)) as progress:
         bar = progress.add_task("sampling", total=len(starts) * len(moves), status="")
         for start, atoms in enumerate(starts):
             if include_start:

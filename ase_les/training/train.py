@@ -18,17 +18,11 @@ from ase_les.configuration import from_mapping, read_yaml
 from ase_les.graph import edge_vectors
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_model, model_hash, save_model
-from ase_les.reporting import (
-    Panel,
-    Parity,
-    console,
-    progress_bar,
-    save_figure,
-    save_parity_figure,
-    software_versions,
-    write_summary,
-)
+from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
+from ase_les.reports.terminal import console, progress_bar
 from ase_les.response import check_polarization
+from ase_les.runs.output import TrainingFiles, write_summary
+from ase_les.runs.provenance import software_versions
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
@@ -166,44 +160,6 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Files:
-    """Everything a training writes, by its stem."""
-
-    stem: Path
-
-    @property
-    def model(self) -> Path:
-        return self._ending(".safetensors")
-
-    @property
-    def checkpoint(self) -> Path:
-        return self._ending(".checkpoint")
-
-    @property
-    def summary(self) -> Path:
-        return self._ending("-summary.yml")
-
-    @property
-    def learning_curve(self) -> Path:
-        return self._ending("-learning.png")
-
-    @property
-    def learning_table(self) -> Path:
-        return self._ending("-learning.csv")
-
-    @property
-    def parity(self) -> Path:
-        return self._ending("-parity.png")
-
-    @property
-    def response(self) -> Path:
-        return self._ending("-response.png")
-
-    def _ending(self, ending: str) -> Path:
-        return self.stem.with_name(self.stem.name + ending)
-
-
-@dataclass(frozen=True)
 class TrainingResult:
     """The trained model and how good it is.
 
@@ -214,7 +170,7 @@ class TrainingResult:
     model: LESModel
     fit: Fit
     errors: Mapping[str, Errors]
-    files: Files
+    files: TrainingFiles
     card: Mapping[str, object]
 
     def summary(self) -> dict[str, object]:
@@ -272,7 +228,7 @@ def train(
     FileNotFoundError, ValueError
         If data or settings are missing or wrong; nothing has been written then.
     """
-    files = Files(Path(config.output))
+    files = TrainingFiles(Path(config.output))
     if files.checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(
             f"'{files.checkpoint}' is there already: --resume goes on with it, "
@@ -458,7 +414,7 @@ def _fit_with_progress(
     config: TrainingConfig,
     parts: Mapping[str, Sequence[Sample]],
     model: LESModel,
-    files: Files,
+    files: TrainingFiles,
     resume: bool,
     start: str | None,
     device: str,
@@ -643,7 +599,7 @@ def _draw(
     done: Fit,
     comparisons: Mapping[str, Comparison],
     responses: Mapping[str, ResponseComparison],
-    files: Files,
+    files: TrainingFiles,
 ) -> None:
     history = done.history
     epochs = np.array([record.epoch for record in history])

@@ -15,10 +15,10 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import read, write
 
-from ase_les import reporting
 from ase_les.cli import VERBS, _calculator, main
 from ase_les.cli import md as md_module
 from ase_les.cli import relax as relax_module
+from ase_les.reports import figures
 from ase_les.simulation import DynamicsSettings, RelaxationSettings, run_dynamics
 from ase_les.simulation.checkpoint import read_checkpoint
 
@@ -33,7 +33,7 @@ def models_are_emt(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_calculator, "make_calculator", make_emt)
-    monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+    monkeypatch.setattr(figures, "save_figure", lambda *_: None)
     write("copper.xyz", copper())
     return made
 

@@ -16,7 +16,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 
 from ase_les.properties.born_charges import acoustic_sum_rule, born_charges
-from ase_les.properties.parallel import Jobs
+from ase_les.runs.processes import Jobs
 
 CHARGE = {"Na": 1.1, "Cl": -1.1, "H": 0.4, "O": -0.8, "Ti": 7.0, "Ba": 2.7}
 
@@ -355,7 +355,7 @@ def test_a_process_killed_once_costs_nothing_but_time(tmp_path):
 def test_a_process_killed_twice_is_no_process_that_did_not_start():
     atoms = salt()
     atoms.calc = Dying()
-    with pytest.raises(RuntimeError, match=r"that calculated 'atom 0 .x' died, twice"):
+    with pytest.raises(RuntimeError, match=r"that calculated 'atom 0 .x' died twice"):
         born_charges(atoms, "displacement", jobs=Jobs(2, Dying), quiet=True)
 
 
@@ -363,7 +363,7 @@ def test_processes_with_another_calculator_are_refused():
     atoms = salt()
     atoms.calc = RigidIons()
     atoms.calc.parameters["dielectric"] = 2.4
-    with pytest.raises(ValueError, match=r"another calculator .* dielectric is 2\.4, given"):
+    with pytest.raises(ValueError, match=r"calculator that differs .* dielectric is 2\.4, given"):
         born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons), quiet=True)
 
 
@@ -371,7 +371,7 @@ def test_work_goes_on_in_one_process_when_others_do_not_start(capfd):
     atoms = salt()
     found = born_charges(atoms, "displacement", jobs=Jobs(2, lambda: RigidIons()))
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
-    assert "going on in one" in capfd.readouterr().err.replace("\n", " ")
+    assert "continuing in one process" in capfd.readouterr().err.replace("\n", " ")
     with pytest.raises(ValueError, match="2 processes need `make_calculator`"):
         Jobs(2)
 

@@ -18,7 +18,7 @@ from ase.calculators.lj import LennardJones
 from ase.constraints import FixAtoms
 from ase.io import read
 
-from ase_les import reporting
+from ase_les.reports import figures
 from ase_les.simulation import DynamicsSettings, resume_dynamics, run_dynamics
 from ase_les.simulation.checkpoint import read_checkpoint
 from ase_les.simulation.ensembles import ENSEMBLES
@@ -34,7 +34,7 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
 def no_figures(monkeypatch, request):
     """Drawing takes longer than all else; one test below draws."""
     if "draws" not in request.fixturenames:
-        monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+        monkeypatch.setattr(figures, "save_figure", lambda *_: None)
 
 
 @pytest.fixture
@@ -410,7 +410,7 @@ def test_another_charge_is_another_run():
 def test_a_trajectory_that_lost_frames_is_not_continued():
     result = run_quietly(copper(), steps=20)
     os.truncate(result.files.trajectory, 2000)
-    with pytest.raises(ValueError, match="it was cut, replaced or moved"):
+    with pytest.raises(ValueError, match="it was truncated, replaced or moved"):
         resume_dynamics("md", EMT(), quiet=True)
 
 

@@ -14,14 +14,14 @@ from ase.constraints import FixAtoms
 from ase.io import read
 from ase.spacegroup.symmetrize import check_symmetry
 
-from ase_les import reporting
+from ase_les.reports import figures
 from ase_les.simulation import relax
 
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+    monkeypatch.setattr(figures, "save_figure", lambda *_: None)
 
 
 def shaken_copper() -> Atoms:

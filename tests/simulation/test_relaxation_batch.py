@@ -11,14 +11,14 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import read
 
-from ase_les import reporting
+from ase_les.reports import figures
 from ase_les.simulation import relax, relax_many, resume_relaxations
 
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+    monkeypatch.setattr(figures, "save_figure", lambda *_: None)
 
 
 class CountingEMT(EMT):
@@ -113,7 +113,7 @@ def test_structures_that_ran_out_of_steps_go_on_when_given_more():
 
 def test_a_batch_is_replaced_only_when_allowed_and_leaves_nothing_of_the_old_one():
     relax_many([crystal("Cu")] * 3, EMT(), steps=1, quiet=True)
-    with pytest.raises(FileExistsError, match="exist already"):
+    with pytest.raises(FileExistsError, match="exists already"):
         relax_many([crystal("Cu")], EMT(), quiet=True)
     relax_many([crystal("Cu")], EMT(), quiet=True, overwrite=True)
     assert not Path("relaxed-0002.traj").exists()

@@ -13,16 +13,17 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.io import read
 
-from ase_les import LESCalculator, reporting
+from ase_les import LESCalculator
+from ase_les.reports import figures
+from ase_les.runs.output import RunFiles
 from ase_les.simulation import relax, resume_relaxation
-from ase_les.simulation.checkpoint import RunFiles
-from ase_les.simulation.relaxation_checkpoint import read_relaxation_checkpoint
+from ase_les.simulation.checkpoint import read_relaxation_checkpoint
 
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+    monkeypatch.setattr(figures, "save_figure", lambda *_: None)
 
 
 def alloy(calculator=None) -> Atoms:

@@ -13,7 +13,7 @@ from analytic import BAR, ChargedCrystal, Volume, crystal
 from ase import Atoms, units
 from ase.io import read
 
-from ase_les import reporting
+from ase_les.reports import figures
 from ase_les.screening import latent_charges
 from ase_les.simulation import Series, Stage, measuring, relax, resume_dynamics, run_dynamics
 from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
@@ -27,7 +27,7 @@ import random_kills
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own_and_without_figures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reporting, "save_figure", lambda *_: None)
+    monkeypatch.setattr(figures, "save_figure", lambda *_: None)
 
 
 class MeanPosition:

@@ -13,16 +13,15 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
 
-from ase_les import reporting
-from ase_les.reporting import Panel
-from ase_les.simulation.accumulators.blocks import (
-    BlockedMean,
+from ase_les.reports import figures
+from ase_les.reports.figures import Panel
+from ase_les.simulation.accumulators.state import (
     packed,
     refuse_other_arguments,
     refuse_other_atoms,
-    standard_error,
     unpacked,
 )
+from ase_les.statistics import BlockedMean, standard_error
 
 QUANTITIES = ("number", "mass", "charge", "orientation")
 
@@ -125,7 +124,7 @@ def save_profile_figure(
             bands = {short: standard_errors[name] for name, short in names.items()}
             panels.append(Panel(label, shown, bands=bands))
     along = f"position along the normal, axis {'abc'[axis]} (Å)"
-    reporting.save_figure(Path(path), position_A, along, panels)
+    figures.save_figure(Path(path), position_A, along, panels)
 
 
 class AxisProfile:

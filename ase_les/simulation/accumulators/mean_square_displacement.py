@@ -11,9 +11,11 @@ import numpy as np
 from ase import Atoms, units
 from ase.data import chemical_symbols
 
-from ase_les import reporting
-from ase_les.reporting import Estimate, Panel
-from ase_les.simulation.accumulators.blocks import refuse_other_arguments, refuse_other_atoms
+from ase_les.reports import figures
+from ase_les.reports.figures import Panel
+from ase_les.runs.provenance import plain
+from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
+from ase_les.statistics import Estimate
 
 CM2_PER_S = 0.1
 """cm²/s in one Å²/fs."""
@@ -143,7 +145,7 @@ class MeanSquareDisplacementResult:
             "fitted_from_fs": float(0.25 * measured[-1]),
             "origins": int(self.n_origins[0]),
             "diffusion_cm2_per_s": {
-                element: reporting.plain(self.diffusion_cm2_per_s(element))
+                element: plain(self.diffusion_cm2_per_s(element))
                 for element in self.elements
                 if enough
             },
@@ -167,7 +169,7 @@ class MeanSquareDisplacementResult:
         curves = {name: self.mean_A2(name) for name in self.elements}
         bands = {name: self.standard_error_A2(name) for name in self.elements}
         panel = Panel("mean square\ndisplacement (Å²)", curves, bands=bands)
-        reporting.save_figure(Path(path), self.lag_fs * 1e-3, "time (ps)", (panel,))
+        figures.save_figure(Path(path), self.lag_fs * 1e-3, "time (ps)", (panel,))
 
 
 def _error_between(groups: np.ndarray) -> np.ndarray:

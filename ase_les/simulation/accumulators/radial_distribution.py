@@ -13,15 +13,11 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from scipy.signal import find_peaks
 
-from ase_les import reporting
-from ase_les.reporting import Panel
-from ase_les.simulation.accumulators.blocks import (
-    BlockedMean,
-    packed,
-    refuse_other_arguments,
-    standard_error,
-    unpacked,
-)
+from ase_les.reports import figures
+from ase_les.reports.figures import Panel
+from ase_les.runs.provenance import plain
+from ase_les.simulation.accumulators.state import packed, refuse_other_arguments, unpacked
+from ase_les.statistics import BlockedMean, standard_error
 
 
 @dataclass(frozen=True)
@@ -130,8 +126,8 @@ class RadialDistributionResult:
         return {
             "pair": "-".join(self.pair),
             "configurations": self.n_configurations,
-            "first_peak": reporting.plain(peak),
-            "first_minimum": reporting.plain(minimum),
+            "first_peak": plain(peak),
+            "first_minimum": plain(minimum),
             "coordination_number_at_first_minimum": (
                 None if minimum is None else self.coordination_within(minimum.distance_A)
             ),
@@ -154,7 +150,7 @@ class RadialDistributionResult:
     def save_figure(self, path: str | Path) -> None:
         """Draw g(r) with its error band above the running coordination number."""
         name = "–".join(self.pair)
-        reporting.save_figure(
+        figures.save_figure(
             Path(path),
             self.distance_A,
             "distance (Å)",

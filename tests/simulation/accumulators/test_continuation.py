@@ -13,7 +13,7 @@ from ase_les.simulation.accumulators import (
     MeanSquareDisplacement,
     RadialDistribution,
 )
-from ase_les.simulation.accumulators.blocks import BlockedMean, standard_error
+from ase_les.statistics import BlockedMean, standard_error
 
 MAKERS = {
     "radial distribution": lambda: RadialDistribution(("O", "O"), r_max_A=5.0, bins=50),

@@ -1,8 +1,9 @@
-"""Atoms as arrays and JSON, and back, bit for bit and without pickle."""
+"""Exact conversion of atoms to arrays and JSON, without pickle."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -11,26 +12,26 @@ from ase.io.jsonio import decode, encode
 
 
 def atoms_as_arrays(atoms: Atoms) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    """What JSON can hold of the atoms (pbc, info, constraints), and their arrays with the cell.
+    """Return pbc, info and constraints as JSON, and the arrays of the atoms including the cell.
 
     Raises
     ------
     ValueError
-        If an array holds Python objects, or a constraint cannot be stored.
+        If an array contains Python objects, or a constraint cannot be stored.
     """
     for name, array in atoms.arrays.items():
         if array.dtype == object:
             raise ValueError(
-                f"atoms.arrays['{name}'] holds Python objects, which a checkpoint cannot store; "
-                "remove it or turn it into numbers or text"
+                f"atoms.arrays['{name}'] contains Python objects, which a checkpoint cannot store; "
+                "remove it or convert it to numbers or text"
             )
     for constraint in atoms.constraints:
         if not hasattr(constraint, "todict"):
             raise ValueError(
                 f"the constraint {type(constraint).__name__} cannot be stored in a checkpoint: it "
-                "has no `todict`. Use one of ASE's constraints, or give yours that method"
+                "has no `todict` method. Use one of ASE's constraints, or add that method"
             )
-    facts = {
+    facts: dict[str, object] = {
         "pbc": atoms.pbc.tolist(),
         "info": encode(_storable_info(atoms)),
         "constraints": encode([each.todict() for each in atoms.constraints]),
@@ -39,11 +40,11 @@ def atoms_as_arrays(atoms: Atoms) -> tuple[dict[str, object], dict[str, np.ndarr
     return facts, {**arrays, "atoms_cell": atoms.cell.array}
 
 
-def atoms_from_arrays(facts: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> Atoms:
-    """The atoms that :func:`atoms_as_arrays` took apart."""
+def atoms_from_arrays(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Atoms:
+    """Return the atoms stored by :func:`atoms_as_arrays`."""
     atoms = Atoms(numbers=arrays["atoms/numbers"], cell=arrays["atoms_cell"], pbc=facts["pbc"])
     for name, array in arrays.items():
-        # Straight into the arrays: setters would apply constraints and so change last digits.
+        # The setters of ASE would apply constraints and so change the last digits.
         if name.startswith("atoms/"):
             atoms.arrays[name.removeprefix("atoms/")] = array.copy()
     atoms.info.update(decode(facts["info"]))
@@ -52,7 +53,7 @@ def atoms_from_arrays(facts: Mapping[str, object], arrays: Mapping[str, np.ndarr
 
 
 def _storable_info(atoms: Atoms) -> dict[str, object]:
-    """Entries of `atoms.info` that JSON can hold; ASE's trajectory leaves out the same ones."""
+    """Return the entries of `atoms.info` that JSON can store, as ASE's trajectory does."""
     storable = {}
     for key, value in atoms.info.items():
         try:

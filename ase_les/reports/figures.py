@@ -1,0 +1,166 @@
+"""Figures of results, drawn without a display and without changing the state of pyplot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes of a figure.
+
+    Parameters
+    ----------
+    label : str
+        Label of the y axis with its unit.
+    curves : mapping of str to array
+        Values by name, one for each x value of the figure; nan where there is none.
+    logarithmic : bool
+        Whether the y axis is logarithmic.
+    bands : mapping of str to array
+        Standard errors, drawn as a band around the curve of the same name.
+    """
+
+    label: str
+    curves: Mapping[str, np.ndarray]
+    logarithmic: bool = False
+    bands: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]) -> None:
+    """Draw panels on top of each other with a common x axis.
+
+    Curves without finite values are omitted, and so are panels without curves.
+
+    Parameters
+    ----------
+    path : Path
+    x : array, shape (n,)
+    x_label : str
+        Label of the x axis with its unit.
+    panels : sequence of Panel
+    """
+    # The object interface needs no display and does not change the state of pyplot.
+    from matplotlib.figure import Figure
+
+    drawn = [panel for panel in panels if any(map(_has_values, panel.curves.values()))]
+    figure = Figure(figsize=(6.4, 1.0 + 2.0 * max(len(drawn), 1)), layout="constrained")
+    axes = figure.subplots(max(len(drawn), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, drawn, strict=False):
+        for name, values in panel.curves.items():
+            if _has_values(values):
+                marker = "." if len(x) < 50 else ""
+                (line,) = axis.plot(x, values, label=name, linewidth=1.0, marker=marker)
+                error = panel.bands.get(name)
+                if error is not None:
+                    band = (values - error, values + error)
+                    axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
+        if panel.logarithmic:
+            axis.set_yscale("log")
+        else:
+            axis.ticklabel_format(axis="y", useOffset=False)
+        if len(panel.curves) > 1:
+            axis.legend(frameon=False)
+        axis.set_ylabel(panel.label)
+    axes[-1].set_xlabel(x_label)
+    figure.savefig(path, dpi=150)
+
+
+def _has_values(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+@dataclass(frozen=True)
+class Parity:
+    """One set of axes of a parity figure.
+
+    Parameters
+    ----------
+    label : str
+        Quantity and unit, such as "force component / (eV/Å)".
+    reference, model : array, shape (n,)
+    """
+
+    label: str
+    reference: np.ndarray
+    model: np.ndarray
+
+
+def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
+    """Plot predictions against references, with the root-mean-square error of each panel."""
+    from matplotlib.figure import Figure
+
+    drawn = [panel for panel in panels if len(panel.reference)]
+    width = max(len(drawn), 1)
+    figure = Figure(figsize=(3.6 * width, 3.8), layout="constrained")
+    for axis, panel in zip(figure.subplots(1, width, squeeze=False)[0], drawn, strict=False):
+        both = np.concatenate([panel.reference, panel.model])
+        ends = [both.min(), both.max()]
+        axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
+        axis.plot(panel.reference, panel.model, ".", markersize=2, rasterized=True)
+        error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
+        axis.set_title(f"RMSE {error:.3g}", fontsize="medium")
+        axis.set_xlabel(f"reference {panel.label}")
+        axis.set_ylabel(f"model {panel.label}")
+        axis.set_aspect("equal")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
+def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:
+    """Plot the distribution of values and their mean.
+
+    Parameters
+    ----------
+    path : Path
+    values : array, shape (n,)
+    label : str
+        Quantity and unit.
+    counted : str
+        Plural noun for what is counted, such as "molecules".
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.0, 3.6), layout="constrained")
+    axis = figure.subplots()
+    axis.hist(values, bins="auto", color="0.75")
+    axis.axvline(float(np.mean(values)), color="C3", label=f"mean {np.mean(values):.3g}")
+    axis.set_xlabel(label)
+    axis.set_ylabel(f"number of {counted}")
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def save_bars(
+    path: Path, groups: Sequence[str], bars: Mapping[str, Sequence[float]], label: str
+) -> None:
+    """Plot grouped bars with their values.
+
+    Parameters
+    ----------
+    path : Path
+    groups : sequence of str
+    bars : mapping of str to sequence of float
+        One height for each group, by name.
+    label : str
+        Quantity and unit.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.5 + 2.0 * len(groups), 3.6), layout="constrained")
+    axis = figure.subplots()
+    width = 0.8 / len(bars)
+    for number, (name, heights) in enumerate(bars.items()):
+        centers = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
+        drawn = axis.bar(centers, heights, width, label=name)
+        axis.bar_label(drawn, fmt="%.1f", fontsize="small")
+    axis.axhline(0.0, color="0.3", linewidth=0.8)
+    axis.set_xticks(np.arange(len(groups)), groups)
+    axis.set_ylabel(label)
+    axis.margins(y=0.15)
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=150)

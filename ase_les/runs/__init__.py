@@ -1,0 +1,1 @@
+"""Files, records, provenance, progress and worker processes of a calculation."""

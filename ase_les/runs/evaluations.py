@@ -1,0 +1,125 @@
+"""Evaluation of independent structures, in this process or in several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_properties
+
+from ase_les.runs.processes import SERIAL, Jobs, WorkerStartError, run_in_processes
+from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.runs.provenance import describe_calculator, differences
+from ase_les.runs.record import Record, Results
+
+
+def evaluate_structures(
+    structures: Mapping[str, Atoms],
+    properties: Sequence[str],
+    calculator: Calculator,
+    record: Record,
+    *,
+    jobs: Jobs = SERIAL,
+    progress: Progress = NO_PROGRESS,
+) -> dict[str, Results]:
+    """Return properties of structures, calculating those that are not yet in the record.
+
+    Parameters
+    ----------
+    structures : mapping of str to ase.Atoms
+    properties : sequence of str
+        ASE property names, or the name of a method of the calculator without its prefix ``get_``:
+        "current" for ``get_current(atoms)``.
+    calculator : ase calculator
+        Used in this process.
+    record : Record
+        Stores every result as soon as it is available, in any order.
+    jobs : Jobs
+        The results do not depend on the number of processes. If workers cannot be started, all
+        structures are evaluated in this process.
+    progress : Progress
+
+    Returns
+    -------
+    dict of str to dict of str to array
+
+    Raises
+    ------
+    ValueError
+        If workers make a calculator that differs from `calculator`.
+    RuntimeError
+        If the worker of a structure dies, also in a process of its own.
+    """
+    missing = {name: atoms for name, atoms in structures.items() if name not in record.results}
+    known = len(structures) - len(missing)
+    with task(progress, len(structures), "displacements", known):
+        if jobs.processes > 1 and len(missing) > 1:
+            try:
+                for name, results in _in_processes(missing, properties, calculator, jobs):
+                    record.add(name, results)
+                    progress.advance()
+            except WorkerStartError as error:
+                progress.message(f"{error}; continuing in one process", warning=True)
+        for name, atoms in missing.items():
+            if name not in record.results:
+                record.add(name, _properties(atoms, properties, calculator))
+                progress.advance()
+    return {name: record.results[name] for name in structures}
+
+
+def _properties(atoms: Atoms, properties: Sequence[str], calculator: Calculator) -> Results:
+    return {name: np.array(_property(atoms, name, calculator)) for name in properties}
+
+
+def _property(atoms: Atoms, name: str, calculator: Calculator) -> object:
+    if name in all_properties:
+        return calculator.get_property(name, atoms)
+    return getattr(calculator, f"get_{name}")(atoms)
+
+
+def _in_processes(
+    structures: Mapping[str, Atoms],
+    properties: Sequence[str],
+    calculator: Calculator,
+    jobs: Jobs,
+) -> Iterator[tuple[str, Results]]:
+    description = describe_calculator(calculator)
+    tasks = {
+        # The copy has no calculator.
+        name: (atoms.copy(), tuple(properties), jobs.make_calculator, description)
+        for name, atoms in structures.items()
+    }
+    for name, results in run_in_processes(
+        _evaluate_in_worker, tasks, processes=jobs.processes, threads=jobs.threads_each
+    ):
+        if results is None:
+            raise RuntimeError(
+                f"the process that calculated '{name}' died twice: out of memory, killed, or a "
+                "crash. Fewer processes need less memory; results recorded so far are kept for "
+                "resume=True (--resume)"
+            )
+        yield name, results
+
+
+# Each worker uses one calculator for all its structures.
+_worker_calculator: Calculator | None = None
+
+
+def _evaluate_in_worker(
+    atoms: Atoms,
+    properties: Sequence[str],
+    make_calculator: Callable[[], Calculator],
+    description: Mapping[str, object],
+) -> Results:
+    global _worker_calculator
+    if _worker_calculator is None:
+        calculator = make_calculator()
+        differing = differences(description, describe_calculator(calculator))
+        if differing:
+            raise ValueError(
+                "`make_calculator` makes a calculator that differs from that of the structure: "
+                f"{'; '.join(differing)}"
+            )
+        _worker_calculator = calculator
+    return _properties(atoms, properties, _worker_calculator)

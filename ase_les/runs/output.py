@@ -1,0 +1,396 @@
+"""Output files of a calculation: their names, protection of earlier ones, and atomic writing.
+
+All files of a calculation share a stem: an output "water" gives ``water-summary.yml``,
+``water.png`` and so on.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import write
+
+from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import plain, software_versions
+
+#: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
+#: has files of its own.
+SERIES = ("current", "dipole")
+ACCUMULATED = ("rdf", "profile", "msd")
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """Names of the output files that most calculations have."""
+
+    stem: Path
+
+    def named(self, ending: str) -> Path:
+        """Return the path of the file with an ending, such as ``-current.npz``."""
+        # `with_suffix` would remove the ".5K" of a stem such as "water-300.5K".
+        return self.stem.with_name(self.stem.name + ending)
+
+    @property
+    def summary(self) -> Path:
+        """Summary in YAML."""
+        return self.named("-summary.yml")
+
+    @property
+    def arrays(self) -> Path:
+        """Arrays of the result."""
+        return self.named(".npz")
+
+    @property
+    def figure(self) -> Path:
+        """Figure of the result."""
+        return self.named(".png")
+
+    def prepare(self, existing: Iterable[Path], allowed: bool) -> None:
+        """Create the folder of the output, unless earlier results would be lost.
+
+        Parameters
+        ----------
+        existing : iterable of Path
+            Files that must not exist.
+        allowed : bool
+            Whether they may exist because they will be continued or replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If one of them exists and `allowed` is false.
+        """
+        names = [path.name for path in existing if path.exists()]
+        if names and not allowed:
+            raise FileExistsError(
+                f"'{self.stem}' exists already ({', '.join(names)}). Choose another output, "
+                "continue with resume (--resume) where the task supports it, or replace it with "
+                "overwrite (--overwrite)"
+            )
+        self.stem.parent.mkdir(parents=True, exist_ok=True)
+
+
+def prepared_output(output: str | Path | None, overwrite: bool) -> OutputFiles | None:
+    """Return the output files of an analysis, or None without an output.
+
+    Raises
+    ------
+    FileExistsError
+        If summary, arrays or figure exist and `overwrite` is false.
+    """
+    if output is None:
+        return None
+    files = OutputFiles(Path(output))
+    files.prepare((files.summary, files.arrays, files.figure), overwrite)
+    return files
+
+
+@dataclass(frozen=True)
+class RunFiles(OutputFiles):
+    """Files of a dynamics run or of a relaxation."""
+
+    @property
+    def trajectory(self) -> Path:
+        """ASE trajectory."""
+        return self.named(".traj")
+
+    @property
+    def log(self) -> Path:
+        """Table of energies and other scalars per step."""
+        return self.named(".log")
+
+    @property
+    def checkpoint(self) -> Path:
+        """State from which the run can be resumed."""
+        return self.named(".checkpoint")
+
+    def prepare_run(self, overwrite: bool) -> None:
+        """Create the folder and remove the files of an earlier run.
+
+        Raises
+        ------
+        FileExistsError
+            If there is an earlier run and `overwrite` is false.
+        """
+        old = [path for path in (self.trajectory, self.log, self.checkpoint) if path.exists()]
+        self.prepare(old, overwrite)
+        # The checkpoint first: without it, the remaining files cannot be mistaken for a run.
+        for path in (self.checkpoint, *old, self.summary, self.figure, *self._observables()):
+            path.unlink(missing_ok=True)
+        self.remove_unfinished()
+
+    def prepare_parts(self, stems: Iterable[Path], allowed: bool) -> None:
+        """Create the folder of a calculation that consists of several relaxations.
+
+        Parameters
+        ----------
+        stems : iterable of Path
+            Stems of the relaxations.
+        allowed : bool
+            Whether earlier results may be continued or replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If a summary or a trajectory exists and `allowed` is false.
+        """
+        trajectories = (RunFiles(stem).trajectory for stem in stems)
+        self.prepare((self.summary, *trajectories), allowed)
+
+    def remove_unfinished(self) -> None:
+        """Remove partly written files of a process that was killed."""
+        for path in self.stem.parent.glob(f".{glob.escape(self.stem.name)}[.-]*.unfinished"):
+            path.unlink(missing_ok=True)
+
+    def as_summary(self) -> dict[str, str]:
+        """Return the names of the existing files."""
+        kinds = ("trajectory", "log", "figure", "checkpoint")
+        named = {kind: path.name for kind in kinds if (path := getattr(self, kind)).exists()}
+        observables = {
+            path.stem[len(self.stem.name) + 1 :]: path.name
+            for path in sorted(self._observables())
+            if path.suffix == ".npz"
+        }
+        return named | observables
+
+    def _observables(self) -> list[Path]:
+        """Return the existing files of observables, and no other files of the same stem."""
+        name, folder = glob.escape(self.stem.name), self.stem.parent
+        return [
+            path
+            for kind in (*SERIES, *ACCUMULATED)
+            for ending in (f"{kind}.raw", f"{kind}.npz", f"{kind}-*.npz", f"{kind}*.png")
+            for path in folder.glob(f"{name}-{ending}")
+        ]
+
+
+@dataclass(frozen=True)
+class BatchFiles(OutputFiles):
+    """Files of a batch of relaxations."""
+
+    @property
+    def input(self) -> Path:
+        """Initial structures."""
+        return self.named("-input.traj")
+
+    @property
+    def relaxed(self) -> Path:
+        """Final structures, without those that failed."""
+        return self.named("-relaxed.traj")
+
+    @property
+    def state(self) -> Path:
+        """Outcomes so far, from which the batch can be resumed."""
+        return self.named(".batch")
+
+    def of(self, index: int) -> RunFiles:
+        """Return the files of one structure; indices start from 0, the numbers in names from 1."""
+        return RunFiles(self.named(f"-{index + 1:04d}"))
+
+    def prepare_batch(self, count: int, overwrite: bool) -> None:
+        """Create the folder and remove the files of an earlier batch.
+
+        Parameters
+        ----------
+        count : int
+            Number of structures.
+        overwrite : bool
+
+        Raises
+        ------
+        FileExistsError
+            If there is an earlier batch and `overwrite` is false.
+        """
+        if self.state.exists():
+            count = max(count, len(json.loads(self.state.read_text(encoding="utf-8"))["names"]))
+        runs = [self.of(index) for index in range(count)]
+        old = [path for path in (self.state, self.input, self.relaxed) if path.exists()]
+        self.prepare([*old, *(run.checkpoint for run in runs)], overwrite)
+        for run in runs:
+            run.prepare_run(overwrite)
+        for path in (*old, self.summary):
+            path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class LabelFiles(OutputFiles):
+    """Files of a labelling."""
+
+    @property
+    def frames(self) -> Path:
+        """Labelled structures, extended XYZ."""
+        return self.named(".extxyz")
+
+    @property
+    def record(self) -> Path:
+        """Outcome of each structure, one JSON line each, from which labelling can be resumed."""
+        return self.named("-labels.jsonl")
+
+
+@dataclass(frozen=True)
+class TrainingFiles(OutputFiles):
+    """Files of a training."""
+
+    @property
+    def model(self) -> Path:
+        """Trained model."""
+        return self.named(".safetensors")
+
+    @property
+    def checkpoint(self) -> Path:
+        """State from which the training can be resumed."""
+        return self.named(".checkpoint")
+
+    @property
+    def learning_curve(self) -> Path:
+        """Loss and validation errors against the epoch, as a figure."""
+        return self.named("-learning.png")
+
+    @property
+    def learning_table(self) -> Path:
+        """Loss and validation errors against the epoch, comma-separated values."""
+        return self.named("-learning.csv")
+
+    @property
+    def parity(self) -> Path:
+        """Parity plots of energies, forces and stresses."""
+        return self.named("-parity.png")
+
+    @property
+    def response(self) -> Path:
+        """Parity plots of dipoles and Born charges."""
+        return self.named("-response.png")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a calculation stores its files, how it is distributed and where it reports progress.
+
+    Parameters
+    ----------
+    files : OutputFiles or None
+        None stores nothing.
+    resume : bool
+        Continue an earlier calculation of the same output.
+    overwrite : bool
+        Replace an earlier calculation of the same output.
+    jobs : Jobs
+        Worker processes.
+    progress : Progress
+    """
+
+    files: OutputFiles | None = None
+    resume: bool = False
+    overwrite: bool = False
+    jobs: Jobs = SERIAL
+    progress: Progress = field(default=NO_PROGRESS, repr=False)
+
+    @classmethod
+    def from_keywords(
+        cls,
+        output: str | Path | None = None,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        jobs: Jobs = SERIAL,
+        progress: Progress = NO_PROGRESS,
+    ) -> RunOptions:
+        """Return the options for the keyword arguments of a public function.
+
+        Parameters
+        ----------
+        output : str, Path or None
+            Stem of the files.
+        resume, overwrite, jobs, progress
+            See :class:`RunOptions`.
+        """
+        files = None if output is None else OutputFiles(Path(output))
+        return cls(files, resume, overwrite, jobs, progress)
+
+    def named(self, ending: str) -> Path | None:
+        """Return the path of the file with an ending; None if nothing is stored."""
+        return None if self.files is None else self.files.named(ending)
+
+    def prepare(self, *endings: str) -> None:
+        """Create the folder of the output, unless earlier results would be lost.
+
+        Call this before computing, with the endings of all files the calculation and its report
+        write.
+
+        Raises
+        ------
+        FileExistsError
+            If one of these files exists and neither `resume` nor `overwrite` is given.
+        """
+        if self.files is not None:
+            existing = [self.files.named(ending) for ending in endings]
+            self.files.prepare(existing, self.resume or self.overwrite)
+
+
+def write_summary(path: Path, summary: Mapping[str, object]) -> None:
+    """Write a summary as YAML, with the current time and the software versions."""
+    import yaml
+
+    stamped = {
+        "written": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": software_versions(),
+        **summary,
+    }
+    text = yaml.safe_dump(plain(stamped), sort_keys=False, allow_unicode=True)
+    replace_file(path, text.encode())
+
+
+def summary_as_json(summary: Mapping[str, object]) -> str:
+    """Return a summary as strict JSON; numbers that are not finite become null."""
+    stamped = {"versions": software_versions(), **summary}
+    return json.dumps(plain(stamped), indent=2, allow_nan=False)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as ``.npz``; the names should include the units."""
+    content = io.BytesIO()
+    named: dict[str, Any] = dict(arrays)
+    np.savez(content, **named)
+    replace_file(path, content.getvalue())
+
+
+def write_trajectory(path: Path, structures: Sequence[Atoms]) -> None:
+    """Write structures as an ASE trajectory; the file is replaced in one step when complete."""
+    unfinished = _unfinished(path)
+    try:
+        write(unfinished, list(structures), format="traj")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def replace_file(path: str | Path, content: bytes) -> None:
+    """Write a file atomically: at any time, the file has either the old or the new content.
+
+    The content is flushed to disk under a temporary name, which then replaces `path`.
+    """
+    path = Path(path)
+    unfinished = _unfinished(path)
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.unfinished")

@@ -1,0 +1,50 @@
+"""Stored states of accumulators, and checks before they are continued."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def packed(parts: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Merge the states of several parts under names of the form ``part.name``."""
+    return {
+        f"{part}.{name}": array for part, state in parts.items() for name, array in state.items()
+    }
+
+
+def unpacked(state: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
+    """Return the state of one part from a state merged by `packed`."""
+    start = f"{part}."
+    return {name[len(start) :]: array for name, array in state.items() if name.startswith(start)}
+
+
+def refuse_other_arguments(given: str, stored: np.ndarray) -> None:
+    """Refuse to continue an accumulator that was made with different arguments.
+
+    Raises
+    ------
+    ValueError
+        If the descriptions differ.
+    """
+    if str(stored) != given:
+        raise ValueError(
+            f"the stored state belongs to {stored}, this is {given}: make the accumulator with the "
+            "arguments it had, or start a new one"
+        )
+
+
+def refuse_other_atoms(expected: np.ndarray, given: np.ndarray) -> None:
+    """Refuse a configuration of different atoms than the previous ones.
+
+    Raises
+    ------
+    ValueError
+        If the atomic numbers or their order differ.
+    """
+    if not np.array_equal(expected, given):
+        raise ValueError(
+            f"this configuration has {len(given)} atoms, those before had {len(expected)}, or "
+            "their elements or order differ: one accumulator averages over one set of atoms"
+        )
