@@ -322,6 +322,6 @@ def test_what_cannot_be_relaxed_is_refused_before_anything_is_written(make, sett
 
 def test_an_earlier_relaxation_is_replaced_only_when_allowed():
     relax(shaken_copper(), steps=1, quiet=True)
-    with pytest.raises(FileExistsError, match="allow it to be replaced"):
+    with pytest.raises(FileExistsError, match="replace it with overwrite"):
         relax(shaken_copper(), quiet=True)
     assert relax(shaken_copper(), quiet=True, overwrite=True).converged
