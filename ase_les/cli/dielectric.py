@@ -13,9 +13,7 @@ from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
 def dielectric(
     stem: Annotated[
         Path,
-        typer.Argument(
-            help="Stem of a run recorded with --observe dipole:1 or current:1.", metavar="STEM"
-        ),
+        typer.Argument(help="Stem of a run with --observe dipole or current.", metavar="STEM"),
     ],
     epsilon_infinity: EpsilonInfinity = None,
     recorded: Annotated[

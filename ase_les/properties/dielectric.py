@@ -70,8 +70,8 @@ from ase_les.properties.recorded_run import (
 from ase_les.runs.output import prepared_output, write_arrays
 from ase_les.screening import recorded_scaling
 
-#: Largest relative difference between the recorded dipole and the integral of the current that coarse
-#: sampling can explain.
+#: Largest relative difference between the recorded dipole and the integral of the current that can
+#: be explained by coarse sampling.
 LARGEST_MISMATCH = 0.5
 
 

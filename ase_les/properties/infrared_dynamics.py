@@ -67,7 +67,8 @@ class InfraredResult:
         if self.reference is None:
             return None
         x = self.spectrum.wavenumber_per_cm
-        beside = np.interp(x, *self.reference.T, left=np.nan, right=np.nan)
+        known, intensity = self.reference.T
+        beside = np.interp(x, known, intensity, left=np.nan, right=np.nan)
         if not np.isfinite(beside).any():
             return None
         return beside * (self.absorption[0].max() / np.nanmax(beside))

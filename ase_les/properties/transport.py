@@ -279,4 +279,4 @@ def _charge_numbers(atoms: Atoms, given: Mapping[str, float] | None) -> dict[str
                 f"{', '.join(sorted(symbols))}"
             )
         return dict(given)
-    return monatomic_ions(atoms)
+    return {symbol: float(charge) for symbol, charge in monatomic_ions(atoms).items()}
