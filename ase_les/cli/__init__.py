@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         app(arguments)
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         # An extra that is missing was asked for by name of its package; other modules are ours.
         if isinstance(error, ModuleNotFoundError) and error.name is not None:
             raise
