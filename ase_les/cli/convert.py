@@ -190,10 +190,12 @@ def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
     """What the model lacks of the labels, as energies of the elements."""
     import torch
 
+    from ase_les.cli._reading import read
     from ase_les.training.atomic_energies import fit_atomic_energies
-    from ase_les.training.dataset import LabelNames, labelled, read_frames
+    from ase_les.training.dataset import LabelNames, labelled
 
-    samples = labelled(read_frames(data), model.config.cutoff, LabelNames(energy=energy_label))
+    frames = read(data, silent=True).frames
+    samples = labelled(frames, model.config.cutoff, LabelNames(energy=energy_label))
     if not any(sample.energy.isfinite().all() for sample in samples):
         raise ValueError(f"'{data}' has no energies '{energy_label}' to fit to")
     residuals = []

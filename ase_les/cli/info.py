@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from ase_les import LESModel
+    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import ChargesByElement
 
 
@@ -55,6 +56,7 @@ def info(
     charges = None
     if structure is not None:
         atoms = read_structure(structure, charge)
+        check_periodic(atoms, loaded.card, structure)
         # A trajectory brings recorded results along: the model is to say its own.
         atoms.calc = make_calculator(loaded, device or "cpu", dtype, dielectric=dielectric)
         with warnings.catch_warnings():

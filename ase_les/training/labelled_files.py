@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-from ase_les.reading import read_file
+from ase_les.reading import StructureFile, read_file
 from ase_les.reading.labels import PROPERTIES, LabelNames, LabelSources, find_labels
 from ase_les.reading.plausibility import question_labels
 from ase_les.training.dataset import Sample, labelled, without_contacts
@@ -51,7 +51,6 @@ def read_labelled(
     dielectric: float = 1.0,
     shortest_A: Mapping[str, float] | None = None,
     format: str | None = None,
-    charge: float | None = None,
 ) -> LabelledFile:
     """Read the labeled structures of a file.
 
@@ -59,17 +58,10 @@ def read_labelled(
     ----------
     path : str or Path
         As in ``data.extxyz@-10:``.
-    cutoff : float
-        Longest edge of the graphs, in Å.
-    names : LabelNames
-    dielectric : float
-        See `labelled`.
-    shortest_A : mapping of str to float, optional
-        See `without_contacts`.
+    cutoff, names, dielectric, shortest_A
+        See `labelled_file`.
     format : str or None
         See `ase_les.reading.read_file`.
-    charge : float or None
-        Total charge (e) of all structures in place of what the file says.
 
     Raises
     ------
@@ -78,19 +70,62 @@ def read_labelled(
     ValueError
         If it cannot be read, a label is wrong, or all structures are left out.
     """
-    file = read_file(path, format, charge=charge)
-    sources = find_labels(file.frames, names)
+    file = read_file(path, format)
+    return labelled_file(file, cutoff, names, dielectric=dielectric, shortest_A=shortest_A)
+
+
+def labelled_file(
+    file: StructureFile,
+    cutoff: float,
+    names: LabelNames,
+    *,
+    dielectric: float = 1.0,
+    shortest_A: Mapping[str, float] | None = None,
+) -> LabelledFile:
+    """Return graphs and labels of the structures of a file, and what to tell about them.
+
+    Parameters
+    ----------
+    file : StructureFile
+    cutoff : float
+        Longest edge of the graphs, in Å.
+    names : LabelNames
+    dielectric : float
+        See `labelled`.
+    shortest_A : mapping of str to float, optional
+        See `without_contacts`.
+
+    Raises
+    ------
+    ValueError
+        If a label is wrong, or all structures are left out.
+    """
     try:
+        sources = find_labels(file.frames, names)
         frames, energies, notes = take_isolated_atoms(file.frames, sources)
         kept = chosen_frames(frames, shortest_A or {})
         samples = labelled(kept, cutoff, names, dielectric, sources)
         warnings = question_labels(kept, sources)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{file.path}: {error}") from None
     told = [*file.notes.lines(len(file.frames)), f"{file.path}: {sources.told()}"]
     told += [f"{file.path}: {note}" for note in notes]
     asked = [f"{file.path}: {warning}" for warning in warnings]
     return LabelledFile(file.path, samples, sources, energies, told, asked)
+
+
+def check_names(file: LabelledFile) -> None:
+    """Refuse a name of a label that was asked for and that no structure has.
+
+    Raises
+    ------
+    ValueError
+        Naming everything that the file has.
+    """
+    sources = file.sources
+    for label in PROPERTIES:
+        if not sources.names.is_default(label) and not sources.present.get(label):
+            raise ValueError(f"{file.path}: {sources.absent(label)}")
 
 
 def check_weights(
@@ -122,8 +157,8 @@ def check_weights(
             absent = f"no training structure can have {label.replace('_', ' ')}: stress needs two "
             absent += "or three periodic directions, a dipole none"
         raise ValueError(
-            f"the loss has a weight for `{weight}`, and {absent}. Write the name of the label under "
-            f"`data: labels:`, or `{weight}: 0.0` under `fit: loss:` and `final_loss:`"
+            f"the loss has a weight for `{weight}`, and {absent}. Write the name of the label "
+            f"under `data: labels:`, or `{weight}: 0.0` under `fit: loss:` and `final_loss:`"
         )
 
 
