@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,7 @@ _MODEL_NET_CHARGE = 0.01
 # From the warning up to the line that asked ASE for a property.
 _FRAMES_TO_THE_USER = 6
 _OF_CHARGES = ("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor")
+_BORN_CHARGES = "born_effective_charges"
 # What needs no energy.
 _BESIDE_THE_ENERGY = {"born_effective_charges", "dielectric_tensor"}
 
@@ -201,6 +203,7 @@ class LESCalculator(Calculator):
         field_V_per_A: Sequence[float] = (0.0, 0.0, 0.0),
     ):
         super().__init__()
+        self._kept_born_charges: np.ndarray | None = None
         self.model = model if isinstance(model, LESModel) else load_model(model)
         self._is_from_memory = isinstance(model, LESModel)
         self.model_hash = model_hash(self.model)
@@ -267,6 +270,7 @@ class LESCalculator(Calculator):
         came before, down to the order in which neighbours are summed.
         """
         super().reset()
+        self._kept_born_charges = None
         if self._engine.electrostatics is not None:
             self._engine.electrostatics.periodic_sum.forget()
         self._graph.forget()
@@ -287,6 +291,20 @@ class LESCalculator(Calculator):
             if not np.array_equal(self._field, self._field_of_results):
                 changes.append("field_V_per_A")
         return changes
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """See ASE. Born charges are kept outside of ``results``, where ASE's writers fail on them.
+
+        They cannot write arrays of shape (N, 3, 3) as extended XYZ.
+        """
+        if self._kept_born_charges is not None:
+            self.results[_BORN_CHARGES] = self._kept_born_charges
+        try:
+            return super().get_property(name, atoms, allow_calculation)
+        finally:
+            self._kept_born_charges = self.results.pop(_BORN_CHARGES, None)
 
     def calculate(
         self,

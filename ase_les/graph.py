@@ -68,11 +68,12 @@ def total_charge_of(atoms: Atoms) -> float:
     Raises
     ------
     ValueError
-        If the entry is not a finite number.
+        If the entry is not a finite number. Text and truth values are none: ASE reads
+        ``charge=None`` in a file as True.
     """
     given = atoms.info.get("charge", 0.0)
     try:
-        charge = float(given)
+        charge = float("nan") if isinstance(given, str | bool | np.bool_) else float(given)
     except (TypeError, ValueError):
         charge = float("nan")
     if not np.isfinite(charge):

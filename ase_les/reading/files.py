@@ -196,7 +196,9 @@ def _xyz_frames(
 ) -> tuple[list[Atoms], int]:
     if not xyz_text.needs_translation(file):
         total = xyz_text.count_frames(file)
-        return _read(file, _index(chosen, last_only, total), kind), total
+        frames = _read(file, _index(chosen, last_only, total), kind)
+        if not any(xyz_text.is_misread(atoms) for atoms in frames):
+            return frames, total
     done = xyz_text.translated(file)
     every = _read(done.text, ":", "extxyz")
     for number, atoms in enumerate(every):

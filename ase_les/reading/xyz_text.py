@@ -37,6 +37,9 @@ _ASSIGNMENT = re.compile(
         \{(?P<braced>[^}]*)\}|(?P<bare>\S+))""",
     re.VERBOSE,
 )
+_EMPTY = re.compile(
+    r"""(?P<quoted>"[^"]*"|'[^']*')|(?<!\S)(?P<key>[A-Za-z_][\w-]*)=\s+(?=[A-Za-z_][\w-]*=)"""
+)
 _IPI_CELL = re.compile(
     r"CELL\s*[(\[{]\s*(?P<kind>abcABC|H|GENH)\s*[)\]}]\s*:?(?P<numbers>[^a-zA-Z{]*)"
 )
@@ -132,12 +135,12 @@ def translate(comment: str) -> Comment:
     ValueError
         If a cell is given in a way that can be read differently, or in an unknown unit.
     """
-    comment = comment.strip()
+    comment, told_of_empty = _without_empty_entries(comment.strip())
     matched = _IPI_CELL.search(comment)
     if matched:
         return _from_ipi(comment, matched)
     given = {match["key"]: match for match in _ASSIGNMENT.finditer(comment)}
-    text, told = comment, []
+    text, told = comment, told_of_empty
     for key, match in given.items():
         proper = _KEYS.get(key.lower())
         if proper is not None and proper != key and proper not in given:
@@ -150,6 +153,16 @@ def translate(comment: str) -> Comment:
             text = text.replace(match.group(0), _lattice(cell), 1)
             told.append(f"cell read from '{key}'")
     return Comment(text, told=", ".join(told))
+
+
+def is_misread(atoms: Atoms) -> bool:
+    """Return whether ASE's reader overlooked a cell, or took an entry for the value of another."""
+    return any(
+        key.lower() in ("lattice", "properties", *_CELL_KEYS)
+        or key.startswith("CELL")
+        or (isinstance(value, str) and re.match(r"[A-Za-z_][\w-]*=\S", value) is not None)
+        for key, value in atoms.info.items()
+    )
 
 
 def count_frames(path: Path) -> int:
@@ -203,6 +216,20 @@ def _from_ipi(comment: str, matched: re.Match[str]) -> Comment:
         told += ", lengths taken as Å"
     text = f'{_lattice(vectors * scale)} pbc="T T T"'
     return Comment(text, _LENGTHS[chosen.get("positions", "angstrom")], told)
+
+
+def _without_empty_entries(comment: str) -> tuple[str, list[str]]:
+    """A comment line without ``key=`` before another entry, which ASE would take for its value."""
+    names: list[str] = []
+
+    def left_out(match: re.Match[str]) -> str:
+        if match["quoted"]:
+            return match["quoted"]
+        names.append(match["key"])
+        return ""
+
+    text = _EMPTY.sub(left_out, comment)
+    return text, [f"the empty entry '{name}' is left out" for name in names]
 
 
 def _values(match: re.Match[str]) -> np.ndarray:
