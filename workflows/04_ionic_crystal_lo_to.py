@@ -20,6 +20,7 @@ from rich.table import Table
 from ase_les import LESCalculator
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
 from ase_les.properties.phonons import phonons
+from ase_les.reports import phonons as report
 from ase_les.runs.processes import Jobs
 from ase_les.simulation import relax
 
@@ -70,7 +71,6 @@ def main() -> None:
         relaxed,
         min_length_A=2 / 3 * arguments.min_length,
         mesh_length_A=10.0,
-        quiet=True,
         **common,
     )
     found = phonons(
@@ -80,6 +80,8 @@ def main() -> None:
         overwrite=arguments.overwrite,
         **common,
     )
+    report.write(found, arguments.output / "crystal")
+    report.show(found)
 
     console = Console()
     console.print(

@@ -338,7 +338,7 @@ def born_charges(
         found = dict(enumerate(born_differences.by_field(atoms, field_V_per_A, components)))
     else:
         found = dict(enumerate(_analytic(atoms, components)))
-    tensors = crystal_symmetry.spread(found, operations, len(atoms))
+    tensors = crystal_symmetry.symmetrize_atomic_tensors(found, operations, len(atoms))
     tensors[np.setdiff1d(np.arange(len(atoms)), asked)] = np.nan
     everyone = len(asked) == len(atoms)
     total_charge = float(atoms.info.get("charge", 0))

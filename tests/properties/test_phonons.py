@@ -19,7 +19,7 @@ from ase_les.properties.phonons import phonons
 phonopy = pytest.importorskip("phonopy")
 pytest.importorskip("seekpath")
 
-QUICK = {"min_length_A": 8.0, "mesh_length_A": 10.0, "points_per_segment": 7, "quiet": True}
+QUICK = {"min_length_A": 8.0, "mesh_length_A": 10.0, "points_per_segment": 7}
 
 
 def reduced_mass(atoms: Atoms) -> float:
@@ -141,13 +141,12 @@ def test_dipoles_of_the_right_charges_explain_the_forces_between_distant_ions():
     assert after < 1e-3 * before
 
 
-def test_charges_that_do_not_belong_to_the_forces_are_found_out(capsys):
+def test_charges_that_are_inconsistent_with_the_forces_are_noted():
     atoms = salt()
     born = 2.0 * atoms.calc.get_property("born_effective_charges", atoms)
-    loud = {**QUICK, "quiet": False}
-    found = phonons(atoms, born_effective_charges=born, **loud)
+    found = phonons(atoms, born_effective_charges=born, **QUICK)
     assert not found.non_analytic.fits
-    assert "do not belong to these forces" in " ".join(capsys.readouterr().err.split())
+    assert any("inconsistent with the forces" in note for note in found.notes)
 
 
 def test_phonopy_reads_the_files_and_gives_the_same_bands(tmp_path):
@@ -172,8 +171,6 @@ def test_phonopy_reads_the_files_and_gives_the_same_bands(tmp_path):
     )
     series = np.load(tmp_path / "nacl-phonons.npz")
     assert series["frequencies_THz"].shape == (series["segment_lengths"].sum(), 6)
-    for figure in ("bands", "thermal"):
-        assert (tmp_path / f"nacl-{figure}.png").stat().st_size > 5000
 
 
 class RecordedForces(Calculator):
@@ -241,36 +238,36 @@ def test_states_are_three_per_atom_and_heat_capacity_reaches_dulong_and_petit():
     np.testing.assert_allclose(slope[20:-1], thermal.entropy_J_per_K_mol[20:-1], rtol=1e-3)
 
 
-def test_a_structure_that_is_no_minimum_has_imaginary_modes_and_is_told_so(capsys):
+def test_a_structure_that_is_no_minimum_has_imaginary_modes_and_a_note():
     atoms = salt()
     atoms.calc.charge *= 2.0
-    found = phonons(atoms, **{**QUICK, "quiet": False})
+    found = phonons(atoms, **QUICK)
     assert found.lowest[0] < -0.5
-    assert "Imaginary modes" in capsys.readouterr().err
+    assert any("Imaginary modes" in note for note in found.notes)
 
 
-def test_forces_of_an_unrelaxed_structure_are_told_and_taken_out(capsys):
+def test_forces_of_an_unrelaxed_structure_are_noted_and_subtracted():
     atoms = Atoms("Ar2", [[0, 0, 0], [2.4, 2.4, 2.6]], cell=[4.8] * 3, pbc=True)
     atoms.calc = LennardJones(sigma=3.4, epsilon=0.1, rc=8.0, smooth=True)
     largest = np.linalg.norm(atoms.get_forces(), axis=1).max()
-    found = phonons(atoms, **{**QUICK, "quiet": False})
+    found = phonons(atoms, **QUICK)
     assert found.residual_force_eV_per_A == pytest.approx(largest, rel=1e-6)
     assert largest > 0.01
-    told = " ".join(capsys.readouterr().err.split())
+    told = " ".join(found.notes)
     assert "not relaxed" in told
-    assert "No Born charges" in told
+    assert "there are no Born charges" in told
     assert found.non_analytic is None and found.splitting == ()
 
 
-def test_a_crystal_at_another_volume_is_told_of_where_symmetry_hides_it(capsys):
+def test_a_crystal_under_pressure_is_noted_where_symmetry_hides_it():
     argon = bulk("Ar", a=4.7, cubic=True)
     argon.calc = LennardJones(sigma=3.4, epsilon=0.01, rc=8.0, smooth=True)
     pressure = -argon.get_stress()[0] / units.GPa
-    found = phonons(argon, **{**QUICK, "quiet": False})
+    found = phonons(argon, **QUICK)
     assert found.residual_force_eV_per_A < 1e-8
     assert found.pressure_GPa == pytest.approx(pressure, rel=1e-9)
     assert pressure > 1.0
-    told = " ".join(capsys.readouterr().err.split())
+    told = " ".join(found.notes)
     assert f"under {pressure:.2f} GPa" in told
 
 
@@ -322,7 +319,7 @@ def test_a_record_of_another_force_field_is_refused(tmp_path):
     ("structure", "settings", "message"),
     [
         (lambda: Atoms("Na", cell=[3] * 3, pbc=True), {}, "no calculator"),
-        (lambda: molecule("H2O", calculator=EMT()), {}, "three periodic directions"),
+        (lambda: molecule("H2O", calculator=EMT()), {}, "three \\(crystal\\) periodic directions"),
         (salt, {"displacement_A": 0.0}, "`displacement_A` must be positive"),
         (salt, {"supercell": (2, 0, 2)}, "three positive integers"),
         (salt, {"born_effective_charges": np.eye(3)}, r"must have shape \(2, 3, 3\)"),
