@@ -28,6 +28,7 @@ from ase_les.properties import born_differences, crystal_symmetry
 from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_layers import BornLayers, born_layers
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
+from ase_les.reading.born_charges import born_tensors
 from ase_les.reports import terminal
 from ase_les.runs.output import write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs

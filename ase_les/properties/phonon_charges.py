@@ -12,6 +12,7 @@ from ase.geometry import get_distances
 
 from ase_les.properties.born_charges import acoustic_sum_rule, born_charges, dielectric_tensor
 from ase_les.properties.phonon_results import NonAnalytic
+from ase_les.reading.born_charges import born_tensors
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -53,13 +54,7 @@ def bulk_charges(
         given = _calculated_charges(atoms, wanted, tolerance_A, notes)
         if given is None:
             return None
-    tensors = np.asarray(given, dtype=float)
-    if tensors.shape == (len(atoms), 9):
-        tensors = tensors.reshape(-1, 3, 3)
-    if tensors.shape != (len(atoms), 3, 3):
-        raise ValueError(
-            f"`born_effective_charges` must have shape {(len(atoms), 3, 3)}, got {tensors.shape}"
-        )
+    tensors = born_tensors(given, len(atoms), "`born_effective_charges`")
     violation = float(np.abs(tensors.sum(axis=0)).max())
     return acoustic_sum_rule(tensors), dielectric_tensor(atoms, dielectric), violation
 

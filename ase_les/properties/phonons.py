@@ -376,13 +376,14 @@ def _bands(atoms: Atoms, crystal: Phonopy, points: int) -> tuple[Segment, ...]:
         for (start, end), length in zip(pairs, lengths, strict=True)
     ]
     crystal.run_band_structure(lines)
-    frequencies = crystal.get_band_structure_dict()["frequencies"] or []
+    structure = crystal.band_structure
+    assert structure is not None
     ends = np.cumsum(lengths)
     starts = itertools.chain([0.0], ends[:-1])
     return tuple(
         Segment(labels, line, np.linspace(start, end, len(line)), np.array(found))
         for labels, line, start, end, found in zip(
-            pairs, lines, starts, ends, frequencies, strict=True
+            pairs, lines, starts, ends, structure.frequencies, strict=True
         )
     )
 
@@ -393,23 +394,23 @@ def _density_of_states(atoms: Atoms, crystal: Phonopy, mesh_length_A: float) -> 
     counts = np.where(atoms.pbc, np.maximum(1, np.rint(lengths)), 1).astype(int)
     mesh = mesh_length_A if atoms.pbc.all() else counts.tolist()
     crystal.run_mesh(mesh=mesh, is_gamma_center=True)
-    mesh_modes: Any = crystal.get_mesh_dict()
-    top = float(np.max(mesh_modes["frequencies"]))
+    modes: Any = crystal.mesh
+    top = float(np.max(modes.frequencies))
     crystal.run_total_dos(freq_pitch=1.05 * top / _DOS_POINTS)
-    dos = crystal.get_total_dos_dict()
-    return DensityOfStates(np.array(dos["frequency_points"]), np.array(dos["total_dos"]))
+    dos: Any = crystal.total_dos
+    return DensityOfStates(np.array(dos.frequency_points), np.array(dos.dos))
 
 
 def _thermal(crystal: Phonopy, max_K: float, step_K: float) -> ThermalProperties:
     crystal.run_thermal_properties(
         t_min=0.0, t_max=max_K, t_step=step_K, exclude_gamma_acoustic=True
     )
-    found = crystal.get_thermal_properties_dict()
+    found: Any = crystal.thermal_properties
     return ThermalProperties(
-        np.array(found["temperatures"]),
-        np.array(found["free_energy"]),
-        np.array(found["entropy"]),
-        np.array(found["heat_capacity"]),
+        np.array(found.temperatures),
+        np.array(found.free_energy),
+        np.array(found.entropy),
+        np.array(found.heat_capacity),
     )
 
 
@@ -422,5 +423,6 @@ def _splitting(crystal: Phonopy, direction: Sequence[float]) -> Splitting:
     # Reciprocal vectors are the columns of the inverse cell.
     for towards in (None, crystal.primitive.cell @ normal):
         crystal.run_qpoints([[0, 0, 0]], nac_q_direction=towards)
-        frequencies.append(np.array(crystal.get_qpoints_dict()["frequencies"][0]))
+        modes: Any = crystal.qpoints
+        frequencies.append(np.array(modes.frequencies[0]))
     return Splitting(tuple(normal.tolist()), *frequencies)
