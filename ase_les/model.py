@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple, cast
 
 import torch
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.charges import LatentCharges
@@ -189,7 +189,7 @@ class LESModel(nn.Module):
             readout.spread.copy_(spread + 1e-3 * spread.square().mean().sqrt().clamp_min(1e-12))
 
     def with_converged_ewald(self) -> LESModel:
-        """Return a copy whose reciprocal sum is converged: E(V) is smooth, published numbers change.
+        """Return a copy whose reciprocal sum is converged: smooth E(V), other published numbers.
 
         Raises
         ------

@@ -84,7 +84,10 @@ def _parts(atoms, product: float) -> dict[str, float]:
         features = engine.representation(graph)
         charges = engine.long_range.charges(features, graph)
     found["representation"] = lambda: engine.representation(graph)
-    found["networks"] = lambda: (engine.short_range.readout(features), engine.long_range.charges(features, graph))
+    found["networks"] = lambda: (
+        engine.short_range.readout(features),
+        engine.long_range.charges(features, graph),
+    )
     found["Ewald"] = lambda: engine.long_range.electrostatics(graph, charges)
     parts = {}
     with torch.no_grad():

@@ -12,13 +12,13 @@ from ase.io import read
 from ase.spacegroup import crystal
 
 from ase_les import LESCalculator, LESModel, ModelConfig, list_models
+from ase_les.charges import ChargesConfig
 from ase_les.charges.sign import (
     covariance_with_electronegativity,
     judge_sign,
     mean_by_element,
     sign_is_free,
 )
-from ase_les.charges import ChargesConfig
 from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LongRangeConfig
 from ase_les.model_io import shipped_models

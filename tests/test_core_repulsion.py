@@ -25,7 +25,9 @@ def graph_of(atoms: Atoms) -> Graph:
 
 def repulsion(atoms: Atoms, cutoff_scale: float = 1.0) -> np.ndarray:
     elements = sorted(set(atoms.numbers.tolist()))
-    return CoreRepulsion(CoreRepulsionConfig(cutoff_scale), elements, CUTOFF)(graph_of(atoms)).numpy()
+    return CoreRepulsion(CoreRepulsionConfig(cutoff_scale), elements, CUTOFF)(
+        graph_of(atoms)
+    ).numpy()
 
 
 def pair(symbols: str, distance: float) -> Atoms:

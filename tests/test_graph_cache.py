@@ -6,9 +6,9 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from ase_les.graph import edge_vectors, graph_from_atoms
 from ase_les import neighbors
 from ase_les.calculator.graph_cache import GraphCache
+from ase_les.graph import edge_vectors, graph_from_atoms
 from ase_les.neighbors import NeighborList
 
 CUTOFF = 3.5

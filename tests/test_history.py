@@ -159,7 +159,8 @@ def test_threads_with_a_calculator_each_do_not_see_each_other(model, structures,
         return all(
             np.array_equal(calculator.get_current(atoms), expected)
             and np.array_equal(
-                calculator.get_property("forces", structures[index]), fresh(index, "forces", "float64")
+                calculator.get_property("forces", structures[index]),
+                fresh(index, "forces", "float64"),
             )
             for index in small
         )
@@ -173,5 +174,8 @@ def test_a_copy_of_a_calculator_works_as_the_original(model, structures, duplica
     calculator = LESCalculator(model)
     forces = calculator.get_property("forces", structures[0])
     twin = duplicate(calculator)
-    assert np.array_equal(twin.get_property("forces", structures[1]), LESCalculator(model).get_property("forces", structures[1]))
+    assert np.array_equal(
+        twin.get_property("forces", structures[1]),
+        LESCalculator(model).get_property("forces", structures[1]),
+    )
     assert np.array_equal(twin.get_property("forces", structures[0]), forces)

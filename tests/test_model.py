@@ -142,7 +142,9 @@ def test_equal_seeds_give_equal_models_and_leave_the_generator_alone(random_mode
     assert torch.equal(torch.rand(3), expected)
     weights = one.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in same.state_dict().items())
-    assert not torch.equal(one.short_range.readout.linear.weight, other.short_range.readout.linear.weight)
+    assert not torch.equal(
+        one.short_range.readout.linear.weight, other.short_range.readout.linear.weight
+    )
 
 
 def test_a_config_survives_json(random_model):

@@ -54,7 +54,9 @@ def check_finite(results: Mapping[str, Any], atoms: Atoms, graph: Graph) -> None
     if not broken:
         return
     contact = _closest(graph)
-    where = f"the closest {_describe(contact, atoms)}" if contact else "no atoms are within the cutoff"
+    where = (
+        f"the closest {_describe(contact, atoms)}" if contact else "no atoms are within the cutoff"
+    )
     raise ValueError(
         f"the model gave {', '.join(broken)} that are not finite; {where}. "
         "The structure is far outside what the model was trained on"

@@ -53,7 +53,11 @@ class GraphCache:
         """
         charge = total_charge_of(atoms)
         known = self._topology
-        if known is None or known.charge != charge or not np.array_equal(known.numbers, atoms.numbers):
+        if (
+            known is None
+            or known.charge != charge
+            or not np.array_equal(known.numbers, atoms.numbers)
+        ):
             self._model.check_coverage(atoms.numbers, charge)
             known = None
         edges = self._neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)

@@ -321,7 +321,9 @@ class LESCalculator(ChargeMethods):
                 results["born_effective_charges"] = self._born_charges(atoms, graph)
             if self._has_charges:
                 # Always there: it records how everything else that is made of charges is scaled.
-                results["dielectric_tensor"] = self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
+                results["dielectric_tensor"] = (
+                    self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
+                )
             check_finite(results, atoms, graph)
             self._warn(atoms, graph, results, system_changes)
             self.atoms = atoms.copy()
@@ -375,7 +377,9 @@ class LESCalculator(ChargeMethods):
                 results["dipole"] = results["charges"] @ arms
             if "polarization" in wanted:
                 moment = dipoles(self._engine, derivatives.prediction, graph)[0]
-                results["polarization"] = self._factor(atoms) @ array_of(moment) / atoms.get_volume()
+                results["polarization"] = (
+                    self._factor(atoms) @ array_of(moment) / atoms.get_volume()
+                )
         return results
 
 
@@ -420,9 +424,7 @@ def _sign_remedy(model: str | Path | LESModel, origin: str) -> str:
     """Return how the sign of the charges is flipped."""
     if isinstance(model, LESModel):
         return "`model.long_range.charges.flip_sign()` before the calculator is made"
-    return (
-        f"`ase-les convert {origin} --output model.safetensors --sign auto --structure FILE`"
-    )
+    return f"`ase-les convert {origin} --output model.safetensors --sign auto --structure FILE`"
 
 
 def _results(derivatives: Derivatives) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ase import Atoms
 
 import ase_les
 from ase_les.calculator.charge_methods import isotropic
-from ase_les.charges.sign import OPPOSES, means_as_text, judge_sign, mean_by_element, sign_is_free
+from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element, means_as_text, sign_is_free
 from ase_les.graph import Graph, total_charge_of
 from ase_les.model import LESModel
 from ase_les.response import has_polarization

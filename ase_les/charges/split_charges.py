@@ -141,12 +141,12 @@ class SplitCharges(NeutralityRule):
         return self._formal.to(graph.positions.device)[graph.numbers]
 
     def excess(self, graph: Graph) -> Tensor:
-        """Return the total charge beyond the formal charges, (S,) in e; exactly 0 if there is none."""
+        """Return the total charge beyond the formal charges, (S,) in e; exactly 0 if none."""
         left = graph.total_charge - sum_per_structure(self.formal(graph), graph)
         return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
 
     def _split_charges(self, latent: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Return the charge each edge moves to its receiver, (E, n_channels) in e, and edge vectors.
+        """Return charges (E, n_channels) in e that edges move to their receivers; edge vectors.
 
         Computed in the precision of the network: both ends see the same rounded number.
         """

@@ -72,7 +72,9 @@ def info(
     if json:
         print(summary_as_json(facts))
     else:
-        _show(facts, charges, can_flip=loaded.long_range is not None and sign_is_free(loaded.config))
+        _show(
+            facts, charges, can_flip=loaded.long_range is not None and sign_is_free(loaded.config)
+        )
 
 
 def _facts(model: LESModel) -> dict[str, object]:

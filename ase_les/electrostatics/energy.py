@@ -278,4 +278,3 @@ class Electrostatics(nn.Module):
     def _self_energy(self, graph: Graph, charges: Tensor) -> Tensor:
         prefactor = COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * self.config.smearing)
         return prefactor * sum_per_structure((charges**2).sum(1), graph)
-

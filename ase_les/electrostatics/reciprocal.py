@@ -12,7 +12,6 @@ from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel, squared_wave_numbers
 from ase_les.units import COULOMB_CONSTANT
 
-
 Axes = tuple[Tensor, Tensor, Tensor]
 
 

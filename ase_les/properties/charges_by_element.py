@@ -22,8 +22,8 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from rich.table import Table
 
-from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element
 from ase_les.charges.electronegativity import ELECTRONEGATIVITY
+from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element
 from ase_les.screening import recorded_scaling
 
 

@@ -194,7 +194,10 @@ def _from_the_dipole(
     model: LESModel, graph: Graph, centre: Tensor | None, create_graph: bool
 ) -> tuple[Tensor, Tensor]:
     """The gradient of the dipole: by positions at fixed latent numbers, and through them."""
-    representation, rule = model.charge_representation, model.latent_electrostatics.charges.neutrality
+    representation, rule = (
+        model.charge_representation,
+        model.latent_electrostatics.charges.neutrality,
+    )
     edges = representation.neighbourhoods(graph)
     edges = edges._replace(vectors=edges.vectors.detach().requires_grad_(True))
     n_layers = representation.n_layers
@@ -250,7 +253,10 @@ def _from_changes_of_charge(
     times the way from where it is to the charge it belongs to, which grows by an edge whenever
     a gradient passes from a receiver to a sender.
     """
-    representation, rule = model.charge_representation, model.latent_electrostatics.charges.neutrality
+    representation, rule = (
+        model.charge_representation,
+        model.latent_electrostatics.charges.neutrality,
+    )
     given = representation.neighbourhoods(graph)
     layers = [_Layer(given) for _ in range(1 + representation.n_layers)]
     latent = model.latent_electrostatics.charges.latent(representation.features(graph, layers))

@@ -45,7 +45,9 @@ def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
         If they do not follow from local charges alone (see `check_polarization`).
     """
     check_polarization(model, graph)
-    return sum_per_structure(model.latent_electrostatics.charges.neutrality.moments(prediction.latent, graph), graph)
+    return sum_per_structure(
+        model.latent_electrostatics.charges.neutrality.moments(prediction.latent, graph), graph
+    )
 
 
 def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
@@ -57,7 +59,9 @@ def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
         If they do not follow from local charges alone (see `check_polarization`).
     """
     check_polarization(model, graph)
-    moments = model.latent_electrostatics.charges.neutrality.moments(latent_numbers(model, graph), graph)
+    moments = model.latent_electrostatics.charges.neutrality.moments(
+        latent_numbers(model, graph), graph
+    )
     return sum_per_structure(moments, graph)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ase_les.charges.bond_polarity import bond_charges
 from ase_les.charges import SplitCharges
+from ase_les.charges.bond_polarity import bond_charges
 from ase_les.model import LESModel
 from ase_les.training.dataset import Sample
 

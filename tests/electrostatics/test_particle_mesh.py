@@ -209,7 +209,7 @@ def test_a_breathing_cell_has_steps_in_its_energy_far_below_the_accuracy(rng):
     for scale in scales:
         strain = (scale - 1) * torch.eye(3, dtype=torch.float64)[None]
         energies.append(system.evaluate(mesh, strain)[0].item())
-        sizes.add(mesh.mesh_size((scale * system.cell)))
+        sizes.add(mesh.mesh_size(scale * system.cell))
     assert len(sizes) > 1, "the mesh never changed: this test shows nothing"
     # Third differences are free of the smooth change with the volume.
     assert np.abs(np.diff(energies, 3)).max() / 100 < 2e-6

@@ -231,7 +231,9 @@ def test_the_twin_of_a_pupil_starts_from_the_twin_of_its_start(with_teachers, mo
     epochs = []
     whole_epoch = _Run.one_epoch
     monkeypatch.setattr(
-        _Run, "one_epoch", lambda run: epochs.append(run.model.long_range is None) or whole_epoch(run)
+        _Run,
+        "one_epoch",
+        lambda run: epochs.append(run.model.long_range is None) or whole_epoch(run),
     )
     recipe(with_teachers, monkeypatch, "--with-short-range")
     assert (epochs.count(False), epochs.count(True)) == (3 + 3 + 2, 3 + 2)
