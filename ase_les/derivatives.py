@@ -78,7 +78,7 @@ def differentiate(
         strain = torch.zeros_like(graph.cell, requires_grad=True)
         variables.append(strain)
         given = strained(given, 0.5 * (strain + strain.transpose(1, 2)))
-    prediction = model(given, plan)
+    prediction = model(given) if plan is None else model(given, plan)
 
     share = prediction.short_range
     if energies and prediction.charges.shape[1]:

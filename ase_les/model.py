@@ -112,6 +112,11 @@ class LESModel(nn.Module):
         return terms if self.core_repulsion is None else (*terms, self.core_repulsion)
 
     @property
+    def has_charges(self) -> bool:
+        """Whether atoms have one charge each; charges of several channels have no such meaning."""
+        return self.long_range is not None and self.long_range.charges.config.n_channels == 1
+
+    @property
     def latent_electrostatics(self) -> LatentElectrostatics:
         """The long-range part.
 

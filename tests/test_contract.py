@@ -8,12 +8,12 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from ase_les import testing
 from ase_les.graph import edge_vectors, graph_from_atoms, sum_per_structure
 from ase_les.model_io import list_models, load_model
 from ase_les.neighbors import NeighborList
 from ase_les.representation import CaceConfig
-from ase_les.testing import check_model, example_structures
+from ase_les.testing import answers, check_model, example_structures
+from ase_les.testing import contract as testing
 
 MODELS = {
     "as it comes": {},
@@ -192,13 +192,13 @@ def test_the_contract_notices_a_broken_law(random_model, monkeypatch, law):
 
 
 def test_the_contract_notices_forces_that_are_no_gradient(random_model, monkeypatch):
-    differentiate = testing.differentiate
+    differentiate = answers.differentiate
 
     def wrong(*args, **kwargs):
         result = differentiate(*args, **kwargs)
         return result._replace(forces=result.forces * (1 + 1e-4))
 
-    monkeypatch.setattr(testing, "differentiate", wrong)
+    monkeypatch.setattr(answers, "differentiate", wrong)
     model = random_model()
     with pytest.raises(AssertionError, match=r"^forces = -dE/dr: forces deviates by .* eV/Å"):
         testing.check_forces(model, example_structures(model), np.random.default_rng(0))

@@ -205,8 +205,7 @@ class LESCalculator(ChargeMethods):
         self._warnings = ModelWarnings(self.model, _sign_remedy(model, self.parameters["model"]))
         self._field_of_results = self._field = np.zeros(3)
         self.field_V_per_A = field_V_per_A
-        long_range = self.model.config.long_range
-        self._has_charges = long_range is not None and long_range.charges.n_channels == 1
+        self._has_charges = self.model.has_charges
         self.implemented_properties = [
             name
             for name in type(self).implemented_properties

@@ -112,7 +112,7 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
     from ase_les import model_hash
     from ase_les.charges.sign import OPPOSES, means_as_text, sign_is_free
 
-    of_one_channel = model.charges is not None and model.charges.config.n_channels == 1
+    of_one_channel = model.has_charges
     if not (of_one_channel and sign_is_free(model.config)):
         if sign != "keep":
             raise ValueError(
@@ -122,7 +122,11 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
                     "charges"
                     if of_one_channel
                     else "the model has not one charge per atom, but "
-                    + (f"{model.charges.config.n_channels}" if model.charges else "none")
+                    + (
+                        f"{model.long_range.charges.config.n_channels}"
+                        if model.long_range
+                        else "none"
+                    )
                 )
                 + ". Leave it out"
             )

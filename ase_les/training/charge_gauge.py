@@ -129,9 +129,7 @@ class ChargeGauge:
     def __init__(self, settings: GaugeSettings, model: LESModel):
         self.settings = settings
         self.model = model
-        self.applies = (
-            settings.is_on and model.charges is not None and model.charges.config.n_channels == 1
-        )
+        self.applies = settings.is_on and model.has_charges
         size = max(atomic_numbers.values()) + 1
         self.difference = torch.full((size,), torch.nan, dtype=torch.float64)
 

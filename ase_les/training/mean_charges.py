@@ -91,7 +91,7 @@ def describe_charges(
         Electronic dielectric constant of periodic structures.
     """
     told = {"mean_by_element_e": mean_charges(model, samples)}
-    if model.charges.config.n_channels == 1 and (carried := mean_born_charges(model, samples)):
+    if model.has_charges and (carried := mean_born_charges(model, samples)):
         told["mean_latent_born_charge_by_element_e"] = carried
     rounded = {
         name: {element: float(f"{charge:.4g}") for element, charge in of_elements.items()}
