@@ -45,7 +45,7 @@ def info(
     import warnings
 
     from ase_les import load_model
-    from ase_les.charge_sign import sign_is_free
+    from ase_les.charges.sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
     from ase_les.properties.charges_by_element import charges_by_element
     from ase_les.runs.output import summary_as_json
@@ -72,7 +72,9 @@ def info(
     if json:
         print(summary_as_json(facts))
     else:
-        _show(facts, charges, can_flip=loaded.charges is not None and sign_is_free(loaded.config))
+        _show(
+            facts, charges, can_flip=loaded.long_range is not None and sign_is_free(loaded.config)
+        )
 
 
 def _facts(model: LESModel) -> dict[str, object]:

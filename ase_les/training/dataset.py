@@ -14,8 +14,8 @@ from ase.data import chemical_symbols
 from ase.neighborlist import neighbor_list
 from torch import Tensor
 
-from ase_les.boundary_conditions import has_stress
-from ase_les.contacts import check_contacts
+from ase_les.calculator.boundary_conditions import has_stress
+from ase_les.calculator.collisions import check_contacts
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_axes
 from ase_les.neighbors import NeighborList
 from ase_les.reading import read_file

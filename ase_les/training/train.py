@@ -561,7 +561,7 @@ def _card(
     for name, of_property in agreements.items():
         if of_property:
             card[f"{name}_response"] = {p: a.to_dict() for p, a in of_property.items()}
-    if done.model.charges is not None:
+    if done.model.long_range is not None:
         card["charges"] = {
             "sign": _sign(config, parts["training"], done.model, turned),
             "scale": _scale(agreements),
