@@ -126,10 +126,36 @@ class NoseHooverChain(NoseHooverChainNVT):
         thermostat._Q[:] = thermostat._kT * thermostat._tdamp**2
         thermostat._Q[0] *= self._degrees_of_freedom
 
-    def step(self, forces: np.ndarray | None = None) -> None:
-        # ASE keeps copies of its own; what was rounded by a constraint must not differ in them.
-        self._q, self._p = self.atoms.get_positions(), self.atoms.get_momenta()
-        super().step()
+    def step(self, forces: np.ndarray | None = None) -> np.ndarray:
+        r"""Advance by one time step, with one force call.
+
+        .. math::
+            e^{L_\mathrm{NHC}\Delta t/2}\, e^{L_p \Delta t/2}\, e^{L_q \Delta t}\,
+            e^{L_p \Delta t/2}\, e^{L_\mathrm{NHC}\Delta t/2}
+
+        as in ASE's class, which sets the positions again before each half of the momenta: a held
+        center of mass then moves them by 1e-15 Å, and the calculator is called twice. Momenta
+        are constrained before the thermostat sees them: held atoms have no kinetic energy.
+
+        Parameters
+        ----------
+        forces : array of shape (N, 3) or None
+            On the present positions (``md=True``); None asks the calculator.
+
+        Returns
+        -------
+        array of shape (N, 3)
+            Forces on the new positions.
+        """
+        atoms, half = self.atoms, 0.5 * self.dt
+        if forces is None:
+            forces = atoms.get_forces(md=True)
+        atoms.set_momenta(self._thermostat.integrate_nhc(atoms.get_momenta(), half) + half * forces)
+        atoms.set_positions(atoms.positions + self.dt * atoms.get_momenta() / self.masses)
+        forces = atoms.get_forces(md=True)
+        atoms.set_momenta(atoms.get_momenta() + half * forces)
+        atoms.set_momenta(self._thermostat.integrate_nhc(atoms.get_momenta(), half))
+        return forces
 
     def given_energy(self) -> float:
         return -self._thermostat.get_thermostat_energy()

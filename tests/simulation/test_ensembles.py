@@ -9,7 +9,8 @@ from analytic import BAR, Lengths, Volume, crystal, sample
 from ase import units
 from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
-from ase.constraints import FixAtoms, FixBondLength
+from ase.constraints import FixAtoms, FixBondLength, FixCom
+from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from scipy import stats
 
 from ase_les.simulation import DynamicsSettings, Stage, run_dynamics
@@ -142,6 +143,80 @@ def test_slab_with_fixed_atoms_breathes_in_its_plane_and_they_stay_within_the_ce
         after.get_scaled_positions(wrap=False)[held], slab.get_scaled_positions(wrap=False)[held]
     )
     assert np.isfinite(result.pressure_bar.mean)
+
+
+class CountedEMT(EMT):
+    """EMT that counts how often it computes forces."""
+
+    calls = 0
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        self.calls += 1
+
+
+@pytest.mark.parametrize(
+    "ensemble", ["nve", "nvt-bussi", "nvt-langevin", "nvt-nose-hoover", "npt-isotropic"]
+)
+def test_a_step_costs_one_force_call(ensemble, tmp_path):
+    # The center of mass of such a structure is off by more than ASE's tolerance for positions.
+    atoms = bulk("Cu", cubic=True) * (3, 1, 1)
+    atoms.numbers[::3] = 79
+    atoms.positions += 17.3
+    atoms.rattle(0.05, seed=1)
+    calls = {}
+    for steps in (20, 70):
+        atoms.calc = CountedEMT()
+        run_dynamics(
+            atoms,
+            ensemble=ensemble,
+            temperature_K=600.0,
+            timestep_fs=2.0,
+            steps=steps,
+            output=tmp_path / f"md{steps}",
+            quiet=True,
+        )
+        calls[steps] = atoms.calc.calls
+    # The difference leaves out what start and end cost.
+    assert 50 <= calls[70] - calls[20] <= 53
+
+
+def nose_hoover(atoms, timestep_fs=2.0):
+    """Integrator of atoms with momenta."""
+    stage = DynamicsSettings(ensemble="nvt-nose-hoover", **COMMON).protocol[0]
+    freedom = atoms.get_number_of_degrees_of_freedom()
+    return make_integrator(atoms, stage, timestep_fs, np.random.default_rng(), freedom)
+
+
+def test_nose_hoover_steps_are_those_of_ase():
+    moved = []
+    for of_ase in (False, True):
+        atoms = bulk("Cu", cubic=True) * (2, 1, 1)
+        atoms.set_constraint(FixCom())
+        atoms.calc = EMT()
+        atoms.set_momenta(2.0 * np.random.default_rng(2).standard_normal((len(atoms), 3)))
+        integrator = nose_hoover(atoms)
+        for _ in range(50):
+            NoseHooverChainNVT.step(integrator) if of_ase else integrator.step()
+        moved.append((atoms.positions, atoms.get_momenta(), integrator.given_energy()))
+    assert moved[0][2] != 0
+    for ours, theirs in zip(*moved, strict=True):
+        assert np.abs(ours - theirs).max() < 1e-11
+
+
+def test_a_force_on_a_held_atom_does_not_reach_the_thermostat():
+    # These atoms know of each other by the thermostat only.
+    moved = []
+    for displaced_A in (0.0, 1.0):
+        atoms = crystal()
+        atoms.set_constraint(FixAtoms([0]))
+        atoms.positions[0, 0] += displaced_A
+        atoms.set_momenta(2.0 * np.random.default_rng(2).standard_normal((len(atoms), 3)))
+        integrator = nose_hoover(atoms)
+        for _ in range(20):
+            integrator.step()
+        moved.append(atoms.positions[1:])
+    assert np.array_equal(*moved)
 
 
 @pytest.mark.parametrize("ensemble", ["nvt-nose-hoover", "npt-isotropic"])
