@@ -4,7 +4,7 @@
     python workflows/05_infrared_of_water.py --reference measured.txt
     python workflows/05_infrared_of_water.py --smoke             under a minute; shows the way only
 
-Molecular dynamics with the current J = ΣZ*v at every step, then α(ω)n(ω) in absolute units. A run
+Molecular dynamics with the current J = ΣZ*v every 2 fs, then α(ω)n(ω) in absolute units. A run
 that was stopped goes on where it was; one that is complete is only analysed again. Writes
 ``<output>/water.*`` (the run) and ``<output>/water-infrared-summary.yml``, ``.npz``, ``.png``.
 
@@ -79,7 +79,7 @@ def main() -> None:
                     "record",
                     arguments.steps,
                     thermostat_time_fs=1000.0,
-                    observe={"current": 1, "dipole": 10},
+                    observe=["current", "dipole:10"],
                 ),
             ],
             seed=1,

@@ -118,7 +118,7 @@ def main() -> None:
             stages=[
                 Stage("equilibrate", arguments.equilibration),
                 # A thermostat this weak leaves the motion alone.
-                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe={"current": 1}),
+                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe=["current"]),
             ],
             seed=1,
             output=stem,

@@ -12,7 +12,7 @@ from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
 
 def dielectric(
     stem: Annotated[
-        Path, typer.Argument(help="Of a run with --observe dipole:1 or current:1.", metavar="STEM")
+        Path, typer.Argument(help="Of a run with --observe dipole or current.", metavar="STEM")
     ],
     epsilon_infinity: EpsilonInfinity = None,
     recorded: Annotated[

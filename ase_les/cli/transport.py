@@ -13,7 +13,7 @@ from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
 def transport(
     stem: Annotated[
         Path,
-        typer.Argument(help="Of a run; with --observe current:1 for Green–Kubo.", metavar="STEM"),
+        typer.Argument(help="Of a run; with --observe current for Green–Kubo.", metavar="STEM"),
     ],
     charges: Annotated[
         str | None,

@@ -51,7 +51,7 @@ def conductivity_green_kubo(
     Parameters
     ----------
     current_eA_per_fs : array, shape (n, 3)
-        Physical, at every step or few.
+        Physical, every 2 fs or so.
     timestep_fs, volume_A3, temperature_K : float
     plateau_ps : (float, float), optional
         See the module for the default.

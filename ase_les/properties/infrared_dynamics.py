@@ -195,8 +195,7 @@ def _notes(spectrum: InfraredSpectrum, upto_per_cm: float) -> tuple[str, ...]:
     if nyquist < upto_per_cm:
         notes.append(
             f"recorded every {spectrum.timestep_fs:g} fs: vibrations above {nyquist:.0f} 1/cm are "
-            "folded into the spectrum; record every step, with a time step of at most "
-            f"{longest:g} fs"
+            f"folded into the spectrum; record it every {longest:g} fs or more often"
         )
     if spectrum.n_blocks < 2:
         notes.append("too short for an error band at this resolution")

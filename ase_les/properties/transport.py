@@ -164,7 +164,7 @@ def transport_from_run(
         temperature, volume = run.temperature_K, run.volume_A3
     notes = [
         f"no {method} conductivity: the run did not record its {kind}; record it with "
-        f"`ase-les md ... --observe {kind}:1`"
+        f"`ase-les md ... --observe {kind}`"
         for kind, method in (("current", "Green–Kubo"), ("dipole", "Einstein–Helfand"))
         if kind not in runs
     ]

@@ -6,11 +6,17 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from ase_les.simulation.ensembles import DynamicsSettings
+from ase_les.simulation.observations import resolved_per_cm
+
 SAME_MODEL_FORCES = 1e-3
 """eV/Å; rounding on another machine stays far below, another model far above."""
 
 CLOSEST_PAIR_A = 0.4
 """Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
+
+FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
+"""Wave numbers of the fastest vibrations there are: of H2 and HF, and of N2 and CO2."""
 
 
 def check_structure(atoms: Atoms) -> None:
@@ -114,6 +120,41 @@ def size_notes(atoms: Atoms) -> list[str]:
     return [
         f"the cell is {thinnest:.2f} Å thin, less than twice the cutoff of {cutoff:g} Å: atoms see "
         "several images of each other, which is exact, but correlations end with the cell"
+    ]
+
+
+def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
+    """Warn where the current is recorded too rarely for the fastest vibrations.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        With hydrogen, vibrations reach 4400 1/cm (H2); without, 2500 1/cm (CO2, N2).
+    settings : DynamicsSettings
+    """
+    strides = [
+        int(observed["current"]["stride"])
+        for observed in (stage.observe or {} for stage in settings.protocol)
+        if "current" in observed
+    ]
+    if not strides:
+        return []
+    with_hydrogen = 1 in atoms.numbers
+    highest = FASTEST_WITH_HYDROGEN_PER_CM if with_hydrogen else FASTEST_WITHOUT_PER_CM
+    interval = max(strides) * settings.timestep_fs
+    resolved = resolved_per_cm(interval)
+    if resolved > highest:
+        return []
+    enough = resolved_per_cm(1.0) / highest
+    remedy = (
+        f"observe it every {int(enough / settings.timestep_fs)} steps or more often"
+        if enough >= settings.timestep_fs
+        else f"use a time step of at most {enough:.2g} fs"
+    )
+    return [
+        f"WARNING: the current is recorded every {interval:g} fs, which resolves vibrations up to "
+        f"{resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} hydrogen reach "
+        f"{highest:.0f} 1/cm and would be folded to lower wave numbers: {remedy}"
     ]
 
 

@@ -24,6 +24,7 @@ from ase_les.simulation.checks import (
     check_start,
     check_structure,
     restart_notes,
+    sampling_notes,
     size_notes,
     structural_differences,
 )
@@ -95,7 +96,7 @@ def run_dynamics(
     >>> from ase_les.simulation import Stage, run_dynamics
     >>> run_dynamics(atoms, timestep_fs=0.5, stages=[
     ...     Stage("heat", 2000, "nvt-langevin", temperature_K=(50, 300)),
-    ...     Stage("produce", 40000, "nvt-bussi", temperature_K=300, observe={"current": 1}),
+    ...     Stage("produce", 40000, "nvt-bussi", temperature_K=300, observe=["current"]),
     ... ])  # doctest: +SKIP
     """
     settings = _settings_of({**settings, "stages": stages})
@@ -123,7 +124,12 @@ def run_dynamics(
         field_V_per_A=getattr(atoms.calc, "field_V_per_A", None),
         settings=plain(asdict(settings)),
         provenance=plain(provenance or {}),
-        notes=(*start.notes, *size_notes(atoms), *_card_notes(atoms, settings)),
+        notes=(
+            *start.notes,
+            *size_notes(atoms),
+            *sampling_notes(atoms, settings),
+            *_card_notes(atoms, settings),
+        ),
         model_hash=getattr(atoms.calc, "model_hash", None),
         degrees_of_freedom=start.degrees_of_freedom,
         stage=0,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import units
 
-from ase_les.simulation.observations import canonical_observations
+from ase_les.simulation.observations import canonical_observations, with_default_strides
 
 ENSEMBLES = (
     "nvt-bussi",
@@ -155,8 +155,8 @@ class DynamicsSettings:
     field_V_per_A : three floats, pair of three floats, or None
         See :class:`Stage`.
     observe : mapping or sequence
-        What to measure while running: ``{"current": 1, "dipole": 5}``, stride by name, or a
-        mapping of ``stride`` and options; see ``ase_les.simulation.observations``.
+        What to measure while running: ``{"current": 4, "dipole": 5}``, stride by name, a mapping
+        of ``stride`` and options, or names alone; see ``ase_les.simulation.observations``.
     max_temperature_jump_K : float
         Largest believable change of temperature within one step.
     min_distance_A : float or None
@@ -214,10 +214,12 @@ class DynamicsSettings:
     def __post_init__(self) -> None:
         for name in ("temperature_K", "pressure_bar", "field_V_per_A", "trajectory_properties"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
-        object.__setattr__(self, "observe", canonical_observations(self.observe))
-        object.__setattr__(self, "stages", tuple(map(_as_stage, self.stages)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
             _positive(name, getattr(self, name))
+        observe = with_default_strides(canonical_observations(self.observe), self.timestep_fs)
+        object.__setattr__(self, "observe", observe)
+        stages = tuple(_with_strides(_as_stage(each), self.timestep_fs) for each in self.stages)
+        object.__setattr__(self, "stages", stages)
         for name in ("min_distance_A", "max_force_eV_per_A", "max_dipole_change_eA"):
             if getattr(self, name) is not None:
                 _positive(name, getattr(self, name))
@@ -341,6 +343,12 @@ def _as_stage(given: Stage | Mapping) -> Stage:
         unknown = sorted(set(given) - set(known)) if isinstance(given, Mapping) else given
         raise ValueError(f"a stage has no {unknown}; it has {', '.join(known)}")
     return Stage(**given)
+
+
+def _with_strides(stage: Stage, timestep_fs: float) -> Stage:
+    if stage.observe is None:
+        return stage
+    return replace(stage, observe=with_default_strides(stage.observe, timestep_fs))
 
 
 def _same_options(stages: Sequence[Stage]) -> None:

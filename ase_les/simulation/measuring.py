@@ -204,10 +204,11 @@ def make_accumulators(
     try:
         if name == "rdf":
             pairs = given.pop("pairs", None) or _pairs(atoms)
-            return {
-                f"rdf-{pair}": accumulators.RadialDistribution(tuple(pair.split("-")), **given)
-                for pair in ([pairs] if isinstance(pairs, str) else pairs)
-            }
+            names = [pairs] if isinstance(pairs, str) else list(pairs)
+            each = accumulators.RadialDistribution.of_pairs(
+                [tuple(name.split("-")) for name in names], **given
+            )
+            return {f"rdf-{name}": one for name, one in zip(names, each, strict=True)}
         if name == "profile":
             return {"profile": accumulators.AxisProfile(**given)}
         if "axes" in given:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import vesin
 from ase import Atoms
 from ase.data import atomic_numbers
 from scipy.signal import find_peaks
@@ -16,6 +15,7 @@ from scipy.signal import find_peaks
 from ase_les.reports import figures
 from ase_les.reports.figures import Panel
 from ase_les.runs.provenance import plain
+from ase_les.simulation.accumulators.pair_counts import PairCounts
 from ase_les.simulation.accumulators.state import packed, refuse_other_arguments, unpacked
 from ase_les.statistics import BlockedMean, standard_error
 
@@ -222,13 +222,33 @@ class RadialDistribution:
         self.volume_A3 = volume_A3
         self._edges = np.linspace(0.0, self.r_max_A, bins + 1)
         self._shells = 4 / 3 * np.pi * np.diff(self._edges**3)
+        self._counts = PairCounts([self.pair], self.r_max_A, bins)
         self._g = BlockedMean((bins,))
         self._neighbours = BlockedMean((bins,))
 
+    @classmethod
+    def of_pairs(
+        cls, pairs: Sequence[tuple[str, str]], r_max_A: float = 6.0, bins: int = 120, **arguments
+    ) -> list[RadialDistribution]:
+        """Return distributions that share one search for neighbors.
+
+        Parameters
+        ----------
+        pairs : sequence of (str, str)
+        r_max_A, bins, **arguments
+            As of the class, the same for all.
+        """
+        each = [cls(pair, r_max_A, bins, **arguments) for pair in pairs]
+        shared = PairCounts(pairs, float(r_max_A), bins)
+        for distribution in each:
+            distribution._counts = shared
+        return each
+
     def add(self, atoms: Atoms) -> None:
         """Count the pairs of one configuration."""
-        a, b = (atoms.numbers == atomic_numbers[symbol] for symbol in self.pair)
-        n_a, n_b = np.count_nonzero(a), np.count_nonzero(b)
+        n_a, n_b = (
+            np.count_nonzero(atoms.numbers == atomic_numbers[symbol]) for symbol in self.pair
+        )
         if n_a == 0 or n_b == 0:
             raise ValueError(f"no pair {'-'.join(self.pair)} in {atoms.get_chemical_formula()}")
         volume = self.volume_A3 or abs(np.linalg.det(atoms.cell.array))
@@ -237,24 +257,9 @@ class RadialDistribution:
                 f"g(r) needs a density, and the cell {atoms.cell.tolist()} has no volume: give "
                 "`volume_A3`, or set the cell"
             )
-        pairs = self._pairs(atoms, a, b)
+        pairs = self._counts.of(atoms, self.pair)
         self._g.add(pairs * (volume / (n_a * n_b)) / self._shells)
         self._neighbours.add(pairs / n_a)
-
-    def _pairs(self, atoms: Atoms, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Number of ordered pairs (a, b) in every shell."""
-        chosen = np.flatnonzero(a | b)
-        finder = vesin.NeighborList(cutoff=self.r_max_A, full_list=False, n_threads=1)
-        first, second, distance = finder.compute(
-            points=atoms.positions[chosen],
-            box=atoms.cell.array,
-            periodic=atoms.pbc.tolist(),
-            quantities="ijd",
-        )
-        first, second = chosen[first], chosen[second]
-        # Each pair of atoms comes once, but is a pair (a, b) for either order that fits.
-        weights = (a[first] & b[second]).astype(float) + (a[second] & b[first])
-        return np.histogram(distance, self._edges, weights=weights)[0]
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything the next configurations will be added to."""
