@@ -67,7 +67,6 @@ def measure(model: str, repeat: int, steps: int, protocol: dict, folder: str) ->
         steps=steps,
         output=Path(folder) / "md",
         overwrite=True,
-        quiet=True,
         **protocol,
     )
     # Time per step of a run that ended early, over the steps it was asked for, is anything.

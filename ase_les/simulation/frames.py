@@ -1,4 +1,4 @@
-"""Frames of a run as extended XYZ, Born charges included."""
+"""Reading and writing frames with Born charges as extended XYZ."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ WRITTEN = ("energy", "free_energy", "forces", "stress", "dipole", "charges", "di
 
 
 def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:
-    """Write frames with their velocities and results; a file of that name is replaced.
+    """Write frames with velocities and results; an existing file is replaced.
 
-    ASE's own writer fails on arrays of shape (N, 3, 3): Born charges become nine columns, in the
-    order xx xy xz yx … of [polarization, displacement].
+    ASE's writer does not support arrays of shape (N, 3, 3): Born charges are written as nine
+    columns, in the order xx xy xz yx … of [polarization, displacement].
 
     Parameters
     ----------
     path : str or Path
     frames : iterable of Atoms
-        Such as ``ase.io.iread("run.traj")``; not changed.
+        For example ``ase.io.iread("run.traj")``; not modified.
     """
     Path(path).unlink(missing_ok=True)
     for frame in frames:
@@ -37,10 +37,10 @@ def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:
 
 
 def read_extended_xyz(path: str | Path) -> list[Atoms]:
-    """Frames written by :func:`write_extended_xyz`, Born charges (N, 3, 3) among the results."""
+    """Read frames written by :func:`write_extended_xyz`, with Born charges of shape (N, 3, 3)."""
     frames = []
     for frame in iread(path, format="extxyz", index=":"):
-        # ASE's reader knows the name and takes the nine columns for a result.
+        # ASE's reader recognizes the name and stores the nine columns as a result.
         if frame.calc is not None and BORN_CHARGES in frame.calc.results:
             born = frame.calc.results[BORN_CHARGES]
             frame.calc.results[BORN_CHARGES] = born.reshape(len(frame), 3, 3)

@@ -15,7 +15,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import read, write
 
-from ase_les.cli import VERBS, _calculator, main
+from ase_les.cli import VERBS, _calculator, _dynamics_options, main
 from ase_les.cli import md as md_module
 from ase_les.cli import relax as relax_module
 from ase_les.reports import figures
@@ -262,7 +262,7 @@ def test_a_run_that_ended_early_is_no_success(capsys):
 
 
 def test_defaults_on_the_command_line_are_those_of_the_library():
-    names = {setting: option for option, setting in md_module.SETTINGS.items()}
+    names = {setting: option for option, setting in _dynamics_options.SETTINGS.items()}
     parameters = inspect.signature(md_module.md, eval_str=True).parameters
     for field in fields(DynamicsSettings):
         option = parameters[names.get(field.name, field.name)].annotation.__metadata__[0]

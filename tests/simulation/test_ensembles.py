@@ -113,7 +113,6 @@ def test_energy_and_what_the_thermostat_gave_are_conserved(ensemble, tmp_path):
         thermostat_time_fs=40.0,
         log_stride=1,
         output=tmp_path / "md",
-        quiet=True,
     )
     given = np.ptp(result.series.total_energy_eV)
     assert given > 0.1
@@ -134,7 +133,6 @@ def test_slab_with_fixed_atoms_breathes_in_its_plane_and_they_stay_within_the_ce
         barostat_time_fs=100.0,
         compressibility_per_bar=1e-5,
         output=tmp_path / "md",
-        quiet=True,
     )
     after = result.atoms
     assert not np.allclose(after.cell[:2], slab.cell[:2], rtol=1e-4)
@@ -175,7 +173,6 @@ def test_a_step_costs_one_force_call(ensemble, tmp_path):
             timestep_fs=2.0,
             steps=steps,
             output=tmp_path / f"md{steps}",
-            quiet=True,
         )
         calls[steps] = atoms.calc.calls
     # The difference leaves out what start and end cost.

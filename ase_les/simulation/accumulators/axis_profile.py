@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import vesin
@@ -13,8 +12,6 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
 
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel
 from ase_les.simulation.accumulators.state import (
     packed,
     refuse_other_arguments,
@@ -73,58 +70,17 @@ class AxisProfileResult:
             },
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an ``.npz`` file, units in their names."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, with units in the names."""
         errors = {f"{name}_standard_error": error for name, error in self.standard_errors.items()}
-        np.savez(
-            path,
-            axis=self.axis,
-            position_A=self.position_A,
-            outside=self.outside,
-            n_configurations=self.n_configurations,
+        return {
+            "axis": np.array(self.axis),
+            "position_A": self.position_A,
+            "outside": np.array(self.outside),
+            "n_configurations": np.array(self.n_configurations),
             **self.curves,
             **errors,
-        )
-
-    def save_figure(self, path: str | Path) -> None:
-        """Draw the profiles with their error bands, one panel for each kind."""
-        save_profile_figure(path, self.axis, self.position_A, self.curves, self.standard_errors)
-
-
-def save_profile_figure(
-    path: str | Path,
-    axis: int,
-    position_A: np.ndarray,
-    curves: Mapping[str, np.ndarray],
-    standard_errors: Mapping[str, np.ndarray],
-) -> None:
-    """Draw curves along an axis with their error bands, one panel for each kind.
-
-    Parameters
-    ----------
-    path : str or Path
-    axis : int
-    position_A : array, shape (n,)
-    curves, standard_errors : mapping of str to array, shape (n,)
-        By name, which begins with the kind: ``number_O``, ``potential_V``.
-    """
-    labels = {
-        "number": "number density\n(1/Å³)",
-        "mass": "mass density\n(g/cm³)",
-        "orientation": "⟨cos θ⟩ of water",
-        "charge": "charge density\n(e/Å³)",
-        "field": "field (V/Å)",
-        "potential": "potential (V)",
-    }
-    panels = []
-    for kind, label in labels.items():
-        names = {name: name.split("_")[1] for name in curves if name.startswith(kind)}
-        if names:
-            shown = {short: curves[name] for name, short in names.items()}
-            bands = {short: standard_errors[name] for name, short in names.items()}
-            panels.append(Panel(label, shown, bands=bands))
-    along = f"position along the normal, axis {'abc'[axis]} (Å)"
-    figures.save_figure(Path(path), position_A, along, panels)
+        }
 
 
 class AxisProfile:
@@ -214,7 +170,8 @@ class AxisProfile:
         normal, height, area = self._geometry(atoms)
         if self._numbers is None:
             self._begin(atoms.numbers, max(1, round(height / self.bin_A)))
-        refuse_other_atoms(self._numbers, atoms.numbers)
+        else:
+            refuse_other_atoms(self._numbers, atoms.numbers)
         weights = self._weights(atoms)
         # Not `positions @ normal`: its last digits may depend on where the arrays lie in memory.
         fraction = (atoms.positions * normal).sum(axis=1) / height

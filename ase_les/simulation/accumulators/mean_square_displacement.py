@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
 from ase.data import chemical_symbols
 
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel
 from ase_les.runs.provenance import plain
 from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
 from ase_les.statistics import Estimate
@@ -151,25 +148,17 @@ class MeanSquareDisplacementResult:
             },
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an ``.npz`` file, units in their names."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, with units in the names."""
         curves = {f"displacement_{name}_A2": self.displacement_A2[name] for name in self.elements}
         sizes = {f"group_sizes_{name}": self.group_sizes[name] for name in self.elements}
-        np.savez(
-            path,
-            axes=np.array(self.axes),
-            lag_fs=self.lag_fs,
-            n_origins=self.n_origins,
+        return {
+            "axes": np.array(self.axes),
+            "lag_fs": self.lag_fs,
+            "n_origins": self.n_origins,
             **curves,
             **sizes,
-        )
-
-    def save_figure(self, path: str | Path) -> None:
-        """Draw the mean square displacement of each element with its error band."""
-        curves = {name: self.mean_A2(name) for name in self.elements}
-        bands = {name: self.standard_error_A2(name) for name in self.elements}
-        panel = Panel("mean square\ndisplacement (Å²)", curves, bands=bands)
-        figures.save_figure(Path(path), self.lag_fs * 1e-3, "time (ps)", (panel,))
+        }
 
 
 def _error_between(groups: np.ndarray) -> np.ndarray:
@@ -232,7 +221,7 @@ class MeanSquareDisplacement:
         self.n_lags = round(max_lag_fs / frame_interval_fs) + 1
         self.origin_stride = max(1, round(origin_interval_fs / frame_interval_fs))
         self._frames = 0
-        self._numbers: np.ndarray | None = None
+        self._numbers = np.zeros(0, dtype=int)
 
     def _begin(self, atoms: Atoms) -> None:
         self._numbers = atoms.numbers.copy()
@@ -259,7 +248,7 @@ class MeanSquareDisplacement:
 
     def add(self, atoms: Atoms) -> None:
         """Compare one more configuration with the origins before it."""
-        if self._numbers is None:
+        if self._frames == 0:
             self._begin(atoms)
         refuse_other_atoms(self._numbers, atoms.numbers)
         positions = self._followed(atoms)
@@ -293,7 +282,7 @@ class MeanSquareDisplacement:
     def state(self) -> dict[str, np.ndarray]:
         """Everything the next configurations will be added to."""
         state = {"arguments": np.array(repr(self)), "frames": np.array(self._frames)}
-        if self._numbers is not None:
+        if self._frames > 0:
             state |= {
                 "numbers": self._numbers.copy(),
                 "last": self._last.copy(),
@@ -309,7 +298,6 @@ class MeanSquareDisplacement:
         """Go on from a state of an accumulator made with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._frames = int(state["frames"])
-        self._numbers = None
         if "numbers" in state:
             self._numbers = np.array(state["numbers"])
             self._last = np.array(state["last"])

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 from scipy.signal import find_peaks
 
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel
 from ase_les.runs.provenance import plain
 from ase_les.simulation.accumulators.pair_counts import PairCounts
 from ase_les.simulation.accumulators.state import packed, refuse_other_arguments, unpacked
@@ -133,36 +130,18 @@ class RadialDistributionResult:
             ),
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an ``.npz`` file, units in their names."""
-        np.savez(
-            path,
-            pair=np.array(self.pair),
-            distance_A=self.distance_A,
-            g=self.g,
-            g_standard_error=self.g_standard_error,
-            upper_edge_A=self.upper_edge_A,
-            coordination_number=self.coordination_number,
-            coordination_standard_error=self.coordination_standard_error,
-            n_configurations=self.n_configurations,
-        )
-
-    def save_figure(self, path: str | Path) -> None:
-        """Draw g(r) with its error band above the running coordination number."""
-        name = "–".join(self.pair)
-        figures.save_figure(
-            Path(path),
-            self.distance_A,
-            "distance (Å)",
-            (
-                Panel(f"g(r) {name}", {name: self.g}, bands={name: self.g_standard_error}),
-                Panel(
-                    f"{self.pair[1]} around {self.pair[0]}",
-                    {name: self.coordination_number},
-                    bands={name: self.coordination_standard_error},
-                ),
-            ),
-        )
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, with units in the names."""
+        return {
+            "pair": np.array(self.pair),
+            "distance_A": self.distance_A,
+            "g": self.g,
+            "g_standard_error": self.g_standard_error,
+            "upper_edge_A": self.upper_edge_A,
+            "coordination_number": self.coordination_number,
+            "coordination_standard_error": self.coordination_standard_error,
+            "n_configurations": np.array(self.n_configurations),
+        }
 
 
 class RadialDistribution:
