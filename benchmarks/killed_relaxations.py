@@ -79,7 +79,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
-    # Drawing takes longer than all the steps, and nothing that matters is lost there.
     kills, runs, different = 0, 0, 0
     while kills < arguments.kills:
         optimizer = ("bfgs", "lbfgs", "fire")[runs % 3]

@@ -22,7 +22,8 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.infrared_dynamics import infrared_from_run, read_reference_spectrum
 from ase_les.properties.spectral_peaks import Band, peak_table
-from ase_les.reports.terminal import columns_table
+from ase_les.reports import dynamics as report
+from ase_les.reports.terminal import TerminalProgress, columns_table
 from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78
@@ -63,7 +64,8 @@ def main() -> None:
     stem = arguments.output / "water"
     calculator = LESCalculator(arguments.model)
     if stem.with_name("water.checkpoint").exists():
-        run = resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
+        steps = arguments.equilibration + arguments.steps
+        run = resume_dynamics(stem, calculator, steps=steps, progress=TerminalProgress())
     else:
         atoms = read(Path(__file__).with_name("water64.extxyz"))
         atoms.calc = calculator
@@ -84,7 +86,10 @@ def main() -> None:
             ],
             seed=1,
             output=stem,
+            progress=TerminalProgress(),
         )
+    report.write(run)
+    report.show(run)
     if run.stopped is not None:
         raise SystemExit(f"{run.stopped}; start again to go on")
     result = infrared_from_run(

@@ -100,7 +100,7 @@ class StochasticCellRescaling(Bussi):
         growth = np.exp(self._increments(frame, inverse) @ self.scaled)
         deformation = inverse @ (growth[:, None] * frame)
         of_momenta = np.linalg.inv(deformation).T
-        moves = self.scaled.any(axis=0)
+        moves = np.atleast_1d(self.scaled.any(axis=0))
         cell = np.where(moves[:, None], growth[:, None] * atoms.cell.array, atoms.cell.array)
         momenta = atoms.get_momenta()
         atoms.set_cell(cell)

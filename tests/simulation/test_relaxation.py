@@ -131,9 +131,7 @@ def spoilt_gold_copper() -> Atoms:
 @pytest.mark.parametrize("cell", ["fixed", "full"])
 def test_a_space_group_is_kept(cell):
     pytest.importorskip("spglib")
-    result = relax(
-        spoilt_gold_copper(), symmetry=True, symprec_A=0.02, cell=cell, fmax=1e-3, quiet=True
-    )
+    result = relax(spoilt_gold_copper(), symmetry=True, symprec_A=0.02, cell=cell, fmax=1e-3)
     assert result.converged
     # The tolerance of the search is far below the displacements of the start.
     exact = check_symmetry(result.atoms, symprec=1e-7)
@@ -166,7 +164,7 @@ def test_the_bottom_of_a_slab_is_held_by_its_height():
     assert low.sum() == 4
     assert np.array_equal(result.atoms.positions[low], slab.positions[low])
     assert (result.atoms.positions[~low] != slab.positions[~low]).any(axis=1).all()
-    assert result.notes == ("4 of 12 atoms held, those with z below 7 Å",)
+    assert result.notes == ("4 of 12 atoms fixed, those with z below 7 Å",)
     assert read("relaxed.traj").constraints[0].index.tolist() == np.flatnonzero(low).tolist()
 
 
@@ -305,11 +303,11 @@ def without_stress() -> Atoms:
     ("make", "settings", "message"),
     [
         (isolated, {"cell": "full"}, "needs three periodic directions"),
-        (without_stress, {"cell": "full"}, "needs the stress, which EMT does not give"),
+        (without_stress, {"cell": "full"}, "needs the stress, which EMT does not provide"),
         (isolated, {"cell": "in-plane"}, "needs two periodic directions"),
-        (shaken_copper, {"pressure_bar": 10.0}, "acts on a cell that may relax"),
+        (shaken_copper, {"pressure_bar": 10.0}, "needs a cell that can relax"),
         (shaken_copper, {"smax_bar": -1.0}, "`smax_bar` must be positive"),
-        (shaken_copper, {"fix_below_A": -5.0}, "no atom lies below"),
+        (shaken_copper, {"fix_below_A": -5.0}, "no atom is below"),
         (shaken_copper, {"f_max": 1.0}, "a relaxation has no setting f_max"),
         (isolated, {"symmetry": True}, "needs three cell vectors"),
         (isolated, {"cell": "half"}, "`cell` must be one of"),
