@@ -21,9 +21,10 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_dynamics import infrared_from_run, read_reference_spectrum
-from ase_les.properties.spectral_peaks import Band, peak_table
-from ase_les.reports import dynamics as report
-from ase_les.reports.terminal import TerminalProgress, columns_table
+from ase_les.properties.spectral_peaks import Band
+from ase_les.reports import dynamics
+from ase_les.reports import infrared_dynamics as report
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78
@@ -88,10 +89,11 @@ def main() -> None:
             output=stem,
             progress=TerminalProgress(),
         )
-    report.write(run)
-    report.show(run)
+    dynamics.write(run)
+    dynamics.show(run)
     if run.stopped is not None:
         raise SystemExit(f"{run.stopped}; start again to go on")
+    output = arguments.output / "water-infrared"
     result = infrared_from_run(
         stem,
         epsilon_infinity=EPSILON_INFINITY,
@@ -102,18 +104,22 @@ def main() -> None:
         bands=BANDS,
         reference=arguments.reference,
         upto_per_cm=4500.0,
-        output=arguments.output / "water-infrared",
+        output=output,
         overwrite=True,
     )
+    report.write(result, output)
+    report.show(result)
     references = {"experiment": EXPERIMENT}
     if arguments.reference is not None:
         references[arguments.reference.stem] = tops(arguments.reference)
-    heads, rows = peak_table(result.peaks, arguments.timestep, references)
-    Console().print(columns_table("Bands of liquid water", heads, rows))
+    table = report.comparison_table(
+        "Bands of liquid water", result.peaks, arguments.timestep, references
+    )
+    Console().print(table)
 
 
 def tops(reference: Path) -> dict[str, str]:
-    """Where a spectrum in a file is highest, for the bands it reaches."""
+    """Return the wave number of the maximum of a reference spectrum in each band."""
     wavenumber, height = read_reference_spectrum(reference).T
     found = {}
     for band in BANDS:

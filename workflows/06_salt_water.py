@@ -27,8 +27,7 @@ from ase_les import LESCalculator
 from ase_les.properties.molecules import molecules
 from ase_les.properties.recorded_run import read_frames
 from ase_les.properties.transport import transport_from_run
-from ase_les.reports import averages
-from ase_les.reports import dynamics as report
+from ase_les.reports import averages, dynamics, transport
 from ase_les.reports.terminal import TerminalProgress, columns_table
 from ase_les.runs.output import write_summary
 from ase_les.simulation import Stage, relax, resume_dynamics, run_dynamics
@@ -125,8 +124,8 @@ def main() -> None:
             output=stem,
             progress=TerminalProgress(),
         )
-    report.write(run)
-    report.show(run)
+    dynamics.write(run)
+    dynamics.show(run)
     if run.stopped is not None:
         raise SystemExit(f"{run.stopped}; start again to go on")
     found = distributions(stem, skip_ps)
@@ -144,14 +143,17 @@ def main() -> None:
     ]
     heads = ("pair", "first maximum / Å", "first minimum / Å", "neighbours")
     console.print(columns_table("Structure", heads, rows))
-    transport_from_run(
+    output = arguments.output / "salt-water-transport"
+    result = transport_from_run(
         stem,
         epsilon_infinity=EPSILON_INFINITY,
         viscosity_mPa_s=VISCOSITY_OF_WATER,
         skip_ps=skip_ps,
-        output=arguments.output / "salt-water-transport",
+        output=output,
         overwrite=True,
     )
+    transport.write(result, output)
+    transport.show(result)
 
 
 if __name__ == "__main__":

@@ -110,12 +110,13 @@ def infrared(
     """Infrared spectrum: of a molecule by normal modes, or of a run by its current."""
     from ase_les.runs.output import summary_as_json
 
-    common = {"output": output, "overwrite": overwrite, "quiet": quiet}
+    common = {"output": output, "overwrite": overwrite}
     result: Any
     if from_run is not None:
         _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; leave out")
         from ase_les.cli._calculator import tell_of_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
+        from ase_les.reports import infrared_dynamics as report
 
         result = infrared_from_run(
             from_run,
@@ -131,6 +132,8 @@ def infrared(
             reference=reference,
             **common,
         )
+        report.write(result, output)
+        report.show(result, quiet)
         tell_of_screening([result.run], epsilon_infinity, quiet)
     else:
         _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) has no use for")
@@ -147,6 +150,7 @@ def infrared(
             width_per_cm=width,
             resume=resume,
             jobs=shared,
+            quiet=quiet,
             **common,
         )
     if json:

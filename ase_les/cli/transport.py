@@ -13,36 +13,46 @@ from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
 def transport(
     stem: Annotated[
         Path,
-        typer.Argument(help="Of a run; with --observe current for Green–Kubo.", metavar="STEM"),
+        typer.Argument(
+            help="Stem of a run; recorded with --observe current for Green–Kubo.", metavar="STEM"
+        ),
     ],
     charges: Annotated[
         str | None,
-        typer.Option(help="Charge numbers of ions, Na=1,Cl=-1.", show_default="known ions"),
+        typer.Option(
+            help="Charges of the ions in e, such as Na=1,Cl=-1.", show_default="known ions"
+        ),
     ] = None,
     epsilon_infinity: EpsilonInfinity = None,
     recorded: Annotated[
         str | None,
         typer.Option(
             help="latent, or physical if the calculator had a dielectric constant.",
-            show_default="what the run tells, or latent",
+            show_default="as recorded, or latent",
         ),
     ] = None,
     viscosity: Annotated[
-        float | None, typer.Option(help="mPa s; corrects diffusion for the size of the cell.")
+        float | None,
+        typer.Option(help="Viscosity in mPa s, for the finite-size correction of diffusion."),
     ] = None,
-    skip: Annotated[float, typer.Option(help="ps left out at the beginning.")] = 0.0,
+    skip: Annotated[float, typer.Option(help="Initial time in ps to exclude.")] = 0.0,
     temperature: Annotated[
-        float | None, typer.Option(help="K", show_default="mean of the run")
+        float | None, typer.Option(help="Temperature in K.", show_default="mean of the run")
     ] = None,
     fit: Annotated[
         str | None,
-        typer.Option(help="ps, FROM,TO for slopes.", show_default="5 % to 25 % of the run"),
+        typer.Option(
+            help="Lag times FROM,TO in ps for the fit of slopes.",
+            show_default="5 % to 25 % of the run",
+        ),
     ] = None,
     plateau: Annotated[
         str | None,
-        typer.Option(help="ps, FROM,TO of the running integral.", show_default="2.5,5 or shorter"),
+        typer.Option(
+            help="Plateau FROM,TO in ps of the running integral.", show_default="2.5,5 or shorter"
+        ),
     ] = None,
-    blocks: Annotated[int, typer.Option(help="Most blocks for errors.")] = 5,
+    blocks: Annotated[int, typer.Option(help="Maximum number of blocks for errors.")] = 5,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="Stem of the files.", show_default="STEM-transport"),
@@ -52,11 +62,13 @@ def transport(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
+    """Compute diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
     from ase_les.cli._calculator import tell_of_screening
     from ase_les.properties.transport import transport_from_run
+    from ase_les.reports import transport as report
     from ase_les.runs.output import summary_as_json
 
+    output = output or f"{stem}-transport"
     result = transport_from_run(
         stem,
         charge_numbers=None if charges is None else _charge_numbers(charges),
@@ -68,10 +80,11 @@ def transport(
         fit_ps=_range("--fit", fit),
         plateau_ps=_range("--plateau", plateau),
         blocks=blocks,
-        output=output or f"{stem}-transport",
+        output=output,
         overwrite=overwrite,
-        quiet=quiet,
     )
+    report.write(result, output)
+    report.show(result, quiet)
     tell_of_screening(result.runs, epsilon_infinity, quiet)
     if json:
         print(summary_as_json(result.summary()))

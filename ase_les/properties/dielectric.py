@@ -1,6 +1,7 @@
-r"""Dielectric constant and spectrum of a bulk from the fluctuations of its dipole.
+r"""Compute the dielectric constant and spectrum of a bulk from the fluctuations of its dipole.
 
-Under periodic boundaries with an Ewald sum (tin foil around the sample), linear response gives
+Under periodic boundary conditions with an Ewald sum and conducting (tin-foil) surroundings, linear
+response gives
 
 .. math::
     \varepsilon_0 = \varepsilon_\infty
@@ -23,17 +24,17 @@ Symbol                           Code
 ===============================  ================================================================
 :math:`\mathbf{M}`               physical dipole of the whole cell (volume times polarization) in
                                  e Å, on one branch; :math:`\mathbf{J}` its time derivative
-:math:`\varepsilon_\infty`       ``epsilon_infinity``, of the electrons
-:math:`\varepsilon''`            ``loss``, positive where light is absorbed
+:math:`\varepsilon_\infty`       ``epsilon_infinity``, electronic dielectric constant
+:math:`\varepsilon''`            ``loss``, positive for absorption
 ===============================  ================================================================
 
-Latent moments are :math:`\sqrt{\varepsilon_\infty}` smaller than physical ones: with them
+Latent moments are smaller than physical ones by :math:`\sqrt{\varepsilon_\infty}`, so that
 :math:`\varepsilon_0/\varepsilon_\infty = 1 + \langle \delta M_\mathrm{latent}^2 \rangle / (3
 \varepsilon_\mathrm{vac} V k_B T)`.
 
-Mobile ions carry the itinerant dipole away without bound: its fluctuation then grows with the
-length of the run, and the static constant does not exist. `rotational_dipole` leaves translation
-out; the conductivity is in `ase_les.properties.conductivity`.
+With mobile ions the itinerant dipole diffuses: its fluctuation grows with the length of the run and
+the static constant is not defined. `rotational_dipole` excludes the translation of ions; see
+`ase_les.properties.conductivity` for the conductivity.
 
 References
 ----------
@@ -46,6 +47,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,18 +67,27 @@ from ase_les.properties.recorded_run import (
     read_recorded_run,
     series_path,
 )
-from ase_les.reports import figures, terminal
-from ase_les.reports.figures import Panel
-from ase_les.runs.output import OutputFiles, prepared_output, write_arrays, write_summary
+from ase_les.runs.output import prepared_output, write_arrays
 from ase_les.screening import recorded_scaling
 
-#: Of the changes of a dipole and the integral of its current; coarse sampling explains less.
+#: Largest relative difference between the recorded dipole and the integral of the current that can
+#: be explained by coarse sampling.
 LARGEST_MISMATCH = 0.5
 
 
 @dataclass(frozen=True)
 class DielectricResult:
-    """Static constant and spectrum of one run."""
+    """Static dielectric constant and spectrum of a run.
+
+    Attributes
+    ----------
+    static : StaticDielectric
+    spectrum : DielectricSpectrum
+    runs : tuple of RecordedRun
+        Recorded series that were used.
+    notes : tuple of str
+        Limitations of these numbers.
+    """
 
     static: StaticDielectric
     spectrum: DielectricSpectrum
@@ -84,7 +95,7 @@ class DielectricResult:
     notes: tuple[str, ...]
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the result as plain containers for YAML and JSON."""
         return {
             "task": "dielectric constant and spectrum",
             "input": [run.summary() for run in self.runs],
@@ -94,7 +105,17 @@ class DielectricResult:
                 "blocks": self.spectrum.n_blocks,
             },
             "static": self.static,
-            "notes": [*self.notes, *self.static.notes],
+            "notes": list(self.notes),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the spectrum with its standard errors by name."""
+        return {
+            "wavenumber_per_cm": self.spectrum.wavenumber_per_cm,
+            "epsilon_real": self.spectrum.real,
+            "epsilon_loss": self.spectrum.loss,
+            "epsilon_real_error": self.spectrum.real_error,
+            "epsilon_loss_error": self.spectrum.loss_error,
         }
 
 
@@ -106,45 +127,42 @@ def dielectric_from_run(
     rotational: bool = False,
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
-    resolution_per_cm: float = 5.0,
-    window: str = "gaussian",
-    blocks: int = 10,
-    upto_per_cm: float = 5000.0,
     output: str | Path | None = None,
     overwrite: bool = False,
-    quiet: bool = False,
+    **spectrum: Any,
 ) -> DielectricResult:
-    """Dielectric constant and spectrum of a run that recorded its dipole, its current or both.
+    """Compute the dielectric constant and spectrum from the recorded dipole or current of a run.
 
-    The spectrum is taken from the current if there is one. The static constant is that of the
-    recorded dipole, if its changes are what the current brings; the dipole of a model that
-    neutralises its charges by an even shift is not, and then the integral of the current takes
-    its place.
+    The spectrum is computed from the current if it was recorded, otherwise from the dipole. The
+    static constant is computed from the dipole, unless its changes disagree with the recorded
+    current. This is the case for charges that are neutralized by a uniform shift; the integral of
+    the current is used instead.
 
     Parameters
     ----------
     stem : str or Path
-        Of the run: ``<stem>-dipole.npz`` and ``<stem>-current.npz`` are read.
+        Stem of the run: ``<stem>-dipole.npz`` and ``<stem>-current.npz`` are read.
     epsilon_infinity, recorded
-        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. None is
-        what the calculator of the run had.
+        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. By default
+        those of the calculator of the run.
     rotational : bool
-        Take the static constant from the charges and molecules in ``<stem>.traj`` instead
-        of the itinerant dipole; for solutions of ions.
-    skip_ps, temperature_K, output, overwrite, quiet
-        See `infrared_from_run`.
-    resolution_per_cm, window, blocks, upto_per_cm
-        See `infrared_from_current`.
+        Compute the static constant from the charges and molecules in ``<stem>.traj`` instead of the
+        itinerant dipole; for solutions of ions.
+    skip_ps, temperature_K, output, overwrite
+        See `infrared_from_run`; ``<output>.npz`` is written.
+    **spectrum
+        Resolution, window, number of blocks and upper limit of the spectrum; see
+        `dielectric_from_current`.
 
     Raises
     ------
     FileNotFoundError
-        If the run recorded neither; says how to.
+        If neither dipole nor current was recorded.
     ValueError
-        If the run is not one of a periodic bulk, or too short for the resolution.
+        If the run is not of a periodic bulk, or too short for the resolution.
     """
     files = prepared_output(output, overwrite)
-    known = [kind for kind in ("current", "dipole") if series_path(stem, kind).exists()]
+    kinds = [kind for kind in ("current", "dipole") if series_path(stem, kind).exists()]
     runs = {
         kind: read_recorded_run(
             stem,
@@ -154,8 +172,8 @@ def dielectric_from_run(
             epsilon_infinity=epsilon_infinity,
             recorded=recorded,
         )
-        # Neither: the dipole, for the error that says how to record it.
-        for kind in known or ["dipole"]
+        # Without any series, reading the dipole raises the error that explains how to record it.
+        for kind in kinds or ["dipole"]
     }
     notes = []
     if not rotational and "current" in runs:
@@ -164,42 +182,42 @@ def dielectric_from_run(
             reason = (
                 "the run recorded no dipole"
                 if math.isinf(mismatch)
-                else f"changes of the recorded dipole differ by {100 * mismatch:.0f} % from what "
-                "the current brings (charges neutralised by an even shift)"
+                else f"changes of the recorded dipole differ by {100 * mismatch:.0f} % from the "
+                "integral of the current (charges neutralized by a uniform shift)"
             )
             notes.append(f"{reason}: static constant from the integral of the current")
             runs["dipole"] = _integrated(runs["current"])
     static = _static_of_run(stem, runs, rotational)
-    spectra = {"current": dielectric_from_current, "dipole": dielectric_from_dipole}
-    source = next(kind for kind in spectra if kind in runs)
+    functions = {"current": dielectric_from_current, "dipole": dielectric_from_dipole}
+    source = next(kind for kind in functions if kind in runs)
     run = runs[source]
-    spectrum = spectra[source](
-        run.moments,
-        run.timestep_fs,
-        run.volume_of_bulk_A3,
-        run.temperature_K,
-        epsilon_infinity=run.screening.epsilon_infinity,
-        resolution_per_cm=resolution_per_cm,
-        window=window,
-        blocks=blocks,
-        upto_per_cm=upto_per_cm,
+    result = DielectricResult(
+        static,
+        functions[source](
+            run.moments,
+            run.timestep_fs,
+            run.volume_of_bulk_A3,
+            run.temperature_K,
+            epsilon_infinity=run.screening.epsilon_infinity,
+            **spectrum,
+        ),
+        tuple(runs.values()),
+        (*notes, *static.notes),
     )
-    result = DielectricResult(static, spectrum, tuple(runs.values()), tuple(notes))
     if files is not None:
-        _write(files, result)
-    _tell(result, quiet)
+        write_arrays(files.arrays, result.arrays())
     return result
 
 
 def _integrated(run: RecordedRun) -> RecordedRun:
-    """The dipole that a recorded current makes, from zero; by the trapezoidal rule."""
+    """Return the dipole relative to its initial value, integrated by the trapezoidal rule."""
     means = 0.5 * (run.moments[1:] + run.moments[:-1])
     moments = np.concatenate([np.zeros((1, 3)), np.cumsum(means * run.timestep_fs, axis=0)])
     return replace(run, kind="dipole", moments=moments)
 
 
 def _mismatch(runs: dict[str, RecordedRun]) -> float:
-    """Changes of the dipole less the integral of the current, relative; 0 if not comparable."""
+    """Return the relative difference of dipole and integrated current; 0 if not comparable."""
     dipole, integral = runs["dipole"], _integrated(runs["current"])
     _, here, there = np.intersect1d(
         np.round(dipole.time_fs, 6), np.round(integral.time_fs, 6), return_indices=True
@@ -226,7 +244,7 @@ def _static_of_run(
     run = next(iter(runs.values()))
     frames, spacing_fs = read_frames(stem, run.skip_ps)
     epsilon_infinity = run.screening.epsilon_infinity
-    # Charges of runs without a dielectric constant are latent; others need no further scaling.
+    # Charges are latent in runs without a dielectric constant and physical in others.
     scaling = recorded_scaling(frames[0])
     return static_dielectric(
         math.sqrt(epsilon_infinity) / scaling * rotational_dipole(frames),
@@ -235,41 +253,3 @@ def _static_of_run(
         run.temperature_K,
         epsilon_infinity=epsilon_infinity,
     )
-
-
-def _write(files: OutputFiles, result: DielectricResult) -> None:
-    spectrum = result.spectrum
-    write_arrays(
-        files.arrays,
-        {
-            "wavenumber_per_cm": spectrum.wavenumber_per_cm,
-            "epsilon_real": spectrum.real,
-            "epsilon_loss": spectrum.loss,
-            "epsilon_real_error": spectrum.real_error,
-            "epsilon_loss_error": spectrum.loss_error,
-        },
-    )
-    figures.save_figure(
-        files.figure,
-        spectrum.wavenumber_per_cm,
-        "wave number (cm⁻¹)",
-        [
-            Panel("Re ε(ω)", {"real": spectrum.real}, bands={"real": spectrum.real_error}),
-            Panel("Im ε(ω)", {"loss": spectrum.loss}, bands={"loss": spectrum.loss_error}),
-        ],
-    )
-    write_summary(files.summary, result.summary())
-
-
-def _tell(result: DielectricResult, quiet: bool) -> None:
-    console = terminal.console(quiet)
-    run = result.runs[0]
-    rows: dict[str, object] = {"ε∞": run.screening.epsilon_infinity}
-    rows["static ε"] = result.static.epsilon
-    halves = (result.static.first_half, result.static.second_half)
-    rows["static ε of the halves"] = " and ".join(f"{value:.4g}" for value in halves)
-    rows["spectrum from"] = f"{result.spectrum.source}, {result.spectrum.n_blocks} blocks"
-    rows["temperature (K)"] = run.temperature_K
-    console.print(terminal.results_table(str(run.stem), rows))
-    for note in result.summary()["notes"]:
-        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

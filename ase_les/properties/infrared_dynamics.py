@@ -1,4 +1,4 @@
-"""Infrared spectrum of a molecular dynamics run: from its recorded current to files and figure."""
+"""Compute the infrared spectrum of a molecular dynamics run from its recorded current."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.constants import speed_of_light
 
 from ase_les.properties.infrared_spectrum import InfraredSpectrum, infrared_from_current
 from ase_les.properties.recorded_run import RecordedRun, read_recorded_run
-from ase_les.properties.spectral_peaks import (
-    Band,
-    Peak,
-    peak_table,
-    peaks,
-    without_verlet_shift,
-)
-from ase_les.reports import figures, terminal
-from ase_les.reports.figures import Panel
-from ase_les.reports.terminal import columns_table
-from ase_les.runs.output import OutputFiles, prepared_output, write_arrays, write_summary
+from ase_les.properties.spectral_peaks import Band, Peak, peaks, without_verlet_shift
+from ase_les.runs.output import prepared_output, write_arrays
 
 __all__ = [
     "Band",
@@ -31,7 +23,6 @@ __all__ = [
     "Peak",
     "infrared_from_current",
     "infrared_from_run",
-    "peak_table",
     "peaks",
     "read_reference_spectrum",
     "without_verlet_shift",
@@ -40,18 +31,64 @@ __all__ = [
 
 @dataclass(frozen=True)
 class InfraredResult:
-    """Spectrum and peaks of one run, with what they are from."""
+    """Infrared spectrum and peaks of a run.
+
+    Attributes
+    ----------
+    spectrum : InfraredSpectrum
+    peaks : tuple of Peak
+    run : RecordedRun
+        Recorded current that was used.
+    notes : tuple of str
+        Limitations of the spectrum.
+    reference : array, shape (n, 2), or None
+        Wave numbers in 1/cm and intensities of a spectrum to compare with.
+    reference_name : str
+    """
 
     spectrum: InfraredSpectrum
     peaks: tuple[Peak, ...]
     run: RecordedRun
     notes: tuple[str, ...]
-    reference: str | None = None
+    reference: np.ndarray | None = None
+    reference_name: str = ""
+
+    @property
+    def absorption(self) -> tuple[np.ndarray, np.ndarray]:
+        """Absorption and its error: α(ω)n(ω) in 1/cm, or km/mol per 1/cm without a volume."""
+        spectrum = self.spectrum
+        if spectrum.volume_A3 is None:
+            return spectrum.molar_absorption_km_per_mol_cm, spectrum.molar_error_km_per_mol_cm
+        return spectrum.absorption_per_cm, spectrum.absorption_error_per_cm
+
+    @property
+    def scaled_reference(self) -> np.ndarray | None:
+        """Reference on the wave numbers of the spectrum, scaled to its height; None if disjoint."""
+        if self.reference is None:
+            return None
+        x = self.spectrum.wavenumber_per_cm
+        known, intensity = self.reference.T
+        beside = np.interp(x, known, intensity, left=np.nan, right=np.nan)
+        if not np.isfinite(beside).any():
+            return None
+        return beside * (self.absorption[0].max() / np.nanmax(beside))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return spectrum, errors and reference by name."""
+        spectrum = self.spectrum
+        arrays = {
+            "wavenumber_per_cm": spectrum.wavenumber_per_cm,
+            "molar_absorption_km_per_mol_cm": spectrum.molar_absorption_km_per_mol_cm,
+            "molar_error_km_per_mol_cm": spectrum.molar_error_km_per_mol_cm,
+        }
+        if spectrum.volume_A3 is not None:
+            arrays["absorption_per_cm"], arrays["absorption_error_per_cm"] = self.absorption
+        reference = self.scaled_reference
+        return arrays if reference is None else arrays | {"reference_scaled": reference}
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the result as plain containers for YAML and JSON."""
         spectrum = self.spectrum
-        condensed = spectrum.volume_A3 is not None
         return {
             "task": "infrared spectrum from molecular dynamics",
             "input": self.run.summary(),
@@ -63,10 +100,10 @@ class InfraredResult:
                 "temperature_K": spectrum.temperature_K,
                 "volume_A3": spectrum.volume_A3,
                 "molecules": spectrum.molecules,
-                "reference": self.reference,
+                "reference": self.reference_name or None,
             },
             "notes": list(self.notes),
-            "unit_of_height": "1/cm" if condensed else "km/mol cm",
+            "unit_of_height": "1/cm" if spectrum.volume_A3 is not None else "km/mol cm",
             "peaks": {
                 peak.band.name: {
                     "between_per_cm": [peak.band.low_per_cm, peak.band.high_per_cm],
@@ -87,51 +124,43 @@ def infrared_from_run(
     recorded: str | None = None,
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
-    resolution_per_cm: float = 20.0,
-    window: str = "gaussian",
-    quantum_correction: str = "harmonic",
-    blocks: int = 10,
-    molecules: int = 1,
-    upto_per_cm: float = 5000.0,
     bands: Sequence[Band] = (),
     reference: str | Path | None = None,
     output: str | Path | None = None,
     overwrite: bool = False,
-    quiet: bool = False,
+    **spectrum: Any,
 ) -> InfraredResult:
-    """Infrared spectrum of a molecular dynamics run that recorded its current.
+    """Compute the infrared spectrum of a molecular dynamics run that recorded its current.
 
     Parameters
     ----------
     stem : str or Path
-        Of the run: ``<stem>-current.npz`` is read.
+        Stem of the run: ``<stem>-current.npz`` is read.
     epsilon_infinity, recorded
-        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. None is
-        what the calculator of the run had.
+        See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. By default
+        those of the calculator of the run.
     skip_ps : float
-        What was recorded earlier in the run is left out.
+        Initial time to exclude.
     temperature_K : float, optional
-        By default the mean of the run.
-    resolution_per_cm, window, quantum_correction, blocks, molecules, upto_per_cm
-        See `infrared_from_current`.
+        By default the mean temperature of the run.
     bands : sequence of Band
-        Where to look for peaks; by default every maximum that stands out.
+        Ranges in which to find the maximum; by default those around all significant maxima.
     reference : str or Path, optional
-        A measured or calculated spectrum to draw beside: text, wave number in 1/cm and intensity.
-        It is scaled to the height of the calculated one.
+        Spectrum to compare with, see `read_reference_spectrum`.
     output : str or Path, optional
-        Stem of the files to write: ``-summary.yml``, ``.npz`` and ``.png``.
+        Stem of the files; ``<output>.npz`` is written.
     overwrite : bool
-        Allow earlier files of that name to be replaced.
-    quiet : bool
-        Print nothing.
+        Replace earlier files of that name.
+    **spectrum
+        Resolution, window, quantum correction, number of blocks, number of molecules and upper
+        limit of the spectrum; see `infrared_from_current`.
 
     Raises
     ------
     FileNotFoundError
-        If the run recorded no current; says how to.
+        If no current was recorded.
     ValueError
-        If the run is too short.
+        If the run is too short for the resolution.
     """
     files = prepared_output(output, overwrite)
     compared = None if reference is None else read_reference_spectrum(reference)
@@ -143,109 +172,62 @@ def infrared_from_run(
         epsilon_infinity=epsilon_infinity,
         recorded=recorded,
     )
-    spectrum = infrared_from_current(
-        run.moments,
-        run.timestep_fs,
-        run.volume_A3,
-        run.temperature_K,
-        resolution_per_cm=resolution_per_cm,
-        window=window,
-        quantum_correction=quantum_correction,
-        blocks=blocks,
-        molecules=molecules,
-        upto_per_cm=upto_per_cm,
+    found = infrared_from_current(
+        run.moments, run.timestep_fs, run.volume_A3, run.temperature_K, **spectrum
     )
     result = InfraredResult(
-        spectrum,
-        peaks(spectrum, bands),
+        found,
+        peaks(found, bands),
         run,
-        _notes(spectrum, upto_per_cm),
-        None if reference is None else str(reference),
+        _notes(found),
+        compared,
+        "" if reference is None else str(reference),
     )
     if files is not None:
-        _write(files, result, compared)
-    _tell(result, quiet)
+        write_arrays(files.arrays, result.arrays())
     return result
 
 
 def read_reference_spectrum(path: str | Path) -> np.ndarray:
-    """Two columns of a text file, wave number in 1/cm and intensity, shape (n, 2), ascending.
+    """Read a spectrum from a text file with wave numbers in 1/cm and intensities.
+
+    Parameters
+    ----------
+    path : str or Path
+        Two columns, separated by commas in a ``.csv`` file and by white space otherwise; comments
+        start with ``#``.
+
+    Returns
+    -------
+    array, shape (n, 2)
+        In ascending order of wave numbers.
 
     Raises
     ------
     ValueError
-        If these are not two columns of numbers.
+        If the file does not contain two columns of numbers.
     """
     try:
         table = np.loadtxt(path, delimiter="," if str(path).endswith(".csv") else None, ndmin=2)
     except ValueError as error:
         raise ValueError(
-            f"{path}: a reference spectrum is a text of two columns, 1/cm and intensity, with # "
-            f"before comments: {error}"
+            f"{path}: a reference spectrum needs two columns, wave number in 1/cm and intensity, "
+            f"with comments after #: {error}"
         ) from error
     if table.shape[1] < 2 or len(table) < 2:
         raise ValueError(f"{path}: two columns (1/cm, intensity) are needed, got {table.shape[1]}")
     return table[np.argsort(table[:, 0]), :2]
 
 
-def _notes(spectrum: InfraredSpectrum, upto_per_cm: float) -> tuple[str, ...]:
+def _notes(spectrum: InfraredSpectrum) -> tuple[str, ...]:
     notes = []
     nyquist = 1e13 / (2 * speed_of_light * spectrum.timestep_fs)
-    longest = math.floor(10 * spectrum.timestep_fs * nyquist / upto_per_cm) / 10
-    if nyquist < upto_per_cm:
+    longest = math.floor(10 * spectrum.timestep_fs * nyquist / spectrum.upto_per_cm) / 10
+    if nyquist < spectrum.upto_per_cm:
         notes.append(
             f"recorded every {spectrum.timestep_fs:g} fs: vibrations above {nyquist:.0f} 1/cm are "
-            f"folded into the spectrum; record it every {longest:g} fs or more often"
+            f"aliased into the spectrum; record at least every {longest:g} fs"
         )
     if spectrum.n_blocks < 2:
         notes.append("too short for an error band at this resolution")
     return tuple(notes)
-
-
-def _write(files: OutputFiles, result: InfraredResult, reference: np.ndarray | None) -> None:
-    spectrum = result.spectrum
-    x = spectrum.wavenumber_per_cm
-    columns = {
-        "wavenumber_per_cm": x,
-        "molar_absorption_km_per_mol_cm": spectrum.molar_absorption_km_per_mol_cm,
-        "molar_error_km_per_mol_cm": spectrum.molar_error_km_per_mol_cm,
-    }
-    label, values, errors = (
-        "molar absorption\n(km/mol per cm⁻¹)",
-        spectrum.molar_absorption_km_per_mol_cm,
-        spectrum.molar_error_km_per_mol_cm,
-    )
-    if spectrum.volume_A3 is not None:
-        label, values = "α(ω) n(ω) (cm⁻¹)", spectrum.absorption_per_cm
-        errors = spectrum.absorption_error_per_cm
-        columns |= {"absorption_per_cm": values, "absorption_error_per_cm": errors}
-    curves = {"molecular dynamics": values}
-    if reference is not None:
-        beside = np.interp(x, *reference.T, left=np.nan, right=np.nan)
-        if np.isfinite(beside).any():
-            scale = values.max() / np.nanmax(beside)
-            curves[f"{Path(result.reference).stem}, scaled to the same height"] = scale * beside
-            columns["reference_scaled"] = scale * beside
-    write_arrays(files.arrays, columns)
-    panel = Panel(label, curves, bands={"molecular dynamics": errors})
-    figures.save_figure(files.figure, x, "wave number (cm⁻¹)", [panel])
-    write_summary(files.summary, result.summary())
-
-
-def _tell(result: InfraredResult, quiet: bool) -> None:
-    console = terminal.console(quiet)
-    unit = "1/cm" if result.spectrum.volume_A3 is not None else "km/mol cm"
-    rows = [
-        (
-            peak.band.name,
-            str(peak.centre_per_cm),
-            str(peak.height),
-            str(peak.width_per_cm),
-            str(peak.intensity_km_per_mol),
-        )
-        for peak in result.peaks
-    ]
-    heads = ("band", "centre / (1/cm)", f"height / ({unit})", "width / (1/cm)", "km/mol")
-    console.print(columns_table(str(result.run.stem), heads, rows))
-    for note in result.notes:
-        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -73,6 +73,8 @@ class InfraredSpectrum:
         In that volume.
     temperature_K, timestep_fs, resolution_per_cm : float
     window, quantum_correction : str
+    upto_per_cm : float
+        Requested upper limit of the wave numbers.
     """
 
     wavenumber_per_cm: np.ndarray
@@ -85,9 +87,11 @@ class InfraredSpectrum:
     resolution_per_cm: float
     window: str
     quantum_correction: str
+    upto_per_cm: float
 
     @property
     def n_blocks(self) -> int:
+        """Number of blocks."""
         return len(self.block_spectra)
 
     @property
@@ -204,6 +208,7 @@ def infrared_from_current(
         resolution_per_cm=float(resolution_per_cm),
         window=window,
         quantum_correction=quantum_correction,
+        upto_per_cm=float(upto_per_cm),
     )
 
 

@@ -1,14 +1,15 @@
-r"""Maxima of an infrared spectrum, with errors, and what the time step of dynamics does to them.
+r"""Find the maxima of an infrared spectrum and correct them for the time step of the dynamics.
 
-Velocity Verlet with step Δt moves a line from ω to :math:`(2/\Delta t) \arcsin(\omega\Delta t/2)`:
-15 1/cm too high at 3400 1/cm for 0.5 fs. `without_verlet_shift` takes that back.
+Velocity Verlet with time step Δt shifts a line from ω to
+:math:`(2/\Delta t) \arcsin(\omega\Delta t/2)`, by 15 1/cm at 3400 1/cm for 0.5 fs.
+`without_verlet_shift` corrects this.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +22,7 @@ from ase_les.statistics import Estimate
 
 @dataclass(frozen=True)
 class Band:
-    """A named range of wave numbers that holds one maximum."""
+    """A named range of wave numbers that contains one maximum."""
 
     name: str
     low_per_cm: float
@@ -30,7 +31,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Peak:
-    """The maximum in a band, nan if there is none but a slope; errors by jackknife over blocks.
+    """Maximum in a band with errors by jackknife over blocks; nan if the band has no maximum.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class Peak:
     height : Estimate
         In 1/cm (α n), or km/mol per 1/cm for a molecule.
     width_per_cm : Estimate
-        Full width at half maximum; nan where the absorption does not fall to one half in the band.
+        Full width at half maximum; nan if the absorption does not fall to one half within the band.
     intensity_km_per_mol : Estimate
         Integral over the band, per molecule.
     """
@@ -52,14 +53,14 @@ class Peak:
 
 
 def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak, ...]:
-    """The maximum of every band, or every maximum that stands out of the noise.
+    """Find the maximum of each band, or all maxima that exceed the noise.
 
     Parameters
     ----------
     spectrum : InfraredSpectrum
     bands : sequence of Band
-        None given: maxima that rise above their surroundings by more than three standard errors
-        and 2 % of the highest, each with the range down to its neighbouring minima.
+        By default, maxima with a prominence of more than three standard errors and 2 % of the
+        highest absorption, each with the range between the adjacent minima.
     """
     found = bands or _standing_out(spectrum)
     return tuple(
@@ -72,7 +73,7 @@ def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak,
 def without_verlet_shift(
     wavenumber_per_cm: float | np.ndarray, md_timestep_fs: float
 ) -> float | np.ndarray:
-    r"""Frequency of a harmonic mode from the one that velocity Verlet gives it.
+    r"""Correct the frequency of a harmonic mode for the time step of velocity Verlet.
 
     .. math::
         \omega = \frac{2}{\Delta t} \sin \frac{\omega' \Delta t}{2}
@@ -80,9 +81,9 @@ def without_verlet_shift(
     Parameters
     ----------
     wavenumber_per_cm : float or array
-        :math:`\omega'/2\pi c`, as found in the spectrum.
+        :math:`\omega'/2\pi c` in the spectrum.
     md_timestep_fs : float
-        :math:`\Delta t` of the dynamics.
+        Time step :math:`\Delta t` of the dynamics.
     """
     half_step = np.pi * 100 * speed_of_light * md_timestep_fs * 1e-15
     return np.sin(half_step * np.asarray(wavenumber_per_cm)) / half_step
@@ -102,7 +103,7 @@ def _standing_out(spectrum: InfraredSpectrum) -> list[Band]:
     clear = ~(shape["prominences"] < 3 * error)
     x = spectrum.wavenumber_per_cm
     top = top[clear]
-    # Neighbouring peaks share the lowest point between them.
+    # Adjacent bands meet at the minimum between their peaks.
     between = [a + int(np.argmin(heights[a:b])) for a, b in pairwise(top)]
     edges = [0, *between, len(x) - 1]
     return [
@@ -136,7 +137,7 @@ def _peak(spectrum: InfraredSpectrum, band: Band) -> Peak:
 
 
 def _shape(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Centre and height of the parabola through the top, and full width at half maximum."""
+    """Return center and height of the parabola through the top, and full width at half maximum."""
     top = int(np.argmax(y))
     if not 0 < top < len(x) - 1:
         return math.nan, math.nan, math.nan
@@ -152,28 +153,3 @@ def _shape(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     rising = np.interp(0.5 * height, y[i : i + 2], x[i : i + 2])
     falling = np.interp(0.5 * height, y[j - 1 : j + 1][::-1], x[j - 1 : j + 1][::-1])
     return float(centre), float(height), float(falling - rising)
-
-
-def peak_table(
-    found: Sequence[Peak], md_timestep_fs: float, references: Mapping[str, Mapping[str, str]]
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Heads and rows of a table of peak centres beside references.
-
-    Parameters
-    ----------
-    found : sequence of Peak
-    md_timestep_fs : float
-        Of the dynamics, to take back the shift that its time step causes.
-    references : mapping
-        By name, then by name of the band: what to print.
-    """
-    heads = ("band", "MD / (1/cm)", "without time-step error", *references)
-    rows = []
-    for peak in found:
-        corrected = replace(
-            peak.centre_per_cm,
-            mean=float(without_verlet_shift(peak.centre_per_cm.mean, md_timestep_fs)),
-        )
-        beside = (reference.get(peak.band.name, "") for reference in references.values())
-        rows.append((peak.band.name, str(peak.centre_per_cm), str(corrected), *beside))
-    return heads, rows

@@ -1,11 +1,11 @@
-"""Diffusion and ionic conductivity of a run, side by side: what ``ase-les transport`` tells.
+"""Compute diffusion coefficients and the ionic conductivity from the files of a run.
 
-The parts are in `ase_les.properties.diffusion` and `ase_les.properties.conductivity`.
+The equations are in `ase_les.properties.diffusion` and `ase_les.properties.conductivity`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +28,33 @@ from ase_les.properties.recorded_run import (
     series_path,
     trajectory_path,
 )
-from ase_les.reports import terminal
-from ase_les.reports.figures import Panel
-from ase_les.runs.output import OutputFiles, prepared_output, write_arrays, write_summary
+from ase_les.runs.output import prepared_output, write_arrays
 from ase_les.statistics import Estimate
 
 
 @dataclass(frozen=True)
 class TransportResult:
-    """What one run tells of transport; None where it did not record what is needed.
+    """Transport coefficients of a run.
 
     Attributes
     ----------
+    stem : Path
+        Stem of the run.
+    temperature_K : float
+        nan if unknown.
+    volume_A3 : float or None
+        Mean volume; None unless periodic in three directions.
     diffusion : tuple of Diffusion
-    green_kubo, einstein_helfand, nernst_einstein : conductivities in S/m
+        One per element; empty without a trajectory.
+    green_kubo, einstein_helfand, nernst_einstein
+        Conductivities in S/m; None if the required data were not recorded.
     charge_numbers : mapping
-        Of the ions in Nernst–Einstein.
+        Charges in e of the ions in the Nernst–Einstein conductivity.
+    viscosity_mPa_s : float or None
+        Viscosity of the finite-size correction.
+    runs : tuple of RecordedRun
+    notes : tuple of str
+        Limitations of these numbers.
     """
 
     stem: Path
@@ -59,7 +70,7 @@ class TransportResult:
     notes: tuple[str, ...]
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the result as plain containers for YAML and JSON."""
         conductivity: dict[str, object] = {}
         if self.green_kubo is not None:
             conductivity["green_kubo_S_per_m"] = self.green_kubo.value
@@ -95,6 +106,20 @@ class TransportResult:
             "notes": list(self.notes),
         }
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return displacements and running integral with their standard errors by name."""
+        arrays = {}
+        if self.diffusion:
+            arrays["msd_lag_ps"] = self.diffusion[0].lag_ps
+        for each in self.diffusion:
+            arrays[f"msd_{each.species}_A2"] = each.msd_A2
+            arrays[f"msd_{each.species}_error_A2"] = each.msd_error_A2
+        if self.green_kubo is not None:
+            arrays["conductivity_lag_ps"] = self.green_kubo.lag_ps
+            arrays["conductivity_running_S_per_m"] = self.green_kubo.running
+            arrays["conductivity_running_error_S_per_m"] = self.green_kubo.running_error
+        return arrays
+
 
 def transport_from_run(
     stem: str | Path,
@@ -110,35 +135,34 @@ def transport_from_run(
     blocks: int = 5,
     output: str | Path | None = None,
     overwrite: bool = False,
-    quiet: bool = False,
 ) -> TransportResult:
-    """Diffusion of every element, and the conductivity in all ways the run's records allow.
+    """Compute the diffusion of each element and the conductivity by all methods that are possible.
 
     Parameters
     ----------
     stem : str or Path
-        Of the run: ``<stem>.traj`` (diffusion, Nernst–Einstein), ``<stem>-current.npz``
-        (Green–Kubo) and ``<stem>-dipole.npz`` (Einstein–Helfand) are read, those that are there.
+        Stem of the run. ``<stem>.traj`` (diffusion, Nernst–Einstein), ``<stem>-current.npz``
+        (Green–Kubo) and ``<stem>-dipole.npz`` (Einstein–Helfand) are read if they exist.
     charge_numbers : mapping, optional
-        Of the elements that are ions, in e; by default those of `monatomic_ions`.
+        Charges in e of the elements that are ions; by default those of `monatomic_ions`.
     epsilon_infinity, recorded
-        See `ElectronicScreening`; None is what the calculator of the run had. Nernst–Einstein takes
-        neither.
+        See `ElectronicScreening`; by default those of the calculator of the run. Not used for
+        Nernst–Einstein.
     viscosity_mPa_s : float, optional
-        For the correction of the diffusion for the size of the cell.
-    skip_ps, temperature_K, output, overwrite, quiet
-        See `infrared_from_run`.
+        Viscosity for the finite-size correction of diffusion coefficients.
+    skip_ps, temperature_K, output, overwrite
+        See `infrared_from_run`; ``<output>.npz`` is written.
     fit_ps : (float, float), optional
-        Lags for the slope of displacements; see `diffusion`.
+        Lag times between which displacements are fitted; see `diffusion`.
     plateau_ps : (float, float), optional
-        Of the running integral; see the module.
+        Plateau of the running integral; see `conductivity_green_kubo`.
     blocks : int
-        For the errors.
+        Maximum number of blocks for standard errors.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such run.
+        If none of these files exists.
     """
     files = prepared_output(output, overwrite)
     runs = {
@@ -155,8 +179,8 @@ def transport_from_run(
     }
     if not runs and not trajectory_path(stem).exists():
         raise FileNotFoundError(
-            f"no run '{stem}': neither {trajectory_path(stem)}, {series_path(stem, 'current')} nor "
-            f"{series_path(stem, 'dipole')} is there"
+            f"no run '{stem}': none of {trajectory_path(stem)}, {series_path(stem, 'current')} and "
+            f"{series_path(stem, 'dipole')} exists"
         )
     temperature = temperature_K or logged_temperature(stem, skip_ps)
     volume = None
@@ -169,9 +193,10 @@ def transport_from_run(
         if kind not in runs
     ]
     moving: tuple[Diffusion, ...] = ()
+    charges: dict[str, float] = {}
     if trajectory_path(stem).exists():
         frames, spacing_fs = read_frames(stem, skip_ps)
-        charge_numbers = _charge_numbers(frames[0], charge_numbers)
+        charges = _charge_numbers(frames[0], charge_numbers)
         if volume is None and frames[0].pbc.all():
             volume = float(np.mean([atoms.cell.volume for atoms in frames]))
         moving = diffusion_of_elements(
@@ -183,41 +208,26 @@ def transport_from_run(
             viscosity_mPa_s=viscosity_mPa_s,
         )
         notes += [
-            f"{each.species}: displacements grow like t^{each.exponent:.2f}, which is not diffusive"
+            f"{each.species}: displacements grow as t^{each.exponent:.2f}, which is not diffusive"
             for each in moving
             if not 0.8 < each.exponent < 1.2
         ]
     else:
-        notes.append(f"no {trajectory_path(stem)}: no diffusion, no Nernst–Einstein")
-    if runs and volume is None:
-        notes.append("no conductivity: it is one of a bulk, which repeats in three directions")
-    ions = [each for each in moving if each.species in (charge_numbers or {})]
+        notes.append(f"{trajectory_path(stem)} does not exist: no diffusion, no Nernst–Einstein")
+    ions = [each for each in moving if each.species in charges]
     green_kubo = helfand = nernst = None
+    if runs and volume is None:
+        notes.append("no conductivity: it is defined for a bulk with three periodic directions")
     if "current" in runs and volume is not None:
-        green_kubo = conductivity_green_kubo(
-            runs["current"].moments,
-            runs["current"].timestep_fs,
-            volume,
-            temperature,
-            plateau_ps=plateau_ps,
-            blocks=blocks,
-        )
-        if not abs(green_kubo.drift) <= 2 * green_kubo.value.standard_error:
-            notes.append(
-                f"the running integral drifts by {green_kubo.drift:.2g} S/m over the plateau: "
-                "choose another one from the figure, or run longer"
-            )
+        green_kubo = _green_kubo(runs["current"], volume, plateau_ps, blocks)
+        notes += _plateau_notes(green_kubo)
     if "dipole" in runs and volume is not None:
+        dipole = runs["dipole"]
         helfand = conductivity_einstein_helfand(
-            runs["dipole"].moments,
-            runs["dipole"].timestep_fs,
-            volume,
-            temperature,
-            fit_ps=fit_ps,
-            blocks=blocks,
+            dipole.moments, dipole.timestep_fs, volume, temperature, fit_ps=fit_ps, blocks=blocks
         )
     if ions and volume is not None:
-        nernst = conductivity_nernst_einstein(ions, charge_numbers, volume, temperature)
+        nernst = conductivity_nernst_einstein(ions, charges, volume, temperature)
     result = TransportResult(
         stem=Path(stem),
         temperature_K=temperature,
@@ -226,95 +236,47 @@ def transport_from_run(
         green_kubo=green_kubo,
         einstein_helfand=helfand,
         nernst_einstein=nernst,
-        charge_numbers={ion.species: charge_numbers[ion.species] for ion in ions},
+        charge_numbers={ion.species: charges[ion.species] for ion in ions},
         viscosity_mPa_s=viscosity_mPa_s,
         runs=tuple(runs.values()),
         notes=tuple(notes),
     )
     if files is not None:
-        _write(files, result)
-    _tell(result, quiet)
+        write_arrays(files.arrays, result.arrays())
     return result
 
 
+def _green_kubo(
+    run: RecordedRun, volume_A3: float, plateau_ps: tuple[float, float] | None, blocks: int
+) -> GreenKubo:
+    return conductivity_green_kubo(
+        run.moments,
+        run.timestep_fs,
+        volume_A3,
+        run.temperature_K,
+        plateau_ps=plateau_ps,
+        blocks=blocks,
+    )
+
+
+def _plateau_notes(found: GreenKubo) -> list[str]:
+    if abs(found.drift) <= 2 * found.value.standard_error:
+        return []
+    return [
+        f"the running integral drifts by {found.drift:.2g} S/m over the plateau: choose another "
+        "plateau from the figure, or run longer"
+    ]
+
+
 def _charge_numbers(atoms: Atoms, given: Mapping[str, float] | None) -> dict[str, float]:
-    """Those given, checked against the structure; or those of lone atoms that are known ions."""
+    """Return the given charges after a check, or those of isolated atoms that are known ions."""
     symbols = set(atoms.symbols)
     if given is not None:
         absent = sorted(set(given) - symbols)
         if absent:
             raise ValueError(
-                f"charge numbers are given for {', '.join(absent)}, and the structure has "
+                f"charge numbers are given for {', '.join(absent)}, but the structure contains "
                 f"{', '.join(sorted(symbols))}"
             )
         return dict(given)
-    return monatomic_ions(atoms)
-
-
-def _write(files: OutputFiles, result: TransportResult) -> None:
-    arrays, drawings = {}, []
-    if result.diffusion:
-        lag_ps = result.diffusion[0].lag_ps
-        arrays["msd_lag_ps"] = lag_ps
-        for each in result.diffusion:
-            arrays[f"msd_{each.species}_A2"] = each.msd_A2
-            arrays[f"msd_{each.species}_error_A2"] = each.msd_error_A2
-        panel = Panel(
-            "mean squared\ndisplacement (Å²)",
-            {each.species: each.msd_A2 for each in result.diffusion},
-            bands={each.species: each.msd_error_A2 for each in result.diffusion},
-        )
-        drawings.append((lag_ps, panel))
-    if result.green_kubo is not None:
-        found = result.green_kubo
-        arrays["conductivity_lag_ps"] = found.lag_ps
-        arrays["conductivity_running_S_per_m"] = found.running
-        arrays["conductivity_running_error_S_per_m"] = found.running_error
-        name = "Green–Kubo"
-        lines = {name: found.running}
-        others = {"Einstein–Helfand": result.einstein_helfand}
-        others["Nernst–Einstein"] = result.nernst_einstein
-        for other, value in others.items():
-            if value is not None:
-                lines[other] = np.full(len(found.lag_ps), value.mean)
-        panel = Panel("conductivity (S/m)", lines, bands={name: found.running_error})
-        drawings.append((found.lag_ps, panel))
-    write_arrays(files.arrays, arrays)
-    _draw(files.figure, drawings)
-    write_summary(files.summary, result.summary())
-
-
-def _draw(path: Path, drawings: Sequence[tuple[np.ndarray, Panel]]) -> None:
-    """Panels above each other, each with an axis of lags of its own."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 0.6 + 2.6 * max(len(drawings), 1)), layout="constrained")
-    axes = figure.subplots(max(len(drawings), 1), 1, squeeze=False)[:, 0]
-    for axis, (lag_ps, panel) in zip(axes, drawings, strict=False):
-        for name, values in panel.curves.items():
-            (line,) = axis.plot(lag_ps, values, label=name, linewidth=1.0)
-            if name in panel.bands:
-                low, high = values - panel.bands[name], values + panel.bands[name]
-                axis.fill_between(lag_ps, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
-        axis.set_xlabel("time (ps)")
-        axis.set_ylabel(panel.label)
-        axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
-
-
-def _tell(result: TransportResult, quiet: bool) -> None:
-    console = terminal.console(quiet)
-    rows: dict[str, object] = {"temperature (K)": result.temperature_K}
-    for each in result.diffusion:
-        rows[f"D of {each.species} (Å²/ps = 1e-8 m²/s)"] = each.diffusion_A2_per_ps
-        if each.infinite_A2_per_ps is not None:
-            rows[f"D of {each.species}, infinite cell (Å²/ps)"] = each.infinite_A2_per_ps
-    if result.green_kubo is not None:
-        rows["conductivity, Green–Kubo (S/m)"] = result.green_kubo.value
-    if result.einstein_helfand is not None:
-        rows["conductivity, Einstein–Helfand (S/m)"] = result.einstein_helfand
-    if result.nernst_einstein is not None:
-        rows["conductivity, Nernst–Einstein (S/m)"] = result.nernst_einstein
-    console.print(terminal.results_table(str(result.stem), rows))
-    for note in result.notes:
-        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+    return {symbol: float(charge) for symbol, charge in monatomic_ions(atoms).items()}

@@ -90,6 +90,35 @@ class Parity:
     model: np.ndarray
 
 
+def save_stacked_figure(
+    path: Path, x_label: str, panels: Sequence[tuple[np.ndarray, Panel]]
+) -> None:
+    """Draw panels above each other, each with x values of its own.
+
+    Parameters
+    ----------
+    path : Path
+    x_label : str
+        Quantity and unit of all x values.
+    panels : sequence of (array, Panel)
+        x values and curves.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 0.6 + 2.6 * max(len(panels), 1)), layout="constrained")
+    axes = figure.subplots(max(len(panels), 1), 1, squeeze=False)[:, 0]
+    for axis, (x, panel) in zip(axes, panels, strict=False):
+        for name, values in panel.curves.items():
+            (line,) = axis.plot(x, values, label=name, linewidth=1.0)
+            if name in panel.bands:
+                low, high = values - panel.bands[name], values + panel.bands[name]
+                axis.fill_between(x, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
+        axis.set_xlabel(x_label)
+        axis.set_ylabel(panel.label)
+        axis.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
 def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
     """Plot predictions against references, with the root-mean-square error of each panel."""
     from matplotlib.figure import Figure

@@ -14,6 +14,13 @@ def console(quiet: bool = False) -> Console:
     return Console(stderr=True, quiet=quiet)
 
 
+def print_notes(notes: Sequence[str], quiet: bool = False) -> None:
+    """Print remarks on a result, one per line."""
+    on = console(quiet)
+    for note in notes:
+        on.print(f"Note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 def progress_bar(on: Console) -> Progress:
     """Return a bar with the remaining time and a status text; hidden outside of a terminal."""
     return Progress(

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import sys
 import types
 from pathlib import Path
 
@@ -195,10 +194,9 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
         called.update(settings, stem=stem)
         return Result()
 
-    name = "ase_les.properties.infrared_dynamics"
-    stand_in = types.ModuleType(name)
-    stand_in.infrared_from_run = infrared_from_run
-    monkeypatch.setitem(sys.modules, name, stand_in)
+    monkeypatch.setattr("ase_les.properties.infrared_dynamics.infrared_from_run", infrared_from_run)
+    for name in ("write", "show"):
+        monkeypatch.setattr(f"ase_les.reports.infrared_dynamics.{name}", lambda *given: None)
     assert exit_code("infrared", "--from-run", "water") == 0
     assert called["epsilon_infinity"] is None
     assert "charges are latent (ε∞ = 1): --dielectric" in capsys.readouterr().err

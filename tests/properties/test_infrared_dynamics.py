@@ -221,7 +221,7 @@ def recorded(tmp_path):
     return tmp_path / "water-300.5K"
 
 
-def test_a_run_gives_summary_arrays_and_figure_with_a_reference(recorded, tmp_path):
+def test_a_run_gives_intensities_and_a_scaled_reference(recorded, tmp_path):
     reference = tmp_path / "measured.txt"
     x = np.linspace(4000, 1000, 500)
     np.savetxt(reference, np.column_stack([x, np.exp(-(((x - 1640) / 50) ** 2))]))
@@ -231,7 +231,6 @@ def test_a_run_gives_summary_arrays_and_figure_with_a_reference(recorded, tmp_pa
         reference=reference,
         output=tmp_path / "ir",
         bands=[Band("bend", 1500, 1800)],
-        quiet=True,
     )
     # √4 times the current absorbs four times as much.
     intensity = result.summary()["peaks"]["bend"]["intensity_km_per_mol"].mean
@@ -240,14 +239,12 @@ def test_a_run_gives_summary_arrays_and_figure_with_a_reference(recorded, tmp_pa
         assert np.nanmax(arrays["reference_scaled"]) == pytest.approx(
             arrays["absorption_per_cm"].max()
         )
-    assert "moments_multiplied_by: 2.0" in (tmp_path / "ir-summary.yml").read_text()
-    assert (tmp_path / "ir.png").stat().st_size > 1000
     with pytest.raises(FileExistsError, match="overwrite"):
-        infrared_from_run(recorded, output=tmp_path / "ir", quiet=True)
+        infrared_from_run(recorded, output=tmp_path / "ir")
 
 
 def test_moments_recorded_as_physical_are_taken_as_they_are(recorded):
-    result = infrared_from_run(recorded, epsilon_infinity=4.0, recorded="physical", quiet=True)
+    result = infrared_from_run(recorded, epsilon_infinity=4.0, recorded="physical")
     (peak,) = result.peaks
     assert peak.intensity_km_per_mol.mean == pytest.approx(
         analytic_intensity_km_per_mol(), rel=1e-3
@@ -257,7 +254,7 @@ def test_moments_recorded_as_physical_are_taken_as_they_are(recorded):
 def test_a_run_that_knows_its_dielectric_constant_is_not_scaled_again(recorded):
     path = recorded.with_name(recorded.name + "-current.npz")
     replace(Series.load(path), dielectric=4.0 * np.eye(3)).save(path)
-    result = infrared_from_run(recorded, quiet=True)
+    result = infrared_from_run(recorded)
     (peak,) = result.peaks
     assert peak.intensity_km_per_mol.mean == pytest.approx(
         analytic_intensity_km_per_mol(), rel=1e-3
@@ -265,7 +262,7 @@ def test_a_run_that_knows_its_dielectric_constant_is_not_scaled_again(recorded):
     assert result.summary()["input"]["epsilon_infinity"] == 4.0
     for wrong in ({"epsilon_infinity": 4.0, "recorded": "latent"}, {"epsilon_infinity": 1.78}):
         with pytest.raises(ValueError, match=r"dielectric constant 4, .* physical already"):
-            infrared_from_run(recorded, quiet=True, **wrong)
+            infrared_from_run(recorded, **wrong)
 
 
 def test_samples_too_far_apart_are_told_of_and_those_it_recommends_are_not(recorded):
@@ -274,13 +271,13 @@ def test_samples_too_far_apart_are_told_of_and_those_it_recommends_are_not(recor
     series = Series.load(path)
     for spacing_fs, told in ((4.0, True), (3.3, False)):
         replace(series, time_fs=spacing_fs * np.arange(len(series.time_fs))).save(path)
-        notes = infrared_from_run(recorded, quiet=True).notes
-        assert any("record it every 3.3 fs or more often" in note for note in notes) is told
+        notes = infrared_from_run(recorded).notes
+        assert any("record at least every 3.3 fs" in note for note in notes) is told
 
 
 def test_a_run_without_current_is_told_how_to_record_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="--observe current "):
-        infrared_from_run(tmp_path / "run", quiet=True)
+        infrared_from_run(tmp_path / "run")
 
 
 def test_a_reference_that_is_no_spectrum_is_refused(tmp_path):

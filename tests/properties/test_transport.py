@@ -216,7 +216,6 @@ def test_a_run_gives_all_conductivities_side_by_side(run, tmp_path):
         fit_ps=(0.5, 2.0),
         plateau_ps=(0.5, 1.0),
         output=tmp_path / "transport",
-        quiet=True,
     )
     exact = exact_conductivity(40, 1.0, exact_diffusion() + exact_diffusion(FRICTION / 2))
     for found in (result.green_kubo.value, result.einstein_helfand):
@@ -228,11 +227,8 @@ def test_a_run_gives_all_conductivities_side_by_side(run, tmp_path):
     assert result.nernst_einstein.mean == pytest.approx(infinite, rel=0.15)
     sodium = next(each for each in result.diffusion if each.species == "Na")
     assert sodium.diffusion_A2_per_ps.mean == pytest.approx(exact_diffusion(), rel=0.15)
-    text = (tmp_path / "transport-summary.yml").read_text()
-    assert "nernst_einstein_S_per_m" in text and "einstein_helfand_S_per_m" in text
     with np.load(tmp_path / "transport.npz") as arrays:
         assert len(arrays["msd_Na_A2"]) == len(arrays["msd_lag_ps"])
-    assert (tmp_path / "transport.png").stat().st_size > 1000
 
 
 def test_lone_alkali_and_halide_atoms_are_known_as_ions_and_bonded_ones_are_not(tmp_path):
@@ -243,7 +239,7 @@ def test_lone_alkali_and_halide_atoms_are_known_as_ions_and_bonded_ones_are_not(
                 moved = atoms.copy()
                 moved.positions[0] += 0.01 * np.sin(step)
                 writer.write(moved)
-        return transport_from_run(tmp_path / name, temperature_K=300.0, quiet=True)
+        return transport_from_run(tmp_path / name, temperature_K=300.0)
 
     ions = Atoms("NaCl", [[0, 0, 0], [6, 6, 6]], cell=[12] * 3, pbc=True)
     molecule = Atoms("HCl", [[0, 0, 0], [1.27, 0, 0]], cell=[12] * 3, pbc=True)
@@ -267,7 +263,7 @@ def test_a_drift_of_the_whole_is_no_diffusion(salt):
 def test_a_run_without_current_gives_diffusion_and_says_how_to_record_one(run):
     run.with_name("salt-current.npz").unlink()
     run.with_name("salt-dipole.npz").unlink()
-    result = transport_from_run(run, temperature_K=T, quiet=True)
+    result = transport_from_run(run, temperature_K=T)
     assert result.green_kubo is None and len(result.diffusion) == 2
     assert any("--observe current`" in note for note in result.notes)
 
@@ -279,19 +275,19 @@ def test_a_slab_has_no_conductivity_per_volume_and_it_is_said(run):
         columns = {**series.columns, "volume_A3": np.full(len(series.time_fs), np.nan)}
         replace(series, columns=columns).save(path)
     run.with_name("salt.traj").unlink()
-    result = transport_from_run(run, quiet=True)
+    result = transport_from_run(run)
     assert result.green_kubo is None and result.einstein_helfand is None
     assert any("no conductivity" in note for note in result.notes)
 
 
 def test_no_run_at_all_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="no run"):
-        transport_from_run(tmp_path / "nothing", quiet=True)
+        transport_from_run(tmp_path / "nothing")
 
 
 def test_charge_numbers_of_absent_elements_are_refused(run):
     with pytest.raises(ValueError, match="given for K"):
-        transport_from_run(run, charge_numbers={"K": 1}, quiet=True)
+        transport_from_run(run, charge_numbers={"K": 1})
 
 
 def test_a_fit_or_plateau_outside_the_run_is_refused(salt):

@@ -423,7 +423,7 @@ def test_resuming_nothing_says_so():
 
 def test_an_earlier_run_is_replaced_only_when_allowed():
     first = run_quietly(copper(), steps=10)
-    with pytest.raises(FileExistsError, match=r"exists already"):
+    with pytest.raises(FileExistsError, match=r"--resume.*--overwrite"):
         run_quietly(copper(), steps=5)
     assert read_log(first.files.log).step[-1] == 10
     run_quietly(copper(), steps=20, overwrite=True)

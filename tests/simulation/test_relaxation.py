@@ -324,6 +324,6 @@ def test_what_cannot_be_relaxed_is_refused_before_anything_is_written(make, sett
 
 def test_an_earlier_relaxation_is_replaced_only_when_allowed():
     relax(shaken_copper(), steps=1)
-    with pytest.raises(FileExistsError, match="exists already"):
+    with pytest.raises(FileExistsError, match="replace it with overwrite"):
         relax(shaken_copper())
     assert relax(shaken_copper(), overwrite=True).converged

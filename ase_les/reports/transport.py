@@ -1,0 +1,68 @@
+"""Table, figure and summary of the transport coefficients of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from ase_les.properties.transport import TransportResult
+from ase_les.reports.figures import Panel, save_stacked_figure
+from ase_les.reports.terminal import console, print_notes, results_table
+from ase_les.runs.output import OutputFiles, write_summary
+
+
+def table(result: TransportResult) -> Table:
+    """Return diffusion coefficients and conductivities with their errors."""
+    rows: dict[str, object] = {"temperature (K)": result.temperature_K}
+    for each in result.diffusion:
+        rows[f"D of {each.species} (Å²/ps = 1e-8 m²/s)"] = each.diffusion_A2_per_ps
+        if each.infinite_A2_per_ps is not None:
+            rows[f"D of {each.species}, infinite cell (Å²/ps)"] = each.infinite_A2_per_ps
+    if result.green_kubo is not None:
+        rows["conductivity, Green–Kubo (S/m)"] = result.green_kubo.value
+    if result.einstein_helfand is not None:
+        rows["conductivity, Einstein–Helfand (S/m)"] = result.einstein_helfand
+    if result.nernst_einstein is not None:
+        rows["conductivity, Nernst–Einstein (S/m)"] = result.nernst_einstein
+    return results_table(str(result.stem), rows)
+
+
+def figure(result: TransportResult, path: Path) -> None:
+    """Draw mean squared displacements and the running Green–Kubo integral with error bands."""
+    panels = []
+    if result.diffusion:
+        displacements = Panel(
+            "mean squared\ndisplacement (Å²)",
+            {each.species: each.msd_A2 for each in result.diffusion},
+            bands={each.species: each.msd_error_A2 for each in result.diffusion},
+        )
+        panels.append((result.diffusion[0].lag_ps, displacements))
+    if result.green_kubo is not None:
+        found = result.green_kubo
+        curves = {"Green–Kubo": found.running}
+        for name, value in (
+            ("Einstein–Helfand", result.einstein_helfand),
+            ("Nernst–Einstein", result.nernst_einstein),
+        ):
+            if value is not None:
+                curves[name] = np.full(len(found.lag_ps), value.mean)
+        conductivity = Panel(
+            "conductivity (S/m)", curves, bands={"Green–Kubo": found.running_error}
+        )
+        panels.append((found.lag_ps, conductivity))
+    save_stacked_figure(path, "time (ps)", panels)
+
+
+def write(result: TransportResult, output: str | Path) -> None:
+    """Write ``<output>.png`` and ``<output>-summary.yml``."""
+    files = OutputFiles(Path(output))
+    figure(result, files.figure)
+    write_summary(files.summary, result.summary())
+
+
+def show(result: TransportResult, quiet: bool = False) -> None:
+    """Print the table and the notes."""
+    console(quiet).print(table(result))
+    print_notes(result.notes, quiet)
