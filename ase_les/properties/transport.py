@@ -94,8 +94,8 @@ class TransportResult:
             "diffusion": {
                 each.species: {
                     "particles": each.particles,
-                    "diffusion_A2_per_ps": each.diffusion_A2_per_ps,
-                    "infinite_cell_A2_per_ps": each.infinite_A2_per_ps,
+                    "diffusion_cm2_per_s": each.diffusion_cm2_per_s,
+                    "infinite_cell_cm2_per_s": each.infinite_cm2_per_s,
                     "fit_ps": each.fit_ps,
                     "exponent": each.exponent,
                     "blocks": each.n_blocks,

@@ -14,10 +14,13 @@ import numpy as np
 from ase import Atoms
 
 from ase_les.simulation.accumulators.axis_profile import AxisProfile, AxisProfileResult
+from ase_les.simulation.accumulators.einstein_relation import (
+    diffusion_coefficients_cm2_per_s,
+    finite_size_correction_cm2_per_s,
+)
 from ase_les.simulation.accumulators.mean_square_displacement import (
     MeanSquareDisplacement,
     MeanSquareDisplacementResult,
-    finite_size_correction_cm2_per_s,
 )
 from ase_les.simulation.accumulators.radial_distribution import (
     RadialDistribution,
@@ -33,6 +36,7 @@ __all__ = [
     "MeanSquareDisplacementResult",
     "RadialDistribution",
     "RadialDistributionResult",
+    "diffusion_coefficients_cm2_per_s",
     "finite_size_correction_cm2_per_s",
 ]
 
