@@ -37,11 +37,11 @@ def figure(result: DynamicsResult, path: Path) -> None:
     # Each ensemble has its own conserved quantity: every stage starts from zero.
     conserved = series.conserved_eV_per_atom.copy()
     for stage in result.stages:
-        lines = (series.step > stage.first_step) | (series.step == 0)
+        # Step 0 belongs to the first stage.
+        first = stage.first_step + 1 if stage.first_step else 0
+        lines = (series.step >= first) & (series.step <= stage.first_step + stage.steps)
         if lines.any():
-            lines &= series.step <= stage.first_step + stage.steps
-            values = series.conserved_eV_per_atom[lines]
-            conserved[lines] = values - values[0] if len(values) else values
+            conserved[lines] -= conserved[lines][0]
     energies = {
         "potential": series.potential_energy_eV - series.potential_energy_eV[0],
         "total": series.total_energy_eV - series.total_energy_eV[0],

@@ -58,7 +58,7 @@ def test_md_is_the_library_call(capsys):
     atoms = read("copper.xyz")
     atoms.calc = EMT()
     same = run_dynamics(
-        atoms, temperature_K=300.0, seed=1, steps=30, timestep_fs=2.0, output="same", quiet=True
+        atoms, temperature_K=300.0, seed=1, steps=30, timestep_fs=2.0, output="same"
     )
     assert Path("run.log").read_bytes() == Path("same.log").read_bytes()
     assert np.array_equal(
@@ -201,7 +201,7 @@ def test_a_config_names_one_structure_or_several():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("relax", "copper.xyz", "--resume", "run"), "leave out the structures"),
+        (("relax", "copper.xyz", "--resume", "run"), "remove the structures"),
         (("relax", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
         (("md", "missing.xyz", "--model", "M"), "missing.xyz"),
         (("md", "copper.xyz"), "no model given"),
@@ -215,7 +215,7 @@ def test_a_config_names_one_structure_or_several():
         (("relax", "bad.xyz", "--all", "--model", "M"), "cannot read bad.xyz as extxyz"),
         (("relax", "copper.xyz", "--model", "M", "--symprec", "0"), "--symprec must be positive"),
         (("relax", "--config", "typo.yml"), "`relax` has no option f-max; it has all, cell"),
-        (("relax", "--config", "notes.zzz"), "must hold lines of the form"),
+        (("relax", "--config", "notes.zzz"), "must contain lines of the form"),
     ],
 )
 def test_a_mistake_of_the_user_is_one_clear_message(arguments, message, capsys):

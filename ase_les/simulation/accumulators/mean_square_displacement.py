@@ -267,7 +267,7 @@ class MeanSquareDisplacement:
     def result(self) -> MeanSquareDisplacementResult:
         """Return the averages so far; lags that are not reached are nan."""
         if self._frames == 0:
-            raise ValueError("no configuration was added yet")
+            raise ValueError("no configuration has been added")
         with np.errstate(invalid="ignore"):
             curves = self._sums / self._sizes[:, None] / self._n_origins
         return MeanSquareDisplacementResult(

@@ -19,7 +19,7 @@ from ase_les.statistics import BlockedMean, standard_error
 
 @dataclass(frozen=True)
 class RadialExtremum:
-    """A maximum or minimum of g(r), from a parabola through the bins around it."""
+    """Maximum or minimum of g(r), from a parabola through the bins around it."""
 
     distance_A: float
     height: float
@@ -27,20 +27,21 @@ class RadialExtremum:
 
 @dataclass(frozen=True)
 class RadialDistributionResult:
-    """An averaged radial distribution function.
+    """Averaged radial distribution function.
 
     Attributes
     ----------
     pair : tuple of str
         Elements (a, b): b around a.
-    distance_A : (bins,) array
-        Middle of each shell.
-    g, g_standard_error : (bins,) arrays
-        The function and its block-averaged standard error (nan below 16 configurations).
-    upper_edge_A : (bins,) array
-        Where the coordination number is counted up to.
-    coordination_number, coordination_standard_error : (bins,) arrays
-        Mean number of b within ``upper_edge_A`` of an a: counted, not integrated.
+    distance_A : array, shape (bins,)
+        Center of each shell.
+    g, g_standard_error : array, shape (bins,)
+        Radial distribution function and its standard error from block averages (nan for fewer than
+        16 configurations).
+    upper_edge_A : array, shape (bins,)
+        Outer radius of each shell.
+    coordination_number, coordination_standard_error : array, shape (bins,)
+        Mean number of b within ``upper_edge_A`` of an a, counted rather than integrated.
     n_configurations : int
     """
 
@@ -55,7 +56,7 @@ class RadialDistributionResult:
 
     @property
     def first_peak(self) -> RadialExtremum | None:
-        """The first maximum that stands out of the noise; None if there is none."""
+        """First maximum above the noise; None if there is none."""
         peaks = self._peaks()
         if len(peaks) == 0:
             return None
@@ -64,14 +65,14 @@ class RadialDistributionResult:
 
     @property
     def first_minimum(self) -> RadialExtremum | None:
-        """The lowest point between the first two maxima; None if either is missing."""
+        """Minimum between the first two maxima; None without two maxima."""
         peaks = self._peaks()
         if len(peaks) < 2:
             return None
         first, second = peaks[:2]
         between = slice(first, second + 1)
         lowest = self.g[between].min()
-        # Between the shells of a crystal there is nothing: the middle of that gap.
+        # Between the shells of a crystal g is zero: take the center of the gap.
         bottom = first + np.flatnonzero(self.g[between] == lowest)
         if len(bottom) > 1:
             return RadialExtremum(float(self.distance_A[bottom].mean()), float(lowest))
@@ -79,46 +80,46 @@ class RadialDistributionResult:
         return self._parabola(int(bottom[0]), self.g < lowest + 0.1 * depth)
 
     def coordination_within(self, distance_A: float) -> float:
-        """Mean number of b within a distance of an a, interpolated between shells."""
+        """Return the mean number of b within a distance of an a, interpolated between shells."""
         edges = np.concatenate([[0.0], self.upper_edge_A])
         if not 0 <= distance_A <= edges[-1]:
             raise ValueError(f"`distance_A` must be between 0 and {edges[-1]:g}, got {distance_A}")
         return float(np.interp(distance_A, edges, [0.0, *self.coordination_number]))
 
     def _peaks(self) -> np.ndarray:
-        """Bins of the maxima that stand out by a twentieth of the highest, and out of the noise."""
+        """Return the bins of maxima with a prominence of 5 % of the highest and above the noise."""
         noise = np.nan_to_num(self.g_standard_error)
-        # With a zero in front a peak in the first bin counts too.
+        # The zero in front allows a peak in the first bin.
         peaks, found = find_peaks(
             np.concatenate([[0.0], self.g]), prominence=max(0.05 * self.g.max(), 1e-12)
         )
         peaks = peaks - 1
         return peaks[found["prominences"] > 4 * noise[peaks]]
 
-    def _parabola(self, centre: int, near: np.ndarray) -> RadialExtremum:
-        """Least squares through the bins next to `centre` that are `near` its value."""
-        low = high = centre
+    def _parabola(self, center: int, near: np.ndarray) -> RadialExtremum:
+        """Return the extremum of a parabola through the bins around `center` that are `near` it."""
+        low = high = center
         while low > 0 and near[low - 1]:
             low -= 1
         while high < len(self.g) - 1 and near[high + 1]:
             high += 1
-        # As many bins on both sides: the slower flank must not pull the parabola over.
-        reach = max(1, min(centre - low, high - centre))
-        bins = slice(max(centre - reach, 0), centre + reach + 1)
-        x = self.distance_A[bins] - self.distance_A[centre]
-        height = float(self.g[centre])
+        # Equal numbers of bins on both sides, so that an asymmetric peak does not bias the fit.
+        reach = max(1, min(center - low, high - center))
+        bins = slice(max(center - reach, 0), center + reach + 1)
+        x = self.distance_A[bins] - self.distance_A[center]
+        height = float(self.g[center])
         if len(x) < 3:
-            return RadialExtremum(float(self.distance_A[centre]), height)
+            return RadialExtremum(float(self.distance_A[center]), height)
         curvature, slope, constant = np.polyfit(x, self.g[bins], 2)
         shift = -slope / (2 * curvature) if curvature else math.inf
         if not x[0] <= shift <= x[-1]:
-            return RadialExtremum(float(self.distance_A[centre]), height)
+            return RadialExtremum(float(self.distance_A[center]), height)
         return RadialExtremum(
-            float(self.distance_A[centre] + shift), float(constant + 0.5 * slope * shift)
+            float(self.distance_A[center] + shift), float(constant + 0.5 * slope * shift)
         )
 
     def summary(self) -> dict[str, object]:
-        """Position and height of the first maximum and minimum, and what lies within."""
+        """Return position and height of first maximum and minimum, and the coordination number."""
         peak, minimum = self.first_peak, self.first_minimum
         return {
             "pair": "-".join(self.pair),
@@ -156,11 +157,11 @@ class RadialDistribution:
     =================  =========================================================
     :math:`n_{ab}(r)`  pairs (a, b) between :math:`r_-` and :math:`r_+`, periodic
                        images included, an atom's own images too
-    :math:`V`          volume of that configuration's cell, or ``volume_A3``
+    :math:`V`          volume of the cell of each configuration, or ``volume_A3``
     =================  =========================================================
 
-    All images are counted, whatever the shape of the cell: `r_max_A` may exceed half of it. With
-    this definition N atoms of one element that know nothing of each other have g = 1 − 1/N.
+    All periodic images are counted: `r_max_A` may exceed half the cell. With this definition, N
+    uncorrelated atoms of one element have g = 1 − 1/N.
 
     Parameters
     ----------
@@ -171,13 +172,13 @@ class RadialDistribution:
     bins : int
         Number of shells.
     volume_A3 : float, optional
-        What the density refers to, in Å³. By default the volume of the cell, for slabs the vacuum
-        included; needed where there is no cell.
+        Reference volume of the density in Å³, by default that of the cell including vacuum; needed
+        without a cell.
 
     Raises
     ------
     ValueError
-        If an argument is impossible, or later if a configuration has none of the atoms.
+        If an argument is impossible, or later if a configuration has no such pair.
     """
 
     def __init__(
@@ -215,7 +216,7 @@ class RadialDistribution:
         ----------
         pairs : sequence of (str, str)
         r_max_A, bins, **arguments
-            As of the class, the same for all.
+            See the class; common to all.
         """
         each = [cls(pair, r_max_A, bins, **arguments) for pair in pairs]
         shared = PairCounts(pairs, float(r_max_A), bins)
@@ -224,7 +225,7 @@ class RadialDistribution:
         return each
 
     def add(self, atoms: Atoms) -> None:
-        """Count the pairs of one configuration."""
+        """Add the pairs of a configuration."""
         n_a, n_b = (
             np.count_nonzero(atoms.numbers == atomic_numbers[symbol]) for symbol in self.pair
         )
@@ -233,7 +234,7 @@ class RadialDistribution:
         volume = self.volume_A3 or abs(np.linalg.det(atoms.cell.array))
         if volume == 0:
             raise ValueError(
-                f"g(r) needs a density, and the cell {atoms.cell.tolist()} has no volume: give "
+                f"g(r) needs a density, but the cell {atoms.cell.tolist()} has no volume: give "
                 "`volume_A3`, or set the cell"
             )
         pairs = self._counts.of(atoms, self.pair)
@@ -241,20 +242,20 @@ class RadialDistribution:
         self._neighbours.add(pairs / n_a)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything the next configurations will be added to."""
+        """Return the state to store in a checkpoint."""
         parts = packed({"g": self._g.state(), "neighbours": self._neighbours.state()})
         return {"arguments": np.array(repr(self)), **parts}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a state of an accumulator made with the same arguments."""
+        """Restore the state of an accumulator with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._g.restore(unpacked(state, "g"))
         self._neighbours.restore(unpacked(state, "neighbours"))
 
     def result(self) -> RadialDistributionResult:
-        """The averages so far."""
+        """Return the averages so far."""
         if self._g.n_samples == 0:
-            raise ValueError("no configuration was added yet")
+            raise ValueError("no configuration has been added")
         return RadialDistributionResult(
             pair=self.pair,
             distance_A=0.5 * (self._edges[1:] + self._edges[:-1]),

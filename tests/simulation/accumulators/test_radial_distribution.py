@@ -132,7 +132,7 @@ def test_impossible_arguments_are_refused(arguments, message):
 def test_a_structure_without_the_pair_is_refused():
     with pytest.raises(ValueError, match="no pair O-O in Cu"):
         RadialDistribution().add(bulk("Cu"))
-    with pytest.raises(ValueError, match="no configuration"):
+    with pytest.raises(ValueError, match="no configuration has been added"):
         RadialDistribution().result()
 
 
