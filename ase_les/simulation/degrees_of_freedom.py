@@ -13,7 +13,7 @@ from ase_les.simulation.calculators import supports
 CELLS = ("fixed", "full", "isotropic", "in-plane")
 
 
-def atoms_held_below(atoms: Atoms, height_A: float) -> Atoms:
+def with_atoms_fixed_below(atoms: Atoms, height_A: float) -> Atoms:
     """Return a copy in which the atoms with z below a height are also fixed.
 
     Parameters
@@ -34,9 +34,9 @@ def atoms_held_below(atoms: Atoms, height_A: float) -> Atoms:
         raise ValueError(
             f"{which} below `fix_below_A` = {height_A:g}: z ranges from {low:.3f} to {high:.3f} Å"
         )
-    held = atoms.copy()
-    held.set_constraint([*atoms.constraints, FixAtoms(mask=below)])
-    return held
+    fixed = atoms.copy()
+    fixed.set_constraint([*atoms.constraints, FixAtoms(mask=below)])
+    return fixed
 
 
 def check_cell_can_relax(atoms: Atoms, cell: str) -> None:
@@ -140,7 +140,7 @@ def space_group(atoms: Atoms, symprec_A: float) -> str | None:
     return None if dataset is None else f"{dataset.international} ({dataset.number})"
 
 
-def with_symmetry_kept(atoms: Atoms, symprec_A: float) -> Atoms:
+def with_symmetry_constraint(atoms: Atoms, symprec_A: float) -> Atoms:
     """Return an exactly symmetric copy with a constraint that preserves its space group.
 
     Parameters

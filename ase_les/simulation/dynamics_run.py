@@ -181,7 +181,7 @@ class DynamicsRun:
         completed = self.step + 1 - (self._ends[self._stage_number] - stage.steps)
         targets = stage.targets(completed / stage.steps)
         if stage.ramped or completed == 1:
-            self._integrator.aim(targets)
+            self._integrator.set_targets(targets)
             if targets.field_V_per_A is not None:
                 set_field(self.atoms.calc, targets.field_V_per_A)
                 self._forces = None

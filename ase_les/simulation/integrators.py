@@ -36,7 +36,7 @@ class Integrator(Protocol):
 
     def todict(self) -> dict: ...
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         """Set the targets, which a ramp changes at every step."""
         ...
 
@@ -48,7 +48,7 @@ class Integrator(Protocol):
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what the next step depends on, beside atoms and random numbers."""
+        """Return what the next step depends on, besides atoms and random numbers."""
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
@@ -57,7 +57,7 @@ class Integrator(Protocol):
 class ConstantEnergy(VelocityVerlet):
     """Velocity Verlet."""
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         pass
 
     def given_energy(self) -> float:
@@ -78,7 +78,7 @@ class VelocityRescaling(Bussi):
         # ASE counts constraints only: a molecule without rotation would become too hot.
         self.ndof = degrees_of_freedom
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         self.temp = _given(targets.temperature_K) * units.kB
         self.target_kinetic_energy = 0.5 * self.temp * self.ndof
 
@@ -95,7 +95,7 @@ class VelocityRescaling(Bussi):
 class LangevinNoise(Langevin):
     """Langevin dynamics, without a conserved quantity."""
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         self.set_temperature(temperature_K=_given(targets.temperature_K))
 
     def given_energy(self) -> float:
@@ -112,17 +112,17 @@ class NoseHooverChain(NoseHooverChainNVT):
     """ASE's Nosé–Hoover chain for a given number of degrees of freedom.
 
     ASE's class couples all 3N of them to the first thermostat, so that the free ones become too
-    hot if others are held.
+    hot if others are constrained.
     """
 
     def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
-        _allow_only_held_atoms(atoms, "Nosé–Hoover dynamics")
+        _allow_only_fixed_atoms(atoms, "Nosé–Hoover dynamics")
         super().__init__(atoms, **settings)
         self._degrees_of_freedom = degrees_of_freedom
         # ASE uses this number only as a third of the degrees of freedom.
         self._thermostat._num_atoms_global = degrees_of_freedom / 3  # type: ignore[assignment]
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         thermostat = self._thermostat
         thermostat._kT = _given(targets.temperature_K) * units.kB
         thermostat._Q[:] = thermostat._kT * thermostat._tdamp**2
@@ -137,14 +137,14 @@ class NoseHooverChain(NoseHooverChainNVT):
             e^{L_\mathrm{NHC}\Delta t/2}\, e^{L_p \Delta t/2}\, e^{L_q \Delta t}\,
             e^{L_p \Delta t/2}\, e^{L_\mathrm{NHC}\Delta t/2}
 
-        as in ASE's class, which sets the positions again before each half of the momenta: a held
+        as in ASE's class, which sets the positions again before each half of the momenta: a fixed
         center of mass then moves them by 1e-15 Å, and the calculator is called twice. Momenta
-        are constrained before the thermostat sees them: held atoms have no kinetic energy.
+        are constrained before the thermostat sees them: fixed atoms have no kinetic energy.
 
         Parameters
         ----------
         forces : array of shape (N, 3) or None
-            On the present positions (``md=True``); None asks the calculator.
+            On the present positions (``md=True``); calculated if None.
 
         Returns
         -------
@@ -176,11 +176,11 @@ class CellRescaling(StochasticCellRescaling):
     """Stochastic rescaling of cell and velocities for a given number of degrees of freedom."""
 
     def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
-        _allow_only_held_atoms(atoms, "constant pressure")
+        _allow_only_fixed_atoms(atoms, "constant pressure")
         super().__init__(atoms, **settings)
         self.ndof = degrees_of_freedom
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         self.temp = _given(targets.temperature_K) * units.kB
         self.target_kinetic_energy = 0.5 * self.temp * self.ndof
         self.pressure_au = targets.pressure_bar * BAR
@@ -228,7 +228,7 @@ def make_integrator(
         return ConstantEnergy(atoms, timestep)
     first = stage.targets(0.0)
     if stage.ensemble == "nvt-langevin":
-        # The centre of mass is held by a constraint: `fixcm=True` samples slightly wrongly.
+        # The center of mass is fixed by a constraint: `fixcm=True` has a sampling error.
         integrator = LangevinNoise(
             atoms,
             timestep,
@@ -267,7 +267,7 @@ def make_integrator(
             scaled=_scaled_vectors(atoms, _given(stage.ensemble)),
             rng=rng,
         )
-    integrator.aim(first)
+    integrator.set_targets(first)
     return integrator
 
 
@@ -297,7 +297,7 @@ def _given(value: T | None) -> T:
     return value
 
 
-def _allow_only_held_atoms(atoms: Atoms, what: str) -> None:
+def _allow_only_fixed_atoms(atoms: Atoms, what: str) -> None:
     refused = [
         type(each).__name__ for each in atoms.constraints if not isinstance(each, FixAtoms | FixCom)
     ]

@@ -28,10 +28,10 @@ from ase_les.simulation.checks import (
     structural_differences,
 )
 from ase_les.simulation.degrees_of_freedom import (
-    atoms_held_below,
     check_cell_can_relax,
     space_group,
-    with_symmetry_kept,
+    with_atoms_fixed_below,
+    with_symmetry_constraint,
 )
 from ase_les.simulation.relaxation_result import RelaxationResult
 from ase_les.simulation.relaxation_run import RelaxationRun, without_symmetry
@@ -186,7 +186,7 @@ def restore_run(
         initial = checkpoint.atoms.copy()
         initial.set_cell(checkpoint.start_cell)
         initial.arrays["positions"] = checkpoint.start_positions.copy()
-        symmetric = with_symmetry_kept(initial, settings.symprec_A)
+        symmetric = with_symmetry_constraint(initial, settings.symprec_A)
         moving.set_constraint(symmetric.constraints)
     moving.calc = calculator
     reset(calculator)
@@ -207,13 +207,13 @@ def _prepared(atoms: Atoms, settings: RelaxationSettings) -> tuple[Atoms, tuple[
     moving = atoms.copy()
     notes = []
     if settings.fix_below_A is not None:
-        moving = atoms_held_below(atoms, settings.fix_below_A)
+        moving = with_atoms_fixed_below(atoms, settings.fix_below_A)
         count = len(moving.constraints[-1].index)
         notes.append(
             f"{count} of {len(atoms)} atoms fixed, those with z below {settings.fix_below_A:g} Å"
         )
     if settings.symmetry:
-        moving = with_symmetry_kept(moving, settings.symprec_A)
+        moving = with_symmetry_constraint(moving, settings.symprec_A)
         shift = float(np.linalg.norm(moving.positions - atoms.positions, axis=1).max())
         group = space_group(moving, settings.symprec_A)
         notes.append(

@@ -20,7 +20,7 @@ class PairCounts:
     Parameters
     ----------
     pairs : sequence of (str, str)
-        Pairs of elements that are asked for.
+        Pairs of elements.
     r_max_A : float
         Outer radius of the last shell, in Å.
     bins : int
