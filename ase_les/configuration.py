@@ -56,6 +56,8 @@ def from_mapping(cls: type[T], given: Mapping, section: str = "") -> T:
     name = f"`{section}`" if section else cls.__name__
     if not isinstance(given, Mapping):
         raise ValueError(f"{name} needs a mapping of its settings, got {given!r}")
+    renamed = getattr(cls, "RENAMED", {})
+    given = {renamed.get(key, key): value for key, value in given.items()}
     known = [entry.name for entry in fields(cls)]
     unknown = sorted(set(given) - set(known))
     if unknown:

@@ -1,18 +1,22 @@
-"""Repulsion of nuclei that come nearer than any bond: what data hardly ever show."""
+"""Repulsion of nuclei closer than any bond, where training data are rare."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor, nn
 
-from ase_les.bond_polarity import bond_lengths
+from ase_les.charges.bond_polarity import bond_lengths
 from ase_les.graph import Graph, edge_vectors, edges_shorter_than
 from ase_les.representation.radial import polynomial_cutoff
 from ase_les.units import BOHR, COULOMB_CONSTANT
+
+if TYPE_CHECKING:
+    from ase_les.energy_terms import Context
 
 # The universal screening function of reference 1: strengths, and decays in screening lengths.
 _STRENGTHS = 0.18175, 0.50986, 0.28022, 0.02817
@@ -29,9 +33,10 @@ class CoreRepulsionConfig:
 
     Parameters
     ----------
-    reach : float
-        Distance at which it ends, in sums of covalent radii. Keep it below what the data have:
-        where bonds lie its slope is steep, and a network has to learn it away.
+    cutoff_scale : float
+        Outer cutoff of the repulsion, in units of the sum of the two covalent radii. Keep it below
+        the bond lengths of the data: the repulsion is steep there, and the network would have to
+        learn to cancel it.
 
     Raises
     ------
@@ -39,29 +44,32 @@ class CoreRepulsionConfig:
         If it is not positive.
     """
 
-    reach: float = 0.8
+    cutoff_scale: float = 0.8
+
+    #: Names in earlier model files and training configurations.
+    RENAMED: ClassVar[dict[str, str]] = {"reach": "cutoff_scale"}
 
     def __post_init__(self):
-        if not self.reach > 0:
-            raise ValueError(f"`reach` must be positive, got {self.reach}")
+        if not self.cutoff_scale > 0:
+            raise ValueError(f"`cutoff_scale` must be positive, got {self.cutoff_scale}")
 
 
 class CoreRepulsion(nn.Module):
-    r"""Screened Coulomb repulsion of nuclei, as Ziegler, Biersack and Littmark fitted it,
+    r"""Screened Coulomb repulsion of nuclei by Ziegler, Biersack and Littmark (ZBL),
 
     .. math::
         E = \frac{1}{2} \sum_{i \neq j} \frac{e^2}{4\pi\epsilon_0} \frac{Z_i Z_j}{r_{ij}}\,
         \phi\Big(\frac{r_{ij}}{a_{ij}}\Big)\, f_c\Big(\frac{r_{ij}}{\ell_{ij}}\Big), \qquad
         a_{ij} = \frac{0.88534\, a_0}{Z_i^{0.23} + Z_j^{0.23}}
 
-    with the universal screening function :math:`\phi`, and :math:`f_c` of
-    `ase_les.representation.radial`, which ends it at :math:`\ell`. Nothing of it is learned:
-    a network learns what is left, and has no data of nuclei that meet.
+    with the universal screening function :math:`\phi`, and the cutoff function :math:`f_c` of
+    `ase_les.representation.radial`, zero from :math:`\ell` on. Nothing of it is learned: the
+    network learns the difference, and has no data of nuclei that collide.
 
     =======================  =============================================
     Symbol                   Code
     =======================  =============================================
-    :math:`\ell`             ``reach(graph)`` in Å, of every edge
+    :math:`\ell`             ``cutoffs(graph)`` in Å, of every edge
     =======================  =============================================
 
     Parameters
@@ -75,7 +83,7 @@ class CoreRepulsion(nn.Module):
     Raises
     ------
     ValueError
-        If it reaches farther than edges do.
+        If its cutoff is longer than that of the edges.
 
     References
     ----------
@@ -85,46 +93,50 @@ class CoreRepulsion(nn.Module):
 
     def __init__(self, config: CoreRepulsionConfig, elements: Sequence[int], cutoff: float):
         super().__init__()
+        self.kind: Tensor
+        self.lengths: Tensor
         self.config = config
         lengths = bond_lengths(elements)
-        longest = config.reach * float(lengths.max())
+        longest = config.cutoff_scale * float(lengths.max())
         if longest > cutoff:
             first, second = divmod(int(lengths.argmax()), len(elements))
             raise ValueError(
                 f"the repulsion of {chemical_symbols[elements[first]]} and "
-                f"{chemical_symbols[elements[second]]} would reach {longest:.2f} Å, and edges end "
-                f"at {cutoff} Å. Take a smaller `reach` of `core_repulsion` or a longer cutoff"
+                f"{chemical_symbols[elements[second]]} would extend to {longest:.2f} Å, but edges "
+                f"end at {cutoff} Å. Reduce `cutoff_scale` of `core_repulsion` or increase the "
+                "cutoff of the representation"
             )
         kind = torch.zeros(max(elements) + 1, dtype=torch.int64)
         kind[torch.tensor(elements)] = torch.arange(len(elements))
         self.register_buffer("kind", kind, persistent=False)
-        # Single precision as radii are known: a model says the same in either precision.
+        # Rounded to float32 in both precisions, so that a model has the same energy in both.
         self.register_buffer("lengths", lengths, persistent=False)
 
-    def reach(self, graph: Graph) -> Tensor:
-        """Where the repulsion along each edge (E,) ends, in Å."""
+    def cutoffs(self, graph: Graph) -> Tensor:
+        """Return the cutoff of the repulsion along each edge (E,), in Å."""
         kind = self.kind[graph.numbers]
         lengths = self.lengths[kind[graph.receivers], kind[graph.senders]]
-        return self.config.reach * lengths.double()
+        return self.config.cutoff_scale * lengths.double()
 
-    def forward(self, graph: Graph) -> Tensor:
-        """Energy in eV that each atom (N,) has of it; float64."""
-        # Hardly any edges are that short: what follows costs next to nothing.
+    def forward(self, graph: Graph, context: Context | None = None) -> Tensor:
+        """Return energies (N,) in eV, float64: half of each pair for either atom."""
+        # Few edges are that short: what follows costs next to nothing.
         with torch.no_grad():
-            near = edges_shorter_than(graph, self.reach(graph))
+            near = edges_shorter_than(graph, self.cutoffs(graph))
         distances = torch.linalg.vector_norm(edge_vectors(near), dim=1)
         charges = graph.numbers.double()
         first, second = charges[near.receivers], charges[near.senders]
         repulsion = COULOMB_CONSTANT * first * second / distances
         relative = distances * (first**_EXPONENT + second**_EXPONENT) / (_SCREENING * BOHR)
-        switch = polynomial_cutoff(distances / self.reach(near), _CUTOFF_EXPONENT)
+        switch = polynomial_cutoff(distances / self.cutoffs(near), _CUTOFF_EXPONENT)
         energy = 0.5 * repulsion * screening(relative) * switch
         return torch.zeros_like(charges).index_add(0, near.receivers, energy)
 
 
 def screening(relative_distances: Tensor) -> Tensor:
-    """Universal screening function of distances in screening lengths; 1 at 0."""
-    return sum(
+    """Return the universal screening function of distances in screening lengths; 1 at 0."""
+    terms = [
         strength * torch.exp(-decay * relative_distances)
         for strength, decay in zip(_STRENGTHS, _DECAYS, strict=True)
-    )
+    ]
+    return torch.stack(terms).sum(0)

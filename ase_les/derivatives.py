@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from ase_les.graph import Graph, slab_axes, strained
-from ase_les.model import LESModel, Prediction
+from ase_les.model import Prediction
+
+if TYPE_CHECKING:
+    from ase_les.electrostatics.energy import Plan
+
+
+class EnergyModel(Protocol):
+    """What gives the energy of a graph."""
+
+    def __call__(self, graph: Graph, plan: Plan | None = None, /) -> Prediction:
+        """Return energies and charges."""
 
 
 class Derivatives(NamedTuple):
@@ -26,9 +36,10 @@ class Derivatives(NamedTuple):
 
 
 def differentiate(
-    model: LESModel,
+    model: EnergyModel,
     graph: Graph,
     *,
+    plan: Plan | None = None,
     stress: bool = False,
     energies: bool = False,
     create_graph: bool = False,
@@ -47,9 +58,12 @@ def differentiate(
 
     Parameters
     ----------
-    model : LESModel
+    model : EnergyModel
+        An `LESModel`, or a `FieldEnthalpy` of one.
     graph : Graph
         One structure or a batch; left as it is.
+    plan : Plan or None
+        Of this graph, if there is one (`LESModel.plan`).
     stress : bool
         Whether the stress is wanted; needs cells with a volume.
     energies : bool
@@ -64,7 +78,7 @@ def differentiate(
         strain = torch.zeros_like(graph.cell, requires_grad=True)
         variables.append(strain)
         given = strained(given, 0.5 * (strain + strain.transpose(1, 2)))
-    prediction = model(given)
+    prediction = model(given) if plan is None else model(given, plan)
 
     share = prediction.short_range
     if energies and prediction.charges.shape[1]:

@@ -68,11 +68,12 @@ def total_charge_of(atoms: Atoms) -> float:
     Raises
     ------
     ValueError
-        If the entry is not a finite number.
+        If the entry is not a finite number. Text and truth values are none: ASE reads
+        ``charge=None`` in a file as True.
     """
     given = atoms.info.get("charge", 0.0)
     try:
-        charge = float(given)
+        charge = float("nan") if isinstance(given, str | bool | np.bool_) else float(given)
     except (TypeError, ValueError):
         charge = float("nan")
     if not np.isfinite(charge):
@@ -199,12 +200,17 @@ def edges_to(graph: Graph, atoms: range) -> Graph:
     )
 
 
-def edges_shorter_than(graph: Graph, length: float | Tensor) -> Graph:
-    """The same atoms with only the edges shorter than `length` in Å, one or that of each edge."""
-    short = torch.linalg.vector_norm(edge_vectors(graph), dim=1) < length
+def select_edges(graph: Graph, chosen: Tensor) -> Graph:
+    """Return the same atoms with only the chosen edges (E,), boolean."""
+    kept = torch.nonzero(chosen).squeeze(1)
     return graph._replace(
-        receivers=graph.receivers[short], senders=graph.senders[short], shifts=graph.shifts[short]
+        receivers=graph.receivers[kept], senders=graph.senders[kept], shifts=graph.shifts[kept]
     )
+
+
+def edges_shorter_than(graph: Graph, length: float | Tensor) -> Graph:
+    """Return the same atoms with only the edges shorter than `length` in Å, one or per edge."""
+    return select_edges(graph, torch.linalg.vector_norm(edge_vectors(graph), dim=1) < length)
 
 
 def atoms_without_edges(graph: Graph, atoms: Tensor) -> Graph:
@@ -216,6 +222,19 @@ def atoms_without_edges(graph: Graph, atoms: Tensor) -> Graph:
         receivers=graph.receivers[:0],
         senders=graph.senders[:0],
         shifts=graph.shifts[:0],
+    )
+
+
+def select_structures(graph: Graph, chosen: Tensor) -> Graph:
+    """Return the chosen structures (S,), boolean, of a batch, without edges."""
+    atoms = torch.nonzero(chosen[graph.structure]).squeeze(1)
+    renumbered = torch.cumsum(chosen.long(), 0) - 1
+    part = atoms_without_edges(graph, atoms)
+    return part._replace(
+        cell=graph.cell[chosen],
+        pbc=graph.pbc[chosen],
+        total_charge=graph.total_charge[chosen],
+        structure=renumbered[part.structure],
     )
 
 

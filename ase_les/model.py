@@ -1,181 +1,37 @@
-"""The model: short-range energy of local environments plus electrostatics of latent charges."""
+"""The model: a sum of energy terms over one graph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 import torch
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 from torch import Tensor, nn
 
-from ase_les.charges import ChargesConfig, LatentCharges
-from ase_les.configuration import from_mapping
-from ase_les.core_repulsion import CoreRepulsion, CoreRepulsionConfig
-from ase_les.electrostatics import (
-    Electrostatics,
-    ElectrostaticsConfig,
-    Equilibration,
-    EquilibrationConfig,
-)
+from ase_les.charges import LatentCharges
+from ase_les.core_repulsion import CoreRepulsion
+from ase_les.electrostatics import Electrostatics, Equilibration
+from ase_les.electrostatics.energy import Plan
+from ase_les.energy_terms import AtomicEnergies, Context, LatentElectrostatics, ShortRange
 from ase_les.graph import Graph, sum_per_structure
-from ase_les.readout import Readout
-from ase_les.representation import Cace, CaceConfig
+from ase_les.model_config import LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.representation import Cace, build_representation
+
+__all__ = ["LESModel", "LongRangeConfig", "ModelConfig", "Prediction", "ShortRangeConfig"]
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
-@dataclass(frozen=True)
-class ShortRangeConfig:
-    """Short-range energy of an environment.
-
-    Parameters
-    ----------
-    hidden : tuple of int
-        Hidden widths of the readout.
-    bias : bool
-        Whether the readout has constant terms.
-    linear : bool
-        Whether the readout has a linear part beside its network.
-    scale : float
-        Factor between readout and energy, in eV.
-    """
-
-    hidden: tuple[int, ...] = (32, 16)
-    bias: bool = True
-    linear: bool = True
-    scale: float = 1.0
-
-    def __post_init__(self):
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-
-
-@dataclass(frozen=True)
-class LongRangeConfig:
-    """Long-range part: charges and their electrostatics.
-
-    Parameters
-    ----------
-    charges : ChargesConfig
-    electrostatics : ElectrostaticsConfig
-    representation : CaceConfig or None
-        A representation of its own for the charges; None shares that of the
-        short-range energy.
-    equilibration : EquilibrationConfig or None
-        Elements whose atoms share electrons as those of a metal do; None where
-        all charges are local.
-
-    Raises
-    ------
-    ValueError
-        If electrons are shared by charges of several channels.
-    """
-
-    charges: ChargesConfig = field(default_factory=ChargesConfig)
-    electrostatics: ElectrostaticsConfig = field(default_factory=ElectrostaticsConfig)
-    representation: CaceConfig | None = None
-    equilibration: EquilibrationConfig | None = None
-
-    def __post_init__(self):
-        if self.equilibration and self.charges.n_channels > 1:
-            raise ValueError(
-                "`equilibration` moves real charge, which has one channel; "
-                f"got {self.charges.n_channels}. Set `n_channels: 1`"
-            )
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything that defines a model but its weights.
-
-    Parameters
-    ----------
-    atomic_energies : mapping of str to float
-        Energy E0 of every element the model covers, in eV; its keys are the
-        elements, in the order of the embedding rows.
-    representation : CaceConfig
-    short_range : ShortRangeConfig
-    long_range : LongRangeConfig or None
-        None for a short-range model.
-    total_charges : tuple of int
-        Total charges of structures the model tells apart; empty when it does not.
-    core_repulsion : CoreRepulsionConfig or None
-        Repulsion of nuclei nearer than bonds, which data seldom show; None for none.
-
-    Raises
-    ------
-    ValueError
-        If an element is unknown or none is given.
-    """
-
-    atomic_energies: Mapping[str, float]
-    representation: CaceConfig
-    short_range: ShortRangeConfig = field(default_factory=ShortRangeConfig)
-    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
-    total_charges: tuple[int, ...] = ()
-    core_repulsion: CoreRepulsionConfig | None = None
-
-    def __post_init__(self):
-        object.__setattr__(self, "total_charges", tuple(self.total_charges))
-        object.__setattr__(
-            self, "atomic_energies", {k: float(v) for k, v in self.atomic_energies.items()}
-        )
-        shared = self.long_range.equilibration if self.long_range else None
-        unknown = sorted(set(self.atomic_energies) - set(chemical_symbols[1:]))
-        if unknown or not self.atomic_energies:
-            raise ValueError(
-                "`atomic_energies` needs an energy in eV for every element by its symbol, "
-                f"got {dict(self.atomic_energies)}"
-            )
-        absent = sorted(set(shared.elements) - set(self.atomic_energies)) if shared else []
-        if absent:
-            raise ValueError(
-                f"`equilibration` names {', '.join(absent)}, which the model does not cover; it "
-                f"covers {', '.join(self.atomic_energies)}"
-            )
-
-    @property
-    def elements(self) -> tuple[int, ...]:
-        """Atomic numbers covered, in the order of the embedding rows."""
-        return tuple(atomic_numbers[symbol] for symbol in self.atomic_energies)
-
-    @property
-    def cutoff(self) -> float:
-        """Longest edge that any part of the model reads, in Å."""
-        charges = self.long_range.representation if self.long_range else None
-        return max(self.representation.cutoff, charges.cutoff if charges else 0.0)
-
-    def to_dict(self) -> dict:
-        """Plain containers, ready for JSON."""
-        plain = asdict(self)
-        # Models from before there were such parts keep their description, and so their hash.
-        if self.long_range and self.long_range.equilibration is None:
-            del plain["long_range"]["equilibration"]
-        if self.core_repulsion is None:
-            del plain["core_repulsion"]
-        return plain
-
-    @classmethod
-    def from_dict(cls, given: Mapping) -> ModelConfig:
-        """The inverse of `to_dict`.
-
-        Raises
-        ------
-        ValueError
-            If an entry is unknown or missing.
-        """
-        return from_mapping(cls, given)
-
-
 class Prediction(NamedTuple):
-    """What a model says about a graph; float64.
+    """Energies and charges of a graph; float64.
 
     ``energy`` (S,) in eV is the sum of ``short_range`` (N,) over the atoms and of
     ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) they are made
     of (see `ase_les.charges`) have no columns for a short-range model. Where atoms share electrons
-    (`ase_les.electrostatics.equilibration`), charges hold what has flowed and ``short_range`` what
-    it costs each atom; the latent numbers know nothing of it.
+    (`ase_les.electrostatics.equilibration`), charges include what has moved between them and
+    ``short_range`` the energy of charging each atom; the latent numbers are the local ones.
     """
 
     energy: Tensor
@@ -192,10 +48,10 @@ class LESModel(nn.Module):
         E = \sum_i E_0(Z_i) + \sum_i E_\theta(B_i) + E_\mathrm{lr}(\{q_i\}, \{\mathbf{r}_i\},
         \mathrm{cell}), \qquad q_i = q(B_i)
 
-    and, where asked for, the repulsion of nuclei (`ase_les.core_repulsion`) and the charges that
-    flow between atoms that share electrons (`ase_les.electrostatics.equilibration`). The model
-    says the energy and nothing else: forces, stress and response are its derivatives
-    (`ase_les.derivatives`).
+    and, if configured, the repulsion of nuclei (`ase_les.core_repulsion`) and charges that move
+    between the atoms of a metal (`ase_les.electrostatics.equilibration`). Each part is a term of
+    `ase_les.energy_terms`. The model returns only energies and charges; forces, stress and response
+    are obtained by differentiation (`ase_les.derivatives`).
 
     Parameters
     ----------
@@ -206,7 +62,7 @@ class LESModel(nn.Module):
     Attributes
     ----------
     card : dict
-        What is known about the model beside its numbers: data, errors, licence, citation.
+        Metadata of the model: data, errors, licence, citation.
 
     References
     ----------
@@ -220,47 +76,79 @@ class LESModel(nn.Module):
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
-            self._build_parts()
+            self._build_terms()
 
-    def _build_parts(self) -> None:
-        config = self.config
-        elements, total_charges = config.elements, config.total_charges
-        self.representation = Cace(config.representation, elements, total_charges)
-        n_features = self.representation.n_features
-        short_range = config.short_range
-        self.short_range = Readout(
-            n_features, short_range.hidden, 1, short_range.bias, short_range.linear
+    def _build_terms(self) -> None:
+        config, elements = self.config, self.config.elements
+        self.representation = build_representation(
+            config.representation, elements, config.total_charges
         )
-        self.core_repulsion = None
+        self.short_range = ShortRange(self.representation.n_features, config.short_range)
+        self.atomic_energies = AtomicEnergies(
+            dict(zip(elements, config.atomic_energies.values(), strict=True))
+        )
+        self.core_repulsion = self.long_range = None
         if config.core_repulsion:
             self.core_repulsion = CoreRepulsion(config.core_repulsion, elements, config.cutoff)
-        self.charge_representation = self.charges = self.electrostatics = None
-        self.equilibration = None
         if config.long_range:
-            own = config.long_range.representation
-            if own:
-                self.charge_representation = Cace(own, elements, total_charges)
-                n_features = self.charge_representation.n_features
-            cutoff = (own or config.representation).cutoff
-            self.charges = LatentCharges(n_features, config.long_range.charges, elements, cutoff)
-            self.electrostatics = Electrostatics(config.long_range.electrostatics)
-            if config.long_range.equilibration:
-                self.equilibration = Equilibration(config.long_range.equilibration)
+            self.long_range = self._build_long_range(config.long_range)
+
+    def _build_long_range(self, config: LongRangeConfig) -> LatentElectrostatics:
+        elements, read, own = self.config.elements, self.representation, None
+        if config.representation:
+            own = build_representation(config.representation, elements, self.config.total_charges)
+            read = own
+        return LatentElectrostatics(
+            LatentCharges(read.n_features, config.charges, elements, read.cutoff),
+            Electrostatics(config.electrostatics),
+            own,
+            Equilibration(config.equilibration) if config.equilibration else None,
+        )
+
+    @property
+    def local_terms(self) -> tuple[nn.Module, ...]:
+        """Terms of the energy that belong to atoms: (graph, context) → (N,) in eV."""
+        terms: tuple[nn.Module, ...] = (self.short_range, self.atomic_energies)
+        return terms if self.core_repulsion is None else (*terms, self.core_repulsion)
+
+    @property
+    def has_charges(self) -> bool:
+        """Whether atoms have one charge each; charges of several channels have no such meaning."""
+        return self.long_range is not None and self.long_range.charges.config.n_channels == 1
+
+    @property
+    def latent_electrostatics(self) -> LatentElectrostatics:
+        """The long-range part.
+
+        Raises
+        ------
+        ValueError
+            If this is a short-range model.
+        """
+        if self.long_range is None:
+            raise ValueError("this model has no charges; use a model with a long-range part")
+        return self.long_range
+
+    @property
+    def charge_representation(self) -> Cace:
+        """Representation the charges are read from: one of their own, or the shared one."""
+        own = self.latent_electrostatics.representation
+        return self.representation if own is None else cast(Cace, own)
 
     @property
     def precision(self) -> torch.dtype:
         """Precision of the network; sums of charges and energies are always float64."""
-        return self.representation.mixing.dtype
+        return self.short_range.readout.spread.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and structures have to be."""
-        return self.representation.mixing.device
+        """Device of the weights, where structures have to be."""
+        return self.short_range.readout.spread.device
 
     def for_inference(
         self, device: str = "cpu", dtype: str = "float64", accuracy: float | None = 1e-4
     ) -> LESModel:
-        """A frozen copy with gradients written out by hand: the same energy, faster.
+        """Return a frozen copy with hand-written gradients: the same energy, faster.
 
         Parameters
         ----------
@@ -269,8 +157,8 @@ class LESModel(nn.Module):
         dtype : str
             Precision of the network, "float32" or "float64".
         accuracy : float or None
-            Relative error of the long-range forces that is small enough. Structures of some
-            hundreds of atoms and more are then summed on a mesh; None for the exact sum always.
+            Relative error of the long-range forces. Structures of some hundreds of atoms and more
+            are summed on a mesh that reaches it; None for the exact sum always.
 
         Raises
         ------
@@ -285,33 +173,28 @@ class LESModel(nn.Module):
         copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
         copy.load_state_dict(self.state_dict())
         copy.card = self.card
-        for part in (copy.representation, copy.charge_representation):
-            if part is not None:
-                part.use_analytic_gradients()
-        if copy.electrostatics is not None:
-            copy.electrostatics.use_analytic_gradients(accuracy)
-        if copy.equilibration is not None:
-            copy.equilibration = copy.equilibration.held().requires_grad_(False)
+        copy.representation.use_analytic_gradients()
+        if copy.long_range is not None:
+            copy.long_range.use_analytic_gradients(accuracy)
         return copy
 
     @torch.no_grad()
     def standardise_features(self, graphs: Sequence[Graph]) -> None:
-        """Let the readouts see features in units of their spread over these graphs.
+        """Divide features by their standard deviation over these graphs.
 
         Features differ in size by orders of magnitude, step sizes of the optimizer
-        do not; done once before training, the spread stays part of the model.
+        do not. Done once before training; the deviations stay part of the model.
         """
-        readouts = [(self.representation, self.short_range)]
-        if self.charges is not None:
-            own = self.charge_representation or self.representation
-            readouts.append((own, self.charges.readout))
+        readouts = [(self.representation, self.short_range.readout)]
+        if self.long_range is not None:
+            readouts.append((self.charge_representation, self.long_range.charges.readout))
         for representation, readout in readouts:
             spread = torch.cat([representation(graph) for graph in graphs]).std(0, correction=0)
             # A feature that hardly varies must not be blown up to the size of the others.
             readout.spread.copy_(spread + 1e-3 * spread.square().mean().sqrt().clamp_min(1e-12))
 
     def with_converged_ewald(self) -> LESModel:
-        """A copy whose reciprocal sum is converged: E(V) is smooth, published numbers change.
+        """Return a copy whose reciprocal sum is converged: smooth E(V), other published numbers.
 
         Raises
         ------
@@ -328,7 +211,7 @@ class LESModel(nn.Module):
         copy.card = dict(self.card)
         return copy
 
-    def check_coverage(self, numbers, total_charge: float = 0.0) -> None:
+    def check_coverage(self, numbers: Sequence[int], total_charge: float = 0.0) -> None:
         """Refuse structures the model was not made for.
 
         Raises
@@ -346,50 +229,60 @@ class LESModel(nn.Module):
         states = self.config.total_charges
         if states and total_charge not in states:
             raise ValueError(
-                f"the model knows structures of total charge {list(states)} e, got {total_charge}. "
-                "Set atoms.info['charge'] to one of these (--charge on the command line)"
+                f"the model covers structures of total charge {list(states)} e, got "
+                f"{total_charge}. Set atoms.info['charge'] to one of these (--charge on the "
+                "command line)"
             )
 
-    def forward(self, graph: Graph) -> Prediction:
-        """Energy of every structure of a graph."""
-        features = self.representation(graph)
-        scale = self.config.short_range.scale
-        short_range = scale * self.short_range(features).squeeze(1).double()
-        short_range = short_range + self._atomic_energies(graph)
-        if self.core_repulsion is not None:
-            short_range = short_range + self.core_repulsion(graph)
-        if self.charges is None:
-            energy = sum_per_structure(short_range, graph)
-            none = energy.new_zeros(graph.n_atoms, 0)
-            return Prediction(energy, short_range, torch.zeros_like(energy), none, none)
-        if self.charge_representation is not None:
-            features = self.charge_representation(graph)
-        latent = self.charges.latent(features)
-        charges = self.charges.neutrality(latent, graph)
-        if self.equilibration is not None:
-            flow = self.equilibration(graph, charges, self.electrostatics)
-            charges, short_range = charges + flow.charges, short_range + flow.cost
-        long_range = self.electrostatics(graph, charges)
-        energy = sum_per_structure(short_range, graph) + long_range
-        return Prediction(energy, short_range, long_range, charges, latent)
+    def plan(self, graph: Graph, previous: Plan | None = None) -> Plan | None:
+        """Return how the long-range energy of a graph is summed; None for a short-range model.
 
-    def _atomic_energies(self, graph: Graph) -> Tensor:
-        # Kept out of the state dict: hundreds of eV per atom must not be rounded to float32.
-        table = graph.positions.new_zeros(max(self.config.elements) + 1)
-        for number, energy in zip(
-            self.config.elements, self.config.atomic_energies.values(), strict=True
-        ):
-            table[number] = energy
-        return table[graph.numbers]
+        Passing it to `forward` saves time when a structure of the same cell is evaluated again.
+
+        Parameters
+        ----------
+        graph : Graph
+        previous : Plan or None
+            Returned as it is if a new plan would be equal to it.
+        """
+        if self.long_range is None:
+            return None
+        return self.long_range.electrostatics.plan(graph, previous)
+
+    def forward(self, graph: Graph, plan: Plan | None = None) -> Prediction:
+        """Return the energy of every structure of a graph.
+
+        Nothing in the model changes. The energy does not depend on whether a plan is passed.
+
+        Parameters
+        ----------
+        graph : Graph
+        plan : Plan or None
+            From `plan`, of this graph.
+        """
+        context = Context(self.representation(graph), plan)
+        first, *others = self.local_terms
+        atomic = first(graph, context)
+        for term in others:
+            atomic = atomic + term(graph, context)
+        if self.long_range is None:
+            energy = sum_per_structure(atomic, graph)
+            none = energy.new_zeros(graph.n_atoms, 0)
+            return Prediction(energy, atomic, torch.zeros_like(energy), none, none)
+        found = self.long_range(graph, context)
+        if found.atomic is not None:
+            atomic = atomic + found.atomic
+        energy = sum_per_structure(atomic, graph) + found.energy
+        return Prediction(energy, atomic, found.energy, found.charges, found.latent)
 
 
 def check_device(device: str) -> None:
-    """Find out whether torch can compute there.
+    """Check that torch can compute on a device.
 
     Raises
     ------
     ValueError
-        If it cannot; the message names what it can use instead.
+        If it cannot; the message names the devices it can use.
     """
     try:
         torch.empty(0, device=device)

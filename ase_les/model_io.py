@@ -39,6 +39,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ase_les.weight_names import load_weights, weights_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -81,7 +83,7 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"a model file ends in .safetensors, got '{path}'")
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
     _check_finite(tensors, f"the model for '{path}'")
     header = {
         "format": FORMAT,
@@ -113,9 +115,9 @@ def read_model(path: str | Path) -> LESModel:
     model = _untrained(header.config, path)
     with _opened(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    _check_tensors(tensors, model.state_dict(), path)
+    _check_tensors(tensors, weights_of(model), path)
     model.to(next(iter(tensors.values())).dtype)
-    model.load_state_dict(tensors)
+    load_weights(model, tensors)
     model.card = header.card
     return model.eval()
 
@@ -195,8 +197,10 @@ def shipped_models() -> dict[str, Path]:
 def model_hash(model: LESModel) -> str:
     """Sixteen hexadecimal digits that stand for config and weights; the card does not count."""
     # The order of the elements is that of the embedding rows: it must count, so nothing is sorted.
-    digest = hashlib.sha256(json.dumps(model.config.to_dict()).encode())
-    for name, tensor in sorted(model.state_dict().items()):
+    # Keys and weights have their first names: renaming them leaves the hash as it is.
+    description = json.dumps(model.config.to_dict()).replace('"cutoff_scale"', '"reach"')
+    digest = hashlib.sha256(description.encode())
+    for name, tensor in sorted(weights_of(model).items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -82,8 +82,28 @@ def _find(
     receivers, senders, shifts = finder.compute(
         points=positions, box=cell, periodic=list(map(bool, pbc)), quantities="ijS"
     )
+    receivers, senders = receivers.astype(np.int64), senders.astype(np.int64)
+    # One order for one structure: sums over neighbours then do not depend on when the list
+    # was made, down to the last digit.
+    order = _canonical_order(receivers, senders, shifts.astype(np.int64), len(positions))
     return (
-        torch.from_numpy(receivers.astype(np.int64)),
-        torch.from_numpy(senders.astype(np.int64)),
-        torch.from_numpy(shifts.astype(np.float64)),
+        torch.from_numpy(receivers[order]),
+        torch.from_numpy(senders[order]),
+        torch.from_numpy(shifts[order].astype(np.float64)),
     )
+
+
+def _canonical_order(
+    receivers: np.ndarray, senders: np.ndarray, shifts: np.ndarray, n_atoms: int
+) -> np.ndarray:
+    """Return the order by receiver, sender and shift."""
+    if not len(receivers):
+        return np.zeros(0, dtype=np.int64)
+    lowest = shifts.min(axis=0)
+    extent = shifts.max(axis=0) - lowest + 1
+    if n_atoms**2 * float(np.prod(extent.astype(float))) > 2**62:
+        return np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], senders, receivers))
+    x, y, z = (shifts - lowest).T
+    key = ((receivers * n_atoms + senders) * extent[0] + x) * extent[1] + y
+    # Sorted by receiver and sender already: a stable sort takes one pass over most of it.
+    return np.argsort(key * extent[2] + z, kind="stable")

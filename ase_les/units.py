@@ -13,7 +13,7 @@ charges, dipole, current      physical, as polarization and Born charges are: �
                               ones in structures with periodic directions and a known ε∞, latent
                               ones in others; ``dielectric_tensor`` records it (`screening`)
 potential and field           of latent charges, which interact as in vacuum
-sign of charges               mean charges of elements fall with electronegativity (`charge_sign`)
+sign of charges               mean charges of elements fall with electronegativity (`charges.sign`)
 total charge                  ``atoms.info["charge"]`` in e, 0 when absent
 training labels               ``REF_energy``, ``REF_forces``, ``REF_stress`` unless configured
 ============================  ====================================================================

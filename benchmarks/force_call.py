@@ -82,10 +82,13 @@ def _parts(atoms, product: float) -> dict[str, float]:
     }
     with torch.no_grad():
         features = engine.representation(graph)
-        charges = engine.charges(features, graph)
+        charges = engine.long_range.charges(features, graph)
     found["representation"] = lambda: engine.representation(graph)
-    found["networks"] = lambda: (engine.short_range(features), engine.charges(features, graph))
-    found["Ewald"] = lambda: engine.electrostatics(graph, charges)
+    found["networks"] = lambda: (
+        engine.short_range.readout(features),
+        engine.long_range.charges(features, graph),
+    )
+    found["Ewald"] = lambda: engine.long_range.electrostatics(graph, charges)
     parts = {}
     with torch.no_grad():
         for name, part in found.items():

@@ -41,10 +41,10 @@ from ase_les.graph import graph_from_atoms
 from ase_les.model_io import shipped_models
 from ase_les.neighbors import NeighborList
 from ase_les.properties.molecules import molecular_dipoles, molecules
+from ase_les.reading import without_slice
 from ase_les.reports.terminal import console, progress_bar
 from ase_les.response import born_charges, has_polarization
 from ase_les.runs.output import write_summary
-from ase_les.structure_files import without_slice
 from ase_les.training.born_labels import by_polarization
 from ase_les.training.dataset import LabelNames, read_frames
 from ase_les.training.response_evaluation import Agreement, centre_of_mass, has_charges

@@ -12,13 +12,13 @@ from ase.io import read
 from ase.spacegroup import crystal
 
 from ase_les import LESCalculator, LESModel, ModelConfig, list_models
-from ase_les.charge_sign import (
+from ase_les.charges import ChargesConfig
+from ase_les.charges.sign import (
     covariance_with_electronegativity,
     judge_sign,
     mean_by_element,
     sign_is_free,
 )
-from ase_les.charges import ChargesConfig
 from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LongRangeConfig
 from ase_les.model_io import shipped_models
@@ -37,7 +37,7 @@ def model_of(elements: str = "H O", seed: int = 1, **charges) -> LESModel:
 
 
 def flipped(model: LESModel) -> LESModel:
-    model.charges.flip_sign()
+    model.long_range.charges.flip_sign()
     return model
 
 
@@ -210,7 +210,7 @@ def test_shipped_models_have_the_sign_of_chemistry(name, recwarn):
     for atoms in structures:
         atoms.calc = calculator
         atoms.get_charges()
-        if calculator.model.equilibration is None:
+        if calculator.model.config.long_range.equilibration is None:
             gapt = mean_by_element(atoms.numbers, calculator.get_gapt_charges(atoms))
             assert judge_sign(gapt) != "opposes"
     assert not [each for each in recwarn if OPPOSITE in str(each.message)]

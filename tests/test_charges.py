@@ -146,8 +146,8 @@ def test_an_ion_polarizes_what_is_around_it():
     charges = LatentCharges(6, ChargesConfig(**SPLIT), (2, 8), 3.0).double()
     rule = charges.neutrality
     with torch.no_grad():
-        rule.pair_transfers.zero_()
-        rule.pair_transfers[..., 1, 1] = 1.0
+        rule.pair_charges.zero_()
+        rule.pair_charges[..., 1, 1] = 1.0
     atoms = Atoms("HeOHeHe", [[-2, 0, 0], [0.4, 0, 0], [2, 0, 0], [0.4, 2, 0]])
     graph = graph_from_atoms(atoms, NeighborList(3.0))
     latent = torch.zeros(4, rule.n_numbers(1)).double()

@@ -8,12 +8,12 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from ase_les import testing
 from ase_les.graph import edge_vectors, graph_from_atoms, sum_per_structure
 from ase_les.model_io import list_models, load_model
 from ase_les.neighbors import NeighborList
 from ase_les.representation import CaceConfig
-from ase_les.testing import check_model, example_structures
+from ase_les.testing import answers, check_model, example_structures
+from ase_les.testing import contract as testing
 
 MODELS = {
     "as it comes": {},
@@ -54,7 +54,7 @@ MODELS = {
         "equilibration": {"elements": ("Na", "O"), "hardness": 4.0},
         "charges": {"neutrality": "split"},
     },
-    "nuclei that repel": {"core_repulsion": {"reach": 1.05}},
+    "nuclei that repel": {"core_repulsion": {"cutoff_scale": 1.05}},
     "short range only": {"long_range": False},
 }
 
@@ -82,7 +82,7 @@ def test_a_model_that_standardises_features_obeys_the_contract(random_model):
     neighbors = NeighborList(model.config.cutoff)
     graphs = [graph_from_atoms(atoms, neighbors) for atoms in example_structures(model, seed=1)]
     model.standardise_features(graphs)
-    assert (model.short_range.spread != 1).any()
+    assert (model.short_range.readout.spread != 1).any()
     check_model(model)
 
 
@@ -180,7 +180,9 @@ def test_the_contract_notices_a_broken_law(random_model, monkeypatch, law):
     broken = break_energy(BROKEN_LAWS[law])
     forward = type(model).forward
     monkeypatch.setattr(
-        type(model), "forward", lambda self, graph: broken(lambda g: forward(self, g))(graph)
+        type(model),
+        "forward",
+        lambda self, graph, plan=None: broken(lambda g: forward(self, g, plan))(graph),
     )
     with pytest.raises(AssertionError, match=r"deviates by .*, allowed is"):
         check_model(model)
@@ -190,13 +192,13 @@ def test_the_contract_notices_a_broken_law(random_model, monkeypatch, law):
 
 
 def test_the_contract_notices_forces_that_are_no_gradient(random_model, monkeypatch):
-    differentiate = testing.differentiate
+    differentiate = answers.differentiate
 
     def wrong(*args, **kwargs):
         result = differentiate(*args, **kwargs)
         return result._replace(forces=result.forces * (1 + 1e-4))
 
-    monkeypatch.setattr(testing, "differentiate", wrong)
+    monkeypatch.setattr(answers, "differentiate", wrong)
     model = random_model()
     with pytest.raises(AssertionError, match=r"^forces = -dE/dr: forces deviates by .* eV/Å"):
         testing.check_forces(model, example_structures(model), np.random.default_rng(0))
@@ -205,9 +207,9 @@ def test_the_contract_notices_forces_that_are_no_gradient(random_model, monkeypa
 def test_the_contract_notices_a_stress_blind_to_the_long_range_part(random_model, monkeypatch):
     """The published mistake: electrostatics that see the cell before it was strained."""
     model = random_model()
-    forward = type(model.electrostatics).forward
+    forward = type(model.long_range.electrostatics).forward
 
-    def unstrained(self, graph, charges):
+    def unstrained(self, graph, charges, plan=None):
         fractional = torch.einsum(
             "ia,iab->ib", graph.positions, torch.linalg.pinv(graph.cell)[graph.structure]
         )
@@ -218,11 +220,12 @@ def test_the_contract_notices_a_stress_blind_to_the_long_range_part(random_model
             self,
             graph._replace(cell=fixed, positions=torch.where(periodic, positions, graph.positions)),
             charges,
+            plan,
         )
 
     structures = [atoms for atoms in example_structures(model) if atoms.pbc.all()]
     testing.check_stress(model, structures, np.random.default_rng(0))
-    monkeypatch.setattr(type(model.electrostatics), "forward", unstrained)
+    monkeypatch.setattr(type(model.long_range.electrostatics), "forward", unstrained)
     with pytest.raises(AssertionError, match="stress = dE/dstrain / V: stress deviates"):
         testing.check_stress(model, structures, np.random.default_rng(0))
 
@@ -259,6 +262,6 @@ def test_the_contract_notices_an_evaluation_that_moves_atoms(random_model, monke
 def test_the_contract_notices_not_a_number(random_model):
     model = random_model()
     with torch.no_grad():
-        model.short_range.linear.weight[0, 0] = float("nan")
+        model.short_range.readout.linear.weight[0, 0] = float("nan")
     with pytest.raises(AssertionError, match="deviates by nan"):
         check_model(model)

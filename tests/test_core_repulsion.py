@@ -23,16 +23,18 @@ def graph_of(atoms: Atoms) -> Graph:
     return graph_from_atoms(atoms, NeighborList(CUTOFF, 0.0))
 
 
-def repulsion(atoms: Atoms, reach: float = 1.0) -> np.ndarray:
+def repulsion(atoms: Atoms, cutoff_scale: float = 1.0) -> np.ndarray:
     elements = sorted(set(atoms.numbers.tolist()))
-    return CoreRepulsion(CoreRepulsionConfig(reach), elements, CUTOFF)(graph_of(atoms)).numpy()
+    return CoreRepulsion(CoreRepulsionConfig(cutoff_scale), elements, CUTOFF)(
+        graph_of(atoms)
+    ).numpy()
 
 
 def pair(symbols: str, distance: float) -> Atoms:
     return Atoms(symbols, [[0, 0, 0], [0, 0.6 * distance, 0.8 * distance]])
 
 
-def plain_definition(atoms: Atoms, reach: float) -> float:
+def plain_definition(atoms: Atoms, cutoff_scale: float) -> float:
     """Sum over pairs, term by term as Ziegler, Biersack and Littmark (1985) write it."""
     total = 0.0
     for i, j, r in zip(*neighbor_list("ijd", atoms, CUTOFF), strict=True):
@@ -44,7 +46,7 @@ def plain_definition(atoms: Atoms, reach: float) -> float:
             + 0.28022 * np.exp(-0.40290 * r / a)
             + 0.02817 * np.exp(-0.20162 * r / a)
         )
-        x = r / (reach * (covalent_radii[z_i] + covalent_radii[z_j]))
+        x = r / (cutoff_scale * (covalent_radii[z_i] + covalent_radii[z_j]))
         switch = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8 if x < 1 else 0.0
         total += 0.5 * Hartree * Bohr * z_i * z_j / r * phi * switch
     return total
@@ -78,7 +80,7 @@ def test_nuclei_on_top_of_each_other_see_no_electrons(symbols, charges):
 @pytest.mark.parametrize("distance, hartree_fock", [(0.5, 286.4), (0.8, 82.0), (1.0, 38.9)])
 def test_neon_atoms_repel_about_as_they_do_in_quantum_chemistry(distance, hartree_fock):
     # Energies in eV of the pair less those of its atoms: PySCF 2.14, RHF, uncontracted cc-pVQZ.
-    energy = repulsion(pair("NeNe", distance), reach=3.5).sum()
+    energy = repulsion(pair("NeNe", distance), cutoff_scale=3.5).sum()
     assert energy == pytest.approx(hartree_fock, rel=0.2)
 
 
@@ -96,7 +98,7 @@ def test_each_atom_has_half_of_every_pair():
 def test_a_model_is_not_led_to_where_atoms_collide(random_model):
     """A random network says anything of two atoms that touch; with the repulsion never "nearer"."""
     for seed in range(4):
-        model = random_model(core_repulsion={"reach": 1.0}, seed=seed)
+        model = random_model(core_repulsion={"cutoff_scale": 1.0}, seed=seed)
         calculator = LESCalculator(model)
         for distance in (0.35, 0.45):
             atoms = pair("OO", distance)
@@ -106,17 +108,17 @@ def test_a_model_is_not_led_to_where_atoms_collide(random_model):
 
 
 def test_it_is_the_same_in_single_precision(random_model):
-    model = random_model(core_repulsion={"reach": 1.0})
+    model = random_model(core_repulsion={"cutoff_scale": 1.0})
     atoms = pair("ONa", 1.3)
     graph = graph_of(atoms)
     part = model.for_inference(dtype="float32").core_repulsion(graph)
     assert torch.equal(part, model.double().core_repulsion(graph))
 
 
-def test_a_reach_beyond_the_edges_is_refused():
+def test_a_cutoff_beyond_the_edges_is_refused():
     with pytest.raises(
-        ValueError, match=r"repulsion of K and K would reach 4\.87 Å, and edges end"
+        ValueError, match=r"repulsion of K and K would extend to 4\.87 Å.*edges end"
     ):
         CoreRepulsion(CoreRepulsionConfig(1.2), (9, 19), CUTOFF)
-    with pytest.raises(ValueError, match="`reach` must be positive, got 0"):
+    with pytest.raises(ValueError, match="`cutoff_scale` must be positive, got 0"):
         CoreRepulsionConfig(0.0)

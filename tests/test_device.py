@@ -15,7 +15,7 @@ from torch.optim import SGD
 
 from ase_les import LESCalculator, LESModel, list_models, load_model
 from ase_les.derivatives import differentiate
-from ase_les.electrostatics.cheaper_sum import CheaperSum
+from ase_les.electrostatics.auto_sum import AutoSum
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.testing import check_calculator
@@ -115,7 +115,7 @@ def test_potential_and_field_at_atoms_and_elsewhere(random_model, device, pbc):
 @pytest.mark.parametrize("name", ["forces", "stress"])
 @pytest.mark.parametrize("pbc", [True, (True, True, False)])
 def test_sums_on_a_mesh(random_model, device, monkeypatch, pbc, name):
-    monkeypatch.setattr(CheaperSum, "choose", lambda *asked: "mesh")
+    monkeypatch.setattr(AutoSum, "choose", lambda self, *asked: self.mesh)
     atoms = salt()
     if pbc is not True:
         atoms.center(vacuum=4.0, axis=2)
@@ -200,7 +200,7 @@ def test_what_forces_teach_of_shared_electrons(random_model, device):
         student = copy.deepcopy(model).to(where)
         forces = differentiate(student, graph.to(where), create_graph=True).forces
         forces.square().sum().backward()
-        return [weight.grad.cpu() for weight in student.equilibration.parameters()]
+        return [weight.grad.cpu() for weight in student.long_range.equilibration.parameters()]
 
     for there, here in zip(gradients(device), gradients("cpu"), strict=True):
         assert here.abs().min() > 1e-6

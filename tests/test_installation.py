@@ -97,7 +97,7 @@ def test_a_machine_that_computes_wrong_is_found(monkeypatch, random_model, quant
             if quantity in self.results:
                 self.results[quantity] = self.results[quantity] + 1e-7
 
-    monkeypatch.setattr("ase_les.testing.LESCalculator", Wrong)
+    monkeypatch.setattr("ase_les.testing.contract.LESCalculator", Wrong)
     with pytest.raises(AssertionError, match=f"float64 on cpu: {quantity}"):
         check_calculator(random_model())
     assert examined(models=["nacl"])["model nacl"].state == "broken"
@@ -108,7 +108,7 @@ def test_a_device_that_fails_in_the_middle_is_found(monkeypatch):
         def calculate(self, *asked):
             raise RuntimeError("no kernel image is available for execution on the device")
 
-    monkeypatch.setattr("ase_les.testing.LESCalculator", Failing)
+    monkeypatch.setattr("ase_les.testing.contract.LESCalculator", Failing)
     found = examined(models=["nacl"])
     assert found["model nacl"].state == "broken"
     assert "no kernel image" in found["model nacl"].found

@@ -142,7 +142,9 @@ def test_equal_seeds_give_equal_models_and_leave_the_generator_alone(random_mode
     assert torch.equal(torch.rand(3), expected)
     weights = one.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in same.state_dict().items())
-    assert not torch.equal(one.short_range.linear.weight, other.short_range.linear.weight)
+    assert not torch.equal(
+        one.short_range.readout.linear.weight, other.short_range.readout.linear.weight
+    )
 
 
 def test_a_config_survives_json(random_model):
@@ -151,7 +153,7 @@ def test_a_config_survives_json(random_model):
         {"long_range": False},
         {"layers": (("memory",), ("radial", "invariant")), "total_charges": (-1, 0)},
         {"charge_representation": CaceConfig(4.5), "electrostatics": {"k_cutoff": 3.0}},
-        {"core_repulsion": {"reach": 0.9}},
+        {"core_repulsion": {"cutoff_scale": 0.9}},
     ):
         config = random_model(**settings).config
         assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
@@ -230,8 +232,7 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(device, rando
 
 def test_a_short_range_model_has_no_electrostatics(random_model):
     model = random_model(long_range=False)
-    assert model.electrostatics is None
-    assert model.charges is None
+    assert model.long_range is None
     with_charges = random_model().config.long_range
     assert isinstance(with_charges, LongRangeConfig)
 
@@ -244,7 +245,7 @@ def test_standardised_readouts_see_features_of_unit_spread(random_model):
     )
     model.standardise_features([graph])
     features = model.representation(graph).detach()
-    for readout in (model.short_range, model.charges.readout):
+    for readout in (model.short_range.readout, model.long_range.charges.readout):
         scaled = features / readout.spread
         largest = features.std(0, correction=0) > features.std()
         spreads = scaled.std(0, correction=0)[largest]

@@ -226,7 +226,7 @@ def test_rigid_charges_are_their_own_born_charges(random_model, structure):
     formal = {"Na": 1.0, "O": -1.0, "H": 0.5}
     rigid = {"neutrality": "split", "scale": 0.0, "formal_charges": formal}
     model = random_model(charges=rigid).double()
-    torch.nn.init.zeros_(model.charges.neutrality.pair_transfers)
+    torch.nn.init.zeros_(model.long_range.charges.neutrality.pair_charges)
     atoms = structure()
     charge = np.array([{"Na": 1.0, "O": -1.0, "H": 0.5}[symbol] for symbol in atoms.symbols])
     np.testing.assert_array_equal(born(model, atoms), charge[:, None, None] * np.eye(3))
@@ -258,7 +258,7 @@ def test_structures_side_by_side_have_the_born_charges_of_each(random_model, rul
 def test_born_charges_can_be_trained(random_model, rule):
     model = random_model(charges=RULES[rule]).double()
     graph = graph_of(model, skewed())
-    weight = next(model.charges.readout.network.parameters())
+    weight = next(model.long_range.charges.readout.network.parameters())
 
     def size() -> torch.Tensor:
         return (born_charges(model, graph, create_graph=True)[1] ** 2).sum()

@@ -20,7 +20,8 @@ from rich.table import Table
 from ase_les import LESCalculator
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
 from ase_les.properties.phonons import phonons
-from ase_les.reports import relaxation as report
+from ase_les.reports import phonons as report
+from ase_les.reports import relaxation
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.processes import Jobs
 from ase_les.simulation import relax
@@ -65,8 +66,8 @@ def main() -> None:
         overwrite=arguments.overwrite,
         progress=TerminalProgress(),
     )
-    report.write(result)
-    report.show(result)
+    relaxation.write(result)
+    relaxation.show(result)
     relaxed = result.atoms
     relaxed.calc = atoms.calc
     jobs = Jobs(arguments.jobs, partial(LESCalculator, arguments.model, **settings))
@@ -76,7 +77,6 @@ def main() -> None:
         relaxed,
         min_length_A=2 / 3 * arguments.min_length,
         mesh_length_A=10.0,
-        quiet=True,
         **common,
     )
     found = phonons(
@@ -86,6 +86,8 @@ def main() -> None:
         overwrite=arguments.overwrite,
         **common,
     )
+    report.write(found, arguments.output / "crystal")
+    report.show(found)
 
     console = Console()
     console.print(

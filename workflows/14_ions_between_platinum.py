@@ -96,7 +96,7 @@ def main() -> None:
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     model = load_model(arguments.model)
-    if model.equilibration is None:
+    if model.config.long_range.equilibration is None:
         parser.error(f"in {arguments.model} no atoms share electrons: nothing to look at")
     if len({path.stem for path in arguments.compare}) < len(arguments.compare):
         parser.error("models to compare are told apart by the names of their files")

@@ -11,6 +11,8 @@ from importlib import import_module
 import typer
 
 from ase_les.cli._options import Verb
+from ase_les.cli._reading import with_reading_options
+from ase_les.cli._terminal import write_any_text
 
 VERBS = (
     "models",
@@ -47,7 +49,8 @@ def _verbs() -> None:
 
 
 for _verb in VERBS:
-    app.command(_verb, cls=Verb)(getattr(import_module(f"{__name__}.{_verb}"), _verb))
+    _function = getattr(import_module(f"{__name__}.{_verb}"), _verb)
+    app.command(_verb, cls=Verb)(with_reading_options(_function))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         By default those of the process.
     """
+    write_any_text()
     try:
         app(arguments)
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         # An extra that is missing was asked for by name of its package; other modules are ours.
         if isinstance(error, ModuleNotFoundError) and error.name is not None:
             raise

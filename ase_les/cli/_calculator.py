@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ase_les.cli._reading import ReadingOptions, check_periodic, options, read
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -29,23 +31,20 @@ def make_calculator(model: str, device: str, dtype: str | None, **settings: Any)
 
 
 def read_structure(path: Path, charge: int | None = None) -> Atoms:
-    """The last frame of any file ASE reads, with a total charge (e) if one is given.
+    """Return the last structure of a file, or the one that its name asks for (``run.traj@3``).
+
+    Parameters
+    ----------
+    path : Path
+    charge : int or None
+        Total charge (e) in place of what the file says.
 
     Raises
     ------
     ValueError
-        If ASE cannot read the file.
+        If the file cannot be read, or the total charge that it gives is none.
     """
-    from ase_les.structure_files import last_frame
-
-    return with_charge(last_frame(path), charge)
-
-
-def with_charge(atoms: Atoms, charge: int | None) -> Atoms:
-    """The same atoms, told their total charge in e if one is given."""
-    if charge is not None and charge != atoms.info.get("charge", 0):
-        atoms.info["charge"] = charge
-    return atoms
+    return read(path, last_only=True, charge=charge).last
 
 
 def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> None:
@@ -77,15 +76,16 @@ def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Seq
     """
     from ase.io.trajectory import Trajectory
 
-    from ase_les.structure_files import all_frames, readable
+    from ase_les.reading import readable
 
     if path is None:
         raise ValueError("no trajectory given: name a file that ASE can read")
-    if path.suffix == ".traj":
+    frames: Sequence[Atoms]
+    if path.suffix == ".traj" and options() == ReadingOptions(quiet=options().quiet):
         with readable(path):
             frames = Trajectory(path)
     else:
-        frames = all_frames(path)
+        frames = read(path).frames
     chosen = frames[start::stride]
     if len(chosen) == 0:
         raise ValueError(f"{path} has {len(frames)} frames, none from --start {start} on")
@@ -95,15 +95,11 @@ def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Seq
 def read_frames(
     path: Path, every_frame: bool, charge: int | None = None
 ) -> list[tuple[str, Atoms]]:
-    """Every frame of a file, or its last one, each with a name for tables."""
-    from ase_les.structure_files import all_frames
-
+    """Return every structure of a file, or its last one, each with a name for tables."""
     if not every_frame:
         return [(str(path), read_structure(path, charge))]
-    return [
-        (f"{path}@{number}", with_charge(each, charge))
-        for number, each in enumerate(all_frames(path))
-    ]
+    frames = read(path, charge=charge).frames
+    return [(f"{path}@{number}", each) for number, each in enumerate(frames)]
 
 
 def calculated_structure(
@@ -130,6 +126,7 @@ def calculated_structure(
     atoms = read_structure(structure, charge)
     # A trajectory brings recorded results along, which are no calculator to go on with.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
+    check_periodic(atoms, atoms.calc.model.card, structure)
     provenance = {
         "structure": str(structure),
         # A model file must be found again from any folder; a shipped model's name stays a name.

@@ -110,9 +110,9 @@ def _read(path: Path, energies: Mapping[str, float] | None, converged_ewald: boo
 def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
     """Give charges the sign that was asked for, and say which it is; the card says so too."""
     from ase_les import model_hash
-    from ase_les.charge_sign import OPPOSES, sign_is_free, told
+    from ase_les.charges.sign import OPPOSES, means_as_text, sign_is_free
 
-    of_one_channel = model.charges is not None and model.charges.config.n_channels == 1
+    of_one_channel = model.has_charges
     if not (of_one_channel and sign_is_free(model.config)):
         if sign != "keep":
             raise ValueError(
@@ -122,7 +122,11 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
                     "charges"
                     if of_one_channel
                     else "the model has not one charge per atom, but "
-                    + (f"{model.charges.config.n_channels}" if model.charges else "none")
+                    + (
+                        f"{model.long_range.charges.config.n_channels}"
+                        if model.long_range
+                        else "none"
+                    )
                 )
                 + ". Leave it out"
             )
@@ -130,7 +134,7 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
     judged = None if structure is None else _judged(model, structure)
     flip = sign == "flip" or (sign == "auto" and judged.sign == OPPOSES)
     if judged is not None:
-        found = f"in {structure.name} {judged.verdict}: {told(judged.judged)} e"
+        found = f"in {structure.name} {judged.verdict}: {means_as_text(judged.judged)} e"
     elif flip:
         found = "not judged by a structure"
     else:
@@ -141,7 +145,7 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
     done = "flipped" if flip else "as in the file"
     charges = dict(model.card.get("charges", {}))
     if flip:
-        model.charges.flip_sign()
+        model.latent_electrostatics.charges.flip_sign()
         # Means by element that a card of our own has.
         for name, value in charges.items():
             if name.startswith("mean_") and isinstance(value, dict):
@@ -158,7 +162,7 @@ def _judged(model: LESModel, structure: Path) -> ChargesByElement:
     import warnings
 
     from ase_les import LESCalculator
-    from ase_les.charge_sign import sign_is_free
+    from ase_les.charges.sign import sign_is_free
     from ase_les.cli._calculator import read_structure
     from ase_les.properties.charges_by_element import charges_by_element
 
@@ -190,10 +194,12 @@ def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
     """What the model lacks of the labels, as energies of the elements."""
     import torch
 
+    from ase_les.cli._reading import read
     from ase_les.training.atomic_energies import fit_atomic_energies
-    from ase_les.training.dataset import LabelNames, labelled, read_frames
+    from ase_les.training.dataset import LabelNames, labelled
 
-    samples = labelled(read_frames(data), model.config.cutoff, LabelNames(energy=energy_label))
+    frames = read(data, silent=True).frames
+    samples = labelled(frames, model.config.cutoff, LabelNames(energy=energy_label))
     if not any(sample.energy.isfinite().all() for sample in samples):
         raise ValueError(f"'{data}' has no energies '{energy_label}' to fit to")
     residuals = []

@@ -35,6 +35,15 @@ def evaluate(
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
     forces_label: Annotated[str, typer.Option(help="Name of the forces.")] = "REF_forces",
     stress_label: Annotated[str, typer.Option(help="Name of the stresses.")] = "REF_stress",
+    virial_label: Annotated[
+        str, typer.Option(help="Name of virials, in eV, where there are no stresses.")
+    ] = "REF_virial",
+    stress_unit: Annotated[
+        str, typer.Option(help="Of stress labels: eV/A^3, GPa, kbar, bar, Pa, ...")
+    ] = "eV/A^3",
+    stress_sign: Annotated[
+        str, typer.Option(help="What is positive: tension, or compression as in VASP's output.")
+    ] = "tension",
     born_rows: Annotated[
         str, typer.Option(help="Rows of Born charges: polarization or displacement.")
     ] = "polarization",
@@ -52,12 +61,14 @@ def evaluate(
     Dipoles, quadrupoles and Born charges are compared where the data have them.
     """
     from ase_les import load_model
-    from ase_les.cli._calculator import set_threads, with_charge
+    from ase_les.cli._calculator import set_threads
+    from ase_les.cli._reading import check_periodic, read, tell
+    from ase_les.reading.labels import LabelNames
     from ase_les.reports.figures import save_parity_figure
     from ase_les.reports.terminal import console
     from ase_les.runs.output import summary_as_json, write_summary
-    from ase_les.training.dataset import LabelNames, labelled, read_frames
     from ase_les.training.evaluation import compare, errors
+    from ase_les.training.labelled_files import check_names, labelled_file
     from ase_les.training.response_evaluation import compare_response, has_charges
     from ase_les.training.train import agreements_table, errors_table, parity, response_parity
 
@@ -66,9 +77,23 @@ def evaluate(
     written, drawn, drawn_response = _files(output, overwrite)
     set_threads(threads)
     judged = load_model(model)
-    names = LabelNames(energy_label, forces_label, stress_label, born_rows=born_rows)
-    frames = [with_charge(atoms, charge) for atoms in read_frames(data)]
-    samples = labelled(frames, judged.config.cutoff, names, dielectric)
+    names = LabelNames(
+        energy_label,
+        forces_label,
+        stress_label,
+        virial=virial_label,
+        stress_unit=stress_unit,
+        stress_sign=stress_sign,
+        born_rows=born_rows,
+    )
+    structures = read(data, charge=charge, silent=True)
+    for number, atoms in enumerate(structures.frames):
+        check_periodic(atoms, judged.card, f"{structures.path}@{number}")
+    file = labelled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
+    check_names(file)
+    tell([] if quiet else file.notes)
+    tell([f"Warning: {warning}" for warning in file.warnings])
+    samples = file.samples
     for sample in samples:
         judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
     judged = judged.for_inference(device or "cpu", dtype)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from ase_les import LESModel
+    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import ChargesByElement
 
 
@@ -44,7 +45,7 @@ def info(
     import warnings
 
     from ase_les import load_model
-    from ase_les.charge_sign import sign_is_free
+    from ase_les.charges.sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
     from ase_les.properties.charges_by_element import charges_by_element
     from ase_les.runs.output import summary_as_json
@@ -55,6 +56,7 @@ def info(
     charges = None
     if structure is not None:
         atoms = read_structure(structure, charge)
+        check_periodic(atoms, loaded.card, structure)
         # A trajectory brings recorded results along: the model is to say its own.
         atoms.calc = make_calculator(loaded, device or "cpu", dtype, dielectric=dielectric)
         with warnings.catch_warnings():
@@ -70,7 +72,9 @@ def info(
     if json:
         print(summary_as_json(facts))
     else:
-        _show(facts, charges, can_flip=loaded.charges is not None and sign_is_free(loaded.config))
+        _show(
+            facts, charges, can_flip=loaded.long_range is not None and sign_is_free(loaded.config)
+        )
 
 
 def _facts(model: LESModel) -> dict[str, object]:

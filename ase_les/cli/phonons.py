@@ -31,25 +31,28 @@ def phonons(
         tuple[int, int, int] | None,
         typer.Option(help="Multiples of the cell vectors.", show_default="by --min-length"),
     ] = None,
-    min_length: Annotated[float, typer.Option(help="Å; smallest width of the supercell.")] = 12.0,
-    displacement: Annotated[float, typer.Option(help="Å")] = 0.01,
-    symmetry_tolerance: Annotated[float, typer.Option(help="Å")] = 1e-4,
+    min_length: Annotated[float, typer.Option(help="Minimum width of the supercell in Å.")] = 12.0,
+    displacement: Annotated[float, typer.Option(help="Displacement of an atom in Å.")] = 0.01,
+    symmetry_tolerance: Annotated[float, typer.Option(help="Symmetry tolerance in Å.")] = 1e-4,
     nac: Annotated[
         bool | None,
         typer.Option(
-            help="Include the field of longitudinal modes.", show_default="if there are charges"
+            help="Include the non-analytic term (LO–TO splitting).",
+            show_default="if there are charges",
         ),
     ] = None,
     dielectric: Annotated[
         float | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ for the charges on record; the phonons are the same.",
+            help="ε∞ of the recorded charges; the phonons do not depend on it.",
             show_default="of the model's card, or 1",
         ),
     ] = None,
-    mesh_length: Annotated[float, typer.Option(help="Å; of the density of states.")] = 60.0,
-    max_temperature: Annotated[float, typer.Option(help="K; of thermal properties.")] = 1000.0,
+    mesh_length: Annotated[
+        float, typer.Option(help="Determines the mesh of the density of states, in Å.")
+    ] = 60.0,
+    max_temperature: Annotated[float, typer.Option(help="Of thermal properties, in K.")] = 1000.0,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "phonons",
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
@@ -61,9 +64,11 @@ def phonons(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Phonons of a relaxed crystal, with the LO–TO splitting of the model's own Born charges."""
+    """Compute phonons of a relaxed crystal or slab, with LO–TO splitting from Born charges."""
     from ase_les.cli._calculator import differentiable_structure
     from ase_les.properties.phonons import phonons as calculate_phonons
+    from ase_les.reports import phonons as report
+    from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
 
     atoms, shared = differentiable_structure(
@@ -89,7 +94,9 @@ def phonons(
         resume=resume,
         overwrite=overwrite,
         jobs=shared,
-        quiet=quiet,
+        progress=TerminalProgress(quiet),
     )
+    report.write(result, output)
+    report.show(result, quiet)
     if json:
         print(summary_as_json(result.summary()))

@@ -1,25 +1,26 @@
-"""Long-range energy of a batch of structures: each is summed under its own boundary conditions."""
+"""Long-range energy of a batch of structures, each under its own boundary conditions."""
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ase_les.electrostatics.cheaper_sum import CheaperSum
+from ase_les.electrostatics.auto_sum import AutoSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.open_boundary import OpenSum
-from ase_les.electrostatics.slab import SlabBox, layer_correction
+from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan
+from ase_les.electrostatics.slab import SlabBox, box_lengths, layer_correction
 from ase_les.electrostatics.wave_vectors import (
     SHELL_TOLERANCE,
     ReciprocalKernel,
     converged_k_cutoff,
 )
-from ase_les.graph import Graph, atoms_without_edges, sum_per_structure
+from ase_les.graph import Graph, select_structures, sum_per_structure
 from ase_les.units import COULOMB_CONSTANT
 
 
@@ -80,8 +81,34 @@ class ElectrostaticsConfig:
         return ReciprocalKernel(self.smearing, cutoff, self.shell_tolerance)
 
 
+class GroupPlan(NamedTuple):
+    """How structures that are periodic along equally many directions are summed.
+
+    ``n_periodic``: 0, 2 or 3. ``chosen`` (S,): which structures of the batch, None for all.
+    ``sum``: the reciprocal sum, None in free space. ``box_lengths``: of slabs, in Å, else None.
+    """
+
+    n_periodic: int
+    chosen: Tensor | None
+    sum: SumPlan | None
+    box_lengths: Tensor | None
+
+
+class Plan(NamedTuple):
+    """How the energies of a graph are summed; a function of the graph alone.
+
+    ``groups``: by the number of periodic directions. ``n_atoms``, ``cell`` (S, 3, 3) and ``pbc``
+    (S, 3): of the graph it was made for.
+    """
+
+    groups: tuple[GroupPlan, ...]
+    n_atoms: int
+    cell: Tensor
+    pbc: Tensor
+
+
 class Electrostatics(nn.Module):
-    r"""Long-range energy of latent charges.
+    r"""Long-range energy of charges.
 
     .. math::
         E_\mathrm{lr} = w \big( E_\mathrm{sum} - E_\mathrm{self} - E_\mathrm{background} \big),
@@ -93,6 +120,9 @@ class Electrostatics(nn.Module):
     in a box with vacuum and corrected for that (`ase_les.electrostatics.slab`); it has no
     background, and the result does not depend on the third lattice vector of the structure.
     The boundary condition is ``pbc``, never the cell.
+
+    Evaluation is pure: everything chosen for a structure (box, direct sum or mesh, its size and
+    weights) is in a `Plan`, which the caller may keep and pass in again.
 
     Parameters
     ----------
@@ -106,89 +136,134 @@ class Electrostatics(nn.Module):
     def __init__(self, config: ElectrostaticsConfig):
         super().__init__()
         self.config = config
-        self.periodic_sum = EwaldSum(config.kernel())
+        self.periodic_sum: ReciprocalSum | AutoSum = EwaldSum(config.kernel())
         self.open_sum = OpenSum(config.smearing)
 
     def use_analytic_gradients(self, accuracy: float | None = None) -> None:
-        """Write the gradients of the periodic sum by hand from now on (inference only).
+        """Use hand-written gradients of the periodic sum from now on (inference only).
 
         Parameters
         ----------
         accuracy : float or None
-            Relative error of the long-range forces that is small enough to sum large structures
-            on a mesh; None for the direct sum always.
+            Relative error of the long-range forces at which large structures are summed on a
+            mesh; None for the direct sum always.
         """
         kernel = self.config.kernel()
         self.periodic_sum = (
-            AnalyticEwaldSum(kernel) if accuracy is None else CheaperSum(kernel, accuracy)
+            AnalyticEwaldSum(kernel) if accuracy is None else AutoSum(kernel, accuracy)
         )
 
-    def apart(self) -> Electrostatics:
-        """The same sums for other structures: what they choose and keep does not come back here."""
-        other = copy.deepcopy(self)
-        other.periodic_sum.forget()
-        return other
-
-    def forward(self, graph: Graph, charges: Tensor) -> Tensor:
-        """Energies (S,) in eV.
+    def plan(self, graph: Graph, previous: Plan | None = None) -> Plan:
+        """Return how the energies of a graph are summed: boxes, method, mesh and weights.
 
         Parameters
         ----------
         graph : Graph
-        charges : Tensor, shape (N, n_q)
-            In e, float64.
+        previous : Plan or None
+            Returned as it is if a new plan would be equal to it. Saves time, changes nothing.
 
         Raises
         ------
         ValueError
             If a structure is periodic along one direction only.
         """
-        n_periodic = graph.pbc.sum(dim=1)
-        energy_of = {3: self._periodic, 2: self._slab, 0: self._open}
-        found = torch.unique(n_periodic).tolist()
-        if not energy_of.keys() >= set(found):
-            given = graph.pbc[n_periodic == 1][0].tolist()
-            raise ValueError(
-                "long-range sums need three periodic directions (crystals, liquids), two (slabs) "
-                f"or none (molecules), got pbc = {given}. For a wire set pbc along a second "
-                "direction, with a cell wide enough that the copies do not matter"
-            )
-        if len(found) == 1:
-            return energy_of[found[0]](graph, charges)
+        with torch.no_grad():
+            if previous is not None and self._is_plan_of(previous, graph):
+                return previous
+            n_periodic = graph.pbc.sum(dim=1)
+            counts = torch.unique(n_periodic).tolist()
+            if 1 in counts:
+                raise ValueError(
+                    "long-range sums need three periodic directions (crystals, liquids), two "
+                    "(slabs) or none (molecules), got pbc = "
+                    f"{graph.pbc[n_periodic == 1][0].tolist()}. For a wire set pbc along a second "
+                    "direction, with a cell wide enough that the copies do not matter"
+                )
+            if len(counts) == 1:
+                groups = [self._plan_group(graph, counts[0], None)]
+            else:
+                groups = [
+                    self._plan_group(select_structures(graph, chosen), count, chosen)
+                    for count in counts
+                    for chosen in [n_periodic == count]
+                ]
+            return Plan(tuple(groups), graph.n_atoms, graph.cell.detach().clone(), graph.pbc)
+
+    def forward(self, graph: Graph, charges: Tensor, plan: Plan | None = None) -> Tensor:
+        """Return energies (S,) in eV.
+
+        Parameters
+        ----------
+        graph : Graph
+        charges : Tensor, shape (N, n_q)
+            In e, float64.
+        plan : Plan or None
+            Made by `plan` for these structures, or for larger ones these are a part of: the box
+            and the mesh are then theirs. None makes one.
+
+        Raises
+        ------
+        ValueError
+            If a structure is periodic along one direction only.
+        """
+        plan = self.plan(graph) if plan is None else plan
+        if len(plan.groups) == 1:
+            return self._energy_of_group(graph, charges, plan.groups[0])
         energies = charges.new_zeros(graph.n_structures)
-        for count in found:
-            chosen = n_periodic == count
+        for group in plan.groups:
+            assert group.chosen is not None
+            part = select_structures(graph, group.chosen)
+            part_charges = charges[group.chosen[graph.structure]]
             energies = energies.index_copy(
                 0,
-                torch.nonzero(chosen).squeeze(1),
-                energy_of[count](*_select(graph, charges, chosen)),
+                torch.nonzero(group.chosen).squeeze(1),
+                self._energy_of_group(part, part_charges, group),
             )
         return energies
 
-    def _periodic(self, graph: Graph, charges: Tensor) -> Tensor:
-        layout = Layout.of(graph.structure, graph.n_structures)
-        energy = self._in_cell(graph, graph.cell, charges, layout)
-        if self.config.background:
-            energy = energy - self._background(graph, graph.cell, charges)
-        return self.config.weight * energy
+    def _is_plan_of(self, plan: Plan, graph: Graph) -> bool:
+        """Whether a plan of one structure is that of another; batches are not compared."""
+        if len(graph.cell) > 1 or plan.n_atoms != len(graph.positions):
+            return False
+        if not (torch.equal(plan.cell, graph.cell) and torch.equal(plan.pbc, graph.pbc)):
+            return False
+        lengths = plan.groups[0].box_lengths
+        return lengths is None or torch.equal(lengths, box_lengths(graph, self.config.smearing))
 
-    def _slab(self, graph: Graph, charges: Tensor) -> Tensor:
+    def _plan_group(self, graph: Graph, n_periodic: int, chosen: Tensor | None) -> GroupPlan:
+        """Return the plan of structures that are all periodic along that many directions."""
+        if n_periodic == 0:
+            return GroupPlan(n_periodic, chosen, None, None)
         layout = Layout.of(graph.structure, graph.n_structures)
-        box = SlabBox.of(graph, self.config.smearing)
-        energy = self._in_cell(graph, box.cell, charges, layout)
+        if n_periodic == 3:
+            return GroupPlan(n_periodic, chosen, self.periodic_sum.plan(graph.cell, layout), None)
+        lengths = box_lengths(graph, self.config.smearing)
+        box = SlabBox.of(graph, lengths)
+        return GroupPlan(n_periodic, chosen, self.periodic_sum.plan(box.cell, layout), lengths)
+
+    def _energy_of_group(self, graph: Graph, charges: Tensor, plan: GroupPlan) -> Tensor:
+        """Return energies (S,) in eV of structures of one kind of boundary conditions."""
+        layout = Layout.of(graph.structure, graph.n_structures)
+        if plan.n_periodic == 0:
+            energy = self.open_sum(graph.positions, charges, layout)
+            if not self.config.remove_self_energy:
+                energy = energy + self._self_energy(graph, charges)
+            return self.config.weight * energy
+        if plan.box_lengths is None:
+            energy = self._in_cell(graph, graph.cell, charges, layout, plan.sum)
+            if self.config.background:
+                energy = energy - self._background(graph, graph.cell, charges)
+            return self.config.weight * energy
+        box = SlabBox.of(graph, plan.box_lengths)
+        energy = self._in_cell(graph, box.cell, charges, layout, plan.sum)
         energy = energy + layer_correction(graph, charges, box, layout)
         # The box is ours: unlike a crystal's, its energy must not depend on its volume.
         return self.config.weight * (energy - self._background(graph, box.cell, charges))
 
-    def _open(self, graph: Graph, charges: Tensor) -> Tensor:
-        layout = Layout.of(graph.structure, graph.n_structures)
-        energy = self.open_sum(graph.positions, charges, layout)
-        if not self.config.remove_self_energy:
-            energy = energy + self._self_energy(graph, charges)
-        return self.config.weight * energy
-
-    def _in_cell(self, graph: Graph, cell: Tensor, charges: Tensor, layout: Layout) -> Tensor:
-        energy = self.periodic_sum(graph.positions, charges, cell, layout)
+    def _in_cell(
+        self, graph: Graph, cell: Tensor, charges: Tensor, layout: Layout, plan: SumPlan | None
+    ) -> Tensor:
+        energy = self.periodic_sum(graph.positions, charges, cell, layout, plan)
         if self.config.remove_self_energy:
             copies = self.config.self_energy_copies
             energy = energy - copies * self._self_energy(graph, charges)
@@ -203,17 +278,3 @@ class Electrostatics(nn.Module):
     def _self_energy(self, graph: Graph, charges: Tensor) -> Tensor:
         prefactor = COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * self.config.smearing)
         return prefactor * sum_per_structure((charges**2).sum(1), graph)
-
-
-def _select(graph: Graph, charges: Tensor, chosen: Tensor) -> tuple[Graph, Tensor]:
-    """The chosen structures (S,) of a batch and the charges of their atoms, without edges."""
-    atoms = torch.nonzero(chosen[graph.structure]).squeeze(1)
-    renumbered = torch.cumsum(chosen.long(), 0) - 1
-    part = atoms_without_edges(graph, atoms)
-    part = part._replace(
-        cell=graph.cell[chosen],
-        pbc=graph.pbc[chosen],
-        total_charge=graph.total_charge[chosen],
-        structure=renumbered[part.structure],
-    )
-    return part, charges[atoms]

@@ -30,13 +30,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from ase.data import atomic_numbers
 from torch import Tensor, nn
 
-from ase_les.electrostatics.energy import Electrostatics
+from ase_les.electrostatics.energy import Electrostatics, Plan
 from ase_les.electrostatics.layout import Layout
 from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
@@ -104,11 +104,15 @@ class EquilibrationConfig:
             )
 
 
-class Flow(NamedTuple):
-    """Charges p (N, 1) in e that have flowed, and what each atom pays for its own, (N,) in eV."""
+class EquilibratedCharges(NamedTuple):
+    """Charges that have moved between atoms, and their energy.
+
+    ``charges`` (N, 1): p in e. ``energies`` (N,): :math:`\\chi p + \\tfrac12 (\\eta + U) p^2` of
+    each atom, in eV.
+    """
 
     charges: Tensor
-    cost: Tensor
+    energies: Tensor
 
 
 class Equilibration(nn.Module):
@@ -128,14 +132,17 @@ class Equilibration(nn.Module):
         self.log_hardness = nn.Parameter(torch.full((n_elements,), math.log(config.hardness)))
         row = torch.full((max(atomic_numbers.values()) + 1,), -1)
         row[[atomic_numbers[symbol] for symbol in config.elements]] = torch.arange(n_elements)
+        self._row: Tensor
         self.register_buffer("_row", row, persistent=False)
 
     def atoms(self, graph: Graph) -> Tensor:
-        """Which atoms share electrons, (M,) ascending."""
+        """Return the indices (M,), ascending, of atoms that share electrons."""
         return torch.nonzero(self._row[graph.numbers] >= 0).squeeze(1)
 
-    def forward(self, graph: Graph, charges: Tensor, sums: Electrostatics) -> Flow:
-        """What flows once the environments have given their charges.
+    def forward(
+        self, graph: Graph, charges: Tensor, sums: Electrostatics, plan: Plan
+    ) -> EquilibratedCharges:
+        """Return what moves in response to the charges that environments give.
 
         Parameters
         ----------
@@ -143,7 +150,9 @@ class Equilibration(nn.Module):
         charges : Tensor, shape (N, 1)
             In e, float64.
         sums : Electrostatics
-            Says the potentials of charges.
+            Gives the potentials of charges.
+        plan : Plan
+            Of the graph: the metal atoms alone are summed as the whole structure is.
 
         Raises
         ------
@@ -153,45 +162,45 @@ class Equilibration(nn.Module):
         metal = self.atoms(graph)
         none = torch.zeros_like(charges)
         if not len(metal):
-            return Flow(none, none[:, 0])
+            return EquilibratedCharges(none, none[:, 0])
         row = self._row[graph.numbers[metal]]
         chi = self.electronegativity.double()[row, None]
         stiffness = self._stiffness(sums)[row, None]
-        drive = _potential(sums, graph, charges.detach())[metal] + chi.detach()
+        potential = _Potential(sums, plan)
+        drive = potential(graph, charges.detach())[metal] + chi.detach()
         tolerance = _RESIDUAL[self.log_hardness.dtype]
-        conductor = _Conductor(*self.body(graph, metal), stiffness.detach(), sums)
+        conductor = _Conductor(graph, metal, stiffness.detach(), potential)
         at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
-        solver = _Factorized(conductor) if at_once else _Iterated(conductor, tolerance)
+        solver: _Solver = _Factorized(conductor) if at_once else _Iterated(conductor, tolerance)
         found = solver.solve(-drive)
 
         def residual() -> Tensor:
-            """The potential that is left, zero but for how it depends on everything."""
+            """Return the remaining potential: zero, but its derivatives are not."""
             whole = charges.index_add(0, metal, found)
-            left = _potential(sums, graph, whole, create_graph=True)[metal]
+            left = potential(graph, whole, create_graph=True)[metal]
             return conductor.neutral(left + chi + stiffness * found)
 
-        flowed = self.attached(found, residual, solver.solve)
-        cost = (chi * flowed + 0.5 * stiffness * flowed**2)[:, 0]
-        return Flow(none.index_add(0, metal, flowed), none[:, 0].index_add(0, metal, cost))
+        moved = self.differentiable(found, residual, solver.solve)
+        energies = (chi * moved + 0.5 * stiffness * moved**2)[:, 0]
+        return EquilibratedCharges(
+            none.index_add(0, metal, moved), none[:, 0].index_add(0, metal, energies)
+        )
 
-    def body(self, graph: Graph, metal: Tensor) -> tuple[Graph, Tensor]:
-        """Enough of a graph to say what those atoms do to each other, and which they are there."""
-        return atoms_without_edges(graph, metal), torch.arange(len(metal), device=metal.device)
-
-    def attached(
+    def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
-        """The charges with their derivatives: those of one more step of Newton's method."""
-        return _Attached.apply(found, residual(), solve)
+        """Return the charges with their derivatives: those of one more step of Newton's method."""
+        charges: Tensor = _ImplicitGradient.apply(found, residual(), solve)
+        return charges
 
-    def held(self) -> HeldEquilibration:
-        """The same for inference."""
-        other = HeldEquilibration(self.config).to(self.log_hardness)
+    def frozen(self) -> FrozenEquilibration:
+        """Return the same for inference."""
+        other = FrozenEquilibration(self.config).to(self.log_hardness)
         other.load_state_dict(self.state_dict())
         return other
 
     def _stiffness(self, sums: Electrostatics) -> Tensor:
-        """η + U by element, in eV/e²."""
+        """Return η + U by element, in eV/e²."""
         hardness = self.log_hardness.double().exp()
         if not sums.config.remove_self_energy:
             return hardness
@@ -199,53 +208,66 @@ class Equilibration(nn.Module):
         return hardness + sums.config.weight * own
 
 
-class HeldEquilibration(Equilibration):
-    """The same charges without derivatives: all that first derivatives of the energy need."""
+class FrozenEquilibration(Equilibration):
+    """The same charges without derivatives: sufficient for first derivatives of the energy."""
 
-    def body(self, graph: Graph, metal: Tensor) -> tuple[Graph, Tensor]:
-        # All atoms: for fewer a sum might choose another method or mesh than for the energy.
-        return graph, metal
-
-    def attached(
+    def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
+        """Return the charges as they are."""
         return found
 
 
-class _Conductor:
-    """How the potential of atoms that share electrons answers to their charges: by a matrix H."""
+class _Potential:
+    """The derivative of the long-range energy by the charge of each atom."""
 
-    def __init__(self, graph: Graph, metal: Tensor, stiffness: Tensor, sums: Electrostatics):
-        self._graph = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
-        self._metal = metal
-        self._structure = graph.structure[metal]
-        self._stiffness = stiffness
+    def __init__(self, sums: Electrostatics, plan: Plan):
         self._sums = sums
-        self.n_atoms = graph.n_atoms
-        self.layout = Layout.of(self._structure, graph.n_structures)
+        self._plan = plan
+
+    def __call__(self, graph: Graph, charges: Tensor, create_graph: bool = False) -> Tensor:
+        """Return potentials (N, n) in V of charges (N, n)."""
+        with torch.enable_grad():
+            probe = torch.zeros_like(charges, requires_grad=True)
+            energy = self._sums(graph, charges + probe, self._plan).sum()
+            return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
+
+
+class _Solver(Protocol):
+    def solve(self, given: Tensor) -> Tensor:
+        """Return charges (M, 1) that sum to zero and answer to a potential."""
+
+
+class _Conductor:
+    """Subgraph of the metal atoms, and the matrix H from their charges to their potential."""
+
+    def __init__(self, graph: Graph, metal: Tensor, stiffness: Tensor, potential: _Potential):
+        part = atoms_without_edges(graph, metal)
+        self._graph = part._replace(positions=part.positions.detach(), cell=part.cell.detach())
+        self._stiffness = stiffness
+        self._potential = potential
+        self.n_atoms = part.n_atoms
+        self.layout = Layout.of(part.structure, part.n_structures)
         # Which slots of the layout hold an atom, (S, width).
         self.filled = self.layout.filled(stiffness)
         self._count = self.sum(torch.ones_like(stiffness)).clamp(min=1)
 
     def answer(self, charges: Tensor) -> Tensor:
-        """Potentials H p (M, n) of n sets of charges p (M, n)."""
-        whole = charges.new_zeros(self._graph.n_atoms, charges.shape[1])
-        whole = whole.index_copy(0, self._metal, charges)
-        potential = _potential(self._sums, self._graph, whole)[self._metal]
-        return potential + self._stiffness * charges
+        """Return potentials H p (M, n) of n sets of charges p (M, n)."""
+        return self._potential(self._graph, charges) + self._stiffness * charges
 
     def neutral(self, values: Tensor) -> Tensor:
-        """Values (M, n) less their mean over each structure."""
+        """Return values (M, n) less their mean over each structure."""
         return values - self.of_atoms(self.sum(values) / self._count)
 
     def sum(self, values: Tensor) -> Tensor:
-        """Sums (S, n) over the atoms of each structure."""
+        """Return sums (S, n) over the atoms of each structure."""
         total = values.new_zeros(self.layout.n_structures, values.shape[1])
-        return total.index_add(0, self._structure, values)
+        return total.index_add(0, self._graph.structure, values)
 
     def of_atoms(self, values: Tensor) -> Tensor:
-        """What each atom's structure has, (M, n) of (S, n)."""
-        return values[self._structure]
+        """Return the value of each atom's structure, (M, n) of (S, n)."""
+        return values[self._graph.structure]
 
 
 class _Factorized:
@@ -304,33 +326,26 @@ class _Iterated:
         raise ArithmeticError(_NO_MINIMUM)
 
 
-class _Attached(torch.autograd.Function):
-    """Charges found before, which answer to a residual r as a conductor does: by :math:`-H^{-1} r`.
+class _ImplicitGradient(torch.autograd.Function):
+    """Derivatives of charges that were found before, by the implicit function theorem.
 
-    The residual is zero, only its changes count; how H changes does not. That makes derivatives of
-    the charges right once, and those of the energy twice, since charge gains it nothing.
+    A residual r of the potential changes the charges by :math:`-H^{-1} r`. The residual itself is
+    zero, only its derivatives count; the change of H is neglected. First derivatives of the charges
+    are then right, and first and second ones of the energy, which is stationary in them.
     """
 
     @staticmethod
-    def forward(ctx, found: Tensor, residual: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(
+        ctx: Any, found: Tensor, residual: Tensor, solve: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         ctx.solve = solve
         return found.clone()
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[None, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
         return None, -ctx.solve(gradient), None
 
 
-def _potential(
-    sums: Electrostatics, graph: Graph, charges: Tensor, create_graph: bool = False
-) -> Tensor:
-    """The derivative of the energy by the charge of each atom, (N, 1) in V."""
-    with torch.enable_grad():
-        probe = torch.zeros_like(charges, requires_grad=True)
-        energy = sums(graph, charges + probe).sum()
-        return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
-
-
 def _ratio(value: Tensor, by: Tensor, where: Tensor) -> Tensor:
-    """Zero elsewhere."""
+    """Return the quotient, zero elsewhere."""
     return torch.where(where, value / torch.where(where, by, 1.0), 0.0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
+from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
 from ase_les.electrostatics.wave_vectors import half_space, multiplicity
 
 # Largest block of phase products held at a time, in complex numbers (16 bytes each).
@@ -22,7 +22,7 @@ class EwaldSum(ReciprocalSum):
         axes = half_space(self.kernel.index_bounds(cell), like=cell)
         return Waves(axes, multiplicity(axes[0])[:, None, None])
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         """Weighted sums (S,) of |S(k)|², differentiable to any order."""
         tables = _phase_tables(fractional, axes)
         factors = _structure_factors(tables, charges)
@@ -31,13 +31,15 @@ class EwaldSum(ReciprocalSum):
 
 
 class AnalyticEwaldSum(EwaldSum):
-    """The same sum with its gradients written out by hand: once differentiable, for inference."""
+    """The same sum with hand-written gradients: once differentiable, for inference."""
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
+    keeps_weights = True
+
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         return _AnalyticPower.apply(fractional, charges, weights, *axes)
 
 
-def _phase_tables(fractional: Tensor, axes) -> list[Tensor]:
+def _phase_tables(fractional: Tensor, axes: Axes) -> list[Tensor]:
     """exp(2πi n f) for each direction, each (S, N, n)."""
     tables = []
     for direction, axis in enumerate(axes):

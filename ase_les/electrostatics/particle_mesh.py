@@ -15,15 +15,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
+from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 
 # Mesh points that a block of atoms touches together: its products fit into the cache of one core.
 _BLOCK = 2**16
-
-# A mesh is kept while the steps the cell needs are between these ratios of those it has.
-_KEPT_FROM, _KEPT_TO = 0.7, 1.05
-
 
 # Relative error of the forces, c (h/σ)^b. The power is that of random charges at the density of a
 # liquid; c holds for rattled rock salt, ten times worse: there the long waves, which are exact,
@@ -125,7 +121,7 @@ class ParticleMesh(ReciprocalSum):
         size = self.mesh_size(cell)
         return _mesh_waves(size, self.settings.order, cell.dtype, cell.device)
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
         first, inside = mesh.locate(fractional)
         points = mesh.points(first).flatten()
@@ -141,41 +137,11 @@ class ParticleMesh(ReciprocalSum):
 
 
 class AnalyticParticleMesh(ParticleMesh):
-    """The same sum with its gradients written out by hand: once differentiable, for inference.
+    """The same sum with hand-written gradients: once differentiable, for inference."""
 
-    Between calls the mesh keeps its size while the cell changes little, so that a run at
-    constant pressure has one energy function; in a fixed cell it keeps its weights.
-    """
+    keeps_weights = True
 
-    def __init__(self, kernel: ReciprocalKernel, settings: MeshSettings):
-        super().__init__(kernel, settings)
-        self._held: tuple[int, int, int] | None = None
-        self._held_weights: tuple[Tensor, Waves, Tensor] | None = None
-
-    def forget(self) -> None:
-        self._held = None
-        self._held_weights = None
-
-    def mesh_size(self, cell: Tensor) -> tuple[int, int, int]:
-        if self._held is not None:
-            ratios = [x / held for x, held in zip(self._steps(cell), self._held, strict=True)]
-            if all(_KEPT_FROM <= ratio <= _KEPT_TO for ratio in ratios):
-                return self._held
-        self._held = super().mesh_size(cell)
-        return self._held
-
-    def weights(self, cell: Tensor, waves: Waves) -> Tensor:
-        if cell.requires_grad:
-            return super().weights(cell, waves)
-        if self._held_weights is not None:
-            of_cell, of_waves, weights = self._held_weights
-            if of_waves is waves and torch.equal(of_cell, cell):
-                return weights
-        weights = super().weights(cell, waves)
-        self._held_weights = cell.clone(), waves, weights
-        return weights
-
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
         return _AnalyticPower.apply(fractional, charges, weights, mesh)
 

@@ -73,18 +73,21 @@ def potential_at_atoms(sums: Electrostatics, graph: Graph, charges: Tensor) -> P
 
 
 def _of_block(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tensor) -> Potential:
+    """Return potential and field at a few points, which count as atoms of the structure."""
     n_points = len(points)
     positions = torch.cat([graph.positions.detach(), points])
     with_points = graph._replace(
         positions=positions, structure=graph.structure.new_zeros(len(positions))
     )
 
+    plan = sums.plan(with_points)
+
     def derivatives(test_charges: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the energy by charge and position of the points."""
+        """Return those of the energy by charge and position of the points."""
         place = positions.clone().requires_grad_(True)
         charge = torch.cat([charges, test_charges]).requires_grad_(True)
         with torch.enable_grad():
-            energy = sums(with_points._replace(positions=place), charge)
+            energy = sums(with_points._replace(positions=place), charge, plan)
             by_charge, by_place = torch.autograd.grad(energy.sum(), [charge, place])
         return by_charge[-n_points:], by_place[-n_points:]
 

@@ -1,4 +1,4 @@
-"""What every reciprocal-space sum shares: wave vectors, their weights, and the energy they give."""
+"""Base class of reciprocal-space sums: wave vectors, their weights, and the energy."""
 
 from __future__ import annotations
 
@@ -12,16 +12,30 @@ from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel, squared_wave_numbers
 from ase_les.units import COULOMB_CONSTANT
 
+Axes = tuple[Tensor, Tensor, Tensor]
+
 
 class Waves(NamedTuple):
-    """The wave vectors of a sum: indices along the three reciprocal axes, and what each counts.
+    """Wave vectors of a sum: indices along the three reciprocal axes, and their multiplicity.
 
-    ``axes``: three tensors of n₁, n₂ and n₃ indices. ``counts``: broadcasts to (n₁, n₂, n₃); how
-    many wave vectors an entry stands for, times whatever factor the sum needs.
+    ``axes``: three tensors of n₁, n₂ and n₃ indices. ``counts``: broadcasts to (n₁, n₂, n₃); the
+    number of wave vectors an entry stands for, times any factor of the sum itself.
     """
 
-    axes: tuple[Tensor, Tensor, Tensor]
+    axes: Axes
     counts: Tensor
+
+
+class SumPlan(NamedTuple):
+    """How a reciprocal sum over given cells is taken.
+
+    ``method``: the sum itself. ``waves``: its wave vectors. ``weights`` (S, n₁, n₂, n₃) in eV/e²:
+    see `ReciprocalSum.weights`, or None where they are computed with every sum.
+    """
+
+    method: ReciprocalSum
+    waves: Waves
+    weights: Tensor | None
 
 
 class ReciprocalSum(nn.Module):
@@ -42,7 +56,8 @@ class ReciprocalSum(nn.Module):
     :math:`k_c`        ``kernel.k_cutoff`` (1/Å)
     =================  ==========================
 
-    A sum is defined by its `waves` and by the `power` it finds in them.
+    A sum is defined by its `waves` and by the `power` it finds in them. Evaluating it changes
+    nothing: what can be known from the cell alone is in a `SumPlan`, which the caller may keep.
 
     Parameters
     ----------
@@ -53,12 +68,28 @@ class ReciprocalSum(nn.Module):
     .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
     """
 
+    #: Whether a plan holds the weights of the wave vectors (inference in a fixed cell).
+    keeps_weights = False
+
     def __init__(self, kernel: ReciprocalKernel):
         super().__init__()
         self.kernel = kernel
 
-    def forward(self, positions: Tensor, charges: Tensor, cell: Tensor, layout: Layout) -> Tensor:
-        """Energies (S,) in eV.
+    def plan(self, cell: Tensor, layout: Layout) -> SumPlan:
+        """Return the wave vectors for cells (S, 3, 3) and, for inference, their weights."""
+        waves = self.waves(cell)
+        weights = self.weights(cell.detach(), waves) if self.keeps_weights else None
+        return SumPlan(self, waves, weights)
+
+    def forward(
+        self,
+        positions: Tensor,
+        charges: Tensor,
+        cell: Tensor,
+        layout: Layout,
+        plan: SumPlan | None = None,
+    ) -> Tensor:
+        """Return energies (S,) in eV.
 
         Parameters
         ----------
@@ -70,26 +101,27 @@ class ReciprocalSum(nn.Module):
             In Å.
         layout : Layout
             Which atoms belong to which of the S structures.
+        plan : SumPlan or None
+            Made by `plan` for the same cells; None makes one.
         """
-        waves = self.waves(cell)
-        weights = self.weights(cell, waves)
+        plan = plan or self.plan(cell, layout)
+        weights = plan.weights
+        if weights is None or cell.requires_grad:
+            weights = self.weights(cell, plan.waves)
         # Strain leaves fractional coordinates alone: it acts through `weights` only.
         fractional = layout.pad(positions) @ torch.linalg.inv(cell)
-        return self.power(fractional, layout.pad(charges), weights, waves.axes)
-
-    def forget(self) -> None:
-        """Drop what is kept between calls: what follows is as with a new sum. Here nothing is."""
+        return self.power(fractional, layout.pad(charges), weights, plan.waves.axes)
 
     def waves(self, cell: Tensor) -> Waves:
-        """Wave vectors of the cells (S, 3, 3)."""
+        """Return the wave vectors of the cells (S, 3, 3)."""
         raise NotImplementedError
 
     def weights(self, cell: Tensor, waves: Waves) -> Tensor:
-        """What |S(k)|² contributes to the energies of the cells, (S, n₁, n₂, n₃) in eV/e²."""
+        """Return the factors of |S(k)|² in the energies of the cells, (S, n₁, n₂, n₃) in eV/e²."""
         prefactor = 2 * math.pi * COULOMB_CONSTANT / torch.linalg.det(cell).abs()
         kernel = self.kernel(squared_wave_numbers(cell, waves.axes))
         return kernel * waves.counts * prefactor[:, None, None, None]
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes) -> Tensor:
-        """Weighted sums (S,) of |S(k)|² with weights (S, n₁, n₂, n₃)."""
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
+        """Return the weighted sums (S,) of |S(k)|² with weights (S, n₁, n₂, n₃)."""
         raise NotImplementedError

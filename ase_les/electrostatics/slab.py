@@ -42,25 +42,37 @@ class SlabBox(NamedTuple):
     vacuum: Tensor
 
     @classmethod
-    def of(cls, graph: Graph, smearing: float) -> SlabBox:
-        """Boxes for a graph of slabs, at least as much vacuum as the slabs are wide."""
+    def of(cls, graph: Graph, lengths: Tensor) -> SlabBox:
+        """Return the boxes of slabs for lengths (S,) along the normal, in Å (`box_lengths`)."""
         first, second, normal = slab_axes(graph.cell, graph.pbc)
-        area = torch.linalg.vector_norm(torch.linalg.cross(first, second), dim=1).detach()
         heights = (graph.positions * normal[graph.structure]).sum(1)
-        top, bottom = (
-            heights.new_zeros(graph.n_structures).scatter_reduce(
-                0, graph.structure, heights.detach(), reduce=extreme, include_self=False
-            )
-            for extreme in ("amax", "amin")
-        )
-        # The layer correction counts few plane waves if the vacuum is as wide as the slab.
-        needed = top - bottom + torch.clamp(area.sqrt(), min=_VACUUM_PER_SMEARING * smearing)
-        length = 2 ** (torch.ceil(_HEIGHTS_PER_OCTAVE * needed.log2()) / _HEIGHTS_PER_OCTAVE)
+        top, bottom = _extent(heights, graph)
         return cls(
-            cell=torch.stack([first, second, length[:, None] * normal], dim=1),
+            cell=torch.stack([first, second, lengths[:, None] * normal], dim=1),
             heights=heights - (0.5 * (top + bottom))[graph.structure],
-            vacuum=length - (top - bottom),
+            vacuum=lengths - (top - bottom),
         )
+
+
+def box_lengths(graph: Graph, smearing: float) -> Tensor:
+    """Return lengths (S,) in Å of boxes with at least as much vacuum as the slabs are wide."""
+    first, second, normal = slab_axes(graph.cell.detach(), graph.pbc)
+    area = torch.linalg.vector_norm(torch.linalg.cross(first, second), dim=1)
+    top, bottom = _extent((graph.positions.detach() * normal[graph.structure]).sum(1), graph)
+    # The layer correction needs few plane waves if the vacuum is as wide as the slab.
+    needed = top - bottom + torch.clamp(area.sqrt(), min=_VACUUM_PER_SMEARING * smearing)
+    return 2 ** (torch.ceil(_HEIGHTS_PER_OCTAVE * needed.log2()) / _HEIGHTS_PER_OCTAVE)
+
+
+def _extent(heights: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+    """Return the heights (S,) of the highest and the lowest atom of each slab."""
+    top, bottom = (
+        heights.new_zeros(graph.n_structures).scatter_reduce(
+            0, graph.structure, heights.detach(), reduce=extreme, include_self=False
+        )
+        for extreme in ("amax", "amin")
+    )
+    return top, bottom
 
 
 def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout) -> Tensor:

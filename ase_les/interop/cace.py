@@ -47,6 +47,7 @@ from ase_les.interop.cace_network import (
 from ase_les.interop.torch_archive import Record, read_archive
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.units import COULOMB_CONSTANT
+from ase_les.weight_names import load_weights, name_in_files, weights_of
 
 #: 1/(2ε₀) in eV Å, the prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
@@ -136,10 +137,11 @@ def _model(
         ),
         seed=0,
     ).double()
-    unmatched = set(dict(model.named_parameters())) ^ set(weights)
+    known = weights_of(model)
+    unmatched = {name_in_files(name) for name, _ in model.named_parameters()} ^ set(weights)
     if unmatched:
         raise ValueError(f"no place or no value for the weights {sorted(unmatched)}")
-    model.load_state_dict(model.state_dict() | weights)
+    load_weights(model, known | weights)
     model.card = {
         "name": path.stem,
         "source": {

@@ -28,6 +28,7 @@ from ase_les.properties import born_differences, crystal_symmetry
 from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_layers import BornLayers, born_layers
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
+from ase_les.reading.born_charges import born_tensors
 from ase_les.reports import terminal
 from ase_les.runs.output import write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
@@ -338,7 +339,7 @@ def born_charges(
         found = dict(enumerate(born_differences.by_field(atoms, field_V_per_A, components)))
     else:
         found = dict(enumerate(_analytic(atoms, components)))
-    tensors = crystal_symmetry.spread(found, operations, len(atoms))
+    tensors = crystal_symmetry.symmetrize_atomic_tensors(found, operations, len(atoms))
     tensors[np.setdiff1d(np.arange(len(atoms)), asked)] = np.nan
     everyone = len(asked) == len(atoms)
     total_charge = float(atoms.info.get("charge", 0))
@@ -454,7 +455,8 @@ def _check(
 
 def _analytic(atoms: Atoms, components: str) -> np.ndarray:
     try:
-        tensors = np.asarray(atoms.calc.get_property("born_effective_charges", atoms), dtype=float)
+        given = atoms.calc.get_property("born_effective_charges", atoms)
+        tensors = born_tensors(given, len(atoms), type(atoms.calc).__name__)
         if components == "normal":
             normal = unit_normal(atoms)
             return np.outer(normal, normal) @ tensors

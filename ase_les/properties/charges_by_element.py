@@ -5,7 +5,7 @@ r"""Charges of a structure by element: those that sit on atoms beside those that
     \bar{q}^\mathrm{GAPT}_s = \frac{1}{3 N_s} \sum_{i \in s} \operatorname{tr} Z^*_i
 
 The second are generalized atomic polar tensor charges [1]_, which energies and forces determine;
-they also tell whether the sign of all charges is that of chemistry (`ase_les.charge_sign`).
+they also tell whether the sign of all charges is that of chemistry (`ase_les.charges.sign`).
 
 References
 ----------
@@ -22,8 +22,8 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from rich.table import Table
 
-from ase_les.charge_sign import OPPOSES, judge_sign, mean_by_element
-from ase_les.electronegativity import ELECTRONEGATIVITY
+from ase_les.charges.electronegativity import ELECTRONEGATIVITY
+from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element
 from ase_les.screening import recorded_scaling
 
 

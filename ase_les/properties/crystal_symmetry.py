@@ -1,4 +1,4 @@
-"""Symmetry operations of crystals and slabs acting on tensors of their atoms."""
+"""Symmetry operations of crystals and slabs, and their action on atomic tensors."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from ase import Atoms
 
 from ase_les.properties.layers import heights_A, unit_normal
 
-# Between a slab and its image in the box that spglib sees. Wider than any gap inside a slab, or a
-# shift along the normal might pass for a symmetry.
+# Vacuum between a slab and its image in the box for spglib. It must exceed all gaps inside the
+# slab, or a shift along the normal could be found as a symmetry.
 _VACUUM_A = 30.0
 
 
 class Operation(NamedTuple):
-    """A symmetry: `rotation` (3, 3) of Cartesian columns, `image` (N,) where each atom goes."""
+    """Symmetry operation: Cartesian `rotation` (3, 3) and index of the image (N,) of each atom."""
 
     rotation: np.ndarray
     image: np.ndarray
 
 
 def identity(n_atoms: int) -> Operation:
-    """The operation that every structure has."""
+    """Return the identity operation."""
     return Operation(np.eye(3), np.arange(n_atoms))
 
 
 def symmetry_operations(atoms: Atoms, tolerance_A: float) -> list[Operation]:
-    """Operations that bring a crystal or a slab to itself within `tolerance_A`, found by spglib.
+    """Return the symmetry operations of a crystal or slab, found by spglib.
 
-    Those of a slab keep its normal or turn it round, and do not depend on the vector along the
-    normal, which may be missing.
+    Operations of a slab keep or invert its normal; they do not depend on the cell vector along the
+    normal, which may be zero.
 
     Raises
     ------
     ValueError
-        If spglib finds none at all.
+        If spglib finds none.
     ModuleNotFoundError
         If spglib is not installed.
     """
@@ -47,7 +47,7 @@ def symmetry_operations(atoms: Atoms, tolerance_A: float) -> list[Operation]:
             "crystal symmetry needs spglib: pip install 'ase_les[phonons]'"
         ) from None
 
-    boxed = atoms if atoms.pbc.all() else _in_vacuum(atoms)
+    boxed = atoms if atoms.pbc.all() else in_vacuum(atoms)
     cell = boxed.cell.array
     fractional = boxed.get_scaled_positions(wrap=False)
     found = spglib.get_symmetry((cell, fractional, atoms.numbers), symprec=tolerance_A)
@@ -62,18 +62,18 @@ def symmetry_operations(atoms: Atoms, tolerance_A: float) -> list[Operation]:
         apart -= np.round(apart)
         distance = np.linalg.norm(apart @ cell, axis=2)
         distance[atoms.numbers[:, None] != atoms.numbers[None]] = np.inf
-        # Columns of Cartesian vectors turn with R, rows of fractional ones with W transposed.
+        # R rotates Cartesian column vectors; fractional row vectors rotate with W transposed.
         cartesian = cell.T @ rotation @ np.linalg.inv(cell.T)
         operations.append(Operation(cartesian, distance.argmin(axis=1)))
     if atoms.pbc.all():
         return operations
     normal = unit_normal(atoms)
-    # A box may happen to be as high as it is wide.
+    # Exclude operations of a box that happens to be as high as it is wide.
     return [each for each in operations if abs(abs(normal @ each.rotation @ normal) - 1) < 1e-6]
 
 
-def _in_vacuum(atoms: Atoms) -> Atoms:
-    """A slab in a box of its own, its third vector along the normal."""
+def in_vacuum(atoms: Atoms) -> Atoms:
+    """Return a slab in a periodic box with vacuum; its open cell vector is along the normal."""
     boxed = atoms.copy()
     heights = heights_A(atoms)
     cell = atoms.cell.array.copy()
@@ -86,22 +86,29 @@ def _in_vacuum(atoms: Atoms) -> Atoms:
 def inequivalent_atoms(
     operations: Sequence[Operation], n_atoms: int, chosen: Sequence[int] | None = None
 ) -> list[int]:
-    """The first atom of every set that symmetry turns into each other; of sets with chosen atoms.
-
-    Of `chosen` atoms, the first chosen one of each set.
-    """
+    """Return the first atom of each set of equivalent atoms, or the first `chosen` one of each."""
     asked = range(n_atoms) if chosen is None else sorted(int(index) for index in chosen)
     members = set(asked)
     images = (sorted(members.intersection(o.image[i] for o in operations)) for i in asked)
     return sorted({int(first) for first, *_ in images})
 
 
-def spread(
+def symmetrize_atomic_tensors(
     tensors: Mapping[int, np.ndarray], operations: Sequence[Operation], n_atoms: int
 ) -> np.ndarray:
-    """Tensors (N, 3, 3) of all atoms from those of some, averaged over all ways to each atom.
+    """Return the tensors (N, 3, 3) of all atoms, averaged over all operations.
 
-    Atoms that no operation leads to have nan.
+    Parameters
+    ----------
+    tensors : mapping of int to array, shape (3, 3)
+        Tensors of some atoms by index.
+    operations : sequence of Operation
+    n_atoms : int
+
+    Returns
+    -------
+    array, shape (N, 3, 3)
+        nan for atoms that are not equivalent to any of those.
     """
     total, count = np.zeros((n_atoms, 3, 3)), np.zeros(n_atoms)
     for rotation, image in operations:

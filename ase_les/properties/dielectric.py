@@ -67,7 +67,7 @@ from ase_les.properties.recorded_run import (
     read_recorded_run,
     series_path,
 )
-from ase_les.runs.output import prepared_output, write_arrays
+from ase_les.runs.output import accept_quiet, prepared_output, write_result
 from ase_les.screening import recorded_scaling
 
 #: Largest relative difference between the recorded dipole and the integral of the current that can
@@ -119,6 +119,7 @@ class DielectricResult:
         }
 
 
+@accept_quiet
 def dielectric_from_run(
     stem: str | Path,
     *,
@@ -149,7 +150,7 @@ def dielectric_from_run(
         Compute the static constant from the charges and molecules in ``<stem>.traj`` instead of the
         itinerant dipole; for solutions of ions.
     skip_ps, temperature_K, output, overwrite
-        See `infrared_from_run`; ``<output>.npz`` is written.
+        See `infrared_from_run`; ``<output>.npz`` and ``<output>-summary.yml`` are written.
     **spectrum
         Resolution, window, number of blocks and upper limit of the spectrum; see
         `dielectric_from_current`.
@@ -205,7 +206,7 @@ def dielectric_from_run(
         (*notes, *static.notes),
     )
     if files is not None:
-        write_arrays(files.arrays, result.arrays())
+        write_result(files, result)
     return result
 
 

@@ -14,7 +14,7 @@ from scipy.constants import speed_of_light
 from ase_les.properties.infrared_spectrum import InfraredSpectrum, infrared_from_current
 from ase_les.properties.recorded_run import RecordedRun, read_recorded_run
 from ase_les.properties.spectral_peaks import Band, Peak, peaks, without_verlet_shift
-from ase_les.runs.output import prepared_output, write_arrays
+from ase_les.runs.output import accept_quiet, prepared_output, write_result
 
 __all__ = [
     "Band",
@@ -117,6 +117,7 @@ class InfraredResult:
         }
 
 
+@accept_quiet
 def infrared_from_run(
     stem: str | Path,
     *,
@@ -148,7 +149,7 @@ def infrared_from_run(
     reference : str or Path, optional
         Spectrum to compare with, see `read_reference_spectrum`.
     output : str or Path, optional
-        Stem of the files; ``<output>.npz`` is written.
+        Stem of the files; ``<output>.npz`` and ``<output>-summary.yml`` are written.
     overwrite : bool
         Replace earlier files of that name.
     **spectrum
@@ -184,7 +185,7 @@ def infrared_from_run(
         "" if reference is None else str(reference),
     )
     if files is not None:
-        write_arrays(files.arrays, result.arrays())
+        write_result(files, result)
     return result
 
 

@@ -48,6 +48,19 @@ def normal_axis(atoms: Atoms, axis: str | None = None) -> int:
     return found
 
 
+def gap_A(atoms: Atoms, axis: str | None = None) -> float:
+    """Return the widest gap between heights of atoms in a periodic box, in Å.
+
+    Parameters
+    ----------
+    atoms, axis
+        See `normal_axis`.
+    """
+    period = float(_spacings(atoms)[normal_axis(atoms, axis)])
+    wrapped = np.sort((atoms.positions @ unit_normal(atoms, axis)) % period)
+    return float(np.diff(wrapped, append=wrapped[0] + period).max())
+
+
 def unit_normal(atoms: Atoms, axis: str | None = None) -> np.ndarray:
     """Return the unit normal (3,) of the layers, on the side to which the open vector points.
 

@@ -1,16 +1,14 @@
-"""What a phonon calculation gives: typed, with units, ready for tables and files."""
+"""Results of phonon calculations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import units
-from rich.table import Table
 
-from ase_les.reports import figures, terminal
+from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -18,9 +16,10 @@ if TYPE_CHECKING:
 PER_CM_PER_THZ = 1e12 * units._c**-1 * 1e-2
 """Wave number in 1/cm of a frequency of 1 THz."""
 
-# Of more modes than this, the table shows only those that the field moves by so much (1/cm).
-_ALL_MODES = 12
-_SHIFT_PER_CM = 0.5
+# Frequencies below this, in THz, are imaginary and not round-off.
+_IMAGINARY_THZ = -0.1
+# Residual forces above this, in eV/Å, are reported.
+_RESIDUAL_FORCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Segment:
     qpoints : array, shape (n, 3)
         In units of the primitive reciprocal vectors.
     distance_per_A : array, shape (n,)
-        Way along the whole path in 1/Å, without 2π.
+        Distance along the whole path in 1/Å, without 2π.
     frequencies_THz : array, shape (n, 3 N)
         Imaginary ones are negative.
     """
@@ -55,9 +54,9 @@ class DensityOfStates:
 
 @dataclass(frozen=True)
 class ThermalProperties:
-    """Harmonic thermodynamics at constant volume, per mole of primitive cells.
+    """Harmonic thermal properties at constant volume, per mole of primitive cells.
 
-    Imaginary modes and the three acoustic ones at Γ are not counted.
+    Imaginary modes and the three acoustic modes at Γ are excluded.
     """
 
     temperature_K: np.ndarray
@@ -68,14 +67,14 @@ class ThermalProperties:
 
 @dataclass(frozen=True)
 class Splitting:
-    r"""Modes at Γ approached from one direction, where longitudinal ones feel their own field.
+    r"""Modes at Γ approached from one direction, with the field of longitudinal modes.
 
     .. math::
         \Omega^2 = \sum_\nu \left( \omega_{\nu}^2 - \omega_{\nu,0}^2 \right)
             = \frac{4\pi k_e}{V} \sum_i \frac{|\mathbf{n} \cdot Z^*_i|^2}
               {m_i\, \mathbf{n} \cdot \epsilon_\infty \cdot \mathbf{n}}
 
-    the sum over all modes, which for a cubic crystal of two atoms is
+    with the sum over all modes. For a cubic crystal with two atoms this is
     :math:`\omega_{LO}^2 - \omega_{TO}^2`.
 
     Parameters
@@ -83,7 +82,7 @@ class Splitting:
     direction : tuple of float
         Cartesian unit vector :math:`\mathbf{n}`.
     without_field_THz, with_field_THz : array, shape (3 N,)
-        Ascending, without and with the non-analytic term.
+        In ascending order, without and with the non-analytic term.
     """
 
     direction: tuple[float, float, float]
@@ -103,19 +102,19 @@ def _signed_squares(frequencies: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class NonAnalytic:
-    """The charges behind the non-analytic term, and how well they fit the forces.
+    """Charges of the non-analytic term and their consistency with the forces.
 
     Parameters
     ----------
     born_charges_e : array, shape (N, 3, 3)
-        Of the primitive cell, symmetrized, with their sum taken out.
+        Of the primitive cell, symmetrized, with zero sum.
     dielectric : array, shape (3, 3)
     sum_over_atoms_e : float
-        Largest component of the sum over the cell before it was taken out.
+        Largest component of the sum over the cell before correction.
     far_force_constants_eV_per_A2 : tuple of float
         Root-mean-square force constants between atoms farther apart than 5 Å and half the largest
-        distance, before and after the dipole–dipole interaction of these charges is taken out.
-        Charges that belong to the forces make them smaller. nan if no atoms are that far apart.
+        distance, with and without the dipole–dipole interaction of these charges. The second is
+        smaller if the charges are consistent with the forces. nan if no atoms are that far apart.
     """
 
     born_charges_e: np.ndarray
@@ -125,14 +124,14 @@ class NonAnalytic:
 
     @property
     def fits(self) -> bool:
-        """Whether taking out the dipoles leaves less at long range than there was."""
+        """Whether subtracting the dipole interaction reduces distant force constants."""
         before, after = self.far_force_constants_eV_per_A2
         return not after > before
 
 
 @dataclass(frozen=True)
 class Phonons:
-    """Phonons of a crystal.
+    """Phonons of a crystal or slab.
 
     Parameters
     ----------
@@ -141,20 +140,22 @@ class Phonons:
     density_of_states : DensityOfStates
     thermal : ThermalProperties
     splitting : tuple of Splitting
-        One for every direction; none without a non-analytic term.
+        One per direction; empty without the non-analytic term.
     non_analytic : NonAnalytic or None
     supercell : array, shape (3, 3)
         Multiples of the cell vectors.
     supercell_atoms, displacements : int
     displacement_A : float
     residual_force_eV_per_A : float
-        Largest force on an atom of the structure as it was given, which is subtracted.
+        Largest force on an atom of the given structure, which is subtracted.
     pressure_GPa : float
-        Of that structure; nan where the calculator has no stress. At a minimum of the crystal
-        forces and pressure vanish; symmetry can make forces vanish at any volume.
+        Pressure of the given structure; nan for slabs and calculators without stress. Forces can
+        vanish by symmetry at any volume, the pressure only at equilibrium.
     structure, calculator : dict
     phonopy : phonopy.Phonopy
-        For everything else that phonopy can do.
+        For all other methods of phonopy.
+    calculation_notes : tuple of str
+        What was left out of the calculation, and why.
     """
 
     segments: tuple[Segment, ...]
@@ -171,12 +172,13 @@ class Phonons:
     structure: dict[str, object]
     calculator: dict[str, object]
     phonopy: Phonopy
+    calculation_notes: tuple[str, ...] = ()
 
     @property
     def lowest(self) -> tuple[float, tuple[float, float, float]]:
-        """Lowest frequency on the path in THz (negative: imaginary) and where it is."""
+        """Lowest frequency on the path in THz (imaginary ones are negative) and its wave vector."""
         every = [
-            (float(row.min()), tuple(map(float, q)))
+            (float(row.min()), (float(q[0]), float(q[1]), float(q[2])))
             for segment in self.segments
             for q, row in zip(segment.qpoints, segment.frequencies_THz, strict=True)
         ]
@@ -189,14 +191,14 @@ class Phonons:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the points along the path, where segments meet once."""
+        """Names of the points along the path."""
         names: list[str] = []
         for segment in self.segments:
             names += [name for name in segment.labels if not names or names[-1] != name]
         return tuple(names)
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the result as plain containers for YAML and JSON."""
         lowest, where = self.lowest
         thermal = self.thermal
         room = int(np.abs(thermal.temperature_K - 300.0).argmin())
@@ -215,6 +217,7 @@ class Phonons:
             "lowest_frequency_THz": lowest,
             "lowest_frequency_at": list(where),
             "highest_frequency_THz": self.highest_THz,
+            "notes": list(self.notes),
             "non_analytic": self._non_analytic_summary(),
             "thermal": {
                 "temperature_K": float(thermal.temperature_K[room]),
@@ -244,130 +247,49 @@ class Phonons:
             ],
         }
 
-    def table(self) -> Table:
-        """What there is to know at a glance."""
-        lowest, where = self.lowest
-        rows: dict[str, object] = {
-            "supercell": f"{self.supercell_atoms} atoms, {self.displacements} displacements",
-            "largest force of the structure / (eV/Å)": self.residual_force_eV_per_A,
-            "pressure of the structure / GPa": self.pressure_GPa,
-            "highest frequency / cm⁻¹": PER_CM_PER_THZ * self.highest_THz,
-            "lowest frequency / cm⁻¹": (
-                f"{_tenths(PER_CM_PER_THZ * lowest)} at q = "
-                f"({', '.join(f'{x:.3f}' for x in where)})"
-            ),
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return bands, density of states and thermal properties by name, with units."""
+        segments = self.segments
+        return {
+            "qpoints": np.concatenate([segment.qpoints for segment in segments]),
+            "distance_per_A": np.concatenate([segment.distance_per_A for segment in segments]),
+            "frequencies_THz": np.concatenate([segment.frequencies_THz for segment in segments]),
+            "segment_lengths": np.array([len(segment.qpoints) for segment in segments]),
+            "segment_labels": np.array([segment.labels for segment in segments]),
+            "dos_frequencies_THz": self.density_of_states.frequencies_THz,
+            "dos_states_per_THz": self.density_of_states.states_per_THz,
+            "temperature_K": self.thermal.temperature_K,
+            "free_energy_kJ_per_mol": self.thermal.free_energy_kJ_per_mol,
+            "entropy_J_per_K_mol": self.thermal.entropy_J_per_K_mol,
+            "heat_capacity_J_per_K_mol": self.thermal.heat_capacity_J_per_K_mol,
         }
-        if self.non_analytic is not None:
-            before, after = self.non_analytic.far_force_constants_eV_per_A2
-            rows["far force constants / (eV/Å²), all | without dipoles"] = (
-                f"{before:.2e} | {after:.2e}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Limitations of the result."""
+        notes = list(self.calculation_notes)
+        lowest, where = self.lowest
+        if lowest < _IMAGINARY_THZ:
+            notes.append(
+                f"Imaginary modes: {abs(PER_CM_PER_THZ * lowest):.1f}i cm⁻¹ at q = "
+                f"({', '.join(f'{x:.3f}' for x in where)}). The structure is not a minimum, or the "
+                "supercell is too small; these modes are excluded from thermal properties"
             )
-        return terminal.results_table(f"Phonons of {self.structure['formula']}", rows)
-
-    def splitting_table(self) -> Table:
-        """Frequencies at Γ without field and approached from every direction."""
-        names = [f"along ({_direction(s.direction)})" for s in self.splitting]
-        table = Table(
-            *("mode", "no field", *names), title="Modes at Γ in cm⁻¹", title_justify="left"
-        )
-        without = PER_CM_PER_THZ * self.splitting[0].without_field_THz
-        with_field = PER_CM_PER_THZ * np.array([s.with_field_THz for s in self.splitting])
-        shown = np.abs(with_field - without).max(axis=0) >= _SHIFT_PER_CM
-        if len(without) <= _ALL_MODES:
-            shown[:] = True
-        for mode in np.flatnonzero(shown):
-            table.add_row(str(mode + 1), *map(_tenths, (without[mode], *with_field[:, mode])))
-        if not shown.all():
-            hidden = len(shown) - shown.sum()
-            table.caption = f"{hidden} modes that move by less than {_SHIFT_PER_CM:g} left out"
-        terms = (f"{splitting.splitting_term_per_cm:.1f}" for splitting in self.splitting)
-        table.add_row("√Σ(ω² − ω₀²)", "", *terms, style="bold")
-        return table
-
-    def save_series(self, path: Path) -> None:
-        """Bands, density of states and thermal properties as named arrays, units in the names."""
-        lengths = [len(segment.qpoints) for segment in self.segments]
-        np.savez(
-            path,
-            qpoints=np.concatenate([s.qpoints for s in self.segments]),
-            distance_per_A=np.concatenate([s.distance_per_A for s in self.segments]),
-            frequencies_THz=np.concatenate([s.frequencies_THz for s in self.segments]),
-            segment_lengths=np.array(lengths),
-            segment_labels=np.array([s.labels for s in self.segments]),
-            dos_frequencies_THz=self.density_of_states.frequencies_THz,
-            dos_states_per_THz=self.density_of_states.states_per_THz,
-            temperature_K=self.thermal.temperature_K,
-            free_energy_kJ_per_mol=self.thermal.free_energy_kJ_per_mol,
-            entropy_J_per_K_mol=self.thermal.entropy_J_per_K_mol,
-            heat_capacity_J_per_K_mol=self.thermal.heat_capacity_J_per_K_mol,
-        )
-
-    def save_bands_figure(self, path: Path) -> None:
-        """Draw the band structure beside the density of states, in THz and 1/cm."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-        bands, dos = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
-        for segment in self.segments:
-            bands.plot(segment.distance_per_A, segment.frequencies_THz, color="C0", linewidth=1.0)
-        ticks: dict[float, list[str]] = {}
-        for segment in self.segments:
-            for where, name in zip(segment.distance_per_A[[0, -1]], segment.labels, strict=True):
-                names = ticks.setdefault(round(float(where), 9), [])
-                if _symbol(name) not in names:
-                    names.append(_symbol(name))
-        bands.set_xticks(list(ticks), ["|".join(names) for names in ticks.values()])
-        for where in ticks:
-            bands.axvline(where, color="0.8", linewidth=0.6, zorder=0)
-        bands.set_xlim(min(ticks), max(ticks))
-        bands.axhline(0.0, color="0.4", linewidth=0.6, zorder=0)
-        margin = 0.03 * self.highest_THz
-        bands.set_ylim(min(self.lowest[0], 0.0) - margin, self.highest_THz + margin)
-        bands.set_ylabel("frequency / THz (imaginary: negative)")
-        dos.plot(
-            self.density_of_states.states_per_THz,
-            self.density_of_states.frequencies_THz,
-            color="C0",
-            linewidth=1.0,
-        )
-        dos.set_xlim(left=0.0)
-        dos.set_xlabel("states / THz⁻¹")
-        second = dos.secondary_yaxis(
-            "right", functions=(lambda f: f * PER_CM_PER_THZ, lambda w: w / PER_CM_PER_THZ)
-        )
-        second.set_ylabel("wave number / cm⁻¹")
-        figure.savefig(path, dpi=150)
-
-    def save_thermal_figure(self, path: Path) -> None:
-        """Draw free energy, entropy and heat capacity against temperature."""
-        thermal = self.thermal
-        figures.save_figure(
-            path,
-            thermal.temperature_K,
-            "temperature / K",
-            [
-                figures.Panel(
-                    "free energy / (kJ/mol)", {"free energy": thermal.free_energy_kJ_per_mol}
-                ),
-                figures.Panel(
-                    "J/(K mol)",
-                    {
-                        "entropy": thermal.entropy_J_per_K_mol,
-                        "heat capacity": thermal.heat_capacity_J_per_K_mol,
-                    },
-                ),
-            ],
-        )
-
-
-def _direction(vector: tuple[float, float, float]) -> str:
-    return " ".join(f"{component:.3g}" for component in vector)
-
-
-def _tenths(value: float) -> str:
-    # Without the sign of a negative zero.
-    return f"{round(value, 1) + 0.0:.1f}"
-
-
-def _symbol(name: str) -> str:
-    return "Γ" if name == "GAMMA" else name.replace("_0", "₀").replace("SIGMA", "Σ")
+        if self.residual_force_eV_per_A > _RESIDUAL_FORCE:
+            notes.append(
+                f"The structure is not relaxed: forces up to {self.residual_force_eV_per_A:.3g} "
+                "eV/Å were subtracted. Relax it first"
+            )
+        if abs(self.pressure_GPa) > LARGE_PRESSURE_GPA:
+            notes.append(
+                f"The crystal is under {self.pressure_GPa:.2f} GPa: these are phonons at that "
+                "volume. Relax the cell for those at zero pressure (ase-les relax --cell full)"
+            )
+        if self.non_analytic is not None and not self.non_analytic.fits:
+            before, after = self.non_analytic.far_force_constants_eV_per_A2
+            notes.append(
+                f"The Born charges are inconsistent with the forces: distant force constants are "
+                f"{before:.2e} eV/Å² with and {after:.2e} without the dipole interaction. The "
+                "dielectric tensor may not be the one that screens the charges"
+            )
+        return tuple(notes)

@@ -1,21 +1,26 @@
-"""Between ASE's atoms and phonopy's cells and files."""
+"""Conversion between ASE and phonopy, and the files that phonopy and other programs read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
+
+from ase_les.properties.crystal_symmetry import in_vacuum
+from ase_les.runs.output import OutputFiles, replace_file
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
 
+    from ase_les.properties.phonon_results import Phonons
+
 
 def require_phonopy() -> ModuleType:
-    """phonopy, or what to install.
+    """Import phonopy.
 
     Raises
     ------
@@ -31,31 +36,48 @@ def require_phonopy() -> ModuleType:
     return phonopy
 
 
-def from_phonopy(cell: PhonopyAtoms) -> Atoms:
-    """ASE's atoms, periodic in all directions."""
+def from_phonopy(cell: PhonopyAtoms, pbc: np.ndarray | bool = True) -> Atoms:
+    """Convert a cell of phonopy to ASE, with the given periodic directions."""
     return Atoms(
         symbols=cell.symbols,
         cell=cell.cell,
         positions=cell.positions,
         masses=cell.masses,
-        pbc=True,
+        pbc=pbc,
     )
 
 
-def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float = 1e-3) -> Phonopy:
-    """phonopy's view of a crystal: unit, primitive and supercell, symmetry.
+def slab_in_box(atoms: Atoms) -> Atoms:
+    """Return a slab in a box with vacuum, periodic along the first two vectors.
 
-    Atoms keep their order and places. phonopy wants right-handed cells: the second and third vector
-    of a left-handed one change places.
+    The third vector is set along the normal; forces do not depend on it. The calculator is kept.
+    """
+    boxed = in_vacuum(atoms)
+    order = [*np.flatnonzero(atoms.pbc), *np.flatnonzero(~atoms.pbc)]
+    cell = boxed.cell.array[order]
+    if np.linalg.det(cell) < 0:
+        cell = cell[[1, 0, 2]]
+    boxed.set_cell(cell)
+    boxed.pbc = (True, True, False)
+    boxed.calc = atoms.calc
+    return boxed
+
+
+def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float = 1e-3) -> Phonopy:
+    """Return unit cell, primitive cell, supercell and symmetry as a ``Phonopy`` object.
+
+    Order and positions of the atoms are kept. phonopy requires right-handed cells: the second and
+    third vector of a left-handed cell are exchanged.
 
     Parameters
     ----------
     atoms : ase.Atoms
+        Crystal, or slab as returned by `slab_in_box`, whose cell is used as primitive cell.
     supercell : array, shape (3, 3), or None
-        Every row holds the multiples of the cell vectors that make one vector of the supercell, as
-        in `ase.build.make_supercell`; None is the cell itself.
+        Multiples of the cell vectors, one vector of the supercell per row, as in
+        `ase.build.make_supercell`. By default the cell itself.
     tolerance_A : float
-        Of the symmetry search.
+        Symmetry tolerance.
     """
     phonopy = require_phonopy()
     from phonopy.structure.atoms import PhonopyAtoms
@@ -69,45 +91,73 @@ def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float 
         masses=atoms.get_masses(),
     )
     multiples = np.eye(3, dtype=int) if supercell is None else supercell[np.ix_(order, order)]
+    bulk = bool(atoms.pbc.all())
     return phonopy.Phonopy(
         unitcell,
-        # Vectors are columns there.
+        # phonopy uses columns for vectors.
         supercell_matrix=multiples.T,
-        # phonopy's own "auto", which warns of itself.
-        primitive_matrix=guess_primitive_matrix(unitcell, symprec=tolerance_A),
+        # Equivalent to "auto", without its warning.
+        primitive_matrix=guess_primitive_matrix(unitcell, symprec=tolerance_A)
+        if bulk
+        else np.eye(3),
         symprec=tolerance_A,
     )
+
+
+def write_files(files: OutputFiles, result: Phonons, tolerance_A: float) -> None:
+    """Write ``-phonopy.yaml``, ``-FORCE_SETS`` and, with Born charges, ``-BORN``."""
+    from phonopy.file_IO import write_FORCE_SETS
+
+    crystal = result.phonopy
+    # Euphonic needs the force constants, phonopy recalculates them from the forces.
+    crystal.save(files.named("-phonopy.yaml"), settings={"force_constants": True})
+    write_FORCE_SETS(crystal.dataset, files.named("-FORCE_SETS"))
+    if result.non_analytic is not None:
+        write_born_file(
+            files.named("-BORN"),
+            from_phonopy(crystal.primitive),
+            result.non_analytic.born_charges_e,
+            result.non_analytic.dielectric,
+            tolerance_A,
+        )
 
 
 def write_born_file(
     path: Path, atoms: Atoms, tensors: np.ndarray, dielectric: np.ndarray, tolerance_A: float
 ) -> list[int]:
-    """Born charges of the inequivalent atoms of the primitive cell, as phonopy writes them.
+    """Write the Born charges of the symmetry-inequivalent atoms of the primitive cell.
+
+    phonopy begins the file with a comment. Here it begins with the unit factor in eV Å, which
+    ``phonopy.load``, ``phonopy.file_IO.parse_BORN`` and Euphonic all accept.
 
     Parameters
     ----------
     path : Path
-        A file that phonopy reads as BORN.
+        File in the format of phonopy's BORN file.
     atoms : ase.Atoms
-        The crystal; its tensors are symmetrized by phonopy.
+        Crystal.
     tensors : array, shape (N, 3, 3)
-        In e.
+        Born charges in e, [atom, polarization, displacement]; symmetrized by phonopy.
     dielectric : array, shape (3, 3)
     tolerance_A : float
-        Of the symmetry search.
+        Symmetry tolerance.
 
     Returns
     -------
     list of int
-        Which atoms stand in the file, counted from zero.
+        Indices of the atoms in the file.
     """
     require_phonopy()
     from phonopy.file_IO import get_BORN_lines
     from phonopy.structure.symmetry import elaborate_borns_and_epsilon
 
     crystal = cells(atoms, tolerance_A=tolerance_A)
-    settings = {"primitive_matrix": crystal.primitive_matrix, "symprec": tolerance_A}
+    settings: dict[str, Any] = {
+        "primitive_matrix": crystal.primitive_matrix,
+        "symprec": tolerance_A,
+    }
     lines = get_BORN_lines(crystal.unitcell, tensors, dielectric, **settings)
     _, _, indices = elaborate_borns_and_epsilon(crystal.unitcell, tensors, dielectric, **settings)
-    path.write_text("\n".join(lines) + "\n")
+    lines[0] = f"{units.Hartree * units.Bohr:.8f}"
+    replace_file(path, ("\n".join(lines) + "\n").encode())
     return [int(index) for index in indices]

@@ -28,7 +28,7 @@ from ase_les.properties.recorded_run import (
     series_path,
     trajectory_path,
 )
-from ase_les.runs.output import prepared_output, write_arrays
+from ase_les.runs.output import accept_quiet, prepared_output, write_result
 from ase_les.statistics import Estimate
 
 
@@ -121,6 +121,7 @@ class TransportResult:
         return arrays
 
 
+@accept_quiet
 def transport_from_run(
     stem: str | Path,
     *,
@@ -151,7 +152,7 @@ def transport_from_run(
     viscosity_mPa_s : float, optional
         Viscosity for the finite-size correction of diffusion coefficients.
     skip_ps, temperature_K, output, overwrite
-        See `infrared_from_run`; ``<output>.npz`` is written.
+        See `infrared_from_run`; ``<output>.npz`` and ``<output>-summary.yml`` are written.
     fit_ps : (float, float), optional
         Lag times between which displacements are fitted; see `diffusion`.
     plateau_ps : (float, float), optional
@@ -242,7 +243,7 @@ def transport_from_run(
         notes=tuple(notes),
     )
     if files is not None:
-        write_arrays(files.arrays, result.arrays())
+        write_result(files, result)
     return result
 
 

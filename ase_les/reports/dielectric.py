@@ -9,7 +9,7 @@ from rich.table import Table
 from ase_les.properties.dielectric import DielectricResult
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import console, print_notes, results_table
-from ase_les.runs.output import OutputFiles, write_summary
+from ase_les.runs.output import OutputFiles
 
 
 def table(result: DielectricResult) -> Table:
@@ -37,10 +37,8 @@ def figure(result: DielectricResult, path: Path) -> None:
 
 
 def write(result: DielectricResult, output: str | Path) -> None:
-    """Write ``<output>.png`` and ``<output>-summary.yml``."""
-    files = OutputFiles(Path(output))
-    figure(result, files.figure)
-    write_summary(files.summary, result.summary())
+    """Write the figure ``<output>.png``."""
+    figure(result, OutputFiles(Path(output)).figure)
 
 
 def show(result: DielectricResult, quiet: bool = False) -> None:

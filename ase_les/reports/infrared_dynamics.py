@@ -12,7 +12,7 @@ from ase_les.properties.infrared_dynamics import InfraredResult
 from ase_les.properties.spectral_peaks import Peak, without_verlet_shift
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import columns_table, console, print_notes
-from ase_les.runs.output import OutputFiles, write_summary
+from ase_les.runs.output import OutputFiles
 
 
 def table(result: InfraredResult) -> Table:
@@ -77,10 +77,8 @@ def figure(result: InfraredResult, path: Path) -> None:
 
 
 def write(result: InfraredResult, output: str | Path) -> None:
-    """Write ``<output>.png`` and ``<output>-summary.yml``."""
-    files = OutputFiles(Path(output))
-    figure(result, files.figure)
-    write_summary(files.summary, result.summary())
+    """Write the figure ``<output>.png``."""
+    figure(result, OutputFiles(Path(output)).figure)
 
 
 def show(result: InfraredResult, quiet: bool = False) -> None:

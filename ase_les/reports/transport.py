@@ -10,7 +10,7 @@ from rich.table import Table
 from ase_les.properties.transport import TransportResult
 from ase_les.reports.figures import Panel, save_stacked_figure
 from ase_les.reports.terminal import console, print_notes, results_table
-from ase_les.runs.output import OutputFiles, write_summary
+from ase_les.runs.output import OutputFiles
 
 
 def table(result: TransportResult) -> Table:
@@ -56,10 +56,8 @@ def figure(result: TransportResult, path: Path) -> None:
 
 
 def write(result: TransportResult, output: str | Path) -> None:
-    """Write ``<output>.png`` and ``<output>-summary.yml``."""
-    files = OutputFiles(Path(output))
-    figure(result, files.figure)
-    write_summary(files.summary, result.summary())
+    """Write the figure ``<output>.png``."""
+    figure(result, OutputFiles(Path(output)).figure)
 
 
 def show(result: TransportResult, quiet: bool = False) -> None:

@@ -153,6 +153,16 @@ class Cace(nn.Module):
             nn.ModuleDict({name: build[name]() for name in layer}) for layer in config.layers
         )
 
+    @property
+    def cutoff(self) -> float:
+        """Longest edge that is read, in Å."""
+        return self.config.cutoff
+
+    @property
+    def n_layers(self) -> int:
+        """Number of message-passing layers."""
+        return len(self.config.layers)
+
     def use_analytic_gradients(self) -> None:
         """Take the hand-written gradients of sums and invariants from now on (inference only).
 

@@ -6,15 +6,16 @@ All files of a calculation share a stem: an output "water" gives ``water-summary
 
 from __future__ import annotations
 
+import functools
 import glob
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -24,10 +25,34 @@ from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain, software_versions
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has files of its own.
 SERIES = ("current", "dipole")
 ACCUMULATED = ("rdf", "profile", "msd")
+
+
+class Result(Protocol):
+    """Result of a calculation that can be stored."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays by name, with units in the names."""
+
+    def summary(self) -> dict[str, object]:
+        """Return plain containers for YAML and JSON."""
+
+
+def accept_quiet(function: Callable[P, R]) -> Callable[P, R]:
+    """Accept the keyword `quiet` of earlier versions; functions of the library never print."""
+
+    @functools.wraps(function)
+    def silent(*arguments: P.args, **keywords: P.kwargs) -> R:
+        keywords.pop("quiet", None)
+        return function(*arguments, **keywords)
+
+    return silent
 
 
 @dataclass(frozen=True)
@@ -336,6 +361,12 @@ class RunOptions:
         if self.files is not None:
             existing = [self.files.named(ending) for ending in endings]
             self.files.prepare(existing, self.resume or self.overwrite)
+
+
+def write_result(files: OutputFiles, result: Result) -> None:
+    """Write arrays and summary of a result; the summary last, since it marks completeness."""
+    write_arrays(files.arrays, result.arrays())
+    write_summary(files.summary, result.summary())
 
 
 def write_summary(path: Path, summary: Mapping[str, object]) -> None:

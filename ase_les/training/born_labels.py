@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-ROWS = ("polarization", "displacement")
-"""What the first Cartesian index may be."""
+from ase_les.reading.labels import BORN_ROWS as ROWS
 
 # In e Å: what violates the sum rule by less may be noise of the labels.
 _VIOLATION = 0.1

@@ -49,7 +49,7 @@ import torch
 from ase.data import atomic_numbers
 from torch import Tensor
 
-from ase_les.bond_polarity import bond_charges
+from ase_les.charges.bond_polarity import bond_charges
 from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.response import local_born_charges, local_charges_are_complete
@@ -74,7 +74,7 @@ class GaugeSettings:
     bond_polarity : float
         Charge through a bond in e per unit of Pauling electronegativity. If it is not 0, charges
         of structures without periodic directions are drawn to those of polar bonds
-        (`ase_les.bond_polarity`), atom by atom, and not to Born charges.
+        (`ase_les.charges.bond_polarity`), atom by atom, and not to Born charges.
 
     Raises
     ------
@@ -129,9 +129,7 @@ class ChargeGauge:
     def __init__(self, settings: GaugeSettings, model: LESModel):
         self.settings = settings
         self.model = model
-        self.applies = (
-            settings.is_on and model.charges is not None and model.charges.config.n_channels == 1
-        )
+        self.applies = settings.is_on and model.has_charges
         size = max(atomic_numbers.values()) + 1
         self.difference = torch.full((size,), torch.nan, dtype=torch.float64)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ase_les.bond_polarity import bond_charges
-from ase_les.charges import SplitTransfers
+from ase_les.charges import SplitCharges
+from ase_les.charges.bond_polarity import bond_charges
 from ase_les.model import LESModel
 from ase_les.training.dataset import Sample
 
@@ -26,7 +26,7 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
     Energies and forces determine charges of groups and what lies far apart well, but the inner
     polarity of a group, as of C–H bonds, hardly: the short-range energy can say the same. What they
     do not determine depends on where it starts. The linear part of the readout is solved for by
-    ridge regression over the samples (`ase_les.bond_polarity` has the charges).
+    ridge regression over the samples (`ase_les.charges.bond_polarity` has the charges).
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
         If the model has no charges, charges that start from bonds by themselves ("split"), or no
         linear part to start with.
     """
-    charges = model.charges
-    if charges is None or isinstance(charges.neutrality, SplitTransfers):
+    charges = None if model.long_range is None else model.long_range.charges
+    if charges is None or isinstance(charges.neutrality, SplitCharges):
         raise ValueError(
             "`bond_polarity` belongs to charges with neutrality 'mean' or 'none', which this model "
             "has not (charges of 'split' start from bonds by themselves); leave it out"
@@ -51,7 +51,7 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
     readout = charges.readout
     if readout.linear is None:
         raise ValueError("`bond_polarity` needs `linear: true` in the charges of the model")
-    representation = model.charge_representation or model.representation
+    representation = model.charge_representation
     size = len(readout.spread)
     gram, moment = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size).double()
     weight = readout.linear.weight

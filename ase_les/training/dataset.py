@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -15,59 +14,15 @@ from ase.data import chemical_symbols
 from ase.neighborlist import neighbor_list
 from torch import Tensor
 
-from ase_les.boundary_conditions import has_stress
+from ase_les.calculator.boundary_conditions import has_stress
+from ase_les.calculator.collisions import check_contacts
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_axes
 from ase_les.neighbors import NeighborList
-from ase_les.structure_files import all_frames, without_slice
-from ase_les.training.born_labels import ROWS, by_polarization, check_order
+from ase_les.reading import read_file
+from ase_les.reading.labels import LabelNames, LabelSources, find_labels, full_tensor
+from ase_les.training.born_labels import by_polarization, check_order
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class LabelNames:
-    r"""Under which names the labels stand in the file.
-
-    Parameters
-    ----------
-    energy, forces : str
-        Names in ``atoms.info`` (energy in eV) and ``atoms.arrays`` (forces in eV/Å).
-    stress : str
-        Name in ``atoms.info`` of stresses in eV/Å³, 9 or 6 numbers, tension positive, of structures
-        with three periodic directions. Of slabs, with two, what lies in their plane is read,
-        per volume of the cell as given, vacuum included; molecules and wires have no stress.
-    dipole : str
-        Name in ``atoms.info`` of dipoles in e Å, of structures without periodic
-        directions; about the centre of mass if they are charged.
-    quadrupole : str
-        Name in ``atoms.info`` of second moments :math:`\sum q\, r \otimes r` in e Å², nine
-        numbers, about the centre of mass, of structures without periodic directions. Models are
-        compared with their traceless part and not trained on them.
-    born_effective_charges : str
-        Name in ``atoms.arrays`` of Born charges in e, nine per atom.
-    born_rows : str
-        What the rows of Born charges are, "polarization" (columns are displacements) or
-        "displacement". Molecules with a dipole are asked which it is.
-
-    Raises
-    ------
-    ValueError
-        If `born_rows` is neither.
-    """
-
-    energy: str = "REF_energy"
-    forces: str = "REF_forces"
-    stress: str = "REF_stress"
-    dipole: str = "REF_dipole"
-    quadrupole: str = "REF_quadrupole"
-    born_effective_charges: str = "REF_born_effective_charges"
-    born_rows: str = "polarization"
-
-    def __post_init__(self):
-        if self.born_rows not in ROWS:
-            raise ValueError(
-                f"`born_rows` must be one of {', '.join(ROWS)}; got {self.born_rows!r}"
-            )
 
 
 class Sample(NamedTuple):
@@ -93,7 +48,7 @@ class Sample(NamedTuple):
 
 
 def read_frames(path: str | Path) -> list[Atoms]:
-    """All structures of a file, or those asked for as in ``data.extxyz@-10:``.
+    """Return all structures of a file, or those asked for as in ``data.extxyz@-10:``.
 
     Raises
     ------
@@ -102,10 +57,7 @@ def read_frames(path: str | Path) -> list[Atoms]:
     ValueError
         If ASE cannot read it.
     """
-    path = Path(path).expanduser()
-    if not without_slice(path).is_file():
-        raise FileNotFoundError(f"no data file at '{path}'; give a path relative to where you are")
-    return all_frames(path)
+    return read_file(path).frames
 
 
 def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
@@ -134,7 +86,11 @@ def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -
 
 
 def labelled(
-    frames: Sequence[Atoms], cutoff: float, names: LabelNames, dielectric: float = 1.0
+    frames: Sequence[Atoms],
+    cutoff: float,
+    names: LabelNames,
+    dielectric: float = 1.0,
+    sources: LabelSources | None = None,
 ) -> list[Sample]:
     """Graphs and labels of structures.
 
@@ -147,14 +103,20 @@ def labelled(
     dielectric : float
         Electronic dielectric constant ε∞ of periodic structures, which screens their latent
         charges; Born charges are labels of the model after division by its square root.
+    sources : LabelSources, optional
+        Where the labels are; None finds out from these structures.
 
     Raises
     ------
     ValueError
-        If a structure has neither energy nor forces, or a label is not finite or
-        has the wrong shape.
+        If a structure has neither energy nor forces, atoms that coincide, or a label that is not
+        finite or has the wrong shape.
     """
-    return [_sample(atoms, index, cutoff, names, dielectric) for index, atoms in enumerate(frames)]
+    if sources is None:
+        sources = find_labels(frames, names)
+    return [
+        _sample(atoms, index, cutoff, sources, dielectric) for index, atoms in enumerate(frames)
+    ]
 
 
 def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list[T], list[T]]:
@@ -221,28 +183,26 @@ def batches(samples: Sequence[Sample], batch_size: int) -> Iterator[Sample]:
 
 
 def _sample(
-    atoms: Atoms, index: int, cutoff: float, names: LabelNames, dielectric: float
+    atoms: Atoms, index: int, cutoff: float, sources: LabelSources, dielectric: float
 ) -> Sample:
     try:
         check_geometry(atoms)
+        graph = graph_from_atoms(atoms, NeighborList(cutoff))
+        check_contacts(graph, atoms)
     except ValueError as error:
         raise ValueError(f"structure {index}: {error}") from None
-    energy = _label(atoms, names.energy, "energy")
-    forces = _label(atoms, names.forces, "forces")
-    stress = _label(atoms, names.stress, "stress") if has_stress(atoms) else None
+    energy = sources.value(atoms, "energy")
+    forces = sources.value(atoms, "forces")
+    stress = sources.value(atoms, "stress") if has_stress(atoms) else None
     if energy is None and forces is None:
-        present = sorted({*atoms.info, *atoms.arrays} - {"numbers", "positions"})
-        raise ValueError(
-            f"structure {index} has neither energy '{names.energy}' nor forces "
-            f"'{names.forces}'; it has {present}. Name the labels under `data: labels:` of a "
-            "training, with --energy-label and --forces-label of a command"
-        )
+        raise ValueError(_without_labels(atoms, index, sources.names))
     # Moments of a periodic structure are no labels of anything.
     finite = not atoms.pbc.any()
-    dipole = _label(atoms, names.dipole, "dipole") if finite else None
-    moments = _label(atoms, names.quadrupole, "quadrupole") if finite else None
-    graph = graph_from_atoms(atoms, NeighborList(cutoff))
-    stress = _tensor(_full_stress(stress), (1, 3, 3), f"stress of structure {index}")
+    dipole = sources.value(atoms, "dipole") if finite else None
+    moments = sources.value(atoms, "quadrupole") if finite else None
+    if stress is not None:
+        stress = full_tensor(stress)
+    stress = _tensor(stress, (1, 3, 3), f"stress of structure {index}")
     return Sample(
         graph=graph,
         energy=_tensor(energy, (1,), f"energy of structure {index}"),
@@ -250,46 +210,41 @@ def _sample(
         stress=_in_plane(stress, graph) if atoms.pbc.sum() == 2 else stress,
         dipole=_tensor(dipole, (1, 3), f"dipole of structure {index}"),
         quadrupole=_traceless(_tensor(moments, (1, 3, 3), f"second moments of structure {index}")),
-        born_charges=_born_charges(atoms, index, names, dielectric),
+        born_charges=_born_charges(atoms, index, sources, dielectric),
     )
 
 
-def _born_charges(atoms: Atoms, index: int, names: LabelNames, dielectric: float) -> Tensor:
+def _without_labels(atoms: Atoms, index: int, names: LabelNames) -> str:
+    results = getattr(atoms.calc, "results", {})
+    present = sorted({*atoms.info, *atoms.arrays} - {"numbers", "positions"})
+    present += [f"ASE's {name}" for name in results]
+    return (
+        f"structure {index} has neither energy '{names.energy}' nor forces '{names.forces}'; it "
+        f"has {present}. Name the labels under `data: labels:` of a training, with --energy-label "
+        "and --forces-label of a command"
+    )
+
+
+def _born_charges(atoms: Atoms, index: int, sources: LabelSources, dielectric: float) -> Tensor:
     what = f"Born charges of structure {index}"
-    found = _label(atoms, names.born_effective_charges, "born_effective_charges")
+    found = sources.value(atoms, "born_effective_charges")
     born = _tensor(found, (len(atoms), 3, 3), what)
     if found is None:
         return born
-    latent = by_polarization(born.numpy(), names.born_rows)
+    rows = sources.names.born_rows
+    latent = by_polarization(born.numpy(), rows)
     if atoms.pbc.any():
         return torch.tensor(latent / np.sqrt(dielectric))
-    dipole = _label(atoms, names.dipole, "dipole")
+    dipole = sources.value(atoms, "dipole")
     if dipole is not None:
         arms = atoms.positions - atoms.get_center_of_mass()
-        check_order(latent, arms, np.ravel(dipole), names.born_rows, what)
+        check_order(latent, arms, np.ravel(dipole), rows, what)
     return torch.tensor(latent)
-
-
-def _label(atoms: Atoms, name: str, property_name: str):
-    for place in (atoms.info, atoms.arrays):
-        if name in place:
-            return place[name]
-    # ASE moves labels of its own names into a calculator that only remembers them.
-    if name == property_name and atoms.calc is not None:
-        return atoms.calc.results.get(name)
-    return None
 
 
 def _traceless(moments: Tensor) -> Tensor:
     trace = torch.einsum("saa->s", moments)[:, None, None]
     return 1.5 * (moments - trace / 3 * torch.eye(3).to(moments))
-
-
-def _full_stress(stress):
-    if stress is None or np.size(stress) != 6:
-        return stress
-    xx, yy, zz, yz, xz, xy = np.ravel(stress)
-    return [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
 
 
 def _in_plane(stress: Tensor, graph: Graph) -> Tensor:

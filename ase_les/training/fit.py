@@ -209,14 +209,13 @@ def fit(
         If the checkpoint is none of this version, a sum is to be free of charges that are not
         shifted, or an excess is to be small of charges that have none.
     """
-    if settings.free_sum and not isinstance(getattr(model.charges, "neutrality", None), MeanShift):
+    rule = None if model.long_range is None else model.long_range.charges.neutrality
+    if settings.free_sum and not isinstance(rule, MeanShift):
         raise ValueError(
             "`free_sum` belongs to charges with neutrality 'mean', which this model has not; "
             "leave it out"
         )
-    is_free = settings.free_sum or (
-        model.charges is not None and not model.charges.neutrality.is_conserved
-    )
+    is_free = settings.free_sum or (rule is not None and not rule.is_conserved)
     if max(settings.loss.excess, settings.final_loss.excess) > 0 and not is_free:
         raise ValueError(
             "the weight `excess` belongs to charges whose sum is free, by neutrality 'none' or "
@@ -447,12 +446,12 @@ def _origin(data: Mapping, settings: FitSettings, model: ModelConfig, start: str
 @contextmanager
 def _free_sum(model: LESModel) -> Iterator[None]:
     """Evenly shifted charges without their shift, meanwhile."""
-    rule = model.charges.neutrality
-    model.charges.neutrality = Unconstrained()
+    charges = model.latent_electrostatics.charges
+    rule, charges.neutrality = charges.neutrality, Unconstrained()
     try:
         yield
     finally:
-        model.charges.neutrality = rule
+        charges.neutrality = rule
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Mean charges over training structures: they fix the sign after training, and stand in the card.
 
-See `ase_les.charge_sign` for why the sign is open.
+See `ase_les.charges.sign` for why the sign is open.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ase_les import charge_sign
-from ase_les.charge_sign import covariance_with_electronegativity, mean_by_element
+from ase_les.charges import sign as charge_sign
+from ase_les.charges.sign import covariance_with_electronegativity, mean_by_element
 from ase_les.model import LESModel
 from ase_les.response import born_charges, has_polarization
 from ase_les.training.dataset import Sample, batches
@@ -91,7 +91,7 @@ def describe_charges(
         Electronic dielectric constant of periodic structures.
     """
     told = {"mean_by_element_e": mean_charges(model, samples)}
-    if model.charges.config.n_channels == 1 and (carried := mean_born_charges(model, samples)):
+    if model.has_charges and (carried := mean_born_charges(model, samples)):
         told["mean_latent_born_charge_by_element_e"] = carried
     rounded = {
         name: {element: float(f"{charge:.4g}") for element, charge in of_elements.items()}
@@ -119,7 +119,7 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     charges = mean_born_charges(model, samples) or mean_charges(model, samples)
     if covariance_with_electronegativity(charges) <= 0:
         return False
-    model.charges.flip_sign()
+    model.latent_electrostatics.charges.flip_sign()
     return True
 
 

@@ -262,7 +262,7 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
             f"the data of {folder / 'train.yml'} have {name} {told[name][:8]}…, those that the "
             f"model was trained on {model.card[name][:8]}…: train it again instead"
         )
-    if model.charges is not None:
+    if model.long_range is not None:
         charges = describe_charges(model, training, config.data.dielectric)
         told["charges"] = {**model.card.get("charges", {}), **charges}
     return told

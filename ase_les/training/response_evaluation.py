@@ -84,7 +84,7 @@ class ResponseComparison:
 
 def has_charges(model: LESModel) -> bool:
     """Whether a model has charges with the meaning of charge: one channel."""
-    return model.charges is not None and model.charges.config.n_channels == 1
+    return model.has_charges
 
 
 def compare_response(

@@ -36,7 +36,7 @@ def structure_features(frames: Sequence[Atoms], model: LESModel) -> np.ndarray:
     (n, 2 × elements × features) array
     """
     neighbors = NeighborList(model.config.cutoff)
-    spread = model.short_range.spread.double().numpy(force=True)
+    spread = model.short_range.readout.spread.double().numpy(force=True)
     rows = []
     for atoms in frames:
         model.check_coverage(atoms.numbers, float(atoms.info.get("charge", 0)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,24 +18,29 @@ from ase_les.configuration import from_mapping, read_yaml
 from ase_les.graph import edge_vectors
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_model, model_hash, save_model
+from ase_les.reading import read_file
 from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
 from ase_les.reports.terminal import console, progress_bar
 from ase_les.response import check_polarization
 from ase_les.runs.output import TrainingFiles, write_summary
 from ase_les.runs.provenance import software_versions
+from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import (
     LabelNames,
     Sample,
     fingerprint,
-    labelled,
-    read_frames,
     split,
-    without_contacts,
 )
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
 from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
+from ase_les.training.labelled_files import (
+    LabelledFile,
+    check_weights,
+    chosen_frames,
+    read_labelled,
+)
 from ase_les.training.mean_charges import (
     describe_charges,
     fix_sign,
@@ -80,6 +85,9 @@ class DataConfig:
     dielectric : float
         Electronic dielectric constant of periodic structures, for their Born charges: labels
         are physical, latent charges smaller by its square root.
+    format : str or None
+        Of all files, as ASE names it (``vasp-out``, ``espresso-out`` …), or ``dpdata:NAME`` where
+        dpdata is to read them (``dpdata:cp2k/output``); None decides by name and content.
     """
 
     training: tuple[str, ...]
@@ -88,6 +96,7 @@ class DataConfig:
     labels: LabelNames = field(default_factory=LabelNames)
     shortest_A: Mapping[str, float] = field(default_factory=dict)
     dielectric: float = 1.0
+    format: str | None = None
 
     def __post_init__(self):
         files = (self.training,) if isinstance(self.training, str) else tuple(self.training)
@@ -96,7 +105,7 @@ class DataConfig:
         object.__setattr__(self, "training", files)
 
     def frames(self, path: Path) -> list[Atoms]:
-        """Structures of a file, without those that are left out.
+        """Return the structures of a file without those that are left out.
 
         Raises
         ------
@@ -105,13 +114,7 @@ class DataConfig:
         ValueError
             If all are left out.
         """
-        kept = without_contacts(read_frames(path), self.shortest_A)
-        if not kept:
-            raise ValueError(
-                f"all structures of '{path}' have distances shorter than `shortest_A`, "
-                f"{dict(self.shortest_A)}; lower it"
-            )
-        return kept
+        return chosen_frames(read_file(path, self.format).frames, self.shortest_A)
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,7 @@ def train(
         )
     check_device(device)
     folder = Path(folder)
-    parts = read_data(config, folder)
+    config, parts = _questioned_data(config, folder, quiet)
     start = _trained_model(config.start, folder) if config.start else None
     teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
     model = _initial_model(config, parts, start)
@@ -334,15 +337,59 @@ def parity(comparison: Comparison) -> list[Parity]:
 
 def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
     """Structures for ``training``, ``validation`` and ``test``, as the config divides them."""
+    return _read_files(config, folder)[0]
+
+
+def _read_files(
+    config: TrainingConfig, folder: Path
+) -> tuple[dict[str, list[Sample]], list[LabelledFile]]:
     data, cutoff = config.data, config.model.representation.cutoff
     long_range = config.model.long_range
     if long_range and long_range.representation:
         cutoff = max(cutoff, long_range.representation.cutoff)
+    files: list[LabelledFile] = []
 
     def read(path: str) -> list[Sample]:
-        return labelled(data.frames(folder / path), cutoff, data.labels, data.dielectric)
+        files.append(
+            read_labelled(
+                folder / path,
+                cutoff,
+                data.labels,
+                dielectric=data.dielectric,
+                shortest_A=data.shortest_A,
+                format=data.format,
+            )
+        )
+        return files[-1].samples
 
-    return divided(data, read)
+    return divided(data, read), files
+
+
+def _questioned_data(
+    config: TrainingConfig, folder: Path, quiet: bool
+) -> tuple[TrainingConfig, dict[str, list[Sample]]]:
+    """Structures for the training, after what is wrong with them was said.
+
+    Energies of isolated atoms go into the configuration unless that has them already.
+    """
+    parts, files = _read_files(config, folder)
+    trained_on = files[: len(config.data.training)]
+    loss, final = asdict(config.fit.loss), asdict(config.fit.final_loss)
+    weights = {name: max(loss[name], final[name]) for name in loss}
+    if config.teachers:
+        weights |= {"dipole": 0.0, "born_charges": 0.0}
+    check_weights(trained_on, parts["training"], weights)
+    screen = console(quiet)
+    for file in files:
+        for line in file.notes:
+            screen.print(line, markup=False, highlight=False, soft_wrap=True)
+        for line in file.warnings:
+            screen.print(f"Warning: {line}", style="bold yellow", markup=False, soft_wrap=True)
+    known = {s: e for file in trained_on for s, e in file.atomic_energies.items()}
+    if known and config.model.atomic_energies is None:
+        energies = fit_atomic_energies(parts["training"], known)
+        config = replace(config, model=replace(config.model, atomic_energies=energies))
+    return config, parts
 
 
 def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[T]]:
@@ -514,7 +561,7 @@ def _card(
     for name, of_property in agreements.items():
         if of_property:
             card[f"{name}_response"] = {p: a.to_dict() for p, a in of_property.items()}
-    if done.model.charges is not None:
+    if done.model.long_range is not None:
         card["charges"] = {
             "sign": _sign(config, parts["training"], done.model, turned),
             "scale": _scale(agreements),
@@ -564,16 +611,18 @@ def describe_data(samples: Sequence[Sample], dielectric: float = 1.0) -> dict[st
     """What a card says of the training data, for those who use the model.
 
     Dynamics stops where forces are far larger than `largest_force_eV_per_A` (left out without force
-    labels), the calculator warns of total charges that are not `total_charges_e`, and scales Born
-    charges by `dielectric` (left out if it is 1). ``data_sha256`` is of elements, positions,
-    energies and forces, and stands in every card; ``samples_sha256`` is of everything that is
-    learned from.
+    labels), the calculator warns of total charges that are not `total_charges_e`, commands refuse
+    structures without periodic directions if `periodic_directions` has no 0, and the calculator
+    scales Born charges by `dielectric` (left out if it is 1). ``data_sha256`` is of elements,
+    positions, energies and forces, and stands in every card; ``samples_sha256`` is of everything
+    that is learned from.
     """
     contacts = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
     forces = torch.cat([s.forces.norm(dim=1) for s in samples])
     forces = forces[~forces.isnan()]
     told: dict[str, object] = {
-        "closest_contact_A": round(float(min(contacts)), 3) if contacts else 0.0
+        "closest_contact_A": round(float(min(contacts)), 3) if contacts else 0.0,
+        "periodic_directions": sorted({int(s.graph.pbc.sum()) for s in samples}),
     }
     if len(forces):
         told["largest_force_eV_per_A"] = round(float(forces.max()), 3)

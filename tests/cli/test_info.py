@@ -172,7 +172,7 @@ def test_info_shows_charges_beside_those_that_move_with_the_atoms(tmp_path, caps
     assert said["charges_are"]["sign"] == "follows"
     table = told(capsys, *arguments)
     assert "follows electronegativity" in table
-    model.charges.flip_sign()
+    model.long_range.charges.flip_sign()
     save_model(path, model)
     table = " ".join(told(capsys, *arguments).split())
     assert "opposite to electronegativity" in table

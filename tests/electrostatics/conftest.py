@@ -26,8 +26,8 @@ class FixedCharges(nn.Module):
             ElectrostaticsConfig(**{"smearing": 1.0, "remove_self_energy": True, **settings})
         )
 
-    def forward(self, graph: Graph) -> Prediction:
-        energy = self.electrostatics(graph, self.charges)
+    def forward(self, graph: Graph, plan=None) -> Prediction:
+        energy = self.electrostatics(graph, self.charges, plan)
         short_range = torch.zeros(graph.n_atoms, dtype=torch.float64)
         # The charges must be part of the computation for their potential to exist.
         return Prediction(energy, short_range, energy, self.charges, self.charges)

@@ -268,10 +268,10 @@ def test_unseen_layout_gives_what_its_equations_say(published, tmp_path, layout)
 def test_representation_stored_twice_is_evaluated_once(published, tmp_path):
     builder, network = published(weight=1.0)
     model = read_checkpoint(builder.stubs.save(network, tmp_path / "twice.pth"))
-    assert model.charge_representation is None
+    assert model.long_range.representation is None
     builder, network = published(weight=1.0, own_representation=True)
     model = read_checkpoint(builder.stubs.save(network, tmp_path / "two.pth"))
-    assert model.charge_representation is not None
+    assert model.long_range.representation is not None
 
 
 def test_removed_self_energy_of_several_channels_is_taken_off_once_per_channel(published, tmp_path):

@@ -10,8 +10,8 @@ from ase import Atoms
 from ase.io import read, write
 
 from ase_les import LESCalculator, load_model, save_model
-from ase_les.charge_sign import judge_sign, mean_by_element
 from ase_les.charges import ChargesConfig
+from ase_les.charges.sign import judge_sign, mean_by_element
 from ase_les.cli import main
 from ase_les.graph import graph_from_atoms
 from ase_les.interop import read_checkpoint

@@ -44,7 +44,11 @@ def test_infrared(stem, tmp_path):
     reference = tmp_path / "measured.txt"
     np.savetxt(reference, np.column_stack([np.linspace(100, 4000, 50), np.ones(50)]))
     result = infrared_from_run(
-        stem, bands=[Band("bend", 1500, 1800)], reference=reference, epsilon_infinity=4.0
+        stem,
+        bands=[Band("bend", 1500, 1800)],
+        reference=reference,
+        epsilon_infinity=4.0,
+        output=tmp_path / "ir",
     )
     output = tmp_path / "ir"
     infrared_dynamics.write(result, output)
@@ -65,8 +69,8 @@ def test_band_centers_beside_references(stem):
 
 
 def test_dielectric(stem, tmp_path):
-    result = dielectric_from_run(stem, epsilon_infinity=1.78, resolution_per_cm=30)
     output = tmp_path / "eps"
+    result = dielectric_from_run(stem, epsilon_infinity=1.78, resolution_per_cm=30, output=output)
     dielectric.write(result, output)
     assert summary_of(output)["static"]["epsilon"]["mean"] == result.static.epsilon.mean
     assert output.with_name("eps.png").stat().st_size > 1000
@@ -74,8 +78,8 @@ def test_dielectric(stem, tmp_path):
 
 
 def test_transport(stem, tmp_path, capsys):
-    result = transport_from_run(stem)
     output = tmp_path / "transport"
+    result = transport_from_run(stem, output=output, quiet=True)
     transport.write(result, output)
     conductivity = summary_of(output)["conductivity"]
     assert conductivity["green_kubo_S_per_m"]["mean"] == result.green_kubo.value.mean

@@ -91,7 +91,7 @@ def test_the_gradient_is_that_of_the_charges_with_born_charges_held(samples):
         means = [difference[graph.numbers == z].mean() for z in graph.numbers.unique()]
         return 2.0 * sum(mean**2 for mean in means) / len(means)
 
-    weight = model.charges.readout.linear.weight
+    weight = model.long_range.charges.readout.linear.weight
     value = gauge.loss(model(graph).charges, graph, step=0, fraction=0.0)
     assert float(value) == pytest.approx(float(term()), rel=1e-12)
     (gradient,) = torch.autograd.grad(value, weight)

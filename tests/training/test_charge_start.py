@@ -6,7 +6,7 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
-from ase_les.bond_polarity import bond_charges
+from ase_les.charges.bond_polarity import bond_charges
 from ase_les.training.charge_start import start_from_bonds
 from ase_les.training.dataset import LabelNames, labelled
 

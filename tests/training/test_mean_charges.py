@@ -29,7 +29,7 @@ def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
     for seed in range(6):
         model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=seed).double()
         if seed % 2:
-            model.charges.flip_sign()
+            model.long_range.charges.flip_sign()
         before, was = differentiate(model, samples[0].graph), mean_charges(model, samples)
         turned.append(fix_sign(model, samples))
         after, now = differentiate(model, samples[0].graph), mean_charges(model, samples)
@@ -85,7 +85,7 @@ def test_electronegativities_of_shared_electrons_tell_the_sign():
     )
     for seed in range(6):
         model = LESModel(config, seed=seed).double()
-        model.charges.flip_sign()
+        model.long_range.charges.flip_sign()
         before = differentiate(model, samples[0].graph)
         assert not fix_sign(model, samples)
         after = differentiate(model, samples[0].graph)

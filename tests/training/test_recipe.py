@@ -80,7 +80,7 @@ def test_card_and_model_file_say_what_the_twin_can_do(folder, monkeypatch):
     assert said["test_errors"]["forces_rmse_meV_per_A"] > 0
     assert said["training"]["epochs"] == 2
     model = load_model(folder / "model.safetensors")
-    assert model.charges is not None
+    assert model.long_range is not None
     assert model.card["short_range"] == said
 
 
@@ -137,7 +137,7 @@ def test_a_finished_recipe_trains_anew_when_the_model_is_another(folder, monkeyp
     without_dipoles = {"epochs": 2, "loss": {}, "final_loss": {}}
     (folder / "train.yml").write_text(yaml.safe_dump({**other, "fit": without_dipoles}))
     recipe(folder, monkeypatch)
-    assert load_model(folder / "model.safetensors").charges is None
+    assert load_model(folder / "model.safetensors").long_range is None
 
 
 def test_a_finished_recipe_is_not_trained_again(folder, monkeypatch):
@@ -231,7 +231,9 @@ def test_the_twin_of_a_pupil_starts_from_the_twin_of_its_start(with_teachers, mo
     epochs = []
     whole_epoch = _Run.one_epoch
     monkeypatch.setattr(
-        _Run, "one_epoch", lambda run: epochs.append(run.model.charges is None) or whole_epoch(run)
+        _Run,
+        "one_epoch",
+        lambda run: epochs.append(run.model.long_range is None) or whole_epoch(run),
     )
     recipe(with_teachers, monkeypatch, "--with-short-range")
     assert (epochs.count(False), epochs.count(True)) == (3 + 3 + 2, 3 + 2)

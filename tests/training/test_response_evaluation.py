@@ -24,7 +24,7 @@ def rigid_ions() -> LESModel:
         long_range=LongRangeConfig(charges),
     )
     model = LESModel(config, seed=0).double()
-    model.charges.neutrality.pair_transfers.data.zero_()
+    model.long_range.charges.neutrality.pair_charges.data.zero_()
     return model
 
 

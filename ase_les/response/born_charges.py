@@ -65,48 +65,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.autograd import forward_ad
+from torch import Tensor
 
-from ase_les.graph import Graph, slab_axes, sum_per_structure
-from ase_les.model import LESModel, Prediction
-from ase_les.representation import Cace
+from ase_les.graph import Graph
+from ase_les.model import LESModel
 from ase_les.representation.neighbour_sum import Neighbourhoods
-
-# Of the field: what rounding leaves of a field along the normal in the plane of a slab.
-_STRAY_FIELD = 1e-9
-
-
-def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
-    r"""Traceless quadrupoles :math:`\frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i -
-    x_i^2 1)` of structures, (S, 3, 3) in e Å².
-
-    Parameters
-    ----------
-    charges : Tensor, shape (N,)
-        In e.
-    arms : Tensor, shape (N, 3)
-        Positions from the origin of the moment, in Å.
-    graph : Graph
-    """
-    outer = 3 * arms[:, :, None] * arms[:, None, :]
-    trace = (arms**2).sum(1)[:, None, None] * torch.eye(3).to(arms)
-    return sum_per_structure(0.5 * charges[:, None, None] * (outer - trace), graph)
-
-
-def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
-    """Latent dipoles (S, 3) in e Å of structures, with positions as they are (never wrapped).
-
-    About the origin of the coordinates: it matters where charges do not sum to zero. Of a
-    periodic structure this is volume times polarization.
-
-    Raises
-    ------
-    ValueError
-        If they do not follow from local charges alone (see `check_polarization`).
-    """
-    check_polarization(model, graph)
-    return sum_per_structure(model.charges.neutrality.moments(prediction.latent, graph), graph)
+from ase_les.response.conditions import check_polarization, finite_directions
 
 
 def born_charges(
@@ -169,7 +133,7 @@ def local_born_charges(
     born_charges : Tensor, shape (N, 3, 3)
         [atom, polarization, displacement] in e.
     """
-    rule = model.charges.neutrality
+    rule = model.latent_electrostatics.charges.neutrality
     if rule.is_conserved and rule.is_local:
         return _from_the_dipole(model, graph, centre, create_graph)
     if graph.pbc.all():
@@ -178,94 +142,8 @@ def local_born_charges(
     if not graph.pbc.any():
         return charges, by_dipole
     _, by_changes = _from_changes_of_charge(model, graph, create_graph)
-    finite = _finite_directions(graph)[graph.structure].to(by_changes)
+    finite = finite_directions(graph)[graph.structure].to(by_changes)
     return charges, by_changes + finite @ (by_dipole - by_changes)
-
-
-def _finite_directions(graph: Graph) -> Tensor:
-    """Projectors (S, 3, 3) on the directions along which structures end and have a dipole."""
-    n_periodic = graph.pbc.sum(dim=1)
-    projectors = torch.zeros_like(graph.cell)
-    projectors[n_periodic == 0] = torch.eye(3).to(graph.cell)
-    slabs = n_periodic == 2
-    normal = slab_axes(graph.cell[slabs], graph.pbc[slabs])[2]
-    projectors[slabs] = normal[:, :, None] * normal[:, None, :]
-    return projectors
-
-
-def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
-    r"""Latent currents :math:`\sum_i Z^*_i \mathbf{v}_i = d\mathbf{M}/dt` of structures, (S, 3).
-
-    The dipole is differentiated along the motion, in one pass forward: the nine components of
-    the Born charges of every atom are never found.
-
-    Parameters
-    ----------
-    model : LESModel
-        With charges that are conserved, under periodic boundaries locally.
-    graph : Graph
-    velocities : Tensor, shape (N, 3)
-        In Å per unit of time; the current is in e Å per the same unit.
-
-    Raises
-    ------
-    ValueError
-        If it does not follow from local charges alone (see `check_polarization`).
-    """
-    check_polarization(model, graph)
-    rule = model.charges.neutrality
-    representation = _representation(model)
-    with forward_ad.dual_level():
-        moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
-        edges = representation.neighbourhoods(moving)
-        layers = [edges] * (1 + len(representation.layers))
-        latent = model.charges.latent(representation.features(moving, layers))
-        dipole = sum_per_structure(rule.moments(latent, moving), moving)
-        return forward_ad.unpack_dual(dipole).tangent
-
-
-def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
-    """Latent dipoles (S, 3) of cells in e Å as `dipoles`, without any energy being computed.
-
-    Raises
-    ------
-    ValueError
-        If they do not follow from local charges alone (see `check_polarization`).
-    """
-    check_polarization(model, graph)
-    moments = model.charges.neutrality.moments(_latent_numbers(model, graph), graph)
-    return sum_per_structure(moments, graph)
-
-
-def latent_charges(model: LESModel, graph: Graph) -> Tensor:
-    """Latent charges (N,) in e of the first channel, without any energy being computed.
-
-    Raises
-    ------
-    ValueError
-        If atoms share electrons: charges then need the energy (see `check_polarization`).
-    """
-    check_polarization(model, graph)
-    return model.charges.neutrality(_latent_numbers(model, graph), graph)[:, 0]
-
-
-def charge_reach_A(model: LESModel) -> float:
-    """Distance in Å beyond which a displaced atom changes no charge, an even shift apart.
-
-    A cutoff for the environment, one for every message-passing layer, and one more where charge is
-    transferred along edges.
-    """
-    representation = _representation(model)
-    rule = model.charges.neutrality
-    along_edges = rule.is_conserved and rule.is_local
-    cutoff = (model.config.long_range.representation or model.config.representation).cutoff
-    return cutoff * (1 + len(representation.layers) + along_edges)
-
-
-def has_dipole(model: LESModel, periodic: bool) -> bool:
-    """Whether the dipole is a function of positions, so that its derivative is the current."""
-    rule = model.charges.neutrality
-    return rule.is_conserved and (rule.is_local or not periodic)
 
 
 def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor]:
@@ -308,158 +186,23 @@ def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor
     return charges.detach(), tensor
 
 
-class InField(nn.Module):
-    r"""A model in a uniform electric field: the energy becomes the enthalpy.
-
-    .. math::
-        F = E - \boldsymbol{\mathcal{E}} \cdot \epsilon_\infty^{1/2} \sum_i \mathbf{m}_i, \qquad
-        -\frac{\partial F}{\partial \mathbf{r}_i} = \mathbf{F}_i + \boldsymbol{\mathcal{E}}
-        \cdot Z^*_i
-
-    One more term of the energy: forces and stress in the field are derivatives like all others.
-    The share of an atom in the field energy counts as short-range.
-
-    Parameters
-    ----------
-    model : LESModel
-        Its charges sum to the total charge.
-    force_per_charge : Tensor, shape (3,)
-        :math:`\epsilon_\infty^{1/2} \boldsymbol{\mathcal{E}}` in V/Å: the force on a unit of
-        latent charge.
-
-    Raises
-    ------
-    ValueError
-        When evaluated for a structure without a potential energy in a field: charges that are
-        conserved only by an even shift have none along periodic directions.
-    """
-
-    def __init__(self, model: LESModel, force_per_charge: Tensor):
-        super().__init__()
-        self.model = model
-        self.register_buffer("force_per_charge", force_per_charge.double(), persistent=False)
-
-    def forward(self, graph: Graph) -> Prediction:
-        """Enthalpy of every structure of a graph."""
-        check_field(self.model, graph, self.force_per_charge)
-        prediction = self.model(graph)
-        rule = self.model.charges.neutrality
-        share = -(rule.moments(prediction.latent, graph) @ self.force_per_charge)
-        return prediction._replace(
-            energy=prediction.energy + sum_per_structure(share, graph),
-            short_range=prediction.short_range + share,
-        )
-
-
-def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
-    """Refuse structures whose energy in a uniform field is not defined.
-
-    Parameters
-    ----------
-    model : LESModel
-    graph : Graph
-    field : Tensor, shape (3,)
-        Only its direction matters: slabs have a dipole along their normal for all conserved
-        charges, in their plane for charges that are conserved locally.
-
-    Raises
-    ------
-    ValueError
-        If charges are not conserved, or along periodic directions not conserved locally.
-    """
-    rule = None if model.charges is None else model.charges.neutrality
-    if rule is None or not rule.is_conserved:
-        raise ValueError(
-            "a field acts on charges that sum to the total charge; this model has none or lets "
-            "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
-        )
-    check_polarization(model, graph)
-    if rule.is_local:
-        return
-    along_periods = field - _finite_directions(graph) @ field.to(graph.cell)
-    if along_periods.abs().max() > _STRAY_FIELD * field.abs().max():
-        raise ValueError(
-            "charges that are neutralised by an even shift have no energy in a field along "
-            "periodic directions. Use a model with neutrality 'split', or a slab and a field along "
-            "its normal; Born charges come by displacement for every model"
-        )
-
-
-def check_polarization(model: LESModel, graph: Graph) -> None:
-    """Refuse structures whose dipole does not follow from local charges alone.
-
-    Raises
-    ------
-    ValueError
-        If atoms share electrons as a conductor does; or a periodic structure has charge that goes
-        where it is attracted, along no path, since formal charges do not make up its total charge.
-    """
-    if _shares_electrons(model, graph):
-        elements = ", ".join(model.config.long_range.equilibration.elements)
-        raise ValueError(
-            f"atoms of {elements} share electrons in this model, as those of a metal do: its "
-            "structures have no polarization, Born charges, current or energy in a field. Ask for "
-            "energy, forces, stress, charges or the potential"
-        )
-    excess = _excess(model, graph)
-    if excess.any():
-        raise ValueError(
-            f"a periodic structure has {excess[excess != 0][0].item():+g} e beyond its formal "
-            "charges; where that charge goes defines no polarization. Set atoms.info['charge'], or "
-            "use a model whose `formal_charges` add up to it"
-        )
-
-
-def has_polarization(model: LESModel, graph: Graph) -> bool:
-    """Whether `check_polarization` lets all structures pass."""
-    return not (_shares_electrons(model, graph) or _excess(model, graph).any())
-
-
-def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
-    """Whether formal charges make up the total charge of all periodic structures."""
-    return not bool(_excess(model, graph).any())
-
-
-def _shares_electrons(model: LESModel, graph: Graph) -> bool:
-    return model.equilibration is not None and len(model.equilibration.atoms(graph)) > 0
-
-
-def _excess(model: LESModel, graph: Graph) -> Tensor:
-    """What check_polarization asks of charges that are conserved locally; others have none."""
-    rule = model.charges.neutrality
-    if not (rule.is_conserved and rule.is_local):
-        return torch.zeros_like(graph.total_charge)
-    return torch.where(graph.pbc.any(dim=1), rule.excess(graph), 0.0)
-
-
-def has_branches(model: LESModel, graph: Graph) -> bool:
-    """Whether the dipole changes when atoms are wrapped into the cell."""
-    rule = model.charges.neutrality
-    return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
-
-
 def _diagonal(charges: Tensor) -> Tensor:
     return charges[:, None, None] * torch.eye(3).to(charges)
-
-
-def _representation(model: LESModel) -> Cace:
-    return model.charge_representation or model.representation
-
-
-def _latent_numbers(model: LESModel, graph: Graph) -> Tensor:
-    return model.charges.latent(_representation(model)(graph))
 
 
 def _from_the_dipole(
     model: LESModel, graph: Graph, centre: Tensor | None, create_graph: bool
 ) -> tuple[Tensor, Tensor]:
     """The gradient of the dipole: by positions at fixed latent numbers, and through them."""
-    representation, rule = _representation(model), model.charges.neutrality
+    representation, rule = (
+        model.charge_representation,
+        model.latent_electrostatics.charges.neutrality,
+    )
     edges = representation.neighbourhoods(graph)
     edges = edges._replace(vectors=edges.vectors.detach().requires_grad_(True))
-    n_layers = len(representation.layers)
+    n_layers = representation.n_layers
     features = representation.features(graph, [edges] * (1 + n_layers))
-    latent = model.charges.latent(features)
+    latent = model.latent_electrostatics.charges.latent(features)
 
     positions = graph.positions.detach()
     if centre is not None:
@@ -510,10 +253,13 @@ def _from_changes_of_charge(
     times the way from where it is to the charge it belongs to, which grows by an edge whenever
     a gradient passes from a receiver to a sender.
     """
-    representation, rule = _representation(model), model.charges.neutrality
+    representation, rule = (
+        model.charge_representation,
+        model.latent_electrostatics.charges.neutrality,
+    )
     given = representation.neighbourhoods(graph)
-    layers = [_Layer(given) for _ in range(1 + len(representation.layers))]
-    latent = model.charges.latent(representation.features(graph, layers))
+    layers = [_Layer(given) for _ in range(1 + representation.n_layers)]
+    latent = model.latent_electrostatics.charges.latent(representation.features(graph, layers))
     options = {"retain_graph": True, "create_graph": create_graph, "allow_unused": True}
 
     variables = [variable for layer in layers for variable in layer.variables]

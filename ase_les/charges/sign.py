@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
-from ase_les.electronegativity import ELECTRONEGATIVITY
+from ase_les.charges.electronegativity import ELECTRONEGATIVITY
 
 if TYPE_CHECKING:
-    from ase_les.model import ModelConfig
+    from ase_les.model_config import ModelConfig
 
 FOLLOWS, OPPOSES, UNDECIDED = "follows", "opposes", "undecided"
 
@@ -131,6 +131,6 @@ def judge_sign(charges: Mapping[str, float]) -> str:
     return FOLLOWS if agreeing > 0 else OPPOSES
 
 
-def told(charges: Mapping[str, float]) -> str:
+def means_as_text(charges: Mapping[str, float]) -> str:
     """Return mean charges of elements as text, such as "H +0.31, O -0.63"."""
     return ", ".join(f"{symbol} {charge:+.2f}" for symbol, charge in charges.items())

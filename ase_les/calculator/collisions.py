@@ -1,37 +1,49 @@
-"""The nearest two atoms of a structure: too near is a mistake, and tells where a model failed."""
+"""Checks for unphysically short interatomic distances and for results that are not finite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
+from torch import Tensor
 
 from ase_les.graph import Graph, edge_vectors
 
-#: Atoms nearer to each other than this, in Å, are a mistake in the structure.
+#: Shortest distance in Å that is accepted; anything shorter is an error in the structure.
 CLOSEST_CONTACT = 0.3
 
 
-def check_contacts(graph: Graph, atoms: Atoms) -> None:
+def check_contacts(graph: Graph, lengths: Tensor, atoms: Atoms) -> None:
     """Refuse atoms that lie on top of each other.
+
+    Parameters
+    ----------
+    graph : Graph
+    lengths : Tensor, shape (E,)
+        Of its edges, in Å.
+    atoms : ase.Atoms
+        For the message.
 
     Raises
     ------
     ValueError
         If an edge is shorter than `CLOSEST_CONTACT`.
     """
+    if not len(lengths) or not bool(lengths.min() < CLOSEST_CONTACT):
+        return
     contact = _closest(graph)
-    if contact and contact[2] < CLOSEST_CONTACT:
-        raise ValueError(
-            f"{_told(contact, atoms)}; models need at least {CLOSEST_CONTACT} Å. "
-            "Check positions, cell and pbc, or the time step if the atoms were moving"
-        )
+    assert contact is not None
+    raise ValueError(
+        f"{_describe(contact, atoms)}; models need at least {CLOSEST_CONTACT} Å. "
+        "Check positions, cell and pbc, or the time step if the atoms were moving"
+    )
 
 
-def check_finite(results: Mapping[str, float | np.ndarray], atoms: Atoms, graph: Graph) -> None:
-    """Refuse results that are not numbers, and say which atoms are nearest to each other.
+def check_finite(results: Mapping[str, Any], atoms: Atoms, graph: Graph) -> None:
+    """Refuse results that are not finite, and name the closest pair of atoms.
 
     Raises
     ------
@@ -42,7 +54,9 @@ def check_finite(results: Mapping[str, float | np.ndarray], atoms: Atoms, graph:
     if not broken:
         return
     contact = _closest(graph)
-    where = f"the closest {_told(contact, atoms)}" if contact else "no atoms are within the cutoff"
+    where = (
+        f"the closest {_describe(contact, atoms)}" if contact else "no atoms are within the cutoff"
+    )
     raise ValueError(
         f"the model gave {', '.join(broken)} that are not finite; {where}. "
         "The structure is far outside what the model was trained on"
@@ -50,7 +64,7 @@ def check_finite(results: Mapping[str, float | np.ndarray], atoms: Atoms, graph:
 
 
 def _closest(graph: Graph) -> tuple[int, int, float] | None:
-    """Two atoms and their distance in Å, the shortest of all edges."""
+    """Return the indices of the closest two atoms and their distance in Å."""
     if not len(graph.senders):
         return None
     distances = torch.linalg.vector_norm(edge_vectors(graph), dim=1)
@@ -58,7 +72,7 @@ def _closest(graph: Graph) -> tuple[int, int, float] | None:
     return int(graph.receivers[edge]), int(graph.senders[edge]), float(distances[edge])
 
 
-def _told(contact: tuple[int, int, float], atoms: Atoms) -> str:
+def _describe(contact: tuple[int, int, float], atoms: Atoms) -> str:
     first, second, distance = contact
     return (
         f"atoms {first} ({atoms.symbols[first]}) and {second} ({atoms.symbols[second]}) "

@@ -1,4 +1,4 @@
-"""What has a meaning in vacuum, in a slab and in a crystal."""
+"""Which properties are defined for which boundary conditions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
-# In Å³: a cell of less is one whose third vector is missing.
+# In Å³: a cell with a smaller volume lacks its third vector.
 _SMALLEST_VOLUME = 1e-6
 
 
 def has_stress(atoms: Atoms) -> bool:
-    """Whether there is a stress: two or three periodic directions, and a volume to refer it to."""
-    return atoms.pbc.sum() >= 2 and atoms.cell.volume > _SMALLEST_VOLUME
+    """Return whether a stress is defined: at least two periodic directions, and a volume."""
+    return bool(atoms.pbc.sum() >= 2 and atoms.cell.volume > _SMALLEST_VOLUME)
 
 
 def check_boundaries(properties: Sequence[str], atoms: Atoms) -> None:

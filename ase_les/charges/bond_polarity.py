@@ -15,7 +15,7 @@ import torch
 from ase.data import chemical_symbols, covalent_radii
 from torch import Tensor
 
-from ase_les.electronegativity import ELECTRONEGATIVITY
+from ase_les.charges.electronegativity import ELECTRONEGATIVITY
 from ase_les.graph import Graph, edge_vectors
 
 # Ends of the switch between bonded and not bonded, in sums of covalent radii: hydrogen bonds

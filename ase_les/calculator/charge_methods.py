@@ -1,0 +1,315 @@
+"""Charges and response of a structure: what ASE has no property for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from threading import RLock
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
+from torch import Tensor
+
+from ase_les.calculator.graph_cache import GraphCache
+from ase_les.electrostatics.potential import potential_at, potential_at_atoms
+from ase_les.graph import Graph
+from ase_les.model import LESModel
+from ase_les.response import (
+    born_charges,
+    born_charges_by_phase,
+    cell_dipole,
+    charge_reach_A,
+    currents,
+    has_dipole,
+    latent_charges,
+    quadrupoles,
+)
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def exclusive(method: Method) -> Method:
+    """Let one thread at a time into the methods of a calculator."""
+
+    @wraps(method)
+    def locked(self: ChargeMethods, *arguments: Any, **keywords: Any) -> Any:
+        with self._lock:
+            return method(self, *arguments, **keywords)
+
+    return cast(Method, locked)
+
+
+class ChargeMethods(Calculator):
+    """Base class of `LESCalculator`: everything that is asked by a method of its own."""
+
+    _lock: RLock
+    _engine: LESModel
+    _device: torch.device
+    _graphs: GraphCache
+    _has_charges: bool
+    # Square root of the dielectric tensor, and the factor of charges (`ase_les.screening`).
+    _screening: np.ndarray
+    _scaling: float
+
+    def get_charges(self, atoms: Atoms | None = None, kind: str = "physical") -> np.ndarray:
+        r"""Return charges (N,) in e.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+        kind : str
+            "physical": the property ``charges``. "latent": see `get_latent_charges`. "gapt":
+            see `get_gapt_charges`.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        ValueError
+            If the kind is unknown, or the structure has no Born charges ("gapt").
+        """
+        if kind == "physical":
+            return self.get_property("charges", atoms)
+        if kind == "latent":
+            return self.get_latent_charges(atoms)
+        if kind == "gapt":
+            return self.get_gapt_charges(atoms)
+        raise ValueError(f"`kind` must be 'physical', 'latent' or 'gapt', got {kind!r}")
+
+    @exclusive
+    def get_latent_charges(self, atoms: Atoms | None = None) -> np.ndarray:
+        """Return the charges (N,) in e that enter the long-range energy as in vacuum.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        return self.get_property("charges", atoms) / self._charge_scaling(atoms)
+
+    def get_gapt_charges(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Return generalized atomic polar tensor charges (N,) in e [1]_, isotropic Born charges.
+
+        .. math::
+            q^\mathrm{GAPT}_i = \tfrac13 \operatorname{tr} Z^*_i
+
+        They are what forces determine: models of one material that were trained apart agree in
+        them, and hardly in what sits on atoms. Scaled as Born charges are; those of a slab are the
+        average of its plane and its normal.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        ValueError
+            If the structure has no Born charges: atoms share electrons, as those of a metal do.
+
+        References
+        ----------
+        .. [1] J. Cioslowski, J. Am. Chem. Soc. 111, 8333 (1989).
+        """
+        return isotropic(self.get_property("born_effective_charges", atoms))
+
+    @exclusive
+    def get_born_effective_charges(
+        self, atoms: Atoms | None = None, method: str = "edges"
+    ) -> np.ndarray:
+        """Born effective charges (N, 3, 3) in e, [atom, polarization, displacement].
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+        method : str
+            "edges", exact: the property ``born_effective_charges``. "phase": the published
+            formula for orthorhombic cells, for comparison; too small in small cells.
+
+        Raises
+        ------
+        ValueError
+            If the method is unknown or does not apply.
+        """
+        if method == "edges":
+            return self.get_property("born_effective_charges", atoms)
+        if method != "phase":
+            raise ValueError(f"`method` must be 'edges' or 'phase', got {method!r}")
+        atoms = self.atoms if atoms is None else atoms
+        with torch.enable_grad():
+            born = born_charges_by_phase(self._engine, self._graphs.at(atoms))[1]
+        return self._factor(atoms) @ array_of(born)
+
+    @exclusive
+    def get_current(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Electric current :math:`\sum_i Z^*_i \mathbf{v}_i`, (3,) in e Å/fs.
+
+        A method and not a property: it depends on velocities. Where the dipole is a function of
+        positions (split charges, and finite structures with conserved ones) it is differentiated
+        along the motion, which costs about a force call; elsewhere the Born charges are found.
+        Scaled with :math:`\sqrt{\epsilon_\infty}` as they are.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        velocities = atoms.get_velocities() * units.fs
+        has_response = "born_effective_charges" in self.implemented_properties
+        if not (has_response and has_dipole(self._engine, bool(atoms.pbc.any()))):
+            born = self.get_property("born_effective_charges", atoms)
+            return np.einsum("iab,ib->a", born, velocities)
+        graph = self._graphs.at(atoms)
+        with torch.no_grad():
+            rate = torch.tensor(velocities).to(graph.positions)
+            current = currents(self._engine, graph, rate)
+        return self._factor(atoms) @ array_of(current[0])
+
+    @exclusive
+    def get_quadrupole(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the centre of mass.
+
+        :math:`\Theta = \frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i - x_i^2 1)`, from
+        the charges. A method and not a property: ASE has no name for it.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the structure is periodic or the model has no charges.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        charges = torch.tensor(self.get_property("charges", atoms))
+        if atoms.pbc.any():
+            raise PropertyNotImplementedError(
+                f"the quadrupole needs open boundaries, pbc is {atoms.pbc.tolist()}"
+            )
+        arms = torch.tensor(atoms.positions - atoms.get_center_of_mass())
+        return array_of(quadrupoles(charges, arms, self._graphs.at(atoms).to("cpu"))[0])
+
+    @exclusive
+    def get_cell_dipole(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Return the dipole (3,) of one cell in e Å, whatever its boundaries.
+
+        :math:`\sqrt{\epsilon_\infty} \sum_i \mathbf{m}_i` about the origin of the coordinates, of
+        positions as they are: what Born charges are the slope of. Of a crystal this is volume times
+        polarization; of a slab it has all three components. No energy is computed.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or they define no dipole under these boundaries.
+        ValueError
+            If they would, but not those of this structure.
+        """
+        atoms, graph = self._charged(atoms)
+        if not has_dipole(self._engine, bool(atoms.pbc.any())):
+            raise PropertyNotImplementedError(
+                "the charges of this model are not conserved locally: a periodic cell has no "
+                "dipole that follows its current. Use Born charges or the current"
+            )
+        with torch.no_grad():
+            return self._factor(atoms) @ array_of(cell_dipole(self._engine, graph)[0])
+
+    @exclusive
+    def get_local_charges(self, atoms: Atoms | None = None) -> np.ndarray:
+        """Return the latent charges (N,) in e, without computing an energy.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        ValueError
+            If atoms share electrons, whose charges do need the energy.
+        """
+        _, graph = self._charged(atoms)
+        with torch.no_grad():
+            return array_of(latent_charges(self._engine, graph))
+
+    def get_charge_factor(self, atoms: Atoms | None = None) -> np.ndarray:
+        r"""Return the tensor (3, 3) from moments of latent charges to physical ones.
+
+        :math:`\sqrt{\epsilon_\infty}` of periodic structures, 1 of finite ones.
+        """
+        return self._factor(self.atoms if atoms is None else atoms).copy()
+
+    @property
+    def charge_reach_A(self) -> float:
+        """Distance beyond which a displaced atom changes no charge, an even shift apart."""
+        return charge_reach_A(self._engine)
+
+    @exclusive
+    def get_potential_and_field(
+        self, atoms: Atoms | None = None, points: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Electrostatic potential (P,) in V and field (P, 3) in V/Å of the latent charges.
+
+        Both are latent, as those charges are: what acts on a physical charge is smaller by the
+        factor between the two (see the class). They leave out `field_V_per_A`. Where the potential
+        is zero stands in `ase_les.electrostatics.potential`.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or None
+            None is the structure of the last calculation.
+        points : array of shape (P, 3) or None
+            In Å. None are the atoms, each without its own charge but with its periodic copies:
+            half the sum of latent charges times potential is then the long-range energy, without
+            the self-energy of the charges if the model keeps it.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If the model has no charges, or more than one per atom.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        charges = torch.tensor(self.get_latent_charges(atoms), device=self._device)[:, None]
+        graph = self._graphs.at(atoms)
+        sums = self._engine.latent_electrostatics.electrostatics
+        if points is None:
+            found = potential_at_atoms(sums, graph, charges)
+        else:
+            found = potential_at(sums, graph, charges, torch.tensor(points).to(graph.positions))
+        return array_of(found.potential[:, 0]), array_of(found.field[:, 0])
+
+    def _charged(self, atoms: Atoms | None) -> tuple[Atoms, Graph]:
+        """The structure (None is that of the last calculation) and its graph, with charges."""
+        if not self._has_charges:
+            raise PropertyNotImplementedError("this model does not have one charge per atom")
+        atoms = self.atoms if atoms is None else atoms
+        return atoms, self._graphs.at(atoms)
+
+    def _factor(self, atoms: Atoms) -> np.ndarray:
+        """From latent to physical moments: finite structures stand in vacuum."""
+        return self._screening if atoms.pbc.any() else np.eye(3)
+
+    def _charge_scaling(self, atoms: Atoms) -> float:
+        """Physical over latent charges."""
+        return self._scaling if atoms.pbc.any() else 1.0
+
+    def _born_charges(self, atoms: Atoms, graph: Graph) -> np.ndarray:
+        centre = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
+        with torch.enable_grad():
+            born = born_charges(self._engine, graph, centre)[1]
+        return self._factor(atoms) @ array_of(born)
+
+
+def isotropic(born: np.ndarray) -> np.ndarray:
+    return np.trace(born, axis1=1, axis2=2) / 3
+
+
+def array_of(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy().astype(np.float64)

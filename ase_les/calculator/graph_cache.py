@@ -1,0 +1,90 @@
+"""Reuses the neighbour list, the topology and the plan of the sums between MD steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from ase_les.calculator.collisions import check_contacts
+from ase_les.electrostatics.energy import Plan
+from ase_les.graph import (
+    Graph,
+    edge_vectors,
+    graph_from_atoms,
+    select_edges,
+    total_charge_of,
+)
+from ase_les.model import LESModel
+from ase_les.neighbors import NeighborList
+
+
+class GraphCache:
+    """Graphs of structures, rebuilt only when atoms or neighbours change.
+
+    What is reused never shows in results: edges have one order, and a plan is a function of the
+    graph.
+
+    Parameters
+    ----------
+    model : LESModel
+        Model that defines the supported elements, total charges, cutoff and device.
+    skin : float
+        Skin of the neighbour list in Å.
+    """
+
+    def __init__(self, model: LESModel, skin: float):
+        self._model = model
+        self._skin = skin
+        self._neighbors = NeighborList(model.config.cutoff, skin)
+        self._topology: _Topology | None = None
+        self._plan: Plan | None = None
+
+    def at(self, atoms: Atoms) -> Graph:
+        """Return the graph of the atoms, in float64.
+
+        Raises
+        ------
+        ValueError
+            If the model does not cover the atoms, or two of them collide.
+        """
+        charge = total_charge_of(atoms)
+        known = self._topology
+        if (
+            known is None
+            or known.charge != charge
+            or not np.array_equal(known.numbers, atoms.numbers)
+        ):
+            self._model.check_coverage(atoms.numbers, charge)
+            known = None
+        edges = self._neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)
+        if known is None or known.edges is not edges:
+            graph = graph_from_atoms(atoms, self._neighbors).to(self._model.device)
+            known = _Topology(atoms.numbers.copy(), charge, edges, graph)
+        place = self._model.device
+        moved = known.graph._replace(
+            positions=torch.tensor(atoms.positions, dtype=torch.float64, device=place),
+            cell=torch.tensor(atoms.cell.array, dtype=torch.float64, device=place)[None],
+        )
+        lengths = torch.linalg.vector_norm(edge_vectors(moved), dim=1)
+        check_contacts(moved, lengths, atoms)
+        self._topology = known
+        # Without the skin, whose edges depend on when the list was made.
+        return select_edges(moved, lengths < self._model.config.cutoff)
+
+    def plan(self, graph: Graph) -> Plan | None:
+        """Return the plan of the long-range sums of a graph, the last one if it still holds."""
+        self._plan = self._model.plan(graph, self._plan)
+        return self._plan
+
+
+class _Topology(NamedTuple):
+    """Graph of a structure that may have moved since, edges in the skin included."""
+
+    numbers: np.ndarray
+    charge: float
+    edges: tuple[Tensor, Tensor, Tensor]
+    graph: Graph

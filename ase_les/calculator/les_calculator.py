@@ -1,0 +1,443 @@
+"""The calculator: from ASE atoms to ASE results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import (
+    PropertyNotImplementedError,
+    all_changes,
+    equal,
+    external_calculators,
+    register_calculator_class,
+)
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from ase_les.calculator.boundary_conditions import check_boundaries, has_stress
+from ase_les.calculator.charge_methods import ChargeMethods, array_of
+from ase_les.calculator.collisions import check_finite
+from ase_les.calculator.graph_cache import GraphCache
+from ase_les.calculator.model_warnings import ModelWarnings
+from ase_les.derivatives import Derivatives, EnergyModel, differentiate
+from ase_les.electrostatics.energy import Plan
+from ase_les.graph import Graph, check_geometry
+from ase_les.model import LESModel
+from ase_les.model_io import load_model, model_hash, shipped_models
+from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
+from ase_les.screening import charge_scaling, screening_factor
+
+_CHARGE_PROPERTIES = (
+    *("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor"),
+)
+_BORN_CHARGES = "born_effective_charges"
+_WITHOUT_ENERGY = {"born_effective_charges", "dielectric_tensor"}
+
+
+class LESCalculator(ChargeMethods):
+    r"""Energy, forces, stress and electrical response of atoms from a Latent Ewald Summation model.
+
+    ==========================  ======  =======================================================
+    Property                    Unit    Meaning
+    ==========================  ======  =======================================================
+    ``energy``                  eV      also as ``free_energy``; in a field the enthalpy
+    ``energies``                eV      share of each atom; their sum is the energy
+    ``forces``                  eV/Å
+    ``stress``                  eV/Å³   Voigt order xx yy zz yz xz xy, tension positive; three
+                                        periodic directions, or two: a slab has stress in its
+                                        plane only, per volume of the cell as it is given,
+                                        vacuum included
+    ``charges``                 e       physical: :math:`s` times the latent ones, see below
+    ``dipole``                  e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no
+                                        periodic direction only; :math:`\mathbf{R}` is the
+                                        centre of mass, which matters for charged molecules
+    ``polarization``            e/Å²    three periodic directions only; see below
+    ``born_effective_charges``  e       (N, 3, 3) [atom, polarization, displacement]
+    ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the four
+                                        above: `dielectric`, or 1 for finite structures
+    ==========================  ======  =======================================================
+
+    Charges and what follows need a model with one charge per atom. ``atoms.info["charge"]`` is
+    the total charge in e, 0 when absent. Positions are read as they are, never wrapped into the
+    cell.
+
+    Charges, dipole, polarization, Born charges and current are *physical*, in one scale. The model
+    has latent charges :math:`q_i`, which interact as in vacuum; with :math:`s = \tfrac13
+    \operatorname{tr} \epsilon_\infty^{1/2}` (:math:`\sqrt{\epsilon_\infty}` where it is a
+    number) the charges of structures with periodic directions, slabs included, are :math:`s q_i`;
+    those of finite structures are the latent ones (`ase_les.screening`). `get_latent_charges` gives
+    the latter always, and potential and field are theirs. `dielectric_tensor` comes with charges in
+    all results and so in trajectories: it tells how they are scaled.
+
+    What sits on atoms and what moves with them need not be the same: `get_gapt_charges` gives
+    the isotropic Born charges :math:`\operatorname{tr} Z^*_i/3`.
+
+    The *polarization* is :math:`\epsilon_\infty^{1/2} \sum_i \mathbf{m}_i / V`. With split
+    charges and no formal charges it is made of transfers along edges: the same for every choice of
+    periodic images, zero where nothing is transferred. Formal charges add
+    :math:`\sum_i q_0 \mathbf{r}_i` and with it the branch of the positions as they are: leave
+    them unwrapped and it is followed. For other models it is :math:`\sum_i q_i \mathbf{r}_i`
+    throughout, which means something for whole molecules in neutral cells; their charges are not
+    conserved locally, so that only the Born charges, not differences of this, are exact.
+
+    Born charges of finite structures are the derivative of the dipole about a fixed centre of
+    mass. Under periodic boundaries they follow edge vectors and do not depend on the cell
+    (`ase_les.response`).
+
+    Where atoms share electrons, as those of a metal do in models with
+    `ase_les.electrostatics.equilibration`, there is no polarization, no Born charges and no field.
+
+    `get_cell_dipole` is the moment whose slopes the Born charges are, of crystals, slabs and
+    molecules alike. Of slabs they are those at a field of zero inside, all three components scaled
+    with :math:`\sqrt{\epsilon_\infty}`; the dipole that shows outside, where a field along the
+    normal is screened by the electrons of the slab, is :math:`\epsilon_\infty` times smaller along
+    the normal.
+
+    In a *field* energy and forces become those of the enthalpy :math:`E - \boldsymbol{\mathcal{E}}
+    \cdot V \mathbf{P}` (finite: :math:`E - \boldsymbol{\mathcal{E}} \cdot \sum_i q_i
+    \mathbf{r}_i`, so that an ion feels its charge times the field); kinetic energy plus enthalpy is
+    conserved. The field is the macroscopic one and moves nuclei and latent charges; the electronic
+    energy :math:`-\tfrac12 V \chi_\infty \mathcal{E}^2` is left out. The stress is the derivative
+    of the enthalpy at constant field.
+
+    Parameters
+    ----------
+    model : str, Path or LESModel
+        Name of a shipped model, path of a model file or a published checkpoint, or a
+        model; the calculator uses a frozen copy.
+    device : str
+        As torch names it: "cpu", "cuda", "cuda:1" …
+    dtype : str
+        Precision of the network, "float32" or "float64". Geometry and electrostatics are
+        float64 in both; choose "float64" for finite differences and phonons.
+    skin : float
+        In Å; neighbours are searched again only after an atom may have moved half of it.
+    accuracy : float or None
+        Relative error of the long-range forces that is small enough. Structures of some
+        hundreds of atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
+        all are with None.
+    dielectric : float, array of shape (3, 3), or None
+        Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
+        vacuum. Its square root turns latent into physical charges, Born charges and polarization
+        of periodic structures; finite ones stand in vacuum. None takes what the card of the model
+        has, if anything; 1 gives latent values.
+    field_V_per_A : sequence of three floats
+        Uniform electric field in V/Å. May be assigned at any time, also during a run.
+
+    Attributes
+    ----------
+    implemented_properties : list of str
+        What works for this model.
+    model_hash : str
+        Stands for config and weights of the model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such model.
+    ValueError
+        If the file holds no model, or a setting is unknown.
+
+    References
+    ----------
+    .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
+    .. [2] King, Kim, Zhong, Cheng, Nat. Commun. 16, 8763 (2025).
+
+    Examples
+    --------
+    >>> from ase.build import molecule
+    >>> atoms = molecule("H2O")
+    >>> atoms.calc = LESCalculator("water-rpbe-d3")  # doctest: +SKIP
+    >>> atoms.get_forces()  # doctest: +SKIP
+    """
+
+    name = "les"
+    implemented_properties = [  # noqa: RUF012 - ASE's own convention
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+        *_CHARGE_PROPERTIES,
+    ]
+    # The model does not read them: changing them must not cost a calculation.
+    ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
+    polarization_follows_positions = True
+    """Its changes are whole, not up to quanta, as long as positions are not wrapped."""
+
+    def __init__(
+        self,
+        model: str | Path | LESModel,
+        device: str = "cpu",
+        dtype: str = "float32",
+        skin: float = 0.5,
+        accuracy: float | None = 1e-4,
+        dielectric: float | Sequence | None = None,
+        field_V_per_A: Sequence[float] = (0.0, 0.0, 0.0),
+    ):
+        super().__init__()
+        self._kept_born_charges: np.ndarray | None = None
+        self.model = model if isinstance(model, LESModel) else load_model(model)
+        self.model_hash = model_hash(self.model)
+        self._engine = self.model.for_inference(str(device), dtype, accuracy)
+        self._device = torch.device(device)
+        self._lock = RLock()
+        self._graphs = GraphCache(self._engine, skin)
+        self._with_stress = False
+        if dielectric is None:
+            dielectric = self.model.card.get("dielectric", 1.0)
+        self._dielectric = _dielectric_tensor(dielectric)
+        self._screening = screening_factor(self._dielectric)
+        self._scaling = charge_scaling(self._dielectric)
+        self.parameters.update(
+            model=_origin(model, self.model_hash),
+            device=str(device),
+            dtype=dtype,
+            skin=float(skin),
+            accuracy=accuracy,
+            dielectric=np.asarray(dielectric, float).tolist(),
+        )
+        self._warnings = ModelWarnings(self.model, _sign_remedy(model, self.parameters["model"]))
+        self._field_of_results = self._field = np.zeros(3)
+        self.field_V_per_A = field_V_per_A
+        self._has_charges = self.model.has_charges
+        self.implemented_properties = [
+            name
+            for name in type(self).implemented_properties
+            if self._has_charges or name not in _CHARGE_PROPERTIES
+        ]
+
+    @property
+    def field_V_per_A(self) -> tuple[float, float, float]:
+        """Uniform electric field in V/Å."""
+        return tuple(self._field.tolist())
+
+    @field_V_per_A.setter
+    def field_V_per_A(self, field: Sequence[float]) -> None:
+        given = np.array(field, dtype=float)
+        if given.shape != (3,) or not np.isfinite(given).all():
+            raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
+        self._field = given
+        self.parameters["field_V_per_A"] = given.tolist()
+
+    def set(self, **settings) -> dict:
+        """Settings are fixed when the calculator is made.
+
+        Raises
+        ------
+        TypeError
+            If any is given.
+        """
+        if settings:
+            raise TypeError(
+                f"settings of an LESCalculator cannot be changed, got {sorted(settings)}. "
+                "Make a new LESCalculator with them"
+            )
+        return {}
+
+    def reset(self) -> None:
+        """Forget the last calculation and free the neighbour list and the plan of the sums.
+
+        Results do not depend on it: equal structures give equal digits whatever came before.
+        """
+        super().reset()
+        self._kept_born_charges = None
+        self._graphs = GraphCache(self._engine, self.parameters["skin"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, _lock=RLock())
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Return a property as ASE does; threads that share the calculator wait for each other.
+
+        Born charges are kept outside of ``results``: ASE's writers fail on arrays (N, 3, 3).
+        """
+        with self._lock:
+            if self._kept_born_charges is not None:
+                self.results[_BORN_CHARGES] = self._kept_born_charges
+            try:
+                return super().get_property(name, atoms, allow_calculation)
+            finally:
+                self._kept_born_charges = self.results.pop(_BORN_CHARGES, None)
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what has changed since the last calculation; also charge, spin, masses, field."""
+        changes = super().check_state(atoms, tol)
+        if self.atoms is not None:
+            # The dipole of a charged molecule is taken about the centre of mass.
+            before, now = self.atoms, atoms
+            changes += [
+                name
+                for name, old, new in (
+                    ("charge", before.info.get("charge"), now.info.get("charge")),
+                    ("spin", before.info.get("spin"), now.info.get("spin")),
+                    ("masses", before.arrays.get("masses"), now.arrays.get("masses")),
+                )
+                if old is not new and not equal(old, new)
+            ]
+            if not np.array_equal(self._field, self._field_of_results):
+                changes.append("field_V_per_A")
+        return changes
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Fill ``results`` for `atoms`, with `properties` and whatever the same pass gives.
+
+        Raises
+        ------
+        ValueError
+            If the structure cannot be evaluated; ``results`` are then as before.
+        PropertyNotImplementedError
+            If a property has no meaning under these boundary conditions.
+        """
+        atoms = self.atoms if atoms is None else atoms
+        if atoms is None:
+            raise ValueError("no structure to calculate: give `atoms`")
+        check_geometry(atoms)
+        check_boundaries(properties, atoms)
+        with self._lock:
+            graph = self._graphs.at(atoms)
+            wanted = set(properties)
+            results: dict[str, Any] = {}
+            # Born charges alone need no energy; forces alone pay nothing for them.
+            if not wanted <= _WITHOUT_ENERGY:
+                results |= self._energy_results(atoms, graph, self._graphs.plan(graph), wanted)
+            if "born_effective_charges" in wanted:
+                results["born_effective_charges"] = self._born_charges(atoms, graph)
+            if self._has_charges:
+                # Always there: it records how everything else that is made of charges is scaled.
+                results["dielectric_tensor"] = (
+                    self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
+                )
+            check_finite(results, atoms, graph)
+            self._warn(atoms, graph, results, system_changes)
+            self.atoms = atoms.copy()
+            self._field_of_results = self._field
+            self.results = results if system_changes else {**self.results, **results}
+
+    def _warn(
+        self, atoms: Atoms, graph: Graph, results: Mapping[str, Any], changes: Sequence[str]
+    ) -> None:
+        self._warnings.check_total_charge(atoms)
+        if "charges" in results:
+            latent = results["charges"] / self._charge_scaling(atoms)
+            self._warnings.check_net_charge(atoms, latent)
+        if self._has_charges and ("numbers" in changes or "born_effective_charges" in results):
+            self._warnings.check_sign(atoms, graph, results, self._born_charges)
+
+    def _energy_results(
+        self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: set[str]
+    ) -> dict[str, Any]:
+        finite = not atoms.pbc.any()
+        stress_defined = has_stress(atoms)
+        model: EnergyModel = self._engine
+        if self._field.any():
+            # Latent charges are smaller than physical ones by √ε∞.
+            force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
+            model = FieldEnthalpy(self._engine, force_per_charge)
+            check_field(self._engine, graph, force_per_charge)
+            stress_defined &= not has_branches(self._engine, graph)
+            if "stress" in wanted and not stress_defined:
+                raise PropertyNotImplementedError(
+                    "in a field the stress needs a polarization without branches; formal charges "
+                    "have none. Keep the cell fixed"
+                )
+        # Cell relaxations and barostats ask for the stress after the forces of every step:
+        # from the first time on, both come from one pass (the stress adds a few per cent).
+        self._with_stress |= "stress" in wanted
+        derivatives = _evaluate(
+            model,
+            graph,
+            plan,
+            forces=not wanted.isdisjoint({"forces", "stress", "energies"}),
+            stress=stress_defined and self._with_stress,
+            energies="energies" in wanted,
+        )
+        results = _results(derivatives)
+        if self._has_charges:
+            latent = array_of(derivatives.prediction.charges[:, 0])
+            results["charges"] = self._charge_scaling(atoms) * latent
+            if finite:
+                arms = atoms.positions - atoms.get_center_of_mass()
+                results["dipole"] = results["charges"] @ arms
+            if "polarization" in wanted:
+                moment = dipoles(self._engine, derivatives.prediction, graph)[0]
+                results["polarization"] = (
+                    self._factor(atoms) @ array_of(moment) / atoms.get_volume()
+                )
+        return results
+
+
+def _evaluate(
+    model: EnergyModel,
+    graph: Graph,
+    plan: Plan | None,
+    *,
+    forces: bool,
+    stress: bool,
+    energies: bool,
+) -> Derivatives:
+    if not forces:
+        with torch.no_grad():
+            return Derivatives(model(graph, plan), None, None, None)
+    with torch.enable_grad():
+        return differentiate(model, graph, plan=plan, stress=stress, energies=energies)
+
+
+def _dielectric_tensor(given: float | Sequence) -> np.ndarray:
+    tensor = np.asarray(given, dtype=float)
+    tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
+    symmetric = tensor.shape == (3, 3) and np.allclose(tensor, tensor.T, rtol=1e-6)
+    if not symmetric or not np.linalg.eigvalsh(tensor).min() > 0:
+        raise ValueError(
+            "`dielectric` must be a positive number or a symmetric positive 3×3 tensor (relative "
+            f"to vacuum), got {given!r}"
+        )
+    return tensor
+
+
+def _origin(model: str | Path | LESModel, hash_: str) -> str:
+    """Return the name of the model, its absolute path, or its hash if it was made in memory."""
+    if isinstance(model, LESModel):
+        return f"LESModel {hash_}"
+    if str(model) in shipped_models():
+        return str(model)
+    return str(Path(model).expanduser().resolve())
+
+
+def _sign_remedy(model: str | Path | LESModel, origin: str) -> str:
+    """Return how the sign of the charges is flipped."""
+    if isinstance(model, LESModel):
+        return "`model.long_range.charges.flip_sign()` before the calculator is made"
+    return f"`ase-les convert {origin} --output model.safetensors --sign auto --structure FILE`"
+
+
+def _results(derivatives: Derivatives) -> dict[str, Any]:
+    energy = derivatives.prediction.energy[0].item()
+    results: dict[str, Any] = {"energy": energy, "free_energy": energy}
+    if derivatives.forces is not None:
+        results["forces"] = array_of(derivatives.forces)
+    if derivatives.stress is not None:
+        results["stress"] = full_3x3_to_voigt_6_stress(array_of(derivatives.stress[0]))
+    if derivatives.energies is not None:
+        results["energies"] = array_of(derivatives.energies)
+    return results
+
+
+# Reloading this module must not register twice: ASE refuses a name it knows.
+if "les" not in external_calculators:
+    register_calculator_class("les", LESCalculator)

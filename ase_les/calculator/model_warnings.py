@@ -1,0 +1,161 @@
+"""Warnings of a calculator about structures that the model or its charges do not suit."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import ase
+import numpy as np
+from ase import Atoms
+
+import ase_les
+from ase_les.calculator.charge_methods import isotropic
+from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element, means_as_text, sign_is_free
+from ase_les.graph import Graph, total_charge_of
+from ase_les.model import LESModel
+from ase_les.response import has_polarization
+from ase_les.units import COULOMB_CONSTANT
+
+# Net charge in e of a periodic cell that is worth a warning, and the same per atom if the model
+# does not constrain its charges: their sum over neutral water is then 0.1 to 0.2 e.
+_NET_CHARGE = 1e-3
+_NET_CHARGE_PER_ATOM = 0.01
+
+_PACKAGES = tuple(str(Path(package.__file__).parent) for package in (ase, ase_les))
+
+
+class ModelWarnings:
+    """Each kind of warning once.
+
+    Parameters
+    ----------
+    model : LESModel
+    remedy : str
+        How the sign of the charges of this model is flipped.
+    """
+
+    def __init__(self, model: LESModel, remedy: str):
+        self._model = model
+        self._remedy = remedy
+        self._given: set[str] = set()
+
+    def check_total_charge(self, atoms: Atoms) -> None:
+        """Warn if no structure of this total charge was in the training data."""
+        known = self._model.card.get("total_charges_e")
+        if "total charge" in self._given or known is None:
+            return
+        given = total_charge_of(atoms)
+        if given in known:
+            return
+        trained = ", ".join(f"{charge:+g}" if charge else "0" for charge in known)
+        self._warn(
+            "total charge",
+            f"the total charge of this structure is {given:+g} e, but the model was trained on "
+            f"{trained} e only: results are an extrapolation. The total charge is "
+            "atoms.info['charge'], --charge on the command line",
+        )
+
+    def check_net_charge(self, atoms: Atoms, latent: np.ndarray) -> None:
+        """Warn if a cell or slab has a net charge that matters.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms
+        latent : (N,) array
+            Latent charges in e.
+        """
+        if "net charge" in self._given:
+            return
+        net = float(latent.sum())
+        charges = self._model.latent_electrostatics.charges
+        unconstrained = charges.config.neutrality == "none"
+        if atoms.pbc.all():
+            # Unconstrained charges never sum to zero: an error of the model, not of the structure.
+            tolerance = _NET_CHARGE_PER_ATOM * len(atoms) if unconstrained else _NET_CHARGE
+            if abs(net) > tolerance:
+                self._warn("net charge", self._on_charged_cell(net, atoms))
+        elif unconstrained and atoms.pbc.any() and abs(net) > _NET_CHARGE:
+            # No background here: the field of the net charge grows with the slab's thickness.
+            self._warn(
+                "net charge",
+                f"the latent charges of this slab sum to {net:+.4f} e, because the model "
+                "(neutrality 'none') does not constrain their sum: the slab is in a field that "
+                "was not in the training data. Give it the box of the training with pbc = True, or "
+                "use a model with neutrality 'split' or 'mean'",
+            )
+
+    def check_sign(
+        self,
+        atoms: Atoms,
+        graph: Graph,
+        results: dict[str, float | np.ndarray],
+        born_charges: Callable[[Atoms, Graph], np.ndarray],
+    ) -> None:
+        """Warn if electronegative elements are positive and energies do not depend on the sign.
+
+        Charges among the results raise the suspicion; Born charges, which are more reliable,
+        decide.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms
+        graph : Graph
+        results : dict
+            Of the calculator.
+        born_charges : callable
+            Computes Born charges (N, 3, 3) of the structure, if they are not among the results.
+        """
+        if "sign" in self._given or self._model.long_range is None:
+            return
+        if not sign_is_free(self._model.config, is_charged=total_charge_of(atoms) != 0):
+            return
+        born = results.get("born_effective_charges")
+        if born is None:
+            if "charges" not in results:
+                return
+            means = mean_by_element(atoms.numbers, np.asarray(results["charges"]))
+            if judge_sign(means) != OPPOSES:
+                return
+            if has_polarization(self._model, graph):
+                born = born_charges(atoms, graph)
+        if born is not None:
+            means = mean_by_element(atoms.numbers, isotropic(np.asarray(born)))
+            if judge_sign(means) != OPPOSES:
+                return
+        self._warn(
+            "sign",
+            "the charges of this model have the sign opposite to electronegativity: "
+            f"{means_as_text(means)} e on average. Energies and forces are the same for both "
+            "signs; charges, dipoles, polarization and Born charges are not. Flip it once: "
+            f"{self._remedy}",
+        )
+
+    def _on_charged_cell(self, net: float, atoms: Atoms) -> str:
+        background = self._model.latent_electrostatics.electrostatics.config.background
+        return (
+            f"the periodic cell is charged: its latent charges sum to {net:+.4f} e. "
+            + ("A uniform background neutralises it; " if background else "")
+            + "energy and stress depend on the size of the cell, by up to about "
+            f"{_cell_size_energy(net, atoms.cell.volume):.2g} eV. Compare energies only between "
+            "cells of one size and charge, or extrapolate to large cells"
+        )
+
+    def _warn(self, kind: str, message: str) -> None:
+        self._given.add(kind)
+        warnings.warn(message, stacklevel=_stacklevel_of_caller())
+
+
+def _stacklevel_of_caller() -> int:
+    """Return the stack level of the line outside ASE and this package that led here."""
+    level, frame = 0, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _cell_size_energy(net_charge: float, volume: float) -> float:
+    r"""Return the energy of a charge in its periodic images, :math:`2.837\,k_e Q^2 / 2L`, in eV."""
+    return COULOMB_CONSTANT * 2.837297 * net_charge**2 / (2 * volume ** (1 / 3))

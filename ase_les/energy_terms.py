@@ -1,0 +1,143 @@
+r"""Terms of the energy: what is added up to the energy of a structure.
+
+A term is called as ``term(graph, context)`` and returns an energy per atom, (N,) in eV, float64.
+`LatentElectrostatics` returns an energy per structure, because a sum over wave vectors belongs to
+no single atom, together with its charges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ase_les.charges import LatentCharges, Readout
+from ase_les.electrostatics import Electrostatics, Equilibration
+from ase_les.electrostatics.energy import Plan
+
+if TYPE_CHECKING:
+    from ase_les.graph import Graph
+    from ase_les.model_config import ShortRangeConfig
+    from ase_les.representation import Representation
+
+
+class Context(NamedTuple):
+    """What terms share: ``features`` (N, n) of the environments, and the ``plan`` of the sums.
+
+    A plan of None is made where it is needed.
+    """
+
+    features: Tensor
+    plan: Plan | None
+
+
+class AtomicEnergies(nn.Module):
+    """Energy :math:`E_0(Z)` of each element, a constant of the model.
+
+    Parameters
+    ----------
+    energies : mapping of int to float
+        In eV, by atomic number.
+    """
+
+    def __init__(self, energies: Mapping[int, float]):
+        super().__init__()
+        # No buffer: hundreds of eV per atom must not be rounded to float32.
+        table = torch.zeros(max(energies) + 1, dtype=torch.float64)
+        for number, energy in energies.items():
+            table[number] = energy
+        self._table = table
+
+    def forward(self, graph: Graph, context: Context) -> Tensor:
+        """Return energies (N,) in eV."""
+        return self._table.to(graph.positions.device)[graph.numbers]
+
+
+class ShortRange(nn.Module):
+    """Energy of an atom's environment, learned.
+
+    Parameters
+    ----------
+    n_features : int
+    config : ShortRangeConfig
+    """
+
+    def __init__(self, n_features: int, config: ShortRangeConfig):
+        super().__init__()
+        self.scale = config.scale
+        self.readout = Readout(n_features, config.hidden, 1, config.bias, config.linear)
+
+    def forward(self, graph: Graph, context: Context) -> Tensor:
+        """Return energies (N,) in eV."""
+        return self.scale * self.readout(context.features).squeeze(1).double()
+
+
+class LongRange(NamedTuple):
+    """Result of `LatentElectrostatics`; float64.
+
+    ``energy`` (S,) in eV: of the charges in their field. ``atomic`` (N,) in eV: that of charging
+    the atoms that share electrons, or None without such atoms. ``charges`` (N, n_q) in e and the
+    ``latent`` numbers (N, n) they are made of (`ase_les.charges`).
+    """
+
+    energy: Tensor
+    atomic: Tensor | None
+    charges: Tensor
+    latent: Tensor
+
+
+class LatentElectrostatics(nn.Module):
+    r"""Latent charges :math:`q(B_i)` and their long-range energy.
+
+    Parameters
+    ----------
+    charges : LatentCharges
+    electrostatics : Electrostatics
+    representation : Representation or None
+        Features of the charges alone; None reads those of the context.
+    equilibration : Equilibration or None
+        Moves charge between the atoms of a metal; None keeps all charges local.
+
+    References
+    ----------
+    .. [1] B. Cheng, npj Comput. Mater. 11, 80 (2025).
+    """
+
+    def __init__(
+        self,
+        charges: LatentCharges,
+        electrostatics: Electrostatics,
+        representation: Representation | None = None,
+        equilibration: Equilibration | None = None,
+    ):
+        super().__init__()
+        self.representation = representation
+        self.charges = charges
+        self.electrostatics = electrostatics
+        self.equilibration = equilibration
+
+    def use_analytic_gradients(self, accuracy: float | None) -> None:
+        """Use hand-written gradients from now on (inference only)."""
+        if self.representation is not None:
+            self.representation.use_analytic_gradients()
+        self.electrostatics.use_analytic_gradients(accuracy)
+        if self.equilibration is not None:
+            self.equilibration = self.equilibration.frozen().requires_grad_(False)
+
+    def shares_electrons(self, graph: Graph) -> bool:
+        """Return whether a graph has atoms among which electrons move as in a metal."""
+        return self.equilibration is not None and len(self.equilibration.atoms(graph)) > 0
+
+    def forward(self, graph: Graph, context: Context) -> LongRange:
+        """Return energy and charges."""
+        features = context.features if self.representation is None else self.representation(graph)
+        latent = self.charges.latent(features)
+        charges = self.charges.neutrality(latent, graph)
+        plan = self.electrostatics.plan(graph) if context.plan is None else context.plan
+        atomic = None
+        if self.equilibration is not None:
+            moved = self.equilibration(graph, charges, self.electrostatics, plan)
+            charges, atomic = charges + moved.charges, moved.energies
+        return LongRange(self.electrostatics(graph, charges, plan), atomic, charges, latent)

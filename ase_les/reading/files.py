@@ -1,0 +1,238 @@
+"""Structures from files of any format that ASE reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from ase.io import read
+from ase.io.formats import string2index
+
+from ase_les.reading import formats, xyz_text
+from ase_les.reading.notes import Notes
+from ase_les.reading.structures import complete
+
+Index = int | slice | str
+
+_CHOSEN = "after @ stands which structures of the file, counted from 0, as in @3, @:10 or @-10:"
+# Formats in which text after @ is a query.
+_DATABASES = (".db", ".json")
+
+
+@dataclass(frozen=True)
+class StructureFile:
+    """Structures of one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file itself, without ``@``.
+    frames : list of ase.Atoms
+        Those that were asked for; the total charge is ``info["charge"]`` whatever its name was.
+    total : int
+        Number of structures in the file.
+    notes : Notes
+        What the user should know about them.
+    """
+
+    path: Path
+    frames: list[Atoms]
+    total: int
+    notes: Notes
+
+    @property
+    def last(self) -> Atoms:
+        """The last of the structures."""
+        return self.frames[-1]
+
+
+def split_name(path: str | Path) -> tuple[Path, Index | None]:
+    """Return file and chosen structures of a name such as ``run.xyz@-10:``.
+
+    A file whose whole name exists is that file, whatever ``@`` its name has.
+    """
+    whole = Path(path).expanduser()
+    name, separator, chosen = whole.name.rpartition("@")
+    if not separator or not name or whole.exists():
+        return whole, None
+    file = whole.with_name(name)
+    try:
+        return file, string2index(chosen)
+    except ValueError:
+        return (file, chosen) if file.suffix in _DATABASES else (whole, None)
+
+
+def without_slice(path: str | Path) -> Path:
+    """Return the file itself of a name that may ask for some of its structures."""
+    return split_name(path)[0]
+
+
+def read_file(
+    path: str | Path,
+    format: str | None = None,
+    *,
+    last_only: bool = False,
+    charge: float | None = None,
+) -> StructureFile:
+    """Read structures of a file, all or those that its name asks for.
+
+    Parameters
+    ----------
+    path : str or Path
+        As in ``run.xyz``, ``run.xyz@3`` or ``run.xyz@-10:``.
+    format : str or None
+        As ASE names it, or ``dpdata:NAME``; None decides by name and content.
+    last_only : bool
+        Read the last of them only.
+    charge : float or None
+        Total charge (e) in place of what the file says.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read, has no such structures, or a structure cannot be understood.
+    """
+    file, chosen = split_name(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"no file at '{file}'; give a path relative to where you are")
+    notes = Notes(file)
+    with readable(path):
+        kind = formats.format_of(file, format)
+        frames, total = _frames(file, kind, chosen, last_only, notes)
+    if not frames:
+        raise ValueError(f"{path} has no such structure: {_CHOSEN}")
+    for number, atoms in enumerate(frames):
+        try:
+            complete(atoms, notes, charge)
+        except ValueError as error:
+            place = f", structure {number}" if len(frames) > 1 else ""
+            raise ValueError(f"{file}{place}: {error}") from None
+    return StructureFile(file, frames, total, notes)
+
+
+def last_frame(path: str | Path, format: str | None = None) -> Atoms:
+    """Return the structure of a file, the last of several."""
+    return read_file(path, format, last_only=True).last
+
+
+def all_frames(path: str | Path, format: str | None = None) -> list[Atoms]:
+    """Return every structure of a file, or those that its name asks for (``run.xyz@-10:``).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read or has no such structures.
+    """
+    return read_file(path, format).frames
+
+
+@contextmanager
+def readable(path: str | Path) -> Iterator[None]:
+    """Turn whatever a reader fails with into one error that names the file and its format.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read.
+    """
+    try:
+        yield
+    # Readers fail with anything, assertions included.
+    except Exception as error:
+        if getattr(error, "errno", None) is not None or isinstance(error, ModuleNotFoundError):
+            raise
+        # An error of this package says it all.
+        if isinstance(error, ValueError) and str(without_slice(path)) in str(error):
+            raise
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        remedy = "repair the file, or name its format with --format"
+        raise ValueError(
+            f"cannot read {path} as {_format_or_unknown(path)} ({reason}): "
+            + (remedy if split_name(path)[1] is None else _CHOSEN)
+        ) from error
+
+
+def _format_or_unknown(path: str | Path) -> str:
+    try:
+        return formats.format_of(without_slice(path))
+    except (ValueError, OSError):
+        return "a structure"
+
+
+def _frames(
+    file: Path, kind: str, chosen: Index | None, last_only: bool, notes: Notes
+) -> tuple[list[Atoms], int]:
+    """Return the structures that were asked for, and how many the file has."""
+    if kind.startswith(formats.DPDATA):
+        every = formats.read_with_dpdata(file, kind)
+        return _chosen(every, chosen, last_only), len(every)
+    if kind.startswith(formats.LAMMPS_DATA):
+        return [formats.read_lammps_data(file, kind)], 1
+    if formats.is_xyz(kind):
+        return _xyz_frames(file, kind, chosen, last_only, notes)
+    if kind == "traj":
+        total = _trajectory_length(file)
+    elif formats.has_many_frames(kind) and not isinstance(chosen, str):
+        every = _read(file, ":", kind)
+        return _chosen(every, chosen, last_only), len(every)
+    else:
+        # One structure, or a query of a database.
+        found = _read(file, ":" if isinstance(chosen, slice) else (chosen or -1), kind)
+        return found, len(found)
+    return _read(file, _index(chosen, last_only, total), kind), total
+
+
+def _xyz_frames(
+    file: Path, kind: str, chosen: Index | None, last_only: bool, notes: Notes
+) -> tuple[list[Atoms], int]:
+    if not xyz_text.needs_translation(file):
+        total = xyz_text.count_frames(file)
+        frames = _read(file, _index(chosen, last_only, total), kind)
+        if not any(xyz_text.is_misread(atoms) for atoms in frames):
+            return frames, total
+    done = xyz_text.translated(file)
+    every = _read(done.text, ":", "extxyz")
+    for number, atoms in enumerate(every):
+        done.finish(atoms, number)
+    for told in done.told:
+        notes.add(told)
+    return _chosen(every, chosen, last_only), len(every)
+
+
+def _index(chosen: Index | None, last_only: bool, total: int) -> Index:
+    """What ASE is to read, so that nothing else has to fit into memory."""
+    if chosen is None:
+        return -1 if last_only else ":"
+    if not (last_only and isinstance(chosen, slice)):
+        return chosen
+    wanted = range(total)[chosen]
+    return wanted[-1] if wanted else chosen
+
+
+def _chosen(every: list[Atoms], chosen: Index | None, last_only: bool) -> list[Atoms]:
+    if isinstance(chosen, int):
+        return every[chosen : chosen + 1 or None]
+    found = every[chosen] if isinstance(chosen, slice) else every
+    return found[-1:] if last_only else found
+
+
+def _read(source: Path | StringIO, index: Index, kind: str) -> list[Atoms]:
+    name: Any = str(source) if isinstance(source, Path) else source
+    found = read(name, index=index, format=kind, do_not_split_by_at_sign=True)
+    return [found] if isinstance(found, Atoms) else list(found)
+
+
+def _trajectory_length(file: Path) -> int:
+    from ase.io.trajectory import TrajectoryReader
+
+    with TrajectoryReader(str(file)) as frames:
+        return len(frames)

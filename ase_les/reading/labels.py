@@ -1,0 +1,329 @@
+r"""Labels of structures: names, units and signs, and where they are found.
+
+====================  ======================================  =====================================
+Label                 Default name, and what else is taken    Unit and sign
+====================  ======================================  =====================================
+energy                ``REF_energy``; ASE's ``free_energy``,  eV
+                      else ``energy``
+forces                ``REF_forces``; ASE's ``forces``        eV/Å
+stress                ``REF_stress``; ASE's ``stress``        ``stress_unit``, ``stress_sign``; by
+                                                              default eV/Å³, tension positive
+virial                ``REF_virial``, ``REF_virials``;        eV, minus the stress times the volume
+                      ``virial``, ``virials``
+dipole                ``REF_dipole``                          e Å
+quadrupole            ``REF_quadrupole``                      e Å²
+Born charges          ``REF_born_effective_charges``          e
+====================  ======================================  =====================================
+
+ASE's names are those of its calculators' results: its readers move ``energy``, ``free_energy``,
+``forces``, ``stress``, ``dipole`` and others there from whatever file they read. They are taken
+where no structure of a file has the default name, or where they are the name that is asked for
+(and so are ``virial`` and ``virials``). The free energy belongs to the forces where electrons are
+smeared. ASE's readers of DFT outputs convert stresses: leave unit and sign out for those.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+
+from ase_les.reading.structures import listed, unused_keys
+
+STRESS_UNITS = {
+    "eV/A^3": 1.0,
+    "GPa": units.GPa,
+    "kbar": 0.1 * units.GPa,
+    "bar": 1e-4 * units.GPa,
+    "Pa": 1e-9 * units.GPa,
+    "Ha/bohr^3": units.Hartree / units.Bohr**3,
+    "Ry/bohr^3": units.Rydberg / units.Bohr**3,
+}
+"""Units of stress labels in eV/Å³."""
+
+STRESS_SIGNS = ("tension", "compression")
+"""What a positive stress is; programs that print pressures, as VASP, use the second."""
+
+BORN_ROWS = ("polarization", "displacement")
+"""What the first Cartesian index of Born charges may be."""
+
+ISOLATED_ATOM = "isolatedatom"
+
+PROPERTIES = ("energy", "forces", "stress", "dipole", "quadrupole", "born_effective_charges")
+"""Labels that structures may have."""
+
+_VIRIALS = ("REF_virial", "REF_virials")
+_PLAIN_VIRIALS = ("virial", "virials")
+# Names that are looked for beside the configured one, as long as that is the default.
+_RESULTS = {"energy": ("free_energy", "energy"), "forces": ("forces",), "stress": ("stress",)}
+
+
+@dataclass(frozen=True)
+class LabelNames:
+    r"""Names, units and signs of labels.
+
+    Parameters
+    ----------
+    energy, forces : str
+        Names in ``atoms.info`` (energy in eV) and ``atoms.arrays`` (forces in eV/Å).
+    stress : str
+        Name in ``atoms.info`` of stresses, 9 or 6 numbers (xx yy zz yz xz xy), of structures
+        with three periodic directions. Of slabs, with two, the components in their plane are
+        read, per volume of the cell as given, vacuum included; molecules and wires have no stress.
+    virial : str
+        Name in ``atoms.info`` of virials in eV, :math:`-V \sigma`, 9 or 6 numbers; the stress of
+        structures that have no other.
+    stress_unit : str
+        One of `STRESS_UNITS`.
+    stress_sign : str
+        What is positive, "tension" (ASE) or "compression" (VASP's output, pressures).
+    dipole : str
+        Name in ``atoms.info`` of dipoles in e Å, of structures without periodic
+        directions; about the center of mass if they are charged.
+    quadrupole : str
+        Name in ``atoms.info`` of second moments :math:`\sum q\, r \otimes r` in e Å², nine
+        numbers, about the center of mass, of structures without periodic directions. Models are
+        compared with their traceless part and not trained on them.
+    born_effective_charges : str
+        Name in ``atoms.arrays`` of Born charges in e, nine per atom.
+    born_rows : str
+        Meaning of the rows of Born charges, "polarization" (columns are displacements) or
+        "displacement". Molecules with a dipole tell which it is.
+
+    Raises
+    ------
+    ValueError
+        If a unit, sign or `born_rows` is unknown.
+    """
+
+    energy: str = "REF_energy"
+    forces: str = "REF_forces"
+    stress: str = "REF_stress"
+    virial: str = "REF_virial"
+    stress_unit: str = "eV/A^3"
+    stress_sign: str = "tension"
+    dipole: str = "REF_dipole"
+    quadrupole: str = "REF_quadrupole"
+    born_effective_charges: str = "REF_born_effective_charges"
+    born_rows: str = "polarization"
+
+    def __post_init__(self) -> None:
+        unit = self.stress_unit.replace("Å", "A").replace("³", "^3").replace("**", "^")
+        object.__setattr__(self, "stress_unit", unit)
+        for name, known in (
+            ("stress_unit", tuple(STRESS_UNITS)),
+            ("stress_sign", STRESS_SIGNS),
+            ("born_rows", BORN_ROWS),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"`{name}` must be one of {', '.join(known)}; got {getattr(self, name)!r}"
+                )
+
+    def is_default(self, label: str) -> bool:
+        """Return whether a label has its default name."""
+        return bool(getattr(self, label) == getattr(LabelNames, label))
+
+
+@dataclass(frozen=True)
+class LabelSources:
+    """Where the labels of one file are found.
+
+    Parameters
+    ----------
+    names : LabelNames
+    of_results : mapping of str to str
+        Names among ASE's calculator results, by label, for labels taken from there.
+    virial : str
+        Name of the virials.
+    n_frames : int
+    present : mapping of str to int
+        Number of frames that have each label.
+    everything : mapping of str to int
+        Number of frames that have each entry, by name; results as ``ASE's NAME``.
+    """
+
+    names: LabelNames
+    of_results: Mapping[str, str]
+    virial: str
+    n_frames: int
+    present: Mapping[str, int]
+    everything: Mapping[str, int]
+
+    def value(self, atoms: Atoms, label: str) -> Any:
+        """Return a label of a structure in the units and signs of this package, None if absent.
+
+        Raises
+        ------
+        ValueError
+            If stress and virial of a structure disagree.
+        """
+        found = _entry(atoms, getattr(self.names, label), label, self.of_results.get(label))
+        if label != "stress":
+            return found
+        if found is not None:
+            sign = 1.0 if self.names.stress_sign == "tension" else -1.0
+            found = sign * STRESS_UNITS[self.names.stress_unit] * np.asarray(found, dtype=float)
+        virial = atoms.info.get(self.virial)
+        if virial is None or not atoms.cell.volume > 0:
+            return found
+        from_virial = -full_tensor(virial) / atoms.cell.volume
+        if found is None:
+            return from_virial
+        _check_agreement(full_tensor(found), from_virial, self)
+        return found
+
+    def told(self) -> str:
+        """Return one line that says which entries are used and which are not."""
+        used = []
+        for label in PROPERTIES:
+            if self.present.get(label):
+                used.append(f"{label.replace('_', ' ')} from {self._origin(label)}")
+        unused = [
+            name if count == self.n_frames else f"{name} ({count} of {self.n_frames})"
+            for name, count in self.everything.items()
+            if name not in self._used_names()
+        ]
+        said = f"{self.n_frames} structures; used: {', '.join(used) or 'no label'}"
+        return said + (f"; not used: {listed(unused)}" if unused else "")
+
+    def absent(self, label: str) -> str:
+        """Return what a message says of a label that no structure has: its name and the others."""
+        name = getattr(self.names, label)
+        instead = [f"{each} ({count})" for each, count in self.everything.items()]
+        return f"no structure has {label.replace('_', ' ')} '{name}'; the file has " + (
+            listed(instead) or "nothing else"
+        )
+
+    def _origin(self, label: str) -> str:
+        name = self.of_results.get(label) or getattr(self.names, label)
+        if label in self.of_results:
+            name = f"ASE's {name}"
+        elif label == "stress" and not self.everything.get(name):
+            name = self.virial if self.everything.get(self.virial) else f"ASE's {name}"
+        elif not self.everything.get(name):
+            name = f"ASE's {name}"
+        count = self.present[label]
+        return name if count == self.n_frames else f"{name} ({count} of {self.n_frames})"
+
+    def _used_names(self) -> set[str]:
+        names = {getattr(self.names, label) for label in PROPERTIES} | {self.virial}
+        results = {f"ASE's {name}" for name in self.of_results.values()}
+        return names | results | {f"ASE's {name}" for name in names}
+
+
+def find_labels(frames: Sequence[Atoms], names: LabelNames) -> LabelSources:
+    """Find out where the labels of the structures of a file are.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+    names : LabelNames
+
+    Raises
+    ------
+    ValueError
+        If the stress is to be read from virials.
+    """
+    if "virial" in names.stress.lower():
+        raise ValueError(
+            f"'{names.stress}' is the name of a virial (eV) and was given as that of the stress "
+            f"(eV/Å³): write `virial: {names.stress}` under `data: labels:` (--virial-label)"
+        )
+    of_results: dict[str, str] = {}
+    virial = _virial_name(frames, names)
+    has_virial = any(virial in atoms.info for atoms in frames)
+    for label, candidates in _RESULTS.items():
+        name = getattr(names, label)
+        there = any(_entry(atoms, name, label, None) is not None for atoms in frames)
+        if there or not names.is_default(label) or (label == "stress" and has_virial):
+            continue
+        for candidate in candidates:
+            if any(candidate in _results(atoms) for atoms in frames):
+                of_results[label] = candidate
+                break
+    everything: Counter[str] = Counter()
+    for atoms in frames:
+        everything.update(unused_keys(atoms))
+        everything.update(f"ASE's {name}" for name in _results(atoms))
+    present: Counter[str] = Counter()
+    for atoms in frames:
+        for label in PROPERTIES:
+            found = _entry(atoms, getattr(names, label), label, of_results.get(label))
+            present[label] += found is not None or (label == "stress" and virial in atoms.info)
+    return LabelSources(names, of_results, virial, len(frames), present, everything)
+
+
+def full_tensor(values: object) -> np.ndarray:
+    """Return a symmetric tensor (3, 3) given as 9 or 6 numbers (xx yy zz yz xz xy).
+
+    Raises
+    ------
+    ValueError
+        If there are neither 9 nor 6 numbers.
+    """
+    given = np.asarray(values, dtype=float).ravel()
+    if given.size == 6:
+        xx, yy, zz, yz, xz, xy = given
+        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    if given.size != 9:
+        raise ValueError(f"a stress or virial has 9 or 6 numbers, got {given.size}")
+    return given.reshape(3, 3)
+
+
+def is_isolated_atom(atoms: Atoms) -> bool:
+    """Return whether a structure is marked as ``config_type=IsolatedAtom``."""
+    kind = str(atoms.info.get("config_type", "")).lower().replace("_", "").replace(" ", "")
+    return kind == ISOLATED_ATOM and len(atoms) == 1
+
+
+def _virial_name(frames: Sequence[Atoms], names: LabelNames) -> str:
+    """Return the name of the virials; plain names only where energies have plain names too."""
+    if not names.is_default("virial"):
+        return names.virial
+    has_own_energy = any(names.energy in atoms.info for atoms in frames)
+    candidates = _VIRIALS if has_own_energy else _VIRIALS + _PLAIN_VIRIALS
+    found = (name for name in candidates if any(name in atoms.info for atoms in frames))
+    return next(found, names.virial)
+
+
+def _results(atoms: Atoms) -> Mapping[str, object]:
+    return getattr(atoms.calc, "results", {}) if atoms.calc is not None else {}
+
+
+def _entry(atoms: Atoms, name: str, label: str, result: str | None) -> Any:
+    for place in (atoms.info, atoms.arrays):
+        if name in place:
+            return place[name]
+    # ASE moves labels of its own names into a calculator that only remembers them.
+    own = {"energy": ("energy", "free_energy")}.get(label, (label,))
+    wanted = result or (name if name in own else None)
+    return None if wanted is None else _results(atoms).get(wanted)
+
+
+def _check_agreement(stress: np.ndarray, from_virial: np.ndarray, sources: LabelSources) -> None:
+    size = float(np.linalg.norm(from_virial))
+    if size < 1e-4 or float(np.linalg.norm(stress - from_virial)) <= 0.1 * size + 1e-4:
+        return
+    ratio = float((stress * from_virial).sum() / (from_virial**2).sum())
+    factor = STRESS_UNITS[sources.names.stress_unit]
+    if sources.names.stress_sign == "compression":
+        factor = -factor
+    for sign in STRESS_SIGNS:
+        for unit, size_of_unit in STRESS_UNITS.items():
+            right = size_of_unit if sign == "tension" else -size_of_unit
+            if abs(ratio * right / factor - 1) < 0.05:
+                raise ValueError(
+                    f"stress '{sources.names.stress}' and virial '{sources.virial}' disagree by a "
+                    f"factor of {ratio:.4g}: the stress is in {unit}, {sign} positive. Write "
+                    f"`stress_unit: {unit}` and `stress_sign: {sign}` under `data: labels:` "
+                    "(--stress-unit, --stress-sign)"
+                )
+    raise ValueError(
+        f"stress '{sources.names.stress}' and virial '{sources.virial}' disagree (ratio "
+        f"{ratio:.4g}); name one of them only"
+    )

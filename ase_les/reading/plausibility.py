@@ -1,0 +1,387 @@
+r"""Questions to labels before training: do energies, forces and stresses fit each other and atoms?
+
+Three tests, each independent of the level of theory:
+
+- Energy differences of near structures follow from forces and stresses,
+  :math:`\Delta E \approx -\bar{\mathbf F} \cdot \Delta\mathbf r + \bar V \bar\sigma : \epsilon`;
+- forces oppose the displacement of neighbors, as stiffly as in all materials
+  (`ase_les.reading.stiffness`);
+- nearest neighbors are about as far apart as the sum of their covalent radii.
+
+Ratios that are far off and that agree with a unit or sign name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from ase import Atoms, units
+from ase.data import chemical_symbols, covalent_radii
+
+from ase_les.reading.labels import STRESS_UNITS, LabelSources, full_tensor
+from ase_les.reading.stiffness import (
+    NOBLE,
+    Slope,
+    groups_of_same_atoms,
+    nearest_pairs,
+    regression,
+    stiffness_of_bonds,
+    stiffness_of_neighbors,
+)
+
+_ENERGY_UNITS = {
+    "eV": 1.0,
+    "Ha": units.Hartree,
+    "Ry": units.Rydberg,
+    "kcal/mol": units.kcal / units.mol,
+    "kJ/mol": units.kJ / units.mol,
+    "meV": 1e-3,
+}
+_FORCE_UNITS = {
+    "eV/Å": (1.0, "eV"),
+    "Ha/bohr": (units.Hartree / units.Bohr, "Ha"),
+    "Ry/bohr": (units.Rydberg / units.Bohr, "Ry"),
+    "Ha/Å": (units.Hartree, "Ha"),
+    "Ry/Å": (units.Rydberg, "Ry"),
+    "eV/bohr": (1 / units.Bohr, "eV"),
+    "kcal/mol/Å": (units.kcal / units.mol, "kcal/mol"),
+    "kcal/mol/bohr": (units.kcal / units.mol / units.Bohr, "kcal/mol"),
+    "kJ/mol/Å": (units.kJ / units.mol, "kJ/mol"),
+    "kJ/mol/nm": (0.1 * units.kJ / units.mol, "kJ/mol"),
+    "meV/Å": (1e-3, "meV"),
+}
+_LENGTH_UNITS = {"Å": 1.0, "bohr": units.Bohr, "nm": 10.0}
+
+_MOST_FRAMES = 60
+_MOST_PAIRS = 40
+_MOST_ATOMS = 2000
+# In Å: farther apart, mean forces do not give energy differences.
+_NEAR = 0.45
+# Median stress (eV/Å³) that no experiment reaches, and one that shock waves do.
+_IMPOSSIBLE_STRESS, _LARGE_STRESS = 5.0, 0.6
+# Range of K d³ / k_e; that of published data sets lies between 3.7 and 20.
+_SOFTEST, _STIFFEST, _USUAL = 1.2, 60.0, 9.0
+
+
+def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
+    """Return warnings about units and signs of the labels of one file; none if all is well.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+    sources : LabelSources
+
+    Raises
+    ------
+    ValueError
+        If stresses are larger than any material bears.
+    """
+    chosen = _evenly([atoms for atoms in frames if 1 < len(atoms) <= _MOST_ATOMS], _MOST_FRAMES)
+    told = _question_stress_size(frames, sources)
+    length, said = _question_lengths(chosen)
+    told += said
+    slope = _energy_slope(chosen, sources)
+    stiffness = stiffness_of_neighbors(chosen, sources) or stiffness_of_bonds(chosen, sources)
+    told += _question_energies_and_forces(slope, stiffness, length)
+    told += _question_total_energies(chosen, sources, has_forces=slope is not None)
+    if not told:
+        told += _question_stress_sign(chosen, sources)
+    return told
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Energy difference (eV) of two near structures, measured and as forces and stresses say."""
+
+    energy: float
+    by_forces: float
+    distance: float
+
+
+def _energy_slope(frames: Sequence[Atoms], sources: LabelSources) -> Slope | None:
+    """Energy differences against ``-F·dx`` of the nearest pairs of structures."""
+    pairs = sorted(_near_pairs(frames, sources), key=lambda pair: pair.distance)[:_MOST_PAIRS]
+    return regression([pair.by_forces for pair in pairs], [pair.energy for pair in pairs])
+
+
+def _evenly(frames: Sequence[Atoms], most: int) -> list[Atoms]:
+    if len(frames) <= most:
+        return list(frames)
+    # Neighbors in time are the nearest: whole stretches are kept.
+    starts = np.linspace(0, len(frames) - 4, most // 4).astype(int)
+    return [frames[i] for i in sorted({int(s) + k for s in starts for k in range(4)})]
+
+
+def _displacement(first: Atoms, second: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Internal displacements (N, 3) in Å through periodic boundaries, and the strain (3, 3)."""
+    if not first.pbc.any():
+        return second.positions - first.positions, np.zeros((3, 3))
+    cells = [atoms.cell.complete().array for atoms in (first, second)]
+    mean = 0.5 * (cells[0] + cells[1])
+    scaled = [
+        np.linalg.solve(cell.T, atoms.positions.T).T
+        for atoms, cell in zip((first, second), cells, strict=True)
+    ]
+    moved = scaled[1] - scaled[0]
+    moved -= np.round(moved) * first.pbc
+    strain = np.linalg.solve(mean, cells[1] - cells[0])
+    return moved @ mean, 0.5 * (strain + strain.T)
+
+
+def _near_pairs(frames: Sequence[Atoms], sources: LabelSources) -> Iterator[_Pair]:
+    """Pairs of one cell, whose energies differ by what forces say."""
+    for group in groups_of_same_atoms(frames):
+        for first, second in combinations(group, 2):
+            if first.pbc.any() and np.abs(first.cell.array - second.cell.array).max() > 1e-3:
+                continue
+            energies = [sources.value(atoms, "energy") for atoms in (first, second)]
+            forces = [sources.value(atoms, "forces") for atoms in (first, second)]
+            if any(each is None for each in (*energies, *forces)):
+                continue
+            moved, _ = _displacement(first, second)
+            distance = float(np.abs(moved).max())
+            if distance < _NEAR:
+                mean = 0.5 * (np.asarray(forces[0]) + np.asarray(forces[1]))
+                by_forces = -float((mean * moved).sum())
+                yield _Pair(float(energies[1]) - float(energies[0]), by_forces, distance)
+
+
+def _question_lengths(frames: Sequence[Atoms]) -> tuple[str, list[str]]:
+    """The likely unit of lengths, and what to tell of it."""
+    ratios: list[float] = []
+    for atoms in _evenly(frames, 12):
+        i, j, _, d = nearest_pairs(atoms, reach=2.4)
+        radii = covalent_radii[atoms.numbers]
+        usual = np.array(
+            [
+                not NOBLE & {int(atoms.numbers[a]), int(atoms.numbers[b])}
+                for a, b in zip(i, j, strict=True)
+            ],
+            dtype=bool,
+        )
+        ratios += (d / (radii[i] + radii[j]))[usual].tolist()
+    if not ratios:
+        return "Å", []
+    ratio = float(np.median(ratios))
+    for unit, low, high in (("bohr", 1.55, 2.35), ("nm", 0.07, 0.14)):
+        if low < ratio < high:
+            return unit, [
+                f"nearest neighbors are {ratio:.2f} times the sum of their covalent radii apart: "
+                f"positions (and cell) are likely in {unit}, and must be in Å"
+            ]
+    return "Å", []
+
+
+def _question_energies_and_forces(
+    slope: Slope | None, stiffness: Slope | None, length: str
+) -> list[str]:
+    told: list[str] = []
+    to_angstrom = _LENGTH_UNITS[length]
+    usable = slope is not None and slope.n >= 3
+    if usable and slope is not None and abs(slope.correlation) < 0.6 and slope.n >= 6:
+        return [
+            "energy differences of near structures do not follow from their forces (correlation "
+            f"{slope.correlation:.2f} of {slope.n} pairs): energies and forces may belong to "
+            "different structures, methods or orders of atoms"
+        ]
+    factor = slope.value if usable and slope is not None and abs(slope.correlation) > 0.9 else None
+    force_scale = None
+    if stiffness is not None and abs(stiffness.correlation) > 0.4:
+        # d³ K with d in the unit of the file.
+        scaled = -stiffness.value * to_angstrom**2
+        if scaled < 0:
+            told.append(
+                "forces pull neighbors further apart the farther apart they are: the forces likely "
+                "have the wrong sign (gradients of the energy instead of forces)"
+            )
+            factor = None if factor is None else -factor
+        if not _SOFTEST < abs(scaled) < _STIFFEST:
+            force_scale = abs(scaled)
+    if factor is not None and factor < 0:
+        told.append(
+            "energy differences of near structures have the sign opposite to -F·dx: the energies "
+            "or the forces have the wrong sign"
+        )
+        factor = -factor
+    return told + _units_told(factor, force_scale, length)
+
+
+def _units_told(factor: float | None, stiffness: float | None, length: str) -> list[str]:
+    """What ratio of energies to forces and stiffness say of units."""
+    fits = factor is None or 0.8 < factor < 1.25 or length != "Å"
+    if fits and stiffness is None:
+        return []
+    if factor is None and stiffness is None:
+        return []
+    best: tuple[float, str, str] | None = None
+    for force, (size, own) in _FORCE_UNITS.items():
+        for energy, energy_size in _ENERGY_UNITS.items():
+            cost = 0.0
+            if factor is not None:
+                expected = size * _LENGTH_UNITS[length] / energy_size
+                off = abs(np.log(factor / expected))
+                if off > 0.2:
+                    continue
+                cost += off
+            elif energy != own:
+                continue
+            if stiffness is not None:
+                middle = np.log(stiffness * size / _USUAL)
+                if abs(middle) > 1.9:
+                    continue
+                cost += 0.2 * abs(middle)
+            elif size != 1 and energy_size != 1:
+                cost += 0.5
+            # Programs print both in their own units.
+            cost += 0.0 if energy == own else 0.3
+            if (force, energy) != ("eV/Å", "eV") and (best is None or cost < best[0]):
+                best = (cost, force, energy)
+    measured = []
+    if factor is not None and not 0.8 < factor < 1.25:
+        measured.append(f"energy differences of near structures are {factor:.3g} times -F·dx")
+    if stiffness is not None:
+        measured.append(
+            f"forces between neighbors change {stiffness / _USUAL:.2g} times as much with "
+            "distance as in any material"
+        )
+    if best is None:
+        return [f"{' and '.join(measured)}: check the units (eV, eV/Å and Å are needed)"]
+    likely = [
+        f"{what} in {unit} (needed: {needed})"
+        for what, unit, needed in (("energies", best[2], "eV"), ("forces", best[1], "eV/Å"))
+        if unit != needed
+    ]
+    return [f"{' and '.join(measured)}: likely {', '.join(likely)}"]
+
+
+def _all_electron_energy(numbers: np.ndarray) -> float:
+    """Energy in eV of atoms with all electrons, by Thomas, Fermi, Scott and Schwinger."""
+    z = numbers.astype(float)
+    hartree = -0.768745 * z ** (7 / 3) + 0.5 * z**2 - 0.269900 * z ** (5 / 3)
+    return float(hartree.sum()) * units.Hartree
+
+
+def _question_total_energies(
+    frames: Sequence[Atoms], sources: LabelSources, *, has_forces: bool
+) -> list[str]:
+    """Energies below those of all electrons, or just those in hartree."""
+    ratios = []
+    for atoms in frames:
+        energy = sources.value(atoms, "energy")
+        if energy is not None:
+            ratios.append(float(energy) / _all_electron_energy(atoms.numbers))
+    if not ratios:
+        return []
+    ratio = float(np.median(ratios))
+    if ratio > 1.15:
+        unit = min(_ENERGY_UNITS, key=lambda name: abs(np.log(ratio * _ENERGY_UNITS[name])))
+        guess = f"likely in {unit} instead of eV" if unit != "eV" else "check their unit (eV)"
+        return [
+            f"total energies are {ratio:.3g} times those of atoms with all their electrons: {guess}"
+        ]
+    if not has_forces and abs(ratio * units.Hartree - 1) < 0.02:
+        return [
+            "total energies are those of all electrons if they are in Ha: convert them to eV "
+            f"(factor {units.Hartree:.4f})"
+        ]
+    return []
+
+
+def question_atomic_energies(energies: dict[str, float]) -> list[str]:
+    """Return warnings about energies of elements that no atom can have.
+
+    Parameters
+    ----------
+    energies : dict of str to float
+        In eV by symbol.
+    """
+    told = []
+    for symbol, energy in energies.items():
+        bound = _all_electron_energy(np.array([chemical_symbols.index(symbol)]))
+        if energy < 1.3 * bound - 20.0:
+            told.append(
+                f"the atomic energy of {symbol}, {energy:.6g} eV, lies below that of all its "
+                f"electrons, {bound:.6g} eV: check the unit of the energies, or give "
+                "`atomic_energies`"
+            )
+    return told
+
+
+def _question_stress_size(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
+    sizes = [
+        float(np.abs(full_tensor(stress)).max())
+        for atoms in frames
+        if atoms.pbc.sum() >= 2 and (stress := sources.value(atoms, "stress")) is not None
+    ]
+    if not sizes:
+        return []
+    median = float(np.median(sizes))
+    given = STRESS_UNITS[sources.names.stress_unit]
+    said = (
+        f"half of the stresses have components above {median:.3g} eV/Å³ "
+        f"({median / units.GPa:.4g} GPa)"
+    )
+    remedy = (
+        "write `stress_unit` (GPa, kbar …) and, if compression is positive as in VASP's output, "
+        "`stress_sign: compression` under `data: labels:` (--stress-unit, --stress-sign); a virial "
+        "in eV has the name `virial` there (--virial-label)"
+    )
+    if median > _IMPOSSIBLE_STRESS:
+        fitting = [
+            unit for unit, size in STRESS_UNITS.items() if 1e-5 < median / given * size < 0.3
+        ]
+        raise ValueError(
+            f"{said}, which no material bears; likely units are {', '.join(fitting)}: {remedy}"
+        )
+    if median > _LARGE_STRESS:
+        return [f"{said}: if they are not in {sources.names.stress_unit}, {remedy}"]
+    return []
+
+
+def _question_stress_sign(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
+    """Energy differences of structures in different cells against their stresses."""
+    x, y = [], []
+    for group in groups_of_same_atoms(frames):
+        if not group[0].pbc.all():
+            continue
+        for first, second in combinations(group, 2):
+            point = _strain_point(first, second, sources)
+            if point is not None:
+                x.append(point[0])
+                y.append(point[1])
+    slope = regression(x, y)
+    if slope is None or abs(slope.correlation) < 0.85 or 0.6 < slope.value < 1.6:
+        return []
+    said = (
+        f"energies of structures in different cells change by {slope.value:.3g} times what their "
+        "stresses say"
+    )
+    names = sources.names
+    given = STRESS_UNITS[names.stress_unit] * (1 if names.stress_sign == "tension" else -1)
+    for sign, direction in (("tension", 1.0), ("compression", -1.0)):
+        for unit, size in STRESS_UNITS.items():
+            if 0.7 < slope.value * given / (size * direction) < 1.4:
+                return [f"{said}: likely `stress_unit: {unit}`, `stress_sign: {sign}`"]
+    return [f"{said}: check unit and sign of the stress"]
+
+
+def _strain_point(first: Atoms, second: Atoms, sources: LabelSources) -> tuple[float, float] | None:
+    """Energy difference by stresses, and the one that is left after the work of the forces."""
+    values = [
+        [sources.value(atoms, label) for atoms in (first, second)]
+        for label in ("energy", "forces", "stress")
+    ]
+    if any(each is None for pair in values for each in pair):
+        return None
+    moved, strain = _displacement(first, second)
+    if np.abs(moved).max() > _NEAR or not 1e-3 < np.abs(strain).max() < 0.08:
+        return None
+    energies, forces, stresses = values
+    volume = 0.5 * (first.cell.volume + second.cell.volume)
+    stress = 0.5 * (full_tensor(stresses[0]) + full_tensor(stresses[1]))
+    force = 0.5 * (np.asarray(forces[0]) + np.asarray(forces[1]))
+    left = float(energies[1]) - float(energies[0]) + float((force * moved).sum())
+    return volume * float((stress * strain).sum()), left

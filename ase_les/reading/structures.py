@@ -1,0 +1,132 @@
+"""What files say about structures beside elements, positions and cell: used, refused or told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms
+
+from ase_les.reading.notes import Notes
+from ase_les.reading.total_charge import adopt_total_charge, is_total_charge
+
+USED_INFO = frozenset({"charge", "spin"})
+"""Keys of ``atoms.info`` that commands read."""
+
+USED_ARRAYS = frozenset({"numbers", "positions", "momenta", "masses", "tags"})
+"""Keys of ``atoms.arrays`` that commands read."""
+
+_SILENT_INFO = frozenset({"spacegroup", "unit_cell", "spacegroup_kinds", "occupancy", "comment"})
+_MOST_NAMED = 12
+
+
+def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
+    """Take over what a file says in other words than ASE's, in place.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    notes : Notes
+        Told what is read under another name, and what is not used though it matters.
+    charge : float or None
+        Total charge (e) in place of what the file says.
+
+    Raises
+    ------
+    ValueError
+        If the total charge is no number, or two disagree.
+    """
+    adopt_total_charge(atoms, notes, charge)
+    _tell_of_occupancy(atoms, notes)
+    _take_velocities(atoms, notes)
+    _take_masses(atoms, notes)
+
+
+def unused_keys(atoms: Atoms) -> list[str]:
+    """Return names of entries of a structure that no command reads, results left out."""
+    info = [
+        key
+        for key in atoms.info
+        if key not in USED_INFO | _SILENT_INFO and not is_total_charge(key)
+    ]
+    return [*info, *(key for key in atoms.arrays if key not in USED_ARRAYS)]
+
+
+def listed(names: list[str]) -> str:
+    """Return names with commas between, the first dozen of many."""
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
+
+
+def check_periodicity(atoms: Atoms, card: Mapping[str, object], name: str) -> None:
+    """Refuse a structure without periodic directions if all training structures had some.
+
+    A cell that a file gives in words its reader does not know leaves a cluster in vacuum.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    card : mapping
+        Of the model; ``periodic_directions`` lists how many the training structures had.
+    name : str
+        Of the file.
+
+    Raises
+    ------
+    ValueError
+        If the structure has none and the model knows no such structure.
+    """
+    known = card.get("periodic_directions")
+    if not isinstance(known, list) or 0 in known or atoms.pbc.any():
+        return
+    cell = "a cell, but" if atoms.cell.any() else "no cell and"
+    raise ValueError(
+        f"{name} has {cell} no periodic directions, and the model was trained on periodic "
+        'structures only: give the file a cell (Lattice="ax ay az bx by bz cx cy cz" pbc="T T T" '
+        "in extended XYZ), or --pbc F if a cluster in vacuum is meant"
+    )
+
+
+def _tell_of_occupancy(atoms: Atoms, notes: Notes) -> None:
+    sites = atoms.info.get("occupancy")
+    if not isinstance(sites, dict):
+        return
+    partial = {
+        str(site): shares
+        for site, shares in sites.items()
+        if isinstance(shares, dict) and (len(shares) > 1 or min(shares.values()) < 1 - 1e-6)
+    }
+    if partial:
+        told = "; ".join(
+            " + ".join(f"{share:g} {symbol}" for symbol, share in shares.items())
+            for shares in partial.values()
+        )
+        notes.add(
+            f"partial occupancies ({told}) are not used: every site holds its most frequent "
+            "element. Make an ordered structure if that is not meant",
+            important=True,
+        )
+
+
+def _take_velocities(atoms: Atoms, notes: Notes) -> None:
+    for name in ("velocities", "velo", "vel", "velocity"):
+        if name not in atoms.arrays:
+            continue
+        if atoms.has("momenta"):
+            continue
+        notes.add(
+            f"'{name}' is not used, its unit is unknown: velocities are read from 'momenta' in "
+            "ASE's units (atoms.set_velocities)",
+        )
+
+
+def _take_masses(atoms: Atoms, notes: Notes) -> None:
+    given = atoms.arrays.get("mass")
+    if given is None or atoms.has("masses") or np.ndim(given) != 1:
+        return
+    usual = atoms.get_masses()
+    # Isotopes differ by some units; other units by powers of ten.
+    if np.all((given > 0.5 * usual) & (given < 3.2 * usual)):
+        atoms.set_masses(given)
+        del atoms.arrays["mass"]
+        notes.add("masses (u) read from 'mass'")

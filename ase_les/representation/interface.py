@@ -1,0 +1,50 @@
+"""What a model asks of a representation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from ase_les.graph import Graph
+from ase_les.representation.neighbour_sum import Neighbourhoods
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """Module from a graph to invariant features of each atom's environment.
+
+    Attributes
+    ----------
+    n_features : int
+        Features per atom.
+    cutoff : float
+        Longest edge that is read, in Å.
+    n_layers : int
+        Message-passing layers; a feature depends on atoms up to ``(1 + n_layers) * cutoff`` away.
+    """
+
+    n_features: int
+
+    @property
+    def cutoff(self) -> float: ...
+
+    @property
+    def n_layers(self) -> int: ...
+
+    def __call__(self, graph: Graph) -> Tensor:
+        """Return features (N, n_features) in the precision of the parameters."""
+
+    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+        """Return the edges this representation reads, in the precision of the parameters."""
+
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+        """Return features from edges, one set for the first sums and one for each layer.
+
+        The sets may be the same. Born charges tell the layers apart: how far a change of charge
+        has come depends on the edges it took (`ase_les.response.born_charges`).
+        """
+
+    def use_analytic_gradients(self) -> None:
+        """Use hand-written gradients from now on (inference only)."""

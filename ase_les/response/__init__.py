@@ -1,0 +1,46 @@
+"""Response of charges: dipole, polarization, Born effective charges, energy in a uniform field.
+
+Everything here is latent; `ase_les.screening` has the factors to physical values.
+"""
+
+from ase_les.response.born_charges import (
+    born_charges,
+    born_charges_by_phase,
+    local_born_charges,
+)
+from ase_les.response.conditions import (
+    check_field,
+    check_polarization,
+    has_branches,
+    has_dipole,
+    has_polarization,
+    local_charges_are_complete,
+)
+from ase_les.response.dipoles import (
+    cell_dipole,
+    charge_reach_A,
+    currents,
+    dipoles,
+    latent_charges,
+    quadrupoles,
+)
+from ase_les.response.field_enthalpy import FieldEnthalpy
+
+__all__ = [
+    "FieldEnthalpy",
+    "born_charges",
+    "born_charges_by_phase",
+    "cell_dipole",
+    "charge_reach_A",
+    "check_field",
+    "check_polarization",
+    "currents",
+    "dipoles",
+    "has_branches",
+    "has_dipole",
+    "has_polarization",
+    "latent_charges",
+    "local_born_charges",
+    "local_charges_are_complete",
+    "quadrupoles",
+]

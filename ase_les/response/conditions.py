@@ -1,0 +1,112 @@
+"""Which structures have a dipole, a polarization and an energy in a uniform field."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ase_les.graph import Graph, slab_axes
+from ase_les.model import LESModel
+
+# Relative to the field: rounding of a field along the normal of a slab, in its plane.
+_STRAY_FIELD = 1e-9
+
+
+def has_dipole(model: LESModel, periodic: bool) -> bool:
+    """Whether the dipole is a function of positions, so that its derivative is the current."""
+    rule = model.latent_electrostatics.charges.neutrality
+    return rule.is_conserved and (rule.is_local or not periodic)
+
+
+def check_polarization(model: LESModel, graph: Graph) -> None:
+    """Refuse structures whose dipole does not follow from local charges alone.
+
+    Raises
+    ------
+    ValueError
+        If atoms share electrons as a conductor does; or a periodic structure has charge that goes
+        where it is attracted, along no path, since formal charges do not make up its total charge.
+    """
+    if model.latent_electrostatics.shares_electrons(graph):
+        elements = ", ".join(model.config.long_range.equilibration.elements)
+        raise ValueError(
+            f"atoms of {elements} share electrons in this model, as those of a metal do: its "
+            "structures have no polarization, Born charges, current or energy in a field. Ask for "
+            "energy, forces, stress, charges or the potential"
+        )
+    excess = _excess(model, graph)
+    if excess.any():
+        raise ValueError(
+            f"a periodic structure has {excess[excess != 0][0].item():+g} e beyond its formal "
+            "charges; where that charge goes defines no polarization. Set atoms.info['charge'], or "
+            "use a model whose `formal_charges` add up to it"
+        )
+
+
+def has_polarization(model: LESModel, graph: Graph) -> bool:
+    """Whether `check_polarization` lets all structures pass."""
+    return not (model.latent_electrostatics.shares_electrons(graph) or _excess(model, graph).any())
+
+
+def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
+    """Whether formal charges make up the total charge of all periodic structures."""
+    return not bool(_excess(model, graph).any())
+
+
+def has_branches(model: LESModel, graph: Graph) -> bool:
+    """Whether the dipole changes when atoms are wrapped into the cell."""
+    rule = model.latent_electrostatics.charges.neutrality
+    return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
+
+
+def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
+    """Refuse structures whose energy in a uniform field is not defined.
+
+    Parameters
+    ----------
+    model : LESModel
+    graph : Graph
+    field : Tensor, shape (3,)
+        Only its direction matters: slabs have a dipole along their normal for all conserved
+        charges, in their plane for charges that are conserved locally.
+
+    Raises
+    ------
+    ValueError
+        If charges are not conserved, or along periodic directions not conserved locally.
+    """
+    if model.long_range is None or not model.long_range.charges.neutrality.is_conserved:
+        raise ValueError(
+            "a field acts on charges that sum to the total charge; this model has none or lets "
+            "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
+        )
+    check_polarization(model, graph)
+    if model.long_range.charges.neutrality.is_local:
+        return
+    along_periods = field - finite_directions(graph) @ field.to(graph.cell)
+    if along_periods.abs().max() > _STRAY_FIELD * field.abs().max():
+        raise ValueError(
+            "charges that are neutralised by an even shift have no energy in a field along "
+            "periodic directions. Use a model with neutrality 'split', or a slab and a field along "
+            "its normal; Born charges come by displacement for every model"
+        )
+
+
+def finite_directions(graph: Graph) -> Tensor:
+    """Projectors (S, 3, 3) on the directions along which structures end and have a dipole."""
+    n_periodic = graph.pbc.sum(dim=1)
+    projectors = torch.zeros_like(graph.cell)
+    projectors[n_periodic == 0] = torch.eye(3).to(graph.cell)
+    slabs = n_periodic == 2
+    normal = slab_axes(graph.cell[slabs], graph.pbc[slabs])[2]
+    projectors[slabs] = normal[:, :, None] * normal[:, None, :]
+    return projectors
+
+
+def _excess(model: LESModel, graph: Graph) -> Tensor:
+    """Return the charge (S,) in e of periodic structures beyond their formal charges.
+
+    Zero unless charges are conserved locally.
+    """
+    rule = model.latent_electrostatics.charges.neutrality
+    return torch.where(graph.pbc.any(dim=1), rule.excess(graph), 0.0)

@@ -1,0 +1,127 @@
+"""Dipoles, quadrupoles and currents of latent charges."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from ase_les.graph import Graph, sum_per_structure
+from ase_les.model import LESModel, Prediction
+from ase_les.response.conditions import check_polarization
+
+# Forward differentiation has one level for the whole process, whatever the thread.
+_FORWARD_DIFFERENTIATION = Lock()
+
+
+def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
+    r"""Traceless quadrupoles :math:`\frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i -
+    x_i^2 1)` of structures, (S, 3, 3) in e Å².
+
+    Parameters
+    ----------
+    charges : Tensor, shape (N,)
+        In e.
+    arms : Tensor, shape (N, 3)
+        Positions from the origin of the moment, in Å.
+    graph : Graph
+    """
+    outer = 3 * arms[:, :, None] * arms[:, None, :]
+    trace = (arms**2).sum(1)[:, None, None] * torch.eye(3).to(arms)
+    return sum_per_structure(0.5 * charges[:, None, None] * (outer - trace), graph)
+
+
+def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
+    """Latent dipoles (S, 3) in e Å of structures, with positions as they are (never wrapped).
+
+    About the origin of the coordinates: it matters where charges do not sum to zero. Of a
+    periodic structure this is volume times polarization.
+
+    Raises
+    ------
+    ValueError
+        If they do not follow from local charges alone (see `check_polarization`).
+    """
+    check_polarization(model, graph)
+    return sum_per_structure(
+        model.latent_electrostatics.charges.neutrality.moments(prediction.latent, graph), graph
+    )
+
+
+def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
+    """Latent dipoles (S, 3) of cells in e Å as `dipoles`, without any energy being computed.
+
+    Raises
+    ------
+    ValueError
+        If they do not follow from local charges alone (see `check_polarization`).
+    """
+    check_polarization(model, graph)
+    moments = model.latent_electrostatics.charges.neutrality.moments(
+        latent_numbers(model, graph), graph
+    )
+    return sum_per_structure(moments, graph)
+
+
+def latent_charges(model: LESModel, graph: Graph) -> Tensor:
+    """Latent charges (N,) in e of the first channel, without any energy being computed.
+
+    Raises
+    ------
+    ValueError
+        If atoms share electrons: charges then need the energy (see `check_polarization`).
+    """
+    check_polarization(model, graph)
+    return model.latent_electrostatics.charges.neutrality(latent_numbers(model, graph), graph)[:, 0]
+
+
+def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
+    r"""Latent currents :math:`\sum_i Z^*_i \mathbf{v}_i = d\mathbf{M}/dt` of structures, (S, 3).
+
+    The dipole is differentiated along the motion, in one pass forward: the nine components of
+    the Born charges of every atom are never found.
+
+    Parameters
+    ----------
+    model : LESModel
+        With charges that are conserved, under periodic boundaries locally.
+    graph : Graph
+    velocities : Tensor, shape (N, 3)
+        In Å per unit of time; the current is in e Å per the same unit.
+
+    Raises
+    ------
+    ValueError
+        If it does not follow from local charges alone (see `check_polarization`).
+    """
+    check_polarization(model, graph)
+    rule = model.latent_electrostatics.charges.neutrality
+    representation = model.charge_representation
+    with _FORWARD_DIFFERENTIATION, forward_ad.dual_level():
+        moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
+        edges = representation.neighbourhoods(moving)
+        layers = [edges] * (1 + representation.n_layers)
+        latent = model.latent_electrostatics.charges.latent(representation.features(moving, layers))
+        dipole = sum_per_structure(rule.moments(latent, moving), moving)
+        return forward_ad.unpack_dual(dipole).tangent
+
+
+def charge_reach_A(model: LESModel) -> float:
+    """Distance in Å beyond which a displaced atom changes no charge, an even shift apart.
+
+    A cutoff for the environment, one for every message-passing layer, and one more where charge is
+    transferred along edges.
+    """
+    representation = model.charge_representation
+    rule = model.latent_electrostatics.charges.neutrality
+    along_edges = rule.is_conserved and rule.is_local
+    cutoff = (model.config.long_range.representation or model.config.representation).cutoff
+    return cutoff * (1 + representation.n_layers + along_edges)
+
+
+def latent_numbers(model: LESModel, graph: Graph) -> Tensor:
+    """Return the latent numbers (N, n) of all atoms."""
+    features = model.charge_representation(graph)
+    return model.latent_electrostatics.charges.latent(features)

@@ -1,0 +1,186 @@
+"""Files of labeled structures on their way to a training: read, questioned, and told about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ase import Atoms
+
+from ase_les.reading import StructureFile, read_file
+from ase_les.reading.labels import PROPERTIES, LabelNames, LabelSources, find_labels
+from ase_les.reading.plausibility import question_labels
+from ase_les.training.dataset import Sample, labelled, without_contacts
+from ase_les.training.isolated_atoms import take_isolated_atoms
+
+_WEIGHTS = {"born_effective_charges": "born_charges"}
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """Labeled structures of one file.
+
+    Parameters
+    ----------
+    path : Path
+    samples : list of Sample
+    sources : LabelSources
+        Where the labels were found.
+    atomic_energies : mapping of str to float
+        In eV by symbol, of structures marked as isolated atoms; those are not among the samples.
+    notes : list of str
+        What is read from where, and what is not used.
+    warnings : list of str
+        Units and signs that are unlikely.
+    """
+
+    path: Path
+    samples: list[Sample]
+    sources: LabelSources
+    atomic_energies: Mapping[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_labelled(
+    path: str | Path,
+    cutoff: float,
+    names: LabelNames,
+    *,
+    dielectric: float = 1.0,
+    shortest_A: Mapping[str, float] | None = None,
+    format: str | None = None,
+) -> LabelledFile:
+    """Read the labeled structures of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        As in ``data.extxyz@-10:``.
+    cutoff, names, dielectric, shortest_A
+        See `labelled_file`.
+    format : str or None
+        See `ase_les.reading.read_file`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read, a label is wrong, or all structures are left out.
+    """
+    file = read_file(path, format)
+    return labelled_file(file, cutoff, names, dielectric=dielectric, shortest_A=shortest_A)
+
+
+def labelled_file(
+    file: StructureFile,
+    cutoff: float,
+    names: LabelNames,
+    *,
+    dielectric: float = 1.0,
+    shortest_A: Mapping[str, float] | None = None,
+) -> LabelledFile:
+    """Return graphs and labels of the structures of a file, and what to tell about them.
+
+    Parameters
+    ----------
+    file : StructureFile
+    cutoff : float
+        Longest edge of the graphs, in Å.
+    names : LabelNames
+    dielectric : float
+        See `labelled`.
+    shortest_A : mapping of str to float, optional
+        See `without_contacts`.
+
+    Raises
+    ------
+    ValueError
+        If a label is wrong, or all structures are left out.
+    """
+    try:
+        sources = find_labels(file.frames, names)
+        frames, energies, notes = take_isolated_atoms(file.frames, sources)
+        kept = chosen_frames(frames, shortest_A or {})
+        samples = labelled(kept, cutoff, names, dielectric, sources)
+        warnings = question_labels(kept, sources)
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from None
+    told = [*file.notes.lines(len(file.frames)), f"{file.path}: {sources.told()}"]
+    told += [f"{file.path}: {note}" for note in notes]
+    asked = [f"{file.path}: {warning}" for warning in warnings]
+    return LabelledFile(file.path, samples, sources, energies, told, asked)
+
+
+def check_names(file: LabelledFile) -> None:
+    """Refuse a name of a label that was asked for and that no structure has.
+
+    Raises
+    ------
+    ValueError
+        Naming everything that the file has.
+    """
+    sources = file.sources
+    for label in PROPERTIES:
+        if not sources.names.is_default(label) and not sources.present.get(label):
+            raise ValueError(f"{file.path}: {sources.absent(label)}")
+
+
+def check_weights(
+    files: Sequence[LabelledFile], samples: Sequence[Sample], weights: Mapping[str, float]
+) -> None:
+    """Refuse a weight of the loss for a label that no training structure has.
+
+    Parameters
+    ----------
+    files : sequence of LabelledFile
+        That the training structures come from.
+    samples : sequence of Sample
+        The training structures.
+    weights : mapping of str to float
+        Largest weight in the loss by label, named as in `ase_les.training.loss.LossWeights`.
+
+    Raises
+    ------
+    ValueError
+        Naming the label and everything that the files have.
+    """
+    for label in PROPERTIES:
+        weight = _WEIGHTS.get(label, label)
+        has_label = any(not getattr(s, weight).isnan().all() for s in samples)
+        if weights.get(weight, 0) <= 0 or has_label:
+            continue
+        absent = "; ".join(f"{file.path}: {file.sources.absent(label)}" for file in files)
+        if any(file.sources.present.get(label) for file in files):
+            absent = f"no training structure can have {label.replace('_', ' ')}: stress needs two "
+            absent += "or three periodic directions, a dipole none"
+        raise ValueError(
+            f"the loss has a weight for `{weight}`, and {absent}. Write the name of the label "
+            f"under `data: labels:`, or `{weight}: 0.0` under `fit: loss:` and `final_loss:`"
+        )
+
+
+def chosen_frames(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
+    """Return structures without those that have shorter distances than they may.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+    shortest_A : mapping of str to float
+        See `without_contacts`.
+
+    Raises
+    ------
+    ValueError
+        If none is left.
+    """
+    kept = without_contacts(frames, shortest_A)
+    if kept:
+        return kept
+    if not frames:
+        raise ValueError("there are isolated atoms only; give structures to train on as well")
+    raise ValueError(
+        f"all structures have distances shorter than `shortest_A`, {dict(shortest_A)}; lower it"
+    )

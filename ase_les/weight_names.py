@@ -1,0 +1,48 @@
+"""Names of weights in model files, which stay as modules are renamed and rearranged.
+
+Files, model hashes and converted checkpoints use these names; `torch.nn.Module.state_dict` has
+those of the present modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ase_les.model import LESModel
+
+# Beginning in the model, beginning in files; the first that fits counts.
+_BEGINNINGS = (
+    ("short_range.readout.", "short_range."),
+    ("long_range.representation.", "charge_representation."),
+    ("long_range.charges.neutrality.pair_charges", "charges.neutrality.pair_transfers"),
+    ("long_range.charges.", "charges."),
+    ("long_range.equilibration.", "equilibration."),
+)
+
+
+def name_in_files(name: str) -> str:
+    """Return the name in files of a weight of a model."""
+    for in_model, in_files in _BEGINNINGS:
+        if name.startswith(in_model):
+            return in_files + name.removeprefix(in_model)
+    return name
+
+
+def weights_of(model: LESModel) -> dict[str, Tensor]:
+    """Return the weights of a model by their names in files."""
+    return {name_in_files(name): value for name, value in model.state_dict().items()}
+
+
+def load_weights(model: LESModel, weights: Mapping[str, Tensor]) -> None:
+    """Set all weights of a model, given by their names in files.
+
+    Raises
+    ------
+    KeyError
+        If a weight is missing.
+    """
+    model.load_state_dict({name: weights[name_in_files(name)] for name in model.state_dict()})
