@@ -48,18 +48,17 @@ def relax(
     """Relax structures; exit code 1 if one does not converge. Ctrl-C stops after a step."""
     from ase_les.cli._calculator import set_threads
     from ase_les.reports import relaxation as report
-    from ase_les.reports.terminal import TerminalProgress, console
+    from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
     from ase_les.simulation import RelaxationBatchResult
 
     set_threads(threads)
-    paths = structure or []
     given = ModelOptions(model, device, dtype, charge)
     settings = given_settings(context, options.SETTINGS) | {"progress": TerminalProgress(quiet)}
     if resume is None:
         settings |= {"output": output or "relaxed", "overwrite": overwrite}
-        result = _start(paths, every_frame, given, settings)
-    elif paths or every_frame or output not in (None, resume):
+        result = _start(structure or [], every_frame, given, settings)
+    elif structure or every_frame or output not in (None, resume):
         raise ValueError(
             f"--resume {resume} uses the structures and files of that run; remove the structures, "
             "--all and --output"
@@ -76,8 +75,7 @@ def relax(
         print(summary_as_json(result.summary()))
     if not result.converged:
         if quiet:
-            stem = result.files.stem
-            console().print(f"{stem}: NOT CONVERGED", style="bold red", markup=False)
+            TerminalProgress().message(f"{result.files.stem}: NOT CONVERGED", warning=True)
         raise typer.Exit(1)
 
 

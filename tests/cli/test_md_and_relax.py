@@ -208,7 +208,7 @@ def test_a_config_names_one_structure_or_several():
         (("relax", "--model", "M"), "no structure given"),
         (("md", "copper.xyz", "--model", "M"), "needs --temperature\n"),
         (("md", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
-        (("md", "notes.zzz", "--model", "M"), "cannot tell the format"),
+        (("md", "notes.zzz", "--model", "M"), "cannot read notes.zzz as zzz"),
         (("md", "bad.cif", "--model", "M"), "cannot read bad.cif as cif (AssertionError)"),
         (("relax", "bad.cif", "--model", "M"), "cannot read bad.cif as cif (AssertionError)"),
         (("relax", "bad.xyz", "--model", "M"), "cannot read bad.xyz as extxyz (XYZError: "),
