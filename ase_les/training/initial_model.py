@@ -10,7 +10,7 @@ import torch
 
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.representation import CaceConfig
+from ase_les.representation import RepresentationConfig
 from ase_les.runs.provenance import changed
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import Sample
@@ -22,7 +22,7 @@ class ArchitectureConfig:
 
     Parameters
     ----------
-    representation : CaceConfig
+    representation : RepresentationConfig
     short_range : ShortRangeConfig or None
         None takes the root-mean-square force of the data as energy scale.
     long_range : LongRangeConfig or None
@@ -35,7 +35,7 @@ class ArchitectureConfig:
         Of nuclei nearer than bonds; None for none.
     """
 
-    representation: CaceConfig
+    representation: RepresentationConfig
     short_range: ShortRangeConfig | None = None
     long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
     total_charges: tuple[int, ...] = ()
