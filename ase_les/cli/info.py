@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ase_les import LESModel
     from ase_les.cli._reading import check_periodic
+    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import ChargesByElement
 
 
