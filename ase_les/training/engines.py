@@ -242,7 +242,11 @@ class InVacuum(Calculator):
             boxed.set_initial_magnetic_moments([(self.multiplicity - 1) / len(boxed)] * len(boxed))
         for name in properties:
             self.results[name] = self._property(name, boxed)
-        self.results["free_energy"] = self.calculator.get_property("free_energy", boxed)
+        has_free_energy = "free_energy" in getattr(
+            self.calculator, "implemented_properties", ("free_energy",)
+        )
+        name = "free_energy" if has_free_energy else "energy"
+        self.results["free_energy"] = self.calculator.get_property(name, boxed)
 
     def _property(self, name: str, boxed: Atoms) -> object:
         """Return a property; a stress that a mode of the program lacks is not implemented.
