@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from ase_les import LESModel
-    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import ChargesByElement
 
 
@@ -47,6 +46,7 @@ def info(
     from ase_les import load_model
     from ase_les.charges.sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
+    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import charges_by_element
     from ase_les.runs.output import summary_as_json
 

@@ -242,13 +242,17 @@ class InVacuum(Calculator):
             boxed.set_initial_magnetic_moments([(self.multiplicity - 1) / len(boxed)] * len(boxed))
         for name in properties:
             self.results[name] = self._property(name, boxed)
-        self.results["free_energy"] = self.calculator.get_property("free_energy", boxed)
+        self.results["free_energy"] = self._property("free_energy", boxed)
 
     def _property(self, name: str, boxed: Atoms) -> object:
         """Return a property; a stress that a mode of the program lacks is not implemented.
 
-        GPAW raises AttributeError for it in LCAO and finite-difference mode.
+        GPAW raises AttributeError for it in LCAO and finite-difference mode. Programs without a
+        free energy have no smearing: it is the energy.
         """
+        offered = getattr(self.calculator, "implemented_properties", ("free_energy",))
+        if name == "free_energy" and "free_energy" not in offered:
+            name = "energy"
         try:
             return self.calculator.get_property(name, boxed)
         except (AttributeError, NotImplementedError) as error:
