@@ -67,7 +67,7 @@ NETWORKS = {
 @pytest.mark.parametrize("settings", NETWORKS.values(), ids=NETWORKS.keys())
 def test_networks_become_models_that_obey_the_contract(settings, path):
     model = mace_model(network(**settings), path)
-    assert (model.charges is None) == (settings.get("charges") is False)
+    assert (model.long_range is None) == (settings.get("charges") is False)
     check_model(model, [Atoms("OHH", [[0, 0, 0], [1, 0, 0], [-0.3, 0.9, 0]])])
 
 
@@ -99,7 +99,7 @@ def test_charges_are_in_e_whatever_the_prefactor_of_the_file(path, water):
         water.calc = LESCalculator(mace_model(root, path), dtype="float64")
         found[prefactor] = water.get_charges()
     np.testing.assert_allclose(found[2 * 90.0474], math.sqrt(2) * found[90.0474])
-    assert mace_model(network(), path).charges.config.scale == pytest.approx(
+    assert mace_model(network(), path).long_range.charges.config.scale == pytest.approx(
         math.sqrt(90.0474 / PREFACTOR), rel=1e-15
     )
 
@@ -167,8 +167,8 @@ def test_a_head_has_units_of_its_own_in_the_last_readout(path):
     # Only the units of the second head remain.
     last["linear_1"]["weight"].view(CHANNELS, 14)[:, :7] = 0
     first, second = (mace_model(root, path, head=head) for head in ("pbe", "r2scan"))
-    assert (first.state_dict()["short_range.network.0.weight"] == 0).all()
-    assert (second.state_dict()["short_range.network.0.weight"] != 0).any()
+    assert (first.state_dict()["short_range.readout.network.0.weight"] == 0).all()
+    assert (second.state_dict()["short_range.readout.network.0.weight"] != 0).any()
 
 
 def test_repulsion_is_scaled_as_the_network_is(path):
