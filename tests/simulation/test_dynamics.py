@@ -372,7 +372,7 @@ def test_a_lengthened_run_is_the_long_run():
 
 
 def test_checkpoint_gives_the_state_back_bit_for_bit():
-    result = run_quietly(copper(), steps=7)
+    result = run_quietly(copper(), steps=7, checkpoint_stride=7)
     stored = read_checkpoint(result.files.checkpoint)
     assert stored.step == 7
     assert np.array_equal(stored.atoms.positions, result.atoms.positions)
