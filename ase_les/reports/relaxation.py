@@ -12,7 +12,7 @@ from rich.table import Table
 from ase_les.reports import figures, terminal
 from ase_les.reports.figures import Panel
 from ase_les.runs.output import BatchFiles, RunFiles, write_summary
-from ase_les.simulation.relaxation_batch import RelaxationBatchResult
+from ase_les.simulation.relaxation_batch_result import RelaxationBatchResult
 from ase_les.simulation.relaxation_result import RelaxationResult
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles, replace_file
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain_mapping
@@ -44,6 +45,7 @@ from ase_les.simulation.dynamics_run import DynamicsRun, rewind_files
 from ase_les.simulation.ensembles import DynamicsSettings, Stage, make_dynamics_settings
 from ase_les.simulation.integrators import make_integrator
 from ase_les.simulation.measuring import check_observable
+from ase_les.simulation.observers import last_logged_step
 from ase_les.simulation.velocities import Start, prepare_motion
 
 
@@ -96,6 +98,8 @@ def run_dynamics(
         If settings or structure cannot be simulated; nothing has been written.
     FileExistsError
         If a run of the same output exists and `overwrite` is false.
+    OutputInUseError
+        If a different process uses the output.
     DynamicsError
         If the calculator fails during the run; contains the result of the steps before.
 
@@ -151,11 +155,13 @@ def run_dynamics(
     )
     content = packed(origin)
     files = RunFiles(Path(output))
-    files.prepare_run(overwrite)
-    # Before any other file, so that a run killed at any time can either be resumed or has no files.
-    replace_file(files.checkpoint, content)
-    with DynamicsRun(origin, chosen, atoms.calc, files, progress) as run:
-        return run.advance()
+    files.stem.parent.mkdir(parents=True, exist_ok=True)
+    with OutputLock(files.stem) as lock:
+        files.prepare_run(overwrite)
+        # Before any other file, so that a killed run can either be resumed or has no files.
+        replace_file(files.checkpoint, content)
+        with DynamicsRun(origin, chosen, atoms.calc, files, progress, lock) as run:
+            return run.advance()
 
 
 def resume_dynamics(
@@ -194,19 +200,36 @@ def resume_dynamics(
         If there is no such run.
     ValueError
         If settings, structure or calculator differ from those of the run, or if its files have
-        been truncated.
+        been changed.
+    OutputInUseError
+        If a different process uses the output.
     DynamicsError
         See :func:`run_dynamics`.
     """
     files = RunFiles(Path(output))
+    with OutputLock(files.stem) as lock:
+        start, settings = _restored(files, calculator, steps, atoms, expected)
+        with DynamicsRun(start, settings, calculator, files, progress, lock) as run:
+            return run.advance()
+
+
+def _restored(
+    files: RunFiles,
+    calculator: GetPropertiesMixin,
+    steps: int | None,
+    atoms: Atoms | None,
+    expected: Mapping[str, Any],
+) -> tuple[Checkpoint, DynamicsSettings]:
+    """Return checkpoint and settings of a run to resume, after rewinding its files."""
     checkpoint = read_checkpoint(files.checkpoint)
     settings = DynamicsSettings(**checkpoint.settings)
     _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
     if steps is not None:
-        if steps < checkpoint.step:
+        completed = _completed_steps(files, checkpoint)
+        if steps < completed:
             raise ValueError(
-                f"{files.stem} is already at step {checkpoint.step}, got steps={steps}: `steps` "
-                "is the total number of steps of the run"
+                f"{files.stem} is already at step {completed}, got steps={steps}: `steps` is the "
+                "total number of steps of the run"
             )
         settings = settings.lengthened(steps)
     notes = [*checkpoint.notes, f"resumed at step {checkpoint.step}"]
@@ -217,8 +240,12 @@ def resume_dynamics(
     notes += restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces)
     rewind_files(files, settings, checkpoint)
     start = replace(checkpoint, settings=plain_mapping(asdict(settings)), notes=tuple(notes))
-    with DynamicsRun(start, settings, calculator, files, progress) as run:
-        return run.advance()
+    return start, settings
+
+
+def _completed_steps(files: RunFiles, checkpoint: Checkpoint) -> int:
+    """Return the last step in checkpoint or log."""
+    return max(checkpoint.step, last_logged_step(files.log))
 
 
 def _refuse_differences(

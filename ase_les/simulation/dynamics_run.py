@@ -13,6 +13,7 @@ from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 
 from ase_les.runs.growing_files import FileMark, mark_file, rewind_file
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator
@@ -54,6 +55,8 @@ class DynamicsRun:
     files : RunFiles
         Rewound to `start`.
     progress : Progress
+    lock : OutputLock, optional
+        Lock to refresh during the run.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class DynamicsRun:
         calculator: GetPropertiesMixin,
         files: RunFiles,
         progress: Progress = NO_PROGRESS,
+        lock: OutputLock | None = None,
     ) -> None:
         self._start = start
         self._settings = settings
         self._files = files
         self._progress = progress
+        self._lock = lock
         self._clock = perf_counter()
         self._interrupted = False
         self._degrees_of_freedom = start.degrees_of_freedom
@@ -145,11 +150,12 @@ class DynamicsRun:
                 problem = self._check_dipole()
                 if problem is not None:
                     return f"step {self.step}: {problem}"
-                if self.step % stride == 0 or self.step == steps:
+                if self.step % stride == 0:
                     self._save()
                 self._report()
-        # No checkpoint here: it would reset the calculator at a step at which the uninterrupted run
-        # does not. The few steps since the last checkpoint are computed again.
+        # Checkpoints are written at multiples of the stride only, at the end of the run too: they
+        # reset the calculator, which a longer or uninterrupted run does not do at other steps. When
+        # the run is resumed, the few steps since the last checkpoint are computed again.
         if self.step < steps:
             self._interrupted = True
             return f"{stop.received} received after step {self.step}"
@@ -282,6 +288,8 @@ class DynamicsRun:
         if now - time < REPORT_INTERVAL_S:
             return
         self._reported = (self.step, now)
+        if self._lock is not None:
+            self._lock.refresh()
         rate = (self.step - self._start.step) / (now - self._clock)
         status = f"T {self._temperature_K:.0f} K, E {self._last_energy():.4f} eV, "
         if math.isfinite(self._pressure_bar):

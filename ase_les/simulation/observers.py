@@ -197,3 +197,12 @@ def read_log(path: Path) -> ThermodynamicSeries:
     """Read a log written by :class:`ThermodynamicLog`."""
     step, *columns = np.loadtxt(path, ndmin=2, unpack=True)
     return ThermodynamicSeries(step.astype(int), *columns)
+
+
+def last_logged_step(path: Path) -> int:
+    """Return the step of the last complete line of a log; 0 if there is none."""
+    if not path.exists():
+        return 0
+    complete = path.read_text(encoding="utf-8").split("\n")[:-1]
+    steps = [line for line in complete if line.strip() and not line.startswith("#")]
+    return int(steps[-1].split()[0]) if steps else 0

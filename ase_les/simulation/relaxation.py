@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
 from ase_les.runs.growing_files import rewind_file
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_structure, plain_mapping
@@ -83,10 +84,16 @@ def relax(
         If settings or structure are impossible; nothing has been written.
     FileExistsError
         If a run of the same output exists and `overwrite` is false.
+    OutputInUseError
+        If a different process uses the output.
     """
     chosen = make_settings(**settings)
-    run = new_run(atoms, chosen, RunFiles(Path(output)), overwrite, provenance)
-    return run.advance(progress)
+    files = RunFiles(Path(output))
+    run = new_run(atoms, chosen, files, provenance)
+    files.stem.parent.mkdir(parents=True, exist_ok=True)
+    with OutputLock(files.stem) as lock:
+        files.prepare_run(overwrite)
+        return run.advance(progress, lock)
 
 
 def resume_relaxation(
@@ -124,19 +131,22 @@ def resume_relaxation(
         If there is no such run.
     ValueError
         If settings, structure or calculator differ from those of the run, or if its files have
-        been truncated.
+        been changed.
+    OutputInUseError
+        If a different process uses the output.
     """
-    return restore_run(RunFiles(Path(output)), calculator, steps, atoms, expected).advance(progress)
+    files = RunFiles(Path(output))
+    with OutputLock(files.stem) as lock:
+        return restore_run(files, calculator, steps, atoms, expected).advance(progress, lock)
 
 
 def new_run(
     atoms: Atoms,
     settings: RelaxationSettings,
     files: RunFiles,
-    overwrite: bool,
     provenance: Mapping[str, object] | None,
 ) -> RelaxationRun:
-    """Return a new run before its first step, after all checks, and remove earlier files."""
+    """Return a new run before its first step, after all checks; nothing is written."""
     check_structure(atoms)
     moving, notes = _prepared(atoms, settings)
     check_cell_can_relax(moving, settings.cell)
@@ -159,7 +169,6 @@ def new_run(
         wall_time_s=0.0,
         files={},
     )
-    files.prepare_run(overwrite)
     return RelaxationRun(start, settings, moving, files)
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 from ase.io import read
 
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import BatchFiles, replace_file, write_trajectory
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator, plain_mapping
 from ase_les.runs.stop_request import StopRequest
 from ase_les.simulation.calculators import model_hash
 from ase_les.simulation.relaxation import new_run, restore_run
+from ase_les.simulation.relaxation_batch_result import (
+    RelaxationBatchResult,
+    RelaxationOutcome,
+    failed_outcome,
+    outcome_of,
+)
 from ase_les.simulation.relaxation_result import RelaxationResult
 from ase_les.simulation.relaxation_settings import (
     RelaxationSettings,
@@ -29,100 +35,6 @@ from ase_les.simulation.relaxation_settings import (
 
 FORMAT = "relaxations 1"
 OnResult = Callable[[RelaxationResult], object]
-
-
-@dataclass(frozen=True)
-class RelaxationOutcome:
-    """Outcome of one structure.
-
-    Attributes
-    ----------
-    name, formula : str
-    converged : bool
-    steps : int
-    energy_eV, energy_per_atom_eV, energy_change_eV, max_force_eV_per_A, max_stress_bar : float
-        nan if the structure could not be relaxed; the stress also if the cell is fixed.
-    wall_time_s : float
-    problem : str or None
-        What went wrong, if anything. Too few steps are not a problem, but no convergence.
-    """
-
-    name: str
-    formula: str
-    converged: bool
-    steps: int
-    energy_eV: float
-    energy_per_atom_eV: float
-    energy_change_eV: float
-    max_force_eV_per_A: float
-    max_stress_bar: float
-    wall_time_s: float
-    problem: str | None
-
-    def __str__(self) -> str:
-        if self.problem is not None:
-            return f"FAILED: {self.problem}"
-        state = "converged" if self.converged else "NOT CONVERGED"
-        return f"{state} after {self.steps} steps, {self.energy_eV:.4f} eV"
-
-
-@dataclass(frozen=True)
-class RelaxationBatchResult:
-    """Outcomes of many relaxations.
-
-    Attributes
-    ----------
-    settings : RelaxationSettings
-    outcomes : tuple of RelaxationOutcome
-        In the order of the structures, without those not reached.
-    structures : int
-        Number of structures.
-    stopped : str or None
-        Why structures were not reached; None if all were.
-    calculator, provenance : mapping
-        As recorded in the summary.
-    files : BatchFiles
-    """
-
-    settings: RelaxationSettings
-    outcomes: tuple[RelaxationOutcome, ...]
-    structures: int
-    stopped: str | None
-    calculator: Mapping[str, object]
-    provenance: Mapping[str, object]
-    files: BatchFiles
-
-    @property
-    def converged(self) -> bool:
-        """Whether all structures were relaxed to convergence."""
-        return len(self.outcomes) == self.structures and all(
-            each.converged for each in self.outcomes
-        )
-
-    def summary(self) -> dict[str, object]:
-        """Return the content of the summary file."""
-        return {
-            "task": "relaxation of many structures",
-            "input": {
-                "structures": self.structures,
-                "calculator": self.calculator,
-                "settings": self.settings,
-                "provenance": self.provenance,
-            },
-            "results": {
-                "stopped": self.stopped,
-                "relaxed": len(self.outcomes),
-                "converged": sum(each.converged for each in self.outcomes),
-                "failed": sum(each.problem is not None for each in self.outcomes),
-                "wall_time_s": sum(each.wall_time_s for each in self.outcomes),
-                "table": [asdict(each) for each in self.outcomes],
-            },
-            "files": {
-                "input": self.files.input.name,
-                **({"relaxed": self.files.relaxed.name} if self.files.relaxed.exists() else {}),
-                "of_each": f"{self.files.of(0).stem.name}.traj and so on",
-            },
-        }
 
 
 def relax_many(
@@ -175,6 +87,8 @@ def relax_many(
         If the settings are impossible or there is no structure; nothing has been written.
     FileExistsError
         If files of the same output exist and `overwrite` is false.
+    OutputInUseError
+        If a different process uses the output.
     """
     chosen = make_settings(**settings)
     if len(structures) == 0:
@@ -184,20 +98,23 @@ def relax_many(
     if len(names) != len(structures):
         raise ValueError(f"there are {len(structures)} structures but {len(names)} `names`")
     files = BatchFiles(Path(output))
-    files.prepare_batch(len(structures), overwrite)
-    write_trajectory(files.input, structures)
-    batch = _Batch(
-        files=files,
-        # Read back, so that a resumed batch starts from identical structures.
-        structures=_read_structures(files.input),
-        calculator=calculator,
-        settings=chosen,
-        names=tuple(map(str, names)),
-        provenance=plain_mapping(provenance or {}),
-        outcomes={},
-    )
-    batch.save()
-    return batch.advance(progress, on_result)
+    files.stem.parent.mkdir(parents=True, exist_ok=True)
+    with OutputLock(files.stem) as lock:
+        files.prepare_batch(len(structures), overwrite)
+        write_trajectory(files.input, structures)
+        batch = _Batch(
+            files=files,
+            # Read back, so that a resumed batch starts from identical structures.
+            structures=_read_structures(files.input),
+            calculator=calculator,
+            settings=chosen,
+            names=tuple(map(str, names)),
+            provenance=plain_mapping(provenance or {}),
+            outcomes={},
+            lock=lock,
+        )
+        batch.save()
+        return batch.advance(progress, on_result)
 
 
 def resume_relaxations(
@@ -232,8 +149,22 @@ def resume_relaxations(
         If there is no such batch.
     ValueError
         If settings or calculator differ from those of the batch.
+    OutputInUseError
+        If a different process uses the output.
     """
     files = BatchFiles(Path(output))
+    with OutputLock(files.stem) as lock:
+        batch = _restored_batch(files, calculator, steps, expected, lock)
+        return batch.advance(progress, on_result)
+
+
+def _restored_batch(
+    files: BatchFiles,
+    calculator: GetPropertiesMixin,
+    steps: int | None,
+    expected: Mapping[str, Any],
+    lock: OutputLock,
+) -> _Batch:
     stored = read_batch(files)
     settings = RelaxationSettings(**stored["settings"])
     differences = setting_differences(settings, expected)
@@ -252,7 +183,7 @@ def resume_relaxations(
             for index, each in outcomes.items()
             if each.converged or each.problem or each.steps >= steps
         }
-    batch = _Batch(
+    return _Batch(
         files=files,
         structures=_read_structures(files.input),
         calculator=calculator,
@@ -260,8 +191,8 @@ def resume_relaxations(
         names=tuple(stored["names"]),
         provenance=stored["provenance"],
         outcomes=outcomes,
+        lock=lock,
     )
-    return batch.advance(progress, on_result)
 
 
 def read_batch(files: BatchFiles) -> dict[str, Any]:
@@ -299,6 +230,7 @@ class _Batch:
     names: tuple[str, ...]
     provenance: Mapping[str, object]
     outcomes: dict[int, RelaxationOutcome]
+    lock: OutputLock
 
     def save(self) -> None:
         """Store the outcomes so far."""
@@ -351,13 +283,13 @@ class _Batch:
                 result = self._relax(index)
             except _StructureFailed as failure:
                 formula = self.structures[index].get_chemical_formula()
-                outcome = _failed(name, formula, failure.problem, perf_counter() - began)
+                outcome = failed_outcome(name, formula, failure.problem, perf_counter() - began)
             else:
                 if on_result is not None:
                     on_result(result)
                 if result.interrupted:
                     return f"structure {name}, {result.stopped}"
-                outcome = _outcome(name, result)
+                outcome = outcome_of(name, result)
             self.outcomes[index] = outcome
             self.save()
             progress.advance()
@@ -377,8 +309,9 @@ class _Batch:
             run = restore_run(files, self.calculator, self.settings.steps, None, {})
         try:
             if run is None:
-                run = new_run(atoms, self.settings, files, True, self.provenance)
-            return run.advance()
+                run = new_run(atoms, self.settings, files, self.provenance)
+                files.prepare_run(overwrite=True)
+            return run.advance(lock=self.lock)
         except OSError:
             raise
         except Exception as error:
@@ -397,35 +330,3 @@ class _StructureFailed(Exception):
 def _read_structures(path: Path) -> list[Atoms]:
     found = read(path, index=":")
     return [found] if isinstance(found, Atoms) else list(found)
-
-
-def _outcome(name: str, result: RelaxationResult) -> RelaxationOutcome:
-    return RelaxationOutcome(
-        name=name,
-        formula=result.atoms.get_chemical_formula(),
-        converged=result.converged,
-        steps=result.steps,
-        energy_eV=result.energy_eV,
-        energy_per_atom_eV=result.energy_eV / len(result.atoms),
-        energy_change_eV=result.energy_change_eV,
-        max_force_eV_per_A=result.max_force_eV_per_A,
-        max_stress_bar=result.max_stress_eV_per_A3 / units.bar,
-        wall_time_s=result.wall_time_s,
-        problem=result.stopped,
-    )
-
-
-def _failed(name: str, formula: str, problem: str, seconds: float) -> RelaxationOutcome:
-    return RelaxationOutcome(
-        name=name,
-        formula=formula,
-        converged=False,
-        steps=0,
-        energy_eV=math.nan,
-        energy_per_atom_eV=math.nan,
-        energy_change_eV=math.nan,
-        max_force_eV_per_A=math.nan,
-        max_stress_bar=math.nan,
-        wall_time_s=seconds,
-        problem=problem,
-    )

@@ -12,6 +12,7 @@ from ase import Atoms, units
 from ase.constraints import FixSymmetry
 
 from ase_les.runs.growing_files import mark_file
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator
@@ -69,6 +70,7 @@ class RelaxationRun:
         self._files = files
         self._clock = perf_counter()
         self._interrupted = False
+        self._lock: OutputLock | None = None
         self._last_valid = atoms.copy()
         self._written = start.step if start.files else -1
         self._state = _State()
@@ -79,8 +81,18 @@ class RelaxationRun:
         if start.optimizer:
             restore_optimizer(self._optimizer, start.optimizer)
 
-    def advance(self, progress: Progress = NO_PROGRESS) -> RelaxationResult:
-        """Perform steps until convergence, or until something stops the relaxation."""
+    def advance(
+        self, progress: Progress = NO_PROGRESS, lock: OutputLock | None = None
+    ) -> RelaxationResult:
+        """Perform steps until convergence, or until something stops the relaxation.
+
+        Parameters
+        ----------
+        progress : Progress
+        lock : OutputLock, optional
+            Lock to refresh after every step.
+        """
+        self._lock = lock
         for note in self._start.notes:
             progress.message(note)
         frames = TrajectoryFrames(self._files.trajectory, 1, self._optimizer.todict())
@@ -125,6 +137,8 @@ class RelaxationRun:
                     return False, f"step {self.step + 1}: {error}"
                 self.step += 1
                 energy, force, _ = self._state
+                if self._lock is not None:
+                    self._lock.refresh()
                 progress.advance(1, f"E {energy:.4f} eV, max force {force:.4f} eV/Å")
 
     def _write(self, log: TextIO, frames: TrajectoryFrames) -> None:

@@ -21,6 +21,7 @@ from ase.io import read
 from ase_les.reports import dynamics as report
 from ase_les.reports import figures
 from ase_les.reports.terminal import TerminalProgress
+from ase_les.runs.lock import OutputInUseError
 from ase_les.simulation import DynamicsError, DynamicsSettings, resume_dynamics, run_dynamics
 from ase_les.simulation.checkpoint import read_checkpoint
 from ase_les.simulation.ensembles import ENSEMBLES
@@ -364,6 +365,59 @@ def test_restart_under_constraints_continues_the_same_trajectory():
     assert Path("part.log").read_bytes() == Path("full.log").read_bytes()
 
 
+class Remembering(EMT):
+    """EMT whose forces depend on how often it was called, as those of a neighbor list do."""
+
+    name = "emt"
+    calls = 0
+
+    def reset(self):
+        super().reset()
+        self.calls = 0
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        self.calls += 1
+        self.results["forces"] = self.results["forces"] * (1 + 1e-9 * self.calls)
+
+
+@pytest.mark.parametrize("stop", [4, 20, 23])
+def test_a_run_lengthened_between_checkpoints_is_the_long_run(stop):
+    def remembering():
+        atoms = copper()
+        atoms.calc = Remembering()
+        return atoms
+
+    settings = {"checkpoint_stride": 10, "temperature_K": 900.0}
+    long = run_quietly(remembering(), output="full", steps=37, **settings)
+    run_quietly(remembering(), output="part", steps=stop, **settings)
+    assert_identical(long, resume_dynamics("part", Remembering(), steps=37))
+
+
+def test_a_second_resume_is_refused_while_the_run_goes_on():
+    class Resuming(EMT):
+        """EMT during whose evaluation the same run is resumed again."""
+
+        name = "emt"
+        calls = 0
+
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.calls += 1
+            if self.calls == 15:
+                with pytest.raises(OutputInUseError, match=f"process {os.getpid()} on"):
+                    resume_dynamics("part", EMT())
+                with pytest.raises(OutputInUseError):
+                    run_quietly(copper(), output="part", steps=5, overwrite=True)
+
+    atoms = copper()
+    atoms.calc = Resuming()
+    settings = {"steps": 50, "checkpoint_stride": 5}
+    part = run_quietly(atoms, output="part", **settings)
+    assert atoms.calc.calls > 15
+    assert_identical(run_quietly(copper(), output="full", **settings), part)
+
+
 def test_a_lengthened_run_is_the_long_run():
     settings = {"checkpoint_stride": 10, "temperature_K": 900.0}
     long = run_quietly(copper(), output="full", steps=40, **settings)
@@ -372,7 +426,7 @@ def test_a_lengthened_run_is_the_long_run():
 
 
 def test_checkpoint_gives_the_state_back_bit_for_bit():
-    result = run_quietly(copper(), steps=7)
+    result = run_quietly(copper(), steps=7, checkpoint_stride=7)
     stored = read_checkpoint(result.files.checkpoint)
     assert stored.step == 7
     assert np.array_equal(stored.atoms.positions, result.atoms.positions)
