@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from ase_les.cli._options import (
     DIELECTRIC,
@@ -184,11 +183,10 @@ def infrared(
 
 def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
     """Refuse options that would be ignored."""
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in names
-        and context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
-    ]
+    given = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name in names and source is not None and source.name != "DEFAULT":
+            given.append(parameter.opts[0])
     if given:
         raise ValueError(f"{why} {', '.join(given)}")

@@ -222,7 +222,7 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
         (("infrared", "molecule.xyz", "--from-run", "run"), "leave out structure"),
         (("infrared", "molecule.xyz", "--model", "M", "--window", "hann"), "has no use for"),
         (("infrared", "oxide.vasp", "--model", "M"), "without periodic directions"),
-        (("phonons", "molecule.xyz", "--model", "M"), "three periodic directions"),
+        (("phonons", "molecule.xyz", "--model", "M"), "three (crystal) periodic directions"),
         (("born", "oxide.vasp", "--model", "M", "--method", "x"), "--method must be one of"),
     ],
 )

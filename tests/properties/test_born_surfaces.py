@@ -334,12 +334,12 @@ def test_atoms_are_chosen_in_words(words, expected):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("K", "leaves no atom"),
+        ("K", "selects no atom"),
         ("9", "has the index 9"),
         ("above:3", "unknown word 'above:3'; words are indices"),
-        ("near:Ti:3", "near Ti; the structure has none"),
-        ("near:O", "cannot read 'near:O'"),
-        ("top:x", "cannot read 'top:x'"),
+        ("near:Ti:3", "near Ti, but the structure has none"),
+        ("near:O", "invalid word 'near:O'"),
+        ("top:x", "invalid word 'top:x'"),
     ],
 )
 def test_words_that_choose_nothing_are_refused(words, message):
