@@ -127,7 +127,6 @@ def drifts(steps: int) -> dict:
                 steps=steps,
                 thermostat_time_fs=50.0,
                 output=Path(folder) / "md",
-                quiet=True,
             )
             found[ensemble] = float(f"{result.drift_meV_per_atom_per_ps:.3g}")
     return found

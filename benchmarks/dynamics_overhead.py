@@ -27,7 +27,11 @@ from ase_les.simulation import run_dynamics
 WATER = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
 PROTOCOLS = {
     "default logging": {},
+    "Nosé–Hoover chain": {"ensemble": "nvt-nose-hoover"},
     "current every step": {"observe": {"current": 1}},
+    "current by default": {"observe": ["current"]},
+    "rdf every 10 steps": {"observe": {"rdf": 10}},
+    "rdf by default": {"observe": ["rdf"]},
     "pressure every 10 steps": {"observe": {"pressure": 10}},
     "constant pressure": {"ensemble": "npt-isotropic"},
 }
@@ -63,7 +67,6 @@ def measure(model: str, repeat: int, steps: int, protocol: dict, folder: str) ->
         steps=steps,
         output=Path(folder) / "md",
         overwrite=True,
-        quiet=True,
         **protocol,
     )
     # Time per step of a run that ended early, over the steps it was asked for, is anything.
@@ -80,6 +83,7 @@ def measure(model: str, repeat: int, steps: int, protocol: dict, folder: str) ->
         "steps": steps,
         "force_call_ms": round(1e3 * float(bare[0]), 2),
         "step_ms": round(1e3 * float(whole[0]), 2),
+        "force_calls_per_step": len(forces) / steps,
         "ratio": round(float(clock), 3),
         "ratio_of_processor_time": round(float(processor), 3),
     }

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    settings = {"temperature_K": 300.0, "timestep_fs": 0.5, "seed": 1, "quiet": True}
+    settings = {"temperature_K": 300.0, "timestep_fs": 0.5, "seed": 1}
     for dtype in ("float32", "float64"):
         with tempfile.TemporaryDirectory() as folder:
             atoms = read(STRUCTURE)

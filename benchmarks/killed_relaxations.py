@@ -20,7 +20,6 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from ase_les.reports import figures
 from ase_les.simulation import relax, resume_relaxation
 
 SETTINGS = {"fmax": 1e-9, "cell": "full", "steps": 20, "checkpoint_stride": 3}
@@ -46,11 +45,11 @@ def alloy() -> Atoms:
 
 def begin_or_resume(stem: Path, optimizer: str) -> None:
     if stem.with_suffix(".checkpoint").exists():
-        resume_relaxation(stem, SlowEMT(), quiet=True)
+        resume_relaxation(stem, SlowEMT())
         return
     atoms = alloy()
     atoms.calc = SlowEMT()
-    relax(atoms, output=stem, optimizer=optimizer, overwrite=True, quiet=True, **SETTINGS)
+    relax(atoms, output=stem, optimizer=optimizer, overwrite=True, **SETTINGS)
 
 
 def killed_until_done(stem: Path, optimizer: str, rng: np.random.Generator) -> int:
@@ -80,8 +79,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
-    # Drawing takes longer than all the steps, and nothing that matters is lost there.
-    figures.save_figure = lambda *_: None
     kills, runs, different = 0, 0, 0
     while kills < arguments.kills:
         optimizer = ("bfgs", "lbfgs", "fire")[runs % 3]
@@ -89,7 +86,7 @@ def main() -> None:
             peace, killed = Path(folder) / "peace", Path(folder) / "killed"
             atoms = alloy()
             atoms.calc = EMT()
-            relax(atoms, output=peace, optimizer=optimizer, quiet=True, **SETTINGS)
+            relax(atoms, output=peace, optimizer=optimizer, **SETTINGS)
             kills += killed_until_done(killed, optimizer, rng)
             runs += 1
             different += any(

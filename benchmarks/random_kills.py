@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "simulation"))
 
 from analytic import BAR, ChargedCrystal, Volume, crystal
 
-from ase_les.reports import figures
 from ase_les.simulation import resume_dynamics, run_dynamics
 from ase_les.simulation.checkpoint import read_checkpoint
 from ase_les.simulation.ensembles import ENSEMBLES
@@ -65,16 +64,15 @@ def protocol(first: str, second: str) -> dict:
 def run(stem: Path, settings: dict) -> None:
     """Start the run, or go on with it; what a person would do who finds it dead."""
     if stem.with_name(stem.name + ".checkpoint").exists():
-        resume_dynamics(stem, atoms().calc, quiet=True)
+        resume_dynamics(stem, atoms().calc)
     else:
-        run_dynamics(atoms(), output=stem, overwrite=True, quiet=True, **settings)
+        run_dynamics(atoms(), output=stem, overwrite=True, **settings)
 
 
 def in_a_process(stem: Path, settings: dict, killed_after: float | None) -> bool:
     """Run in a fork; whether it came to an end before it was killed."""
     child = os.fork()
     if child == 0:
-        figures.save_figure = lambda *_: None
         try:
             run(stem, settings)
         except BaseException as error:

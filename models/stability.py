@@ -82,10 +82,10 @@ def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -
     summary = output.with_name(f"{output.name}-summary.yml")
     try:
         if output.with_name(f"{output.name}.checkpoint").exists():
-            result = resume_dynamics(output, calculator, quiet=True)
+            result = resume_dynamics(output, calculator)
         else:
             atoms.calc = calculator
-            result = run_dynamics(atoms, output=output, quiet=True, **settings)
+            result = run_dynamics(atoms, output=output, **settings)
         if result.interrupted:
             raise SystemExit("interrupted; start again to go on")
     except ValueError:

@@ -14,6 +14,10 @@ FORBIDDEN = {
         *("ase_les.training", "ase_les.reports", "ase_les.cli"),
     ),
     "statistics.py": ("torch", "rich", "matplotlib", "ase_les"),
+    "simulation": (
+        *("torch", "rich", "matplotlib", "typer", "ase_les.reports", "ase_les.cli"),
+        *("ase_les.properties", "ase_les.training"),
+    ),
     "reports": ("torch", "typer", "ase_les.cli"),
 }
 

@@ -19,8 +19,9 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.molecules import turning_dipoles
+from ase_les.reports import dynamics as report
 from ase_les.reports.figures import save_histogram
-from ase_les.reports.terminal import results_table
+from ase_les.reports.terminal import TerminalProgress, results_table
 from ase_les.simulation import run_dynamics
 
 # Electronic dielectric constant of water.
@@ -51,7 +52,10 @@ def main() -> None:
         trajectory_stride=10,
         output=arguments.output / "water",
         overwrite=arguments.overwrite,
+        progress=TerminalProgress(),
     )
+    report.write(run)
+    report.show(run)
 
     frames = read(run.files.trajectory, index=":")
     charges = np.array([frame.get_charges() for frame in frames])

@@ -20,7 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_les import LESCalculator
+from ase_les.reports import relaxation as report
 from ase_les.reports.figures import save_bars
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
 
@@ -54,7 +56,10 @@ def main() -> None:
             steps=arguments.steps,
             output=arguments.output / name,
             overwrite=arguments.overwrite,
+            progress=TerminalProgress(),
         )
+        report.write(result)
+        report.show(result)
         final = result.atoms
         final.calc = calculator
         relaxed[name] = final.get_potential_energy()

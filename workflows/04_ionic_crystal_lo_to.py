@@ -21,6 +21,8 @@ from ase_les import LESCalculator
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
 from ase_les.properties.phonons import phonons
 from ase_les.reports import phonons as report
+from ase_les.reports import relaxation
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.processes import Jobs
 from ase_les.simulation import relax
 
@@ -55,14 +57,18 @@ def main() -> None:
     # Forces are going to be differentiated: no rounding, no mesh.
     settings = {"dtype": "float64", "accuracy": None}
     atoms.calc = LESCalculator(arguments.model, **settings)
-    relaxed = relax(
+    result = relax(
         atoms,
         fmax=0.001,
         cell="full",
         steps=arguments.steps,
         output=arguments.output / "relaxed",
         overwrite=arguments.overwrite,
-    ).atoms
+        progress=TerminalProgress(),
+    )
+    relaxation.write(result)
+    relaxation.show(result)
+    relaxed = result.atoms
     relaxed.calc = atoms.calc
     jobs = Jobs(arguments.jobs, partial(LESCalculator, arguments.model, **settings))
     # What relaxed without symmetry has it within a hundredth of an Ångström.

@@ -4,7 +4,7 @@
     python workflows/05_infrared_of_water.py --reference measured.txt
     python workflows/05_infrared_of_water.py --smoke             under a minute; shows the way only
 
-Molecular dynamics with the current J = ΣZ*v at every step, then α(ω)n(ω) in absolute units. A run
+Molecular dynamics with the current J = ΣZ*v every 2 fs, then α(ω)n(ω) in absolute units. A run
 that was stopped goes on where it was; one that is complete is only analysed again. Writes
 ``<output>/water.*`` (the run) and ``<output>/water-infrared-summary.yml``, ``.npz``, ``.png``.
 
@@ -22,7 +22,9 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.infrared_dynamics import infrared_from_run, read_reference_spectrum
 from ase_les.properties.spectral_peaks import Band
+from ase_les.reports import dynamics
 from ase_les.reports import infrared_dynamics as report
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.simulation import Stage, resume_dynamics, run_dynamics
 
 EPSILON_INFINITY = 1.78
@@ -63,7 +65,8 @@ def main() -> None:
     stem = arguments.output / "water"
     calculator = LESCalculator(arguments.model)
     if stem.with_name("water.checkpoint").exists():
-        run = resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
+        steps = arguments.equilibration + arguments.steps
+        run = resume_dynamics(stem, calculator, steps=steps, progress=TerminalProgress())
     else:
         atoms = read(Path(__file__).with_name("water64.extxyz"))
         atoms.calc = calculator
@@ -79,12 +82,15 @@ def main() -> None:
                     "record",
                     arguments.steps,
                     thermostat_time_fs=1000.0,
-                    observe={"current": 1, "dipole": 10},
+                    observe=["current", "dipole:10"],
                 ),
             ],
             seed=1,
             output=stem,
+            progress=TerminalProgress(),
         )
+    dynamics.write(run)
+    dynamics.show(run)
     if run.stopped is not None:
         raise SystemExit(f"{run.stopped}; start again to go on")
     output = arguments.output / "water-infrared"

@@ -27,8 +27,8 @@ from ase_les import LESCalculator
 from ase_les.properties.molecules import molecules
 from ase_les.properties.recorded_run import read_frames
 from ase_les.properties.transport import transport_from_run
-from ase_les.reports import transport
-from ase_les.reports.terminal import columns_table
+from ase_les.reports import averages, dynamics, transport
+from ase_les.reports.terminal import TerminalProgress, columns_table
 from ase_les.runs.output import write_summary
 from ase_les.simulation import Stage, relax, resume_dynamics, run_dynamics
 from ase_les.simulation.accumulators import RadialDistribution
@@ -67,8 +67,7 @@ def distributions(stem: Path, skip_ps: float) -> dict[str, dict]:
         for atoms in frames:
             radial.add(atoms)
         result = radial.result()
-        result.save(stem.with_name(f"{stem.name}-rdf-{'-'.join(pair)}.npz"))
-        result.save_figure(stem.with_name(f"{stem.name}-rdf-{'-'.join(pair)}.png"))
+        averages.write(result, stem.with_name(f"{stem.name}-rdf-{'-'.join(pair)}"))
         found["-".join(pair)] = result.summary()
     return found
 
@@ -96,7 +95,8 @@ def main() -> None:
     stem = arguments.output / "salt-water"
     calculator = LESCalculator(arguments.model)
     if stem.with_name("salt-water.checkpoint").exists():
-        run = resume_dynamics(stem, calculator, steps=arguments.equilibration + arguments.steps)
+        steps = arguments.equilibration + arguments.steps
+        run = resume_dynamics(stem, calculator, steps=steps, progress=TerminalProgress())
     else:
         built = arguments.structure is None
         atoms = salt_water(arguments.pairs) if built else read(arguments.structure)
@@ -108,7 +108,6 @@ def main() -> None:
             steps=20 if arguments.smoke else 100,
             output=arguments.output / "relaxed",
             overwrite=True,
-            quiet=True,
         ).atoms
         relaxed.calc = calculator
         run = run_dynamics(
@@ -119,11 +118,14 @@ def main() -> None:
             stages=[
                 Stage("equilibrate", arguments.equilibration),
                 # A thermostat this weak leaves the motion alone.
-                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe={"current": 1}),
+                Stage("record", arguments.steps, thermostat_time_fs=1000.0, observe=["current"]),
             ],
             seed=1,
             output=stem,
+            progress=TerminalProgress(),
         )
+    dynamics.write(run)
+    dynamics.show(run)
     if run.stopped is not None:
         raise SystemExit(f"{run.stopped}; start again to go on")
     found = distributions(stem, skip_ps)

@@ -30,7 +30,8 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.molecules import whole_molecules
 from ase_les.properties.profiles import profiles
-from ase_les.reports.terminal import results_table
+from ase_les.reports import dynamics as report
+from ase_les.reports.terminal import TerminalProgress, results_table
 from ase_les.runs.output import write_summary
 from ase_les.simulation import run_dynamics
 
@@ -98,7 +99,10 @@ def main() -> None:
         trajectory_stride=10,
         output=arguments.output / "film",
         overwrite=arguments.overwrite,
+        progress=TerminalProgress(),
     )
+    report.write(run)
+    report.show(run)
     smearing = calculator.model.config.long_range.electrostatics.smearing
     found = profiles(
         with_room(run.files.trajectory, arguments.vacuum),

@@ -36,6 +36,8 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.profiles import profiles
+from ase_les.reports import dynamics as report
+from ase_les.reports import relaxation as relaxation_report
 from ase_les.reports.terminal import results_table
 from ase_les.runs.output import write_summary
 from ase_les.simulation import DynamicsResult, relax, resume_dynamics, run_dynamics
@@ -55,7 +57,7 @@ def dynamics_for(
     """MD in pieces, each as long as the time left allows; every piece ends in a checkpoint."""
     began, done_before = perf_counter(), 0
     if arguments.resume:
-        run = resume_dynamics(stem, calculator, quiet=True)
+        run = resume_dynamics(stem, calculator)
         done_before = run.steps
     else:
         atoms = atoms.copy()
@@ -71,7 +73,6 @@ def dynamics_for(
             checkpoint_stride=50,
             output=stem,
             overwrite=arguments.overwrite,
-            quiet=True,
         )
     console = Console(stderr=True)
     while run.stopped is None:
@@ -85,7 +86,8 @@ def dynamics_for(
             f"{run.steps} steps, {run.temperature_K.mean:.0f} K, {left / 60:.1f} minutes left",
             highlight=False,
         )
-        run = resume_dynamics(stem, calculator, steps=run.steps + piece, quiet=True)
+        run = resume_dynamics(stem, calculator, steps=run.steps + piece)
+    report.write(run)
     return run
 
 
@@ -147,8 +149,8 @@ def main() -> None:
             steps=arguments.relax_steps,
             output=arguments.output / "relaxed",
             overwrite=arguments.overwrite,
-            quiet=True,
         )
+        relaxation_report.write(relaxed)
         rows["energy gained by relaxing / (meV/atom)"] = (
             -1000 * relaxed.energy_change_eV / len(atoms)
         )

@@ -30,6 +30,7 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import HarmonicInfrared, harmonic_infrared
+from ase_les.reports import relaxation as report
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import results_table
 from ase_les.runs.output import write_summary
@@ -69,8 +70,8 @@ def main() -> None:
             fmax=1e-5,
             output=arguments.output / name,
             overwrite=arguments.overwrite,
-            quiet=True,
         )
+        report.write(result)
         if not result.converged:
             raise SystemExit(f"{name}: not converged, see {result.files.log}")
         result.atoms.calc = calculator

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import harmonic_infrared
+from ase_les.reports import relaxation as report
 from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
 from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
@@ -41,8 +42,8 @@ def infrared_of(
         steps=arguments.steps,
         output=arguments.output / "relaxed",
         overwrite=arguments.overwrite,
-        quiet=True,
     )
+    report.write(relaxed)
     if not relaxed.converged:
         console.print(f"NOT CONVERGED after {relaxed.steps} steps: modes may be imaginary.")
     final = relaxed.atoms

@@ -27,6 +27,7 @@ from rich.table import Table
 from ase_les import LESCalculator
 from ase_les.properties.molecules import turning_dipoles
 from ase_les.properties.structure import mean_square_displacement, radial_distribution
+from ase_les.reports import averages
 from ase_les.runs.output import write_summary
 from ase_les.simulation import run_dynamics
 from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
@@ -88,8 +89,7 @@ def main() -> None:
         every=every,
     )
     for result, name in ((pairs, "oxygen-oxygen"), (moved, "displacement")):
-        result.save(arguments.output / f"{name}.npz")
-        result.save_figure(arguments.output / f"{name}.png")
+        averages.write(result, arguments.output / name)
     dipole = block_average(
         np.array(
             [

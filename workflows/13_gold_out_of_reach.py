@@ -34,6 +34,7 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.cli.model_recipe import short_range_twin
+from ase_les.reports import relaxation as report
 from ase_les.reports.figures import save_bars
 from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
@@ -79,7 +80,8 @@ def relaxed(calculator: LESCalculator, start: Atoms, stem: Path, fmax: float) ->
     atoms = start.copy()
     atoms.calc = calculator
     atoms.set_constraint(FixAtoms(mask=~(atoms.symbols == "Au")))
-    found = relax(atoms, optimizer="bfgs", fmax=fmax, output=stem, overwrite=True, quiet=True)
+    found = relax(atoms, optimizer="bfgs", fmax=fmax, output=stem, overwrite=True)
+    report.write(found)
     return found.atoms
 
 

@@ -119,6 +119,8 @@ def calculated_structure(
     ValueError
         If structure or model is missing.
     """
+    from ase_les.simulation.calculators import model_card
+
     if structure is None:
         raise ValueError("no structure given: name a file that ASE can read")
     if model is None:
@@ -126,7 +128,7 @@ def calculated_structure(
     atoms = read_structure(structure, charge)
     # A trajectory brings recorded results along, which are no calculator to go on with.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
-    check_periodic(atoms, atoms.calc.model.card, structure)
+    check_periodic(atoms, model_card(atoms.calc), structure)
     provenance = {
         "structure": str(structure),
         # A model file must be found again from any folder; a shipped model's name stays a name.

@@ -1,4 +1,4 @@
-"""Options that verbs share, and the file that can supply any of them."""
+"""Options shared by commands, and reading of options from a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from ase_les.configuration import read_yaml
 
@@ -15,9 +15,10 @@ _UNIT = r"_(?:K|A|fs|ps|bar|per_bar|per_cm|mPa_s|V_per_A|eV_per_A|eA)"
 
 
 class Verb(TyperCommand):
-    """A command in whose errors the library's settings bear the names of its options."""
+    """Command that rewrites parameter names in error messages to option names."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except ValueError as error:
@@ -25,33 +26,33 @@ class Verb(TyperCommand):
 
     def _in_options(self, text: str) -> str:
         for parameter in self.params:
-            if parameter.param_type_name == "option" and not parameter.hidden:
-                option, name = _spelled(parameter)[0], re.escape(parameter.name)
-                # Without a unit only in backticks: it could be any other word.
+            if isinstance(parameter, TyperOption) and not parameter.hidden:
+                option, name = _long_forms(parameter)[0], re.escape(str(parameter.name))
+                # Names without a unit are replaced only in backticks: they can be ordinary words.
                 text = re.sub(rf"`{name}(?:{_UNIT})?`|\b{name}{_UNIT}\b", option, text)
         return text
 
 
-def _spelled(parameter: Any) -> list[str]:
-    """Long forms of an option, the one to be shown first; those of an argument are its name."""
+def _long_forms(parameter: Any) -> list[str]:
+    """Return the long forms of an option, the preferred one first, or the name of an argument."""
     long = [option for option in parameter.opts if option.startswith("--")]
     return long or [parameter.name]
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Take options from a YAML file; those on the command line win.
+    """Read options from a YAML file; options on the command line take precedence.
 
-    Keys are the long options without dashes in front, such as ``temperature: 300``.
+    Keys are the long options without leading dashes, such as ``temperature: 300``.
     """
     if path is None:
         return None
     given = read_yaml(path) or {}
     if not isinstance(given, dict):
-        raise ValueError(f"{path} must hold lines of the form `option: value`")
+        raise ValueError(f"{path} must contain lines of the form `option: value`")
     parameters = {
         option.removeprefix("--"): parameter
         for parameter in context.command.params
-        for option in (parameter.name.replace("_", "-"), *_spelled(parameter))
+        for option in (parameter.name.replace("_", "-"), *_long_forms(parameter))
         if parameter.name not in ("config", "help")
     }
     given = {str(key).replace("_", "-"): value for key, value in given.items()}
@@ -67,13 +68,13 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def _value(parameter: Any, given: object) -> object:
-    """What a file says of an option, as if it had stood on the command line."""
+    """Return the value from a file in the form it has on the command line."""
     repeated = getattr(parameter, "multiple", False)
     if repeated and isinstance(given, dict):
-        # What may be repeated on the command line is a list here, or a mapping of its entries.
+        # Options that can be repeated are lists in the file, or mappings of their entries.
         return [{key: entry} for key, entry in given.items()]
     if isinstance(given, str) and (repeated or parameter.nargs == -1):
-        # One value stands for a list of one; a text would be taken letter by letter.
+        # A single value is a list of one; otherwise a string would be split into letters.
         return [given]
     return given
 
@@ -85,25 +86,25 @@ Config = Annotated[
         is_eager=True,
         exists=True,
         dir_okay=False,
-        help="YAML file with any of these options; the command line wins.",
+        help="YAML file with any of these options; the command line takes precedence.",
     ),
 ]
 Structure = Annotated[
     Path | None, typer.Argument(help="Any structure file ASE reads; its last frame.")
 ]
 Model = Annotated[str | None, typer.Option(help="Shipped model by name, or a model file.")]
+#: Names of the option for the electronic dielectric constant, the preferred one first.
 DIELECTRIC = ("--dielectric", "--epsilon-infinity")
-"""Both mean the dielectric constant of the electrons; the first is the one to be written."""
 
 Charge = Annotated[
     int | None,
-    typer.Option(help="Total charge in e.", show_default="what the file says, or 0"),
+    typer.Option(help="Total charge in e.", show_default="from the file, or 0"),
 ]
 EpsilonInfinity = Annotated[
     float | None,
     typer.Option(
         *DIELECTRIC,
-        help="ε∞ of the bulk, of its electrons alone; 1.78 for water.",
+        help="ε∞, the electronic dielectric constant of the bulk; 1.78 for water.",
         show_default="the calculator's, or 1",
     ),
 ]
@@ -113,11 +114,13 @@ DType = Annotated[
 ]
 Precision = Annotated[str, typer.Option(help="float32 or float64.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads to use, shared by all processes.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an earlier run.")]
 NumberOfJobs = Annotated[
     int,
-    typer.Option("--jobs", min=1, help="Processes that share the displacements, and the threads."),
+    typer.Option(
+        "--jobs", min=1, help="Worker processes for the displacements, which share the threads."
+    ),
 ]

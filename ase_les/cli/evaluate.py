@@ -99,7 +99,8 @@ def evaluate(
     judged = judged.for_inference(device or "cpu", dtype)
     comparison = compare(judged, samples)
     found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
-    summary = {"model": model, "data": str(data), "charge": charge, "dtype": dtype}
+    summary: dict[str, object] = {"model": model, "data": str(data)}
+    summary |= {"charge": charge, "dtype": dtype}
     summary["errors"] = found.to_dict()
     save_parity_figure(drawn, data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))

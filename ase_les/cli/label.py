@@ -66,10 +66,19 @@ def label(
             "nothing to do: --engine says who labels, --sample makes structures (or both)"
         )
     given = _settings(settings)
-    if engine is not None:
-        # Before an hour of sampling, not after it.
-        make_reference(engine, given)
+    # Before an hour of sampling, not after it.
+    reference = None if engine is None else make_reference(engine, given)
     frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
+    if reference is not None:
+        vacuum = reference.settings.get("vacuum_A")
+        if vacuum is not None and any(0 < atoms.pbc.sum() < 3 for atoms in frames):
+            console(quiet).print(
+                f"{engine} repeats structures in three directions: slabs and wires get {vacuum:g} "
+                "Å of vacuum on either side (setting vacuum_A)",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     if engine is None:
         console(quiet).print(f"{len(frames)} structures in {output}-sampled.extxyz")
         return

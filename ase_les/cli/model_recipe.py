@@ -101,9 +101,9 @@ def remake(folder: str | Path) -> None:
             _update_card(folder, {"short_range": twin})
     if asked.with_short_range or asked.only_short_range:
         work = asked.work / "short-range-start"
-        twin = short_range_twin(config)
-        twin = _after_teachers(twin, folder, work, asked.device, short_range_twin)
-        result = _trained(twin, folder, asked.work / "short-range", asked.device)
+        without = short_range_twin(config)
+        without = _after_teachers(without, folder, work, asked.device, short_range_twin)
+        result = _trained(without, folder, asked.work / "short-range", asked.device)
         _update_card(folder, {}, twin=result.card)
 
 
@@ -268,8 +268,8 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
     name = _told_apart_by(told, model.card)
     if name:
         raise ValueError(
-            f"the data of {folder / 'train.yml'} have {name} {told[name][:8]}…, those that the "
-            f"model was trained on {model.card[name][:8]}…: train it again instead"
+            f"the data of {folder / 'train.yml'} have {name} {str(told[name])[:8]}…, those of the "
+            f"training {model.card[name][:8]}…: train it again instead"
         )
     if model.long_range is not None:
         charges = describe_charges(model, training, config.data.dielectric)

@@ -14,7 +14,7 @@ def transport(
     stem: Annotated[
         Path,
         typer.Argument(
-            help="Stem of a run; recorded with --observe current:1 for Green–Kubo.", metavar="STEM"
+            help="Stem of a run; recorded with --observe current for Green–Kubo.", metavar="STEM"
         ),
     ],
     charges: Annotated[
@@ -43,7 +43,7 @@ def transport(
         str | None,
         typer.Option(
             help="Lag times FROM,TO in ps for the fit of slopes.",
-            show_default="5 % to 25 % of the run",
+            show_default="1/16 to 1/4 of the run",
         ),
     ] = None,
     plateau: Annotated[

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from ase_les.charges.electronegativity import ELECTRONEGATIVITY
 from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element
+from ase_les.reading.born_charges import born_tensors
 from ase_les.screening import recorded_scaling
 
 
@@ -132,7 +133,8 @@ def charges_by_element(atoms: Atoms) -> ChargesByElement:
     mean = mean_by_element(atoms.numbers, charges)
     gapt = None
     try:
-        born = np.asarray(atoms.calc.get_property("born_effective_charges", atoms), dtype=float)
+        given = atoms.calc.get_property("born_effective_charges", atoms)
+        born = born_tensors(given, len(atoms), type(atoms.calc).__name__)
         gapt = mean_by_element(atoms.numbers, np.trace(born, axis1=1, axis2=2) / 3)
     except (PropertyNotImplementedError, ValueError):
         # Atoms share electrons, or the calculator has none.

@@ -51,7 +51,7 @@ def conductivity_green_kubo(
     Parameters
     ----------
     current_eA_per_fs : array, shape (n, 3)
-        Physical, at every step or few.
+        Physical, every 2 fs or so.
     timestep_fs, volume_A3, temperature_K : float
     plateau_ps : (float, float), optional
         See the module for the default.
@@ -86,7 +86,7 @@ def conductivity_einstein_helfand(
     """
     moved = diffusion(
         np.asarray(dipole_eA, dtype=float)[:, None, :], timestep_fs, fit_ps=fit_ps, blocks=blocks
-    ).diffusion_A2_per_ps
+    ).diffusion_cm2_per_s
     scale = _charge_diffusion_scale(volume_A3, temperature_K)
     return Estimate(scale * moved.mean, scale * moved.standard_error)
 
@@ -111,7 +111,7 @@ def conductivity_nernst_einstein(
     scale = _charge_diffusion_scale(volume_A3, temperature_K)
     value = variance = 0.0
     for ion in ions:
-        found = ion.infinite_A2_per_ps or ion.diffusion_A2_per_ps
+        found = ion.infinite_cm2_per_s or ion.diffusion_cm2_per_s
         weight = scale * ion.particles * charge_numbers[ion.species] ** 2
         value += weight * found.mean
         variance += (weight * found.standard_error) ** 2
@@ -119,10 +119,10 @@ def conductivity_nernst_einstein(
 
 
 def _charge_diffusion_scale(volume_A3: float, temperature_K: float) -> float:
-    """e² (Å²/ps) / (V k_B T) in S/m."""
+    """Return e² (cm²/s) / (V k_B T) in S/m."""
     volume = positive("volume_A3", volume_A3) * 1e-30
     return (
         elementary_charge**2
-        * 1e-8
+        * 1e-4
         / (volume * Boltzmann * positive("temperature_K", temperature_K))
     )

@@ -5,7 +5,7 @@ r"""Self-diffusion from the displacements of particles.
         \rangle, \qquad
     D_\infty = D + \frac{\xi k_B T}{6 \pi \eta L}, \quad \xi = 2.837297
 
-with :math:`D` as ``diffusion_A2_per_ps`` (1 Å²/ps = 10⁻⁸ m²/s) and :math:`D_\infty` that of the
+with :math:`D` as ``diffusion_cm2_per_s`` and :math:`D_\infty` that of the
 infinite liquid, from a cube of edge :math:`L = V^{1/3}`.
 
 References
@@ -24,11 +24,17 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from ase_les.properties.correlation import mean_squared_displacement
-from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
+from ase_les.simulation.accumulators import (
+    diffusion_coefficients_cm2_per_s,
+    finite_size_correction_cm2_per_s,
+)
+from ase_les.simulation.accumulators.einstein_relation import FIT_FROM
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
 #: Particles whose displacements are transformed at once: bounds the memory.
 AT_ONCE = 64
+#: Longest lag of the default fit, as a fraction of the run.
+LONGEST_LAG = 0.25
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,9 @@ class Diffusion:
     ----------
     species : str
     particles : int
-    diffusion_A2_per_ps : Estimate
+    diffusion_cm2_per_s : Estimate
         As in the periodic cell.
-    infinite_A2_per_ps : Estimate or None
+    infinite_cm2_per_s : Estimate or None
         With the correction for the size of the cell; None without a viscosity.
     lag_ps, msd_A2, msd_error_A2 : array, shape (n,)
         Mean squared displacement.
@@ -54,8 +60,8 @@ class Diffusion:
 
     species: str
     particles: int
-    diffusion_A2_per_ps: Estimate
-    infinite_A2_per_ps: Estimate | None
+    diffusion_cm2_per_s: Estimate
+    infinite_cm2_per_s: Estimate | None
     lag_ps: np.ndarray
     msd_A2: np.ndarray
     msd_error_A2: np.ndarray
@@ -108,7 +114,7 @@ def diffusion(
     species : str
         A name.
     fit_ps : (float, float), optional
-        Lags between which the slope is taken, by default 5 % and 25 % of the run.
+        Lags between which the slope is taken, by default a sixteenth and a quarter of the run.
     blocks : int
         For the error: at most so many, each at least twice as long as the longest lag of the fit.
     temperature_K, viscosity_mPa_s, volume_A3 : float, optional
@@ -124,7 +130,8 @@ def diffusion(
         raise ValueError(f"positions must have the shape (n, N, 3), got {positions.shape}")
     n = len(positions)
     duration_ps = n * timestep_fs * 1e-3
-    fit_ps = (0.05 * duration_ps, 0.25 * duration_ps) if fit_ps is None else fit_ps
+    longest_ps = LONGEST_LAG * duration_ps
+    fit_ps = (FIT_FROM * longest_ps, longest_ps) if fit_ps is None else fit_ps
     first, last = (round(each * 1e3 / timestep_fs) for each in fit_ps)
     first = max(first, 1)
     if not last >= first + 2 or last >= n:
@@ -136,13 +143,17 @@ def diffusion(
     whole = _mean_msd(positions, last + 1)
     n_blocks = fitting_blocks(blocks, n, 2 * (last + 1))
     parts = np.array([_mean_msd(part, last + 1) for part in in_blocks(positions, n_blocks)])
-    found = Estimate(
-        slope(lag_ps, whole, first) / 6,
-        float(error_of_mean(np.array([slope(lag_ps, part, first) / 6 for part in parts]))),
+    coefficients = diffusion_coefficients_cm2_per_s(
+        lag_ps[first:] * 1e3, np.vstack([whole, parts])[:, first:]
     )
+    found = Estimate(float(coefficients[0]), float(error_of_mean(coefficients[1:])))
     infinite = None
     if viscosity_mPa_s is not None and temperature_K is not None and volume_A3 is not None:
-        correction = finite_size_correction(temperature_K, viscosity_mPa_s, volume_A3)
+        correction = finite_size_correction_cm2_per_s(
+            temperature_K=temperature_K,
+            viscosity_mPa_s=viscosity_mPa_s,
+            edge_A=float(np.cbrt(volume_A3)),
+        )
         infinite = Estimate(found.mean + correction, found.standard_error)
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithms = np.log(lag_ps[first:]), np.log(whole[first:])
@@ -150,26 +161,14 @@ def diffusion(
     return Diffusion(
         species=species,
         particles=positions.shape[1],
-        diffusion_A2_per_ps=found,
-        infinite_A2_per_ps=infinite,
+        diffusion_cm2_per_s=found,
+        infinite_cm2_per_s=infinite,
         lag_ps=lag_ps,
         msd_A2=whole,
         msd_error_A2=error_of_mean(parts),
         fit_ps=(float(lag_ps[first]), float(lag_ps[last])),
         exponent=float(np.polyfit(*logarithms, 1)[0]) if finite else math.nan,
         n_blocks=n_blocks,
-    )
-
-
-def finite_size_correction(temperature_K: float, viscosity_mPa_s: float, volume_A3: float) -> float:
-    """What to add to the diffusion coefficient of a cubic periodic cell, in Å²/ps.
-
-    See `ase_les.simulation.accumulators.finite_size_correction_cm2_per_s`; 0.85 mPa s is that of
-    water at 300 K as far as the model is right.
-    """
-    per_cm2_per_s = 1e4
-    return per_cm2_per_s * finite_size_correction_cm2_per_s(
-        temperature_K=temperature_K, viscosity_mPa_s=viscosity_mPa_s, edge_A=np.cbrt(volume_A3)
     )
 
 
@@ -226,7 +225,3 @@ def _mean_msd(positions: np.ndarray, n_lags: int) -> np.ndarray:
     for start in range(0, len(particles), AT_ONCE):
         total += mean_squared_displacement(particles[start : start + AT_ONCE], n_lags).sum(axis=0)
     return total / len(particles)
-
-
-def slope(lag_ps: np.ndarray, msd: np.ndarray, first: int) -> float:
-    return float(np.polyfit(lag_ps[first:], msd[first:], 1)[0])

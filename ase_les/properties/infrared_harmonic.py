@@ -34,6 +34,7 @@ from ase import Atoms, units
 from rich.table import Table
 
 from ase_les.properties.born_differences import displaced, moment_slope, step_name
+from ase_les.reading.born_charges import born_tensors
 from ase_les.reports import figures, terminal
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.evaluations import evaluate_structures
@@ -212,7 +213,8 @@ def harmonic_infrared(
         structures, properties, atoms.calc, record, jobs=jobs, progress=TerminalProgress(quiet)
     )
     if method == "analytic":
-        charges = np.asarray(atoms.calc.get_property("born_effective_charges", atoms))
+        given = atoms.calc.get_property("born_effective_charges", atoms)
+        charges = born_tensors(given, len(atoms), type(atoms.calc).__name__)
     else:
         charges = np.array([moment_slope(atoms, i, results, displacement_A) for i in everyone])
     hessian = _hessian(len(atoms), results, displacement_A)

@@ -141,14 +141,14 @@ def infrared_from_current(
     molecules: int = 1,
     upto_per_cm: float = 5000.0,
 ) -> InfraredSpectrum:
-    """Absorption from a current recorded at every step.
+    """Return the absorption from a current recorded at even intervals.
 
     Parameters
     ----------
     current_eA_per_fs : array, shape (n, 3)
         J = ΣZ*v in e Å/fs, with physical Born charges (times √ε∞ for screened latent charges).
     timestep_fs : float
-        Between samples, in fs: 0.5 or less.
+        Between samples, in fs: 2 resolve 8300 1/cm.
     volume_A3 : float or None
         None for a molecule or a slab in vacuum.
     temperature_K : float

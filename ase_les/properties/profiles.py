@@ -21,9 +21,10 @@ from rich.console import Console
 from ase_les.properties.planar_potential import PlanarPotential, charges_of, plane
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
 from ase_les.reports import terminal
+from ase_les.reports.averages import draw_profile
 from ase_les.runs.output import RunFiles, write_summary
 from ase_les.runs.provenance import describe_structure, plain
-from ase_les.simulation.accumulators.axis_profile import AxisProfile, save_profile_figure
+from ase_les.simulation.accumulators.axis_profile import AxisProfile
 from ase_les.statistics import Estimate
 
 FILM = "film"
@@ -149,7 +150,7 @@ class Profiles:
 
     def save_figure(self, path: str | Path) -> None:
         """Draw the profiles with their error bands, one panel for each kind."""
-        save_profile_figure(path, self.axis, self.position_A, self.curves, self.standard_errors)
+        draw_profile(Path(path), self.axis, self.position_A, self.curves, self.standard_errors)
 
 
 def profiles(

@@ -160,7 +160,7 @@ def read_recorded_run(
     if not path.exists():
         raise FileNotFoundError(
             f"no file '{path}': the run '{stem}' did not record its {kind}. Record it with "
-            f"`ase-les md ... --observe {kind}:1 --output {stem}`; a finished run cannot be "
+            f"`ase-les md ... --observe {kind} --output {stem}`; a finished run cannot be "
             "asked afterwards"
         )
     series = Series.load(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from ase import Atoms
 from rich.console import Console
 
+from ase_les.reports import relaxation as report
 from ase_les.reports import terminal
 from ase_les.runs.output import RunFiles
 from ase_les.simulation import RelaxationSettings, relax, resume_relaxation
@@ -28,13 +29,16 @@ def settled(
     """
     if settings is None:
         return atoms, True, None
+    progress = terminal.TerminalProgress(quiet)
     if resume and RunFiles(stem).checkpoint.exists():
         expected = {**asdict(settings), "atoms": atoms}
-        result = resume_relaxation(stem, atoms.calc, quiet=quiet, **expected)
+        result = resume_relaxation(stem, atoms.calc, progress=progress, **expected)
     else:
         origin = {name: said for name, said in (provenance or {}).items() if name != "structure"}
-        files = {"output": stem, "overwrite": resume, "quiet": quiet}
+        files = {"output": stem, "overwrite": resume, "progress": progress}
         result = relax(atoms, **asdict(settings), **files, provenance=origin)
+    report.write(result)
+    report.show(result, quiet)
     end = result.atoms
     end.calc = atoms.calc
     stopped = result.stopped

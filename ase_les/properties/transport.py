@@ -94,8 +94,8 @@ class TransportResult:
             "diffusion": {
                 each.species: {
                     "particles": each.particles,
-                    "diffusion_A2_per_ps": each.diffusion_A2_per_ps,
-                    "infinite_cell_A2_per_ps": each.infinite_A2_per_ps,
+                    "diffusion_cm2_per_s": each.diffusion_cm2_per_s,
+                    "infinite_cell_cm2_per_s": each.infinite_cm2_per_s,
                     "fit_ps": each.fit_ps,
                     "exponent": each.exponent,
                     "blocks": each.n_blocks,
@@ -189,7 +189,7 @@ def transport_from_run(
         temperature, volume = run.temperature_K, run.volume_A3
     notes = [
         f"no {method} conductivity: the run did not record its {kind}; record it with "
-        f"`ase-les md ... --observe {kind}:1`"
+        f"`ase-les md ... --observe {kind}`"
         for kind, method in (("current", "Green–Kubo"), ("dipole", "Einstein–Helfand"))
         if kind not in runs
     ]

@@ -17,9 +17,9 @@ def table(result: TransportResult) -> Table:
     """Return diffusion coefficients and conductivities with their errors."""
     rows: dict[str, object] = {"temperature (K)": result.temperature_K}
     for each in result.diffusion:
-        rows[f"D of {each.species} (Å²/ps = 1e-8 m²/s)"] = each.diffusion_A2_per_ps
-        if each.infinite_A2_per_ps is not None:
-            rows[f"D of {each.species}, infinite cell (Å²/ps)"] = each.infinite_A2_per_ps
+        rows[f"D of {each.species} (cm²/s)"] = each.diffusion_cm2_per_s
+        if each.infinite_cm2_per_s is not None:
+            rows[f"D of {each.species}, infinite cell (cm²/s)"] = each.infinite_cm2_per_s
     if result.green_kubo is not None:
         rows["conductivity, Green–Kubo (S/m)"] = result.green_kubo.value
     if result.einstein_helfand is not None:

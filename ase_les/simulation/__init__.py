@@ -1,7 +1,7 @@
-"""Moving atoms with any ASE calculator: dynamics that resume exactly, and relaxation."""
+"""Molecular dynamics and relaxation with any ASE calculator, with exact restarts."""
 
 from ase_les.simulation.dynamics import resume_dynamics, run_dynamics
-from ase_les.simulation.dynamics_result import DynamicsResult, StageResult
+from ase_les.simulation.dynamics_result import DynamicsError, DynamicsResult, StageResult
 from ase_les.simulation.ensembles import DynamicsSettings, Stage
 from ase_les.simulation.relaxation import relax, resume_relaxation
 from ase_les.simulation.relaxation_batch import (
@@ -15,6 +15,7 @@ from ase_les.simulation.relaxation_settings import RelaxationSettings
 from ase_les.simulation.series import Series
 
 __all__ = [
+    "DynamicsError",
     "DynamicsResult",
     "DynamicsSettings",
     "RelaxationBatchResult",

@@ -1,39 +1,38 @@
-"""Signs that a run has left what its model was made for; each stops it and says why."""
+"""Conditions that stop a run outside the domain of its model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import vesin
 from ase import Atoms
 from ase.data import covalent_radii
 
+from ase_les.simulation.calculators import model_card
+from ase_les.simulation.close_contacts import closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 
+#: Smallest allowed distance relative to the closest contact in the training data. Long runs sample
+#: slightly shorter distances than a limited number of frames.
 CONTACT_FRACTION = 0.85
-"""Of the closest contact in the training data: a long run comes a little closer than few frames."""
-
+#: Smallest allowed distance relative to the sum of covalent radii, without a model card.
 COVALENT_FRACTION = 0.5
-SMALLEST_SEARCH_A = 0.1
-"""Å; vesin takes no smaller cutoff."""
-
+#: Largest allowed force relative to the largest force in the training data.
 FORCE_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What atoms of a run must not do.
+    """Limits of a dynamics run; the methods return a description of the first violation.
 
     Attributes
     ----------
     max_temperature_K, max_temperature_jump_K : float
-        The latter within one step.
-    closest_A : (n_elements, n_elements) array
-        Smallest distance by atomic numbers.
+        Largest temperature, and its largest increase within one step.
+    closest_A : array, shape (n_elements, n_elements)
+        Smallest distances by atomic numbers.
     max_force_eV_per_A, max_dipole_change_eA : float
-        inf where nothing is asked.
+        inf without a limit.
     """
 
     max_temperature_K: float
@@ -42,62 +41,40 @@ class Limits:
     max_force_eV_per_A: float
     max_dipole_change_eA: float
 
-    def of_temperature(self, temperature_K: float, before_K: float) -> str | None:
-        """What is wrong with the temperature, if anything."""
+    def check_temperature(self, temperature_K: float, before_K: float) -> str | None:
+        """Return what is wrong with the temperature, if anything."""
+        advice = "the time step is too long, or the structure is outside the domain of the model"
         if not temperature_K <= self.max_temperature_K:
             return (
                 f"the temperature, {temperature_K:.4g} K, exceeds max_temperature_K = "
-                f"{self.max_temperature_K:g} K: the time step is too long, or the atoms are where "
-                "the calculator was never meant to be"
+                f"{self.max_temperature_K:g} K: {advice}"
             )
         if temperature_K - before_K > self.max_temperature_jump_K:
             return (
                 f"the temperature jumped from {before_K:.4g} to {temperature_K:.4g} K in one step, "
-                f"by more than max_temperature_jump_K = {self.max_temperature_jump_K:g} K: the "
-                "time step is too long, or the atoms are where the calculator was never meant to be"
+                f"by more than max_temperature_jump_K = {self.max_temperature_jump_K:g} K: {advice}"
             )
         return None
 
-    def of_structure(self, atoms: Atoms) -> str | None:
-        """What is wrong with distances or forces, if anything."""
-        return self._contact(atoms) or self._force(atoms)
+    def check_structure(self, atoms: Atoms) -> str | None:
+        """Return what is wrong with distances or forces, if anything."""
+        contact = closest_contact(atoms, self.closest_A)
+        if contact is not None:
+            return f"{contact.describe(atoms)}, outside the domain of the model (min_distance_A)"
+        return self._check_forces(atoms)
 
-    def of_dipole(self, first: np.ndarray, last: np.ndarray) -> str | None:
-        """What is wrong with the dipole, if anything."""
+    def check_dipole(self, first: np.ndarray, last: np.ndarray) -> str | None:
+        """Return what is wrong with the dipole, if anything."""
         change = float(np.linalg.norm(last - first))
         if change <= self.max_dipole_change_eA:
             return None
         return (
-            f"the dipole has moved by {change:.4g} e Å since the start, more than "
-            f"max_dipole_change_eA = {self.max_dipole_change_eA:g}: charge runs away, or the field "
-            "is too strong"
+            f"the dipole has changed by {change:.4g} e Å since the start, more than "
+            f"max_dipole_change_eA = {self.max_dipole_change_eA:g}: the charges are unstable, or "
+            "the field is too strong"
         )
 
-    def _contact(self, atoms: Atoms) -> str | None:
-        kinds = np.unique(atoms.numbers)
-        reach = float(self.closest_A[np.ix_(kinds, kinds)].max())
-        finder = vesin.NeighborList(
-            cutoff=max(reach, SMALLEST_SEARCH_A), full_list=False, n_threads=1
-        )
-        first, second, distance = finder.compute(
-            points=atoms.positions,
-            box=atoms.cell.array,
-            periodic=atoms.pbc.tolist(),
-            quantities="ijd",
-        )
-        allowed = self.closest_A[atoms.numbers[first], atoms.numbers[second]]
-        excess = allowed - distance
-        if not len(excess) or excess.max() <= 0:
-            return None
-        worst = int(excess.argmax())
-        i, j = first[worst], second[worst]
-        return (
-            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are "
-            f"{distance[worst]:.3f} Å apart, closer than {allowed[worst]:.3f} Å, which the model "
-            "was not made for (min_distance_A)"
-        )
-
-    def _force(self, atoms: Atoms) -> str | None:
+    def _check_forces(self, atoms: Atoms) -> str | None:
         if np.isinf(self.max_force_eV_per_A):
             return None
         forces = np.linalg.norm(atoms.get_forces(apply_constraint=False), axis=1)
@@ -106,13 +83,13 @@ class Limits:
             return None
         return (
             f"the force on atom {worst} ({atoms.symbols[worst]}) is {forces[worst]:.4g} eV/Å, more "
-            f"than {self.max_force_eV_per_A:g}, beyond what the model was made for "
+            f"than {self.max_force_eV_per_A:g}, outside the domain of the model "
             "(max_force_eV_per_A)"
         )
 
 
 def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
-    """The limits of a run, from its settings and from the model's card if there is one."""
+    """Return the limits of a run from its settings and the model card, if there is one."""
     card = model_card(calculator)
     trained = card.get("closest_contact_A")
     if settings.min_distance_A is not None:
@@ -132,8 +109,3 @@ def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
         max_force_eV_per_A=force,
         max_dipole_change_eA=np.inf if dipole is None else dipole,
     )
-
-
-def model_card(calculator: object) -> Mapping[str, object]:
-    """What the calculator's model says about itself; empty where it says nothing."""
-    return getattr(getattr(calculator, "model", None), "card", None) or {}

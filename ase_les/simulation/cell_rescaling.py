@@ -19,12 +19,12 @@ class StochasticCellRescaling(Bussi):
         dx_k = D \left[ n_k + \frac{V (\Pi_k - n_k P_0)}{k_B T} \right] dt + \sqrt{2D}\, dW_k,
         \qquad D = \frac{k_B T \beta}{m n^2 V_0 \tau_p},
 
-    while positions keep their fractional coordinates and momenta are scaled inversely. Its
-    stationary distribution is :math:`e^{-(H + P_0 V)/k_B T}\, dV` times the scale-invariant
-    measure of the shape, whatever :math:`\beta`, :math:`\tau_p` are: these set only how fast the
-    cell relaxes. Since :math:`D` is a constant, no term from its derivative appears; for
-    isotropic pressure the equation is that of [1]_ in the variable :math:`\ln V`, linearised
-    in the volume that stands in the noise.
+    while fractional coordinates are constant and momenta are scaled inversely. The stationary
+    distribution is :math:`e^{-(H + P_0 V)/k_B T}\, dV` times the scale-invariant measure of the
+    shape, independent of :math:`\beta` and :math:`\tau_p`, which only determine how fast the cell
+    relaxes. Since :math:`D` is constant, no term with its derivative appears; for isotropic
+    pressure the equation is that of [1]_ in the variable :math:`\ln V`, with the volume in the
+    noise term replaced by :math:`V_0`.
 
     ===================  ===================================================================
     Symbol               Meaning
@@ -32,20 +32,20 @@ class StochasticCellRescaling(Bussi):
     :math:`n_k`          lattice vectors that :math:`x_k` scales: 3 (isotropic) or 1
     :math:`m`            number of variables: 1 isotropic, 3 anisotropic, 2 in the plane
     :math:`\Pi_k`        sum of pressure components (virial and kinetic) along those vectors
-    :math:`P_0`          pressure asked for
+    :math:`P_0`          target pressure
     :math:`\beta`        isothermal compressibility, an estimate
-    :math:`\tau_p`       relaxation time of the volume if the estimate is right
+    :math:`\tau_p`       relaxation time of the volume for this compressibility
     :math:`V_0`          volume at the start
     ===================  ===================================================================
 
-    Angles of the cell stay. A vector that is not scaled stays altogether, and positions along
-    the normal of the others too: a slab keeps its vacuum. Atoms held fixed move with the cell
-    and are fixed within it.
+    The angles of the cell are constant. Vectors that are not scaled are constant, and so are
+    positions along the normal of the others: the vacuum of a slab does not change. Fixed atoms
+    have constant fractional coordinates.
 
     Parameters
     ----------
     atoms : Atoms
-        With a calculator that gives the stress, and momenta.
+        With momenta and a calculator that provides the stress.
     timestep, taut, taup : float
         Time step and relaxation times of kinetic energy and volume, in ASE's time unit.
     temperature_K : float
@@ -53,8 +53,8 @@ class StochasticCellRescaling(Bussi):
         In eV/Å³.
     compressibility_au : float
         In Å³/eV.
-    scaled : sequence of sequence of bool
-        For each variable the lattice vectors it scales, as rows of shape (3,).
+    scaled : array of bool, shape (m, 3)
+        Lattice vectors that each variable scales.
     rng : numpy.random.Generator
 
     References
@@ -84,23 +84,23 @@ class StochasticCellRescaling(Bussi):
         self.start_volume = atoms.get_volume()
 
     def step(self, forces: np.ndarray | None = None) -> np.ndarray:
-        """One time step: rescaling, thermostat, velocity Verlet.
+        """Advance by one time step: cell rescaling, thermostat, velocity Verlet.
 
-        The first half kick uses forces of before the rescaling, transformed as momenta are: to
-        rescale after the kick is the same, and saves an evaluation of the forces.
+        The first half kick uses the forces before the rescaling, transformed as momenta: this is
+        equivalent to rescaling after the kick and saves a force call.
         """
         before = self.atoms.get_forces(md=True) if forces is None else forces
         return super().step(before @ self._rescale())
 
     def _rescale(self) -> np.ndarray:
-        """Change cell, positions and momenta; return the matrix momenta were multiplied with."""
+        """Change cell, positions and momenta; return the matrix applied to the momenta."""
         atoms = self.atoms
         frame = self._frame()
         inverse = np.linalg.inv(frame)
         growth = np.exp(self._increments(frame, inverse) @ self.scaled)
         deformation = inverse @ (growth[:, None] * frame)
         of_momenta = np.linalg.inv(deformation).T
-        moves = self.scaled.any(axis=0)
+        moves = np.atleast_1d(self.scaled.any(axis=0))
         cell = np.where(moves[:, None], growth[:, None] * atoms.cell.array, atoms.cell.array)
         momenta = atoms.get_momenta()
         atoms.set_cell(cell)
@@ -109,15 +109,17 @@ class StochasticCellRescaling(Bussi):
         return of_momenta
 
     def _frame(self) -> np.ndarray:
-        """Lattice vectors as rows; in place of one that is not scaled, the normal of the others."""
+        """Return lattice vectors as rows, with vectors not scaled replaced by the normal."""
         frame = self.atoms.cell.array.copy()
-        for axis in np.flatnonzero(~self.scaled.any(axis=0)):
+        for axis in range(3):
+            if self.scaled[:, axis].any():
+                continue
             normal = np.cross(frame[axis - 2], frame[axis - 1])
             frame[axis] = normal / np.linalg.norm(normal)
         return frame
 
     def _increments(self, frame: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-        """Changes of the variables within one time step."""
+        """Return the changes of the variables within one time step."""
         atoms = self.atoms
         volume = atoms.get_volume()
         stress = atoms.get_stress(voigt=False, include_ideal_gas=True)

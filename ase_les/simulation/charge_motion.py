@@ -1,4 +1,4 @@
-r"""The motion of charge: current and dipole, measured while atoms move.
+r"""Current and dipole during a dynamics run.
 
 .. math::
     \mathbf{J} = \sum_i Z^*_i \mathbf{v}_i = \frac{d\mathbf{M}}{dt}, \qquad
@@ -9,7 +9,7 @@ Symbol                  Meaning
 ======================  ==========================================================
 :math:`\mathbf{J}`      current in e Å/fs
 :math:`Z^*_i`           Born charges (3, 3) in e, [polarization, displacement]
-:math:`\mathbf{M}`      itinerant dipole in e Å: it follows atoms out of the cell
+:math:`\mathbf{M}`      itinerant dipole in e Å, which follows atoms across cell faces
 :math:`\mathbf{P}`      polarization in e/Å²
 ======================  ==========================================================
 """
@@ -24,27 +24,34 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 
-# Of a quantum: which way it flowed can no longer be told.
-_NEARLY_HALF = 0.4
+from ase_les.simulation.calculators import supports
+
+# Change of polarization in quanta above which its branch is ambiguous.
+_AMBIGUOUS_QUANTA = 0.4
 
 
 class Measured(Protocol):
-    """A quantity whose values at several times make a series."""
+    """Quantity that is recorded as a time series."""
 
     columns: Mapping[str, tuple[int, ...]]
 
-    def measure(self, atoms: Atoms) -> np.ndarray: ...
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What later values depend on."""
+    def measure(self, atoms: Atoms) -> np.ndarray:
+        """Return the present value."""
         ...
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what later values depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore a state returned by `state`."""
+        ...
 
 
 class Current:
-    """:math:`\\sum_i Z^*_i v_i` in e Å/fs. Costs the Born charges whenever it is asked for, unless
-    the calculator knows a shorter way, a method ``get_current(atoms)``.
+    r"""Current :math:`\sum_i Z^*_i v_i` in e Å/fs.
+
+    Uses the calculator's method ``get_current(atoms)`` if there is one, else the Born charges.
 
     Raises
     ------
@@ -55,29 +62,31 @@ class Current:
     columns: Mapping[str, tuple[int, ...]] = {"current_eA_per_fs": (3,)}
 
     def __init__(self, atoms: Atoms) -> None:
-        _demand(atoms, "born_effective_charges", "the current")
+        _require_property(atoms, "born_effective_charges", "the current")
 
     def measure(self, atoms: Atoms) -> np.ndarray:
+        """Return the current, shape (3,)."""
         if hasattr(atoms.calc, "get_current"):
             return atoms.calc.get_current(atoms)
         born = atoms.calc.get_property("born_effective_charges", atoms)
         return np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
 
     def state(self) -> dict[str, np.ndarray]:
+        """Return an empty state: currents are independent of each other."""
         return {}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        pass
+        """Do nothing."""
 
 
 class ItinerantDipole:
     r"""Dipole (no periodic direction) or volume times polarization (three), in e Å.
 
-    A polarization of wave functions is defined up to quanta :math:`e\mathbf{a}_k/V`; of all values
-    the one next to that of the last measurement is taken, so that the series has no jumps as long
-    as less than half a quantum flows between two measurements. One of charges at positions that
-    nobody wraps has no quanta and is taken as it is: a calculator says so by an attribute
-    ``polarization_follows_positions``.
+    The polarization of a periodic electron density is defined up to quanta
+    :math:`e\mathbf{a}_k/V`. The value closest to the previous one is recorded, so that the series
+    has no jumps as long as less than half a quantum flows between two measurements. The
+    polarization of point charges at unwrapped positions has no such ambiguity and is recorded
+    unchanged; the calculator declares it by the attribute ``polarization_follows_positions``.
 
     Raises
     ------
@@ -90,46 +99,50 @@ class ItinerantDipole:
     def __init__(self, atoms: Atoms) -> None:
         if atoms.pbc.any() and not atoms.pbc.all():
             raise ValueError(
-                f"the dipole needs no or three periodic directions, pbc is {atoms.pbc.tolist()}: "
-                "a slab has none along its plane. Observe the current; its integral is the change"
+                f"the dipole needs zero or three periodic directions, pbc is {atoms.pbc.tolist()}: "
+                "it is not defined along the plane of a slab. Observe the current, whose time "
+                "integral is the change of the dipole"
             )
-        _demand(atoms, "polarization" if atoms.pbc.all() else "dipole", "the dipole")
+        _require_property(atoms, "polarization" if atoms.pbc.all() else "dipole", "the dipole")
         self._follows_positions = getattr(atoms.calc, "polarization_follows_positions", False)
         self._last: np.ndarray | None = None
 
     def measure(self, atoms: Atoms) -> np.ndarray:
+        """Return the dipole, shape (3,), on the branch of the previous one."""
         if not atoms.pbc.any():
             return np.array(atoms.calc.get_property("dipole", atoms))
         dipole = atoms.calc.get_property("polarization", atoms) * atoms.cell.volume
         if self._last is not None and not self._follows_positions:
-            dipole = _on_the_branch_of(self._last, dipole, atoms)
+            dipole = _closest_branch(self._last, dipole, atoms)
         self._last = dipole
         return dipole
 
     def state(self) -> dict[str, np.ndarray]:
+        """Return the last value, which determines the branch."""
         return {} if self._last is None else {"last": self._last}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore a state returned by `state`."""
         self._last = state.get("last")
 
 
-def _on_the_branch_of(last: np.ndarray, dipole: np.ndarray, atoms: Atoms) -> np.ndarray:
-    """Of all values of a dipole, quanta apart, the one next to the last."""
+def _closest_branch(last: np.ndarray, dipole: np.ndarray, atoms: Atoms) -> np.ndarray:
+    """Return the dipole shifted by the quanta that bring it closest to the last one."""
     flown = np.linalg.solve(atoms.cell.array.T, dipole - last)
     quanta = np.rint(flown)
-    if np.abs(flown - quanta).max() > _NEARLY_HALF:
+    if np.abs(flown - quanta).max() > _AMBIGUOUS_QUANTA:
         warnings.warn(
-            "nearly half a quantum of polarization flowed between two measurements, so that the "
-            "recorded dipole may be off by a whole one from here on. Observe it more often, or the "
-            "current, whose integral is the change",
+            "the polarization changed by nearly half a quantum between two measurements: from here "
+            "on, the recorded dipole may be wrong by a quantum. Observe it more often, or observe "
+            "the current, whose time integral is the change of the dipole",
             stacklevel=2,
         )
     return dipole - quanta @ atoms.cell.array
 
 
 def electronic_dielectric(atoms: Atoms) -> np.ndarray | None:
-    """The tensor (3, 3) whose square root the calculator's moments contain; None if unknown."""
-    if "dielectric_tensor" not in getattr(atoms.calc, "implemented_properties", ()):
+    """Return the tensor (3, 3) by whose square root the moments are scaled; None if unknown."""
+    if not supports(atoms.calc, "dielectric_tensor"):
         return None
     try:
         return np.array(atoms.calc.get_property("dielectric_tensor", atoms))
@@ -137,9 +150,9 @@ def electronic_dielectric(atoms: Atoms) -> np.ndarray | None:
         return None
 
 
-def _demand(atoms: Atoms, name: str, wanted: str) -> None:
-    if name not in getattr(atoms.calc, "implemented_properties", ()):
+def _require_property(atoms: Atoms, name: str, observable: str) -> None:
+    if not supports(atoms.calc, name):
         raise ValueError(
-            f"{wanted} needs the property '{name}', which {type(atoms.calc).__name__} does not "
-            "give for this model; leave it out of what is observed"
+            f"{observable} needs the property '{name}', which {type(atoms.calc).__name__} does not "
+            "provide for this model; remove it from `observe`"
         )

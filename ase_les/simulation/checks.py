@@ -1,20 +1,24 @@
-"""What must hold before atoms may move: found out first, while nothing has been written."""
+"""Input validation for dynamics and relaxation."""
 
 from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 
+from ase_les.simulation.calculators import model_cutoff
+from ase_les.simulation.close_contacts import CLOSEST_PAIR_A, closest_contact
+from ase_les.simulation.ensembles import DynamicsSettings
+from ase_les.simulation.observations import resolved_per_cm
+
+#: Largest deviation of forces in eV/Å that counts as the same model: more than rounding on a
+#: different machine, less than differences between models.
 SAME_MODEL_FORCES = 1e-3
-"""eV/Å; rounding on another machine stays far below, another model far above."""
-
-CLOSEST_PAIR_A = 0.4
-"""Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
+#: Wave numbers of the fastest vibrations: of H2 and HF, and of N2 and CO2.
+FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
 
 
 def check_structure(atoms: Atoms) -> None:
-    """Refuse a structure that cannot be simulated, saying which atoms or vectors are at fault.
+    """Check that a structure can be simulated.
 
     Raises
     ------
@@ -28,65 +32,66 @@ def check_structure(atoms: Atoms) -> None:
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set `atoms.calc` first")
     if not np.isfinite(atoms.positions).all():
-        lost = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
-        raise ValueError(f"positions of atoms {_some(lost)} are not finite; repair the input file")
+        invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+        raise ValueError(f"positions of atoms {_listed(invalid)} are not finite; correct the input")
     if not np.isfinite(atoms.cell.array).all():
         raise ValueError(f"the cell is not finite: {atoms.cell.tolist()}")
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise ValueError(
             f"pbc is {atoms.pbc.tolist()} but the cell is {atoms.cell.tolist()}: every periodic "
-            "direction needs a cell vector of its own. Set the cell, or switch that pbc off"
+            "direction needs its own cell vector. Set the cell, or set pbc to False"
         )
     charge = atoms.info.get("charge", 0)
     if not (np.ndim(charge) == 0 and np.isreal(charge) and float(charge).is_integer()):
         raise ValueError(
-            f"the total charge must be a whole number of e, atoms.info['charge'] is {charge!r}"
+            f"the total charge must be an integer in e, atoms.info['charge'] is {charge!r}"
         )
-    first, second, distance = neighbor_list("ijd", atoms, CLOSEST_PAIR_A)
-    if len(first):
-        closest = int(distance.argmin())
-        i, j = first[closest], second[closest]
+    contact = closest_contact(atoms, CLOSEST_PAIR_A)
+    if contact is not None:
         raise ValueError(
-            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are "
-            f"{distance[closest]:.3f} Å apart (periodic images included), closer than "
-            f"{CLOSEST_PAIR_A} Å: look for doubled atoms and for a cell that is too small"
+            f"{contact.describe(atoms)}: check for duplicate atoms and for a cell that is too small"
         )
 
 
 def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[str]:
-    """What there is to say of a calculator that goes on with a run: nothing if forces are the same.
+    """Compare restart forces with recorded ones.
 
     Parameters
     ----------
     where : str
-        Step and run, for the words.
-    forces, recorded : (N, 3) array
-        Of the calculator and of the run, in eV/Å.
+        Step and run, for messages.
+    forces, recorded : array, shape (N, 3)
+        Forces of the calculator and of the run, in eV/Å.
+
+    Returns
+    -------
+    list of str
+        Empty if the forces are identical.
 
     Raises
     ------
     ValueError
-        If they differ by more than rounding: it is another model.
+        If they differ by more than rounding: the model is different.
     """
     deviation = float(np.abs(forces - recorded).max())
     if not deviation <= SAME_MODEL_FORCES:
         raise ValueError(
             f"the calculator's forces at {where} differ by up to {deviation:.3g} eV/Å from those "
-            "of the run: it is another model or has other settings. Resume with the one named in "
+            "of the run: the model or its settings are different. Resume with the model named in "
             "the summary, or start a new run"
         )
     if deviation == 0:
         return []
     return [
-        f"forces at the restart differ by {deviation:.1e} eV/Å (another machine or number of "
-        "threads, or a calculator whose reset() keeps something): a valid continuation, though "
-        "not the identical steps"
+        f"forces at the restart differ by {deviation:.1e} eV/Å (different machine or number of "
+        "threads, or a calculator whose reset() is incomplete): the continuation is valid but not "
+        "bitwise identical"
     ]
 
 
 def check_start(atoms: Atoms) -> None:
-    """Refuse a structure whose energy or forces are not finite.
+    """Check that energy and forces of a structure are finite.
 
     Raises
     ------
@@ -96,14 +101,13 @@ def check_start(atoms: Atoms) -> None:
     problem = not_finite(atoms)
     if problem is not None:
         raise ValueError(
-            f"{problem} for the given structure: it lies outside what the calculator can describe"
+            f"{problem} for the given structure: it is outside the domain of the calculator"
         )
 
 
 def size_notes(atoms: Atoms) -> list[str]:
-    """Say if the cell is thinner than the calculator's reach, which images then make up for."""
-    config = getattr(getattr(atoms.calc, "model", None), "config", None)
-    cutoff = getattr(config, "cutoff", None)
+    """Return a note if the cell is thinner than twice the cutoff of the model."""
+    cutoff = model_cutoff(atoms.calc)
     periodic = atoms.pbc & (np.linalg.norm(atoms.cell.array, axis=1) > 0)
     if cutoff is None or not periodic.any() or atoms.cell.rank < 3:
         return []
@@ -112,24 +116,60 @@ def size_notes(atoms: Atoms) -> list[str]:
     if thinnest >= 2 * cutoff:
         return []
     return [
-        f"the cell is {thinnest:.2f} Å thin, less than twice the cutoff of {cutoff:g} Å: atoms see "
-        "several images of each other, which is exact, but correlations end with the cell"
+        f"the cell is {thinnest:.2f} Å thick, less than twice the cutoff of {cutoff:g} Å: atoms "
+        "interact with several images of each other. Energies are exact, but correlations are "
+        "limited by the cell"
+    ]
+
+
+def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
+    """Return a warning if the current is recorded too rarely for the fastest vibrations.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        With hydrogen, vibrations reach 4400 1/cm (H2); without, 2500 1/cm (CO2, N2).
+    settings : DynamicsSettings
+    """
+    strides = [
+        int(stage.observe["current"]["stride"])
+        for stage in settings.protocol
+        if "current" in stage.observe
+    ]
+    if not strides:
+        return []
+    with_hydrogen = 1 in atoms.numbers
+    highest = FASTEST_WITH_HYDROGEN_PER_CM if with_hydrogen else FASTEST_WITHOUT_PER_CM
+    interval = max(strides) * settings.timestep_fs
+    resolved = resolved_per_cm(interval)
+    if resolved > highest:
+        return []
+    enough = resolved_per_cm(1.0) / highest
+    remedy = (
+        f"observe it every {int(enough / settings.timestep_fs)} steps or more often"
+        if enough >= settings.timestep_fs
+        else f"use a time step of at most {enough:.2g} fs"
+    )
+    return [
+        f"WARNING: the current is recorded every {interval:g} fs, which resolves vibrations up to "
+        f"{resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} hydrogen reach "
+        f"{highest:.0f} 1/cm and would be folded to lower wave numbers: {remedy}"
     ]
 
 
 def not_finite(atoms: Atoms) -> str | None:
-    """Say which of energy and forces is not finite, if any."""
+    """Return which of energy and forces is not finite, if any."""
     if not np.isfinite(atoms.get_potential_energy()):
         return f"the energy is {atoms.get_potential_energy()}"
     forces = atoms.get_forces(apply_constraint=False)
     if not np.isfinite(forces).all():
-        lost = np.flatnonzero(~np.isfinite(forces).all(axis=1))
-        return f"the forces on atoms {_some(lost)} are not finite"
+        invalid = np.flatnonzero(~np.isfinite(forces).all(axis=1))
+        return f"the forces on atoms {_listed(invalid)} are not finite"
     return None
 
 
 def structural_differences(run: Atoms, given: Atoms) -> list[str]:
-    """Say in what a structure, apart from where its atoms are, differs from that of a run."""
+    """Return the differences between two structures, except for their positions."""
     if not np.array_equal(run.numbers, given.numbers):
         return [f"the atoms are {run.symbols}, given {given.symbols} (order counts)"]
     differences = []
@@ -138,13 +178,13 @@ def structural_differences(run: Atoms, given: Atoms) -> list[str]:
     if not np.allclose(run.cell, given.cell, rtol=0, atol=1e-6):
         differences.append(f"the cell is {run.cell.tolist()}, given {given.cell.tolist()}")
     if not np.allclose(run.get_masses(), given.get_masses(), rtol=0, atol=1e-6):
-        differences.append("the masses are others")
+        differences.append("the masses differ")
     for key in ("charge", "spin"):
         if run.info.get(key) != given.info.get(key):
             differences.append(f"{key} is {run.info.get(key)}, given {given.info.get(key)}")
     return differences
 
 
-def _some(indices: np.ndarray) -> str:
+def _listed(indices: np.ndarray) -> str:
     shown = ", ".join(map(str, indices[:5]))
     return f"{shown} and {len(indices) - 5} more" if len(indices) > 5 else shown

@@ -1,16 +1,16 @@
-"""What ensemble is sampled and how: the settings of a run, and the stages it is made of."""
+"""Settings of a dynamics run: ensemble, targets and the stages of a run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import units
 
-from ase_les.simulation.observations import canonical_observations
+from ase_les.simulation.observations import canonical_observations, with_default_strides
 
 ENSEMBLES = (
     "nvt-bussi",
@@ -27,14 +27,16 @@ WITHOUT_CONSERVED_QUANTITY = (
     "npt-anisotropic",
     "npt-in-plane",
 )
+#: eV/Å³ per bar.
 BAR = 1e5 * units.Pascal
-"""eV/Å³ per bar."""
 
 Ramp = float | Sequence[float]
+#: Targets that may be ramped, and the number of dimensions of a constant value.
+_TARGET_DIMENSIONS = {"temperature_K": 0, "pressure_bar": 0, "field_V_per_A": 1}
 
 
 class Targets(NamedTuple):
-    """What temperature, pressure and field should be at one step; None where nothing is asked."""
+    """Target values of temperature, pressure and field at one step; None where there is none."""
 
     temperature_K: float | None
     pressure_bar: float
@@ -43,21 +45,22 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a run: one ensemble, targets that stay or change evenly from start to end.
+    """Part of a run in one ensemble, with targets that are constant or ramped linearly.
 
-    What is None is as in the settings of the run (:class:`DynamicsSettings`).
+    Fields that are None are taken from the settings of the run (:class:`DynamicsSettings`).
 
     Attributes
     ----------
     name : str or None
-        To be called by in messages and summary.
+        Name in messages and in the summary.
     steps : int
     ensemble : str
     temperature_K, pressure_bar : float or pair of floats
-        A pair is a ramp: value at the start and at the end of the stage.
+        A pair is a ramp: the values at the start and at the end of the stage.
     field_V_per_A : three floats, or pair of three floats
-        Uniform electric field; needs a calculator with an attribute of that name. None leaves
-        the calculator's field alone. While it is ramped each step costs a second force call.
+        Uniform electric field; needs a calculator with an attribute of that name. With None, the
+        field of the calculator is not changed. A ramp of the field needs two force calls per
+        step.
     thermostat_time_fs, barostat_time_fs, compressibility_per_bar : float
     observe : mapping or sequence
     """
@@ -74,111 +77,126 @@ class Stage:
     observe: Mapping | None = None
 
     def __post_init__(self) -> None:
-        for name in ("temperature_K", "pressure_bar", "field_V_per_A"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
+        for name in _TARGET_DIMENSIONS:
+            object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         if self.observe is not None:
             object.__setattr__(self, "observe", canonical_observations(self.observe))
 
     def targets(self, fraction: float) -> Targets:
-        """What is aimed at when this fraction of the stage is done."""
-        return Targets(
-            _between(self.temperature_K, fraction, 0),
-            _between(self.pressure_bar, fraction, 0),
-            _between(self.field_V_per_A, fraction, 1),
+        """Return the targets when this fraction of the stage is completed."""
+        values = (
+            _interpolated(getattr(self, name), fraction, dimensions)
+            for name, dimensions in _TARGET_DIMENSIONS.items()
         )
+        return Targets(*values)
 
     @property
     def ramped(self) -> tuple[str, ...]:
-        """Names of the targets that change."""
-        depths = {"temperature_K": 0, "pressure_bar": 0, "field_V_per_A": 1}
+        """Names of the targets that are ramped."""
         return tuple(
             name
-            for name, depth in depths.items()
-            if getattr(self, name) is not None and np.ndim(getattr(self, name)) > depth
+            for name, dimensions in _TARGET_DIMENSIONS.items()
+            if getattr(self, name) is not None and np.ndim(getattr(self, name)) > dimensions
         )
+
+
+@dataclass(frozen=True)
+class ResolvedStage(Stage):
+    """Stage in which all fields are set; see :attr:`DynamicsSettings.protocol`."""
+
+    name: str = "run"
+    steps: int = 0
+    ensemble: str = "nve"
+    pressure_bar: Ramp = 0.0
+    thermostat_time_fs: float = 100.0
+    barostat_time_fs: float = 1000.0
+    compressibility_per_bar: float = 4.6e-5
+    observe: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def conserves(self) -> bool:
-        """Whether there is a conserved quantity all the while."""
+        """Whether a conserved quantity exists during the whole stage."""
         if self.ensemble in WITHOUT_CONSERVED_QUANTITY or "field_V_per_A" in self.ramped:
             return False
         return not (self.ensemble == "nvt-nose-hoover" and self.ramped)
 
     @property
     def barostatted(self) -> bool:
+        """Whether the cell changes."""
         return self.ensemble.startswith("npt")
 
 
 @dataclass(frozen=True)
 class DynamicsSettings:
-    """How the atoms move; what the summary records and a resumed run goes by.
+    """Settings of a dynamics run, recorded in its summary and checkpoint.
 
     Attributes
     ----------
     ensemble : str
         =====================  ================================================================
         ``"nvt-bussi"``        stochastic velocity rescaling [1]_
-        ``"nvt-langevin"``     Langevin dynamics [2]_; the only one for every ASE constraint
+        ``"nvt-langevin"``     Langevin dynamics [2]_; supports every ASE constraint
         ``"nvt-nose-hoover"``  chain of three thermostats [3]_; free atoms or FixAtoms
         ``"nve"``              velocity Verlet
-        ``"npt-isotropic"``    stochastic rescaling of cell [4]_ and velocities, shape kept
-        ``"npt-anisotropic"``  each lattice vector has a length of its own, angles are kept
-        ``"npt-in-plane"``     slabs: the two periodic vectors, each for itself; vacuum kept
+        ``"npt-isotropic"``    stochastic rescaling of cell [4]_ and velocities, constant shape
+        ``"npt-anisotropic"``  independent lengths of the lattice vectors, constant angles
+        ``"npt-in-plane"``     slabs: independent lengths of the two periodic vectors
         =====================  ================================================================
 
         The constant-pressure ensembles need the stress at every step, and free atoms or FixAtoms
-        (fixed within the cell). ASE's Martyna–Tobias–Klein classes refuse any constraint, even
-        a held centre of mass, and are not used.
+        (fixed fractional coordinates). ASE's Martyna–Tobias–Klein classes do not support
+        constraints, including a fixed center of mass, and are not used.
     temperature_K : float, pair of floats or None
-        Of the thermostat, and of the Maxwell–Boltzmann distribution where the structure has no
-        velocities. May be None for NVE when it has. A pair is a ramp from start to end.
+        Temperature of the thermostat, and of the Maxwell–Boltzmann distribution if the structure
+        has no velocities. May be None for NVE if it has. A pair is a ramp from start to end.
     timestep_fs : float
         About 0.5 with hydrogen, 1 to 2 without.
     steps : int
-        Steps in all, those before a restart included.
+        Total number of steps, including those before a restart.
     thermostat_time_fs : float
         Relaxation time of the kinetic energy (Bussi, Nosé–Hoover), inverse friction (Langevin).
-        Bussi hardly disturbs the dynamics; Langevin slows diffusion when this time is short.
+        Bussi hardly disturbs the dynamics; Langevin slows diffusion if this time is short.
     seed : int
-        Of the velocities and of the thermostat's noise.
+        Random seed of velocities and thermostat noise.
     trajectory_stride, log_stride, checkpoint_stride : int
-        Steps between frames, log lines and checkpoints. A crash costs at most one checkpoint
-        stride of computing, never data.
+        Steps between frames, log lines and checkpoints. After a crash, at most one checkpoint
+        stride is computed again; no data are lost.
     max_temperature_K : float
-        Above it the run stops: the time step was too long, or the atoms have left the region
-        the calculator can describe.
+        The run stops above this temperature: the time step is too long, or the structure has left
+        the domain of the calculator.
     pressure_bar : float or pair of floats
-        Of the barostat. A slab's is per volume of its cell as given, vacuum included: keep 0.
+        Pressure of the barostat. For slabs it refers to the volume of the whole cell, including
+        vacuum; use 0.
     barostat_time_fs, compressibility_per_bar : float
-        Relaxation time of the volume if the compressibility is this one (water's by default).
-        Neither changes what is sampled.
+        Relaxation time of the volume for this compressibility (by default that of water). Neither
+        changes the sampled ensemble.
     field_V_per_A : three floats, pair of three floats, or None
         See :class:`Stage`.
     observe : mapping or sequence
-        What to measure while running: ``{"current": 1, "dipole": 5}``, stride by name, or a
-        mapping of ``stride`` and options; see ``ase_les.simulation.observations``.
+        Quantities to measure during the run: ``{"current": 4, "dipole": 5}``, strides by name, a
+        mapping of ``stride`` and options, or names only; see ``ase_les.simulation.observations``.
     max_temperature_jump_K : float
-        Largest believable change of temperature within one step.
+        The run stops if the temperature rises by more than this within one step.
     min_distance_A : float or None
-        Atoms closer than this stop the run. None: 0.85 times the closest contact the model was
-        trained on, if its card says, else half the sum of the covalent radii.
+        The run stops if two atoms are closer than this. None: 0.85 times the closest contact in
+        the training data, if the model card contains it, else half the sum of the covalent radii.
     max_force_eV_per_A : float or None
-        Forces beyond it stop the run. None: twice the largest force in the training data, if
-        the model's card says, else no limit.
+        The run stops above this force. None: twice the largest force in the training data, if the
+        model card contains it, else no limit.
     max_dipole_change_eA : float or None
-        An observed dipole that moves away from its first value by more stops the run.
+        The run stops if an observed dipole differs by more than this from its first value.
     alarm_stride : int
-        Steps between looks at distances and forces; the temperature is watched at each.
+        Steps between checks of distances and forces; the temperature is checked at every step.
     trajectory_properties : sequence of str or None
-        What each frame holds beside positions and velocities, calculated if need be. None:
-        whatever the step has calculated anyway.
+        Properties in each frame besides positions and velocities, calculated if necessary. None:
+        those that the step has calculated.
     stages : sequence of Stage
-        Parts of a staged run, one after another; none is one stage of these settings.
+        Parts of the run in order; empty is one stage with these settings.
 
     Raises
     ------
     ValueError
-        If a value is impossible or a needed one is missing.
+        If a value is impossible or missing.
 
     References
     ----------
@@ -212,23 +230,20 @@ class DynamicsSettings:
     stages: Sequence[Stage] = ()
 
     def __post_init__(self) -> None:
-        for name in ("temperature_K", "pressure_bar", "field_V_per_A", "trajectory_properties"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
-        object.__setattr__(self, "observe", canonical_observations(self.observe))
-        object.__setattr__(self, "stages", tuple(map(_as_stage, self.stages)))
+        for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
+            object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
-            _positive(name, getattr(self, name))
+            _require_positive(name, getattr(self, name))
+        observe = with_default_strides(canonical_observations(self.observe), self.timestep_fs)
+        object.__setattr__(self, "observe", observe)
+        stages = tuple(_with_strides(_as_stage(each), self.timestep_fs) for each in self.stages)
+        object.__setattr__(self, "stages", stages)
         for name in ("min_distance_A", "max_force_eV_per_A", "max_dipole_change_eA"):
             if getattr(self, name) is not None:
-                _positive(name, getattr(self, name))
-        for name, least in (
-            ("seed", 0),
-            ("trajectory_stride", 1),
-            ("log_stride", 1),
-            ("checkpoint_stride", 1),
-            ("alarm_stride", 1),
-        ):
-            _integer(name, getattr(self, name), least)
+                _require_positive(name, getattr(self, name))
+        strides = ("trajectory_stride", "log_stride", "checkpoint_stride", "alarm_stride")
+        for name, minimum in (("seed", 0), *((stride, 1) for stride in strides)):
+            _require_integer(name, getattr(self, name), minimum)
         for stage in self.protocol:
             try:
                 self._check(stage)
@@ -236,58 +251,66 @@ class DynamicsSettings:
                 if not self.stages:
                     raise
                 raise ValueError(f"{stage.name}: {error}") from error
-        _same_options(self.protocol)
+        _require_same_options(self.protocol)
 
     @property
-    def protocol(self) -> tuple[Stage, ...]:
-        """The stages with nothing left open."""
-        shared = {entry.name: getattr(self, entry.name, None) for entry in fields(Stage)}
+    def protocol(self) -> tuple[ResolvedStage, ...]:
+        """Stages in which all fields are set."""
+        names = [entry.name for entry in fields(Stage)]
+        shared = {name: getattr(self, name) for name in names if name != "name"}
         return tuple(
-            replace(
-                stage,
-                **{name: shared[name] for name in shared if getattr(stage, name) is None},
+            ResolvedStage(
+                **{
+                    **shared,
+                    "name": f"stage {number}" if self.stages else "run",
+                    **{
+                        name: value for name in names if (value := getattr(stage, name)) is not None
+                    },
+                }
             )
-            for stage in _named(self.stages)
+            for number, stage in enumerate(self.stages or (Stage(),), start=1)
         )
 
     @property
     def total_steps(self) -> int:
+        """Number of steps of all stages."""
         return sum(stage.steps for stage in self.protocol)
 
     @property
-    def observed(self) -> dict[str, dict[str, object]]:
-        """Options of all that is observed in any stage, by name."""
+    def observed(self) -> dict[str, dict[str, Any]]:
+        """Options of all observables of any stage, by name."""
         return {name: dict(how) for stage in self.protocol for name, how in stage.observe.items()}
 
     def lengthened(self, steps: int) -> DynamicsSettings:
-        """With another total number of steps, done in the last stage.
+        """Return these settings with a different total number of steps; the last stage changes.
 
         Raises
         ------
         ValueError
-            If the last stage has a ramp, whose past would change, or began later than that.
+            If the last stage has a ramp, whose completed part would change, or starts later.
         """
         if steps == self.total_steps:
             return self
         last = self.protocol[-1]
         if last.ramped:
             raise ValueError(
-                f"a stage that ramps {', '.join(last.ramped)} cannot be given another number of "
-                "steps: what it did already would change. Start a new run from its last frame"
+                f"the number of steps of a stage with a ramp ({', '.join(last.ramped)}) cannot be "
+                "changed, because its completed part would change. Start a new run from the last "
+                "frame"
             )
         if not self.stages:
             return replace(self, steps=steps)
         rest = steps - (self.total_steps - last.steps)
         if rest < 0:
-            raise ValueError(f"`steps` = {steps} would end before the last stage begins")
+            raise ValueError(f"`steps` = {steps} is before the start of the last stage")
         return replace(self, stages=(*self.stages[:-1], replace(self.stages[-1], steps=rest)))
 
-    def _check(self, stage: Stage) -> None:
+    def _check(self, stage: ResolvedStage) -> None:
         if stage.ensemble not in ENSEMBLES:
             raise ValueError(f"`ensemble` must be one of {ENSEMBLES}, got {stage.ensemble!r}")
-        _integer("steps", stage.steps, 0)
+        _require_integer("steps", stage.steps, 0)
         for name in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_bar"):
-            _positive(name, getattr(stage, name))
+            _require_positive(name, getattr(stage, name))
         self._check_temperature(stage)
         if not np.isfinite(_ends(stage.pressure_bar, "pressure_bar")).all():
             raise ValueError(f"`pressure_bar` must be finite, got {stage.pressure_bar}")
@@ -305,7 +328,7 @@ class DynamicsSettings:
                 "their ratio. Use at least 10 time steps"
             )
 
-    def _check_temperature(self, stage: Stage) -> None:
+    def _check_temperature(self, stage: ResolvedStage) -> None:
         if stage.temperature_K is None:
             if stage.ensemble != "nve":
                 raise ValueError(f"ensemble '{stage.ensemble}' needs `temperature_K`")
@@ -319,18 +342,25 @@ class DynamicsSettings:
             if temperature >= self.max_temperature_K:
                 raise ValueError(
                     f"`temperature_K` = {temperature} is not below `max_temperature_K` = "
-                    f"{self.max_temperature_K}, where a run stops; raise the latter"
+                    f"{self.max_temperature_K}, at which the run stops; increase the latter"
                 )
 
 
-def _named(stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """Stages without a name are called by their number; no stages are one."""
-    if not stages:
-        return (Stage(name="run"),)
-    return tuple(
-        replace(stage, name=stage.name or f"stage {number}")
-        for number, stage in enumerate(stages, start=1)
-    )
+def make_dynamics_settings(given: Mapping[str, Any]) -> DynamicsSettings:
+    """Return settings from keyword arguments.
+
+    Raises
+    ------
+    TypeError
+        If there is no setting of a given name.
+    ValueError
+        If a value is impossible or missing.
+    """
+    known = [each.name for each in fields(DynamicsSettings)]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise TypeError(f"dynamics has no setting {', '.join(unknown)}; it has {known}")
+    return DynamicsSettings(**given)
 
 
 def _as_stage(given: Stage | Mapping) -> Stage:
@@ -343,8 +373,14 @@ def _as_stage(given: Stage | Mapping) -> Stage:
     return Stage(**given)
 
 
-def _same_options(stages: Sequence[Stage]) -> None:
-    """What is observed in several stages ends in one file: only its stride may change."""
+def _with_strides(stage: Stage, timestep_fs: float) -> Stage:
+    if stage.observe is None:
+        return stage
+    return replace(stage, observe=with_default_strides(stage.observe, timestep_fs))
+
+
+def _require_same_options(stages: Sequence[ResolvedStage]) -> None:
+    """Refuse different options of one observable: all stages share a file; strides may differ."""
     seen: dict[str, dict] = {}
     for stage in stages:
         for name, how in stage.observe.items():
@@ -356,28 +392,28 @@ def _same_options(stages: Sequence[Stage]) -> None:
                 )
 
 
-def _frozen(value: object) -> object:
-    """The same value with tuples for lists, so that it equals itself after a trip through JSON."""
+def _as_tuples(value: object) -> object:
+    """Return a value with tuples instead of lists, so that it is equal after a JSON round trip."""
     if isinstance(value, str):
         return value
     if isinstance(value, Sequence | np.ndarray):
-        return tuple(_frozen(each) for each in value)
+        return tuple(_as_tuples(each) for each in value)
     return value
 
 
-def _between(ends: Ramp | Sequence | None, fraction: float, depth: int):
-    if ends is None or np.ndim(ends) == depth:
+def _interpolated(ends: Any, fraction: float, dimensions: int) -> Any:
+    if ends is None or np.ndim(ends) == dimensions:
         return ends
     first, last = (np.asarray(end, dtype=float) for end in ends)
     value = first + fraction * (last - first)
-    return tuple(value.tolist()) if depth else float(value)
+    return tuple(value.tolist()) if dimensions else float(value)
 
 
 def _array(value: object, name: str) -> np.ndarray:
     try:
         return np.array(value, dtype=float)
     except (TypeError, ValueError):
-        raise ValueError(f"`{name}` must hold numbers, got {value!r}") from None
+        raise ValueError(f"`{name}` must consist of numbers, got {value!r}") from None
 
 
 def _ends(value: Ramp, name: str) -> tuple[float, ...]:
@@ -387,11 +423,11 @@ def _ends(value: Ramp, name: str) -> tuple[float, ...]:
     return tuple(values.ravel().tolist())
 
 
-def _positive(name: str, value: float) -> None:
+def _require_positive(name: str, value: float) -> None:
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"`{name}` must be positive and finite, got {value}")
 
 
-def _integer(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}")
+def _require_integer(name: str, value: int, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"`{name}` must be an integer of at least {minimum}, got {value!r}")

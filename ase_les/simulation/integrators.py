@@ -1,9 +1,9 @@
-"""ASE's integrators with what a run asks of them: targets that move, and a state to go on from."""
+"""ASE's integrators with targets that can be ramped and a state for exact restarts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from ase import Atoms, units
@@ -16,6 +16,7 @@ from ase.md.verlet import VelocityVerlet
 from ase_les.simulation.cell_rescaling import StochasticCellRescaling
 from ase_les.simulation.ensembles import BAR, Stage, Targets
 
+T = TypeVar("T")
 SCALED_VECTORS = {
     "npt-isotropic": np.ones((1, 3), dtype=bool),
     "npt-anisotropic": np.eye(3, dtype=bool),
@@ -23,30 +24,31 @@ SCALED_VECTORS = {
 
 
 class Integrator(Protocol):
-    """Moves atoms by one time step after another."""
+    """Integrator of the equations of motion."""
 
     def step(self, forces: np.ndarray | None = None) -> np.ndarray | None:
-        """Move on; take the forces on the atoms as they are, and give those after, if known.
+        """Advance by one time step.
 
-        Asking the calculator again costs a comparison of all atoms.
+        Take the forces on the present positions, if known, and return those on the new ones:
+        asking the calculator again costs a comparison of all atoms.
         """
         ...
 
     def todict(self) -> dict: ...
 
-    def aim(self, targets: Targets) -> None:
-        """Take the values a ramp has reached."""
+    def set_targets(self, targets: Targets) -> None:
+        """Set the targets, which a ramp changes at every step."""
         ...
 
     def given_energy(self) -> float:
-        """Energy the atoms have received, in eV; total energy minus this is conserved.
+        """Return the energy received from the thermostat in eV.
 
-        nan where nothing is.
+        Total energy minus this is conserved; nan if no such quantity exists.
         """
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """What the next step depends on, beside the atoms and the random numbers."""
+        """Return what the next step depends on, besides atoms and random numbers."""
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
@@ -55,7 +57,7 @@ class Integrator(Protocol):
 class ConstantEnergy(VelocityVerlet):
     """Velocity Verlet."""
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         pass
 
     def given_energy(self) -> float:
@@ -69,15 +71,15 @@ class ConstantEnergy(VelocityVerlet):
 
 
 class VelocityRescaling(Bussi):
-    """Bussi's thermostat, for the degrees of freedom that there are."""
+    """Bussi's thermostat for a given number of degrees of freedom."""
 
-    def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: object) -> None:
+    def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
         super().__init__(atoms, **settings)
-        # ASE subtracts constraints only; a molecule that does not rotate would be run too hot.
+        # ASE counts constraints only: a molecule without rotation would become too hot.
         self.ndof = degrees_of_freedom
 
-    def aim(self, targets: Targets) -> None:
-        self.temp = targets.temperature_K * units.kB
+    def set_targets(self, targets: Targets) -> None:
+        self.temp = _given(targets.temperature_K) * units.kB
         self.target_kinetic_energy = 0.5 * self.temp * self.ndof
 
     def given_energy(self) -> float:
@@ -91,10 +93,10 @@ class VelocityRescaling(Bussi):
 
 
 class LangevinNoise(Langevin):
-    """Langevin dynamics; heat from the noise is not accounted for."""
+    """Langevin dynamics, without a conserved quantity."""
 
-    def aim(self, targets: Targets) -> None:
-        self.set_temperature(temperature_K=targets.temperature_K)
+    def set_targets(self, targets: Targets) -> None:
+        self.set_temperature(temperature_K=_given(targets.temperature_K))
 
     def given_energy(self) -> float:
         return np.nan
@@ -107,29 +109,57 @@ class LangevinNoise(Langevin):
 
 
 class NoseHooverChain(NoseHooverChainNVT):
-    """ASE's Nosé–Hoover chain, for the degrees of freedom that there are.
+    """ASE's Nosé–Hoover chain for a given number of degrees of freedom.
 
-    ASE's class couples all 3N of them to the first thermostat; held ones would be paid for by
-    the others.
+    ASE's class couples all 3N of them to the first thermostat, so that the free ones become too
+    hot if others are constrained.
     """
 
-    def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: object) -> None:
-        _allow_only_held_atoms(atoms, "Nosé–Hoover dynamics")
+    def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
+        _allow_only_fixed_atoms(atoms, "Nosé–Hoover dynamics")
         super().__init__(atoms, **settings)
         self._degrees_of_freedom = degrees_of_freedom
-        # ASE reads this number as a third of the degrees of freedom, and nothing else.
-        self._thermostat._num_atoms_global = degrees_of_freedom / 3
+        # ASE uses this number only as a third of the degrees of freedom.
+        self._thermostat._num_atoms_global = degrees_of_freedom / 3  # type: ignore[assignment]
 
-    def aim(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         thermostat = self._thermostat
-        thermostat._kT = targets.temperature_K * units.kB
+        thermostat._kT = _given(targets.temperature_K) * units.kB
         thermostat._Q[:] = thermostat._kT * thermostat._tdamp**2
         thermostat._Q[0] *= self._degrees_of_freedom
 
-    def step(self, forces: np.ndarray | None = None) -> None:
-        # ASE keeps copies of its own; what was rounded by a constraint must not differ in them.
-        self._q, self._p = self.atoms.get_positions(), self.atoms.get_momenta()
-        super().step()
+    def step(  # type: ignore[override]  # ASE hands no forces on
+        self, forces: np.ndarray | None = None
+    ) -> np.ndarray:
+        r"""Advance by one time step, with one force call.
+
+        .. math::
+            e^{L_\mathrm{NHC}\Delta t/2}\, e^{L_p \Delta t/2}\, e^{L_q \Delta t}\,
+            e^{L_p \Delta t/2}\, e^{L_\mathrm{NHC}\Delta t/2}
+
+        as in ASE's class, which sets the positions again before each half of the momenta: a fixed
+        center of mass then moves them by 1e-15 Å, and the calculator is called twice. Momenta
+        are constrained before the thermostat sees them: fixed atoms have no kinetic energy.
+
+        Parameters
+        ----------
+        forces : array of shape (N, 3) or None
+            On the present positions (``md=True``); calculated if None.
+
+        Returns
+        -------
+        array of shape (N, 3)
+            Forces on the new positions.
+        """
+        atoms, half = self.atoms, 0.5 * self.dt
+        if forces is None:
+            forces = atoms.get_forces(md=True)
+        atoms.set_momenta(self._thermostat.integrate_nhc(atoms.get_momenta(), half) + half * forces)
+        atoms.set_positions(atoms.positions + self.dt * atoms.get_momenta() / self.masses)
+        forces = atoms.get_forces(md=True)
+        atoms.set_momenta(atoms.get_momenta() + half * forces)
+        atoms.set_momenta(self._thermostat.integrate_nhc(atoms.get_momenta(), half))
+        return forces
 
     def given_energy(self) -> float:
         return -self._thermostat.get_thermostat_energy()
@@ -143,15 +173,15 @@ class NoseHooverChain(NoseHooverChainNVT):
 
 
 class CellRescaling(StochasticCellRescaling):
-    """Stochastic rescaling of cell and velocities, for the degrees of freedom that there are."""
+    """Stochastic rescaling of cell and velocities for a given number of degrees of freedom."""
 
-    def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: object) -> None:
-        _allow_only_held_atoms(atoms, "constant pressure")
+    def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
+        _allow_only_fixed_atoms(atoms, "constant pressure")
         super().__init__(atoms, **settings)
         self.ndof = degrees_of_freedom
 
-    def aim(self, targets: Targets) -> None:
-        self.temp = targets.temperature_K * units.kB
+    def set_targets(self, targets: Targets) -> None:
+        self.temp = _given(targets.temperature_K) * units.kB
         self.target_kinetic_energy = 0.5 * self.temp * self.ndof
         self.pressure_au = targets.pressure_bar * BAR
 
@@ -172,19 +202,19 @@ def make_integrator(
     rng: np.random.Generator,
     degrees_of_freedom: int,
 ) -> Integrator:
-    """The integrator of a stage.
+    """Return the integrator of a stage.
 
     Parameters
     ----------
     atoms : Atoms
         Moved in place by the integrator.
     stage : Stage
-        With nothing left open.
+        With all values set.
     timestep_fs : float
     rng : numpy.random.Generator
         Source of the noise.
     degrees_of_freedom : int
-        That share the kinetic energy at the temperature asked for.
+        Number of those that carry kinetic energy.
 
     Raises
     ------
@@ -192,16 +222,17 @@ def make_integrator(
         If the ensemble cannot be sampled with these atoms.
     """
     timestep = timestep_fs * units.fs
-    relaxation_time = stage.thermostat_time_fs * units.fs
+    relaxation_time = _given(stage.thermostat_time_fs) * units.fs
+    integrator: Integrator
     if stage.ensemble == "nve":
         return ConstantEnergy(atoms, timestep)
     first = stage.targets(0.0)
     if stage.ensemble == "nvt-langevin":
-        # The centre of mass is held by a constraint: `fixcm=True` samples slightly wrongly.
+        # The center of mass is fixed by a constraint: `fixcm=True` has a sampling error.
         integrator = LangevinNoise(
             atoms,
             timestep,
-            temperature_K=first.temperature_K,
+            temperature_K=_given(first.temperature_K),
             friction=1 / relaxation_time,
             fixcm=False,
             rng=rng,
@@ -211,7 +242,7 @@ def make_integrator(
             atoms,
             degrees_of_freedom,
             timestep=timestep,
-            temperature_K=first.temperature_K,
+            temperature_K=_given(first.temperature_K),
             tdamp=relaxation_time,
         )
     elif stage.ensemble == "nvt-bussi":
@@ -219,7 +250,7 @@ def make_integrator(
             atoms,
             degrees_of_freedom,
             timestep=timestep,
-            temperature_K=first.temperature_K,
+            temperature_K=_given(first.temperature_K),
             taut=relaxation_time,
             rng=rng,
         )
@@ -228,25 +259,25 @@ def make_integrator(
             atoms,
             degrees_of_freedom,
             timestep=timestep,
-            temperature_K=first.temperature_K,
+            temperature_K=_given(first.temperature_K),
             taut=relaxation_time,
             pressure_au=first.pressure_bar * BAR,
-            taup=stage.barostat_time_fs * units.fs,
-            compressibility_au=stage.compressibility_per_bar / BAR,
-            scaled=_scaled_vectors(atoms, stage.ensemble),
+            taup=_given(stage.barostat_time_fs) * units.fs,
+            compressibility_au=_given(stage.compressibility_per_bar) / BAR,
+            scaled=_scaled_vectors(atoms, _given(stage.ensemble)),
             rng=rng,
         )
-    integrator.aim(first)
+    integrator.set_targets(first)
     return integrator
 
 
 def _scaled_vectors(atoms: Atoms, ensemble: str) -> np.ndarray:
-    """For each variable of the barostat, the lattice vectors it scales."""
+    """Return which lattice vectors each variable of the barostat scales."""
     if ensemble == "npt-in-plane":
         if atoms.pbc.sum() != 2 or atoms.cell.rank != 3:
             raise ValueError(
                 f"'npt-in-plane' is for slabs: two periodic directions and a third cell vector "
-                f"that says what volume the stress refers to; pbc is {atoms.pbc.tolist()}, the "
+                f"that defines the volume of the stress; pbc is {atoms.pbc.tolist()}, the "
                 f"cell {atoms.cell.tolist()}. Set `atoms.pbc`, and for example "
                 "`atoms.center(vacuum=10, axis=2)`"
             )
@@ -259,7 +290,14 @@ def _scaled_vectors(atoms: Atoms, ensemble: str) -> np.ndarray:
     return SCALED_VECTORS[ensemble]
 
 
-def _allow_only_held_atoms(atoms: Atoms, what: str) -> None:
+def _given(value: T | None) -> T:
+    """Return a value that the settings of a run guarantee."""
+    if value is None:
+        raise ValueError("a stage lacks a value that its ensemble needs")
+    return value
+
+
+def _allow_only_fixed_atoms(atoms: Atoms, what: str) -> None:
     refused = [
         type(each).__name__ for each in atoms.constraints if not isinstance(each, FixAtoms | FixCom)
     ]

@@ -1,4 +1,4 @@
-"""Observers of quantities: series that grow on the disk, and averages that are kept in mind."""
+"""Observers of physical quantities: recorded time series, and averages kept in memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from ase_les.runs.output import write_arrays
+from ase_les.simulation.accumulators import (
+    Accumulator,
+    AccumulatorResult,
+    AxisProfile,
+    MeanSquareDisplacement,
+    RadialDistribution,
+)
+from ase_les.simulation.calculators import supports
 from ase_les.simulation.charge_motion import (
     Current,
     ItinerantDipole,
@@ -21,52 +30,41 @@ from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import SeriesRecord, read_record
 
+#: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this factor:
+#: the total effort remains proportional to the length of the run.
 SERIES_GROWTH = 1.25
-"""The readable file is renewed at a checkpoint when the record is longer by this factor: the
-effort stays in proportion to the length of the run."""
 
 DEFAULT_MAX_LAG_FS = 5000.0
 
 
-class Accumulator(Protocol):
-    """Something that averages over configurations."""
-
-    def add(self, atoms: Atoms) -> None: ...
-
-    def state(self) -> dict[str, np.ndarray]: ...
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
-
-    def result(self) -> object: ...
-
-
 class RecordedSeries:
-    """A measured quantity at each observation, with volume and temperature beside it.
+    """Time series of a quantity with volume and temperature.
 
-    The volume is nan unless three directions repeat: that of a slab or a molecule is mostly the
-    vacuum someone chose, and no property of a bulk may be divided by it.
+    The volume is nan unless there are three periodic directions: for slabs and molecules it
+    depends on the vacuum, and bulk properties must not be divided by it.
 
     Parameters
     ----------
     measured : Measured
-    dielectric : (3, 3) array or None
+    dielectric : array, shape (3, 3), or None
         See `Series`.
-    raw, readable : Path
-        The growing record, and the ``.npz`` made of it.
+    record, arrays : Path
+        Growing record, and the ``.npz`` file made from it.
     """
 
     def __init__(
-        self, measured: Measured, dielectric: np.ndarray | None, raw: Path, readable: Path
+        self, measured: Measured, dielectric: np.ndarray | None, record: Path, arrays: Path
     ) -> None:
         self.measured = measured
         self.first: np.ndarray | None = None
         self.last: np.ndarray | None = None
-        self._readable = readable
+        self._arrays = arrays
         columns = {**measured.columns, "volume_A3": (), "temperature_K": ()}
-        self._record = SeriesRecord(raw, columns, dielectric)
-        self._length_read = 0
+        self._record = SeriesRecord(record, columns, dielectric)
+        self._length_written = 0
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
+        """Measure the quantity and append it to the record."""
         self.last = self.measured.measure(atoms)
         if self.first is None:
             self.first = self.last
@@ -74,32 +72,35 @@ class RecordedSeries:
         self._record.append(state.time_ps * 1e3, self.last, volume, state.temperature_K)
 
     def state(self) -> dict[str, np.ndarray]:
-        length = self._record.path.stat().st_size
-        if length > SERIES_GROWTH * self._length_read:
-            self.finish()
+        """Return the first value and the state of the measured quantity."""
         return self.measured.state() | ({} if self.first is None else {"first": self.first})
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore a state returned by `state`."""
         self.measured.restore(state)
         self.first = state.get("first")
 
-    def finish(self) -> None:
-        self._length_read = self._record.path.stat().st_size
-        read_record(self._record.path).save(self._readable)
+    def write_results(self, final: bool) -> None:
+        """Update the ``.npz`` file; unless `final`, only after growth by `SERIES_GROWTH`."""
+        length = self._record.path.stat().st_size
+        if final or length > SERIES_GROWTH * self._length_written:
+            self._length_written = length
+            read_record(self._record.path).save(self._arrays)
 
     def close(self) -> None:
+        """Close the record."""
         self._record.close()
 
 
 class Averages:
-    """Accumulators fed with the atoms at each observation; their state is in the checkpoint.
+    """Accumulators to which the configuration is added at each observation.
 
     Parameters
     ----------
     accumulators : mapping of str to Accumulator
-        By the ending of their files' stem.
+        By name, which is also the ending of their files.
     file : callable
-        The path to an ending.
+        Returns the path of a file with a given ending.
     """
 
     def __init__(
@@ -110,17 +111,20 @@ class Averages:
         self.seen = 0
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
+        """Add the configuration to all accumulators."""
         for accumulator in self._accumulators.values():
             accumulator.add(atoms)
         self.seen += 1
 
     def state(self) -> dict[str, np.ndarray]:
+        """Return the states of all accumulators."""
         state = {"seen": np.array(self.seen)}
         for name, accumulator in self._accumulators.items():
             state |= {f"{name}/{key}": value for key, value in accumulator.state().items()}
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore a state returned by `state`."""
         self.seen = int(state["seen"])
         for name, accumulator in self._accumulators.items():
             start = f"{name}/"
@@ -128,39 +132,35 @@ class Averages:
                 {key[len(start) :]: state[key] for key in state if key.startswith(start)}
             )
 
-    def finish(self) -> None:
-        if self.seen == 0:
-            return
-        for name, accumulator in self._accumulators.items():
-            result = accumulator.result()
-            result.save(self._file(f"-{name}.npz"))
-            result.save_figure(self._file(f"-{name}.png"))
+    def write_results(self, final: bool) -> None:
+        """Write the arrays of all averages at the end of the run."""
+        if final:
+            for name, result in self.results().items():
+                write_arrays(self._file(f"-{name}.npz"), result.arrays())
 
-    def summary(self) -> dict[str, object]:
-        """What the averages come to, by name."""
+    def results(self) -> dict[str, AccumulatorResult]:
+        """Return the averages by name; empty before the first observation."""
         if self.seen == 0:
             return {}
-        return {
-            name: accumulator.result().summary() for name, accumulator in self._accumulators.items()
-        }
+        return {name: accumulator.result() for name, accumulator in self._accumulators.items()}
 
     def close(self) -> None:
-        pass
+        """Do nothing: there is no open file."""
 
 
 def make_observer(
     name: str,
-    options: Mapping[str, object],
+    options: Mapping[str, Any],
     atoms: Atoms,
     timestep_fs: float,
     file: Callable[[str], Path],
 ) -> Observer:
-    """The observer of that name.
+    """Return the observer of an observable.
 
     Raises
     ------
     ValueError
-        If atoms or calculator do not allow it, or an option is unknown.
+        If atoms or calculator do not support it, or an option is unknown.
     """
     if name in SERIES:
         measured = Current(atoms) if name == "current" else ItinerantDipole(atoms)
@@ -170,9 +170,9 @@ def make_observer(
 
 
 def check_observable(
-    name: str, options: Mapping[str, object], atoms: Atoms, timestep_fs: float
+    name: str, options: Mapping[str, Any], atoms: Atoms, timestep_fs: float
 ) -> None:
-    """Refuse what cannot be observed with these atoms, before any file is opened.
+    """Check that an observable can be measured, before any file is opened.
 
     Raises
     ------
@@ -184,39 +184,43 @@ def check_observable(
     elif name == "dipole":
         ItinerantDipole(atoms)
     elif name == "pressure":
-        if "stress" not in getattr(atoms.calc, "implemented_properties", ()):
-            raise ValueError(f"the pressure needs the stress, which {_name(atoms)} does not give")
+        if not supports(atoms.calc, "stress"):
+            raise ValueError(
+                f"the pressure needs the stress, which {type(atoms.calc).__name__} does not provide"
+            )
     else:
         make_accumulators(name, options, atoms, timestep_fs)
 
 
 def make_accumulators(
-    name: str, options: Mapping[str, object], atoms: Atoms, timestep_fs: float
+    name: str, options: Mapping[str, Any], atoms: Atoms, timestep_fs: float
 ) -> dict[str, Accumulator]:
-    """Accumulators by the ending of their files.
+    """Return the accumulators of an observable, by the ending of their files.
 
-    Options are the arguments of the accumulator's class; radial distributions take ``pairs``, such
-    as ``["O-O", "O-H"]``, all pairs of elements by default.
+    Options are the arguments of the accumulator's class; radial distributions have ``pairs``, such
+    as ``["O-O", "O-H"]``, by default all pairs of elements.
     """
-    from ase_les.simulation import accumulators
-
     given = {key: value for key, value in options.items() if key != "stride"}
     try:
         if name == "rdf":
             pairs = given.pop("pairs", None) or _pairs(atoms)
-            return {
-                f"rdf-{pair}": accumulators.RadialDistribution(tuple(pair.split("-")), **given)
-                for pair in ([pairs] if isinstance(pairs, str) else pairs)
-            }
+            names = [pairs] if isinstance(pairs, str) else list(pairs)
+            each = RadialDistribution.of_pairs([_elements(name) for name in names], **given)
+            return {f"rdf-{name}": one for name, one in zip(names, each, strict=True)}
         if name == "profile":
-            return {"profile": accumulators.AxisProfile(**given)}
+            return {"profile": AxisProfile(**given)}
         if "axes" in given:
             given["axes"] = tuple(given["axes"])
         given.setdefault("max_lag_fs", DEFAULT_MAX_LAG_FS)
         interval_fs = options["stride"] * timestep_fs
-        return {"msd": accumulators.MeanSquareDisplacement(interval_fs, **given)}
+        return {"msd": MeanSquareDisplacement(interval_fs, **given)}
     except TypeError as error:
         raise ValueError(f"`observe` {name}: {error}") from error
+
+
+def _elements(pair: str) -> tuple[str, str]:
+    first, _, second = pair.partition("-")
+    return first, second
 
 
 def _pairs(atoms: Atoms) -> Sequence[str]:
@@ -224,11 +228,7 @@ def _pairs(atoms: Atoms) -> Sequence[str]:
     return [f"{one}-{other}" for one, other in combinations_with_replacement(elements, 2)]
 
 
-def _name(atoms: Atoms) -> str:
-    return type(atoms.calc).__name__
-
-
 def cell_volume(atoms: Atoms) -> float:
-    """In Å³, with a slab's vacuum; nan for a cell that has none, or in which nothing repeats."""
+    """Return the volume of the cell in Å³, nan without three cell vectors or periodicity."""
     has_volume = atoms.pbc.any() and atoms.cell.rank == 3
     return float(atoms.cell.volume) if has_volume else math.nan

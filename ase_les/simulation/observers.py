@@ -1,4 +1,4 @@
-"""What is written down while atoms move: one small class each, each with its own stride."""
+"""Observers of a run: log, trajectory, and the interface of all others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -16,7 +16,12 @@ from ase.io.trajectory import TrajectoryWriter
 
 
 class Thermodynamics(NamedTuple):
-    """The state of a run at one step."""
+    """Thermodynamic state at one step.
+
+    ``conserved_eV_per_atom`` is nan if the ensemble has no conserved quantity, ``volume_A3`` is
+    that of the cell and nan without three cell vectors or without periodicity, ``pressure_bar``
+    includes virial and kinetic parts and is nan if it was not calculated.
+    """
 
     step: int
     time_ps: float
@@ -25,44 +30,55 @@ class Thermodynamics(NamedTuple):
     total_energy_eV: float
     temperature_K: float
     conserved_eV_per_atom: float
-    """nan where the ensemble has no conserved quantity."""
     volume_A3: float
-    """Of the cell as it is given; nan where it has none, or where nothing repeats."""
     pressure_bar: float = math.nan
-    """A third of the trace, virial and kinetic; nan where it was not asked for."""
 
 
 class Observer(Protocol):
-    """Something that looks at the atoms now and then, and knows what it would need to go on."""
+    """Receiver of the state of a run at regular intervals, with a state for exact restarts."""
 
-    def observe(self, state: Thermodynamics, atoms: Atoms) -> None: ...
-
-    def state(self) -> dict[str, np.ndarray]: ...
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
-
-    def finish(self) -> None:
-        """Bring what has been measured so far into the form people read."""
+    def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
+        """Record one step."""
         ...
 
-    def close(self) -> None: ...
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what later observations depend on, besides the growing files."""
+        ...
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore a state returned by `state`."""
+        ...
+
+    def write_results(self, final: bool) -> None:
+        """Update the result files; unless `final`, only if worthwhile since the last update."""
+        ...
+
+    def close(self) -> None:
+        """Close all files."""
+        ...
 
 
 class Stateless:
-    """Of observers whose files are all there is to go on from."""
+    """Observer without checkpoint state: its growing file contains everything."""
 
     def state(self) -> dict[str, np.ndarray]:
+        """Return an empty state."""
         return {}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        pass
+        """Do nothing."""
 
-    def finish(self) -> None:
-        pass
+    def write_results(self, final: bool) -> None:
+        """Do nothing."""
 
 
 class ThermodynamicLog(Stateless):
-    """One line per observation, units in the header; an existing file is continued."""
+    """Log with one line per observation and units in the header; existing files are continued.
+
+    Parameters
+    ----------
+    path : Path
+    """
 
     HEADER = (
         f"{'# step':>10} {'time[ps]':>14} {'Epot[eV]':>18} {'Ekin[eV]':>16} {'Etot[eV]':>18} "
@@ -75,6 +91,7 @@ class ThermodynamicLog(Stateless):
             self._file.write(self.HEADER)
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
+        """Append a line."""
         self._file.write(
             f"{state.step:10d} {state.time_ps:14.6f} {state.potential_energy_eV:18.8f} "
             f"{state.kinetic_energy_eV:16.8f} {state.total_energy_eV:18.8f} "
@@ -83,23 +100,23 @@ class ThermodynamicLog(Stateless):
         )
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
 class TrajectoryFrames(Stateless):
-    """Frames with velocities and results; an existing file is continued.
+    """ASE trajectory of frames with velocities and results; existing files are continued.
 
     Parameters
     ----------
     path : Path
-        The ASE trajectory.
     stride : int
-        Steps between frames, for the header.
+        Steps between frames, stored in the header.
     description : mapping
-        Kept in the header: how the frames came about.
+        Description of integrator or optimizer, stored in the header.
     properties : sequence of str or None
-        What each frame holds beside positions and velocities; None is whatever the calculator
-        has calculated anyway.
+        Properties in each frame besides positions and velocities; None: those that the calculator
+        has already calculated.
     """
 
     def __init__(
@@ -116,46 +133,49 @@ class TrajectoryFrames(Stateless):
         self._writer.set_description({**description, "interval": stride})
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
+        """Append a frame."""
         self.write(atoms)
 
     def write(self, atoms: Atoms) -> None:
-        frame = without_held_center(atoms)
-        # Asked property by property, a calculator compares all atoms each time.
+        """Append a frame."""
+        frame = without_fixed_center(atoms)
+        # Each property requested from a calculator costs a comparison of all atoms.
         ready = self._properties is None and hasattr(atoms.calc, "results")
-        frame.calc = _Results(atoms.calc) if ready else atoms.calc
+        frame.calc = _CalculatedResults(atoms.calc) if ready else atoms.calc
         self._writer.write(frame)
 
     def close(self) -> None:
+        """Close the file."""
         self._writer.close()
 
 
-class _Results:
-    """What a calculator has just calculated, given out without another look at the atoms."""
+class _CalculatedResults:
+    """Results of the last calculation, provided without comparing the atoms again."""
 
     def __init__(self, calculator: Calculator) -> None:
         self.name = calculator.name
         self.todict = calculator.todict
         self._results = calculator.results
 
-    def get_property(self, name: str, atoms: Atoms, allow_calculation: bool = True) -> object:
+    def get_property(self, name: str, atoms: Atoms, allow_calculation: bool = True) -> Any:
         return self._results.get(name)
 
 
-def without_held_center(atoms: Atoms) -> Atoms:
-    """A copy free of the centre-of-mass condition, which belongs to the run.
+def without_fixed_center(atoms: Atoms) -> Atoms:
+    """Return a copy without the constraint on the center of mass, which belongs to the run.
 
-    Left in place it would alter the forces of whoever reads the frame: away from dynamics, ASE
-    projects them with masses.
+    In a frame, the constraint would change the forces: outside of dynamics, ASE applies it with
+    masses as weights.
     """
     copy = atoms.copy()
-    # The constraint objects themselves, or the trajectory would repeat its header in each frame.
+    # The original constraint objects; with copies, the trajectory would repeat its header.
     copy.set_constraint([each for each in atoms.constraints if type(each) is not FixCom])
     return copy
 
 
 @dataclass(frozen=True)
 class ThermodynamicSeries:
-    """The log of a run, read back; every array has one entry per line."""
+    """Columns of the log of a run, one entry per line, see :class:`Thermodynamics`."""
 
     step: np.ndarray
     time_ps: np.ndarray
@@ -168,7 +188,7 @@ class ThermodynamicSeries:
     volume_A3: np.ndarray
 
     def between(self, first: int, last: int) -> ThermodynamicSeries:
-        """The lines with ``first <= step <= last``."""
+        """Return the lines with ``first <= step <= last``."""
         chosen = (self.step >= first) & (self.step <= last)
         return ThermodynamicSeries(*(getattr(self, each.name)[chosen] for each in fields(self)))
 

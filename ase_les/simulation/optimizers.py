@@ -1,7 +1,7 @@
-"""ASE's optimizers, with all they know about the landscape in a form that can be stored.
+"""ASE's optimizers with a state that can be stored for exact restarts.
 
-ASE's own restart files leave out what a bit-for-bit continuation needs (the mixing of FIRE, the
-reference cell of a filter), so the state is taken from the attributes that a step reads.
+ASE's restart files lack parts of the state (the mixing of FIRE, the reference cell of a filter);
+the state is therefore read from the attributes of the optimizers.
 """
 
 from __future__ import annotations
@@ -17,23 +17,28 @@ from ase.optimize.optimize import Optimizer
 
 
 class StepwiseBFGS(BFGS):
-    """BFGS that remembers the points its Hessian was made of.
+    """BFGS that stores the visited points, from which the Hessian can be rebuilt exactly.
 
-    These take 6N numbers a step, the Hessian 9N² (72 MB for 1,000 atoms) at every checkpoint.
-    Going through them again gives the same Hessian, bit for bit.
+    The points need 6N numbers per step, the Hessian 9N² (72 MB for 1,000 atoms) per checkpoint.
     """
 
+    state: BFGSMethod | None  # type: ignore[assignment]  # ASE declares None
+
     def initialize(self) -> None:
+        """Set the state of an optimizer before the first step."""
         super().initialize()
         self.visited: list[tuple[np.ndarray, np.ndarray]] | None = []
 
-    def update(self, pos, forces, pos0, forces0) -> None:
+    def update(
+        self, pos: np.ndarray, forces: np.ndarray, pos0: np.ndarray, forces0: np.ndarray
+    ) -> None:
+        """Update the Hessian with a new point."""
         super().update(pos, forces, pos0, forces0)
         if self.visited is not None:
             self.visited.append((pos.copy(), forces.copy()))
 
     def stored(self) -> dict[str, np.ndarray]:
-        """The points, or the Hessian once that is the smaller."""
+        """Return the points, or the Hessian if it is smaller."""
         if self.state is None:
             return {}
         if self.visited is not None and 2 * len(self.visited) < self.optimizable.ndofs():
@@ -47,7 +52,7 @@ class StepwiseBFGS(BFGS):
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Be where `stored` was called."""
+        """Restore a state returned by `stored`."""
         if "hessian" in state:
             self.visited = None
             self.state = BFGSMethod(state["hessian"].copy())
@@ -59,16 +64,17 @@ class StepwiseBFGS(BFGS):
                 self.pos0, self.forces0 = position.copy(), force.copy()
 
 
-OPTIMIZERS = {"bfgs": StepwiseBFGS, "lbfgs": LBFGS, "fire": FIRE}
+OPTIMIZERS: dict[str, type[Optimizer]] = {"bfgs": StepwiseBFGS, "lbfgs": LBFGS, "fire": FIRE}
 
 
 def make_optimizer(name: str, target: Atoms | FrechetCellFilter) -> Optimizer:
-    """The optimizer of this name, moving `target` in place and writing nothing."""
-    return OPTIMIZERS[name](target, logfile=None)
+    """Return an optimizer by name, which changes `target` in place and writes nothing."""
+    # Filters are accepted by ASE's optimizers, but not by their annotations.
+    return OPTIMIZERS[name](target, logfile=None)  # type: ignore[arg-type]
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, np.ndarray]:
-    """Everything its next step depends on, besides the atoms."""
+    """Return what the next step depends on, besides the atoms."""
     if isinstance(optimizer, FIRE):
         numbers = np.array([optimizer.dt, optimizer.a])
         state = {"dt_and_a": numbers, "downhill_steps": np.array(optimizer.Nsteps)}
@@ -85,11 +91,12 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, np.ndarray]:
                 "forces_before": optimizer.f0.copy(),
             }
         return state
+    assert isinstance(optimizer, StepwiseBFGS)
     return optimizer.stored()
 
 
 def restore_optimizer(optimizer: Optimizer, state: Mapping[str, np.ndarray]) -> None:
-    """Let a new optimizer go on from a state of one of the same kind."""
+    """Restore a state returned by :func:`optimizer_state` in a new optimizer."""
     if isinstance(optimizer, FIRE):
         optimizer.dt, optimizer.a = map(float, state["dt_and_a"])
         optimizer.Nsteps = int(state["downhill_steps"])
@@ -102,5 +109,5 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, np.ndarray]) -> 
             optimizer.state.rho = [np.float64(value) for value in state["rho"]]
             optimizer.r0 = state["positions_before"].copy()
             optimizer.f0 = state["forces_before"].copy()
-    else:
+    elif isinstance(optimizer, StepwiseBFGS):
         optimizer.restore(state)

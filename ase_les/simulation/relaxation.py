@@ -1,7 +1,7 @@
-"""Relaxation of atoms, and of the cell if asked, to a minimum of the energy.
+"""Relaxation of atoms, and optionally of the cell, to a minimum of the energy.
 
-Optimizers, filters and constraints are ASE's. A relaxation can be stopped at any moment and goes
-on from its last checkpoint with the steps it would have taken.
+Optimizers, filters and constraints are ASE's. A relaxation can be interrupted at any time and
+continues from its last checkpoint with the steps of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les.reports import terminal
 from ase_les.runs.growing_files import rewind_file
 from ase_les.runs.output import RunFiles
-from ase_les.runs.provenance import describe_structure, plain
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import describe_structure, plain_mapping
+from ase_les.simulation.calculators import model_hash, reset
 from ase_les.simulation.checkpoint import RelaxationCheckpoint, read_relaxation_checkpoint
 from ase_les.simulation.checks import (
     check_start,
@@ -26,14 +28,18 @@ from ase_les.simulation.checks import (
     structural_differences,
 )
 from ase_les.simulation.degrees_of_freedom import (
-    atoms_held_below,
     check_cell_can_relax,
     space_group,
-    with_symmetry_kept,
+    with_atoms_fixed_below,
+    with_symmetry_constraint,
 )
-from ase_les.simulation.descent import Descent, forget, without_symmetry
-from ase_les.simulation.relaxation_result import RelaxationResult, tell
-from ase_les.simulation.relaxation_settings import RelaxationSettings, make_settings
+from ase_les.simulation.relaxation_result import RelaxationResult
+from ase_les.simulation.relaxation_run import RelaxationRun, without_symmetry
+from ase_les.simulation.relaxation_settings import (
+    RelaxationSettings,
+    make_settings,
+    setting_differences,
+)
 
 
 def relax(
@@ -41,27 +47,26 @@ def relax(
     *,
     output: str | Path = "relaxed",
     overwrite: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
     provenance: Mapping[str, object] | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> RelaxationResult:
-    """Relax a structure and write trajectory, log, checkpoint, summary and convergence figure.
+    """Relax a structure and write trajectory, log and checkpoint.
+
+    Summary and convergence figure are written by :func:`ase_les.reports.relaxation.write`.
 
     Parameters
     ----------
     atoms : Atoms
-        With a calculator; its constraints are obeyed. Not changed: the relaxed atoms are in the
-        result and last in ``<output>.traj``.
+        With a calculator; its constraints are respected. Not modified: the relaxed structure is in
+        the result and the last frame of ``<output>.traj``.
     output : str or Path
-        Stem of the files: ``<output>.traj``, ``.log``, ``.checkpoint``, ``-summary.yml`` and
-        ``.png``.
+        Stem of the files: ``<output>.traj``, ``.log`` and ``.checkpoint``.
     overwrite : bool
-        Allow an earlier run of that name to be replaced.
-    quiet : bool
-        Print nothing.
+        Replace an earlier run of the same output.
+    progress : Progress
     provenance : mapping, optional
-        Where structure and calculator came from (plain values); recorded in summary and
-        checkpoint.
+        Origin of structure and calculator (plain values), recorded in summary and checkpoint.
     **settings
         Fields of :class:`RelaxationSettings`: `optimizer`, `fmax`, `smax_bar`, `cell`,
         `pressure_bar`, `symmetry`, `symprec_A`, `fix_below_A`, `steps`, `checkpoint_stride`.
@@ -69,22 +74,19 @@ def relax(
     Returns
     -------
     RelaxationResult
-        With `converged` false after `steps` steps, after Ctrl-C, when energy or forces cease to
-        be finite, or when atoms fly apart or collapse.
+        Its `converged` is false after the maximum number of steps, after Ctrl-C, if energy or
+        forces are not finite, and if the structure disintegrates or collapses.
 
     Raises
     ------
     ValueError
-        If settings or structure are impossible; nothing has been written then.
+        If settings or structure are impossible; nothing has been written.
     FileExistsError
-        If a run of that name exists and `overwrite` is false.
+        If a run of the same output exists and `overwrite` is false.
     """
     chosen = make_settings(**settings)
-    run = begin(atoms, chosen, RunFiles(Path(output)), overwrite, provenance)
-    console = terminal.console(quiet)
-    result = run.descend(console)
-    tell(console, result)
-    return result
+    run = new_run(atoms, chosen, RunFiles(Path(output)), overwrite, provenance)
+    return run.advance(progress)
 
 
 def resume_relaxation(
@@ -93,60 +95,55 @@ def resume_relaxation(
     *,
     steps: int | None = None,
     atoms: Atoms | None = None,
-    quiet: bool = False,
-    **expected: object,
+    progress: Progress = NO_PROGRESS,
+    **expected: Any,
 ) -> RelaxationResult:
-    """Go on from the last checkpoint of a relaxation, as if it had never stopped.
+    """Continue a relaxation from its last checkpoint as if it had not been interrupted.
 
-    Log and trajectory are cut back to the checkpoint; the steps after it are computed again. With
-    the same calculator on the same machine the steps are identical, bit for bit, to those of an
-    uninterrupted run, provided that the calculator's ``reset()`` makes it forget everything.
+    Log and trajectory are rewound to the checkpoint; the steps after it are computed again. With
+    the same calculator on the same machine the steps are bitwise identical to those of an
+    uninterrupted run, provided that the calculator's ``reset()`` discards its history.
 
     Parameters
     ----------
     output : str or Path
-        Stem of the run's files.
+        Stem of the files of the run.
     calculator : ASE calculator
-        The same as before; recognized by its model hash and by the forces it gives.
+        The same as before, verified by its model hash and forces.
     steps : int, optional
-        A new number of most steps, counted from the start of the run.
+        New maximum number of steps, counted from the start of the run.
     atoms : Atoms, optional
-        The structure the run is believed to be of.
-    quiet : bool
-        Print nothing.
+        Expected structure (checked).
+    progress : Progress
     **expected
-        Fields of :class:`RelaxationSettings` the run is believed to have.
+        Expected settings, fields of :class:`RelaxationSettings` (checked).
 
     Raises
     ------
     FileNotFoundError
         If there is no such run.
     ValueError
-        If settings, structure or calculator are not those of the run, naming what differs, or
-        if its files have been cut.
+        If settings, structure or calculator differ from those of the run, or if its files have
+        been truncated.
     """
-    run = come_back(RunFiles(Path(output)), calculator, steps, atoms, expected)
-    console = terminal.console(quiet)
-    result = run.descend(console)
-    tell(console, result)
-    return result
+    return restore_run(RunFiles(Path(output)), calculator, steps, atoms, expected).advance(progress)
 
 
-def begin(
+def new_run(
     atoms: Atoms,
     settings: RelaxationSettings,
     files: RunFiles,
     overwrite: bool,
     provenance: Mapping[str, object] | None,
-) -> Descent:
-    """Check everything, make room for the files, and stand before the first step."""
+) -> RelaxationRun:
+    """Return a new run before its first step, after all checks, and remove earlier files."""
     check_structure(atoms)
     moving, notes = _prepared(atoms, settings)
     check_cell_can_relax(moving, settings.cell)
-    # Whatever the calculator remembers of other structures must not decide any digit.
-    forget(moving.calc)
+    # Results must not depend on structures the calculator has seen before.
+    reset(moving.calc)
     check_start(moving)
-    origin = RelaxationCheckpoint(
+    start = RelaxationCheckpoint(
         step=0,
         atoms=without_symmetry(moving),
         forces=moving.get_forces(apply_constraint=False),
@@ -154,45 +151,45 @@ def begin(
         start_cell=moving.cell.array.copy(),
         start_energy_eV=float(moving.get_potential_energy()),
         optimizer={},
-        settings=asdict(settings),
-        provenance=plain(provenance or {}),
-        structure=plain(describe_structure(atoms)),
+        settings=plain_mapping(asdict(settings)),
+        provenance=plain_mapping(provenance or {}),
+        structure=plain_mapping(describe_structure(atoms)),
         notes=notes,
-        model_hash=getattr(atoms.calc, "model_hash", None),
+        model_hash=model_hash(atoms.calc),
         wall_time_s=0.0,
         files={},
     )
     files.prepare_run(overwrite)
-    return Descent(origin, settings, moving, files)
+    return RelaxationRun(start, settings, moving, files)
 
 
-def come_back(
+def restore_run(
     files: RunFiles,
     calculator: GetPropertiesMixin,
     steps: int | None,
     atoms: Atoms | None,
-    expected: Mapping[str, object],
-) -> Descent:
-    """Stand where the last checkpoint was written."""
+    expected: Mapping[str, Any],
+) -> RelaxationRun:
+    """Return the run in the state of its last checkpoint."""
     checkpoint = read_relaxation_checkpoint(files.checkpoint)
     settings = RelaxationSettings(**checkpoint.settings)
     _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
     if steps is not None:
         if steps < checkpoint.step:
             raise ValueError(
-                f"{files.stem} is at step {checkpoint.step} already, got steps={steps}: `steps` "
-                "counts from the start of the run"
+                f"{files.stem} is already at step {checkpoint.step}, got steps={steps}: `steps` "
+                "is the maximum number of steps of the run"
             )
         settings = replace(settings, steps=steps)
     moving = checkpoint.atoms.copy()
     if settings.symmetry:
-        start = checkpoint.atoms.copy()
-        start.set_cell(checkpoint.start_cell)
-        start.arrays["positions"] = checkpoint.start_positions.copy()
-        kept = with_symmetry_kept(start, settings.symprec_A)
-        moving.set_constraint(kept.constraints)
+        initial = checkpoint.atoms.copy()
+        initial.set_cell(checkpoint.start_cell)
+        initial.arrays["positions"] = checkpoint.start_positions.copy()
+        symmetric = with_symmetry_constraint(initial, settings.symprec_A)
+        moving.set_constraint(symmetric.constraints)
     moving.calc = calculator
-    forget(calculator)
+    reset(calculator)
     forces = moving.get_forces(apply_constraint=False)
     notes = [
         *checkpoint.notes,
@@ -201,27 +198,27 @@ def come_back(
     ]
     rewind_file(files.trajectory, checkpoint.files["trajectory"])
     rewind_file(files.log, checkpoint.files["log"])
-    here = replace(checkpoint, settings=asdict(settings), notes=tuple(notes))
-    return Descent(here, settings, moving, files)
+    start = replace(checkpoint, settings=plain_mapping(asdict(settings)), notes=tuple(notes))
+    return RelaxationRun(start, settings, moving, files)
 
 
 def _prepared(atoms: Atoms, settings: RelaxationSettings) -> tuple[Atoms, tuple[str, ...]]:
-    """A copy with calculator, held atoms and symmetry, and what was done to it."""
+    """Return a copy with calculator, fixed atoms and symmetry, and notes on the changes."""
     moving = atoms.copy()
     notes = []
     if settings.fix_below_A is not None:
-        held = atoms_held_below(atoms, settings.fix_below_A)
-        count = len(held.constraints[-1].index)
+        moving = with_atoms_fixed_below(atoms, settings.fix_below_A)
+        count = len(moving.constraints[-1].index)
         notes.append(
-            f"{count} of {len(atoms)} atoms held, those with z below {settings.fix_below_A:g} Å"
+            f"{count} of {len(atoms)} atoms fixed, those with z below {settings.fix_below_A:g} Å"
         )
-        moving = held
     if settings.symmetry:
-        symmetric = with_symmetry_kept(moving, settings.symprec_A)
-        shift = float(np.linalg.norm(symmetric.positions - atoms.positions, axis=1).max())
-        group = space_group(symmetric, settings.symprec_A)
-        notes.append(f"space group {group} kept; atoms moved by up to {shift:.2g} Å into it")
-        moving = symmetric
+        moving = with_symmetry_constraint(moving, settings.symprec_A)
+        shift = float(np.linalg.norm(moving.positions - atoms.positions, axis=1).max())
+        group = space_group(moving, settings.symprec_A)
+        notes.append(
+            f"space group {group} preserved; atoms moved by up to {shift:.2g} Å to symmetrize"
+        )
     moving.calc = atoms.calc
     return moving, tuple(notes)
 
@@ -232,26 +229,20 @@ def _refuse_differences(
     settings: RelaxationSettings,
     calculator: GetPropertiesMixin,
     atoms: Atoms | None,
-    expected: Mapping[str, object],
+    expected: Mapping[str, Any],
 ) -> None:
-    make_settings(**expected)
-    differences = [
-        f"{name} is {getattr(settings, name)!r}, given {value!r}"
-        for name, value in expected.items()
-        if getattr(settings, name) != value
-    ]
-    model_hash = getattr(calculator, "model_hash", None)
-    if model_hash != checkpoint.model_hash:
-        differences.append(f"model hash is {checkpoint.model_hash}, given {model_hash}")
+    differences = setting_differences(settings, expected)
+    if model_hash(calculator) != checkpoint.model_hash:
+        differences.append(f"model hash is {checkpoint.model_hash}, given {model_hash(calculator)}")
     if atoms is not None:
-        start = checkpoint.atoms.copy()
-        start.set_cell(checkpoint.start_cell)
-        if settings.symmetry and np.allclose(start.cell, atoms.cell, atol=settings.symprec_A):
-            # The run made the cell symmetric before it began.
-            start.set_cell(atoms.cell)
-        differences += structural_differences(start, atoms)
+        initial = checkpoint.atoms.copy()
+        initial.set_cell(checkpoint.start_cell)
+        if settings.symmetry and np.allclose(initial.cell, atoms.cell, atol=settings.symprec_A):
+            # The cell was symmetrized at the start of the run.
+            initial.set_cell(atoms.cell)
+        differences += structural_differences(initial, atoms)
     if differences:
         raise ValueError(
-            f"the run {files.stem} is another one: {'; '.join(differences)}. Leave out what "
-            "should stay as it was, or start a new run with another output"
+            f"run {files.stem} does not match: {'; '.join(differences)}. Omit these options to "
+            "continue with the settings of the run, or start a new run with a different output"
         )

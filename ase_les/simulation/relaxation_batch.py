@@ -1,34 +1,39 @@
-"""Many structures relaxed one after another: what fails is written down, and the rest goes on."""
+"""Relaxation of many structures one after another; failures are recorded."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 from ase.io import read
-from rich.console import Console
-from rich.table import Table
 
-from ase_les.reports import terminal
-from ase_les.runs.output import BatchFiles, replace_file, write_summary, write_trajectory
-from ase_les.runs.provenance import describe_calculator, plain
+from ase_les.runs.output import BatchFiles, replace_file, write_trajectory
+from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.runs.provenance import describe_calculator, plain_mapping
 from ase_les.runs.stop_request import StopRequest
-from ase_les.simulation.relaxation import begin, come_back
+from ase_les.simulation.calculators import model_hash
+from ase_les.simulation.relaxation import new_run, restore_run
 from ase_les.simulation.relaxation_result import RelaxationResult
-from ase_les.simulation.relaxation_settings import RelaxationSettings, make_settings
+from ase_les.simulation.relaxation_settings import (
+    RelaxationSettings,
+    make_settings,
+    setting_differences,
+)
 
 FORMAT = "relaxations 1"
+OnResult = Callable[[RelaxationResult], object]
 
 
 @dataclass(frozen=True)
 class RelaxationOutcome:
-    """One line of the table.
+    """Outcome of one structure.
 
     Attributes
     ----------
@@ -36,10 +41,10 @@ class RelaxationOutcome:
     converged : bool
     steps : int
     energy_eV, energy_per_atom_eV, energy_change_eV, max_force_eV_per_A, max_stress_bar : float
-        nan where the structure could not be relaxed, or the cell is fixed.
+        nan if the structure could not be relaxed; the stress also if the cell is fixed.
     wall_time_s : float
     problem : str or None
-        What went wrong, if anything did; too few steps are no problem but no convergence.
+        What went wrong, if anything. Too few steps are not a problem, but no convergence.
     """
 
     name: str
@@ -54,19 +59,29 @@ class RelaxationOutcome:
     wall_time_s: float
     problem: str | None
 
+    def __str__(self) -> str:
+        if self.problem is not None:
+            return f"FAILED: {self.problem}"
+        state = "converged" if self.converged else "NOT CONVERGED"
+        return f"{state} after {self.steps} steps, {self.energy_eV:.4f} eV"
+
 
 @dataclass(frozen=True)
 class RelaxationBatchResult:
-    """The outcomes of many relaxations.
+    """Outcomes of many relaxations.
 
     Attributes
     ----------
+    settings : RelaxationSettings
     outcomes : tuple of RelaxationOutcome
-        In the order of the structures; those not reached are missing.
+        In the order of the structures, without those not reached.
     structures : int
-        That were given.
+        Number of structures.
     stopped : str or None
-        Why structures were not reached; None when all were.
+        Why structures were not reached; None if all were.
+    calculator, provenance : mapping
+        As recorded in the summary.
+    files : BatchFiles
     """
 
     settings: RelaxationSettings
@@ -79,13 +94,13 @@ class RelaxationBatchResult:
 
     @property
     def converged(self) -> bool:
-        """Whether every structure was relaxed to convergence."""
+        """Whether all structures were relaxed to convergence."""
         return len(self.outcomes) == self.structures and all(
             each.converged for each in self.outcomes
         )
 
     def summary(self) -> dict[str, object]:
-        """What the summary file says."""
+        """Return the content of the summary file."""
         return {
             "task": "relaxation of many structures",
             "input": {
@@ -117,46 +132,49 @@ def relax_many(
     names: Sequence[str] | None = None,
     output: str | Path = "relaxed",
     overwrite: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
+    on_result: OnResult | None = None,
     provenance: Mapping[str, object] | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> RelaxationBatchResult:
     """Relax structures one after another.
 
-    Each has files of its own, ``<output>-0001.traj`` and so on, as :func:`relax` writes them. The
-    last structures of all are in ``<output>-relaxed.traj``, the table in
-    ``<output>-summary.yml``.
+    The files of each, ``<output>-0001.traj`` and so on, are those of :func:`relax`. The final
+    structures are in ``<output>-relaxed.traj``. The summary is written by
+    :func:`ase_les.reports.relaxation.write_batch`.
 
     Parameters
     ----------
     structures : sequence of Atoms
-        Not changed; their own calculators are not used.
+        Not modified; their own calculators are not used.
     calculator : ASE calculator
     names : sequence of str, optional
-        For the table; by default numbers.
+        Names in the table, by default numbers.
     output : str or Path
         Stem of the files.
     overwrite : bool
-        Allow earlier files of that name to be replaced.
-    quiet : bool
-        Print nothing.
+        Replace earlier files of the same output.
+    progress : Progress
+    on_result : callable, optional
+        Called with the :class:`RelaxationResult` of each structure when it is available, for
+        example :func:`ase_les.reports.relaxation.write`.
     provenance : mapping, optional
-        Where structures and calculator came from (plain values).
+        Origin of structures and calculator (plain values).
     **settings
         Fields of :class:`RelaxationSettings`.
 
     Returns
     -------
     RelaxationBatchResult
-        A structure that cannot be relaxed, or whose calculation fails, is in it with its
-        `problem`; the others are relaxed all the same.
+        Structures that cannot be relaxed, or whose calculation fails, have a `problem`; the others
+        are relaxed nevertheless.
 
     Raises
     ------
     ValueError
-        If the settings are impossible or there is no structure; nothing has been written then.
+        If the settings are impossible or there is no structure; nothing has been written.
     FileExistsError
-        If files of that name exist and `overwrite` is false.
+        If files of the same output exist and `overwrite` is false.
     """
     chosen = make_settings(**settings)
     if len(structures) == 0:
@@ -164,22 +182,22 @@ def relax_many(
     if names is None:
         names = [str(number + 1) for number in range(len(structures))]
     if len(names) != len(structures):
-        raise ValueError(f"{len(structures)} structures have {len(names)} `names`")
+        raise ValueError(f"there are {len(structures)} structures but {len(names)} `names`")
     files = BatchFiles(Path(output))
     files.prepare_batch(len(structures), overwrite)
     write_trajectory(files.input, structures)
     batch = _Batch(
         files=files,
-        # Read back, so that a resumed batch starts from the very same structures.
-        structures=read(files.input, index=":"),
+        # Read back, so that a resumed batch starts from identical structures.
+        structures=_read_structures(files.input),
         calculator=calculator,
         settings=chosen,
         names=tuple(map(str, names)),
-        provenance=plain(provenance or {}),
+        provenance=plain_mapping(provenance or {}),
         outcomes={},
     )
     batch.save()
-    return batch.work(terminal.console(quiet))
+    return batch.advance(progress, on_result)
 
 
 def resume_relaxations(
@@ -187,10 +205,11 @@ def resume_relaxations(
     calculator: GetPropertiesMixin,
     *,
     steps: int | None = None,
-    quiet: bool = False,
-    **expected: object,
+    progress: Progress = NO_PROGRESS,
+    on_result: OnResult | None = None,
+    **expected: Any,
 ) -> RelaxationBatchResult:
-    """Go on with :func:`relax_many` where it was stopped, in the middle of a structure if need be.
+    """Continue an interrupted :func:`relax_many`, from the last checkpoint of a structure.
 
     Parameters
     ----------
@@ -199,35 +218,31 @@ def resume_relaxations(
     calculator : ASE calculator
         The same as before.
     steps : int, optional
-        A new number of most steps for each structure; those that ran out of steps go on too.
-    quiet : bool
-        Print nothing.
+        New maximum number of steps for each structure; structures that reached the previous
+        maximum are continued.
+    progress : Progress
+    on_result : callable, optional
+        See :func:`relax_many`.
     **expected
-        Fields of :class:`RelaxationSettings` the batch is believed to have.
+        Expected settings, fields of :class:`RelaxationSettings` (checked).
 
     Raises
     ------
     FileNotFoundError
         If there is no such batch.
     ValueError
-        If settings or calculator are not those of the batch, naming what differs.
+        If settings or calculator differ from those of the batch.
     """
     files = BatchFiles(Path(output))
     stored = read_batch(files)
     settings = RelaxationSettings(**stored["settings"])
-    make_settings(**expected)
-    differences = [
-        f"{name} is {getattr(settings, name)!r}, given {value!r}"
-        for name, value in expected.items()
-        if getattr(settings, name) != value
-    ]
-    model_hash = getattr(calculator, "model_hash", None)
-    if model_hash != stored["model_hash"]:
-        differences.append(f"model hash is {stored['model_hash']}, given {model_hash}")
+    differences = setting_differences(settings, expected)
+    if model_hash(calculator) != stored["model_hash"]:
+        differences.append(f"model hash is {stored['model_hash']}, given {model_hash(calculator)}")
     if differences:
         raise ValueError(
-            f"the relaxations {files.stem} are others: {'; '.join(differences)}. Leave out what "
-            "should stay as it was, or choose another output"
+            f"relaxations {files.stem} do not match: {'; '.join(differences)}. Omit these options "
+            "to continue with the settings of the batch, or choose a different output"
         )
     outcomes = {int(index): RelaxationOutcome(**each) for index, each in stored["outcomes"].items()}
     if steps is not None:
@@ -239,33 +254,35 @@ def resume_relaxations(
         }
     batch = _Batch(
         files=files,
-        structures=read(files.input, index=":"),
+        structures=_read_structures(files.input),
         calculator=calculator,
         settings=settings,
         names=tuple(stored["names"]),
         provenance=stored["provenance"],
         outcomes=outcomes,
     )
-    return batch.work(terminal.console(quiet))
+    return batch.advance(progress, on_result)
 
 
-def read_batch(files: BatchFiles) -> dict:
-    """What is recorded of a batch.
+def read_batch(files: BatchFiles) -> dict[str, Any]:
+    """Read the stored state of a batch.
 
     Raises
     ------
     FileNotFoundError
-        If there is no batch of that name.
+        If there is no such batch.
     ValueError
-        If the record is not one this version can read.
+        If this version cannot read the file.
     """
     if not files.state.exists():
-        raise FileNotFoundError(f"no relaxations at {files.state}; resume takes the stem of them")
+        raise FileNotFoundError(
+            f"no relaxations at {files.state}; resume needs the stem of the files of a batch"
+        )
     try:
         stored = json.loads(files.state.read_text(encoding="utf-8"))
         known = stored["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{files.state} is no record of relaxations: {error}") from error
+        raise ValueError(f"{files.state} is not a record of relaxations: {error}") from error
     if known != FORMAT:
         raise ValueError(f"{files.state} has format {known}, this version reads {FORMAT}")
     return stored
@@ -273,7 +290,7 @@ def read_batch(files: BatchFiles) -> dict:
 
 @dataclass
 class _Batch:
-    """The structures, and what has become of them so far."""
+    """Structures and their outcomes so far."""
 
     files: BatchFiles
     structures: Sequence[Atoms]
@@ -284,84 +301,102 @@ class _Batch:
     outcomes: dict[int, RelaxationOutcome]
 
     def save(self) -> None:
+        """Store the outcomes so far."""
         record = {
             "format": FORMAT,
             "settings": asdict(self.settings),
             "provenance": self.provenance,
-            "model_hash": getattr(self.calculator, "model_hash", None),
+            "model_hash": model_hash(self.calculator),
             "names": self.names,
             "outcomes": {index: asdict(each) for index, each in self.outcomes.items()},
         }
         replace_file(self.files.state, json.dumps(record, indent=1).encode())
 
-    def work(self, console: Console) -> RelaxationBatchResult:
-        """Relax what is left, and report on all."""
-        with StopRequest() as stop:
-            stopped = self._relax_all(stop, console)
-        return self._finish(stopped, console)
-
-    def _relax_all(self, stop: StopRequest, console: Console) -> str | None:
-        """Relax what is left; return why something still is, if so."""
-        left = [index for index in range(len(self.structures)) if index not in self.outcomes]
-        for index in left:
-            # The one within a relaxation hears of what comes then; this one of the rest.
-            if stop.received is not None:
-                return f"{stop.received} received before structure {self.names[index]}"
-            outcome, stopped = self._relax(index)
-            if stopped is not None:
-                return f"structure {self.names[index]}, {stopped}"
-            self.outcomes[index] = outcome
-            self.save()
-            console.print(
-                f"{index + 1}/{len(self.structures)} {outcome.name}: {_in_words(outcome)}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-        return None
-
-    def _relax(self, index: int) -> tuple[RelaxationOutcome | None, str | None]:
-        """Outcome of one structure, or why it was interrupted."""
-        began = perf_counter()
-        atoms = self.structures[index].copy()
-        atoms.calc = self.calculator
-        files = self.files.of(index)
-        resumed = None
-        if files.checkpoint.exists():
-            # Outside of what is forgiven: another model must not pass as a failure of one.
-            resumed = come_back(files, self.calculator, self.settings.steps, None, {})
-        try:
-            descent = resumed or begin(atoms, self.settings, files, True, self.provenance)
-            result = descent.descend(Console(quiet=True))
-        except OSError:
-            raise
-        except Exception as error:
-            # Whatever goes wrong with one structure, the others are not concerned.
-            return _failed(self.names[index], atoms, error, perf_counter() - began), None
-        if result.interrupted:
-            return None, result.stopped
-        return _outcome(self.names[index], result), None
-
-    def _finish(self, stopped: str | None, console: Console) -> RelaxationBatchResult:
-        relaxed = [
+    def advance(self, progress: Progress, on_result: OnResult | None) -> RelaxationBatchResult:
+        """Relax the remaining structures."""
+        total = len(self.structures)
+        with StopRequest() as stop, task(progress, total, "structures", len(self.outcomes)):
+            stopped = self._relax_remaining(stop, progress, on_result)
+        final = [
             read(self.files.of(index).trajectory, index=-1)
             for index in sorted(self.outcomes)
             if self.files.of(index).trajectory.exists()
         ]
-        if relaxed:
-            write_trajectory(self.files.relaxed, relaxed)
-        result = RelaxationBatchResult(
+        if final:
+            write_trajectory(
+                self.files.relaxed, [each for each in final if isinstance(each, Atoms)]
+            )
+        return RelaxationBatchResult(
             settings=self.settings,
             outcomes=tuple(self.outcomes[index] for index in sorted(self.outcomes)),
-            structures=len(self.structures),
+            structures=total,
             stopped=stopped,
             calculator=describe_calculator(self.calculator),
             provenance=self.provenance,
             files=self.files,
         )
-        write_summary(self.files.summary, result.summary())
-        _tell(console, result)
-        return result
+
+    def _relax_remaining(
+        self, stop: StopRequest, progress: Progress, on_result: OnResult | None
+    ) -> str | None:
+        """Relax the remaining structures and return why some were not reached, if so."""
+        for index, name in enumerate(self.names):
+            if index in self.outcomes:
+                continue
+            # Signals during a relaxation are handled by its own StopRequest.
+            if stop.received is not None:
+                return f"{stop.received} received before structure {name}"
+            began = perf_counter()
+            try:
+                result = self._relax(index)
+            except _StructureFailed as failure:
+                formula = self.structures[index].get_chemical_formula()
+                outcome = _failed(name, formula, failure.problem, perf_counter() - began)
+            else:
+                if on_result is not None:
+                    on_result(result)
+                if result.interrupted:
+                    return f"structure {name}, {result.stopped}"
+                outcome = _outcome(name, result)
+            self.outcomes[index] = outcome
+            self.save()
+            progress.advance()
+            progress.message(
+                f"{index + 1}/{len(self.structures)} {name}: {outcome}",
+                warning=outcome.problem is not None,
+            )
+        return None
+
+    def _relax(self, index: int) -> RelaxationResult:
+        atoms = self.structures[index].copy()
+        atoms.calc = self.calculator
+        files = self.files.of(index)
+        run = None
+        if files.checkpoint.exists():
+            # Errors are not caught here: a different model is not the failure of one structure.
+            run = restore_run(files, self.calculator, self.settings.steps, None, {})
+        try:
+            if run is None:
+                run = new_run(atoms, self.settings, files, True, self.provenance)
+            return run.advance()
+        except OSError:
+            raise
+        except Exception as error:
+            # The other structures are relaxed, whatever went wrong with this one.
+            raise _StructureFailed(f"{type(error).__name__}: {error}") from error
+
+
+class _StructureFailed(Exception):
+    """Failure of one structure of a batch."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _read_structures(path: Path) -> list[Atoms]:
+    found = read(path, index=":")
+    return [found] if isinstance(found, Atoms) else list(found)
 
 
 def _outcome(name: str, result: RelaxationResult) -> RelaxationOutcome:
@@ -380,10 +415,10 @@ def _outcome(name: str, result: RelaxationResult) -> RelaxationOutcome:
     )
 
 
-def _failed(name: str, atoms: Atoms, error: Exception, seconds: float) -> RelaxationOutcome:
+def _failed(name: str, formula: str, problem: str, seconds: float) -> RelaxationOutcome:
     return RelaxationOutcome(
         name=name,
-        formula=atoms.get_chemical_formula(),
+        formula=formula,
         converged=False,
         steps=0,
         energy_eV=math.nan,
@@ -392,30 +427,5 @@ def _failed(name: str, atoms: Atoms, error: Exception, seconds: float) -> Relaxa
         max_force_eV_per_A=math.nan,
         max_stress_bar=math.nan,
         wall_time_s=seconds,
-        problem=f"{type(error).__name__}: {error}",
+        problem=problem,
     )
-
-
-def _in_words(outcome: RelaxationOutcome) -> str:
-    if outcome.problem is not None:
-        return f"FAILED: {outcome.problem}"
-    reached = "converged" if outcome.converged else "NOT CONVERGED"
-    return f"{reached} after {outcome.steps} steps, {outcome.energy_eV:.4f} eV"
-
-
-def _tell(console: Console, result: RelaxationBatchResult) -> None:
-    columns = ("structure", "formula", "steps", "energy (eV)", "max force (eV/Å)", "")
-    table = Table(*columns, title=str(result.files.stem), title_justify="left")
-    for each in result.outcomes:
-        state = "failed" if each.problem else "converged" if each.converged else "NOT CONVERGED"
-        energy, force = f"{each.energy_eV:.4f}", f"{each.max_force_eV_per_A:.4f}"
-        table.add_row(each.name, each.formula, str(each.steps), energy, force, state)
-    console.print(table)
-    if result.stopped is not None:
-        left = result.structures - len(result.outcomes)
-        console.print(
-            f"Stopped: {result.stopped}; {left} structures are left",
-            style="bold red",
-            markup=False,
-            soft_wrap=True,
-        )

@@ -1,9 +1,13 @@
-"""How a structure is relaxed: what may be asked for."""
+"""Settings of a relaxation."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
 
 from ase_les.simulation.degrees_of_freedom import CELLS
 from ase_les.simulation.optimizers import OPTIMIZERS
@@ -11,35 +15,35 @@ from ase_les.simulation.optimizers import OPTIMIZERS
 
 @dataclass(frozen=True)
 class RelaxationSettings:
-    """How a structure is relaxed.
+    """Settings of a relaxation.
 
     Attributes
     ----------
     optimizer : str
         ``"bfgs"`` (fewest steps; its own cost grows with the cube of the number of atoms),
-        ``"lbfgs"`` (for more than some hundred atoms) or ``"fire"`` (robust far from a minimum).
+        ``"lbfgs"`` (for more than a few hundred atoms) or ``"fire"`` (robust far from a minimum).
     fmax : float
-        Converged when no force on a free atom is larger, in eV/Å, and
+        Convergence threshold of the largest force on a free atom, in eV/Å.
     smax_bar : float
-        when no relaxed component of the stress differs by more from the pressure, in bar. For a
-        slab the stress refers to the whole cell, vacuum included. Of no effect on a fixed cell.
+        Convergence threshold of the largest deviation of a relaxed stress component from the
+        pressure, in bar. For slabs the stress refers to the whole cell, including vacuum. No
+        effect with a fixed cell.
     cell : str
-        ``"fixed"``; ``"full"``: all six strains; ``"isotropic"``: the volume alone;
+        ``"fixed"``; ``"full"``: all six strains; ``"isotropic"``: only the volume;
         ``"in-plane"``: the two vectors along a slab, whose normal must be x, y or z.
         Fixed atoms follow the strain.
     pressure_bar : float
-        Outer pressure, in bar; positive compresses.
+        External pressure in bar; positive compresses.
     symmetry : bool
-        Make the structure exactly symmetric within `symprec_A`, and keep its space group. Needs
-        spglib.
+        Symmetrize the structure within `symprec_A` and preserve its space group. Needs spglib.
     symprec_A : float
-        Tolerance of the symmetry, in Å.
+        Symmetry tolerance in Å.
     fix_below_A : float or None
-        Hold the atoms with z below this, in Å: the bottom of a slab.
+        Fix the atoms with z below this value, in Å: the bottom of a slab.
     steps : int
-        Most steps to take.
+        Maximum number of steps.
     checkpoint_stride : int
-        Steps between checkpoints; a run that was killed repeats the ones since the last.
+        Steps between checkpoints; a run that was killed repeats the steps since the last one.
 
     Raises
     ------
@@ -73,22 +77,28 @@ class RelaxationSettings:
             raise ValueError(f"`pressure_bar` must be finite, got {self.pressure_bar}")
         if self.pressure_bar and self.cell not in ("full", "isotropic"):
             raise ValueError(
-                f"`pressure_bar` = {self.pressure_bar:g} acts on a cell that may relax: use "
+                f"`pressure_bar` = {self.pressure_bar:g} needs a cell that can relax: use "
                 "cell='full' or 'isotropic'"
             )
         if self.fix_below_A is not None and not math.isfinite(self.fix_below_A):
             raise ValueError(f"`fix_below_A` must be finite, got {self.fix_below_A}")
-        if not isinstance(self.steps, int) or self.steps < 0:
-            raise ValueError(f"`steps` must be an integer of at least 0, got {self.steps!r}")
-        if not isinstance(self.checkpoint_stride, int) or self.checkpoint_stride < 1:
-            raise ValueError(
-                f"`checkpoint_stride` must be an integer of at least 1, got "
-                f"{self.checkpoint_stride!r}"
-            )
+        for name, minimum in (("steps", 0), ("checkpoint_stride", 1)):
+            value = getattr(self, name)
+            integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not integer or value < minimum:
+                raise ValueError(
+                    f"`{name}` must be an integer of at least {minimum}, got {value!r}"
+                )
 
 
-def make_settings(**given: object) -> RelaxationSettings:
-    """Settings from keywords; an unknown one is a ValueError that lists those there are."""
+def make_settings(**given: Any) -> RelaxationSettings:
+    """Return settings from keyword arguments.
+
+    Raises
+    ------
+    ValueError
+        If there is no setting of a given name, or a value is impossible.
+    """
     known = [field.name for field in fields(RelaxationSettings)]
     unknown = sorted(set(given) - set(known))
     if unknown:
@@ -96,3 +106,19 @@ def make_settings(**given: object) -> RelaxationSettings:
             f"a relaxation has no setting {', '.join(unknown)}; it has {', '.join(known)}"
         )
     return RelaxationSettings(**given)
+
+
+def setting_differences(settings: RelaxationSettings, expected: Mapping[str, Any]) -> list[str]:
+    """Return a phrase for every expected setting that differs.
+
+    Raises
+    ------
+    ValueError
+        If there is no setting of a given name, or a value is impossible.
+    """
+    make_settings(**expected)
+    return [
+        f"{name} is {getattr(settings, name)!r}, given {value!r}"
+        for name, value in expected.items()
+        if getattr(settings, name) != value
+    ]

@@ -1,37 +1,37 @@
-"""What is measured while atoms move: series in files that survive a crash, and read back whole."""
+"""Time series of observables, and files to which they are appended during a run."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ase_les.runs.output import replace_file
+from ase_les.runs.output import write_arrays
 
 
 @dataclass(frozen=True)
 class Series:
-    """One observable at many times.
+    """Time series of an observable.
 
     Attributes
     ----------
-    time_fs : (n,) array
-        Since the start of the run.
-    columns : mapping of str to (n, ...) arrays
-        Each name ends in its unit: ``current_eA_per_fs`` (n, 3), ``dipole_eA`` (n, 3),
+    time_fs : array, shape (n,)
+        Time since the start of the run.
+    columns : mapping of str to array, shape (n, ...)
+        Names end with the unit: ``current_eA_per_fs`` (n, 3), ``dipole_eA`` (n, 3),
         ``volume_A3`` (n,), ``temperature_K`` (n,).
-    dielectric : (3, 3) array or None
-        Electronic dielectric tensor whose square root the moments contain: 1 if they are latent,
-        None if the calculator gave none.
+    dielectric : array, shape (3, 3), or None
+        Electronic dielectric tensor by whose square root the moments are scaled: the unit tensor
+        for latent moments, None if the calculator provides none.
 
     Raises
     ------
     ValueError
-        If a column has another length than the times.
+        If the length of a column differs from the number of times.
     """
 
     time_fs: np.ndarray
@@ -47,48 +47,47 @@ class Series:
                 )
 
     def save(self, path: str | Path) -> None:
-        """Write a ``.npz`` file of plain arrays; at every moment it is whole."""
-        content = io.BytesIO()
+        """Write the arrays as ``.npz``, atomically."""
         known = {} if self.dielectric is None else {"dielectric": self.dielectric}
-        np.savez(content, time_fs=self.time_fs, **self.columns, **known)
-        replace_file(Path(path), content.getvalue())
+        write_arrays(Path(path), {"time_fs": self.time_fs, **self.columns, **known})
 
     @classmethod
     def load(cls, path: str | Path) -> Series:
-        """Read what `save` wrote.
+        """Read a file written by `save`.
 
         Raises
         ------
         ValueError
-            If the file holds no times.
+            If the file contains no times.
         """
         with np.load(path, allow_pickle=False) as content:
             columns = {name: content[name] for name in content.files}
         if "time_fs" not in columns:
-            raise ValueError(f"{path} is no series: it has no `time_fs`, only {sorted(columns)}")
+            raise ValueError(
+                f"{path} is not a time series: it has no `time_fs`, only {sorted(columns)}"
+            )
         dielectric = columns.pop("dielectric", None)
         return cls(columns.pop("time_fs"), columns, dielectric)
 
 
 class SeriesRecord:
-    """A series that grows on the disk, one record at a time; an existing file is continued.
+    """File to which the records of a time series are appended; an existing file is continued.
 
-    The first line tells columns and dielectric tensor; records of float64 follow. Each is handed
-    over to the system in one piece, so that a process that dies leaves all but perhaps the last
-    one; cutting the file to an earlier length takes back what came later.
+    The first line describes columns and dielectric tensor; binary records of float64 follow, each
+    written by one system call. Truncating the file to an earlier length removes later records.
 
     Parameters
     ----------
     path : Path
     columns : mapping of str to tuple of int
-        Name and shape of what each record holds beside its time.
-    dielectric : (3, 3) array or None
+        Names and shapes of the values in each record besides the time.
+    dielectric : array, shape (3, 3), or None
         See `Series`.
 
     Raises
     ------
     ValueError
-        If the file that is continued has another dielectric tensor.
+        If an existing file has a different dielectric tensor.
     """
 
     def __init__(
@@ -101,31 +100,36 @@ class SeriesRecord:
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115
         now = None if dielectric is None else np.asarray(dielectric).tolist()
         if self._file.tell() == 0:
-            shapes = {"time_fs": [], **{name: list(shape) for name, shape in columns.items()}}
+            shapes: dict[str, list[int]] = {
+                "time_fs": [],
+                **{name: list(shape) for name, shape in columns.items()},
+            }
             head = {"columns": shapes, "dielectric": now}
             self._file.write(json.dumps(head).encode() + b"\n")
             return
         before = _read_head(path)
-        # Records of earlier versions do not tell.
+        # Files of earlier versions do not contain it.
         if before.get("dielectric", now) != now:
             self.close()
             raise ValueError(
-                f"{path} has moments of a calculator with the dielectric tensor "
-                f"{before['dielectric']}, which is now {now}: go on with the same `dielectric`"
+                f"{path} contains moments for the dielectric tensor {before['dielectric']}, the "
+                f"calculator now has {now}: continue with the same `dielectric`"
             )
 
     def append(self, time_fs: float, *values: np.ndarray | float) -> None:
-        """Add a record; `values` in the order of the columns."""
-        self._file.write(np.concatenate([np.ravel(each) for each in (time_fs, *values)]).tobytes())
+        """Append a record, with values in the order of the columns."""
+        record = np.concatenate([np.ravel(each) for each in (time_fs, *values)]).tobytes()
+        self._file.write(record)
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
 def read_record(path: Path) -> Series:
-    """The series in a record; what a crash left of an unfinished last entry is ignored."""
+    """Read the series in a record; an incomplete last entry, left by a crash, is ignored."""
     head = _read_head(path)
-    shapes = head["columns"]
+    shapes: dict[str, list[int]] = head["columns"]
     body = Path(path).read_bytes().partition(b"\n")[2]
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     whole = len(body) // (8 * sum(sizes)) * sum(sizes)
@@ -141,8 +145,8 @@ def read_record(path: Path) -> Series:
     )
 
 
-def _read_head(path: Path) -> dict:
+def _read_head(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         head = json.loads(file.readline())
-    # Earlier versions wrote the columns alone.
+    # Earlier versions wrote only the columns.
     return head if "columns" in head else {"columns": head}

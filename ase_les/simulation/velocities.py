@@ -1,4 +1,4 @@
-"""The velocities atoms start with, and the degrees of freedom a temperature refers to."""
+"""Initial velocities and degrees of freedom."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ import numpy as np
 from ase import Atoms, units
 from ase.constraints import FixCom
 
+#: Moment of inertia, relative to the largest, below which a molecule counts as linear.
 NO_INERTIA = 1e-8
-"""Part of the largest moment of inertia below which a molecule counts as linear."""
 
 
 class Start(NamedTuple):
-    """Atoms ready to move."""
+    """Initial state of a dynamics run.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        With velocities, without calculator.
+    degrees_of_freedom : int
+        Number of those that carry kinetic energy.
+    notes : tuple of str
+        Changes made to the structure.
+    """
 
     atoms: Atoms
-    """With velocities and without calculator."""
     degrees_of_freedom: int
     notes: tuple[str, ...]
-    """What was done to the structure, to be told and recorded."""
 
 
 def prepare_motion(
@@ -28,35 +36,35 @@ def prepare_motion(
     rng: np.random.Generator,
     rotation_is_conserved: bool,
 ) -> Start:
-    """Give a structure velocities if it has none, and hold its centre of mass if it is free.
+    """Draw velocities if there are none, and fix the center of mass if there are no constraints.
 
     Parameters
     ----------
     atoms : Atoms
         Not changed.
     temperature_K : float or None
-        Of the Maxwell–Boltzmann distribution, where velocities are needed.
+        Temperature of the Maxwell–Boltzmann distribution, if velocities are drawn.
     rng : numpy.random.Generator
         Source of the velocities.
     rotation_is_conserved : bool
-        Whether the dynamics to come keep an isolated system from beginning to rotate.
+        Whether the dynamics conserve the angular momentum of an isolated system.
 
     Raises
     ------
     ValueError
-        If velocities are needed but no temperature is given, or if nothing can move.
+        If velocities are needed but no temperature is given, or if there are no degrees of
+        freedom.
     """
     moving = atoms.copy()
     notes = []
     free = not moving.constraints
     isolated = free and not moving.pbc.any()
     if free:
-        # Noise and summation errors would otherwise set the whole system drifting, and velocity
-        # rescaling would feed that drift.
+        # Otherwise noise and rounding make the system drift, and velocity rescaling amplifies it.
         moving.set_constraint(FixCom())
-        notes.append("centre of mass held in place (the structure has no constraints)")
+        notes.append("center of mass fixed (the structure has no constraints)")
     if np.any(moving.get_momenta()):
-        # Setting them again lets constraints act on them.
+        # Applies the constraints.
         moving.set_momenta(moving.get_momenta())
     elif temperature_K is None:
         raise ValueError(
@@ -76,8 +84,8 @@ def prepare_motion(
         degrees_of_freedom -= _rotational_degrees_of_freedom(moving)
     if degrees_of_freedom <= 0:
         raise ValueError(
-            f"nothing can move: {len(moving)} atoms have no degree of freedom left once "
-            "constraints and overall motion are taken away"
+            f"{len(moving)} atoms have no degrees of freedom without constraints and overall "
+            "motion: nothing can move"
         )
     return Start(moving, int(degrees_of_freedom), tuple(notes))
 
@@ -88,33 +96,33 @@ def _maxwell_boltzmann(atoms: Atoms, temperature_K: float, rng: np.random.Genera
 
 
 def _inertia(atoms: Atoms) -> np.ndarray:
-    """(3, 3) tensor of inertia about the centre of mass, in u Å²."""
+    """Return the tensor of inertia (3, 3) about the center of mass, in u Å²."""
     r = atoms.positions - atoms.get_center_of_mass()
     m = atoms.get_masses()
     return np.sum(m * np.sum(r**2, axis=1)) * np.eye(3) - np.einsum("i,ia,ib->ab", m, r, r)
 
 
 def _rotational_degrees_of_freedom(atoms: Atoms) -> int:
-    """3, 2 for a linear molecule, 0 for an atom."""
+    """Return 3, or 2 for a linear molecule, or 0 for an atom."""
     moments = np.linalg.eigvalsh(_inertia(atoms))
     return int(np.count_nonzero(moments > NO_INERTIA * max(moments[-1], 1e-12)))
 
 
 def _angular_velocity(atoms: Atoms) -> np.ndarray:
-    """Of the rigid rotation with the same angular momentum; none about a linear axis."""
+    """Return that of the rigid rotation with equal angular momentum; zero about a linear axis."""
     r = atoms.positions - atoms.get_center_of_mass()
     angular_momentum = np.cross(r, atoms.get_momenta()).sum(axis=0)
     return np.linalg.pinv(_inertia(atoms), rcond=NO_INERTIA, hermitian=True) @ angular_momentum
 
 
 def _without_rotation(atoms: Atoms) -> np.ndarray:
-    """(N, 3) momenta without their overall rotation."""
+    """Return the momenta (N, 3) without overall rotation."""
     r = atoms.positions - atoms.get_center_of_mass()
     rotation = np.cross(_angular_velocity(atoms), r)
     return atoms.get_momenta() - atoms.get_masses()[:, None] * rotation
 
 
 def _rotates(atoms: Atoms) -> bool:
-    """Whether a noticeable part of the kinetic energy is overall rotation."""
+    """Return whether overall rotation is a significant part of the kinetic energy."""
     omega = _angular_velocity(atoms)
     return 0.5 * omega @ _inertia(atoms) @ omega > 1e-6 * atoms.get_kinetic_energy()

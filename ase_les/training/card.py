@@ -1,4 +1,4 @@
-"""Cards of trained models: what was trained on which data, errors, and how charges are determined."""
+"""Cards of trained models: data, training, errors and charges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ase_les.training.mean_charges import describe_charges, sign_is_free, sign_o
 from ase_les.training.response_evaluation import Agreement
 
 if TYPE_CHECKING:
-    from ase_les.training.train import TrainingConfig
+    from ase_les.training.configuration import TrainingConfig
 
 WRONG_SIGN = (
     "electronegative elements are positive, contrary to the formal charges that the training "
@@ -36,7 +36,7 @@ def model_card(
     found: Mapping[str, Errors],
     agreements: Mapping[str, Mapping[str, Agreement]],
     sign_flipped: bool,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the card of a trained model: data, training, errors, charges and versions.
 
     Parameters
@@ -53,7 +53,7 @@ def model_card(
     sign_flipped : bool
         Whether the sign of the charges was changed after training.
     """
-    card: dict[str, object] = {
+    card: dict[str, Any] = {
         **config.card,
         "structures": {name: len(samples) for name, samples in parts.items()},
         "elements": list(done.model.config.atomic_energies),

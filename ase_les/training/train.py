@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from ase import Atoms
 
-from ase_les.configuration import from_mapping, read_yaml
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_model, model_hash, save_model
-from ase_les.reading import read_file
 from ase_les.response import check_polarization
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.card import WRONG_SIGN, earlier_trainings, model_card
 from ase_les.training.charge_start import start_from_bonds
-from ase_les.training.dataset import LabelNames, Sample, split
+from ase_les.training.configuration import (
+    DataConfig,
+    TrainingConfig,
+    divided,
+    read_training_config,
+)
+from ase_les.training.dataset import Sample
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
-from ase_les.training.fit import EpochRecord, Fit, FitSettings, fit
-from ase_les.training.initial_model import ArchitectureConfig, model_from, random_model
+from ase_les.training.fit import EpochRecord, Fit, fit
+from ase_les.training.initial_model import model_from, random_model
 from ase_les.training.labelled_files import (
     LabelledFile,
     check_weights,
-    chosen_frames,
     read_labelled,
 )
 from ase_les.training.mean_charges import fix_sign
@@ -39,106 +41,15 @@ from ase_les.training.response_evaluation import (
 )
 from ase_les.training.teachers import taught
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Where the labelled structures are; paths are relative to the configuration file.
-
-    Parameters
-    ----------
-    training : tuple of str
-        Extended XYZ files, or some of their structures, as ``data.extxyz@:20``; one name alone
-        will do.
-    validation : str or float
-        A file, or the fraction of the structures of every training file set apart (evenly
-        spaced, so that a trajectory is sampled along its whole length).
-    test : str, float or None
-        What is looked at once, after training: a file, or the fraction of the structures of
-        every training file set apart for it.
-    labels : LabelNames
-    shortest_A : mapping of str to float
-        Distances in Å by pair of elements, as ``{Na-H: 2.0}``; structures with shorter ones are
-        left out. For data with structures that were built and never moved.
-    dielectric : float
-        Electronic dielectric constant of periodic structures, for their Born charges: labels
-        are physical, latent charges smaller by its square root.
-    format : str or None
-        Of all files, as ASE names it (``vasp-out``, ``espresso-out`` …), or ``dpdata:NAME`` where
-        dpdata is to read them (``dpdata:cp2k/output``); None decides by name and content.
-    """
-
-    training: tuple[str, ...]
-    validation: str | float = 0.1
-    test: str | float | None = None
-    labels: LabelNames = field(default_factory=LabelNames)
-    shortest_A: Mapping[str, float] = field(default_factory=dict)
-    dielectric: float = 1.0
-    format: str | None = None
-
-    def __post_init__(self):
-        files = (self.training,) if isinstance(self.training, str) else tuple(self.training)
-        if not files:
-            raise ValueError("`training` needs at least one file")
-        object.__setattr__(self, "training", files)
-
-    def frames(self, path: Path) -> list[Atoms]:
-        """Return the structures of a file without those that are left out.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If all are left out.
-        """
-        return chosen_frames(read_file(path, self.format).frames, self.shortest_A)
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """One training.
-
-    Parameters
-    ----------
-    data : DataConfig
-    model : ArchitectureConfig
-    fit : FitSettings
-    start : str or None
-        A trained model of the same architecture whose weights are the starting point, a file or
-        the name of a shipped one; None starts from random weights.
-    teachers : tuple of str
-        Trained models, as for `start`, whose mean dipoles and Born charges take the place of labels
-        of the training structures (`ase_les.training.teachers`); their weights in the loss decide
-        how much.
-    output : str
-        Stem of the files written.
-    card : mapping
-        What only a person knows: summary, data with citation and licence. Goes
-        into the model file.
-    """
-
-    data: DataConfig
-    model: ArchitectureConfig
-    fit: FitSettings = field(default_factory=FitSettings)
-    start: str | None = None
-    teachers: tuple[str, ...] = ()
-    output: str = "model"
-    card: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self):
-        object.__setattr__(self, "teachers", tuple(self.teachers))
-        if self.start and self.fit.bond_polarity:
-            raise ValueError(
-                "`start` has charges already, `bond_polarity` would replace them: leave out one"
-            )
-        if self.teachers and not self.fit.needs_response:
-            raise ValueError(
-                "`teachers` say dipoles and Born charges, which have no weight: write "
-                "`born_charges` or `dipole` under `fit: loss:` and `final_loss:`, or leave "
-                "`teachers` out"
-            )
+__all__ = [
+    "DataConfig",
+    "TrainingConfig",
+    "TrainingResult",
+    "divided",
+    "read_data",
+    "read_training_config",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -176,22 +87,6 @@ class TrainingResult:
         return {"model": str(self.files.model), **self.card}
 
 
-def read_training_config(path: str | Path) -> tuple[TrainingConfig, Path]:
-    """A configuration from YAML, and the folder its paths are relative to.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not YAML, or an entry is unknown, missing or out of range.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no configuration at '{path}'")
-    return from_mapping(TrainingConfig, read_yaml(path)), path.parent
-
-
 @accept_quiet
 def train(
     config: TrainingConfig,
@@ -222,9 +117,9 @@ def train(
     FileExistsError
         If an earlier training would be lost.
     OtherTraining
-        If the checkpoint is of other data, another model or other settings.
+        If the checkpoint belongs to other data, another model or other settings.
     FileNotFoundError, ValueError
-        If data or settings are missing or wrong; nothing has been written then.
+        If data or settings are missing or invalid; no file is written in this case.
     """
     files = TrainingFiles(Path(config.output))
     if files.checkpoint.exists() and not (resume or overwrite):
@@ -234,7 +129,7 @@ def train(
         )
     if files.model.exists() and not (files.checkpoint.exists() or overwrite):
         raise FileExistsError(
-            f"'{files.model}' is a finished model: replace it with overwrite=True (--overwrite), or "
+            f"'{files.model}' is a finished model: replace it with overwrite=True (--overwrite) or "
             "choose another `output`"
         )
     check_device(device)
@@ -281,7 +176,7 @@ def _judged(
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     card = model_card(config, parts, done, found, agreements, flipped)
-    card["training"] = {**card["training"], **earlier_trainings(start, teachers)}
+    card["training"] |= earlier_trainings(start, teachers)
     done.model.card = card
     charges = card.get("charges", {})
     return TrainingResult(
@@ -314,7 +209,7 @@ def write_learning_table(path: Path, done: Fit) -> None:
 
 
 def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
-    """Structures for ``training``, ``validation`` and ``test``, as the config divides them."""
+    """Return the structures for training, validation and test."""
     return _read_files(config, folder)[0]
 
 
@@ -369,25 +264,8 @@ def _questioned_data(
     return config, parts
 
 
-def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[T]]:
-    """What files hold, for ``training``, ``validation`` and ``test``; ``read`` gets their names."""
-    parts: dict[str, list[T]] = {"training": [], "test": [], "validation": []}
-    given = {"test": data.test or 0, "validation": data.validation}
-    for file in data.training:
-        kept = read(file)
-        for name, fraction in given.items():
-            if not isinstance(fraction, str):
-                kept, apart = split(kept, fraction, name)
-                parts[name] += apart
-        parts["training"] += kept
-    for name, file in given.items():
-        if isinstance(file, str):
-            parts[name] = read(file)
-    return parts
-
-
 def _trained_model(name: str, folder: Path) -> LESModel:
-    """A model by the name of its file, relative to a folder, or of a shipped one."""
+    """Load a model from a file relative to a folder, or a shipped one by name."""
     file = folder / name
     return load_model(file if file.is_file() else name)
 
@@ -419,17 +297,17 @@ def _initial_model(
 
 
 def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> None:
-    """Find out about structures the model cannot know before it has learned, not after it."""
+    """Refuse structures that the model does not cover before the training starts."""
     for index, sample in enumerate(samples):
-        remedy = "leave it out, or train on its elements and total charge too"
+        remedy = "exclude it, or train on its elements and total charge, too"
         try:
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
             if has_charges(model) and not sample.born_charges.isnan().all():
-                remedy = "or leave out its Born charges"
+                remedy = "or remove its Born charges"
                 check_polarization(model, sample.graph)
         except ValueError as error:
             raise ValueError(
-                f"{error}. That is structure {index} of the {name} data: {remedy}"
+                f"{error}. This is structure {index} of the {name} data: {remedy}"
             ) from None
 
 

@@ -78,7 +78,7 @@ def test_charges_of_a_bulk_are_called_latent_until_someone_knows_better(verb, st
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["dielectric", "nowhere"], "--observe dipole:1"),
+        (["dielectric", "nowhere"], "--observe dipole "),
         (["transport", "nowhere"], "no run 'nowhere'"),
         (["transport", "nowhere", "--charges", "Na+"], "Na=1,Cl=-1"),
         (["transport", "nowhere", "--fit", "3"], "FROM,TO"),

@@ -15,7 +15,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import read, write
 
-from ase_les.cli import VERBS, _calculator, main
+from ase_les.cli import VERBS, _calculator, _dynamics_options, main
 from ase_les.cli import md as md_module
 from ase_les.cli import relax as relax_module
 from ase_les.reports import figures
@@ -58,7 +58,7 @@ def test_md_is_the_library_call(capsys):
     atoms = read("copper.xyz")
     atoms.calc = EMT()
     same = run_dynamics(
-        atoms, temperature_K=300.0, seed=1, steps=30, timestep_fs=2.0, output="same", quiet=True
+        atoms, temperature_K=300.0, seed=1, steps=30, timestep_fs=2.0, output="same"
     )
     assert Path("run.log").read_bytes() == Path("same.log").read_bytes()
     assert np.array_equal(
@@ -201,21 +201,21 @@ def test_a_config_names_one_structure_or_several():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("relax", "copper.xyz", "--resume", "run"), "leave out the structures"),
+        (("relax", "copper.xyz", "--resume", "run"), "remove the structures"),
         (("relax", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
         (("md", "missing.xyz", "--model", "M"), "missing.xyz"),
         (("md", "copper.xyz"), "no model given"),
         (("relax", "--model", "M"), "no structure given"),
         (("md", "copper.xyz", "--model", "M"), "needs --temperature\n"),
         (("md", "--resume", "nothing"), "no checkpoint at nothing.checkpoint"),
-        (("md", "notes.zzz", "--model", "M"), "cannot tell the format"),
+        (("md", "notes.zzz", "--model", "M"), "cannot read notes.zzz as zzz"),
         (("md", "bad.cif", "--model", "M"), "cannot read bad.cif as cif (AssertionError)"),
         (("relax", "bad.cif", "--model", "M"), "cannot read bad.cif as cif (AssertionError)"),
         (("relax", "bad.xyz", "--model", "M"), "cannot read bad.xyz as extxyz (XYZError: "),
         (("relax", "bad.xyz", "--all", "--model", "M"), "cannot read bad.xyz as extxyz"),
         (("relax", "copper.xyz", "--model", "M", "--symprec", "0"), "--symprec must be positive"),
         (("relax", "--config", "typo.yml"), "`relax` has no option f-max; it has all, cell"),
-        (("relax", "--config", "notes.zzz"), "must hold lines of the form"),
+        (("relax", "--config", "notes.zzz"), "must contain lines of the form"),
     ],
 )
 def test_a_mistake_of_the_user_is_one_clear_message(arguments, message, capsys):
@@ -262,7 +262,7 @@ def test_a_run_that_ended_early_is_no_success(capsys):
 
 
 def test_defaults_on_the_command_line_are_those_of_the_library():
-    names = {setting: option for option, setting in md_module.SETTINGS.items()}
+    names = {setting: option for option, setting in _dynamics_options.SETTINGS.items()}
     parameters = inspect.signature(md_module.md, eval_str=True).parameters
     for field in fields(DynamicsSettings):
         option = parameters[names.get(field.name, field.name)].annotation.__metadata__[0]

@@ -60,7 +60,7 @@ def test_a_surface_that_does_not_converge_tells_commands_to_go_on_with(capsys):
     loud = ("surface", "copper.xyz", "--model", "M", "--layers", "2", "--fmax", "0.001")
     assert exit_code(*loud, "--output", "run", "--steps", "1") == 1
     told = capsys.readouterr().err
-    assert "Go on with: ase-les relax --resume run-2 --steps 2" in told
+    assert "Continue with: ase-les relax --resume run-2 --steps 2" in told
     assert "resume and more steps (--resume, --steps)" in told
     assert exit_code("relax", "--resume", "run-2", "--steps", "100", "--quiet") == 0
     assert exit_code(*loud, "--output", "run", "--steps", "100", "--resume") == 0

@@ -62,7 +62,7 @@ def test_diffusion_is_the_same_whether_frames_are_thinned_out_or_not(walk):
 def test_stored_charges_give_the_charge_profile(walk):
     result = axis_profile(walk, quantities=("charge",), bin_A=3.0, skip=5)
     assert result.curves["charge_e_per_A3"].mean() == pytest.approx(0.1 * 27 / 12**3)
-    with pytest.raises(ValueError, match="calculator gives none"):
+    with pytest.raises(ValueError, match="does not provide"):
         axis_profile(walk, quantities=("charge",))
 
 

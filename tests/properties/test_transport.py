@@ -20,11 +20,11 @@ from ase_les.properties.correlation import autocorrelation, mean_squared_displac
 from ase_les.properties.diffusion import (
     diffusion,
     diffusion_of_elements,
-    finite_size_correction,
     unwrapped,
 )
 from ase_les.properties.transport import transport_from_run
 from ase_les.properties.viscosity import viscosity_green_kubo
+from ase_les.simulation.accumulators import finite_size_correction_cm2_per_s
 from ase_les.simulation.series import Series
 
 T, VOLUME, MASS, FRICTION = 300.0, 2000.0, 23.0, 0.02
@@ -32,14 +32,20 @@ TIMESTEP = 5.0
 
 
 def exact_diffusion(friction: float = FRICTION) -> float:
-    """kT/(mγ) in Å²/ps."""
-    return units.kB * T / (MASS * AMU * friction) * 1e3
+    """kT/(mγ) in cm²/s."""
+    return units.kB * T / (MASS * AMU * friction) * 0.1
+
+
+def correction_of(viscosity_mPa_s: float) -> float:
+    return finite_size_correction_cm2_per_s(
+        temperature_K=T, viscosity_mPa_s=viscosity_mPa_s, edge_A=np.cbrt(VOLUME)
+    )
 
 
 def exact_conductivity(number: int, charge: float, coefficient: float) -> float:
     """n q² D/kT in S/m."""
     density = number / (VOLUME * 1e-30)
-    return density * (charge * elementary_charge) ** 2 * coefficient * 1e-8 / (Boltzmann * T)
+    return density * (charge * elementary_charge) ** 2 * coefficient * 1e-4 / (Boltzmann * T)
 
 
 def within(estimate, exact: float, relative_error: float, errors: float = 3.0) -> bool:
@@ -75,9 +81,9 @@ def test_displacements_far_from_the_origin_keep_their_digits(rng):
 def test_langevin_ions_diffuse_as_einstein_says(salt):
     (cations, _), _ = salt
     found = diffusion(cations, TIMESTEP, fit_ps=(2.0, 6.0))
-    assert within(found.diffusion_A2_per_ps, exact_diffusion(), 0.06)
+    assert within(found.diffusion_cm2_per_s, exact_diffusion(), 0.06)
     assert found.exponent == pytest.approx(1.0, abs=0.05)
-    assert found.infinite_A2_per_ps is None
+    assert found.infinite_cm2_per_s is None
 
 
 def test_ballistic_motion_is_no_diffusion():
@@ -138,17 +144,19 @@ def test_error_bars_of_the_conductivity_are_the_spread_of_independent_runs(rng):
 
 def test_a_small_cell_slows_water_as_yeh_and_hummer_found():
     """2.837297 kT/(6πηL) at 300 K, 0.85 mPa s, L = 12.43 Å: 0.59e-9 m²/s."""
-    correction = finite_size_correction(300.0, 0.85, 12.43**3)
-    by_hand = 2.837297 * 1.380649e-23 * 300 / (6 * np.pi * 0.85e-3 * 12.43e-10) * 1e8
+    correction = finite_size_correction_cm2_per_s(
+        temperature_K=300.0, viscosity_mPa_s=0.85, edge_A=12.43
+    )
+    by_hand = 2.837297 * 1.380649e-23 * 300 / (6 * np.pi * 0.85e-3 * 12.43e-10) * 1e4
     assert correction == pytest.approx(by_hand, rel=1e-6)
-    assert correction == pytest.approx(0.059, abs=0.001)
+    assert correction == pytest.approx(5.9e-6, abs=1e-7)
 
 
 def test_a_viscosity_adds_the_correction(salt):
     (cations, _), _ = salt
     found = diffusion(cations, TIMESTEP, temperature_K=T, viscosity_mPa_s=0.85, volume_A3=VOLUME)
-    added = found.infinite_A2_per_ps.mean - found.diffusion_A2_per_ps.mean
-    assert added == pytest.approx(finite_size_correction(T, 0.85, VOLUME))
+    added = found.infinite_cm2_per_s.mean - found.diffusion_cm2_per_s.mean
+    assert added == pytest.approx(correction_of(0.85))
 
 
 def test_wrapped_atoms_are_followed_through_the_faces_of_a_tilted_cell(rng):
@@ -222,11 +230,11 @@ def test_a_run_gives_all_conductivities_side_by_side(run, tmp_path):
         assert found.mean == pytest.approx(exact, rel=0.6)
         assert abs(found.mean - exact) < 4 * found.standard_error
     # Nernst–Einstein with the coefficients of the infinite cell.
-    added = 2 * finite_size_correction(T, 0.9, VOLUME)
+    added = 2 * correction_of(0.9)
     infinite = exact + exact_conductivity(40, 1.0, added)
     assert result.nernst_einstein.mean == pytest.approx(infinite, rel=0.15)
     sodium = next(each for each in result.diffusion if each.species == "Na")
-    assert sodium.diffusion_A2_per_ps.mean == pytest.approx(exact_diffusion(), rel=0.15)
+    assert sodium.diffusion_cm2_per_s.mean == pytest.approx(exact_diffusion(), rel=0.15)
     with np.load(tmp_path / "transport.npz") as arrays:
         assert len(arrays["msd_Na_A2"]) == len(arrays["msd_lag_ps"])
 
@@ -265,7 +273,7 @@ def test_a_run_without_current_gives_diffusion_and_says_how_to_record_one(run):
     run.with_name("salt-dipole.npz").unlink()
     result = transport_from_run(run, temperature_K=T)
     assert result.green_kubo is None and len(result.diffusion) == 2
-    assert any("--observe current:1" in note for note in result.notes)
+    assert any("--observe current`" in note for note in result.notes)
 
 
 def test_a_slab_has_no_conductivity_per_volume_and_it_is_said(run):

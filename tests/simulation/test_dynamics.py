@@ -18,8 +18,10 @@ from ase.calculators.lj import LennardJones
 from ase.constraints import FixAtoms
 from ase.io import read
 
+from ase_les.reports import dynamics as report
 from ase_les.reports import figures
-from ase_les.simulation import DynamicsSettings, resume_dynamics, run_dynamics
+from ase_les.reports.terminal import TerminalProgress
+from ase_les.simulation import DynamicsError, DynamicsSettings, resume_dynamics, run_dynamics
 from ase_les.simulation.checkpoint import read_checkpoint
 from ase_les.simulation.ensembles import ENSEMBLES
 from ase_les.simulation.observers import read_log
@@ -128,7 +130,7 @@ def triatomic() -> Atoms:
 
 
 def run_quietly(atoms: Atoms, **settings):
-    defaults = {"temperature_K": 300.0, "timestep_fs": 4.0, "quiet": True}
+    defaults = {"temperature_K": 300.0, "timestep_fs": 4.0}
     if isinstance(atoms.calc, NoForces):
         defaults["min_distance_A"] = 1e-6
     return run_dynamics(atoms, **(defaults | settings))
@@ -278,7 +280,7 @@ def full_and_interrupted(ensemble, interrupt, atoms=copper, **more):
     } | more
     full = run_quietly(atoms(), output="full", **settings)
     interrupt(settings)
-    return full, resume_dynamics("part", EMT(), quiet=True)
+    return full, resume_dynamics("part", EMT())
 
 
 def assert_identical(full, resumed):
@@ -312,7 +314,7 @@ def test_restart_after_restart_continues_the_same_trajectory():
         atoms = copper()
         atoms.calc = Interrupting(24)
         run_quietly(atoms, output="part", **settings)
-        assert resume_dynamics("part", Interrupting(27), quiet=True).stopped is not None
+        assert resume_dynamics("part", Interrupting(27)).stopped is not None
 
     assert_identical(*full_and_interrupted("nvt-bussi", press_ctrl_c_twice))
 
@@ -366,7 +368,7 @@ def test_a_lengthened_run_is_the_long_run():
     settings = {"checkpoint_stride": 10, "temperature_K": 900.0}
     long = run_quietly(copper(), output="full", steps=40, **settings)
     run_quietly(copper(), output="part", steps=20, **settings)
-    assert_identical(long, resume_dynamics("part", EMT(), steps=40, quiet=True))
+    assert_identical(long, resume_dynamics("part", EMT(), steps=40))
 
 
 def test_checkpoint_gives_the_state_back_bit_for_bit():
@@ -388,14 +390,14 @@ def test_checkpoint_gives_the_state_back_bit_for_bit():
         ({"ensemble": "nve"}, "ensemble is 'nvt-bussi', given 'nve'"),
         ({"atoms": bulk("Ag", cubic=True) * (2, 1, 1)}, "the atoms are Cu8, given Ag8"),
         ({"calculator": LennardJones()}, "differ by up to"),
-        ({"steps": 3}, "is at step 10 already"),
+        ({"steps": 3}, "is already at step 10"),
     ],
 )
 def test_another_run_is_not_resumed(change, named):
     run_quietly(copper(), steps=10)
     before = {path.name: path.read_bytes() for path in Path().iterdir()}
     with pytest.raises(ValueError, match=named):
-        resume_dynamics("md", **({"calculator": EMT(), "quiet": True} | change))
+        resume_dynamics("md", **({"calculator": EMT()} | change))
     assert before == {path.name: path.read_bytes() for path in Path().iterdir()}
 
 
@@ -404,14 +406,14 @@ def test_another_charge_is_another_run():
     neutral = copper()
     neutral.info["charge"] = 0
     with pytest.raises(ValueError, match="charge is 1, given 0"):
-        resume_dynamics("md", EMT(), atoms=neutral, quiet=True)
+        resume_dynamics("md", EMT(), atoms=neutral)
 
 
 def test_a_trajectory_that_lost_frames_is_not_continued():
     result = run_quietly(copper(), steps=20)
     os.truncate(result.files.trajectory, 2000)
     with pytest.raises(ValueError, match="it was truncated, replaced or moved"):
-        resume_dynamics("md", EMT(), quiet=True)
+        resume_dynamics("md", EMT())
 
 
 def test_resuming_nothing_says_so():
@@ -451,9 +453,8 @@ def test_a_run_that_leaves_physics_stops_and_keeps_what_it_has(spoil, reason):
     frames = read("md.traj", index=":")
     assert len(frames) == result.steps + 1
     assert all(np.isfinite(frame.positions).all() for frame in frames)
-    summary = yaml.safe_load(Path("md-summary.yml").read_text())
-    assert summary["results"]["stopped"] == result.stopped
-    assert resume_dynamics("md", EMT(), quiet=True).stopped is None
+    assert result.summary()["results"]["stopped"] == result.stopped
+    assert resume_dynamics("md", EMT()).stopped is None
 
 
 def test_an_error_of_the_calculator_is_raised_after_the_files_are_in_order():
@@ -462,11 +463,12 @@ def test_an_error_of_the_calculator_is_raised_after_the_files_are_in_order():
 
     atoms = copper()
     atoms.calc = Breaking(10, fail)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(DynamicsError, match="out of memory") as raised:
         run_quietly(atoms, steps=100, log_stride=1)
-    summary = yaml.safe_load(Path("md-summary.yml").read_text())
-    assert summary["results"]["stopped"] == f"step {read_log('md.log').step[-1] + 1}: out of memory"
-    assert resume_dynamics("md", EMT(), quiet=True).stopped is None
+    assert isinstance(raised.value.__cause__, RuntimeError)
+    result = raised.value.result
+    assert result.stopped == f"step {read_log('md.log').step[-1] + 1}: out of memory"
+    assert resume_dynamics("md", EMT()).stopped is None
 
 
 def doubled():
@@ -500,16 +502,16 @@ def without_calculator():
     [
         (doubled, {}, r"atoms 5 \(Cu\) and 6 \(Cu\) are 0.100 Å apart"),
         (lost, {}, "positions of atoms 2 are not finite"),
-        (without_cell, {}, "every periodic direction needs a cell vector"),
+        (without_cell, {}, "every periodic direction needs its own cell vector"),
         (without_calculator, {}, "no calculator"),
         (copper, {"temperature_K": None}, "needs `temperature_K`"),
         (copper, {"ensemble": "nve", "temperature_K": None}, "the structure has no velocities"),
         (copper, {"ensemble": "npt"}, "`ensemble` must be one of"),
-        (charged_by_half, {}, "the total charge must be a whole number of e"),
+        (charged_by_half, {}, "the total charge must be an integer in e"),
         (copper, {"observe": ["current:1"]}, "the current needs the property 'born_effective_ch"),
-        (copper, {"field_V_per_A": (0, 0, 1)}, "needs a calculator with that attribute"),
-        (copper, {"trajectory_properties": ["charges"]}, "EMT does not give 'charges'"),
-        (copper, {"min_distance_A": 2.8}, r"would raise an alarm at once: atoms \d+ \(Cu\)"),
+        (copper, {"field_V_per_A": (0, 0, 1)}, "needs a calculator with an attribute of that name"),
+        (copper, {"trajectory_properties": ["charges"]}, "EMT does not provide 'charges'"),
+        (copper, {"min_distance_A": 2.8}, r"would stop the run immediately: atoms \d+ \(Cu\)"),
         (copper, {"timestep_fs": -1.0}, "`timestep_fs` must be positive and finite, got -1.0"),
         (copper, {"log_stride": 0}, "`log_stride` must be an integer of at least 1, got 0"),
         (copper, {"ensemble": "nvt-langevin", "thermostat_time_fs": 5.0}, "at least 10 time"),
@@ -528,6 +530,7 @@ def test_summary_says_what_was_run_and_what_came_out():
     atoms = copper()
     atoms.calc.model_hash = "abc123"
     result = run_quietly(atoms, steps=20, provenance={"model": "some-model"})
+    report.write(result)
     summary = yaml.safe_load(Path("md-summary.yml").read_text())
     assert DynamicsSettings(**summary["input"]["settings"]) == result.settings
     assert summary["input"]["calculator"]["model_hash"] == "abc123"
@@ -542,7 +545,7 @@ def test_summary_says_what_was_run_and_what_came_out():
 
 
 def test_a_log_that_no_one_watches_stays_short(capsys):
-    run_quietly(copper(), steps=60, quiet=False)
+    report.show(run_quietly(copper(), steps=60, progress=TerminalProgress()))
     told = capsys.readouterr()
     assert told.out == ""
     assert 5 < len(told.err.splitlines()) < 20
@@ -550,19 +553,22 @@ def test_a_log_that_no_one_watches_stays_short(capsys):
 
 
 def test_a_quiet_run_is_silent(capsys):
-    run_quietly(copper(), steps=10, quiet=True)
+    result = run_quietly(copper(), steps=10)
+    report.show(result, quiet=True)
+    report.show(run_quietly(copper(), overwrite=True, progress=TerminalProgress(True)), quiet=True)
     assert capsys.readouterr() == ("", "")
 
 
 def test_an_interrupted_run_tells_how_to_go_on(capsys):
     atoms = copper()
     atoms.calc = Interrupting(5)
-    run_quietly(atoms, steps=50, quiet=False, output="my run", provenance={"model": "m"})
+    report.show(run_quietly(atoms, steps=50, output="my run", provenance={"model": "m"}))
     assert "ase-les md --resume 'my run'" in capsys.readouterr().err
 
 
 def test_a_run_that_would_fail_again_is_not_told_to_go_on(capsys):
-    result = run_quietly(copper(), timestep_fs=100.0, quiet=False, provenance={"model": "m"})
+    result = run_quietly(copper(), timestep_fs=100.0, provenance={"model": "m"})
+    report.show(result)
     assert result.stopped is not None
     told = capsys.readouterr().err
     assert "--resume" not in told
@@ -579,4 +585,5 @@ def test_after_a_run_ctrl_c_means_what_it_meant_before():
 
 def test_a_figure_is_drawn(draws):
     result = run_quietly(copper(), steps=20)
+    report.write(result)
     assert result.files.figure.read_bytes().startswith(b"\x89PNG")

@@ -6,13 +6,15 @@
 import numpy as np
 import pytest
 from analytic import BAR, Lengths, Volume, crystal, sample
-from ase import units
+from ase import Atoms, units
 from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
-from ase.constraints import FixAtoms, FixBondLength
+from ase.constraints import FixAtoms, FixBondLength, FixCom
+from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from scipy import stats
 
 from ase_les.simulation import DynamicsSettings, Stage, run_dynamics
+from ase_les.simulation.checks import sampling_notes
 from ase_les.simulation.integrators import make_integrator
 
 TEMPERATURE = 300.0
@@ -111,7 +113,6 @@ def test_energy_and_what_the_thermostat_gave_are_conserved(ensemble, tmp_path):
         thermostat_time_fs=40.0,
         log_stride=1,
         output=tmp_path / "md",
-        quiet=True,
     )
     given = np.ptp(result.series.total_energy_eV)
     assert given > 0.1
@@ -132,7 +133,6 @@ def test_slab_with_fixed_atoms_breathes_in_its_plane_and_they_stay_within_the_ce
         barostat_time_fs=100.0,
         compressibility_per_bar=1e-5,
         output=tmp_path / "md",
-        quiet=True,
     )
     after = result.atoms
     assert not np.allclose(after.cell[:2], slab.cell[:2], rtol=1e-4)
@@ -142,6 +142,79 @@ def test_slab_with_fixed_atoms_breathes_in_its_plane_and_they_stay_within_the_ce
         after.get_scaled_positions(wrap=False)[held], slab.get_scaled_positions(wrap=False)[held]
     )
     assert np.isfinite(result.pressure_bar.mean)
+
+
+class CountedEMT(EMT):
+    """EMT that counts how often it computes forces."""
+
+    calls = 0
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        self.calls += 1
+
+
+@pytest.mark.parametrize(
+    "ensemble", ["nve", "nvt-bussi", "nvt-langevin", "nvt-nose-hoover", "npt-isotropic"]
+)
+def test_a_step_costs_one_force_call(ensemble, tmp_path):
+    # The center of mass of such a structure is off by more than ASE's tolerance for positions.
+    atoms = bulk("Cu", cubic=True) * (3, 1, 1)
+    atoms.numbers[::3] = 79
+    atoms.positions += 17.3
+    atoms.rattle(0.05, seed=1)
+    calls = {}
+    for steps in (20, 70):
+        atoms.calc = CountedEMT()
+        run_dynamics(
+            atoms,
+            ensemble=ensemble,
+            temperature_K=600.0,
+            timestep_fs=2.0,
+            steps=steps,
+            output=tmp_path / f"md{steps}",
+        )
+        calls[steps] = atoms.calc.calls
+    # The difference leaves out what start and end cost.
+    assert 50 <= calls[70] - calls[20] <= 53
+
+
+def nose_hoover(atoms, timestep_fs=2.0):
+    """Integrator of atoms with momenta."""
+    stage = DynamicsSettings(ensemble="nvt-nose-hoover", **COMMON).protocol[0]
+    freedom = atoms.get_number_of_degrees_of_freedom()
+    return make_integrator(atoms, stage, timestep_fs, np.random.default_rng(), freedom)
+
+
+def test_nose_hoover_steps_are_those_of_ase():
+    moved = []
+    for of_ase in (False, True):
+        atoms = bulk("Cu", cubic=True) * (2, 1, 1)
+        atoms.set_constraint(FixCom())
+        atoms.calc = EMT()
+        atoms.set_momenta(2.0 * np.random.default_rng(2).standard_normal((len(atoms), 3)))
+        integrator = nose_hoover(atoms)
+        for _ in range(50):
+            NoseHooverChainNVT.step(integrator) if of_ase else integrator.step()
+        moved.append((atoms.positions, atoms.get_momenta(), integrator.given_energy()))
+    assert moved[0][2] != 0
+    for ours, theirs in zip(*moved, strict=True):
+        assert np.abs(ours - theirs).max() < 1e-11
+
+
+def test_a_force_on_a_held_atom_does_not_reach_the_thermostat():
+    # These atoms know of each other by the thermostat only.
+    moved = []
+    for displaced_A in (0.0, 1.0):
+        atoms = crystal()
+        atoms.set_constraint(FixAtoms([0]))
+        atoms.positions[0, 0] += displaced_A
+        atoms.set_momenta(2.0 * np.random.default_rng(2).standard_normal((len(atoms), 3)))
+        integrator = nose_hoover(atoms)
+        for _ in range(20):
+            integrator.step()
+        moved.append(atoms.positions[1:])
+    assert np.array_equal(*moved)
 
 
 @pytest.mark.parametrize("ensemble", ["nvt-nose-hoover", "npt-isotropic"])
@@ -198,7 +271,7 @@ def test_a_stage_takes_from_the_run_what_it_leaves_open():
         ({"temperature_K": (1, 2, 3)}, "must be a number, or a pair"),
         ({"field_V_per_A": (1, 2)}, "must be three finite numbers, or a pair"),
         ({"observe": ["energy:3"]}, "cannot observe 'energy'; there are current, dipole"),
-        ({"observe": ["current:x"]}, "such as current:1, got 'current:x'"),
+        ({"observe": ["current:x"]}, "such as current:4, got 'current:x'"),
         ({"observe": {"current": {"stride": 1, "bins": 3}}}, "has a stride and no options"),
         ({"observe": {"current": 0}}, "stride of 'current' must be an integer of at least 1"),
         ({"ensemble": "npt-isotropic", "barostat_time_fs": 0.0}, "`barostat_time_fs` must be"),
@@ -207,3 +280,49 @@ def test_a_stage_takes_from_the_run_what_it_leaves_open():
 def test_settings_without_meaning_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         DynamicsSettings(**({"temperature_K": 300.0} | settings))
+
+
+@pytest.mark.parametrize(
+    ("timestep_fs", "current", "rdf"), [(0.5, 4, 40), (0.3, 6, 66), (3.0, 1, 6)]
+)
+def test_without_a_stride_the_current_is_measured_every_two_femtoseconds(timestep_fs, current, rdf):
+    settings = DynamicsSettings(
+        temperature_K=300.0,
+        timestep_fs=timestep_fs,
+        observe=["current", "dipole", {"rdf": {"r_max_A": 5.0}}],
+        stages=[{"steps": 1}, {"steps": 1, "observe": ["current:1", {"rdf": {"r_max_A": 5.0}}]}],
+    )
+    assert settings.protocol[0].observe == {
+        "current": {"stride": current},
+        "dipole": {"stride": 1},
+        "rdf": {"stride": rdf, "r_max_A": 5.0},
+    }
+    assert settings.stages[1].observe == {
+        "current": {"stride": 1},
+        "rdf": {"stride": rdf, "r_max_A": 5.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("symbols", "observe", "remedy"),
+    [
+        ("OH2", ["current"], None),
+        ("OH2", ["current:7"], None),
+        ("OH2", ["current:8"], "every 7 steps or more often"),
+        ("CO2", ["current:8"], None),
+        ("CO2", ["current:14"], "every 13 steps or more often"),
+        ("OH2", ["dipole:50"], None),
+    ],
+)
+def test_a_current_recorded_too_rarely_for_the_fastest_vibration_is_noted(symbols, observe, remedy):
+    # Sampled every 4 fs, 4170 1/cm are the highest that can be told apart.
+    settings = DynamicsSettings(temperature_K=300.0, timestep_fs=0.5, observe=observe)
+    notes = sampling_notes(Atoms(symbols), settings)
+    assert len(notes) == (remedy is not None)
+    assert remedy is None or (remedy in notes[0] and "WARNING" in notes[0])
+
+
+def test_a_timestep_too_long_for_the_fastest_vibration_is_noted():
+    settings = DynamicsSettings(temperature_K=300.0, timestep_fs=4.0, observe=["current"])
+    (note,) = sampling_notes(Atoms("OH2"), settings)
+    assert "time step of at most 3.8 fs" in note

@@ -15,6 +15,7 @@ from ase.io import read
 from ase.spacegroup.symmetrize import check_symmetry
 
 from ase_les.reports import figures
+from ase_les.reports import relaxation as report
 from ase_les.simulation import relax
 
 
@@ -34,7 +35,7 @@ def shaken_copper() -> Atoms:
 @pytest.mark.parametrize("optimizer", ["bfgs", "lbfgs", "fire"])
 def test_a_pair_relaxes_to_the_minimum_of_lennard_jones(optimizer):
     pair = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.4]], calculator=LennardJones(sigma=3.0, rc=30.0))
-    result = relax(pair, optimizer=optimizer, fmax=1e-4, quiet=True)
+    result = relax(pair, optimizer=optimizer, fmax=1e-4)
     assert result.converged and result.max_force_eV_per_A < 1e-4
     assert result.atoms.get_distance(0, 1) == pytest.approx(2 ** (1 / 6) * 3.0, abs=1e-4)
     assert result.energy_change_eV < 0
@@ -45,7 +46,7 @@ def test_a_crystal_finds_one_volume_from_both_sides():
     for strain in (0.97, 1.03):
         crystal = bulk("Cu", a=3.6 * strain)
         crystal.calc = EMT()
-        result = relax(crystal, cell="full", fmax=1e-3, quiet=True, output=f"from-{strain}")
+        result = relax(crystal, cell="full", fmax=1e-3, output=f"from-{strain}")
         assert result.converged
         assert result.max_stress_eV_per_A3 < 1e-3
         volumes.append(result.atoms.get_volume())
@@ -61,7 +62,7 @@ def test_under_pressure_the_volume_is_where_the_enthalpy_is_least():
     pressure_bar = 50_000.0
     crystal = bulk("Cu", a=3.6)
     crystal.calc = EMT()
-    result = relax(crystal, cell="isotropic", pressure_bar=pressure_bar, smax_bar=10, quiet=True)
+    result = relax(crystal, cell="isotropic", pressure_bar=pressure_bar, smax_bar=10)
     assert result.converged
     edges = np.linspace(3.45, 3.57, 13)
     enthalpies = [energy_of_copper(a) + pressure_bar * 6.241509074e-7 * a**3 / 4 for a in edges]
@@ -79,8 +80,7 @@ def test_a_cell_counts_as_relaxed_only_when_its_stress_does():
     strained.calc = EMT()
     # By symmetry there are no forces: only the stress has something to say.
     loose, tight = (
-        relax(strained, cell="full", smax_bar=smax, output=f"s{smax}", quiet=True)
-        for smax in (1e5, 10.0)
+        relax(strained, cell="full", smax_bar=smax, output=f"s{smax}") for smax in (1e5, 10.0)
     )
     assert loose.converged and loose.steps == 0
     assert tight.converged and tight.steps > 0
@@ -102,7 +102,7 @@ def test_an_in_plane_cell_finds_its_lattice_and_leaves_the_vacuum_alone(normal, 
     if periodic_across:
         slab.pbc = True
     slab.calc = EMT()
-    result = relax(slab, cell="in-plane", smax_bar=10, fmax=1e-3, quiet=True)
+    result = relax(slab, cell="in-plane", smax_bar=10, fmax=1e-3)
     assert result.converged
     across = np.delete(np.arange(3), normal)
     assert np.array_equal(result.atoms.cell[normal], slab.cell[normal])
@@ -116,7 +116,7 @@ def test_an_in_plane_cell_finds_its_lattice_and_leaves_the_vacuum_alone(normal, 
         cell[across] *= scale
         other.set_cell(cell, scale_atoms=True)
         other.calc = EMT()
-        assert relax(other, fmax=1e-3, quiet=True, overwrite=True).energy_eV > result.energy_eV
+        assert relax(other, fmax=1e-3, overwrite=True).energy_eV > result.energy_eV
 
 
 def spoilt_gold_copper() -> Atoms:
@@ -131,9 +131,7 @@ def spoilt_gold_copper() -> Atoms:
 @pytest.mark.parametrize("cell", ["fixed", "full"])
 def test_a_space_group_is_kept(cell):
     pytest.importorskip("spglib")
-    result = relax(
-        spoilt_gold_copper(), symmetry=True, symprec_A=0.02, cell=cell, fmax=1e-3, quiet=True
-    )
+    result = relax(spoilt_gold_copper(), symmetry=True, symprec_A=0.02, cell=cell, fmax=1e-3)
     assert result.converged
     # The tolerance of the search is far below the displacements of the start.
     exact = check_symmetry(result.atoms, symprec=1e-7)
@@ -152,21 +150,21 @@ def test_fixed_atoms_that_break_the_symmetry_are_refused():
     crystal = spoilt_gold_copper()
     crystal.set_constraint(FixAtoms([0]))
     with pytest.raises(ValueError, match="the fixed atoms break the symmetry"):
-        relax(crystal, symmetry=True, symprec_A=0.02, quiet=True)
+        relax(crystal, symmetry=True, symprec_A=0.02)
     crystal.set_constraint(FixAtoms([0, 1]))
-    assert relax(crystal, symmetry=True, symprec_A=0.02, quiet=True).converged
+    assert relax(crystal, symmetry=True, symprec_A=0.02).converged
 
 
 def test_the_bottom_of_a_slab_is_held_by_its_height():
     slab = fcc111("Cu", (2, 2, 3), vacuum=6.0)
     slab.rattle(0.1, seed=1)
     slab.calc = EMT()
-    result = relax(slab, fix_below_A=7.0, fmax=0.05, quiet=True)
+    result = relax(slab, fix_below_A=7.0, fmax=0.05)
     low = slab.positions[:, 2] < 7.0
     assert low.sum() == 4
     assert np.array_equal(result.atoms.positions[low], slab.positions[low])
     assert (result.atoms.positions[~low] != slab.positions[~low]).any(axis=1).all()
-    assert result.notes == ("4 of 12 atoms held, those with z below 7 Å",)
+    assert result.notes == ("4 of 12 atoms fixed, those with z below 7 Å",)
     assert read("relaxed.traj").constraints[0].index.tolist() == np.flatnonzero(low).tolist()
 
 
@@ -181,7 +179,7 @@ class Repulsion(LennardJones):
 
 def test_atoms_that_fly_apart_are_caught():
     cluster = Atoms("Ar3", [[0, 0, 0], [3, 0, 0], [0, 3, 0]], calculator=Repulsion())
-    result = relax(cluster, optimizer="fire", quiet=True, steps=500)
+    result = relax(cluster, optimizer="fire", steps=500)
     assert not result.converged
     assert "the atoms fly apart" in result.stopped
     assert result.max_displacement_A < 15
@@ -191,8 +189,8 @@ def test_atoms_that_fly_apart_are_caught():
 def test_a_crystal_under_tension_that_it_cannot_bear_is_caught():
     crystal = bulk("Cu", a=3.6)
     crystal.calc = EMT()
-    result = relax(crystal, cell="isotropic", pressure_bar=-1e6, quiet=True)
-    assert "the cell is lost" in result.stopped
+    result = relax(crystal, cell="isotropic", pressure_bar=-1e6)
+    assert "the cell is unstable" in result.stopped
     assert result.atoms.get_volume() < 2 * crystal.get_volume()
 
 
@@ -205,7 +203,8 @@ def test_atoms_that_collapse_are_caught(capsys):
 
     pair = Atoms("Ar2", [[0, 0, 0], [2, 0, 0]], calculator=Attraction())
     result = relax(pair, fmax=1e-3, provenance={"model": "m"})
-    assert "atoms collapse" in result.stopped
+    report.show(result)
+    assert "the atoms collapse" in result.stopped
     assert result.atoms.get_distance(0, 1) > 0.4
     # A resumed relaxation would meet them again.
     assert "--resume" not in capsys.readouterr().err
@@ -219,7 +218,7 @@ def energy_of_copper(edge: float) -> float:
 
 def test_a_fixed_cell_is_not_strained():
     crystal = shaken_copper()
-    result = relax(crystal, quiet=True)
+    result = relax(crystal)
     assert np.array_equal(result.atoms.cell, crystal.cell)
     assert np.isnan(result.max_stress_eV_per_A3)
 
@@ -229,7 +228,7 @@ def test_fixed_atoms_are_not_moved_and_do_not_hinder_convergence():
     slab.rattle(0.1, seed=1)
     slab.set_constraint(FixAtoms([0, 1, 2, 3]))
     slab.calc = EMT()
-    result = relax(slab, fmax=0.02, quiet=True)
+    result = relax(slab, fmax=0.02)
     assert result.converged
     assert np.array_equal(result.atoms.positions[:4], slab.positions[:4])
     assert np.abs(result.atoms.positions[4:] - slab.positions[4:]).max() > 0.01
@@ -238,21 +237,24 @@ def test_fixed_atoms_are_not_moved_and_do_not_hinder_convergence():
 def test_given_atoms_are_not_moved():
     crystal = shaken_copper()
     before = crystal.positions.copy()
-    relax(crystal, quiet=True)
+    relax(crystal)
     assert np.array_equal(crystal.positions, before)
 
 
 def test_too_few_steps_are_no_convergence_and_it_is_said(capsys):
     result = relax(shaken_copper(), steps=2, fmax=1e-4)
+    report.write(result)
+    report.show(result)
     assert not result.converged
     assert result.steps == 2
-    assert "NOT CONVERGED: 2 steps were not enough" in capsys.readouterr().err
+    assert "NOT CONVERGED: not converged within 2 steps" in capsys.readouterr().err
     assert len(read("relaxed.traj", index=":")) == 3
     assert yaml.safe_load(Path("relaxed-summary.yml").read_text())["results"]["converged"] is False
 
 
 def test_log_trajectory_and_summary_tell_the_same():
-    result = relax(shaken_copper(), quiet=True, provenance={"model": "m"})
+    result = relax(shaken_copper(), provenance={"model": "m"})
+    report.write(result)
     log = np.loadtxt("relaxed.log")
     frames = read("relaxed.traj", index=":")
     summary = yaml.safe_load(Path("relaxed-summary.yml").read_text())
@@ -278,7 +280,7 @@ def test_forces_that_are_not_finite_end_the_search():
 
     crystal = shaken_copper()
     crystal.calc = Broken()
-    result = relax(crystal, fmax=1e-6, quiet=True)
+    result = relax(crystal, fmax=1e-6)
     assert not result.converged
     assert result.stopped == "step 3: the forces on atoms 2 are not finite"
     assert len(read("relaxed.traj", index=":")) == 3
@@ -301,11 +303,11 @@ def without_stress() -> Atoms:
     ("make", "settings", "message"),
     [
         (isolated, {"cell": "full"}, "needs three periodic directions"),
-        (without_stress, {"cell": "full"}, "needs the stress, which EMT does not give"),
+        (without_stress, {"cell": "full"}, "needs the stress, which EMT does not provide"),
         (isolated, {"cell": "in-plane"}, "needs two periodic directions"),
-        (shaken_copper, {"pressure_bar": 10.0}, "acts on a cell that may relax"),
+        (shaken_copper, {"pressure_bar": 10.0}, "needs a cell that can relax"),
         (shaken_copper, {"smax_bar": -1.0}, "`smax_bar` must be positive"),
-        (shaken_copper, {"fix_below_A": -5.0}, "no atom lies below"),
+        (shaken_copper, {"fix_below_A": -5.0}, "no atom is below"),
         (shaken_copper, {"f_max": 1.0}, "a relaxation has no setting f_max"),
         (isolated, {"symmetry": True}, "needs three cell vectors"),
         (isolated, {"cell": "half"}, "`cell` must be one of"),
@@ -316,12 +318,12 @@ def without_stress() -> Atoms:
 )
 def test_what_cannot_be_relaxed_is_refused_before_anything_is_written(make, settings, message):
     with pytest.raises(ValueError, match=message):
-        relax(make(), quiet=True, **settings)
+        relax(make(), **settings)
     assert list(Path().iterdir()) == []
 
 
 def test_an_earlier_relaxation_is_replaced_only_when_allowed():
-    relax(shaken_copper(), steps=1, quiet=True)
+    relax(shaken_copper(), steps=1)
     with pytest.raises(FileExistsError, match="replace it with overwrite"):
-        relax(shaken_copper(), quiet=True)
-    assert relax(shaken_copper(), quiet=True, overwrite=True).converged
+        relax(shaken_copper())
+    assert relax(shaken_copper(), overwrite=True).converged

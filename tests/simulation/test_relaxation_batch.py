@@ -12,6 +12,8 @@ from ase.calculators.emt import EMT
 from ase.io import read
 
 from ase_les.reports import figures
+from ase_les.reports import relaxation as report
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.simulation import relax, relax_many, resume_relaxations
 
 
@@ -44,14 +46,17 @@ def crystal(metal: str) -> Atoms:
 
 def test_each_structure_relaxes_as_it_would_alone():
     metals = ("Cu", "Ag", "Au")
-    result = relax_many([crystal(metal) for metal in metals], EMT(), names=metals, quiet=True)
+    structures = [crystal(metal) for metal in metals]
+    result = relax_many(structures, EMT(), names=metals, on_result=report.write)
+    report.write_batch(result)
+    assert all(result.files.of(index).summary.exists() for index in range(3))
     assert result.converged
     for metal, outcome, last in zip(
         metals, result.outcomes, read("relaxed-relaxed.traj", ":"), strict=True
     ):
         alone = crystal(metal)
         alone.calc = EMT()
-        expected = relax(alone, output=f"alone-{metal}", quiet=True)
+        expected = relax(alone, output=f"alone-{metal}")
         assert outcome.name == metal
         assert outcome.energy_eV == expected.energy_eV
         assert outcome.steps == expected.steps
@@ -63,7 +68,9 @@ def test_each_structure_relaxes_as_it_would_alone():
 def test_a_structure_that_fails_is_written_down_and_the_rest_goes_on(capsys):
     broken = Atoms("Cu2", np.zeros((2, 3)), cell=np.eye(3) * 5, pbc=True)
     foreign = bulk("Fe")
-    result = relax_many([crystal("Cu"), broken, foreign, crystal("Ag")], EMT())
+    structures = [crystal("Cu"), broken, foreign, crystal("Ag")]
+    result = relax_many(structures, EMT(), progress=TerminalProgress())
+    report.write_batch(result)
     assert [each.converged for each in result.outcomes] == [True, False, False, True]
     assert "0.000 Å apart" in result.outcomes[1].problem
     assert "Fe" in result.outcomes[2].problem
@@ -77,13 +84,13 @@ def test_a_structure_that_fails_is_written_down_and_the_rest_goes_on(capsys):
 @pytest.mark.parametrize("stop", [3, 9, 14, 22])
 def test_a_stopped_batch_goes_on_in_the_middle_of_a_structure(stop):
     metals = ("Cu", "Ag", "Au")
-    settings = {"checkpoint_stride": 3, "fmax": 1e-3, "quiet": True}
+    settings = {"checkpoint_stride": 3, "fmax": 1e-3}
     structures = [crystal(metal) for metal in metals]
     straight = relax_many(structures, CountingEMT(), output="straight", **settings)
     stopped = relax_many(structures, CountingEMT(stop), output="stopped", **settings)
     assert "SIGINT received" in stopped.stopped
     calculator = CountingEMT()
-    resumed = resume_relaxations("stopped", calculator, quiet=True)
+    resumed = resume_relaxations("stopped", calculator)
     assert resumed.stopped is None
     for one, other in zip(straight.outcomes, resumed.outcomes, strict=True):
         assert one.energy_eV == other.energy_eV
@@ -96,26 +103,26 @@ def test_a_stopped_batch_goes_on_in_the_middle_of_a_structure(stop):
     total = sum(each.steps + 2 for each in straight.outcomes)
     assert calculator.evaluations <= total - done
     again = CountingEMT()
-    resume_relaxations("stopped", again, quiet=True)
+    resume_relaxations("stopped", again)
     assert again.evaluations == 0
 
 
 def test_structures_that_ran_out_of_steps_go_on_when_given_more():
     structures = [crystal("Cu"), crystal("Ag")]
-    straight = relax_many(structures, EMT(), output="straight", quiet=True)
-    short = relax_many(structures, EMT(), output="short", steps=2, quiet=True)
+    straight = relax_many(structures, EMT(), output="straight")
+    short = relax_many(structures, EMT(), output="short", steps=2)
     assert not short.converged and short.stopped is None
-    longer = resume_relaxations("short", EMT(), steps=500, quiet=True)
+    longer = resume_relaxations("short", EMT(), steps=500)
     assert [each.energy_eV for each in longer.outcomes] == [
         each.energy_eV for each in straight.outcomes
     ]
 
 
 def test_a_batch_is_replaced_only_when_allowed_and_leaves_nothing_of_the_old_one():
-    relax_many([crystal("Cu")] * 3, EMT(), steps=1, quiet=True)
+    relax_many([crystal("Cu")] * 3, EMT(), steps=1)
     with pytest.raises(FileExistsError, match="exists already"):
-        relax_many([crystal("Cu")], EMT(), quiet=True)
-    relax_many([crystal("Cu")], EMT(), quiet=True, overwrite=True)
+        relax_many([crystal("Cu")], EMT())
+    relax_many([crystal("Cu")], EMT(), overwrite=True)
     assert not Path("relaxed-0002.traj").exists()
 
 
@@ -124,11 +131,11 @@ def test_mistakes_are_refused_before_anything_is_written():
         relax_many([], EMT())
     with pytest.raises(ValueError, match="`fmax` must be positive"):
         relax_many([crystal("Cu")], EMT(), fmax=-1.0)
-    with pytest.raises(ValueError, match="1 structures have 2 `names`"):
+    with pytest.raises(ValueError, match="1 structures but 2 `names`"):
         relax_many([crystal("Cu")], EMT(), names=("a", "b"))
     with pytest.raises(FileNotFoundError, match="no relaxations at"):
         resume_relaxations("nothing", EMT())
     assert list(Path().iterdir()) == []
-    relax_many([crystal("Cu")], EMT(), quiet=True)
+    relax_many([crystal("Cu")], EMT())
     with pytest.raises(ValueError, match=r"fmax is 0\.01, given 0\.2"):
         resume_relaxations("relaxed", EMT(), fmax=0.2)

@@ -95,13 +95,12 @@ def test_after_ctrl_c_the_steps_are_those_of_an_uninterrupted_run(optimizer, cel
         "fmax": 1e-4,
         "steps": 25,
         "checkpoint_stride": 4,
-        "quiet": True,
     }
     straight = relax(alloy(), output="straight", **settings)
     first = relax(alloy(Stops(stop)), output="stopped", **settings)
     assert first.stopped is not None and "SIGINT received" in first.stopped
     assert first.steps < straight.steps
-    same_run(straight, resume_relaxation("stopped", EMT(), quiet=True))
+    same_run(straight, resume_relaxation("stopped", EMT()))
 
 
 def test_a_checkpoint_grows_with_the_atoms_and_not_with_their_square():
@@ -109,27 +108,27 @@ def test_a_checkpoint_grows_with_the_atoms_and_not_with_their_square():
     atoms = bulk("Cu", cubic=True) * (3, 3, 3)
     atoms.rattle(0.1, seed=1)
     atoms.calc = EMT()
-    settings = {"optimizer": "bfgs", "fmax": 1e-4, "checkpoint_stride": 2, "quiet": True}
+    settings = {"optimizer": "bfgs", "fmax": 1e-4, "checkpoint_stride": 2}
     straight = relax(atoms, output="straight", steps=6, **settings)
     relax(atoms, output="short", steps=4, **settings)
     assert Path("short.checkpoint").stat().st_size < 100_000
-    same_run(straight, resume_relaxation("short", EMT(), steps=6, quiet=True))
+    same_run(straight, resume_relaxation("short", EMT(), steps=6))
 
 
 def test_a_longer_search_continues_a_shorter_one():
-    settings = {"fmax": 1e-6, "cell": "full", "checkpoint_stride": 7, "quiet": True}
+    settings = {"fmax": 1e-6, "cell": "full", "checkpoint_stride": 7}
     straight = relax(alloy(), output="straight", steps=30, **settings)
     relax(alloy(), output="short", steps=13, **settings)
-    resumed = resume_relaxation("short", EMT(), steps=30, quiet=True)
+    resumed = resume_relaxation("short", EMT(), steps=30)
     same_run(straight, resumed)
     assert "resumed at step 7" in resumed.notes
 
 
 def test_constraints_and_info_come_back():
-    settings = {"fmax": 0.03, "checkpoint_stride": 3, "quiet": True, "cell": "in-plane"}
+    settings = {"fmax": 0.03, "checkpoint_stride": 3, "cell": "in-plane"}
     straight = relax(slab(), output="straight", **settings)
     relax(slab(), output="short", steps=5, **settings)
-    resumed = resume_relaxation("short", EMT(), steps=500, quiet=True)
+    resumed = resume_relaxation("short", EMT(), steps=500)
     same_run(straight, resumed)
     assert resumed.converged
     assert resumed.atoms.constraints[0].index.tolist() == [0, 1]
@@ -145,9 +144,9 @@ def test_symmetry_comes_back():
         return atoms
 
     settings = {"symmetry": True, "cell": "full", "fmax": 1e-4, "checkpoint_stride": 3}
-    straight = relax(crystal(), output="straight", quiet=True, **settings)
-    relax(crystal(), output="short", steps=5, quiet=True, **settings)
-    resumed = resume_relaxation("short", EMT(), steps=500, quiet=True)
+    straight = relax(crystal(), output="straight", **settings)
+    relax(crystal(), output="short", steps=5, **settings)
+    resumed = resume_relaxation("short", EMT(), steps=500)
     same_run(straight, resumed)
     assert straight.converged and straight.steps > 6
 
@@ -164,11 +163,11 @@ def test_a_model_with_a_neighbour_list_that_remembers_takes_the_same_steps(rando
         gas.calc = LESCalculator(random_model(), dtype="float32", skin=0.3)
         return gas
 
-    settings = {"fmax": 1e-6, "checkpoint_stride": 5, "optimizer": "lbfgs", "quiet": True}
+    settings = {"fmax": 1e-6, "checkpoint_stride": 5, "optimizer": "lbfgs"}
     straight = relax(water(), output="straight", steps=17, **settings)
     relax(water(), output="short", steps=8, **settings)
     fresh = LESCalculator(random_model(), dtype="float32", skin=0.3)
-    same_run(straight, resume_relaxation("short", fresh, steps=17, quiet=True))
+    same_run(straight, resume_relaxation("short", fresh, steps=17))
 
 
 class SlowEMT(EMT):
@@ -190,9 +189,9 @@ def steps_kept() -> int:
 
 def begin_or_resume(**settings) -> None:
     if CHECKPOINT.exists():
-        resume_relaxation("killed", SlowEMT(), quiet=True)
+        resume_relaxation("killed", SlowEMT())
     else:
-        relax(alloy(SlowEMT()), output="killed", quiet=True, overwrite=True, **settings)
+        relax(alloy(SlowEMT()), output="killed", overwrite=True, **settings)
 
 
 def kill_when_it_got_on(rng: np.random.Generator, **settings) -> None:
@@ -222,19 +221,19 @@ def test_kill_9_at_any_moment_loses_no_step_and_doubles_none(rng):
         "steps": 40,
         "checkpoint_stride": 3,
     }
-    straight = relax(alloy(), output="straight", quiet=True, **settings)
+    straight = relax(alloy(), output="straight", **settings)
     for _ in range(2):
         kill_when_it_got_on(rng, **settings)
     assert 6 <= steps_kept() < 40
     # Half a frame, as a kill while writing leaves it.
     with open("killed.traj", "ab") as file:
         file.write(b"half a frame")
-    same_run(straight, resume_relaxation("killed", EMT(), quiet=True))
+    same_run(straight, resume_relaxation("killed", EMT()))
     assert len(read("killed.traj", ":")) == 41
 
 
 def test_another_run_is_refused_saying_what_differs():
-    relax(alloy(), output="run", steps=2, quiet=True)
+    relax(alloy(), output="run", steps=2)
     with pytest.raises(ValueError, match=r"fmax is 0.01, given 0.5"):
         resume_relaxation("run", EMT(), fmax=0.5)
     with pytest.raises(ValueError, match="the atoms are"):
@@ -249,7 +248,7 @@ def test_another_run_is_refused_saying_what_differs():
             super().calculate(*args, **kwargs)
             self.results["forces"] = 1.5 * self.results["forces"]
 
-    with pytest.raises(ValueError, match="it is another model"):
+    with pytest.raises(ValueError, match="the model or its settings are different"):
         resume_relaxation("run", Other())
     Path("run.log").write_text("")
     with pytest.raises(ValueError, match="bytes but had"):

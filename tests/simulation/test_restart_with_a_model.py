@@ -32,7 +32,6 @@ def test_restart_continues_the_same_trajectory(ensemble, random_model, tmp_path)
         "checkpoint_stride": 10,
         "trajectory_stride": 5,
         "seed": 5,
-        "quiet": True,
         # Random forces bring atoms nearer to each other than real ones would.
         "min_distance_A": 0.1,
     }
@@ -41,7 +40,7 @@ def test_restart_continues_the_same_trajectory(ensemble, random_model, tmp_path)
     straight = run_dynamics(atoms, steps=40, output=tmp_path / "straight", **settings)
     run_dynamics(atoms, steps=20, output=tmp_path / "short", **settings)
     fresh = LESCalculator(random_model(charges={"scale": 1.0}), dtype="float32", skin=0.3)
-    resumed = resume_dynamics(tmp_path / "short", fresh, steps=40, quiet=True)
+    resumed = resume_dynamics(tmp_path / "short", fresh, steps=40)
     assert not any("differ" in note for note in resumed.notes)
     assert np.array_equal(straight.atoms.positions, resumed.atoms.positions)
     assert np.array_equal(straight.atoms.get_momenta(), resumed.atoms.get_momenta())

@@ -1,11 +1,10 @@
-"""Densities and molecular orientation along one direction: films, slabs, interfaces."""
+"""Profiles of densities and molecular orientation along an axis, for films and interfaces."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import vesin
@@ -13,8 +12,6 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
 
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel
 from ase_les.simulation.accumulators.state import (
     packed,
     refuse_other_arguments,
@@ -25,30 +22,30 @@ from ase_les.statistics import BlockedMean, standard_error
 
 QUANTITIES = ("number", "mass", "charge", "orientation")
 
+#: g/cm³ per u/Å³.
 G_PER_CM3 = 1e24 / units.mol
-"""g/cm³ in one amu/Å³: the gram is defined by the mole of atomic mass units."""
 
+#: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
 OH_BOND_A = 1.3
-"""Å; longer than any O–H bond of liquid water, shorter than any hydrogen bond."""
 
 
 @dataclass(frozen=True)
 class AxisProfileResult:
-    """Averaged profiles along an axis; each curve has one value per bin.
+    """Averaged profiles along an axis, with one value per bin.
 
     Attributes
     ----------
     axis : int
-        Cell vector whose two fellows span the planes that are averaged over.
-    position_A : (bins,) array
-        Middle of each bin along the normal of these planes: from the origin, or from the centre
-        of the group the profile is centred on. For a cell that changes, of the mean cell.
-    curves, standard_errors : mapping of str to (bins,) array
-        Names carry the unit: ``number_O_per_A3``, ``mass_g_per_cm3``, ``charge_e_per_A3``,
-        ``orientation_cosine``. Errors are block averaged, nan below 16 configurations. Where no
-        molecule was ever seen the orientation is nan.
+        Number of the cell vector along the profile; the other two span the averaged planes.
+    position_A : array, shape (bins,)
+        Center of each bin along the normal of these planes, relative to the origin or to the
+        center of the group `centre_on`. If the cell changes, that of the mean cell.
+    curves, standard_errors : mapping of str to array, shape (bins,)
+        Names include the unit: ``number_O_per_A3``, ``mass_g_per_cm3``, ``charge_e_per_A3``,
+        ``orientation_cosine``. Standard errors are from block averages, nan for fewer than 16
+        configurations. Without molecules, the orientation is nan.
     outside : float
-        Mean number of atoms outside the range of an axis that is not periodic.
+        Mean number of atoms outside the cell along an axis that is not periodic.
     n_configurations : int
     """
 
@@ -60,7 +57,7 @@ class AxisProfileResult:
     n_configurations: int
 
     def summary(self) -> dict[str, object]:
-        """Extent of the axis, what was measured, and the largest value of each curve."""
+        """Return the range of the axis and the largest value of each curve."""
         return {
             "axis": "abc"[self.axis],
             "bins": len(self.position_A),
@@ -73,58 +70,17 @@ class AxisProfileResult:
             },
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an ``.npz`` file, units in their names."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, with units in the names."""
         errors = {f"{name}_standard_error": error for name, error in self.standard_errors.items()}
-        np.savez(
-            path,
-            axis=self.axis,
-            position_A=self.position_A,
-            outside=self.outside,
-            n_configurations=self.n_configurations,
+        return {
+            "axis": np.array(self.axis),
+            "position_A": self.position_A,
+            "outside": np.array(self.outside),
+            "n_configurations": np.array(self.n_configurations),
             **self.curves,
             **errors,
-        )
-
-    def save_figure(self, path: str | Path) -> None:
-        """Draw the profiles with their error bands, one panel for each kind."""
-        save_profile_figure(path, self.axis, self.position_A, self.curves, self.standard_errors)
-
-
-def save_profile_figure(
-    path: str | Path,
-    axis: int,
-    position_A: np.ndarray,
-    curves: Mapping[str, np.ndarray],
-    standard_errors: Mapping[str, np.ndarray],
-) -> None:
-    """Draw curves along an axis with their error bands, one panel for each kind.
-
-    Parameters
-    ----------
-    path : str or Path
-    axis : int
-    position_A : array, shape (n,)
-    curves, standard_errors : mapping of str to array, shape (n,)
-        By name, which begins with the kind: ``number_O``, ``potential_V``.
-    """
-    labels = {
-        "number": "number density\n(1/Å³)",
-        "mass": "mass density\n(g/cm³)",
-        "orientation": "⟨cos θ⟩ of water",
-        "charge": "charge density\n(e/Å³)",
-        "field": "field (V/Å)",
-        "potential": "potential (V)",
-    }
-    panels = []
-    for kind, label in labels.items():
-        names = {name: name.split("_")[1] for name in curves if name.startswith(kind)}
-        if names:
-            shown = {short: curves[name] for name, short in names.items()}
-            bands = {short: standard_errors[name] for name, short in names.items()}
-            panels.append(Panel(label, shown, bands=bands))
-    along = f"position along the normal, axis {'abc'[axis]} (Å)"
-    figures.save_figure(Path(path), position_A, along, panels)
+        }
 
 
 class AxisProfile:
@@ -142,31 +98,31 @@ class AxisProfile:
     :math:`w_i`                        1, mass or charge of atom i
     :math:`A`                          area of the plane, :math:`|\mathbf{a} \times \mathbf{b}|`
     :math:`\hat{\boldsymbol{\mu}}_m`   from the oxygen of water molecule m between its hydrogens:
-                                       the direction of its dipole moment; counted at the oxygen
-    :math:`\hat{\mathbf{n}}`           the normal, towards the side of the cell vector `axis`
+                                       the direction of its dipole; located at the oxygen
+    :math:`\hat{\mathbf{n}}`           normal, in the direction of the cell vector `axis`
     =================================  =====================================================
 
-    The number of bins is fixed by the first configuration; bins follow a cell that changes.
+    The number of bins is determined by the first configuration; bins scale with the cell.
 
     Parameters
     ----------
     axis : int
-        0, 1 or 2: the cell vector along which the profile runs. It need not be periodic, nor
-        normal to the others, but must not be zero.
+        0, 1 or 2: the cell vector along the profile. It may be nonperiodic, and need not be normal
+        to the others, but must not be zero.
     bin_A : float
-        Width of the bins in Å, rounded so that they fill the cell.
+        Width of the bins in Å, rounded to a fraction of the cell.
     quantities : sequence of str
-        Out of ``"number"`` (by element), ``"mass"``, ``"charge"`` (of the calculator) and
+        ``"number"`` (by element), ``"mass"``, ``"charge"`` (of the calculator) and
         ``"orientation"`` (of water molecules).
     centre_on : sequence of int, optional
-        Atoms whose centre of mass is at 0. Under a periodic axis they must fit into the cell
-        with a gap, as a film or slab does.
+        Atoms whose center of mass is at 0. Along a periodic axis they must leave a gap in the
+        cell, as a film or slab does.
 
     Raises
     ------
     ValueError
-        If an argument is impossible; later, if the cell has no volume, if charges are asked for
-        but not given by the calculator, or if the atoms change.
+        If an argument is impossible; later, if the cell has no volume, if the calculator does not
+        provide the requested charges, or if the set of atoms changes.
     """
 
     def __init__(
@@ -182,9 +138,9 @@ class AxisProfile:
             raise ValueError(f"`bin_A` must be positive and finite, got {bin_A}")
         unknown = sorted(set(quantities) - set(QUANTITIES))
         if unknown or not quantities:
-            raise ValueError(f"`quantities` must be out of {QUANTITIES}, got {tuple(quantities)}")
+            raise ValueError(f"`quantities` must be from {QUANTITIES}, got {tuple(quantities)}")
         if centre_on is not None and len(centre_on) == 0:
-            raise ValueError("`centre_on` names no atom; leave it out or name at least one")
+            raise ValueError("`centre_on` is empty; omit it or give at least one atom")
         self.axis = axis
         self.bin_A = float(bin_A)
         self.quantities = tuple(name for name in QUANTITIES if name in quantities)
@@ -206,25 +162,26 @@ class AxisProfile:
         self._profiles = BlockedMean((len(names), n_bins))
         # Sum of cosines and number of molecules.
         self._orientation = BlockedMean((2, n_bins))
-        # Height of the cell and atoms beyond its ends.
+        # Height of the cell and number of atoms outside.
         self._extent = BlockedMean((2,), max_blocks=2)
 
     def add(self, atoms: Atoms) -> None:
-        """Sort the atoms of one configuration into bins."""
+        """Add the atoms of a configuration to the bins."""
         normal, height, area = self._geometry(atoms)
         if self._numbers is None:
             self._begin(atoms.numbers, max(1, round(height / self.bin_A)))
-        refuse_other_atoms(self._numbers, atoms.numbers)
+        else:
+            refuse_other_atoms(self._numbers, atoms.numbers)
         weights = self._weights(atoms)
-        # Not `positions @ normal`: its last digits may depend on where the arrays lie in memory.
+        # Not `positions @ normal`: its rounding can depend on the alignment in memory.
         fraction = (atoms.positions * normal).sum(axis=1) / height
         if self.centre_on is not None:
-            # Zero is the middle of the cell then.
+            # The center of the cell corresponds to zero.
             fraction = fraction - self._centre(atoms, fraction) + 0.5
         if atoms.pbc[self.axis]:
             fraction = fraction % 1.0
         bins = np.floor(fraction * self._n_bins).astype(int)
-        # Just below 1 the product may round up; under a periodic axis nothing is outside.
+        # Just below 1 the product may round up; along a periodic axis no atom is outside.
         if atoms.pbc[self.axis]:
             bins %= self._n_bins
         inside = (bins >= 0) & (bins < self._n_bins)
@@ -249,7 +206,7 @@ class AxisProfile:
         self._extent.add(np.array([height, np.count_nonzero(~inside)]))
 
     def _geometry(self, atoms: Atoms) -> tuple[np.ndarray, float, float]:
-        """Unit normal, height of the cell along it, and area of the plane."""
+        """Return the unit normal, the height of the cell along it, and the area of the plane."""
         cell = atoms.cell.array
         normal = np.cross(cell[(self.axis + 1) % 3], cell[(self.axis + 2) % 3])
         area = float(np.linalg.norm(normal))
@@ -257,7 +214,7 @@ class AxisProfile:
         if height == 0:
             raise ValueError(
                 f"a profile needs a cell with a volume, got {atoms.cell.tolist()}: set the missing "
-                "vectors, for instance with `atoms.center(vacuum=...)`"
+                "vectors, for example with `atoms.center(vacuum=...)`"
             )
         return normal / area * np.sign(height), abs(height), area
 
@@ -275,8 +232,8 @@ class AxisProfile:
         place, mass = fraction[self.centre_on], atoms.get_masses()[self.centre_on]
         if not atoms.pbc[self.axis]:
             return float(mass @ place / mass.sum())
-        # The mean direction on a circle finds the group wherever it is cut by the cell face; the
-        # centre of mass of the images next to it is exact.
+        # The circular mean finds the group even if it crosses a cell face; the center of mass of
+        # the images closest to it is exact.
         guess = np.angle(mass @ np.exp(2j * np.pi * place)) / (2 * np.pi)
         for _ in range(2):
             beside = (place - guess + 0.5) % 1.0 - 0.5
@@ -284,7 +241,7 @@ class AxisProfile:
         return guess
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything the next configurations will be added to."""
+        """Return the state to store in a checkpoint."""
         state = {"arguments": np.array(repr(self))}
         if self._numbers is not None:
             state |= {"numbers": self._numbers.copy(), "n_bins": np.array(self._n_bins)}
@@ -298,7 +255,7 @@ class AxisProfile:
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a state of an accumulator made with the same arguments."""
+        """Restore the state of an accumulator with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._numbers = None
         if "numbers" in state:
@@ -308,9 +265,9 @@ class AxisProfile:
             self._extent.restore(unpacked(state, "extent"))
 
     def result(self) -> AxisProfileResult:
-        """The averages so far."""
+        """Return the averages so far."""
         if self._numbers is None:
-            raise ValueError("no configuration was added yet")
+            raise ValueError("no configuration has been added")
         height, outside = self._extent.mean
         middles = (np.arange(self._n_bins) + 0.5) / self._n_bins
         if self.centre_on is not None:
@@ -342,13 +299,13 @@ def _charges(atoms: Atoms) -> np.ndarray:
         return np.asarray(atoms.get_charges(), dtype=float)
     except (PropertyNotImplementedError, RuntimeError) as error:
         raise ValueError(
-            "a charge profile needs charges, and this configuration's calculator gives none: use "
-            "a calculator with charges, or leave 'charge' out of `quantities`"
+            "a charge profile needs charges, which the calculator of this configuration does not "
+            "provide: use a calculator with charges, or remove 'charge' from `quantities`"
         ) from error
 
 
 def _water_cosines(atoms: Atoms, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Oxygens of water molecules and the cosines of their dipoles with `normal`."""
+    """Return the oxygens of water molecules and the cosines of their dipoles with `normal`."""
     finder = vesin.NeighborList(cutoff=OH_BOND_A, full_list=True, n_threads=1)
     first, second, vector = finder.compute(
         points=atoms.positions,
@@ -368,7 +325,7 @@ def _water_cosines(atoms: Atoms, normal: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _ratio(sums: BlockedMean) -> tuple[np.ndarray, np.ndarray]:
-    """Ratio of two means and its standard error to first order."""
+    """Return the ratio of two means and its standard error to first order."""
     numerator, denominator = sums.mean
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = numerator / denominator

@@ -1,67 +1,25 @@
-"""Mean square displacements and diffusion coefficients."""
+"""Mean square displacements during a run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.data import chemical_symbols
 
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel
 from ase_les.runs.provenance import plain
+from ase_les.simulation.accumulators.einstein_relation import (
+    FIT_FROM,
+    diffusion_coefficients_cm2_per_s,
+)
 from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
-from ase_les.statistics import Estimate
+from ase_les.statistics import Estimate, error_of_mean
 
-CM2_PER_S = 0.1
-"""cm²/s in one Å²/fs."""
-
+#: Number of groups into which the atoms of an element are divided for standard errors.
 GROUPS = 8
-"""Parts the atoms of an element are dealt into, for the error bars."""
-
-
-def finite_size_correction_cm2_per_s(
-    *, temperature_K: float, viscosity_mPa_s: float, edge_A: float
-) -> float:
-    r"""What a periodic cubic cell takes away from the diffusion coefficient of a liquid.
-
-    .. math::
-        D_\infty - D(L) = \frac{\xi k_B T}{6 \pi \eta L}, \qquad \xi = 2.837297
-
-    Add it to the coefficient measured in the cell.
-
-    Parameters
-    ----------
-    temperature_K : float
-    viscosity_mPa_s : float
-        Shear viscosity :math:`\eta` in mPa s (= cP), of the model rather than of the experiment.
-    edge_A : float
-        Edge :math:`L` of the cubic cell in Å.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not positive.
-
-    References
-    ----------
-    .. [1] I.-C. Yeh and G. Hummer, J. Phys. Chem. B 108, 15873 (2004).
-    """
-    given = {
-        "temperature_K": temperature_K,
-        "viscosity_mPa_s": viscosity_mPa_s,
-        "edge_A": edge_A,
-    }
-    for name, value in given.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"`{name}` must be positive and finite, got {value}")
-    thermal_energy_J = units._k * temperature_K
-    per_m2_s = 6 * math.pi * viscosity_mPa_s * 1e-3 * edge_A * 1e-10
-    return 2.837297 * thermal_energy_J / per_m2_s * 1e4
 
 
 @dataclass(frozen=True)
@@ -71,15 +29,16 @@ class MeanSquareDisplacementResult:
     Attributes
     ----------
     axes : tuple of int
-        Cartesian axes the displacement is taken along.
-    lag_fs : (n,) array
-        Time between the two configurations that are compared.
-    displacement_A2 : mapping of str to (groups, n) array
-        By element: mean square displacement of every group of its atoms. Groups are of (almost)
-        equal size, at most 8, with one atom at least.
-    group_sizes : mapping of str to (groups,) array
-    n_origins : (n,) array
-        Configurations from which each lag was measured.
+        Cartesian axes along which displacements count.
+    lag_fs : array, shape (n,)
+        Time between two configurations.
+    displacement_A2 : mapping of str to array, shape (groups, n)
+        Mean square displacement of every group of atoms, by element. There are at most 8 groups
+        of (almost) equal size.
+    group_sizes : mapping of str to array, shape (groups,)
+        Number of atoms in each group.
+    n_origins : array, shape (n,)
+        Number of time origins of each lag.
     """
 
     axes: tuple[int, ...]
@@ -90,59 +49,59 @@ class MeanSquareDisplacementResult:
 
     @property
     def elements(self) -> tuple[str, ...]:
+        """Elements, in the order of their atomic numbers."""
         return tuple(self.displacement_A2)
 
     def mean_A2(self, element: str) -> np.ndarray:
-        """Mean square displacement of an element's atoms, shape (n,), in Å²."""
+        """Return the mean square displacement of the atoms of an element, shape (n,), in Å²."""
         return np.average(self.displacement_A2[element], axis=0, weights=self.group_sizes[element])
 
     def standard_error_A2(self, element: str) -> np.ndarray:
-        """Its standard error from the spread between groups of atoms; nan for one atom."""
-        return _error_between(self.displacement_A2[element])
+        """Return its standard error from the spread between groups; nan for a single atom."""
+        return error_of_mean(self.displacement_A2[element])
 
     def diffusion_cm2_per_s(
         self, element: str, fit_from_fs: float | None = None, fit_to_fs: float | None = None
     ) -> Estimate:
-        r"""Diffusion coefficient :math:`D = \tfrac{1}{2d} \, \mathrm{d}\,\mathrm{MSD}/\mathrm{d}t`.
+        """Return the diffusion coefficient of an element.
 
-        The slope is that of a straight line through all lags of the window by least squares; its
-        error comes from the slopes of up to eight groups of atoms, which in a liquid move almost
-        independently of each other. What all atoms do together it does not show.
+        The standard error is estimated from the slopes of up to eight groups of atoms, which in a
+        liquid move almost independently. It does not include correlated motion of all atoms.
 
         Parameters
         ----------
         element : str
         fit_from_fs, fit_to_fs : float, optional
-            Window in fs; by default from a quarter of the largest lag to the largest. It must lie
-            beyond the ballistic and caged motion, where the curve is straight.
+            Range of lags, by default from a quarter of the longest lag to the longest.
 
         Raises
         ------
         ValueError
-            If fewer than two measured lags lie in the window.
+            If there are fewer than two lags in this range.
         """
         measured = self.lag_fs[self.n_origins > 0]
-        low = 0.25 * measured[-1] if fit_from_fs is None else fit_from_fs
+        low = FIT_FROM * measured[-1] if fit_from_fs is None else fit_from_fs
         high = measured[-1] if fit_to_fs is None else fit_to_fs
         window = (self.lag_fs >= low) & (self.lag_fs <= high) & (self.n_origins > 0)
         if np.count_nonzero(window) < 2:
             raise ValueError(
-                f"fewer than two lags between {low:g} and {high:g} fs were measured (up to "
-                f"{measured[-1]:g} fs): choose another window, or run longer"
+                f"there are fewer than two lags between {low:g} and {high:g} fs (up to "
+                f"{measured[-1]:g} fs): change the range of the fit, or extend the run"
             )
         curves = np.vstack([self.mean_A2(element), self.displacement_A2[element]])[:, window]
-        slopes = np.polyfit(self.lag_fs[window], curves.T, 1)[0]
-        coefficients = slopes / (2 * len(self.axes)) * CM2_PER_S
-        return Estimate(float(coefficients[0]), float(_error_between(coefficients[1:])))
+        coefficients = diffusion_coefficients_cm2_per_s(
+            self.lag_fs[window], curves, directions=len(self.axes)
+        )
+        return Estimate(float(coefficients[0]), float(error_of_mean(coefficients[1:])))
 
     def summary(self) -> dict[str, object]:
-        """Diffusion coefficients over the default window."""
+        """Return the diffusion coefficients over the default range of lags."""
         measured = self.lag_fs[self.n_origins > 0]
-        enough = np.count_nonzero(measured >= 0.25 * measured[-1]) >= 2
+        enough = np.count_nonzero(measured >= FIT_FROM * measured[-1]) >= 2
         return {
             "axes": "".join("xyz"[axis] for axis in self.axes),
             "largest_lag_fs": float(measured[-1]),
-            "fitted_from_fs": float(0.25 * measured[-1]),
+            "fitted_from_fs": float(FIT_FROM * measured[-1]),
             "origins": int(self.n_origins[0]),
             "diffusion_cm2_per_s": {
                 element: plain(self.diffusion_cm2_per_s(element))
@@ -151,60 +110,46 @@ class MeanSquareDisplacementResult:
             },
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an ``.npz`` file, units in their names."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, with units in the names."""
         curves = {f"displacement_{name}_A2": self.displacement_A2[name] for name in self.elements}
         sizes = {f"group_sizes_{name}": self.group_sizes[name] for name in self.elements}
-        np.savez(
-            path,
-            axes=np.array(self.axes),
-            lag_fs=self.lag_fs,
-            n_origins=self.n_origins,
+        return {
+            "axes": np.array(self.axes),
+            "lag_fs": self.lag_fs,
+            "n_origins": self.n_origins,
             **curves,
             **sizes,
-        )
-
-    def save_figure(self, path: str | Path) -> None:
-        """Draw the mean square displacement of each element with its error band."""
-        curves = {name: self.mean_A2(name) for name in self.elements}
-        bands = {name: self.standard_error_A2(name) for name in self.elements}
-        panel = Panel("mean square\ndisplacement (Å²)", curves, bands=bands)
-        figures.save_figure(Path(path), self.lag_fs * 1e-3, "time (ps)", (panel,))
-
-
-def _error_between(groups: np.ndarray) -> np.ndarray:
-    if len(groups) < 2:
-        return np.full(groups.shape[1:], np.nan)
-    return groups.std(axis=0, ddof=1) / math.sqrt(len(groups))
+        }
 
 
 class MeanSquareDisplacement:
-    r"""Mean square displacement of each element, from many origins of time.
+    r"""Mean square displacement of each element, averaged over many time origins.
 
     .. math::
         \mathrm{MSD}(t) = \frac{1}{N} \sum_i
             \left\langle |\mathbf{r}_i(t_0 + t) - \mathbf{r}_i(t_0)|^2 \right\rangle_{t_0}
 
-    Positions are followed from one configuration to the next by the shortest way, so wrapped and
-    unwrapped ones serve alike; no atom may move by half a cell in between. The motion of the
-    centre of mass is taken out.
+    Positions are unwrapped by the minimum image convention from one configuration to the next, so
+    that wrapped and unwrapped positions give the same result; no atom may move by half a cell in
+    between. The motion of the center of mass is subtracted.
 
     Parameters
     ----------
     frame_interval_fs : float
         Time between configurations, in fs.
     max_lag_fs : float
-        Largest time over which displacements are measured, in fs.
+        Longest lag, in fs.
     origin_interval_fs : float, optional
-        Time between origins, in fs; by default a fiftieth of `max_lag_fs`. Memory and time grow
-        with the number of origins that are in use at once, ``max_lag_fs / origin_interval_fs``.
+        Time between origins, in fs; by default a fiftieth of `max_lag_fs`. Memory and time are
+        proportional to the number of simultaneous origins, ``max_lag_fs / origin_interval_fs``.
     axes : tuple of int
-        Cartesian axes along which displacements count: ``(0, 1)`` for the motion along a surface.
+        Cartesian axes along which displacements count: ``(0, 1)`` for motion along a surface.
 
     Raises
     ------
     ValueError
-        If an argument is impossible, or later if the atoms change.
+        If an argument is impossible, or later if the set of atoms changes.
     """
 
     def __init__(
@@ -226,13 +171,13 @@ class MeanSquareDisplacement:
         if not (math.isfinite(origin_interval_fs) and origin_interval_fs > 0):
             raise ValueError(f"`origin_interval_fs` must be positive, got {origin_interval_fs}")
         if not axes or len(set(axes)) != len(axes) or not set(axes) <= {0, 1, 2}:
-            raise ValueError(f"`axes` must be different ones out of 0, 1, 2, got {axes}")
+            raise ValueError(f"`axes` must be different numbers out of 0, 1, 2, got {axes}")
         self.frame_interval_fs = float(frame_interval_fs)
         self.axes = tuple(axes)
         self.n_lags = round(max_lag_fs / frame_interval_fs) + 1
         self.origin_stride = max(1, round(origin_interval_fs / frame_interval_fs))
         self._frames = 0
-        self._numbers: np.ndarray | None = None
+        self._numbers = np.zeros(0, dtype=int)
 
     def _begin(self, atoms: Atoms) -> None:
         self._numbers = atoms.numbers.copy()
@@ -245,7 +190,7 @@ class MeanSquareDisplacement:
         self._n_origins = np.zeros(self.n_lags, dtype=int)
 
     def _set_groups(self) -> None:
-        """Deal the atoms of each element into groups, one after another."""
+        """Divide the atoms of each element into groups, cyclically."""
         self._group = np.zeros(len(self._numbers), dtype=int)
         self._groups_of: dict[str, slice] = {}
         n_groups = 0
@@ -258,13 +203,13 @@ class MeanSquareDisplacement:
         self._sizes = np.bincount(self._group)
 
     def add(self, atoms: Atoms) -> None:
-        """Compare one more configuration with the origins before it."""
-        if self._numbers is None:
+        """Add a configuration: its displacements from all earlier origins."""
+        if self._frames == 0:
             self._begin(atoms)
         refuse_other_atoms(self._numbers, atoms.numbers)
-        positions = self._followed(atoms)
+        positions = self._unwrapped(atoms)
         masses = atoms.get_masses()
-        # Not `masses @ positions`: its last digits may depend on where the arrays lie in memory.
+        # Not `masses @ positions`: its rounding can depend on the alignment in memory.
         positions -= (masses[:, None] * positions).sum(axis=0) / masses.sum()
         positions = positions[:, self.axes]
         in_use = self._frames - self._origin_frames < self.n_lags
@@ -280,8 +225,8 @@ class MeanSquareDisplacement:
             self._n_origins[lag] += 1
         self._frames += 1
 
-    def _followed(self, atoms: Atoms) -> np.ndarray:
-        """Positions without the jumps of atoms that were put back into the cell."""
+    def _unwrapped(self, atoms: Atoms) -> np.ndarray:
+        """Return positions without the jumps of wrapped atoms."""
         periodic = np.flatnonzero(atoms.pbc)
         if len(periodic):
             steps = atoms.positions - self._last
@@ -291,9 +236,9 @@ class MeanSquareDisplacement:
         return atoms.positions + self._images @ atoms.cell.array
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything the next configurations will be added to."""
+        """Return the state to store in a checkpoint."""
         state = {"arguments": np.array(repr(self)), "frames": np.array(self._frames)}
-        if self._numbers is not None:
+        if self._frames > 0:
             state |= {
                 "numbers": self._numbers.copy(),
                 "last": self._last.copy(),
@@ -306,10 +251,9 @@ class MeanSquareDisplacement:
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a state of an accumulator made with the same arguments."""
+        """Restore the state of an accumulator with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._frames = int(state["frames"])
-        self._numbers = None
         if "numbers" in state:
             self._numbers = np.array(state["numbers"])
             self._last = np.array(state["last"])
@@ -321,9 +265,9 @@ class MeanSquareDisplacement:
             self._set_groups()
 
     def result(self) -> MeanSquareDisplacementResult:
-        """The averages so far; lags not reached yet are nan."""
+        """Return the averages so far; lags that are not reached are nan."""
         if self._frames == 0:
-            raise ValueError("no configuration was added yet")
+            raise ValueError("no configuration has been added")
         with np.errstate(invalid="ignore"):
             curves = self._sums / self._sizes[:, None] / self._n_origins
         return MeanSquareDisplacementResult(

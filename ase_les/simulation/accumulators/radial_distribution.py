@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import vesin
 from ase import Atoms
 from ase.data import atomic_numbers
 from scipy.signal import find_peaks
 
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel
 from ase_les.runs.provenance import plain
+from ase_les.simulation.accumulators.pair_counts import PairCounts
 from ase_les.simulation.accumulators.state import packed, refuse_other_arguments, unpacked
 from ase_les.statistics import BlockedMean, standard_error
 
 
 @dataclass(frozen=True)
 class RadialExtremum:
-    """A maximum or minimum of g(r), from a parabola through the bins around it."""
+    """Maximum or minimum of g(r), from a parabola through the bins around it."""
 
     distance_A: float
     height: float
@@ -30,20 +27,21 @@ class RadialExtremum:
 
 @dataclass(frozen=True)
 class RadialDistributionResult:
-    """An averaged radial distribution function.
+    """Averaged radial distribution function.
 
     Attributes
     ----------
     pair : tuple of str
         Elements (a, b): b around a.
-    distance_A : (bins,) array
-        Middle of each shell.
-    g, g_standard_error : (bins,) arrays
-        The function and its block-averaged standard error (nan below 16 configurations).
-    upper_edge_A : (bins,) array
-        Where the coordination number is counted up to.
-    coordination_number, coordination_standard_error : (bins,) arrays
-        Mean number of b within ``upper_edge_A`` of an a: counted, not integrated.
+    distance_A : array, shape (bins,)
+        Center of each shell.
+    g, g_standard_error : array, shape (bins,)
+        Radial distribution function and its standard error from block averages (nan for fewer than
+        16 configurations).
+    upper_edge_A : array, shape (bins,)
+        Outer radius of each shell.
+    coordination_number, coordination_standard_error : array, shape (bins,)
+        Mean number of b within ``upper_edge_A`` of an a, counted rather than integrated.
     n_configurations : int
     """
 
@@ -58,7 +56,7 @@ class RadialDistributionResult:
 
     @property
     def first_peak(self) -> RadialExtremum | None:
-        """The first maximum that stands out of the noise; None if there is none."""
+        """First maximum above the noise; None if there is none."""
         peaks = self._peaks()
         if len(peaks) == 0:
             return None
@@ -67,14 +65,14 @@ class RadialDistributionResult:
 
     @property
     def first_minimum(self) -> RadialExtremum | None:
-        """The lowest point between the first two maxima; None if either is missing."""
+        """Minimum between the first two maxima; None without two maxima."""
         peaks = self._peaks()
         if len(peaks) < 2:
             return None
         first, second = peaks[:2]
         between = slice(first, second + 1)
         lowest = self.g[between].min()
-        # Between the shells of a crystal there is nothing: the middle of that gap.
+        # Between the shells of a crystal g is zero: take the center of the gap.
         bottom = first + np.flatnonzero(self.g[between] == lowest)
         if len(bottom) > 1:
             return RadialExtremum(float(self.distance_A[bottom].mean()), float(lowest))
@@ -82,46 +80,46 @@ class RadialDistributionResult:
         return self._parabola(int(bottom[0]), self.g < lowest + 0.1 * depth)
 
     def coordination_within(self, distance_A: float) -> float:
-        """Mean number of b within a distance of an a, interpolated between shells."""
+        """Return the mean number of b within a distance of an a, interpolated between shells."""
         edges = np.concatenate([[0.0], self.upper_edge_A])
         if not 0 <= distance_A <= edges[-1]:
             raise ValueError(f"`distance_A` must be between 0 and {edges[-1]:g}, got {distance_A}")
         return float(np.interp(distance_A, edges, [0.0, *self.coordination_number]))
 
     def _peaks(self) -> np.ndarray:
-        """Bins of the maxima that stand out by a twentieth of the highest, and out of the noise."""
+        """Return the bins of maxima with a prominence of 5 % of the highest and above the noise."""
         noise = np.nan_to_num(self.g_standard_error)
-        # With a zero in front a peak in the first bin counts too.
+        # The zero in front allows a peak in the first bin.
         peaks, found = find_peaks(
             np.concatenate([[0.0], self.g]), prominence=max(0.05 * self.g.max(), 1e-12)
         )
         peaks = peaks - 1
         return peaks[found["prominences"] > 4 * noise[peaks]]
 
-    def _parabola(self, centre: int, near: np.ndarray) -> RadialExtremum:
-        """Least squares through the bins next to `centre` that are `near` its value."""
-        low = high = centre
+    def _parabola(self, center: int, near: np.ndarray) -> RadialExtremum:
+        """Return the extremum of a parabola through the bins around `center` that are `near` it."""
+        low = high = center
         while low > 0 and near[low - 1]:
             low -= 1
         while high < len(self.g) - 1 and near[high + 1]:
             high += 1
-        # As many bins on both sides: the slower flank must not pull the parabola over.
-        reach = max(1, min(centre - low, high - centre))
-        bins = slice(max(centre - reach, 0), centre + reach + 1)
-        x = self.distance_A[bins] - self.distance_A[centre]
-        height = float(self.g[centre])
+        # Equal numbers of bins on both sides, so that an asymmetric peak does not bias the fit.
+        reach = max(1, min(center - low, high - center))
+        bins = slice(max(center - reach, 0), center + reach + 1)
+        x = self.distance_A[bins] - self.distance_A[center]
+        height = float(self.g[center])
         if len(x) < 3:
-            return RadialExtremum(float(self.distance_A[centre]), height)
+            return RadialExtremum(float(self.distance_A[center]), height)
         curvature, slope, constant = np.polyfit(x, self.g[bins], 2)
         shift = -slope / (2 * curvature) if curvature else math.inf
         if not x[0] <= shift <= x[-1]:
-            return RadialExtremum(float(self.distance_A[centre]), height)
+            return RadialExtremum(float(self.distance_A[center]), height)
         return RadialExtremum(
-            float(self.distance_A[centre] + shift), float(constant + 0.5 * slope * shift)
+            float(self.distance_A[center] + shift), float(constant + 0.5 * slope * shift)
         )
 
     def summary(self) -> dict[str, object]:
-        """Position and height of the first maximum and minimum, and what lies within."""
+        """Return position and height of first maximum and minimum, and the coordination number."""
         peak, minimum = self.first_peak, self.first_minimum
         return {
             "pair": "-".join(self.pair),
@@ -133,36 +131,18 @@ class RadialDistributionResult:
             ),
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write all arrays to an ``.npz`` file, units in their names."""
-        np.savez(
-            path,
-            pair=np.array(self.pair),
-            distance_A=self.distance_A,
-            g=self.g,
-            g_standard_error=self.g_standard_error,
-            upper_edge_A=self.upper_edge_A,
-            coordination_number=self.coordination_number,
-            coordination_standard_error=self.coordination_standard_error,
-            n_configurations=self.n_configurations,
-        )
-
-    def save_figure(self, path: str | Path) -> None:
-        """Draw g(r) with its error band above the running coordination number."""
-        name = "–".join(self.pair)
-        figures.save_figure(
-            Path(path),
-            self.distance_A,
-            "distance (Å)",
-            (
-                Panel(f"g(r) {name}", {name: self.g}, bands={name: self.g_standard_error}),
-                Panel(
-                    f"{self.pair[1]} around {self.pair[0]}",
-                    {name: self.coordination_number},
-                    bands={name: self.coordination_standard_error},
-                ),
-            ),
-        )
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, with units in the names."""
+        return {
+            "pair": np.array(self.pair),
+            "distance_A": self.distance_A,
+            "g": self.g,
+            "g_standard_error": self.g_standard_error,
+            "upper_edge_A": self.upper_edge_A,
+            "coordination_number": self.coordination_number,
+            "coordination_standard_error": self.coordination_standard_error,
+            "n_configurations": np.array(self.n_configurations),
+        }
 
 
 class RadialDistribution:
@@ -177,11 +157,11 @@ class RadialDistribution:
     =================  =========================================================
     :math:`n_{ab}(r)`  pairs (a, b) between :math:`r_-` and :math:`r_+`, periodic
                        images included, an atom's own images too
-    :math:`V`          volume of that configuration's cell, or ``volume_A3``
+    :math:`V`          volume of the cell of each configuration, or ``volume_A3``
     =================  =========================================================
 
-    All images are counted, whatever the shape of the cell: `r_max_A` may exceed half of it. With
-    this definition N atoms of one element that know nothing of each other have g = 1 − 1/N.
+    All periodic images are counted: `r_max_A` may exceed half the cell. With this definition, N
+    uncorrelated atoms of one element have g = 1 − 1/N.
 
     Parameters
     ----------
@@ -192,13 +172,13 @@ class RadialDistribution:
     bins : int
         Number of shells.
     volume_A3 : float, optional
-        What the density refers to, in Å³. By default the volume of the cell, for slabs the vacuum
-        included; needed where there is no cell.
+        Reference volume of the density in Å³, by default that of the cell including vacuum; needed
+        without a cell.
 
     Raises
     ------
     ValueError
-        If an argument is impossible, or later if a configuration has none of the atoms.
+        If an argument is impossible, or later if a configuration has no such pair.
     """
 
     def __init__(
@@ -222,55 +202,60 @@ class RadialDistribution:
         self.volume_A3 = volume_A3
         self._edges = np.linspace(0.0, self.r_max_A, bins + 1)
         self._shells = 4 / 3 * np.pi * np.diff(self._edges**3)
+        self._counts = PairCounts([self.pair], self.r_max_A, bins)
         self._g = BlockedMean((bins,))
         self._neighbours = BlockedMean((bins,))
 
+    @classmethod
+    def of_pairs(
+        cls, pairs: Sequence[tuple[str, str]], r_max_A: float = 6.0, bins: int = 120, **arguments
+    ) -> list[RadialDistribution]:
+        """Return distributions that share one search for neighbors.
+
+        Parameters
+        ----------
+        pairs : sequence of (str, str)
+        r_max_A, bins, **arguments
+            See the class; common to all.
+        """
+        each = [cls(pair, r_max_A, bins, **arguments) for pair in pairs]
+        shared = PairCounts(pairs, float(r_max_A), bins)
+        for distribution in each:
+            distribution._counts = shared
+        return each
+
     def add(self, atoms: Atoms) -> None:
-        """Count the pairs of one configuration."""
-        a, b = (atoms.numbers == atomic_numbers[symbol] for symbol in self.pair)
-        n_a, n_b = np.count_nonzero(a), np.count_nonzero(b)
+        """Add the pairs of a configuration."""
+        n_a, n_b = (
+            np.count_nonzero(atoms.numbers == atomic_numbers[symbol]) for symbol in self.pair
+        )
         if n_a == 0 or n_b == 0:
             raise ValueError(f"no pair {'-'.join(self.pair)} in {atoms.get_chemical_formula()}")
         volume = self.volume_A3 or abs(np.linalg.det(atoms.cell.array))
         if volume == 0:
             raise ValueError(
-                f"g(r) needs a density, and the cell {atoms.cell.tolist()} has no volume: give "
+                f"g(r) needs a density, but the cell {atoms.cell.tolist()} has no volume: give "
                 "`volume_A3`, or set the cell"
             )
-        pairs = self._pairs(atoms, a, b)
+        pairs = self._counts.of(atoms, self.pair)
         self._g.add(pairs * (volume / (n_a * n_b)) / self._shells)
         self._neighbours.add(pairs / n_a)
 
-    def _pairs(self, atoms: Atoms, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Number of ordered pairs (a, b) in every shell."""
-        chosen = np.flatnonzero(a | b)
-        finder = vesin.NeighborList(cutoff=self.r_max_A, full_list=False, n_threads=1)
-        first, second, distance = finder.compute(
-            points=atoms.positions[chosen],
-            box=atoms.cell.array,
-            periodic=atoms.pbc.tolist(),
-            quantities="ijd",
-        )
-        first, second = chosen[first], chosen[second]
-        # Each pair of atoms comes once, but is a pair (a, b) for either order that fits.
-        weights = (a[first] & b[second]).astype(float) + (a[second] & b[first])
-        return np.histogram(distance, self._edges, weights=weights)[0]
-
     def state(self) -> dict[str, np.ndarray]:
-        """Everything the next configurations will be added to."""
+        """Return the state to store in a checkpoint."""
         parts = packed({"g": self._g.state(), "neighbours": self._neighbours.state()})
         return {"arguments": np.array(repr(self)), **parts}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a state of an accumulator made with the same arguments."""
+        """Restore the state of an accumulator with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._g.restore(unpacked(state, "g"))
         self._neighbours.restore(unpacked(state, "neighbours"))
 
     def result(self) -> RadialDistributionResult:
-        """The averages so far."""
+        """Return the averages so far."""
         if self._g.n_samples == 0:
-            raise ValueError("no configuration was added yet")
+            raise ValueError("no configuration has been added")
         return RadialDistributionResult(
             pair=self.pair,
             distance_A=0.5 * (self._edges[1:] + self._edges[:-1]),

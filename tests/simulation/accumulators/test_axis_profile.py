@@ -70,7 +70,7 @@ def test_a_film_that_drifts_through_the_cell_face_is_centred_on_its_mass(rng):
 
 def test_charges_of_the_calculator_give_the_charge_density():
     atoms = layers()
-    with pytest.raises(ValueError, match="calculator gives none"):
+    with pytest.raises(ValueError, match="does not provide"):
         averaged([atoms], quantities=("charge",))
     atoms.calc = SinglePointCalculator(atoms, charges=np.array([0.5] * 4 + [-1.0] * 2))
     result = averaged([atoms], bin_A=0.1, quantities=("charge",))
@@ -122,9 +122,9 @@ def test_atoms_that_leave_an_open_cell_are_counted_outside_but_not_under_periodi
 
 
 def test_impossible_arguments_and_structures_are_refused():
-    with pytest.raises(ValueError, match="`quantities` must be out of"):
+    with pytest.raises(ValueError, match="`quantities` must be from"):
         AxisProfile(quantities=("colour",))
-    with pytest.raises(ValueError, match="names no atom"):
+    with pytest.raises(ValueError, match="is empty"):
         AxisProfile(centre_on=[])
     with pytest.raises(ValueError, match="needs a cell with a volume"):
         AxisProfile().add(Atoms("H"))

@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from ase_les.reports import averages
 from ase_les.simulation.accumulators import (
     AxisProfile,
     MeanSquareDisplacement,
@@ -75,12 +76,11 @@ def test_results_are_saved_summarised_and_drawn(kind, tmp_path):
         accumulator.add(frame)
         assert frame == before
     result = accumulator.result()
-    result.save(tmp_path / "saved.npz")
+    averages.write(result, tmp_path / "saved")
     with np.load(tmp_path / "saved.npz", allow_pickle=False) as saved:
         assert any(name.endswith(("_A", "_fs")) for name in saved.files)
     assert result.summary()
-    result.save_figure(tmp_path / "drawn.png")
-    assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_state_of_other_arguments_is_refused():

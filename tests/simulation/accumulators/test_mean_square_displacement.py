@@ -134,7 +134,7 @@ def test_finite_size_correction_is_that_of_yeh_and_hummer():
 def test_too_short_a_run_and_impossible_arguments_are_refused():
     with pytest.raises(ValueError, match="at least the interval"):
         MeanSquareDisplacement(2.0, 1.0)
-    with pytest.raises(ValueError, match="different ones"):
+    with pytest.raises(ValueError, match="different numbers"):
         MeanSquareDisplacement(1.0, 2.0, axes=(0, 0))
     result = measured(
         walkers(np.random.default_rng(5), 4, 1, 0.1), frame_interval_fs=1.0, max_lag_fs=9.0

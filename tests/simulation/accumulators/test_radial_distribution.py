@@ -6,6 +6,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from ase_les.simulation.accumulators import RadialDistribution, RadialDistributionResult
+from ase_les.simulation.accumulators.pair_counts import PairCounts
 
 TRICLINIC = np.array([[9.0, 0, 0], [2.5, 8.0, 0], [-1.5, 2.0, 7.0]])
 
@@ -131,5 +132,37 @@ def test_impossible_arguments_are_refused(arguments, message):
 def test_a_structure_without_the_pair_is_refused():
     with pytest.raises(ValueError, match="no pair O-O in Cu"):
         RadialDistribution().add(bulk("Cu"))
-    with pytest.raises(ValueError, match="no configuration"):
+    with pytest.raises(ValueError, match="no configuration has been added"):
         RadialDistribution().result()
+
+
+def test_distributions_that_share_a_search_are_those_found_alone(rng):
+    pairs = [("O", "H"), ("H", "H"), ("O", "O"), ("H", "Na")]
+    together = RadialDistribution.of_pairs(pairs, r_max_A=5.0, bins=25)
+    alone = [RadialDistribution(pair, r_max_A=5.0, bins=25) for pair in pairs]
+    # Distances of a cubic crystal lie on the edges of shells.
+    crystal = bulk("NaCl", "rocksalt", a=4.0, cubic=True) * (2, 1, 1)
+    crystal.symbols[:] = ["Na", "O", "H", "O"] * 4
+    for atoms in (gas(rng, "OH2NaOH5"), crystal, gas(rng, "HO3Na2"), crystal):
+        for distribution in (*together, *alone):
+            distribution.add(atoms)
+    for one, other in zip(together, alone, strict=True):
+        assert one.result().n_configurations == 4
+        assert np.array_equal(one.result().g, other.result().g)
+
+
+def test_counts_are_those_of_all_distances_even_on_the_edges_of_shells():
+    atoms = bulk("NaCl", "rocksalt", a=4.0, cubic=True)
+    reach = range(-3, 4)
+    shifts = np.array([(x, y, z) for x in reach for y in reach for z in reach]) * 4.0
+    difference = atoms.positions[None, :] - atoms.positions[:, None]
+    distances = np.linalg.norm(difference[:, :, None] + shifts, axis=-1)
+    first = np.array(atoms.symbols) == "Na"
+    counts = PairCounts([("Na", "Cl"), ("Na", "Na")], 6.0, 24)
+    for pair, second in ((("Na", "Cl"), ~first), (("Cl", "Na"), ~first), (("Na", "Na"), first)):
+        between = distances[first][:, second].ravel()
+        edges = np.linspace(0, 6.0, 25)
+        # What lies on an edge up to rounding belongs to the shell above.
+        expected = np.histogram(between[between > 1e-6] + 1e-9, edges)[0]
+        found = counts.of(atoms, pair)
+        assert np.array_equal(np.cumsum(found)[:-1], np.cumsum(expected)[:-1])

@@ -1,0 +1,57 @@
+"""Options of ``ase-les relax``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+#: Settings of relaxations by option.
+SETTINGS = {
+    "optimizer": "optimizer",
+    "fmax": "fmax",
+    "smax": "smax_bar",
+    "cell": "cell",
+    "pressure": "pressure_bar",
+    "symmetry": "symmetry",
+    "symprec": "symprec_A",
+    "fix_below": "fix_below_A",
+    "steps": "steps",
+    "checkpoint_stride": "checkpoint_stride",
+}
+
+Structures = Annotated[
+    list[Path] | None, typer.Argument(help="Structure files ASE reads; the last frame of each.")
+]
+EveryFrame = Annotated[
+    bool, typer.Option("--all", help="Every frame of the files, one after another.")
+]
+Optimizer = Annotated[str | None, typer.Option(help="bfgs, lbfgs or fire.", show_default="bfgs")]
+ForceThreshold = Annotated[
+    float | None, typer.Option(help="eV/Å; convergence of forces.", show_default="0.01")
+]
+StressThreshold = Annotated[
+    float | None,
+    typer.Option(help="bar; convergence of the stress of a relaxing cell.", show_default="100.0"),
+]
+Cell = Annotated[
+    str | None,
+    typer.Option(help="fixed, full, isotropic or in-plane (slabs).", show_default="fixed"),
+]
+Pressure = Annotated[
+    float | None, typer.Option(help="bar; on a relaxing cell.", show_default="0.0")
+]
+Symmetry = Annotated[
+    bool | None, typer.Option("--symmetry", help="Preserve the space group (needs spglib).")
+]
+SymmetryTolerance = Annotated[
+    float | None, typer.Option(help="Å; symmetry tolerance.", show_default="0.01")
+]
+FixBelow = Annotated[
+    float | None, typer.Option(help="Å; fix atoms with z below, the bottom of a slab.")
+]
+Steps = Annotated[int | None, typer.Option(help="Maximum number of steps.", show_default="500")]
+CheckpointStride = Annotated[
+    int | None, typer.Option(help="Steps between checkpoints.", show_default="10")
+]

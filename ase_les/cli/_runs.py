@@ -1,0 +1,60 @@
+"""Settings and calculators of runs that can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+ResumedStem = Annotated[
+    str | None, typer.Option(help="Continue the run of this stem.", metavar="STEM")
+]
+
+
+def given_settings(context: typer.Context, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that were given as options.
+
+    Parameters
+    ----------
+    context : typer.Context
+    settings : mapping of str to str
+        Names of settings by name of the option.
+    """
+    return {
+        settings[option]: value
+        for option, value in context.params.items()
+        if option in settings and value not in (None, [], ())
+    }
+
+
+class ModelOptions(NamedTuple):
+    """Options that select the model, where and how precisely to compute, and the total charge."""
+
+    model: str | None
+    device: str | None
+    dtype: str | None
+    charge: int | None
+
+
+def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOptions) -> Any:
+    """Return the calculator that was recorded in a run, with options that replace parts of it.
+
+    A different device, or the same model elsewhere, is accepted: the forces are compared later.
+
+    Raises
+    ------
+    ValueError
+        If the run has no model and none is given.
+    """
+    from ase_les.cli._calculator import make_calculator
+
+    model = given.model or recorded.get("model")
+    if model is None:
+        raise ValueError(
+            f"run {stem} was not started from the command line and has no model: give --model, or "
+            "resume it in Python"
+        )
+    return make_calculator(
+        model, given.device or recorded.get("device", "cpu"), given.dtype or recorded.get("dtype")
+    )
