@@ -221,7 +221,7 @@ class InVacuum(Calculator):
     as it was given.
     """
 
-    implemented_properties = ("energy", "free_energy", "forces", "stress")
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
 
     def __init__(self, calculator: GetPropertiesMixin, vacuum_A: float, multiplicity: int | None):
         super().__init__()
@@ -284,7 +284,7 @@ def _tblite(atoms: Atoms, *, vacuum_A: float, **settings: object) -> Calculator:
 class _PySCF(Calculator):
     """Kohn–Sham of a molecule in Gaussians, with density fitting."""
 
-    implemented_properties = ("energy", "free_energy", "forces")
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
 
     def __init__(
         self,
