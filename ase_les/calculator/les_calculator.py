@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -340,7 +341,7 @@ class LESCalculator(ChargeMethods):
             self._warnings.check_sign(atoms, graph, results, self._born_charges)
 
     def _energy_results(
-        self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: set[str]
+        self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: AbstractSet[str]
     ) -> dict[str, Any]:
         finite = not atoms.pbc.any()
         stress_defined = has_stress(atoms)
