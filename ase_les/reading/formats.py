@@ -111,7 +111,7 @@ def read_with_dpdata(path: Path, name: str) -> list[Atoms]:
         If dpdata is not installed.
     """
     if importlib.util.find_spec("dpdata") is None:
-        raise ModuleNotFoundError(f"the format {name} needs dpdata: pip install dpdata")
+        raise ModuleNotFoundError(f"the format {name} needs dpdata: pip install ase_les[dpdata]")
     import dpdata
 
     with warnings.catch_warnings():
