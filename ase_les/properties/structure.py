@@ -145,5 +145,6 @@ def _accumulate(
 
 def _frames(trajectory: str | Path | Iterable[Atoms]) -> Iterator[Atoms]:
     if isinstance(trajectory, str | Path):
-        return iread(trajectory, index=":")
+        # A name with @ is a name.
+        return iread(trajectory, index=":", do_not_split_by_at_sign=True)
     return iter(trajectory)
