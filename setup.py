@@ -37,6 +37,8 @@ setup(
         # Tests compare MACE models with this program; in an environment of its own, see
         # tests/interop/test_mace_torch.py.
         "mace": ["mace-torch>=0.3.16"],
+        # Outputs of programs that ASE does not read, as training data: format dpdata:NAME.
+        "dpdata": ["dpdata>=0.2.20"],
         # For benchmarks/known_charges.py, which makes its structures.
         "exam": ["openmm>=8.1"],
         "test": [

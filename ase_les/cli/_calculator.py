@@ -27,7 +27,7 @@ def make_calculator(model: str | LESModel, device: str, dtype: str | None, **set
     """
     from ase_les import LESCalculator
 
-    chosen = {} if dtype is None else {"dtype": dtype}
+    chosen: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
     return LESCalculator(model, device=device, **chosen, **settings)
 
 

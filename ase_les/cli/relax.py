@@ -111,7 +111,8 @@ def _resume(
     batch = BatchFiles(Path(stem))
     if batch.state.exists():
         recorded = read_batch(batch)["provenance"]
-        check_charge(stem, iread(batch.input, index=":"), given.charge)
+        frames = iread(batch.input, index=":", do_not_split_by_at_sign=True)
+        check_charge(stem, frames, given.charge)
         calculator = recorded_calculator(stem, recorded, given)
         return simulation.resume_relaxations(stem, calculator, on_result=report.write, **settings)
     checkpoint = read_relaxation_checkpoint(RunFiles(Path(stem)).checkpoint)

@@ -13,6 +13,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.io import iread
 
+from ase_les.reading import split_name
 from ase_les.simulation.accumulators import (
     Accumulator,
     AxisProfile,
@@ -145,5 +146,7 @@ def _accumulate(
 
 def _frames(trajectory: str | Path | Iterable[Atoms]) -> Iterator[Atoms]:
     if isinstance(trajectory, str | Path):
-        return iread(trajectory, index=":")
+        file, chosen = split_name(trajectory)
+        index = ":" if chosen is None else chosen
+        return iread(file, index=index, do_not_split_by_at_sign=True)
     return iter(trajectory)

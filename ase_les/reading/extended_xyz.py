@@ -257,8 +257,15 @@ def _is_writable(name: str, values: np.ndarray, columns: Mapping[str, np.ndarray
 
 
 def _free_to_move(atoms: Atoms) -> np.ndarray | None:
-    """Which atoms (N,) or coordinates (N, 3) may move, None if all; other constraints are lost."""
+    """Which atoms (N,) or coordinates (N, 3) may move, None if all."""
     known = [each for each in atoms.constraints if isinstance(each, FixAtoms | FixCartesian)]
+    others = {type(each).__name__ for each in atoms.constraints if each not in known}
+    if others:
+        warnings.warn(
+            f"extended XYZ has no constraints of the kinds {', '.join(sorted(others))}; they are "
+            "left out. ASE's .traj keeps them",
+            stacklevel=2,
+        )
     if not known:
         return None
     free = np.ones((len(atoms), 3), dtype=bool)

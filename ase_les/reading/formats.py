@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import warnings
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +20,7 @@ DPDATA = "dpdata:"
 LAMMPS_DATA = "lammps-data"
 """Elements of atom types may follow, as in ``lammps-data:Na,Cl``."""
 
-_HEAD = 60
+_HEAD_BYTES, _HEAD_LINES = 16384, 60
 
 
 def format_of(path: Path, given: str | None = None) -> str:
@@ -52,7 +51,7 @@ def format_of(path: Path, given: str | None = None) -> str:
         raise ValueError(
             f"{path} is an output of CP2K, which ASE does not read: give the format "
             f"{DPDATA}cp2k/output (--format; `format` under `data` of a training; needs "
-            "pip install dpdata)"
+            "pip install ase_les[dpdata])"
         )
     try:
         return str(filetype(str(path)))
@@ -111,7 +110,7 @@ def read_with_dpdata(path: Path, name: str) -> list[Atoms]:
         If dpdata is not installed.
     """
     if importlib.util.find_spec("dpdata") is None:
-        raise ModuleNotFoundError(f"the format {name} needs dpdata: pip install dpdata")
+        raise ModuleNotFoundError(f"the format {name} needs dpdata: pip install ase_les[dpdata]")
     import dpdata
 
     with warnings.catch_warnings():
@@ -125,8 +124,9 @@ def _readable() -> list[str]:
 
 
 def _head(path: Path) -> list[str]:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return [line[:200] for line in islice(file, _HEAD)]
+    # Binary files may have no lines at all.
+    with open(path, "rb") as file:
+        return file.read(_HEAD_BYTES).decode(errors="replace").splitlines()[:_HEAD_LINES]
 
 
 def _is_lammps_data(path: Path) -> bool:

@@ -188,6 +188,8 @@ class LabelSources:
             for name, count in self.everything.items()
             if name not in self._used_names()
         ]
+        if self._has_unused_free_energy():
+            unused.append("(forces belong to the free energy, not to this energy)")
         said = f"{self.n_frames} structures; used: {', '.join(used) or 'no label'}"
         return said + (f"; not used: {listed(unused)}" if unused else "")
 
@@ -198,6 +200,9 @@ class LabelSources:
         return f"no structure has {label.replace('_', ' ')} '{name}'; the file has " + (
             listed(instead) or "nothing else"
         )
+
+    def _has_unused_free_energy(self) -> bool:
+        return self.names.energy == "energy" and "ASE's free_energy" in self.everything
 
     def _origin(self, label: str) -> str:
         name = self.of_results.get(label) or getattr(self.names, label)

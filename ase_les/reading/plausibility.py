@@ -25,6 +25,7 @@ from ase_les.reading.labels import STRESS_UNITS, LabelSources, full_tensor
 from ase_les.reading.stiffness import (
     NOBLE,
     Slope,
+    energy_spread,
     groups_of_same_atoms,
     nearest_pairs,
     regression,
@@ -63,6 +64,8 @@ _MOST_ATOMS = 2000
 _NEAR = 0.45
 # Median stress (eV/Å³) that no experiment reaches, and one that shock waves do.
 _IMPOSSIBLE_STRESS, _LARGE_STRESS = 5.0, 0.6
+# Of energies over those of bonds; 1.0 to 8 in published data sets.
+_LEAST_SPREAD, _MOST_SPREAD = 0.4, 20.0
 # Range of K d³ / k_e; that of published data sets lies between 3.7 and 20.
 _SOFTEST, _STIFFEST, _USUAL = 1.2, 60.0, 9.0
 
@@ -105,6 +108,8 @@ def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]
     slope = _energy_slope(chosen, sources)
     stiffness = stiffness_of_neighbors(chosen, sources) or stiffness_of_bonds(chosen, sources)
     told += _question_energies_and_forces(slope, stiffness)
+    if slope is None and not told:
+        told += _question_energy_spread(energy_spread(chosen, sources))
     told += _question_total_energies(chosen, sources, has_forces=slope is not None)
     if not told:
         told += _question_stress_sign(chosen, sources)
@@ -222,6 +227,27 @@ def _question_energies_and_forces(slope: Slope | None, stiffness: Slope | None) 
         )
         factor = -factor
     return told + _units_told(factor, force_scale)
+
+
+def _question_energy_spread(spread: Slope | None) -> list[str]:
+    """Energies of structures that are far from each other, against those of their bonds."""
+    if spread is None:
+        return []
+    certain = abs(spread.correlation) * np.sqrt(spread.n)
+    if spread.correlation < -0.35 and certain > 4:
+        return ["energies fall as bonds are stretched: their sign is likely wrong"]
+    if _LEAST_SPREAD < spread.value < _MOST_SPREAD or (spread.value > 1 and certain < 3):
+        return []
+    found = [
+        unit
+        for unit, size in _ENERGY_UNITS.items()
+        if unit != "eV" and 1.0 < spread.value * size < 9.0
+    ]
+    return [
+        f"energies differ {spread.value:.2g} times as much between structures as the energies of "
+        f"their bonds, which is usually between 1 and 8: likely energies in "
+        f"{' or '.join(found) or 'another unit'} (needed: eV)"
+    ]
 
 
 def _units_told(factor: float | None, stiffness: float | None) -> list[str]:

@@ -154,3 +154,49 @@ def nearest_pairs(
     i, j, d, shift = i[order], j[order], d[order], shift[order]
     _, nearest = np.unique(i, return_index=True)
     return i[nearest].astype(int), j[nearest].astype(int), shift[nearest].astype(float), d[nearest]
+
+
+def energy_spread(frames: Sequence[Atoms], sources: LabelSources) -> Slope | None:
+    r"""Return energy differences of structures against those of their bonds.
+
+    For structures that are nowhere near each other, as frames of a liquid: in cells of one size
+    energies spread :math:`1 \dots 8` times as much as the harmonic energies of nearest neighbors,
+    :math:`-\tfrac12 \sum_i F_i (d_i - \bar d)`, and with the same sign.
+
+    Returns
+    -------
+    Slope or None
+        ``value`` is the ratio of the two spreads; None of fewer than twelve structures.
+    """
+    usual: dict[tuple[int, int], list[float]] = defaultdict(list)
+    bonds = []
+    for atoms in frames:
+        energy, force = sources.value(atoms, "energy"), sources.value(atoms, "forces")
+        if energy is None or force is None or NOBLE & set(atoms.numbers.tolist()):
+            continue
+        i, j, shift, d = nearest_pairs(atoms)
+        vectors = atoms.positions[j] - atoms.positions[i] + shift @ atoms.cell.array
+        pulls = (np.asarray(force, dtype=float)[i] * vectors).sum(axis=1) / d
+        kinds = list(zip(atoms.numbers[i].tolist(), atoms.numbers[j].tolist(), strict=True))
+        for kind, length in zip(kinds, d.tolist(), strict=True):
+            usual[kind].append(length)
+        bonds.append((atoms, float(energy), kinds, d, pulls))
+    middle = {kind: float(np.median(lengths)) for kind, lengths in usual.items()}
+    groups: dict[tuple, list[tuple[float, float]]] = defaultdict(list)
+    for atoms, energy, kinds, d, pulls in bonds:
+        mean = np.array([middle[kind] for kind in kinds])
+        near = np.abs(d - mean) < 0.25 * mean
+        harmonic = 0.5 * float((pulls * (d - mean))[near].sum())
+        key = (atoms.get_chemical_formula(), round(float(atoms.cell.volume), 1))
+        groups[key].append((energy, harmonic))
+    energies: list[float] = []
+    harmonics: list[float] = []
+    for points in groups.values():
+        if len(points) >= 8:
+            e, w = np.array(points).T
+            energies += (e - e.mean()).tolist()
+            harmonics += (w - w.mean()).tolist()
+    slope = regression(harmonics, energies)
+    if slope is None or len(energies) < 12:
+        return None
+    return Slope(float(np.std(energies) / np.std(harmonics)), slope.correlation, len(energies))

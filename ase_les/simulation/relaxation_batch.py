@@ -250,7 +250,7 @@ class _Batch:
         with StopRequest() as stop, task(progress, total, "structures", len(self.outcomes)):
             stopped = self._relax_remaining(stop, progress, on_result)
         final = [
-            read(self.files.of(index).trajectory, index=-1)
+            read(self.files.of(index).trajectory, index=-1, do_not_split_by_at_sign=True)
             for index in sorted(self.outcomes)
             if self.files.of(index).trajectory.exists()
         ]
@@ -328,5 +328,5 @@ class _StructureFailed(Exception):
 
 
 def _read_structures(path: Path) -> list[Atoms]:
-    found = read(path, index=":")
+    found = read(path, index=":", do_not_split_by_at_sign=True)
     return [found] if isinstance(found, Atoms) else list(found)

@@ -45,7 +45,8 @@ class Sample(NamedTuple):
 
     def to(self, device: str | torch.device) -> Sample:
         """The same on another device."""
-        return Sample(*(part.to(device) for part in self))
+        graph, *labels = self
+        return Sample(graph.to(device), *(label.to(device) for label in labels))
 
 
 def read_frames(path: str | Path) -> list[Atoms]:

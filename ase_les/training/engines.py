@@ -167,7 +167,8 @@ def total_charge(atoms: Atoms) -> int:
         If it is not a whole number.
     """
     given = atoms.info.get("charge", 0)
-    if not (np.ndim(given) == 0 and np.isreal(given) and float(given).is_integer()):
+    is_number = not isinstance(given, str | bool | np.bool_)
+    if not (is_number and np.ndim(given) == 0 and np.isreal(given) and float(given).is_integer()):
         raise ValueError(
             f"the total charge must be a whole number of e, atoms.info['charge'] is {given!r}"
         )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ase import Atoms
-from ase.io import read
 
 from ase_les.configuration import from_mapping, read_yaml
+from ase_les.reading import all_frames
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.dataset import split
 from ase_les.training.labelled_frames import write_labelled
@@ -50,7 +50,7 @@ class StructureSet:
     def structures(self, folder: Path) -> tuple[Atoms, ...]:
         """What there is to label, the same every time."""
         starts = []
-        for atoms in read(folder / self.start, ":"):
+        for atoms in all_frames(folder / self.start):
             start = atoms.repeat(self.repeat) if atoms.pbc.any() else atoms
             start.info = dict(atoms.info)
             start.set_cell(start.cell * self.volume ** (1 / 3), scale_atoms=True)
@@ -120,7 +120,7 @@ class LabellingPlan:
             )
             if result.stopped:
                 raise RuntimeError(f"labelling of '{name}' was interrupted; start again to go on")
-            frames = read(result.files.frames, ":")
+            frames = all_frames(result.files.frames)
             labelled = [structures[i] for i in result.labels if i not in result.failures]
             for atoms, structure in zip(frames, labelled, strict=True):
                 atoms.info["set"] = name

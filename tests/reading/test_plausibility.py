@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from ase import units
+from ase.build import bulk
+from ase.calculators.morse import MorsePotential
 from ase.io import read
 
 from ase_les.model_io import shipped_models
@@ -57,6 +59,34 @@ def test_right_labels_are_not_questioned(name):
 )
 def test_wrong_units_and_signs_are_named(wrong, told):
     assert told in questions(salt(**wrong))
+
+
+@pytest.mark.parametrize("unit", ["Ha", "Ry"])
+def test_energies_of_structures_that_are_far_from_each_other_are_judged_by_their_spread(unit):
+    frames = read(shipped_models()["pt-kf-aq"].parent / "data.extxyz", ":")
+    for atoms in frames:
+        atoms.info["REF_energy"] /= {"Ha": HARTREE, "Ry": RYDBERG}[unit]
+    told = questions(frames)
+    assert "likely energies in" in told
+    assert unit in told
+
+
+def test_stresses_of_the_wrong_sign_are_noticed_by_what_cells_cost():
+    frames = []
+    for index in range(8):
+        atoms = bulk("NaCl", "rocksalt", a=5.3 + 0.06 * index, cubic=True)
+        atoms.rattle(0.03, seed=index)
+        atoms.calc = MorsePotential(epsilon=0.3, r0=2.8, rho0=4.0, rcut1=4.0, rcut2=4.5)
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.info["REF_stress"] = atoms.get_stress()
+        atoms.calc = None
+        frames.append(atoms)
+    assert questions(frames) == ""
+    for atoms in frames:
+        atoms.info["REF_stress"] = -atoms.info["REF_stress"]
+    assert "`stress_sign: compression`" in questions(frames)
+    assert questions(frames, stress_sign="compression") == ""
 
 
 def test_lengths_in_nm_are_refused_before_neighbors_are_searched():
