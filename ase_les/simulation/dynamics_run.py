@@ -11,6 +11,7 @@ from time import perf_counter
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
+from ase.constraints import FixCom
 
 from ase_les.runs.growing_files import FileMark, mark_file, rewind_file
 from ase_les.runs.lock import OutputLock
@@ -35,7 +36,7 @@ from ase_les.simulation.observers import (
     Thermodynamics,
     TrajectoryFrames,
     read_log,
-    without_fixed_center,
+    without_constraints,
 )
 
 #: Shortest time between two progress reports.
@@ -316,7 +317,7 @@ class DynamicsRun:
         wall_time_s = self._wall_time_s
         steps_per_second = self.step / wall_time_s
         return DynamicsResult(
-            atoms=without_fixed_center(self.atoms),
+            atoms=without_constraints(self.atoms, (FixCom,)),
             settings=self._settings,
             steps=self.step,
             stopped=stopped,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.constraints import FixCom
+from ase.constraints import FixCom, FixConstraint, FixSymmetry
 from ase.io.trajectory import TrajectoryWriter
 
 
@@ -138,7 +138,7 @@ class TrajectoryFrames(Stateless):
 
     def write(self, atoms: Atoms) -> None:
         """Append a frame."""
-        frame = without_fixed_center(atoms)
+        frame = without_constraints(atoms)
         # Each property requested from a calculator costs a comparison of all atoms.
         ready = self._properties is None and hasattr(atoms.calc, "results")
         frame.calc = _CalculatedResults(atoms.calc) if ready else atoms.calc
@@ -161,15 +161,18 @@ class _CalculatedResults:
         return self._results.get(name)
 
 
-def without_fixed_center(atoms: Atoms) -> Atoms:
-    """Return a copy without the constraint on the center of mass, which belongs to the run.
+def without_constraints(
+    atoms: Atoms, kinds: tuple[type[FixConstraint], ...] = (FixCom, FixSymmetry)
+) -> Atoms:
+    """Return a copy without constraints on center of mass and symmetry.
 
-    In a frame, the constraint would change the forces: outside of dynamics, ASE applies it with
-    masses as weights.
+    For frames: outside of dynamics, ASE applies a fixed center of mass with masses as weights,
+    which would change the forces; a symmetry constraint would be determined again.
     """
+    kept = [each for each in atoms.constraints if type(each) not in kinds]
     copy = atoms.copy()
     # The original constraint objects; with copies, the trajectory would repeat its header.
-    copy.set_constraint([each for each in atoms.constraints if type(each) is not FixCom])
+    copy.set_constraint(kept)
     return copy
 
 

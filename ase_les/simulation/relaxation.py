@@ -35,7 +35,7 @@ from ase_les.simulation.degrees_of_freedom import (
     with_symmetry_constraint,
 )
 from ase_les.simulation.relaxation_result import RelaxationResult
-from ase_les.simulation.relaxation_run import RelaxationRun, without_symmetry
+from ase_les.simulation.relaxation_run import RelaxationRun, given_atoms
 from ase_les.simulation.relaxation_settings import (
     RelaxationSettings,
     make_settings,
@@ -155,7 +155,7 @@ def new_run(
     check_start(moving)
     start = RelaxationCheckpoint(
         step=0,
-        atoms=without_symmetry(moving),
+        atoms=given_atoms(moving, settings),
         forces=moving.get_forces(apply_constraint=False),
         start_positions=moving.positions.copy(),
         start_cell=moving.cell.array.copy(),

@@ -71,7 +71,7 @@ class RelaxationRun:
         self._clock = perf_counter()
         self._interrupted = False
         self._lock: OutputLock | None = None
-        self._last_valid = atoms.copy()
+        self._last_valid = (atoms.positions.copy(), atoms.cell.array.copy())
         self._written = start.step if start.files else -1
         self._state = _State()
         self.step = start.step
@@ -123,7 +123,7 @@ class RelaxationRun:
                     self._write(log, frames)
                 if saves:
                     self._save()
-                self._last_valid = self.atoms.copy()
+                self._last_valid = (self.atoms.positions.copy(), self.atoms.cell.array.copy())
                 if self._converged():
                     return True, None
                 if self.step >= limit:
@@ -146,7 +146,7 @@ class RelaxationRun:
             log.write(self.HEADER)
         energy, force, stress = self._state
         log.write(f"{self.step:8d} {energy:18.8f} {force:16.8f} {stress:19.10f}\n")
-        frames.write(without_symmetry(self.atoms))
+        frames.write(self.atoms)
         self._written = self.step
 
     def _converged(self) -> bool:
@@ -199,7 +199,7 @@ class RelaxationRun:
         checkpoint = replace(
             self._start,
             step=self.step,
-            atoms=without_symmetry(self.atoms),
+            atoms=given_atoms(self.atoms, self._settings),
             forces=self.atoms.get_forces(apply_constraint=False),
             optimizer=optimizer_state(self._optimizer),
             wall_time_s=self._wall_time_s,
@@ -216,9 +216,10 @@ class RelaxationRun:
 
     def _result(self, converged: bool, stopped: str | None) -> RelaxationResult:
         # After an alarm, the present structure is invalid; the last valid one is returned.
-        final = without_symmetry(self._last_valid)
-        self.atoms.set_cell(final.cell)
-        self.atoms.arrays["positions"] = final.positions.copy()
+        positions, cell = self._last_valid
+        self.atoms.set_cell(cell, apply_constraint=False)
+        self.atoms.arrays["positions"] = positions
+        final = given_atoms(self.atoms, self._settings).copy()
         return RelaxationResult(
             atoms=final,
             settings=self._settings,
@@ -242,9 +243,10 @@ class RelaxationRun:
         )
 
 
-def without_symmetry(atoms: Atoms) -> Atoms:
-    """Return a copy with calculator, without the symmetry constraint, which belongs to the run."""
+def given_atoms(atoms: Atoms, settings: RelaxationSettings) -> Atoms:
+    """Return a copy with the constraints that were given, without that of ``symmetry=True``."""
     copy = atoms.copy()
-    copy.set_constraint([each for each in atoms.constraints if not isinstance(each, FixSymmetry)])
-    copy.calc = atoms.calc
+    if settings.symmetry:
+        kept = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]
+        copy.set_constraint(kept)
     return copy
