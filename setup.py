@@ -34,6 +34,9 @@ setup(
     ],
     extras_require={
         "phonons": PHONONS,
+        # Tests compare MACE models with this program; in an environment of its own, see
+        # tests/interop/test_mace_torch.py.
+        "mace": ["mace-torch>=0.3.16"],
         # For benchmarks/known_charges.py, which makes its structures.
         "exam": ["openmm>=8.1"],
         "test": [

@@ -85,5 +85,22 @@ def _value(hint, value, section: str):
     if isinstance(hint, types.UnionType):
         if value is None:
             return None
-        hint = next((option for option in typing.get_args(hint) if is_dataclass(option)), hint)
+        options = [option for option in typing.get_args(hint) if is_dataclass(option)]
+        hint = _of_kind(options, value, section) if options else hint
     return from_mapping(hint, value, section) if is_dataclass(hint) else value
+
+
+def _of_kind(options: list, value, section: str):
+    """The dataclass whose default `kind` is that of a mapping; without one, the first."""
+    kinds = {
+        entry.default: option
+        for option in options
+        for entry in fields(option)
+        if entry.name == "kind"
+    }
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if kind is None or not kinds:
+        return options[0]
+    if kind not in kinds:
+        raise ValueError(f"`{section}`: `kind` must be one of {sorted(kinds)}, got {kind!r}")
+    return kinds[kind]

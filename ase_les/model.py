@@ -11,13 +11,13 @@ from ase.data import chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.charges import LatentCharges
-from ase_les.core_repulsion import CoreRepulsion
 from ase_les.electrostatics import Electrostatics, Equilibration
 from ase_les.electrostatics.energy import Plan
 from ase_les.energy_terms import AtomicEnergies, Context, LatentElectrostatics, ShortRange
 from ase_les.graph import Graph, sum_per_structure
+from ase_les.mace_repulsion import build_repulsion
 from ase_les.model_config import LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.representation import Cace, build_representation
+from ase_les.representation import Cace, Mace, build_representation
 
 __all__ = ["LESModel", "LongRangeConfig", "ModelConfig", "Prediction", "ShortRangeConfig"]
 
@@ -89,7 +89,7 @@ class LESModel(nn.Module):
         )
         self.core_repulsion = self.long_range = None
         if config.core_repulsion:
-            self.core_repulsion = CoreRepulsion(config.core_repulsion, elements, config.cutoff)
+            self.core_repulsion = build_repulsion(config.core_repulsion, elements, config.cutoff)
         if config.long_range:
             self.long_range = self._build_long_range(config.long_range)
 
@@ -130,10 +130,10 @@ class LESModel(nn.Module):
         return self.long_range
 
     @property
-    def charge_representation(self) -> Cace:
+    def charge_representation(self) -> Cace | Mace:
         """Representation the charges are read from: one of their own, or the shared one."""
         own = self.latent_electrostatics.representation
-        return self.representation if own is None else cast(Cace, own)
+        return self.representation if own is None else cast(Cace | Mace, own)
 
     @property
     def precision(self) -> torch.dtype:

@@ -11,6 +11,7 @@ from ase_les.charges import ChargesConfig
 from ase_les.configuration import from_mapping
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
+from ase_les.mace_repulsion import MaceRepulsionConfig
 from ase_les.representation import RepresentationConfig
 
 
@@ -88,7 +89,7 @@ class ModelConfig:
         None for a short-range model.
     total_charges : tuple of int
         Total charges of structures the model tells apart; empty when it does not.
-    core_repulsion : CoreRepulsionConfig or None
+    core_repulsion : CoreRepulsionConfig, MaceRepulsionConfig or None
         Repulsion of nuclei nearer than bonds, which data seldom show; None for none.
 
     Raises
@@ -102,7 +103,7 @@ class ModelConfig:
     short_range: ShortRangeConfig = field(default_factory=ShortRangeConfig)
     long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
     total_charges: tuple[int, ...] = ()
-    core_repulsion: CoreRepulsionConfig | None = None
+    core_repulsion: CoreRepulsionConfig | MaceRepulsionConfig | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "total_charges", tuple(self.total_charges))

@@ -143,13 +143,16 @@ def read_header(path: str | Path) -> ModelHeader:
     return ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
 
 
-def load_model(name_or_path: str | Path) -> LESModel:
-    """A shipped model by its name, or a model from a file.
+def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
+    """Return a shipped model by its name, or a model from a file.
 
     Parameters
     ----------
     name_or_path : str or Path
-        One of `list_models`, a ``.safetensors`` file, or a published ``.pth`` checkpoint.
+        One of `list_models`, a ``.safetensors`` file, or a published checkpoint: ``.pth`` of
+        CACE, ``.model`` of MACE.
+    head : str or None
+        Name of the head of a MACE model that has several.
 
     Raises
     ------
@@ -167,10 +170,12 @@ def load_model(name_or_path: str | Path) -> LESModel:
             f"no model file at '{name_or_path}' and no shipped model of that name; "
             f"shipped models are {sorted(shipped)}"
         )
-    if path.suffix == ".pth":
-        from ase_les.interop.cace import read_checkpoint
+    if path.suffix in (".pth", ".model"):
+        from ase_les.interop import read_checkpoint
 
-        return read_checkpoint(path)
+        return read_checkpoint(path, head=head)
+    if head is not None:
+        raise ValueError(f"`head` belongs to MACE checkpoints (.model), got '{path}'; leave it out")
     return read_model(path)
 
 

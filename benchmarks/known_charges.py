@@ -47,7 +47,7 @@ from ase.io import read
 from rich import box
 from rich.table import Table
 
-from ase_les.reports.terminal import console, progress_bar
+from ase_les.reports.terminal import TerminalProgress, console, progress_bar
 from ase_les.runs.output import replace_file, write_summary
 from ase_les.training.labelled_frames import write_labelled
 
@@ -369,6 +369,7 @@ def train_model(
     import yaml
 
     from ase_les.cli._calculator import set_threads
+    from ase_les.reports import training as report
     from ase_les.runs.output import TrainingFiles
     from ase_les.training.train import read_training_config, train
 
@@ -391,12 +392,15 @@ def train_model(
     replace_file(written, yaml.safe_dump(dict(settings), sort_keys=False).encode())
     set_threads(threads)
     config, folder = read_training_config(written)
-    train(
+    result = train(
         replace(config, output=str(files.stem)),
         folder=folder,
         resume=files.checkpoint.exists(),
         device=device,
+        progress=TerminalProgress(),
     )
+    report.write(result, files.stem)
+    report.show(result)
 
 
 # ------------------------------------------------------------------------------------ evaluation

@@ -20,7 +20,7 @@ from ase.io import write
 from rich.table import Table
 
 from ase_les.reports.figures import Panel, save_figure
-from ase_les.reports.terminal import console
+from ase_les.reports.terminal import TerminalProgress, console
 from ase_les.runs.output import write_summary
 from ase_les.training.train import TrainingConfig, divided, read_training_config, train
 
@@ -70,7 +70,7 @@ def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) 
         output=str(work / f"{n}"),
     )
     resume = (work / f"{n}.checkpoint").exists()
-    return on_test(train(part, resume=resume).card)
+    return on_test(train(part, resume=resume, progress=TerminalProgress()).card)
 
 
 def on_test(card: Mapping) -> dict:

@@ -31,6 +31,7 @@ from ase_les import LESCalculator
 from ase_les.properties.molecules import whole_molecules
 from ase_les.properties.profiles import profiles
 from ase_les.reports import dynamics as report
+from ase_les.reports import profiles as profile_report
 from ase_les.reports.terminal import TerminalProgress, results_table
 from ase_les.runs.output import write_summary
 from ase_les.simulation import run_dynamics
@@ -112,6 +113,8 @@ def main() -> None:
         output=arguments.output / "profile",
         overwrite=arguments.overwrite,
     )
+    profile_report.write(found, arguments.output / "profile")
+    profile_report.show(found)
     potential = found.curves["potential_V"]
     inside = np.abs(found.position_A) < 3
     rows = {

@@ -37,6 +37,7 @@ from rich.console import Console
 from ase_les import LESCalculator
 from ase_les.properties.profiles import profiles
 from ase_les.reports import dynamics as report
+from ase_les.reports import profiles as profile_report
 from ase_les.reports import relaxation as relaxation_report
 from ase_les.reports.terminal import results_table
 from ase_les.runs.output import write_summary
@@ -172,6 +173,7 @@ def main() -> None:
         overwrite=arguments.overwrite or arguments.resume,
         quiet=True,
     )
+    profile_report.write(found, arguments.output / "profile")
     potential = found.curves["potential_V"]
     rows |= {
         "steps of dynamics": run.steps,

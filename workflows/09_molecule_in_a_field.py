@@ -30,6 +30,7 @@ from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import HarmonicInfrared, harmonic_infrared
+from ase_les.reports import infrared
 from ase_les.reports import relaxation as report
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import results_table
@@ -85,6 +86,7 @@ def main() -> None:
     modes = harmonic_infrared(
         free, output=arguments.output / "modes", overwrite=arguments.overwrite, quiet=True
     )
+    infrared.write(modes, arguments.output / "modes")
     if modes.imaginary.any():
         raise SystemExit("the relaxed molecule has an imaginary mode: it is no minimum")
     tensor = vibrational_polarizability(modes)

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_harmonic import harmonic_infrared
+from ase_les.reports import infrared
 from ase_les.reports import relaxation as report
 from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
 from ase_les.runs.output import write_summary
@@ -51,6 +52,7 @@ def infrared_of(
     modes = harmonic_infrared(
         final, output=arguments.output / "infrared", overwrite=arguments.overwrite, quiet=True
     )
+    infrared.write(modes, arguments.output / "infrared")
     strongest = np.sort(np.argsort(-modes.intensities_km_per_mol)[:STRONGEST])
     lines = Table(
         title=f"Strongest lines of {smallest.get_chemical_formula()}", title_justify="left"

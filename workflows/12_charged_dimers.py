@@ -32,16 +32,18 @@ from rich.table import Table
 
 from ase_les import LESCalculator
 from ase_les.charges import ChargesConfig
+from ase_les.cli.model_recipe import short_range_twin
 from ase_les.electrostatics.energy import ElectrostaticsConfig
 from ase_les.model import LongRangeConfig
+from ase_les.reports import training as report
 from ase_les.reports.figures import Panel, save_figure
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.representation import CaceConfig
 from ase_les.runs.output import write_summary
 from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.dataset import LabelNames
 from ase_les.training.fit import FitSettings
 from ase_les.training.loss import LossWeights
-from ase_les.training.recipe import short_range_twin
 from ase_les.training.train import (
     ArchitectureConfig,
     DataConfig,
@@ -99,12 +101,16 @@ def split(kind: str, data: Path) -> tuple[list[Atoms], list[Atoms]]:
 
 
 def trained(config: TrainingConfig, stem: Path, overwrite: bool) -> TrainingResult:
-    """A model of the near structures, judged on the far ones; goes on where it was stopped."""
-    return train(
+    """Train on the near structures and test on the far ones; continues an interrupted training."""
+    result = train(
         replace(config, output=str(stem)),
         resume=not overwrite and stem.with_suffix(".checkpoint").exists(),
         overwrite=overwrite,
+        progress=TerminalProgress(),
     )
+    report.write(result, stem)
+    report.show(result)
+    return result
 
 
 def compared(

@@ -33,11 +33,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ase_les import LESCalculator
+from ase_les.cli.model_recipe import short_range_twin
 from ase_les.reports import relaxation as report
 from ase_les.reports.figures import save_bars
 from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
-from ase_les.training.recipe import short_range_twin
 from ase_les.training.train import read_training_config, train
 
 FOLDER = Path(__file__).parents[1] / "models" / "au2-mgo"

@@ -43,6 +43,7 @@ from rich.table import Table
 from ase_les import LESCalculator
 from ase_les.properties.born_charges import BornCharges, born_charges
 from ase_les.properties.slabs import build_slab
+from ase_les.reports import born_charges as report
 from ase_les.runs.output import write_summary
 
 HERE = Path(__file__).parent
@@ -80,6 +81,7 @@ def twice(atoms: Atoms, stem: Path, **settings) -> Twice:
     began = perf_counter()
     options = {"quiet": True, "overwrite": True, "output": stem, **settings}
     displaced = born_charges(atoms, "displacement", **options)
+    report.write(displaced, stem)
     return Twice(
         by_displacement=displaced,
         largest_difference_e=float(np.abs(displaced.tensors - exact).max()),
@@ -242,7 +244,7 @@ def main() -> None:
         compared[f"{CRYSTALS[name][0]}(001)"] = film
         layers = film.by_displacement.layers
         summary[f"{name}_001"] = layers.summary()
-        Console().print(layers.table())
+        Console().print(report.layers_table(layers))
 
     done, at_interface, elsewhere = anatase_and_water(arguments.titania, arguments.frames, output)
     for number, each in enumerate(done):

@@ -22,6 +22,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.training.labelled_frames import without_labels, write_labelled
 from ase_les.training.reference import label_structures
 
@@ -54,6 +55,7 @@ def main() -> None:
             output=arguments.work / kind,
             resume=True,
             retry_failed=True,
+            progress=TerminalProgress(),
         )
         if labelled.labelled < BEYOND + 1:
             raise SystemExit(f"{kind}: labels are missing; start again")

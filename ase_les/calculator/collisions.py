@@ -16,26 +16,27 @@ from ase_les.graph import Graph, edge_vectors
 CLOSEST_CONTACT = 0.3
 
 
-def check_contacts(graph: Graph, lengths: Tensor, atoms: Atoms) -> None:
+def check_contacts(graph: Graph, atoms: Atoms, lengths: Tensor | None = None) -> None:
     """Refuse atoms that lie on top of each other.
 
     Parameters
     ----------
     graph : Graph
-    lengths : Tensor, shape (E,)
-        Of its edges, in Å.
     atoms : ase.Atoms
         For the message.
+    lengths : Tensor, shape (E,), or None
+        Of the edges in Å, if they are known.
 
     Raises
     ------
     ValueError
         If an edge is shorter than `CLOSEST_CONTACT`.
     """
-    if not len(lengths) or not bool(lengths.min() < CLOSEST_CONTACT):
+    if lengths is not None and (not len(lengths) or float(lengths.min()) >= CLOSEST_CONTACT):
         return
     contact = _closest(graph)
-    assert contact is not None
+    if contact is None or contact[2] >= CLOSEST_CONTACT:
+        return
     raise ValueError(
         f"{_describe(contact, atoms)}; models need at least {CLOSEST_CONTACT} Å. "
         "Check positions, cell and pbc, or the time step if the atoms were moving"

@@ -70,7 +70,7 @@ class GraphCache:
             cell=torch.tensor(atoms.cell.array, dtype=torch.float64, device=place)[None],
         )
         lengths = torch.linalg.vector_norm(edge_vectors(moved), dim=1)
-        check_contacts(moved, lengths, atoms)
+        check_contacts(moved, atoms, lengths)
         self._topology = known
         # Without the skin, whose edges depend on when the list was made.
         return select_edges(moved, lengths < self._model.config.cutoff)

@@ -66,8 +66,10 @@ def sign_is_free(config: ModelConfig, is_charged: bool = False) -> bool:
     return not (shared and len(shared.elements) > 1)
 
 
-def mean_by_element(numbers: Sequence[int], values: Sequence[float]) -> dict[str, float]:
-    """Return the mean value of the atoms of every element.
+def mean_by_element(
+    numbers: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray
+) -> dict[str, float]:
+    """Return the mean value of the atoms of each element.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from ase_les.cli._reading import ReadingOptions, check_periodic, options, read
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from ase_les import LESModel
     from ase_les.properties.recorded_run import RecordedRun
     from ase_les.runs.processes import Jobs
 
@@ -19,10 +20,10 @@ FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings of calculators whose forces are differentiated: rounding and meshes would show."""
 
 
-def make_calculator(model: str, device: str, dtype: str | None, **settings: Any) -> Any:
-    """A shipped model by name, or a model file, as an ASE calculator.
+def make_calculator(model: str | LESModel, device: str, dtype: str | None, **settings: Any) -> Any:
+    """Return an ASE calculator of a shipped model, a model file or a model.
 
-    `dtype` None leaves the choice to the calculator.
+    With `dtype` None, the calculator chooses the precision.
     """
     from ase_les import LESCalculator
 

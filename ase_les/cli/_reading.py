@@ -97,7 +97,7 @@ def with_reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             _OPTIONS.reset(token)
 
-    del command.__wrapped__  # type: ignore[attr-defined]
+    del command.__wrapped__
     command.__annotations__ = hints
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return command

@@ -33,43 +33,43 @@ def born(
         str | None,
         typer.Option(
             "--atoms",
-            help="A part of them: 0:4,7  Ti,O  top:2  bottom  within:5 (Å of either face)  "
-            "near:Ti:3  tag:0; commas add up, & restricts, as in 'O&near:H:1.2'.",
+            help="Selected atoms: 0:4,7  Ti,O  top:2  bottom  within:5 (Å of either face)  "
+            "near:Ti:3  tag:0; a comma means or, & means and, as in 'O&near:H:1.2'.",
             show_default="all",
         ),
     ] = None,
     components: Annotated[
-        str, typer.Option(help="all; of slabs also normal, polarization along it alone.")
+        str, typer.Option(help="all, or normal: only the normal component of a slab.")
     ] = "all",
     source: Annotated[
         str,
         typer.Option(
-            help="What displacements are differences of: auto, dipole, polarization, current or "
+            help="Source of the moment for displacements: auto, dipole, polarization, current or "
             "charges."
         ),
     ] = "auto",
     reach: Annotated[
         float | None,
         typer.Option(
-            help="Å; how far charges change around an atom, of source charges.",
-            show_default="the calculator's, or 10",
+            help="Range of charge changes around an atom in Å, for source charges.",
+            show_default="that of the calculator, or 10",
         ),
     ] = None,
     axis: Annotated[
         str | None,
         typer.Option(
-            help="a, b or c: across the layers of an interface in a periodic box; gives results "
-            "by layer, as slabs have them.",
-            show_default="none; of slabs the open one",
+            help="Cell vector (a, b or c) across the layers of an interface in a periodic box, "
+            "for results by layer.",
+            show_default="open direction of a slab",
         ),
     ] = None,
     layer_gap: Annotated[
-        float, typer.Option(help="Å; a new layer begins where the next atom is farther.")
+        float, typer.Option(help="Distance along the normal that separates layers, in Å.")
     ] = 0.5,
     bulk: Annotated[
         str | None,
         typer.Option(
-            help="Born charges of the bulk to compare layers with: Na=1.08,Cl=-1.08 or the "
+            help="Born charges of the bulk for comparison with the layers: Na=1.08,Cl=-1.08 or the "
             "-summary.yml of an earlier run.",
         ),
     ] = None,
@@ -80,22 +80,23 @@ def born(
             show_default="crystals and slabs",
         ),
     ] = None,
-    symmetry_tolerance: Annotated[float, typer.Option(help="Å")] = 1e-3,
+    symmetry_tolerance: Annotated[float, typer.Option(help="Symmetry tolerance in Å.")] = 1e-3,
     sum_rule: Annotated[
-        bool, typer.Option("--sum-rule", help="Take the excess of the sum from all atoms.")
+        bool, typer.Option("--sum-rule", help="Subtract the excess of the sum from all atoms.")
     ] = False,
     dielectric: Annotated[
         float | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ of the bulk, which scales the charges by its root.",
+            help="ε∞ of the bulk; the charges are scaled by its square root.",
             show_default="of the model's card, or 1",
         ),
     ] = None,
     displacement: Annotated[
         float | None,
         typer.Option(
-            help="Å; of method displacement.", show_default="0.01, in double precision 2e-4"
+            help="Displacement in Å for method displacement.",
+            show_default="0.01, in double precision 2e-4",
         ),
     ] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
@@ -109,10 +110,11 @@ def born(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Born effective charges: table, YAML, arrays; of crystals phonopy's BORN file, of slabs and
-    interfaces results by layer with a figure."""
+    """Compute Born effective charges, with a BORN file for crystals, and by layer for slabs."""
     from ase_les.cli._calculator import differentiable_structure, tell_of_latent_charges
     from ase_les.properties.born_charges import born_charges
+    from ase_les.reports import born_charges as report
+    from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
 
     atoms, shared = differentiable_structure(
@@ -143,8 +145,10 @@ def born(
         resume=resume,
         overwrite=overwrite,
         jobs=shared,
-        quiet=quiet,
+        progress=TerminalProgress(quiet),
     )
+    report.write(result, output)
+    report.show(result, quiet)
     unscaled = (result.dielectric == np.eye(3)).all()
     if dielectric is None and atoms.pbc.any() and unscaled:
         tell_of_latent_charges(quiet)
@@ -153,7 +157,7 @@ def born(
 
 
 def _bulk(given: str | None) -> dict[str, float] | str | None:
-    """Values by element, or the name of a file that has them."""
+    """Return values by element, or the name of a file that contains them."""
     if given is None or "=" not in given:
         return given
     try:
@@ -161,5 +165,5 @@ def _bulk(given: str | None) -> dict[str, float] | str | None:
         return {symbol.strip(): float(value) for symbol, value in pairs}
     except ValueError as error:
         raise ValueError(
-            f"`bulk` must be like Na=1.08,Cl=-1.08 or the name of a file, got {given!r}"
+            f"`bulk` must be of the form Na=1.08,Cl=-1.08 or the name of a file, got {given!r}"
         ) from error

@@ -22,7 +22,8 @@ def convert(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            help="Published network, .pth; nothing of it runs. Or a model file, .safetensors."
+            help="Published network, .pth (CACE) or .model (MACE), of which nothing is executed. "
+            "Or a model file, .safetensors."
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file, .safetensors.")],
@@ -40,6 +41,9 @@ def convert(
             "--converged-ewald", help="Converge the reciprocal sum beyond the authors' cutoff."
         ),
     ] = False,
+    head: Annotated[
+        str | None, typer.Option(help="Head of a MACE model that has several, by name.")
+    ] = None,
     sign: Annotated[
         str,
         typer.Option(
@@ -73,10 +77,10 @@ def convert(
         raise ValueError("--sign auto judges by a structure: give --structure FILE")
     set_threads(threads)
     energies = _parsed(atomic_energies) if atomic_energies else None
-    model = _read(checkpoint, energies, converged_ewald)
+    model = _read(checkpoint, energies, converged_ewald, head)
     if fit_atomic_energies:
         energies = _fitted(model, fit_atomic_energies, energy_label)
-        model = _read(checkpoint, energies, converged_ewald)
+        model = _read(checkpoint, energies, converged_ewald, head)
         model.card["atomic_energies"] = f"fitted to {energy_label} of {fit_atomic_energies.name}"
     about_charges = _with_sign(model, sign, structure)
     save_model(output, model)
@@ -92,12 +96,16 @@ def convert(
         print(summary_as_json({**facts, "card": model.card}))
 
 
-def _read(path: Path, energies: Mapping[str, float] | None, converged_ewald: bool) -> LESModel:
+def _read(
+    path: Path, energies: Mapping[str, float] | None, converged_ewald: bool, head: str | None
+) -> LESModel:
     from ase_les.interop import read_checkpoint
     from ase_les.model_io import read_model
 
     if path.suffix != ".safetensors":
-        return read_checkpoint(path, energies, converged_ewald=converged_ewald)
+        return read_checkpoint(path, energies, converged_ewald=converged_ewald, head=head)
+    if head is not None:
+        raise ValueError(f"'{path}' is a model file, which has no heads; leave --head out")
     if energies:
         raise ValueError(
             f"'{path}' is a model file, which has energies of the elements; --atomic-energies and "

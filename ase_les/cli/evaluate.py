@@ -66,11 +66,11 @@ def evaluate(
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.figures import save_parity_figure
     from ase_les.reports.terminal import console
+    from ase_les.reports.training import agreements_table, errors_table, parity, response_parity
     from ase_les.runs.output import summary_as_json, write_summary
     from ase_les.training.evaluation import compare, errors
     from ase_les.training.labelled_files import check_names, labelled_file
     from ase_les.training.response_evaluation import compare_response, has_charges
-    from ase_les.training.train import agreements_table, errors_table, parity, response_parity
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
@@ -99,7 +99,8 @@ def evaluate(
     judged = judged.for_inference(device or "cpu", dtype)
     comparison = compare(judged, samples)
     found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
-    summary = {"model": model, "data": str(data), "charge": charge, "dtype": dtype}
+    summary: dict[str, object] = {"model": model, "data": str(data)}
+    summary |= {"charge": charge, "dtype": dtype}
     summary["errors"] = found.to_dict()
     save_parity_figure(drawn, data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))

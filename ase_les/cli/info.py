@@ -1,4 +1,4 @@
-"""``ase-les info``: what a model is, and what it says about a structure."""
+"""``ase-les info``: properties of a model, and its predictions for a structure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from ase_les import LESModel
-    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import ChargesByElement
 
 
@@ -30,37 +29,38 @@ def info(
         float | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ of the bulk, which scales charges by its root.",
-            show_default="what the model's card says, or 1",
+            help="ε∞ of the bulk; the charges are scaled by its square root.",
+            show_default="of the model's card, or 1",
         ),
     ] = None,
     threads: Threads = 1,
     json: Json = False,
 ) -> None:
-    """Show config, card and hash of a model; with a structure, its energy, forces and charges.
+    """Show configuration, card and hash of a model, and its predictions for a structure.
 
-    Charges are shown by element beside those that move with the atoms (GAPT charges, the isotropic
-    Born charges), and with them whether their sign is that of chemistry.
+    For a structure, atomic charges and GAPT charges (isotropic Born charges) are shown by element,
+    and whether their sign agrees with electronegativity.
     """
     import warnings
 
     from ase_les import load_model
     from ase_les.charges.sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
+    from ase_les.cli._reading import check_periodic
     from ase_les.properties.charges_by_element import charges_by_element
     from ase_les.runs.output import summary_as_json
 
     set_threads(threads)
     loaded = load_model(model)
-    facts = {"model": model, **_facts(loaded)}
+    facts: dict[str, Any] = {"model": model, **_facts(loaded)}
     charges = None
     if structure is not None:
         atoms = read_structure(structure, charge)
         check_periodic(atoms, loaded.card, structure)
-        # A trajectory brings recorded results along: the model is to say its own.
+        # Replaces results recorded in a trajectory.
         atoms.calc = make_calculator(loaded, device or "cpu", dtype, dielectric=dielectric)
         with warnings.catch_warnings():
-            # The table says so itself.
+            # The table contains this statement.
             warnings.filterwarnings("ignore", message="the charges of this model have the sign")
             facts["structure"] = {"file": str(structure), **_predictions(atoms)}
             if "charges" in atoms.calc.implemented_properties:
@@ -125,7 +125,7 @@ def _is_truncated(model: LESModel) -> bool:
 
 
 def _effect_of_convergence(atoms: Atoms, converged: Calculator) -> dict[str, object]:
-    """What the model's own k-cutoff leaves out of the Ewald sum of this structure."""
+    """Return the effect of the model's k-space cutoff on energy and forces."""
     import numpy as np
 
     change = converged.get_forces(atoms) - atoms.get_forces()
@@ -142,6 +142,8 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
     from rich.console import Console
     from rich.table import Table
 
+    from ase_les.reports import charges as report
+
     console = Console(markup=False)
     if limits := facts["card"].get("limits"):
         console.print(f"Limits of {facts['model']}: {limits}", style="bold yellow", highlight=False)
@@ -149,17 +151,17 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     for name, value in _flat({key: value for key, value in facts.items() if key != "model"}):
-        # Charges have a table of their own.
+        # Charges have a separate table.
         if not name.startswith("structure.charges_"):
             table.add_row(name, _text(value))
     console.print(table)
     if charges is None:
         return
-    console.print(charges.table())
+    console.print(report.table(charges))
     remedy = ""
     if charges.sign == "opposes" and can_flip:
         remedy = (
-            "; energies and forces are the same for both. Flip it: ase-les convert "
+            "; energies and forces are the same for both signs. Change it with: ase-les convert "
             f"{facts['model']} --output model.safetensors --sign auto "
             f"--structure {facts['structure']['file']}"
         )
@@ -173,7 +175,7 @@ def _text(value: object) -> str:
 
 
 def _flat(facts: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:
-    """Nested entries as rows with dotted names."""
+    """Return nested entries as rows with dotted names."""
     rows: list[tuple[str, object]] = []
     for name, value in facts.items():
         if isinstance(value, Mapping) and value:

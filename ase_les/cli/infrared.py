@@ -1,4 +1,4 @@
-"""``ase-les infrared``: harmonic spectrum of a molecule, or spectrum of a recorded run."""
+"""``ase-les infrared``: harmonic spectrum of a structure, or spectrum of a recorded run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from ase_les.cli._options import (
     Threads,
 )
 
-HARMONIC, RUN = "Harmonic spectrum of a molecule", "Spectrum of a recorded run"
+HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
 _ONLY_HARMONIC = (
-    *("structure", "model", "charge", "method", "displacement", "width", "resume", "jobs"),
+    *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
+    *("resume", "jobs"),
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
@@ -36,25 +37,39 @@ def infrared(
     context: typer.Context,
     structure: Annotated[
         Path | None,
-        typer.Argument(help="A molecule in any file ASE reads: its harmonic spectrum."),
+        typer.Argument(
+            help="Any structure file ASE reads; its last frame. Fixed atoms stay fixed."
+        ),
     ] = None,
     from_run: Annotated[
         str | None,
-        typer.Option(help="Spectrum of the run of this stem, from its current.", metavar="STEM"),
+        typer.Option(help="Spectrum from the current of the run of this stem.", metavar="STEM"),
     ] = None,
     model: Model = None,
     charge: Charge = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help="analytic or displacement: where dipole derivatives come from.",
-            show_default="the first there is",
+            help="analytic or displacement: source of the dipole derivatives.",
+            show_default="first available",
             rich_help_panel=HARMONIC,
         ),
     ] = None,
-    displacement: Annotated[float, typer.Option(help="Å", rich_help_panel=HARMONIC)] = 0.005,
+    chosen: Annotated[
+        str | None,
+        typer.Option(
+            "--atoms",
+            help="Vibrating atoms, such as tag:0 or O,H&within:5; see `ase-les born --help`.",
+            show_default="all that are not fixed",
+            rich_help_panel=HARMONIC,
+        ),
+    ] = None,
+    displacement: Annotated[
+        float, typer.Option(help="Displacement of an atom in Å.", rich_help_panel=HARMONIC)
+    ] = 0.005,
     width: Annotated[
-        float, typer.Option(help="1/cm; of the lines in the figure.", rich_help_panel=HARMONIC)
+        float,
+        typer.Option(help="Width of the lines in the figure in 1/cm.", rich_help_panel=HARMONIC),
     ] = 10.0,
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
@@ -62,8 +77,8 @@ def infrared(
         float | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ of the bulk, of its electrons alone; 1.78 for water.",
-            show_default="the calculator's, or 1",
+            help="Electronic dielectric constant ε∞ of the bulk; 1.78 for water.",
+            show_default="that of the calculator, or 1",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -71,18 +86,20 @@ def infrared(
         str | None,
         typer.Option(
             help="latent, or physical if the calculator had a dielectric constant.",
-            show_default="what the run tells, or latent",
+            show_default="as recorded by the run, or latent",
             rich_help_panel=RUN,
         ),
     ] = None,
     skip: Annotated[
-        float, typer.Option(help="ps; left out at the beginning.", rich_help_panel=RUN)
+        float, typer.Option(help="Initial time to exclude in ps.", rich_help_panel=RUN)
     ] = 0.0,
     temperature: Annotated[
         float | None,
-        typer.Option(help="K", show_default="mean of the run", rich_help_panel=RUN),
+        typer.Option(help="Temperature in K.", show_default="mean of the run", rich_help_panel=RUN),
     ] = None,
-    resolution: Annotated[float, typer.Option(help="1/cm", rich_help_panel=RUN)] = 20.0,
+    resolution: Annotated[
+        float, typer.Option(help="Resolution in 1/cm.", rich_help_panel=RUN)
+    ] = 20.0,
     window: Annotated[str, typer.Option(help="gaussian or hann.", rich_help_panel=RUN)] = (
         "gaussian"
     ),
@@ -90,13 +107,14 @@ def infrared(
         str, typer.Option(help="harmonic or none.", rich_help_panel=RUN)
     ] = "harmonic",
     blocks: Annotated[
-        int, typer.Option(help="Most blocks for the error band.", rich_help_panel=RUN)
+        int, typer.Option(help="Maximum number of blocks for the error band.", rich_help_panel=RUN)
     ] = 10,
     molecules: Annotated[
-        int, typer.Option(help="Molecules that molar units count.", rich_help_panel=RUN)
+        int, typer.Option(help="Number of molecules for molar units.", rich_help_panel=RUN)
     ] = 1,
     reference: Annotated[
-        Path | None, typer.Option(help="A spectrum to draw beside.", rich_help_panel=RUN)
+        Path | None,
+        typer.Option(help="Spectrum for comparison in the figure.", rich_help_panel=RUN),
     ] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "infrared",
     device: Device = None,
@@ -107,10 +125,9 @@ def infrared(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Infrared spectrum: of a molecule by normal modes, or of a run by its current."""
+    """Compute an infrared spectrum from normal modes, or from the current of a run."""
     from ase_les.runs.output import summary_as_json
 
-    common = {"output": output, "overwrite": overwrite}
     result: Any
     if from_run is not None:
         _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; leave out")
@@ -130,7 +147,8 @@ def infrared(
             blocks=blocks,
             molecules=molecules,
             reference=reference,
-            **common,
+            output=output,
+            overwrite=overwrite,
         )
         report.write(result, output)
         report.show(result, quiet)
@@ -139,6 +157,8 @@ def infrared(
         _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) has no use for")
         from ase_les.cli._calculator import differentiable_structure
         from ase_les.properties.infrared_harmonic import harmonic_infrared
+        from ase_les.reports import infrared as harmonic_report
+        from ase_les.reports.terminal import TerminalProgress
 
         atoms, shared = differentiable_structure(
             structure, model, device, dtype, processes=jobs, threads=threads, charge=charge
@@ -146,24 +166,27 @@ def infrared(
         result = harmonic_infrared(
             atoms,
             method,
+            chosen=chosen,
             displacement_A=displacement,
             width_per_cm=width,
             resume=resume,
             jobs=shared,
-            quiet=quiet,
-            **common,
+            progress=TerminalProgress(quiet),
+            output=output,
+            overwrite=overwrite,
         )
+        harmonic_report.write(result, output)
+        harmonic_report.show(result, quiet)
     if json:
         print(summary_as_json(result.summary()))
 
 
 def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
-    """What was asked for and would be ignored."""
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in names
-        and context.get_parameter_source(parameter.name).name != "DEFAULT"
-    ]
+    """Refuse options that would be ignored."""
+    given = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name in names and source is not None and source.name != "DEFAULT":
+            given.append(parameter.opts[0])
     if given:
         raise ValueError(f"{why} {', '.join(given)}")

@@ -55,7 +55,8 @@ def label(
     quiet: Quiet = False,
 ) -> None:
     """Label structures; each is on disk when it is done. Exit code 1 if none has a label."""
-    from ase_les.reports.terminal import console
+    from ase_les.reports.terminal import TerminalProgress, console
+    from ase_les.reports.training import show_labels
     from ase_les.runs.output import summary_as_json
     from ase_les.training.engines import make_reference
     from ase_les.training.reference import label_structures
@@ -65,10 +66,19 @@ def label(
             "nothing to do: --engine says who labels, --sample makes structures (or both)"
         )
     given = _settings(settings)
-    if engine is not None:
-        # Before an hour of sampling, not after it.
-        make_reference(engine, given)
+    # Before an hour of sampling, not after it.
+    reference = None if engine is None else make_reference(engine, given)
     frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
+    if reference is not None:
+        vacuum = reference.settings.get("vacuum_A")
+        if vacuum is not None and any(0 < atoms.pbc.sum() < 3 for atoms in frames):
+            console(quiet).print(
+                f"{engine} repeats structures in three directions: slabs and wires get {vacuum:g} "
+                "Å of vacuum on either side (setting vacuum_A)",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     if engine is None:
         console(quiet).print(f"{len(frames)} structures in {output}-sampled.extxyz")
         return
@@ -83,8 +93,9 @@ def label(
         resume=resume,
         retry_failed=retry_failed,
         overwrite=overwrite,
-        quiet=quiet,
+        progress=TerminalProgress(quiet),
     )
+    show_labels(result, quiet)
     if json:
         print(summary_as_json(result.summary()))
     if result.labelled == 0:
@@ -100,7 +111,7 @@ def _frames(
     quiet: bool,
 ) -> list[Atoms]:
     from ase_les.cli._calculator import trajectory_frames
-    from ase_les.reports.terminal import console
+    from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.training.labelled_frames import write_labelled
     from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
 
@@ -117,7 +128,7 @@ def _frames(
         raise FileExistsError(
             f"'{sampled}' exists; --resume goes on with it, --overwrite samples anew"
         )
-    samples = sample_by_recipe(frames, recipe, quiet=quiet)
+    samples = sample_by_recipe(frames, recipe, progress=TerminalProgress(quiet))
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
     console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
     write_labelled(sampled, samples.frames)

@@ -14,18 +14,18 @@ AXES = "xyz"
 
 def profile(
     trajectory: Annotated[
-        Path | None, typer.Argument(help="Any trajectory ASE reads, all frames of it.")
+        Path | None, typer.Argument(help="Any trajectory file ASE reads; all frames.")
     ] = None,
-    axis: Annotated[str, typer.Option(help="x, y or z: the cell vector across the film.")] = "z",
-    bin: Annotated[float, typer.Option(help="Å; width of the bins.")] = 0.1,
+    axis: Annotated[str, typer.Option(help="x, y or z: cell vector across the film.")] = "z",
+    bin: Annotated[float, typer.Option(help="Width of the bins in Å.")] = 0.1,
     smearing: Annotated[
-        float, typer.Option(help="Å; width of charges. The model's σ: what its charges feel.")
+        float, typer.Option(help="Smearing of the charges in Å, such as the σ of the model.")
     ] = 0.0,
     centre: Annotated[
-        str, typer.Option(help="Put at 0 in each frame: film, elements as Ti,O, or none.")
+        str, typer.Option(help="Origin of each frame: film, elements as Ti,O, or none.")
     ] = "none",
     start: Annotated[int, typer.Option(min=0, help="First frame.")] = 0,
-    stride: Annotated[int, typer.Option(min=1, help="Frames between those taken.")] = 1,
+    stride: Annotated[int, typer.Option(min=1, help="Use every n-th frame.")] = 1,
     model: Model = None,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "profile",
     device: Device = None,
@@ -36,9 +36,11 @@ def profile(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Profiles of a film or interface; --model gives charges to frames without."""
+    """Average profiles of a film or interface; --model calculates missing charges."""
     from ase_les.cli._calculator import make_calculator, set_threads, trajectory_frames
     from ase_les.properties.profiles import profiles
+    from ase_les.reports import profiles as report
+    from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
 
     if len(axis) != 1 or axis not in AXES:
@@ -53,7 +55,7 @@ def profile(
         calculator=None if model is None else make_calculator(model, device or "cpu", dtype),
         output=output,
         overwrite=overwrite,
-        quiet=quiet,
+        progress=TerminalProgress(quiet),
         provenance={
             "trajectory": str(trajectory),
             "model": model,
@@ -61,5 +63,7 @@ def profile(
             "stride": stride,
         },
     )
+    report.write(result, output)
+    report.show(result, quiet)
     if json:
         print(summary_as_json(result.summary()))

@@ -15,17 +15,21 @@ def train(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Stem of the files; overrides the YAML.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted training.")
+    ] = False,
     overwrite: Overwrite = False,
     device: Device = None,
     threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on extended XYZ; writes model, card, learning curve and parity plot."""
+    """Train a model; writes the model with its card, a learning curve and parity plots."""
     from dataclasses import replace
 
     from ase_les.cli._calculator import set_threads
+    from ase_les.reports import training as report
+    from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
     from ase_les.training.train import read_training_config
     from ase_les.training.train import train as train_model
@@ -40,7 +44,9 @@ def train(
         resume=resume,
         overwrite=overwrite,
         device=device or "cpu",
-        quiet=quiet,
+        progress=TerminalProgress(quiet),
     )
+    report.write(result, settings.output)
+    report.show(result, quiet)
     if json:
         print(summary_as_json(result.summary()))

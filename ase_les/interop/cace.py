@@ -44,7 +44,7 @@ from ase_les.interop.cace_network import (
     single,
     unsupported,
 )
-from ase_les.interop.torch_archive import Record, read_archive
+from ase_les.interop.torch_archive import Record
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.units import COULOMB_CONSTANT
 from ase_les.weight_names import load_weights, name_in_files, weights_of
@@ -59,46 +59,26 @@ LICENCE = "CC BY-NC 4.0, as published by its authors; not redistributable here"
 _TERMS = ("Atomwise", "EwaldPotential", "LesWrapper")
 
 
-def read_checkpoint(
-    path: str | Path,
-    atomic_energies: Mapping[str, float] | None = None,
-    *,
-    converged_ewald: bool = False,
+def cace_model(
+    root, path: Path, atomic_energies: Mapping[str, float] | None, converged_ewald: bool
 ) -> LESModel:
-    """A published checkpoint as a model in float64, with a card that says where it is from.
+    """Return a CACE network as a model in float64, with a card that names its source.
 
     Parameters
     ----------
-    path : str or Path
-        Checkpoint of a whole network, written by ``torch.save``.
+    root : object
+        Content of the file.
+    path : Path
     atomic_energies : mapping of str to float or None
-        Energy of every element in eV, which these files do not hold; None leaves
-        all at zero.
+        Energy of every element in eV; None leaves all at zero.
     converged_ewald : bool
-        Whether the reciprocal sum is converged, which makes the energy a smooth
-        function of the cell, instead of cut off where its authors did.
+        Whether the reciprocal sum is converged instead of cut off where its authors did.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ValueError
-        If the file is not a checkpoint, its network has parts without a
-        counterpart here, or an element has no energy.
+        If it is no network, has parts without a counterpart here, or an element has no energy.
     """
-    path = Path(path)
-    root = read_archive(path)
-    try:
-        return _model(root, path, atomic_energies, converged_ewald)
-    except ValueError as error:
-        raise ValueError(f"'{path}' cannot be converted: {error}") from None
-    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
-        raise ValueError(f"'{path}' has an unknown layout: {error!r}") from error
-
-
-def _model(
-    root, path: Path, atomic_energies: Mapping[str, float] | None, converged_ewald: bool
-) -> LESModel:
     if not isinstance(root, Record):
         raise ValueError(
             f"it holds a {type(root).__name__}, not a network. Weights alone do not say what "

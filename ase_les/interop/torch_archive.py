@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: Modules whose classes and functions may appear in a checkpoint, as records only.
-RECORDED_FAMILIES = ("cace", "les", "torch.nn")
+#: Modules whose classes and functions may appear in a checkpoint, as records only. Those of
+#: torch.fx would execute source text of the file: here the text is an argument of a record.
+RECORDED_FAMILIES = ("cace", "les", "mace", "e3nn", "torch.nn", "torch.fx")
 _RECORDED_NAMES = {"torch.float32", "torch.float64"}
 _STORAGE_TYPES = {
     "DoubleStorage": torch.float64,
@@ -39,16 +40,20 @@ _NUMPY_TYPES = {"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"
 
 
 class Record:
-    """What a checkpoint says about one object: the name of its class and its attributes.
+    """An object of a checkpoint: the name of its class, its arguments and its attributes.
 
     Registered parameters, buffers and submodules of a torch module are read like
-    plain attributes.
+    plain attributes. ``arguments`` are those of the constructor, or the entries of a
+    named tuple.
     """
 
     name = ""
+    arguments: tuple
+    state: dict
 
     def __new__(cls, *arguments):
         record = super().__new__(cls)
+        record.arguments = arguments
         record.state = {}
         return record
 
@@ -319,6 +324,11 @@ def _why_not_zip(path: Path) -> str:
 
 def _load(archive: zipfile.ZipFile, file_size: int):
     entries = {entry.filename: entry for entry in archive.infolist()}
+    if any(name.split("/")[1:2] == ["code"] for name in entries):
+        raise ValueError(
+            "it is a compiled model (TorchScript), a program that would have to be run; give the "
+            "file it was compiled from (for MACE the .model file without '_compiled')"
+        )
     if sum(entry.file_size for entry in archive.infolist()) > file_size or any(
         entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()
     ):

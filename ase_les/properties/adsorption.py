@@ -1,4 +1,4 @@
-"""Adsorption: its energy, and what happens to charges and potential."""
+"""Adsorption: energy, charge transfer and change of the potential."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate
 
-from ase_les.properties.settled import refuse_cell, settled, tell
-from ase_les.properties.slab_electrostatics import (
-    POTENTIAL_NOTE,
-    charges_of,
-    is_slab,
-    normal,
-    normal_dipole,
-)
-from ase_les.properties.slabs import area
-from ase_les.reports import figures, terminal
-from ase_les.runs.output import RunFiles, write_summary
-from ase_les.runs.provenance import describe_calculator, describe_structure, plain
+from ase_les.properties.atomic_charges import optional_charges
+from ase_les.properties.layers import area_A2, unit_normal
+from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
+from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, is_slab, normal_dipole
+from ase_les.runs.output import RunFiles, accept_quiet, write_summary
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
 from ase_les.screening import recorded_scaling
 from ase_les.simulation import RelaxationSettings
 from ase_les.simulation.checks import check_structure
@@ -33,32 +28,34 @@ _NET_CHARGE = 1e-3
 
 @dataclass(frozen=True)
 class Adsorption:
-    r"""What a surface and a molecule gain and exchange when they meet.
+    r"""Energy, charge transfer and change of the potential upon adsorption.
 
     .. math::
         E_\mathrm{ads} = E_\mathrm{both} - E_\mathrm{slab} - E_\mathrm{molecule}, \qquad
         \Delta\Phi = -\frac{4\pi k_e}{s A} \Delta\mu_n
 
-    with s physical over latent charges (`ase_les.screening`; 1 without a dielectric constant).
+    where s is the ratio of physical to latent charges (`ase_les.screening`; 1 without a dielectric
+    constant).
 
     Attributes
     ----------
     both, slab, adsorbate : Atoms
-        The atoms of `both` are those of the slab, then those of the adsorbate.
+        `both` contains the atoms of the slab, followed by those of the adsorbate.
     energy_eV : float
-        Negative when the molecule is bound.
+        Negative if the molecule is bound.
     charge_gained_by_adsorbate_e, charge_gained_by_slab_e : float
-        Sum of charges of the fragment in `both` less that of the fragment alone; nan without
-        charges.
+        Sum of the charges of the fragment in `both` minus that of the separate fragment; nan
+        without charges.
     dipole_change_eA : float
-        Change, by adsorption, of the dipole along the outward normal (from the slab towards the
-        adsorbate): `both` less the clean slab.
+        Dipole of `both` minus that of the clean slab, along the outward normal (from the slab
+        towards the adsorbate). nan without charges or if the structures are not slabs.
     work_function_change_eV : float
-        What an electron that leaves on this side pays more (Helmholtz); a change, never an
-        absolute work function. The potential outside changes by the opposite.
+        Change of the work function on this side (Helmholtz equation), not an absolute work
+        function. The potential outside changes by the opposite.
     net_charge_e : float
-        Of `both`: unless it is zero, the dipole depends on the origin.
+        Sum of the charges of `both`: unless it is zero, the dipole depends on the origin.
     converged : bool
+    calculator, provenance : mapping
     """
 
     both: Atoms
@@ -76,16 +73,17 @@ class Adsorption:
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """Remarks on the results."""
         notes = [POTENTIAL_NOTE]
         if abs(self.net_charge_e) > _NET_CHARGE:
             notes.append(
-                f"charges sum to {self.net_charge_e:+.4f} e: dipoles and changes of the potential "
-                "depend on the origin"
+                f"the charges sum to {self.net_charge_e:+.4f} e: dipoles and changes of the "
+                "potential depend on the origin"
             )
         return tuple(notes)
 
     def summary(self) -> dict[str, object]:
-        """What the summary file says."""
+        """Return the result as plain containers for YAML and JSON."""
         return {
             "task": "adsorption",
             "input": {
@@ -102,7 +100,7 @@ class Adsorption:
                 "dipole_change_eA": self.dipole_change_eA,
                 "work_function_change_eV": self.work_function_change_eV,
                 "net_charge_e": self.net_charge_e,
-                "area_A2": area(self.both),
+                "area_A2": area_A2(self.both),
                 "converged": self.converged,
             },
         }
@@ -116,45 +114,48 @@ def adsorption_of(
     converged: bool = True,
     provenance: Mapping[str, object] | None = None,
 ) -> Adsorption:
-    """Compare three structures, each with its calculator, as they are.
+    """Compute adsorption properties from three structures with calculators, without relaxation.
 
     Parameters
     ----------
     both : Atoms
-        The atoms of the slab, then those of the adsorbate, in the frame of `slab`.
+        Atoms of the slab, followed by those of the adsorbate, in the frame of `slab`.
     slab, adsorbate : Atoms
+    converged : bool
+        Recorded in the result.
+    provenance : mapping, optional
 
     Raises
     ------
     ValueError
-        If the atoms or the cells do not match.
+        If atoms or cells do not match.
     """
     numbers = np.concatenate([slab.numbers, adsorbate.numbers])
     if not np.array_equal(both.numbers, numbers):
         raise ValueError(
-            f"`both` must hold the atoms of the slab, then those of the adsorbate: "
+            "`both` must contain the atoms of the slab, followed by those of the adsorbate: "
             f"{slab.symbols} + {adsorbate.symbols}, got {both.symbols}"
         )
     if not np.allclose(both.cell[:2], slab.cell[:2], atol=1e-6):
-        raise ValueError("`both` and `slab` must share the two cell vectors of the plane")
-    outside = both.positions[len(slab) :] @ normal(both)
-    outward = 1.0 if outside.mean() > (slab.positions @ normal(slab)).mean() else -1.0
-    charges, scaling = [], []
-    for each in (both, slab, adsorbate):
-        charges.append(charges_of(each))
-        scaling.append(recorded_scaling(each))
+        raise ValueError("`both` and `slab` must have the same cell vectors in the plane")
     gained, lost, dipole, step, net = (math.nan,) * 5
-    if all(each is not None for each in charges):
-        joint, of_slab, of_adsorbate = charges
+    # One calculator records the scaling of the structure it calculated last.
+    (joint, scaling), (of_slab, slab_scaling), (of_adsorbate, _) = (
+        (optional_charges(each), recorded_scaling(each)) for each in (both, slab, adsorbate)
+    )
+    if joint is not None and of_slab is not None and of_adsorbate is not None:
         gained = float(joint[len(slab) :].sum() - of_adsorbate.sum())
         lost = float(joint[: len(slab)].sum() - of_slab.sum())
         net = float(joint.sum())
         if is_slab(both):
+            heights = both.positions @ unit_normal(both)
+            above = heights[len(slab) :].mean() > heights[: len(slab)].mean()
+            outward = 1.0 if above else -1.0
             ends = normal_dipole(both, joint), normal_dipole(slab, of_slab)
             dipole = outward * (ends[0] - ends[1])
-            # The potential is that of latent charges.
-            latent = outward * (ends[0] / scaling[0] - ends[1] / scaling[1])
-            step = -4 * math.pi * COULOMB_CONSTANT * latent / area(both)
+            # The potential is that of the latent charges.
+            latent = outward * (ends[0] / scaling - ends[1] / slab_scaling)
+            step = -4 * math.pi * COULOMB_CONSTANT * latent / area_A2(both)
     return Adsorption(
         both=both.copy(),
         slab=slab.copy(),
@@ -169,10 +170,11 @@ def adsorption_of(
         net_charge_e=net,
         converged=converged,
         calculator=describe_calculator(both.calc),
-        provenance=plain(provenance or {}),
+        provenance=plain_mapping(provenance or {}),
     )
 
 
+@accept_quiet
 def adsorb(
     slab: Atoms,
     adsorbate: Atoms,
@@ -184,41 +186,52 @@ def adsorb(
     output: str | Path = "adsorption",
     resume: bool = False,
     overwrite: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
+    on_result: OnResult | None = None,
     provenance: Mapping[str, object] | None = None,
 ) -> Adsorption:
-    """Put a molecule on a slab; relax slab, molecule and both; write what came of it.
+    """Add a molecule to a slab, relax slab, molecule and both, and compare them.
 
     Parameters
     ----------
     slab : Atoms
-        With a calculator; its constraints are obeyed throughout.
+        With a calculator; its constraints are respected.
     adsorbate : Atoms
-        Oriented as it shall land; alone it is relaxed with open boundaries.
+        In the orientation of adsorption; the separate molecule is relaxed without periodic
+        directions.
     height_A : float
-        Of the anchor atom above the highest atom of the slab.
-    site_A : two floats
-        x and y of the anchor in Å.
+        Height of the anchor atom above the highest atom of the slab.
+    site_A : two float
+        x and y of the anchor atom in Å.
     anchor : int
-        Atom of the adsorbate.
-    relaxation, resume, overwrite, quiet, provenance
-        See `surface_energy`.
+        Index in the adsorbate.
+    relaxation : RelaxationSettings or None
+        None compares the structures without relaxation.
     output : str or Path
-        Stem: ``<output>-summary.yml``, ``<output>.png``, and the files of three relaxations
-        under ``<output>-slab``, ``-molecule`` and ``-both``.
+        Stem of ``<output>-summary.yml``, and of the files of three relaxations,
+        ``<output>-slab.traj``, ``-molecule.traj``, ``-both.traj`` and so on.
+    resume : bool
+        Continue each relaxation from its last checkpoint.
+    overwrite : bool
+        Replace an earlier calculation.
+    progress : Progress
+    on_result : callable, optional
+        Called with the result of each relaxation.
+    provenance : mapping, optional
+        Origin of structure and calculator in plain containers.
 
     Raises
     ------
     ValueError
-        If slab or molecule are impossible.
+        If slab, molecule or a setting is invalid, or a relaxation was stopped.
     FileExistsError
-        If an earlier run would be lost.
+        If an earlier calculation would be lost.
     """
     check_structure(slab)
-    refuse_cell(relaxation)
+    refuse_variable_cell(relaxation)
     if not is_slab(slab):
         raise ValueError(
-            f"a slab has pbc (True, True, False), got {slab.pbc.tolist()}; set `atoms.pbc`"
+            f"a slab needs pbc (True, True, False), got {slab.pbc.tolist()}; set `atoms.pbc`"
         )
     files = RunFiles(Path(output))
     parts = ("slab", "molecule", "both")
@@ -227,22 +240,26 @@ def adsorb(
 
     molecule = adsorbate.copy()
     molecule.pbc = False
-    molecule.calc = slab.calc
-    finished, converged = {}, True
     bare = slab.copy()
-    bare.calc = slab.calc
+    finished: dict[str, Atoms] = {}
+    converged = True
     for part in parts:
         if part == "both":
-            start = finished["slab"].copy()
-            # Not from ASE's records about sites, which another slab may have left there.
-            start.info.pop("adsorbate_info", None)
-            add_adsorbate(start, adsorbate, height_A, tuple(site_A), mol_index=anchor)
-            start.calc = slab.calc
+            start = _with_adsorbate(finished["slab"], adsorbate, height_A, site_A, anchor)
         else:
             start = bare if part == "slab" else molecule
-        end, reached, stopped = settled(start, stems[part], relaxation, resume, quiet, provenance)
+        start.calc = slab.calc
+        end, reached, stopped = relax_or_resume(
+            start,
+            stems[part],
+            relaxation,
+            resume=resume,
+            progress=progress,
+            on_result=on_result,
+            provenance=provenance,
+        )
         if stopped is not None:
-            raise ValueError(f"{stems[part].name}: {stopped}. What is done is kept")
+            raise ValueError(f"{stems[part].name}: {stopped}. Finished relaxations are kept")
         converged &= reached
         finished[part] = end
     result = adsorption_of(
@@ -253,19 +270,14 @@ def adsorb(
         provenance=provenance,
     )
     write_summary(files.summary, result.summary())
-    if np.isfinite(result.charge_gained_by_adsorbate_e):
-        gains = (result.charge_gained_by_slab_e, result.charge_gained_by_adsorbate_e)
-        figures.save_bars(
-            files.figure,
-            ["slab", "adsorbate"],
-            {f"E_ads = {result.energy_eV:.3f} eV": [1000 * gain for gain in gains]},
-            "charge gained / (10⁻³ e)",
-        )
-    rows = {
-        "adsorption energy (eV)": result.energy_eV,
-        "charge gained by the adsorbate (e)": result.charge_gained_by_adsorbate_e,
-        "dipole change (e Å)": result.dipole_change_eA,
-        "change of the work function (eV)": result.work_function_change_eV,
-    }
-    tell(terminal.console(quiet), files, rows, result.notes, converged)
     return result
+
+
+def _with_adsorbate(
+    slab: Atoms, adsorbate: Atoms, height_A: float, site_A: Sequence[float], anchor: int
+) -> Atoms:
+    joined = slab.copy()
+    # ASE's record of adsorption sites may be that of another slab.
+    joined.info.pop("adsorbate_info", None)
+    add_adsorbate(joined, adsorbate, height_A, tuple(site_A), mol_index=anchor)
+    return joined

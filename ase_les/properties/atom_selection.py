@@ -1,19 +1,19 @@
-"""A part of the atoms in words: by index, element, layer, tag or distance.
+"""Selection of atoms by index, element, layer, tag or distance.
 
 ======================  ==========================================================================
 Word                    Atoms
 ======================  ==========================================================================
-``7``, ``0:4``, ``-2:`` by index, counted from 0, as Python's slices
-``Ti``                  of an element
-``top``, ``top:2``      of the uppermost layer, or the two uppermost (`ase_les.properties.layers`)
-``bottom``, ``bottom:2``  of the lowest layer or layers
-``within:5``            at most 5 Å below the uppermost or above the lowest atom
-``near:Ti:3``           not of the element, and at most 3 Å from an atom of it
-``tag:0``               with that tag; 0 marks what ASE's builders have adsorbed
+``7``, ``0:4``, ``-2:`` index, starting from 0, or slice as in Python
+``Ti``                  element
+``top``, ``top:2``      one or two uppermost layers (`ase_les.properties.layers`)
+``bottom``, ``bottom:2``  one or two lowest layers
+``within:5``            within 5 Å of the uppermost or lowest atom
+``near:Ti:3``           atoms of other elements within 3 Å of a titanium atom
+``tag:0``               tag; ASE's builders give adsorbates the tag 0
 ======================  ==========================================================================
 
-Words between commas add up. ``&`` joins conditions that must all hold: ``O,H&near:Na:3`` is O and H
-within 3 Å of sodium, ``O&near:H:1.2`` is the oxygen of water.
+A comma means "or", ``&`` means "and", and the comma binds more strongly: ``O,H&near:Na:3`` are O
+and H within 3 Å of sodium, ``O&near:H:1.2`` is the oxygen of water.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ def selected_atoms(
     axis: str | None = None,
     layer_gap_A: float = LAYER_GAP_A,
 ) -> np.ndarray:
-    """Return the indices of chosen atoms, ascending, each once.
+    """Return the indices of the selected atoms in ascending order.
 
     Parameters
     ----------
     atoms : ase.Atoms
     chosen : str, sequence of int, or None
-        Words of the table above, or indices; None is all atoms.
+        Selection as in the table above, or indices; by default all atoms.
     axis : str or None
-        Across the layers, see `ase_les.properties.layers.normal_axis`.
+        Cell vector across the layers, see `ase_les.properties.layers.normal_axis`.
     layer_gap_A : float
         See `ase_les.properties.layers.layer_numbers`.
 
     Raises
     ------
     ValueError
-        If a word is unknown, an index is out of range, or no atom is left.
+        If a word is unknown, an index is out of range, or no atom is selected.
     """
     if chosen is None:
         return np.arange(len(atoms))
@@ -68,7 +68,7 @@ def selected_atoms(
         mask &= any_of
     if not mask.any():
         raise ValueError(
-            f"`atoms` {chosen!r} leaves no atom of {atoms.get_chemical_formula()}; words are "
+            f"`atoms` {chosen!r} selects no atom of {atoms.get_chemical_formula()}; words are "
             f"{WORDS}"
         )
     return np.flatnonzero(mask)
@@ -91,11 +91,13 @@ def _mask(atoms: Atoms, word: str, axis: str | None, gap: float) -> np.ndarray:
         raise ValueError(f"`atoms` has the unknown word {word!r}; words are {WORDS}")
     absent = name == "near" and values and values[0] in set(atomic_numbers) - set(atoms.symbols)
     if absent:
-        raise ValueError(f"`atoms` asks for atoms near {values[0]}; the structure has none")
+        raise ValueError(f"`atoms` selects atoms near {values[0]}, but the structure has none")
     try:
         return kinds[name](*values)
     except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"`atoms` cannot read {word!r}; words are {WORDS}") from error
+        raise ValueError(
+            f"`atoms` contains the invalid word {word!r}; words are {WORDS}"
+        ) from error
 
 
 def _by_index(count: int, word: str) -> np.ndarray:

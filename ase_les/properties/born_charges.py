@@ -3,9 +3,9 @@ r"""Born effective charges of molecules, crystals, slabs and interfaces, for any
 .. math::
     Z^*_{i,\alpha\beta} = \frac{\partial M_\alpha}{\partial r_{i\beta}}
 
-with :math:`\mathbf{M}` the dipole of a finite structure or of a slab, or volume times polarization
-of a crystal; `ase_les.properties.born_differences` says how its changes are found, and what the
-component along the normal of a slab means.
+where :math:`\mathbf{M}` is the dipole of a finite structure or slab, or volume times polarization
+of a crystal. `ase_les.properties.moment_sources` describes how its changes are obtained, and
+`ase_les.properties.born_differences` the meaning of the normal component of a slab.
 
 References
 ----------
@@ -15,181 +15,218 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
-from rich.table import Table
 
 from ase_les.configuration import read_yaml
 from ase_les.properties import born_differences, crystal_symmetry
 from ase_les.properties.atom_selection import selected_atoms
-from ase_les.properties.born_layers import BornLayers, born_layers
+from ase_les.properties.born_layers import born_layers
+from ase_les.properties.born_results import BornCharges, ElementCharges, notes_on
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
+from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
-from ase_les.reports import terminal
-from ase_les.runs.output import write_arrays, write_summary
+from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
-from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint, plain
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
 from ase_les.runs.record import Record
 from ase_les.training.labelled_frames import without_labels, write_labelled
+
+__all__ = [
+    "BornCharges",
+    "BornSettings",
+    "ElementCharges",
+    "acoustic_sum_rule",
+    "born_charges",
+    "calculated_charges",
+    "dielectric_tensor",
+]
 
 METHODS = ("analytic", "displacement", "field")
 
 _STEP_A, _EXACT_STEP_A = 0.01, 2e-4
 
-# Sums over the atoms below this, in e, are rounding (float32 included).
-_SUM_RULE_TOLERANCE = 1e-3
-
 
 @dataclass(frozen=True)
-class ElementCharges:
-    """Born charges of the atoms of one element.
+class BornSettings:
+    """Settings of a Born charge calculation.
 
     Parameters
     ----------
-    atoms : int
-        How many there are.
-    eigenvalues_e : tuple of float
-        Of the symmetric parts, smallest to largest, mean over the atoms.
-    isotropic_e : float
-        Mean of a third of the traces.
-    spread_e : float
-        Standard deviation of a third of the traces.
-    """
-
-    atoms: int
-    eigenvalues_e: tuple[float, float, float]
-    isotropic_e: float
-    spread_e: float
-
-
-@dataclass(frozen=True)
-class BornCharges:
-    """Born effective charges of a structure.
-
-    Parameters
-    ----------
-    tensors : array, shape (N, 3, 3)
-        [atom, polarization, displacement] in e; nan for atoms that were not asked for, zero where
-        polarization is not along the normal if only that component was.
-    sum_over_atoms_e : array, shape (3, 3), or None
-        Their sum as it was found, before any sum rule; zero, or the total charge, if charge is
-        conserved (what it is if not: `ase_les.response`). None if not all atoms were asked for.
-    symbols : tuple of str
-    dielectric : array, shape (3, 3)
-        Electronic dielectric tensor that belongs to the charges: they contain its square root.
-    method : str
-        "analytic", "displacement" or "field".
-    symmetrized, sum_rule : bool
-        What was imposed.
-    displacement_A : float or None
-        Step of the finite difference.
-    displaced_atoms : tuple of int
-        Atoms that were moved; the others follow by symmetry.
-    calculator, structure : dict
-        What gave them, of what.
-    atoms : tuple of int or None
-        Those asked for; None is all.
+    chosen : str, sequence of int, or None
+        Atoms by index or by a selection of `ase_les.properties.atom_selection`: ``"top:2"``,
+        ``"O&near:H:1.2"``. Only these, or equivalent ones, are displaced. By default all.
     components : str
-        "all", or "normal" of a slab.
-    moments : dict
-        What finite differences of moments were made of.
-    layers : BornLayers or None
-        The same by layer, of slabs and where an axis was given.
-    notes : tuple of str
-        What to know of them, in sentences.
+        "all", or "normal" for only the polarization along the normal of a slab, for calculators
+        that give no more than the dipole of a slab, or models whose excess charge is distributed
+        evenly in a field.
+    source : str
+        Source of the moment for method "displacement": "auto", "dipole", "polarization", "current"
+        or "charges".
+    reach_A : float or None
+        Range of charge changes around a displaced atom for source "charges"; by default that of
+        the calculator.
+    axis : str or None
+        "a", "b" or "c": cell vector across the layers of a periodic box, for results by layer. By
+        default results by layer are given for slabs, and for boxes if `bulk` is given.
+    layer_gap_A : float
+        Distance along the normal that separates layers.
+    bulk : mapping of str to float, path, or None
+        Isotropic Born charges in e of elements in the bulk for comparison with the layers, or the
+        summary file of an earlier run that has them.
+    symmetrize : bool or None
+        Average over the symmetry operations of the crystal or slab, which also reduces the number
+        of displacements. By default for two and three periodic directions.
+    symmetry_tolerance_A : float
+        Symmetry tolerance in Å (spglib ``symprec``).
+    sum_rule : bool
+        Subtract the excess of the sum evenly from all atoms; it is reported in any case.
+    dielectric : float, array of shape (3, 3), or None
+        Electronic dielectric tensor for the BORN file; by default that of the calculator, or 1. It
+        does not scale the charges.
+    displacement_A : float or None
+        Displacement in Å; by default 0.01 Å, or 2e-4 Å for models with latent charges in double
+        precision, whose forces have no noise.
+    field_V_per_A : float
+        Change of the field in V/Å for method "field".
     """
 
-    tensors: np.ndarray
-    sum_over_atoms_e: np.ndarray | None
-    symbols: tuple[str, ...]
-    dielectric: np.ndarray
-    method: str
-    symmetrized: bool
-    sum_rule: bool
-    displacement_A: float | None
-    displaced_atoms: tuple[int, ...]
-    calculator: dict[str, object]
-    structure: dict[str, object]
-    atoms: tuple[int, ...] | None = None
+    chosen: str | Sequence[int] | None = None
     components: str = "all"
-    moments: dict[str, object] = field(default_factory=dict)
-    layers: BornLayers | None = None
-    notes: tuple[str, ...] = ()
+    source: str = "auto"
+    reach_A: float | None = None
+    axis: str | None = None
+    layer_gap_A: float = LAYER_GAP_A
+    bulk: Mapping[str, float] | str | Path | None = None
+    symmetrize: bool | None = None
+    symmetry_tolerance_A: float = 1e-3
+    sum_rule: bool = False
+    dielectric: np.ndarray | float | None = None
+    displacement_A: float | None = None
+    field_V_per_A: float = 1e-3
 
-    @property
-    def _asked(self) -> np.ndarray:
-        mask = np.ones(len(self.symbols), dtype=bool)
-        if self.atoms is not None:
-            mask[:] = False
-            mask[list(self.atoms)] = True
-        return mask
+    def __post_init__(self) -> None:
+        if self.displacement_A is not None and not self.displacement_A > 0:
+            raise ValueError(f"`displacement_A` must be positive, got {self.displacement_A}")
+        if not self.field_V_per_A > 0:
+            raise ValueError(f"`field_V_per_A` must be positive, got {self.field_V_per_A}")
 
-    @property
-    def elements(self) -> dict[str, ElementCharges]:
-        """Mean and spread over the atoms of every element; none of the normal component alone."""
-        if self.components != "all":
-            return {}
-        asked = np.array(self.symbols)[self._asked]
-        return {symbol: self._of(symbol) for symbol in dict.fromkeys(asked.tolist())}
 
-    def _of(self, symbol: str) -> ElementCharges:
-        tensors = self.tensors[(np.array(self.symbols) == symbol) & self._asked]
-        symmetric = 0.5 * (tensors + tensors.transpose(0, 2, 1))
-        thirds = np.trace(tensors, axis1=1, axis2=2) / 3
-        return ElementCharges(
-            atoms=len(tensors),
-            eigenvalues_e=tuple(np.linalg.eigvalsh(symmetric).mean(axis=0).tolist()),
-            isotropic_e=float(thirds.mean()),
-            spread_e=float(thirds.std()),
+@accept_quiet
+def born_charges(
+    atoms: Atoms,
+    method: str = "analytic",
+    *,
+    output: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    jobs: Jobs = SERIAL,
+    progress: Progress = NO_PROGRESS,
+    **settings: Any,
+) -> BornCharges:
+    """Compute Born effective charges.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        With a calculator; it is not changed.
+    method : str
+        "analytic": ``born_effective_charges`` of the calculator. "displacement": differences of
+        moments, six structures per inequivalent atom. "field": differences of forces in a field
+        that can be assigned as ``calculator.field_V_per_A``, six force calls in total.
+    output : str, Path or None
+        Stem of ``-summary.yml``, ``-born.npz``, ``-born.extxyz`` (with nine columns
+        ``born_effective_charges``, read by ASE as results of a calculator), ``-BORN`` for phonopy
+        (crystals only, inequivalent atoms of the primitive cell) and the record of finished
+        displacements ``-displacements.jsonl``.
+    resume, overwrite : bool
+        Continue from the recorded displacements, or replace an earlier calculation.
+    jobs : Jobs
+        Worker processes for the displacements.
+    progress : Progress
+    **settings
+        See `BornSettings`.
+
+    Raises
+    ------
+    ValueError
+        If the calculator is missing or lacks what the method needs, the structure is a wire, a
+        charged molecule is to be displaced and the calculator gives no charges (the origin of its
+        dipole may move with the atoms), or a setting is invalid.
+    FileExistsError
+        If an earlier calculation would be lost.
+    """
+    run = RunOptions.from_keywords(
+        output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
+    )
+    chosen = _resolved(atoms, method, BornSettings(**settings))
+    asked = selected_atoms(atoms, chosen.chosen, axis=chosen.axis, layer_gap_A=chosen.layer_gap_A)
+    everyone = len(asked) == len(atoms)
+    if chosen.sum_rule and not everyone:
+        raise ValueError("`sum_rule` needs all atoms; leave out the choice of atoms, or the rule")
+    bulk_e = bulk_charges(chosen.bulk)
+    # Recorded displacements are refused when the record is opened.
+    run.prepare("-summary.yml")
+    operations = (
+        crystal_symmetry.symmetry_operations(atoms, chosen.symmetry_tolerance_A)
+        if chosen.symmetrize
+        else [crystal_symmetry.identity(len(atoms))]
+    )
+    displaced: list[int] = []
+    described: dict[str, object] = {}
+    if method == "displacement":
+        displaced = crystal_symmetry.inequivalent_atoms(operations, len(atoms), asked.tolist())
+        found, described = _by_displacement(atoms, displaced, chosen, run)
+    elif method == "field":
+        slopes = born_differences.by_field(atoms, chosen.field_V_per_A, chosen.components)
+        found = dict(enumerate(slopes))
+    else:
+        found = dict(enumerate(_analytic(atoms, chosen.components)))
+    tensors = crystal_symmetry.symmetrize_atomic_tensors(found, operations, len(atoms))
+    tensors[np.setdiff1d(np.arange(len(atoms)), asked)] = np.nan
+    total_charge = float(atoms.info.get("charge", 0))
+    result = BornCharges(
+        tensors=acoustic_sum_rule(tensors, total_charge) if chosen.sum_rule else tensors,
+        sum_over_atoms_e=tensors.sum(axis=0) if everyone else None,
+        symbols=tuple(atoms.symbols),
+        numbers=atoms.numbers.copy(),
+        dielectric=dielectric_tensor(atoms, chosen.dielectric),
+        method=method,
+        symmetrized=bool(chosen.symmetrize),
+        sum_rule=chosen.sum_rule,
+        displacement_A=chosen.displacement_A if method == "displacement" else None,
+        displaced_atoms=tuple(displaced),
+        calculator=describe_calculator(atoms.calc),
+        structure=describe_structure(atoms),
+        atoms=None if everyone else tuple(asked.tolist()),
+        components=chosen.components,
+        moments=described,
+    )
+    if atoms.pbc.sum() == 2 or chosen.axis is not None or bulk_e:
+        layers = born_layers(
+            atoms,
+            result.tensors,
+            axis=chosen.axis,
+            gap_A=chosen.layer_gap_A,
+            bulk=bulk_e,
+            components=chosen.components,
         )
-
-    def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
-        return {
-            "structure": self.structure,
-            "calculator": self.calculator,
-            "method": self.method,
-            "displacement_A": self.displacement_A,
-            "displaced_atoms": list(self.displaced_atoms),
-            "atoms": "all" if self.atoms is None else list(self.atoms),
-            "components": self.components,
-            **self.moments,
-            "symmetrized": self.symmetrized,
-            "sum_rule_imposed": self.sum_rule,
-            "sum_over_atoms_before_e": plain(self.sum_over_atoms_e),
-            "dielectric": self.dielectric.tolist(),
-            "notes": list(self.notes),
-            "elements": plain(self.elements),
-            **({} if self.layers is None else {"layers": self.layers.summary()}),
-            "born_effective_charges_e": self.tensors.tolist(),
-        }
-
-    def table(self) -> Table:
-        """A row for every element."""
-        table = Table(
-            *("element", "atoms", "eigenvalues / e", "mean / e", "spread / e"),
-            title=f"Born effective charges of {self.structure['formula']}",
-            title_justify="left",
-        )
-        for symbol, found in self.elements.items():
-            eigenvalues = "  ".join(f"{value:+.4f}" for value in found.eigenvalues_e)
-            table.add_row(
-                *(symbol, str(found.atoms), eigenvalues),
-                *(f"{found.isotropic_e:+.4f}", f"{found.spread_e:.4f}"),
-            )
-        if self.sum_over_atoms_e is not None:
-            largest = np.abs(self.sum_over_atoms_e).max()
-            imposed = "taken out" if self.sum_rule else "left"
-            table.caption = f"largest component of the sum over atoms {largest:.2e} e, {imposed}"
-        return table
+        result = replace(result, layers=layers)
+    shifted = bool(atoms.pbc.sum() == 2 and shifts_charge(atoms))
+    result = replace(result, notes=notes_on(result, shifted, total_charge))
+    if run.files is not None:
+        _write(run.files, atoms, result, chosen.symmetry_tolerance_A)
+    return result
 
 
 def acoustic_sum_rule(tensors: np.ndarray, total_charge: float = 0.0) -> np.ndarray:
-    r"""Born charges with the excess of their sum taken evenly from all atoms, a new array.
+    r"""Return Born charges from which the excess of the sum is subtracted evenly.
 
     .. math::
         Z^*_i \to Z^*_i - \frac1N \Big( \sum_j Z^*_j - Q\,1 \Big)
@@ -197,7 +234,7 @@ def acoustic_sum_rule(tensors: np.ndarray, total_charge: float = 0.0) -> np.ndar
     Parameters
     ----------
     tensors : array, shape (N, 3, 3)
-        In e; left as it is.
+        Charges in e; they are not changed.
     total_charge : float
         :math:`Q` in e.
     """
@@ -205,180 +242,15 @@ def acoustic_sum_rule(tensors: np.ndarray, total_charge: float = 0.0) -> np.ndar
     return tensors - (tensors.mean(axis=0) - total_charge / len(tensors) * np.eye(3))
 
 
-def born_charges(
-    atoms: Atoms,
-    method: str = "analytic",
-    *,
-    chosen: str | Sequence[int] | None = None,
-    components: str = "all",
-    source: str = "auto",
-    reach_A: float | None = None,
-    axis: str | None = None,
-    layer_gap_A: float = LAYER_GAP_A,
-    bulk: Mapping[str, float] | str | Path | None = None,
-    symmetrize: bool | None = None,
-    symmetry_tolerance_A: float = 1e-3,
-    sum_rule: bool = False,
-    dielectric: np.ndarray | float | None = None,
-    displacement_A: float | None = None,
-    field_V_per_A: float = 1e-3,
-    output: str | Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    jobs: Jobs = SERIAL,
-    quiet: bool = False,
-) -> BornCharges:
-    """Born effective charges, their table and files.
-
-    Parameters
-    ----------
-    atoms : ase.Atoms
-        With a calculator; left as it is.
-    method : str
-        "analytic": the calculator's own ``born_effective_charges``. "displacement": differences of
-        moments, six structures for every inequivalent atom (`ase_les.properties.born_differences`).
-        "field": differences of forces in a field that can be assigned as
-        ``calculator.field_V_per_A``, six force calls in all.
-    chosen : str, sequence of int, or None
-        A part of the atoms, by index or in the words of `ase_les.properties.atom_selection`:
-        ``"top:2"``, ``"O&near:H:1.2"``. Only they (or equivalent ones) are displaced. None is all.
-    components : str
-        "all"; or of slabs "normal", polarization along the normal alone, for calculators that give
-        no more than a slab's dipole, or models whose charges are shifted evenly in a field.
-    source : str
-        Of method "displacement": which moment to take differences of, "auto", "dipole",
-        "polarization", "current" or "charges".
-    reach_A : float or None
-        Of source "charges": how far from a displaced atom charges change. None asks the
-        calculator.
-    axis : str or None
-        "a", "b" or "c": the lattice vector across the layers of a periodic box, for results by
-        layer. Slabs have them always, boxes only with this or `bulk`.
-    layer_gap_A : float
-        A new layer begins where the next atom is farther than this along the normal.
-    bulk : mapping of str to float, path, or None
-        Isotropic Born charges in e of elements in the bulk, to compare layers with, or the summary
-        file of an earlier run that has them.
-    symmetrize : bool or None
-        Average over the symmetry operations of the crystal or slab, which also saves displacements;
-        None does so for two and three periodic directions.
-    symmetry_tolerance_A : float
-        Atoms this close to where symmetry wants them count as there.
-    sum_rule : bool
-        Take the excess of the sum evenly from all atoms; it is reported in any case.
-    dielectric : float, (3, 3) array or None
-        Electronic dielectric constant for the BORN file. None asks the calculator, and is 1 if it
-        does not know. Charges are never scaled here.
-    displacement_A : float or None
-        Step of the finite difference in Å. None is 0.01 Å, and 2e-4 Å of models of latent charges
-        in double precision, whose differences have no noise.
-    field_V_per_A : float
-        Step of the field in V/Å.
-    output : str, Path or None
-        Stem of ``-summary.yml``, ``-born.npz``, ``-born.extxyz`` (the structure with nine columns
-        ``born_effective_charges``, which ASE reads as results of a calculator), of crystals
-        ``-BORN`` for phonopy (inequivalent atoms of the primitive cell, written by phonopy), of
-        layers ``-layers.png``, and of ``-displacements.jsonl``, which grows while atoms are
-        displaced. None writes nothing.
-    resume, overwrite : bool
-        Go on from the displacements that are there, or replace an earlier run of that name.
-    jobs : Jobs
-        Processes that share the displacements.
-    quiet : bool
-        No progress, no table.
-
-    Raises
-    ------
-    ValueError
-        If the calculator is missing or cannot do what the method needs, the structure is a wire, or
-        a charged molecule to be displaced and the calculator gives no charges (the origin of its
-        dipole may move along), or a setting is impossible.
-    FileExistsError
-        If an earlier run would be lost.
-    """
-    symmetrize = atoms.pbc.sum() >= 2 if symmetrize is None else symmetrize
-    displacement_A = _usual_step_A(atoms) if displacement_A is None else displacement_A
-    _check(atoms, method, displacement_A, symmetrize, symmetry_tolerance_A)
-    born_differences.check_components(atoms, components)
-    asked = selected_atoms(atoms, chosen, axis=axis, layer_gap_A=layer_gap_A)
-    if sum_rule and len(asked) < len(atoms):
-        raise ValueError("`sum_rule` needs all atoms; leave out the choice of atoms, or the rule")
-    bulk_e = bulk_charges(bulk)
-    files = _Files(output)
-    # Displacements that are there are refused later, unless they are to be used.
-    files.check(overwrite or resume)
-    operations = (
-        crystal_symmetry.symmetry_operations(atoms, symmetry_tolerance_A)
-        if symmetrize
-        else [crystal_symmetry.identity(len(atoms))]
-    )
-    displaced: list[int] = []
-    described: dict[str, object] = {}
-    if method == "displacement":
-        moments = born_differences.choose_moments(atoms, source, components, reach_A)
-        described = moments.described
-        displaced = crystal_symmetry.inequivalent_atoms(operations, len(atoms), asked)
-        belongs_to = {
-            "fingerprint of the structure": fingerprint(atoms),
-            "displacement_A": displacement_A,
-            **described,
-            **describe_calculator(atoms.calc),
-        }
-        record = Record.open(files.displacements, belongs_to, resume=resume, overwrite=overwrite)
-        try:
-            found = born_differences.by_displacement(
-                atoms, displaced, displacement_A, record, moments=moments, jobs=jobs, quiet=quiet
-            )
-        except PropertyNotImplementedError as error:
-            raise ValueError(
-                f"{type(atoms.calc).__name__} lists {', '.join(moments.wanted)} and does not give "
-                f"it under pbc {atoms.pbc.tolist()} ({error}); choose another `source`, or of a "
-                "slab `components` 'normal'"
-            ) from error
-    elif method == "field":
-        found = dict(enumerate(born_differences.by_field(atoms, field_V_per_A, components)))
-    else:
-        found = dict(enumerate(_analytic(atoms, components)))
-    tensors = crystal_symmetry.symmetrize_atomic_tensors(found, operations, len(atoms))
-    tensors[np.setdiff1d(np.arange(len(atoms)), asked)] = np.nan
-    everyone = len(asked) == len(atoms)
-    total_charge = float(atoms.info.get("charge", 0))
-    result = BornCharges(
-        tensors=acoustic_sum_rule(tensors, total_charge) if sum_rule else tensors,
-        sum_over_atoms_e=tensors.sum(axis=0) if everyone else None,
-        symbols=tuple(atoms.symbols),
-        dielectric=dielectric_tensor(atoms, dielectric),
-        method=method,
-        symmetrized=bool(symmetrize),
-        sum_rule=sum_rule,
-        displacement_A=displacement_A if method == "displacement" else None,
-        displaced_atoms=tuple(displaced),
-        calculator=describe_calculator(atoms.calc),
-        structure=describe_structure(atoms),
-        atoms=None if everyone else tuple(asked.tolist()),
-        components=components,
-        moments=described,
-    )
-    if atoms.pbc.sum() == 2 or axis is not None or bulk_e:
-        layers = born_layers(
-            atoms, result.tensors, axis=axis, gap_A=layer_gap_A, bulk=bulk_e, components=components
-        )
-        result = replace(result, layers=layers)
-    result = replace(result, notes=_notes(atoms, result, total_charge))
-    _tell(result, quiet)
-    files.write(atoms, result, symmetry_tolerance_A)
-    return result
-
-
 def bulk_charges(given: Mapping[str, float] | str | Path | None) -> dict[str, float]:
-    """Return isotropic Born charges in e by element, from a mapping or an earlier run's summary.
+    """Return isotropic Born charges in e by element, from a mapping or a summary file.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no summary of Born charges.
+        If the file is not a summary of Born charges.
     """
     if given is None:
         return {}
@@ -387,25 +259,26 @@ def bulk_charges(given: Mapping[str, float] | str | Path | None) -> dict[str, fl
     path = Path(given)
     if not path.exists():
         raise FileNotFoundError(
-            f"no file '{path}' with Born charges of the bulk: `bulk` is the -summary.yml of an "
-            "earlier run, or values by element"
+            f"no file '{path}' with Born charges of the bulk: `bulk` must be the -summary.yml of "
+            "an earlier run, or values by element"
         )
-    elements = (read_yaml(path) or {}).get("elements") or None
+    summary: Any = read_yaml(path) or {}
     try:
+        elements = summary["elements"]
         return {symbol: float(each["isotropic_e"]) for symbol, each in elements.items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
-            f"'{path}' is no summary of Born charges: it has no `isotropic_e` of elements"
+            f"'{path}' is not a summary of Born charges: it has no `isotropic_e` of elements"
         ) from error
 
 
 def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndarray:
-    """The electronic dielectric tensor (3, 3): as given, or the calculator's, or 1.
+    """Return the electronic dielectric tensor (3, 3): as given, of the calculator, or 1.
 
     Raises
     ------
     ValueError
-        If what is given is no number and no 3×3 tensor, or is not positive.
+        If the given value is neither a number nor a 3×3 tensor, or is not positive.
     """
     if given is None:
         try:
@@ -421,31 +294,47 @@ def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndar
     return tensor
 
 
-def _usual_step_A(atoms: Atoms) -> float:
-    calculator = atoms.calc
-    settings = getattr(calculator, "parameters", None) or {}
-    exact = hasattr(calculator, "get_local_charges") and settings.get("dtype") == "float64"
-    return _EXACT_STEP_A if exact else _STEP_A
+def calculated_charges(atoms: Atoms) -> np.ndarray:
+    """Return the calculator's ``born_effective_charges``, shape (N, 3, 3), in e.
+
+    Calculators that give nine numbers per atom (N, 9), such as those of recorded results, are
+    supported.
+
+    Raises
+    ------
+    PropertyNotImplementedError
+        If the calculator does not give them.
+    ValueError
+        If they have another shape.
+    """
+    given = atoms.calc.get_property("born_effective_charges", atoms)
+    return born_tensors(given, len(atoms), type(atoms.calc).__name__)
 
 
-def _check(
-    atoms: Atoms, method: str, displacement_A: float, symmetrize: bool, tolerance_A: float
-) -> None:
+def _resolved(atoms: Atoms, method: str, chosen: BornSettings) -> BornSettings:
+    """Check structure, method and settings; return the settings without None for defaults."""
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
-    if not displacement_A > 0:
-        raise ValueError(f"`displacement_A` must be positive, got {displacement_A}")
-    if symmetrize and not (atoms.pbc.sum() >= 2 and tolerance_A > 0):
+    check_components(atoms, chosen.components)
+    periodic = bool(atoms.pbc.sum() >= 2)
+    symmetrize = periodic if chosen.symmetrize is None else chosen.symmetrize
+    if symmetrize and not (periodic and chosen.symmetry_tolerance_A > 0):
         raise ValueError(
             "`symmetrize` needs two or three periodic directions and a positive "
-            f"`symmetry_tolerance_A`, got pbc {atoms.pbc.tolist()} and {tolerance_A}"
+            f"`symmetry_tolerance_A`, got pbc {atoms.pbc.tolist()} and "
+            f"{chosen.symmetry_tolerance_A}"
         )
-    if method != "displacement":
-        return
     charged = not atoms.pbc.any() and atoms.info.get("charge", 0) != 0
-    if charged and "charges" not in atoms.calc.implemented_properties:
+    if method == "displacement" and charged:
+        _check_origin(atoms)
+    step_A = _default_step_A(atoms) if chosen.displacement_A is None else chosen.displacement_A
+    return replace(chosen, symmetrize=symmetrize, displacement_A=step_A)
+
+
+def _check_origin(atoms: Atoms) -> None:
+    if "charges" not in atoms.calc.implemented_properties:
         raise ValueError(
             f"the dipole of a molecule of charge {atoms.info['charge']} depends on an origin that "
             f"may move with its atoms, and {type(atoms.calc).__name__} gives no charges to tell by "
@@ -453,101 +342,68 @@ def _check(
         )
 
 
+def _default_step_A(atoms: Atoms) -> float:
+    calculator = atoms.calc
+    settings = getattr(calculator, "parameters", None) or {}
+    exact = hasattr(calculator, "get_local_charges") and settings.get("dtype") == "float64"
+    return _EXACT_STEP_A if exact else _STEP_A
+
+
+def _by_displacement(
+    atoms: Atoms, displaced: Sequence[int], chosen: BornSettings, run: RunOptions
+) -> tuple[dict[int, np.ndarray], dict[str, object]]:
+    """Return the tensors of displaced atoms and a description of the moments."""
+    moments = choose_moments(atoms, chosen.source, chosen.components, chosen.reach_A)
+    step_A = chosen.displacement_A
+    assert step_A is not None
+    belongs_to = {
+        "fingerprint of the structure": fingerprint(atoms),
+        "displacement_A": step_A,
+        **moments.described,
+        **describe_calculator(atoms.calc),
+    }
+    record = Record.open(
+        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
+    )
+    try:
+        found = born_differences.by_displacement(
+            atoms, displaced, step_A, record, moments, jobs=run.jobs, progress=run.progress
+        )
+    except PropertyNotImplementedError as error:
+        raise ValueError(
+            f"{type(atoms.calc).__name__} lists {', '.join(moments.wanted)} but does not give it "
+            f"for pbc {atoms.pbc.tolist()} ({error}); choose another `source`, or for a slab "
+            "`components` 'normal'"
+        ) from error
+    return found, moments.described
+
+
 def _analytic(atoms: Atoms, components: str) -> np.ndarray:
     try:
-        given = atoms.calc.get_property("born_effective_charges", atoms)
-        tensors = born_tensors(given, len(atoms), type(atoms.calc).__name__)
-        if components == "normal":
-            normal = unit_normal(atoms)
-            return np.outer(normal, normal) @ tensors
-        return tensors
+        tensors = calculated_charges(atoms)
     except PropertyNotImplementedError as error:
         raise ValueError(
             f"{type(atoms.calc).__name__} gives no born_effective_charges here ({error}); use "
             "method 'displacement' with a calculator that gives polarization or dipole"
         ) from error
+    if components == "normal":
+        normal = unit_normal(atoms)
+        return np.outer(normal, normal) @ tensors
+    return tensors
 
 
-def _notes(atoms: Atoms, result: BornCharges, total_charge: float) -> tuple[str, ...]:
-    """What there is to know of these charges, as sentences."""
-    notes = []
-    if result.sum_over_atoms_e is not None and result.components == "all" and not result.sum_rule:
-        excess = np.abs(result.sum_over_atoms_e - total_charge * np.eye(3)).max()
-        if excess > _SUM_RULE_TOLERANCE * len(result.symbols):
-            notes.append(
-                f"The sum over all atoms is off by {excess:.3g} e: charge is not conserved locally "
-                "when an atom moves. Of a model whose charges are shifted evenly this is how much "
-                "charge a strain makes. `sum_rule=True` (`--sum-rule`) takes the excess from all "
-                "atoms."
-            )
-    if atoms.pbc.sum() == 2 and born_differences.shifts_charge(atoms):
-        notes.append(
-            "The charges of this model are not conserved locally: Z*⊥ holds the charge that a "
-            "displaced atom makes, times its height above the middle of the slab. That vanishes in "
-            "layers like the bulk and grows with the thickness at surfaces; models with neutrality "
-            "'split' have none of it."
+def _write(files: OutputFiles, atoms: Atoms, result: BornCharges, tolerance_A: float) -> None:
+    write_arrays(files.named("-born.npz"), result.arrays())
+    labelled = without_labels(atoms)
+    labelled.arrays["born_effective_charges"] = result.tensors.reshape(len(atoms), 9)
+    write_labelled(files.named("-born.extxyz"), [labelled])
+    summary = result.summary()
+    if atoms.pbc.all() and result.atoms is None:
+        from ase_les.properties.phonopy_files import write_born_file
+
+        indices = write_born_file(
+            files.named("-BORN"), atoms, result.tensors, result.dielectric, tolerance_A
         )
-    return tuple(notes)
-
-
-def _tell(result: BornCharges, quiet: bool) -> None:
-    console = terminal.console(quiet)
-    if result.components == "all":
-        console.print(result.table())
-    if result.layers is not None:
-        console.print(result.layers.table())
-    for note in result.notes:
-        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-class _Files:
-    """What a run of a stem writes."""
-
-    def __init__(self, stem: str | Path | None):
-        self.stem = None if stem is None else Path(stem)
-
-    def _named(self, ending: str) -> Path | None:
-        return None if self.stem is None else self.stem.with_name(self.stem.name + ending)
-
-    @property
-    def displacements(self) -> Path | None:
-        return self._named("-displacements.jsonl")
-
-    @property
-    def summary(self) -> Path | None:
-        return self._named("-summary.yml")
-
-    def check(self, allowed: bool) -> None:
-        if self.stem is not None and self.summary.exists() and not allowed:
-            raise FileExistsError(
-                f"'{self.summary}' exists; overwrite=True (--overwrite) replaces that run"
-            )
-
-    def write(self, atoms: Atoms, result: BornCharges, tolerance_A: float) -> None:
-        if self.stem is None:
-            return
-        self.stem.parent.mkdir(parents=True, exist_ok=True)
-        layers = {} if result.layers is None else result.layers.arrays()
-        write_arrays(
-            self._named("-born.npz"),
-            {
-                "born_effective_charges_e": result.tensors,
-                "numbers": atoms.numbers,
-                "dielectric": result.dielectric,
-                **layers,
-            },
-        )
-        if result.layers is not None:
-            result.layers.save_figure(self._named("-layers.png"))
-        labelled = without_labels(atoms)
-        labelled.arrays["born_effective_charges"] = result.tensors.reshape(len(atoms), 9)
-        write_labelled(self._named("-born.extxyz"), [labelled])
-        written: Mapping[str, object] = {}
-        if atoms.pbc.all() and result.atoms is None:
-            from ase_les.properties.phonopy_files import write_born_file
-
-            indices = write_born_file(
-                self._named("-BORN"), atoms, result.tensors, result.dielectric, tolerance_A
-            )
-            written = {"BORN": {"inequivalent_atoms": indices}}
-        write_summary(self.summary, {**result.summary(), **written})
+        summary["BORN"] = {"inequivalent_atoms": indices}
+    # Last: its existence means that all files are complete.
+    write_summary(files.summary, summary)

@@ -1,21 +1,19 @@
-r"""Born charges of slabs and interfaces by layer, across the surface and along it.
+r"""Born charges of slabs and interfaces by layer, normal to the surface and in the plane.
 
 .. math::
     Z^*_\perp = \mathbf{n} \cdot Z^* \mathbf{n}, \qquad
     Z^*_\parallel = \tfrac12 (\operatorname{tr} Z^* - Z^*_\perp)
 
-with :math:`\mathbf{n}` the unit normal. In a cubic bulk both are the isotropic charge.
+where :math:`\mathbf{n}` is the unit normal. In a cubic bulk both equal the isotropic charge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from rich.table import Table
 
 from ase_les.properties.layers import LAYER_GAP_A, heights_A, layer_numbers, unit_normal
 from ase_les.runs.provenance import plain
@@ -23,19 +21,19 @@ from ase_les.runs.provenance import plain
 
 @dataclass(frozen=True)
 class ElementInLayer:
-    """Born charges of the atoms of one element in one layer, as means over them.
+    """Mean Born charges of the atoms of one element in one layer.
 
     Parameters
     ----------
     layer : int
-        Counted from the bottom, 0.
+        Counted from the bottom, starting from 0.
     height_A : float
-        Mean height along the normal of its atoms that have charges.
+        Mean height along the normal of the atoms with known charges.
     symbol : str
     atoms : int
-        How many of them have charges.
+        Number of atoms with known charges.
     in_plane_e, normal_e : float
-        :math:`Z^*_\\parallel` (nan if only the normal component was asked for) and
+        :math:`Z^*_\\parallel` (nan if only the normal component is known) and
         :math:`Z^*_\\perp`.
     in_plane_spread_e, normal_spread_e : float
         Standard deviations over the atoms.
@@ -53,21 +51,21 @@ class ElementInLayer:
 
 @dataclass(frozen=True)
 class BornLayers:
-    """Born charges along and across a surface.
+    """In-plane and normal Born charges.
 
     Parameters
     ----------
     height_A : array, shape (N,)
-        Of every atom along the normal.
+        Heights of the atoms along the normal.
     layer : array, shape (N,)
-        Of every atom, 0 is the lowest.
+        Layer of each atom; 0 is the lowest.
     in_plane_e, normal_e : array, shape (N,)
-        :math:`Z^*_\\parallel` and :math:`Z^*_\\perp` of every atom, nan where there is none.
+        :math:`Z^*_\\parallel` and :math:`Z^*_\\perp` of each atom, nan where unknown.
     symbols : tuple of str
     normal : array, shape (3,)
-        Unit vector.
+        Unit normal.
     bulk_e : mapping of str to float
-        Isotropic charges of elements in the bulk, those that are known.
+        Isotropic charges of elements in the bulk, where given.
     """
 
     height_A: np.ndarray
@@ -80,7 +78,7 @@ class BornLayers:
 
     @property
     def rows(self) -> list[ElementInLayer]:
-        """Every element of every layer, from the top down."""
+        """Each element of each layer, from the top down."""
         found = []
         symbols, known = np.array(self.symbols), np.isfinite(self.normal_e)
         for layer in range(int(self.layer.max()), -1, -1):
@@ -102,7 +100,7 @@ class BornLayers:
         return found
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the result as plain containers for YAML and JSON."""
         return {
             "normal": self.normal.tolist(),
             "bulk_e": dict(self.bulk_e),
@@ -110,7 +108,7 @@ class BornLayers:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Arrays to save, by name."""
+        """Return the arrays by name."""
         return {
             "height_A": self.height_A,
             "layer": self.layer,
@@ -118,52 +116,6 @@ class BornLayers:
             "normal_e": self.normal_e,
             "normal": self.normal,
         }
-
-    def table(self) -> Table:
-        """A row for every element of every layer, from the top down."""
-        heads = ["layer", "height / Å", "element", "atoms", "Z*∥ / e", "Z*⊥ / e"]
-        if self.bulk_e:
-            heads.append("bulk / e")
-        table = Table(title="Born charges by layer", title_justify="left")
-        for head in heads:
-            table.add_column(head, justify="left" if head == "element" else "right")
-        for row in self.rows:
-            cells = [str(row.layer), f"{row.height_A:.2f}", row.symbol, str(row.atoms)]
-            cells.append(_cell(row.in_plane_e, row.in_plane_spread_e, row.atoms))
-            cells.append(_cell(row.normal_e, row.normal_spread_e, row.atoms))
-            if self.bulk_e:
-                bulk = self.bulk_e.get(row.symbol)
-                cells.append("" if bulk is None else f"{bulk:+.4f}")
-            table.add_row(*cells)
-        return table
-
-    def save_figure(self, path: Path) -> None:
-        """Draw both components of every atom against its height, bulk values as lines."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-        panels = figure.subplots(2, 1, sharex=True)
-        symbols = np.array(self.symbols)
-        known = np.isfinite(self.normal_e)
-        values = {"Z*∥ / e": self.in_plane_e, "Z*⊥ / e": self.normal_e}
-        for axis, (label, component) in zip(panels, values.items(), strict=True):
-            for number, symbol in enumerate(dict.fromkeys(symbols[known].tolist())):
-                chosen = known & (symbols == symbol) & np.isfinite(component)
-                if not chosen.any():
-                    continue
-                color = f"C{number}"
-                axis.plot(
-                    self.height_A[chosen], component[chosen], "o", ms=4, color=color, label=symbol
-                )
-                if symbol in self.bulk_e:
-                    axis.axhline(self.bulk_e[symbol], color=color, linewidth=0.9, alpha=0.7)
-            axis.set_ylabel(label)
-        panels[-1].set_xlabel("height along the normal / Å")
-        if self.bulk_e:
-            panels[0].set_title("lines: isotropic charges of the bulk", fontsize="small")
-        if known.any():
-            figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
-        figure.savefig(path, dpi=150)
 
 
 def born_layers(
@@ -175,20 +127,20 @@ def born_layers(
     bulk: Mapping[str, float] | None = None,
     components: str = "all",
 ) -> BornLayers:
-    """Born charges by layer.
+    """Return Born charges by layer.
 
     Parameters
     ----------
     atoms : ase.Atoms
         With two or three periodic directions.
     tensors : array, shape (N, 3, 3)
-        In e; nan for atoms without.
+        Born charges in e; nan where unknown.
     axis, gap_A
         See `ase_les.properties.layers`.
     bulk : mapping of str to float, or None
         Isotropic charges of elements in the bulk, in e.
     components : str
-        "normal" says that the tensors have nothing else.
+        "normal" if the tensors contain only the normal component.
     """
     normal = unit_normal(atoms, axis)
     heights = heights_A(atoms, axis)
@@ -203,9 +155,3 @@ def born_layers(
         normal=normal,
         bulk_e=dict(bulk or {}),
     )
-
-
-def _cell(mean: float, spread: float, count: int) -> str:
-    if not np.isfinite(mean):
-        return ""
-    return f"{mean:+.4f}" + (f" ± {spread:.4f}" if count > 1 else "")

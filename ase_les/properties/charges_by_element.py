@@ -1,11 +1,11 @@
-r"""Charges of a structure by element: those that sit on atoms beside those that move with them.
+r"""Charges by element: atomic charges and generalized atomic polar tensor (GAPT) charges.
 
 .. math::
     \bar{q}_s = \frac{1}{N_s} \sum_{i \in s} q_i, \qquad
     \bar{q}^\mathrm{GAPT}_s = \frac{1}{3 N_s} \sum_{i \in s} \operatorname{tr} Z^*_i
 
-The second are generalized atomic polar tensor charges [1]_, which energies and forces determine;
-they also tell whether the sign of all charges is that of chemistry (`ase_les.charges.sign`).
+GAPT charges [1]_ are determined by energies and forces. They also decide whether the sign of all
+charges agrees with electronegativity (`ase_les.charges.sign`).
 
 References
 ----------
@@ -15,35 +15,35 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
-from rich.table import Table
 
-from ase_les.charges.electronegativity import ELECTRONEGATIVITY
 from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element
+from ase_les.reading.born_charges import born_tensors
 from ase_les.screening import recorded_scaling
 
 
 @dataclass(frozen=True)
 class ChargesByElement:
-    """Mean charges of every element of a structure, in e.
+    """Mean charges of each element of a structure, in e.
 
     Attributes
     ----------
     count : mapping of str to int
-        Atoms of each element.
+        Number of atoms of each element.
     mean, std : mapping of str to float
-        Of the charges that sit on atoms, as the calculator gives them.
+        Mean and standard deviation of the atomic charges of the calculator.
     gapt : mapping of str to float, or None
-        :math:`\\operatorname{tr} Z^*/3`; None where there are no Born charges.
+        Mean of :math:`\\operatorname{tr} Z^*/3`; None without Born charges.
     physical_over_latent : float
-        By which both are scaled.
+        Ratio of physical to latent charges, contained in both.
     sign : str
-        "follows" or "opposes" electronegativity, or "undecided", by GAPT charges where there are
-        any, else by the charges.
+        "follows" or "opposes" electronegativity, or "undecided"; determined from GAPT charges if
+        there are any, otherwise from the atomic charges.
     """
 
     count: Mapping[str, int]
@@ -55,28 +55,29 @@ class ChargesByElement:
 
     @property
     def judged(self) -> Mapping[str, float]:
-        """Mean charges that the sign was judged by."""
+        """Mean charges that determine the sign."""
         return self.mean if self.gapt is None else self.gapt
 
     @property
     def judged_by(self) -> str:
+        """Name of the charges that determine the sign."""
         return "mean charges" if self.gapt is None else "mean GAPT charges tr Z*/3"
 
     @property
     def verdict(self) -> str:
-        """A sentence about the sign."""
+        """Statement about the sign."""
         if self.sign == OPPOSES:
             return f"the sign of charges is opposite to electronegativity ({self.judged_by})"
         if self.sign == "follows":
             return f"the sign of charges follows electronegativity ({self.judged_by})"
         return (
-            f"the sign of charges is undecided ({self.judged_by}): they are small, or the elements "
-            "too close in electronegativity"
+            f"the sign of charges is undecided ({self.judged_by}): the charges are small, or the "
+            "electronegativities too similar"
         )
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
-        by_element = {
+        """Return the result as plain containers for YAML and JSON."""
+        by_element: dict[str, dict[str, object]] = {
             symbol: {"count": self.count[symbol], "mean": mean, "std": self.std[symbol]}
             for symbol, mean in self.mean.items()
         }
@@ -91,52 +92,30 @@ class ChargesByElement:
             },
         }
 
-    def table(self) -> Table:
-        """Return a table, one row per element."""
-        table = Table(
-            title=f"Charges / e, {self.physical_over_latent:.4g} times the latent ones",
-            title_justify="left",
-        )
-        columns = ("atoms", "χ (Pauling)", "charge q", "std of q", "GAPT tr Z*/3")
-        table.add_column("element")
-        for column in columns:
-            table.add_column(column, justify="right")
-        for symbol, mean in self.mean.items():
-            chi = ELECTRONEGATIVITY.get(symbol)
-            table.add_row(
-                symbol,
-                str(self.count[symbol]),
-                "–" if chi is None else f"{chi:.2f}",
-                f"{mean:+.3f}",
-                f"{self.std[symbol]:.3f}",
-                "–" if self.gapt is None else f"{self.gapt[symbol]:+.3f}",
-            )
-        return table
-
 
 def charges_by_element(atoms: Atoms) -> ChargesByElement:
-    """Return mean charges and GAPT charges of every element.
+    """Return mean atomic charges and GAPT charges of each element.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        With a calculator that has charges; Born charges are taken where it has them.
+        With a calculator that gives charges, and optionally Born charges.
 
     Raises
     ------
     PropertyNotImplementedError
-        If the calculator has no charges.
+        If the calculator does not give charges.
     """
     charges = np.asarray(atoms.calc.get_property("charges", atoms), dtype=float)
     scaling = recorded_scaling(atoms)
     mean = mean_by_element(atoms.numbers, charges)
-    gapt = None
-    try:
-        born = np.asarray(atoms.calc.get_property("born_effective_charges", atoms), dtype=float)
+    given, gapt = None, None
+    # Born charges are not defined for equilibrated charges, and not given by all calculators.
+    with suppress(PropertyNotImplementedError, ValueError):
+        given = atoms.calc.get_property("born_effective_charges", atoms)
+    if given is not None:
+        born = born_tensors(given, len(atoms), type(atoms.calc).__name__)
         gapt = mean_by_element(atoms.numbers, np.trace(born, axis1=1, axis2=2) / 3)
-    except (PropertyNotImplementedError, ValueError):
-        # Atoms share electrons, or the calculator has none.
-        pass
     symbols = np.array(atoms.get_chemical_symbols())
     return ChargesByElement(
         count={symbol: int((symbols == symbol).sum()) for symbol in mean},

@@ -8,15 +8,15 @@ r"""Ionic conductivity from the current, from the itinerant dipole, and from dif
     \sigma_\mathrm{NE} = \frac{1}{V k_B T} \sum_s N_s z_s^2 e^2 D_s
 
 =====================  ======================================================================
-Symbol                 Code
+Symbol                 Meaning
 =====================  ======================================================================
 :math:`\mathbf{J}`     physical current in e Å/fs, :math:`\mathbf{M}` the itinerant dipole
-:math:`z_s`            charge number of the ions of kind s, :math:`N_s` of them
+:math:`z_s, N_s`       charge number and number of the ions of species s
 :math:`\sigma`         S/m
 =====================  ======================================================================
 
-Green–Kubo with Born charges and Einstein–Helfand are one quantity, correlations between ions
-included; Nernst–Einstein leaves these out, and the ratio of the two says how much they matter.
+Green–Kubo with Born charges and Einstein–Helfand give the same quantity, including correlations
+between ions; Nernst–Einstein neglects them, and the ratio of both measures their effect.
 
 References
 ----------
@@ -46,17 +46,17 @@ def conductivity_green_kubo(
     plateau_ps: tuple[float, float] | None = None,
     blocks: int = 10,
 ) -> GreenKubo:
-    """Ionic conductivity in S/m from the current, J = ΣZ*v.
+    """Compute the ionic conductivity in S/m from the current, J = ΣZ*v.
 
     Parameters
     ----------
     current_eA_per_fs : array, shape (n, 3)
-        Physical, every 2 fs or so.
+        Physical current, sampled about every 2 fs.
     timestep_fs, volume_A3, temperature_K : float
     plateau_ps : (float, float), optional
-        See the module for the default.
+        See `ase_les.properties.green_kubo`.
     blocks : int
-        For the error; fewer when they would be shorter than the longest lag.
+        Maximum number of blocks for the error, each at least as long as the longest lag.
     """
     kT = Boltzmann * positive("temperature_K", temperature_K)
     volume = positive("volume_A3", volume_A3) * 1e-30
@@ -74,12 +74,12 @@ def conductivity_einstein_helfand(
     fit_ps: tuple[float, float] | None = None,
     blocks: int = 5,
 ) -> Estimate:
-    """Ionic conductivity in S/m from the diffusion of the itinerant dipole.
+    """Compute the ionic conductivity in S/m from the diffusion of the itinerant dipole.
 
     Parameters
     ----------
     dipole_eA : array, shape (n, 3)
-        Physical, on one branch.
+        Physical dipole on one branch.
     timestep_fs, volume_A3, temperature_K : float
     fit_ps, blocks
         See `diffusion`.
@@ -97,15 +97,15 @@ def conductivity_nernst_einstein(
     volume_A3: float,
     temperature_K: float,
 ) -> Estimate:
-    """Ionic conductivity in S/m of ions that move independently of each other.
+    """Compute the ionic conductivity in S/m of ions that move independently.
 
-    The coefficients corrected for the size of the cell are taken where they are known.
+    Diffusion coefficients with finite-size correction are used if known.
 
     Parameters
     ----------
     ions : sequence of Diffusion
     charge_numbers : mapping
-        Of their species, in e.
+        Charge number by species.
     volume_A3, temperature_K : float
     """
     scale = _charge_diffusion_scale(volume_A3, temperature_K)

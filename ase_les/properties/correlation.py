@@ -1,10 +1,10 @@
-r"""Time correlation of equally spaced vector series, by fast Fourier transform.
+r"""Time correlation of equally spaced vector series by fast Fourier transform.
 
 .. math::
     C(t) = \langle \mathbf{A}(0) \cdot \mathbf{A}(t) \rangle
 
-The average is over time origins; it is divided by their number at each lag, so that the estimate
-has no bias at any lag.
+The average over time origins is divided by their number at each lag, so that the estimate is
+unbiased.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from scipy.constants import speed_of_light
 from scipy.fft import irfft, next_fast_len, rfft
 
 WINDOWS = ("gaussian", "hann")
-#: Lags beyond this many standard deviations of a Gaussian window have no weight that matters.
+#: Length of a Gaussian window in standard deviations.
 GAUSSIAN_REACH = 4.0
 
 
 def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
-    """Autocorrelation summed over the components of a vector.
+    """Return the autocorrelation summed over the components of a vector.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
     n = series.shape[-2]
     if not 1 <= n_lags <= n:
         raise ValueError(f"`n_lags` must lie between 1 and the number of samples {n}, got {n_lags}")
-    # Zeros behind the series keep its end from meeting its beginning.
+    # Zero padding prevents correlation of the end with the beginning.
     size = next_fast_len(n + n_lags - 1, real=True)
     spectrum = rfft(series, size, axis=-2)
     power = (spectrum.real**2 + spectrum.imag**2).sum(axis=-1)
@@ -46,7 +46,7 @@ def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
 
 
 def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
-    r"""Mean squared displacement of each particle over all time origins.
+    r"""Return the mean squared displacement of each particle, averaged over time origins.
 
     .. math::
         \langle |\mathbf{r}(t) - \mathbf{r}(0)|^2 \rangle
@@ -64,7 +64,7 @@ def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
     array, shape (..., n_lags)
     """
     positions = np.asarray(positions, dtype=float)
-    # The difference of large numbers is taken below: keep them as small as they can be.
+    # Reduces cancellation errors in the difference below.
     positions = positions - positions.mean(axis=-2, keepdims=True)
     n = positions.shape[-2]
     correlation = autocorrelation(positions, n_lags)
@@ -78,21 +78,21 @@ def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
 
 
 def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.ndarray:
-    r"""Weights of the lags 0, 1, ... that give a spectrum its resolution.
+    r"""Return the weights of the lags 0, 1, ... for a spectral resolution.
 
-    Multiplying a correlation function with a window folds its spectrum with the transform of the
-    window; the resolution is the full width at half maximum of that line.
+    Multiplying a correlation function with a window convolves its spectrum with the transform of
+    the window; the resolution is the full width at half maximum of this line.
 
     =========  =================================  ======================================
-    Window     Weight                             Where it ends
+    Window     Weight                             Length
     =========  =================================  ======================================
     gaussian   :math:`e^{-t^2/2\tau^2}`           :math:`4\tau`, :math:`\tau =
                                                   \sqrt{2\ln 2}/(\pi c\,\Delta\tilde\nu)`
     hann       :math:`(1 + \cos(\pi t/T))/2`      :math:`T = 1/(c\,\Delta\tilde\nu)`
     =========  =================================  ======================================
 
-    The Gaussian has no side lobes; those of the Hann window reach −2.7 % of the line, but it
-    needs lags only two thirds as long.
+    The Gaussian has no side lobes; those of the Hann window reach −2.7 % of the line, but its lags
+    are only two thirds as long.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
     resolution_per_cm : float
         Full width at half maximum in 1/cm.
     timestep_fs : float
-        Distance of the samples in fs.
+        Time between samples in fs.
 
     Returns
     -------
@@ -126,18 +126,18 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
 def fitting_lag_window(
     window: str, resolution_per_cm: float, timestep_fs: float, n_samples: int
 ) -> np.ndarray:
-    """`lag_window` for a series of so many samples.
+    """Return `lag_window` for a series of `n_samples`.
 
     Raises
     ------
     ValueError
-        If the series is shorter than the window, naming the resolution it is long enough for.
+        If the series is shorter than the window.
     """
     weights = lag_window(window, resolution_per_cm, timestep_fs)
     if len(weights) > n_samples:
         needed, given = (each * timestep_fs * 1e-3 for each in (len(weights), n_samples))
         raise ValueError(
-            f"a resolution of {resolution_per_cm:g} 1/cm needs {needed:.3g} ps, and the series has "
+            f"a resolution of {resolution_per_cm:g} 1/cm needs {needed:.3g} ps, but the series has "
             f"{given:.3g} ps: use a resolution of "
             f"{math.ceil(resolution_per_cm * len(weights) / n_samples)} 1/cm or coarser, or run "
             "longer"
@@ -146,7 +146,7 @@ def fitting_lag_window(
 
 
 def uniform_timestep(time_fs: np.ndarray) -> float:
-    """Spacing of equally spaced times in fs.
+    """Return the spacing of equally spaced times in fs.
 
     Raises
     ------
@@ -158,6 +158,6 @@ def uniform_timestep(time_fs: np.ndarray) -> float:
         raise ValueError(
             f"the series must be equally spaced in time, got {len(steps) + 1} samples"
             + (f" {steps.min():g} to {steps.max():g} fs apart" if len(steps) else "")
-            + "; leave out what is before a gap (skip_ps)"
+            + "; exclude the part before a gap (skip_ps)"
         )
     return float(steps.mean())

@@ -5,8 +5,8 @@ r"""Self-diffusion from the displacements of particles.
         \rangle, \qquad
     D_\infty = D + \frac{\xi k_B T}{6 \pi \eta L}, \quad \xi = 2.837297
 
-with :math:`D` as ``diffusion_cm2_per_s`` and :math:`D_\infty` that of the
-infinite liquid, from a cube of edge :math:`L = V^{1/3}`.
+where :math:`D` is ``diffusion_cm2_per_s`` in a cubic cell of edge :math:`L = V^{1/3}` and
+:math:`D_\infty` that of the infinite liquid [1]_.
 
 References
 ----------
@@ -31,7 +31,7 @@ from ase_les.simulation.accumulators import (
 from ase_les.simulation.accumulators.einstein_relation import FIT_FROM
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
-#: Particles whose displacements are transformed at once: bounds the memory.
+#: Number of particles whose displacements are transformed together, to limit memory.
 AT_ONCE = 64
 #: Longest lag of the default fit, as a fraction of the run.
 LONGEST_LAG = 0.25
@@ -46,15 +46,15 @@ class Diffusion:
     species : str
     particles : int
     diffusion_cm2_per_s : Estimate
-        As in the periodic cell.
+        In the periodic cell.
     infinite_cm2_per_s : Estimate or None
-        With the correction for the size of the cell; None without a viscosity.
+        With the finite-size correction; None without a viscosity.
     lag_ps, msd_A2, msd_error_A2 : array, shape (n,)
         Mean squared displacement.
     fit_ps : (float, float)
-        Lags between which the slope was taken.
+        Range of lags of the fit.
     exponent : float
-        Slope of ln MSD against ln t in that range: 1 where motion is diffusive.
+        Slope of ln MSD against ln t in this range: 1 for diffusive motion.
     n_blocks : int
     """
 
@@ -73,11 +73,10 @@ class Diffusion:
 def unwrapped(
     positions: np.ndarray, cells: np.ndarray, pbc: Sequence[bool] = (True, True, True)
 ) -> np.ndarray:
-    """Positions that follow atoms through the faces of the cell, (n, N, 3).
+    """Return unwrapped positions, shape (n, N, 3).
 
-    An atom is taken to have moved by the nearest image between two frames, which is right as long
-    as frames are so close in time that none moves by half a cell. Positions that never were wrapped
-    stay as they are.
+    Atoms are assumed to move to the nearest image between two frames, which requires that no atom
+    moves by half a cell. Positions that are not wrapped do not change.
 
     Parameters
     ----------
@@ -103,27 +102,27 @@ def diffusion(
     viscosity_mPa_s: float | None = None,
     volume_A3: float | None = None,
 ) -> Diffusion:
-    """Diffusion coefficient from the slope of the mean squared displacement.
+    """Compute the diffusion coefficient from the slope of the mean squared displacement.
 
     Parameters
     ----------
     positions_A : array, shape (n, N, 3)
-        Unwrapped, without a drift of the whole.
+        Unwrapped, without drift of the center of mass.
     timestep_fs : float
-        Between frames.
+        Time between frames.
     species : str
-        A name.
+        Name of the particles.
     fit_ps : (float, float), optional
-        Lags between which the slope is taken, by default a sixteenth and a quarter of the run.
+        Range of lags of the fit, by default from one sixteenth to one quarter of the run.
     blocks : int
-        For the error: at most so many, each at least twice as long as the longest lag of the fit.
+        Maximum number of blocks for the error, each at least twice as long as the longest lag.
     temperature_K, viscosity_mPa_s, volume_A3 : float, optional
-        All three: add the correction for the size of a cubic cell.
+        If all three are given, the finite-size correction of a cubic cell is added.
 
     Raises
     ------
     ValueError
-        If the range of the fit is not within the run.
+        If the range of the fit exceeds the run, or the positions have the wrong shape.
     """
     positions = np.asarray(positions_A, dtype=float)
     if positions.ndim != 3 or positions.shape[2] != 3 or positions.shape[1] == 0:
@@ -137,7 +136,7 @@ def diffusion(
     if not last >= first + 2 or last >= n:
         raise ValueError(
             f"cannot fit a slope between {fit_ps[0]:g} and {fit_ps[1]:g} ps in {n} frames of "
-            f"{timestep_fs:g} fs ({duration_ps:.3g} ps): give fit_ps within the run, or run longer"
+            f"{timestep_fs:g} fs ({duration_ps:.3g} ps): use fit_ps within the run, or run longer"
         )
     lag_ps = np.arange(last + 1) * timestep_fs * 1e-3
     whole = _mean_msd(positions, last + 1)
@@ -181,21 +180,21 @@ def diffusion_of_elements(
     temperature_K: float | None = None,
     viscosity_mPa_s: float | None = None,
 ) -> tuple[Diffusion, ...]:
-    """Diffusion of every element in a trajectory, relative to the centre of mass of all.
+    """Compute the diffusion of each element relative to the center of mass of all atoms.
 
     Parameters
     ----------
     frames : sequence of Atoms
-        Equally spaced in time; wrapped or not.
+        Equally spaced in time; positions may be wrapped.
     timestep_fs : float
-        Between frames.
+        Time between frames.
     fit_ps, blocks, temperature_K, viscosity_mPa_s
-        See `diffusion`. The correction is for three periodic directions only.
+        See `diffusion`. The correction needs three periodic directions.
     """
     first = frames[0]
     positions = np.array([atoms.positions for atoms in frames])
     if first.pbc.any():
-        # Directions that are not periodic may lack a lattice vector.
+        # The cell vector of a direction that is not periodic may be zero.
         cells = np.array([atoms.cell.complete().array for atoms in frames])
         positions = unwrapped(positions, cells, first.pbc)
     masses = first.get_masses()
@@ -219,7 +218,7 @@ def diffusion_of_elements(
 
 
 def _mean_msd(positions: np.ndarray, n_lags: int) -> np.ndarray:
-    """Mean squared displacement averaged over the particles of (n, N, 3)."""
+    """Return the mean squared displacement averaged over particles, for positions (n, N, 3)."""
     particles = np.moveaxis(positions, 1, 0)
     total = np.zeros(n_lags)
     for start in range(0, len(particles), AT_ONCE):

@@ -1,4 +1,4 @@
-"""Whether a crystal is at its own volume."""
+"""Pressure of a crystal, to check that it is at its equilibrium volume."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 
 LARGE_PRESSURE_GPA = 1.0
-"""Above, in either direction, results are those of a strained crystal."""
+"""Absolute pressure above which results are reported as those of a strained crystal."""
 
 
 def pressure_GPa(atoms: Atoms) -> float:
-    """Pressure in GPa, minus a third of the trace of the stress; nan without a stress."""
+    """Return the pressure in GPa, minus a third of the trace of the stress; nan without stress."""
     try:
         return float(-atoms.get_stress()[:3].mean() / units.GPa)
     except PropertyNotImplementedError:

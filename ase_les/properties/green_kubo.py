@@ -1,9 +1,9 @@
 """Transport coefficients as integrals of correlation functions.
 
-The running integral of a correlation function first rises or rings, is flat where the correlation
-has died, and drifts away as noise adds up. The value is the mean over a plateau, by default the
-second half of the longest lag, 5 ps or what a quarter of the run allows; its error is the spread of
-that mean between blocks. Look at the figure: the number is as good as the plateau.
+The running integral of a correlation function rises or oscillates, is flat where the correlation
+has decayed, and drifts as noise accumulates. The value is the mean over a plateau, by default the
+second half of the longest lag, which is 5 ps or one quarter of the run; its error is that of the
+mean over blocks. The plateau should be checked in the figure.
 
 References
 ----------
@@ -24,7 +24,7 @@ LONGEST_LAG_PS = 5.0
 
 @dataclass(frozen=True)
 class GreenKubo:
-    """A transport coefficient as the plateau of a running integral.
+    """Transport coefficient from the plateau of a running integral.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class GreenKubo:
         In `unit`.
     unit : str
     lag_ps, running, running_error : array, shape (n,)
-        The running integral in `unit`.
+        Running integral in `unit`.
     plateau_ps : (float, float)
-        Lags over which it was averaged.
+        Range of lags of the plateau.
     drift : float
-        Mean of the second half of the plateau less that of the first, in `unit`: to be compared
-        with the error.
+        Mean over the second half of the plateau minus that over the first, in `unit`; to be
+        compared with the error.
     n_blocks : int
     """
 
@@ -52,6 +52,7 @@ class GreenKubo:
 
 
 def positive(name: str, value: float) -> float:
+    """Return a value; raise ValueError unless it is positive."""
     if not value > 0:
         raise ValueError(f"`{name}` must be positive, got {value}")
     return value
@@ -65,6 +66,26 @@ def green_kubo(
     plateau_ps: tuple[float, float] | None,
     blocks: int,
 ) -> GreenKubo:
+    """Compute a transport coefficient from a flux.
+
+    Parameters
+    ----------
+    flux : array, shape (n, d)
+        Equally spaced in time; the correlation is summed over the components.
+    timestep_fs : float
+    scale : float
+        Converts the integral over fs to `unit`.
+    unit : str
+    plateau_ps : (float, float) or None
+        Range of lags of the plateau; see the module for the default.
+    blocks : int
+        Maximum number of blocks for the error.
+
+    Raises
+    ------
+    ValueError
+        If the flux is not finite or the plateau exceeds the run.
+    """
     flux = np.asarray(flux, dtype=float)
     if flux.ndim != 2 or not np.isfinite(flux).all():
         raise ValueError(f"the flux must be finite and of the shape (n, d), got {flux.shape}")

@@ -1,4 +1,4 @@
-r"""Harmonic infrared spectrum of a molecule: normal modes and their absolute intensities.
+r"""Harmonic vibrations and infrared intensities of molecules, adsorbates and selected atoms.
 
 .. math::
     A_\nu = \frac{N_A}{12\, \varepsilon_0 c^2}
@@ -9,76 +9,95 @@ r"""Harmonic infrared spectrum of a molecule: normal modes and their absolute in
 ==================  ==========================================================
 Symbol              Meaning
 ==================  ==========================================================
-:math:`A_\nu`       integrated absorption in km/mol
-:math:`Z^*`         Born charges, or differences of the dipole
+:math:`A_\nu`       integrated absorption coefficient in km/mol
+:math:`Z^*`         Born effective charges, or differences of the dipole
 :math:`e_\nu`       eigenvector of the mass-weighted Hessian
 ==================  ==========================================================
 
-The Hessian is made of differences of forces. Translations and rotations are projected out of it,
-so that all modes left are vibrations (for a charged molecule this also frees the result from the
-origin of the dipole).
+The Hessian is computed from central differences of forces. For a free molecule, translations and
+rotations are projected out; the other modes are vibrations, and for a charged molecule the
+intensities do not depend on the origin of the dipole.
+
+If atoms are fixed (`ase.constraints.FixAtoms`) or only some atoms are chosen, the partial Hessian
+of the others is used, with three modes per vibrating atom and no projection. This also applies to
+adsorbates, slabs and crystals; vibrations of complete crystals are phonons. For a slab whose
+calculator gives only the dipole along the normal, intensities contain only this component, as for
+a metal surface, which screens the others.
 
 References
 ----------
 .. [1] E. B. Wilson, J. C. Decius, P. C. Cross, Molecular Vibrations, McGraw-Hill (1955).
 .. [2] D. Porezag, M. R. Pederson, Phys. Rev. B 54, 7830 (1996).
+.. [3] J. D. Head, Int. J. Quantum Chem. 65, 827 (1997) [partial Hessian].
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
-from rich.table import Table
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.vibrations import VibrationsData
 
-from ase_les.properties.born_differences import displaced, moment_slope, step_name
-from ase_les.reports import figures, terminal
-from ase_les.reports.terminal import TerminalProgress
-from ase_les.runs.evaluations import evaluate_structures
-from ase_les.runs.output import write_summary
+from ase_les.properties.born_charges import calculated_charges
+from ase_les.properties.born_differences import about_fixed_origin
+from ase_les.properties.moment_sources import MomentSource, displaced, step_name
+from ase_les.properties.moments import Moments, choose_moments
+from ase_les.properties.vibrating_atoms import vibrating_atoms
+from ase_les.runs.evaluations import evaluate_structures, property_of
+from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record
+from ase_les.runs.record import Record, Results
 
 METHODS = ("analytic", "displacement")
 
-# 1 km/mol in (e²/amu) is the inverse of this: N_A / (12 ε0 c²) e²/amu in km/mol.
+# N_A / (12 ε0 c²) e²/amu in km/mol.
 KM_PER_MOL = units._Nav / (12 * units._eps0 * units._c**2) * units._e**2 / units._amu * 1e-3
 """Intensity in km/mol of a mode whose dipole derivative is 1 e/√amu: 974.88."""
 
-# Wave number in 1/cm of a mode whose mass-weighted force constant is 1 eV/(Å² amu).
-_PER_CM = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi * units._c * 100)
-
-# Larger forces than this, in eV/Å, make it worth relaxing first.
+# Residual force in eV/Å above which the structure is reported as not relaxed.
 _RESIDUAL_FORCE = 0.01
-# Relative radius of gyration about the axis below which a molecule counts as linear.
+# Relative radius of gyration about the axis below which a molecule is considered linear.
 _LINEAR = 0.02
+_GRID_POINTS = 4000
 
 
 @dataclass(frozen=True)
 class HarmonicInfrared:
-    """Vibrations of a molecule and what they absorb.
+    """Normal modes with their infrared intensities.
 
     Parameters
     ----------
     wavenumbers_per_cm : array, shape (n_modes,)
-        Ascending; imaginary ones are negative. 3 N - 6, or 3 N - 5 for a linear molecule.
+        Ascending; imaginary ones are negative. 3 N - 6 for a free molecule (3 N - 5 if linear),
+        3 N' for N' vibrating atoms of a partial Hessian.
     intensities_km_per_mol : array, shape (n_modes,)
     dipole_derivatives : array, shape (n_modes, 3)
         In e/√amu.
     modes : array, shape (n_modes, N, 3)
-        Cartesian displacements of a mode in Å/(Å √amu), that is 1/√amu: mass-weighted they have
-        length 1.
+        Cartesian displacements in 1/√amu: mass-weighted they have length 1. Zero for fixed atoms.
     zero_point_energy_eV : float
         Of the real modes.
     residual_force_eV_per_A : float
-        Largest force of the structure as it was given.
+        Largest force on a vibrating atom.
     method : str
-        "analytic" Born charges, or "displacement": differences of the dipole.
+        "analytic" (Born charges) or "displacement" (differences of the dipole).
+    components : str
+        "all", or "normal" if only the dipole along the normal of a slab is known.
     displacement_A : float
+    width_per_cm : float
+        Full width at half maximum of the lines of the stored spectrum.
+    atoms : tuple of int
+        Vibrating atoms.
     structure, calculator : dict
+        Provenance.
+    notes : tuple of str
+        Remarks on the results.
     """
 
     wavenumbers_per_cm: np.ndarray
@@ -88,24 +107,32 @@ class HarmonicInfrared:
     zero_point_energy_eV: float
     residual_force_eV_per_A: float
     method: str
+    components: str
     displacement_A: float
+    width_per_cm: float
+    atoms: tuple[int, ...]
     structure: dict[str, object]
     calculator: dict[str, object]
+    notes: tuple[str, ...] = ()
 
     @property
     def imaginary(self) -> np.ndarray:
-        """Which modes lead downhill."""
+        """Mask (n_modes,) of the imaginary modes."""
         return self.wavenumbers_per_cm < 0
 
+    @property
+    def grid_per_cm(self) -> np.ndarray:
+        """Wave numbers of the stored spectrum."""
+        return np.linspace(0.0, 1.1 * max(self.wavenumbers_per_cm.max(), 100.0), _GRID_POINTS)
+
     def spectrum(self, wavenumbers_per_cm: np.ndarray, width_per_cm: float = 10.0) -> np.ndarray:
-        r"""Lines broadened to Lorentzians, in (km/mol) per 1/cm; imaginary modes have none.
+        r"""Return the spectrum of Lorentzian lines in (km/mol) per 1/cm, without imaginary modes.
 
         Parameters
         ----------
         wavenumbers_per_cm : array
-            Where to know it.
         width_per_cm : float
-            Full width at half maximum. The area of every line stays its intensity.
+            Full width at half maximum. The area of each line is its intensity.
         """
         if not width_per_cm > 0:
             raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
@@ -115,110 +142,101 @@ class HarmonicInfrared:
         lines = half / np.pi / (apart**2 + half**2)
         return lines @ self.intensities_km_per_mol[real]
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return modes and spectrum by name."""
+        return {
+            "wavenumbers_per_cm": self.wavenumbers_per_cm,
+            "intensities_km_per_mol": self.intensities_km_per_mol,
+            "dipole_derivatives_e_per_sqrt_amu": self.dipole_derivatives,
+            "modes_per_sqrt_amu": self.modes,
+            "atoms": np.array(self.atoms),
+            "spectrum_wavenumbers_per_cm": self.grid_per_cm,
+            "spectrum_km_per_mol_cm": self.spectrum(self.grid_per_cm, self.width_per_cm),
+        }
+
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the result as plain containers for YAML and JSON."""
         return {
             "structure": self.structure,
             "calculator": self.calculator,
             "method": self.method,
+            "components": self.components,
             "displacement_A": self.displacement_A,
+            "vibrating_atoms": list(self.atoms),
             "residual_force_eV_per_A": self.residual_force_eV_per_A,
             "zero_point_energy_eV": self.zero_point_energy_eV,
             "imaginary_modes": int(self.imaginary.sum()),
+            "notes": list(self.notes),
             "wavenumbers_per_cm": self.wavenumbers_per_cm.tolist(),
             "intensities_km_per_mol": self.intensities_km_per_mol.tolist(),
         }
 
-    def table(self) -> Table:
-        """A row for every mode."""
-        table = Table(
-            *("mode", "wave number / cm⁻¹", "intensity / (km/mol)"),
-            title=f"Vibrations of {self.structure['formula']}",
-            title_justify="left",
-        )
-        for number, (wave, strength) in enumerate(
-            zip(self.wavenumbers_per_cm, self.intensities_km_per_mol, strict=True), start=1
-        ):
-            shown = f"{abs(wave):.1f}" + ("i" if wave < 0 else "")
-            table.add_row(str(number), shown, f"{strength:.2f}")
-        table.caption = f"zero-point energy {self.zero_point_energy_eV:.4f} eV"
-        return table
 
-
+@accept_quiet
 def harmonic_infrared(
     atoms: Atoms,
     method: str | None = None,
     *,
+    chosen: str | Sequence[int] | None = None,
     displacement_A: float = 0.005,
     width_per_cm: float = 10.0,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     jobs: Jobs = SERIAL,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> HarmonicInfrared:
-    """Normal modes and infrared intensities of a molecule.
+    """Compute normal modes and infrared intensities.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        A relaxed molecule without periodic directions, with a calculator that gives forces, and
-        Born charges or a dipole; left as it is.
+        Relaxed structure with a calculator that gives forces, and Born charges or a moment; it is
+        not changed. Atoms fixed by `FixAtoms` do not vibrate; other constraints are ignored, with a
+        note. With periodic directions, some atoms must be fixed or `chosen`.
     method : str or None
-        "analytic": Born charges of the calculator. "displacement": differences of its dipole, at
-        no extra cost. None takes the first that the calculator offers.
+        "analytic": Born charges of the calculator. "displacement": differences of its dipole or
+        polarization, at no extra cost. By default the first that the calculator offers.
+    chosen : str, sequence of int, or None
+        Vibrating atoms by index or by a selection of `ase_les.properties.atom_selection`, such as
+        ``"tag:0"`` for adsorbates added by ASE. By default all that are not fixed.
     displacement_A : float
-        Of an atom, in Å; 6 N structures are calculated.
+        Displacement of an atom in Å; six structures per vibrating atom are calculated.
     width_per_cm : float
-        Full width at half maximum of the lines in the figure.
+        Full width at half maximum of the lines of the stored spectrum.
     output : str, Path or None
-        Stem of ``-summary.yml``, ``-infrared.npz``, ``-infrared.png`` and of
-        ``-displacements.jsonl``, which grows with every displacement. None writes nothing.
+        Stem of ``-summary.yml``, ``-infrared.npz`` and the record of finished displacements
+        ``-displacements.jsonl``.
     resume, overwrite : bool
-        Go on from the displacements that are there, or replace an earlier run of that name.
+        Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
-        Processes that share the displacements.
-    quiet : bool
-        No progress, no table.
+        Worker processes for the displacements.
+    progress : Progress
 
     Raises
     ------
     ValueError
-        If the structure is periodic or a single atom, the calculator is missing or gives neither
-        Born charges nor dipoles, or a setting is impossible.
+        If the structure is a single free atom, or periodic without fixed or chosen atoms, the
+        calculator is missing or gives neither Born charges nor a moment, or a setting is invalid.
     FileExistsError
-        If an earlier run would be lost.
+        If an earlier calculation would be lost.
     """
-    method = _check(atoms, method, displacement_A, width_per_cm)
-    stem = None if output is None else Path(output)
-    if stem is not None and _named(stem, "-summary.yml").exists() and not (overwrite or resume):
-        raise FileExistsError(
-            f"'{_named(stem, '-summary.yml')}' exists; overwrite=True (--overwrite) replaces that "
-            "run"
-        )
-    residual = np.asarray(atoms.calc.get_property("forces", atoms))
-    everyone = range(len(atoms))
-    structures = displaced(atoms, everyone, displacement_A)
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": displacement_A,
-        "method": method,
-        **describe_calculator(atoms.calc),
-    }
-    path = None if stem is None else _named(stem, "-displacements.jsonl")
-    record = Record.open(path, belongs_to, resume=resume, overwrite=overwrite)
-    properties = ["forces"] if method == "analytic" else ["forces", "dipole"]
-    results = evaluate_structures(
-        structures, properties, atoms.calc, record, jobs=jobs, progress=TerminalProgress(quiet)
+    run = RunOptions.from_keywords(
+        output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
     )
-    if method == "analytic":
-        charges = np.asarray(atoms.calc.get_property("born_effective_charges", atoms))
-    else:
-        charges = np.array([moment_slope(atoms, i, results, displacement_A) for i in everyone])
-    hessian = _hessian(len(atoms), results, displacement_A)
-    eigenvalues, modes = _vibrations(atoms, hessian)
-    wavenumbers = _PER_CM * np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues))
-    derivatives = np.einsum("iab,nib->na", charges, modes)
+    _check(atoms, method, displacement_A, width_per_cm)
+    selection = vibrating_atoms(atoms, chosen)
+    active = selection.indices
+    charges, moments = _source_of_intensities(atoms, method)
+    run.prepare("-summary.yml")
+    residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
+    results = _displacements(atoms, active, displacement_A, moments, run)
+    if moments is not None:
+        charges = _charges(atoms, active, results, displacement_A, moments)
+    normal_only = moments is not None and moments.elsewhere is None
+    hessian = _hessian(active, results, displacement_A)
+    wavenumbers, modes = _normal_modes(atoms, active, hessian, free=selection.free_molecule)
+    derivatives = np.einsum("iab,nib->na", charges[active], modes[:, active])
     result = HarmonicInfrared(
         wavenumbers_per_cm=wavenumbers,
         intensities_km_per_mol=KM_PER_MOL * (derivatives**2).sum(axis=1),
@@ -226,123 +244,198 @@ def harmonic_infrared(
         modes=modes,
         zero_point_energy_eV=float(0.5 * units.invcm * wavenumbers[wavenumbers > 0].sum()),
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
-        method=method,
+        method="analytic" if moments is None else "displacement",
+        components="normal" if normal_only else "all",
         displacement_A=displacement_A,
+        width_per_cm=width_per_cm,
+        atoms=tuple(active),
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
     )
-    _tell(result, quiet)
-    if stem is not None:
-        _write(stem, result, width_per_cm)
+    result = replace(result, notes=(*selection.notes, *_notes(result)))
+    if run.files is not None:
+        write_arrays(run.files.named("-infrared.npz"), result.arrays())
+        # Last: its existence means that all files are complete.
+        write_summary(run.files.summary, result.summary())
     return result
 
 
-def _check(atoms: Atoms, method: str | None, displacement_A: float, width_per_cm: float) -> str:
+def _check(atoms: Atoms, method: str | None, displacement_A: float, width_per_cm: float) -> None:
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
-    if len(atoms) < 2:
-        raise ValueError(f"a molecule needs two atoms to vibrate, got {len(atoms)}")
-    if atoms.pbc.any():
-        raise ValueError(
-            f"a molecule without periodic directions is needed, pbc is {atoms.pbc.tolist()}; for "
-            "crystals use `phonons`, for liquids the spectrum of a trajectory"
-        )
     for name, value in (("displacement_A", displacement_A), ("width_per_cm", width_per_cm)):
         if not value > 0:
             raise ValueError(f"`{name}` must be positive, got {value}")
     if method is not None and method not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
-    needed = {"analytic": "born_effective_charges", "displacement": "dipole"}
-    offered = [name for name in METHODS if needed[name] in atoms.calc.implemented_properties]
-    if method not in (None, *offered) or not offered:
-        wanted = " or ".join(needed.values()) if method is None else needed[method]
-        raise ValueError(
-            f"{type(atoms.calc).__name__} gives no {wanted}, which intensities are made of"
-        )
-    return method or offered[0]
 
 
-def _hessian(n_atoms: int, results: dict, displacement_A: float) -> np.ndarray:
-    """Second derivatives (3 N, 3 N) of the energy in eV/Å²."""
+def _source_of_intensities(atoms: Atoms, method: str | None) -> tuple[np.ndarray, Moments | None]:
+    """Return analytic Born charges and None, or zeros and the moments to differentiate."""
+    name = type(atoms.calc).__name__
+    reasons = []
+    if method != "displacement":
+        if "born_effective_charges" in atoms.calc.implemented_properties:
+            try:
+                return calculated_charges(atoms), None
+            except PropertyNotImplementedError as error:
+                reasons.append(str(error))
+        else:
+            reasons.append("no born_effective_charges")
+    if method != "analytic":
+        # A dipole of a slab has only a normal component, unless the calculator says otherwise.
+        for components in ("all", "normal") if atoms.pbc.sum() == 2 else ("all",):
+            try:
+                moments = choose_moments(atoms, components=components)
+            except ValueError as error:
+                reasons.append(str(error))
+                continue
+            missing = _missing(atoms, moments)
+            if missing is None:
+                return np.zeros((len(atoms), 3, 3)), moments
+            reasons.append(missing)
+    needed = {"analytic": "born_effective_charges", "displacement": "dipole or polarization"}
+    wanted = "born_effective_charges or dipole" if method is None else needed[method]
+    raise ValueError(
+        f"{name} gives no {wanted}, needed for intensities, for pbc {atoms.pbc.tolist()}: "
+        f"{'; '.join(dict.fromkeys(reasons))}"
+    )
+
+
+def _missing(atoms: Atoms, moments: Moments) -> str | None:
+    """Return why the moments cannot be differentiated together with the forces; None if they can.
+
+    Calculators may list properties that they do not give for all boundary conditions.
+    """
+    if not all(isinstance(source, MomentSource) for source, _ in moments.projected):
+        return "no dipole or polarization"
+    try:
+        for what in moments.wanted:
+            property_of(atoms, what, atoms.calc)
+    except PropertyNotImplementedError as error:
+        return str(error)
+    return None
+
+
+def _displacements(
+    atoms: Atoms,
+    active: Sequence[int],
+    displacement_A: float,
+    moments: Moments | None,
+    run: RunOptions,
+) -> dict[str, Results]:
+    wanted = [] if moments is None else moments.wanted
+    belongs_to = {
+        "fingerprint of the structure": fingerprint(atoms),
+        "displacement_A": displacement_A,
+        "method": "analytic" if moments is None else "displacement",
+        "moments": wanted,
+        **describe_calculator(atoms.calc),
+    }
+    record = Record.open(
+        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
+    )
+    structures = displaced(atoms, active, displacement_A)
+    return evaluate_structures(
+        structures,
+        ["forces", *wanted],
+        atoms.calc,
+        record,
+        jobs=run.jobs,
+        progress=run.progress,
+    )
+
+
+def _charges(
+    atoms: Atoms,
+    active: Sequence[int],
+    results: Mapping[str, Results],
+    displacement_A: float,
+    moments: Moments,
+) -> np.ndarray:
+    """Return Born charges (N, 3, 3) in e from differences; zero for atoms that do not vibrate."""
+    slopes = {index: np.zeros((3, 3)) for index in active}
+    for source, projector in moments.projected:
+        for index in active:
+            slopes[index] += projector @ source.slope(atoms, index, results, displacement_A)
+    if not atoms.pbc.any() and moments.wanted == ["dipole"]:
+        slopes = about_fixed_origin(atoms, slopes)
+    charges = np.zeros((len(atoms), 3, 3))
+    for index, slope in slopes.items():
+        charges[index] = slope
+    return charges
+
+
+def _hessian(
+    active: Sequence[int], results: Mapping[str, Results], displacement_A: float
+) -> np.ndarray:
+    """Return the second derivatives (3 N', 3 N') of the energy in eV/Å²."""
     rows = [
-        results[step_name(i, axis, -1)]["forces"] - results[step_name(i, axis, 1)]["forces"]
-        for i in range(n_atoms)
+        (results[step_name(i, axis, -1)]["forces"] - results[step_name(i, axis, 1)]["forces"])[
+            list(active)
+        ]
+        for i in active
         for axis in range(3)
     ]
-    hessian = np.array(rows).reshape(3 * n_atoms, 3 * n_atoms) / (2 * displacement_A)
+    hessian = np.array(rows).reshape(len(rows), len(rows)) / (2 * displacement_A)
     return 0.5 * (hessian + hessian.T)
 
 
-def _vibrations(atoms: Atoms, hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues in eV/(Å² amu) and modes (n, N, 3) in 1/√amu of all that is no rigid motion."""
-    root_mass = np.repeat(np.sqrt(atoms.get_masses()), 3)
-    internal = _internal_motions(atoms)
-    weighted = hessian / np.outer(root_mass, root_mass)
-    eigenvalues, vectors = np.linalg.eigh(internal.T @ weighted @ internal)
-    modes = (internal @ vectors).T / root_mass
-    return eigenvalues, modes.reshape(len(eigenvalues), len(atoms), 3)
+def _normal_modes(
+    atoms: Atoms, active: Sequence[int], hessian: np.ndarray, free: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return wave numbers (n,) in 1/cm and modes (n, N, 3) in 1/√amu, ascending.
+
+    Rigid motions of a free molecule are moved far above the vibrations and left out.
+    """
+    rigid = _rigid_motions(atoms) if free else np.zeros((len(hessian), 0))
+    if rigid.size:
+        root_mass = np.repeat(np.sqrt(atoms.get_masses()), 3)
+        weighted = hessian / np.outer(root_mass, root_mass)
+        onto = rigid @ rigid.T
+        internal = np.eye(len(hessian)) - onto
+        far = 10.0 * np.abs(np.linalg.eigvalsh(weighted)).max() + 1.0
+        weighted = internal @ weighted @ internal + far * onto
+        hessian = weighted * np.outer(root_mass, root_mass)
+    data = VibrationsData.from_2d(atoms, hessian, indices=active)
+    energies, modes = data.get_energies_and_modes(all_atoms=True)
+    # Imaginary energies are negative wave numbers.
+    wavenumbers = (energies.real - energies.imag) / units.invcm
+    n_vibrations = len(hessian) - rigid.shape[1]
+    return wavenumbers[:n_vibrations], modes[:n_vibrations]
 
 
-def _internal_motions(atoms: Atoms) -> np.ndarray:
-    """Orthonormal columns of mass-weighted motions without translation and rotation."""
+def _rigid_motions(atoms: Atoms) -> np.ndarray:
+    """Return orthonormal columns of mass-weighted translations and rotations."""
     root_mass = np.sqrt(atoms.get_masses())[:, None]
     arms = atoms.positions - atoms.get_center_of_mass()
     rigid = [root_mass * axis for axis in np.eye(3)]
     rigid += [root_mass * np.cross(axis, arms) for axis in np.eye(3)]
-    # To the scale of translations, all alike: the turn of a nearly linear molecule about its own
-    # axis stays short, and with it what is really a bend of the molecule.
+    # On the scale of translations, the rotation of an almost linear molecule about its own axis is
+    # small, and it is left out: the motion is a bend.
     lengths = [float(np.linalg.norm(motion)) for motion in rigid]
     scales = [*lengths[:3], *3 * [max(lengths[3:])]]
     columns = [motion.ravel() / scale for motion, scale in zip(rigid, scales, strict=True)]
-    directions, weights, _ = np.linalg.svd(np.array(columns).T)
-    n_rigid = int((weights > _LINEAR * weights[0]).sum())
-    return directions[:, n_rigid:]
+    directions, weights, _ = np.linalg.svd(np.array(columns).T, full_matrices=False)
+    return directions[:, weights > _LINEAR * weights[0]]
 
 
-def _tell(result: HarmonicInfrared, quiet: bool) -> None:
-    console = terminal.console(quiet)
-    console.print(result.table())
+def _notes(result: HarmonicInfrared) -> tuple[str, ...]:
+    notes = []
+    if result.components == "normal":
+        notes.append(
+            "intensities contain only the dipole along the surface normal, the component that the "
+            "calculator defines for a slab"
+        )
     if result.imaginary.any():
         worst = result.wavenumbers_per_cm.min()
-        console.print(
-            f"Imaginary modes: {int(result.imaginary.sum())}, up to {abs(worst):.1f}i cm⁻¹. The "
-            "structure is no minimum; they are left out of spectrum and zero-point energy.",
-            style="yellow",
-            markup=False,
+        notes.append(
+            f"{int(result.imaginary.sum())} imaginary modes, down to {abs(worst):.1f}i 1/cm: the "
+            "structure is not a minimum. They are left out of spectrum and zero-point energy"
         )
     if result.residual_force_eV_per_A > _RESIDUAL_FORCE:
-        console.print(
-            f"The structure is not relaxed: forces up to {result.residual_force_eV_per_A:.3g} "
-            "eV/Å. Relax first for vibrations of the minimum.",
-            style="yellow",
-            markup=False,
+        notes.append(
+            f"the structure is not relaxed: forces up to {result.residual_force_eV_per_A:.3g} "
+            "eV/Å. Relax it first for vibrations of the minimum"
         )
-
-
-def _named(stem: Path, ending: str) -> Path:
-    return stem.with_name(stem.name + ending)
-
-
-def _write(stem: Path, result: HarmonicInfrared, width_per_cm: float) -> None:
-    highest = max(result.wavenumbers_per_cm.max(), 100.0)
-    grid = np.linspace(0.0, 1.1 * highest, 4000)
-    spectrum = result.spectrum(grid, width_per_cm)
-    np.savez(
-        _named(stem, "-infrared.npz"),
-        wavenumbers_per_cm=result.wavenumbers_per_cm,
-        intensities_km_per_mol=result.intensities_km_per_mol,
-        dipole_derivatives_e_per_sqrt_amu=result.dipole_derivatives,
-        modes_per_sqrt_amu=result.modes,
-        spectrum_wavenumbers_per_cm=grid,
-        spectrum_km_per_mol_cm=spectrum,
-    )
-    figures.save_figure(
-        _named(stem, "-infrared.png"),
-        grid,
-        "wave number / cm⁻¹",
-        [
-            figures.Panel("absorption / (km mol⁻¹ cm)", {f"width {width_per_cm:g}": spectrum}),
-        ],
-    )
-    # Last: its presence says that all is there.
-    write_summary(_named(stem, "-summary.yml"), result.summary())
+    return tuple(notes)

@@ -192,7 +192,9 @@ def infrared_from_current(
     parts = transform(autocorrelation(in_blocks(current, n_blocks), len(weights)))
     # (e Å/fs)² fs in SI, and from m²/mol to km/mol per 1/cm.
     si = elementary_charge**2 * 1e-20 / 1e-30 * 1e-15
-    scale = 0.1 * Avogadro * si / (3 * epsilon_0 * speed_of_light * Boltzmann * temperature_K)
+    scale: float | np.ndarray = (
+        0.1 * Avogadro * si / (3 * epsilon_0 * speed_of_light * Boltzmann * temperature_K)
+    )
     scale = scale / molecules
     if quantum_correction == "none":
         quanta = hbar * 2 * np.pi * frequency_Hz[kept] / (Boltzmann * temperature_K)

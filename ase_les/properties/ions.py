@@ -1,4 +1,4 @@
-"""Ions of one atom in a structure, told from atoms of molecules."""
+"""Monatomic ions in a structure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ CATIONS = tuple(symbol for symbol, charge in MONATOMIC_IONS.items() if charge > 
 
 
 def is_cation(atoms: Atoms) -> np.ndarray:
-    """Whether each atom is of an element that is a cation in solution, (N,) bool.
+    """Return a mask (N,) of atoms of elements that are cations in solution.
 
-    Their distance to water is less than the sum of covalent radii would have it: taken along,
-    they would bind the water around them into one molecule.
+    Their distance to water is shorter than the sum of covalent radii: in a search for molecules
+    they would connect the water molecules around them.
     """
     return np.isin(atoms.symbols, CATIONS)
 
 
 def monatomic_ions(atoms: Atoms) -> dict[str, int]:
-    """Charge numbers of the elements whose atoms are ions by themselves.
+    """Return the charge numbers of the elements that are monatomic ions.
 
-    Those are the elements of `CATIONS`, and halogens none of whose atoms is bonded to another
-    non-metal.
+    These are the elements of `CATIONS`, and halogens without bonds to other non-metals.
     """
     rest = atoms[~is_cation(atoms)]
     bonded = {rest.symbols[i] for group in molecules(rest) if len(group) > 1 for i in group}

@@ -1,8 +1,8 @@
-r"""Heights and atomic layers of slabs and of interfaces in periodic boxes, for any orientation.
+r"""Normal, area, heights and atomic layers of slabs, and of interfaces in periodic boxes.
 
-Heights are positions along the unit normal :math:`\mathbf{n}` of two lattice vectors. A slab is
-open along the third. A periodic box repeats: its heights are wrapped into one period that begins
-after the widest gap between atoms, so that no layer is cut in two.
+Heights are positions along the unit normal :math:`\mathbf{n}` of two cell vectors. A slab is open
+along the third. In a periodic box, heights are wrapped into one period that begins after the widest
+gap between atoms, so that no layer is divided.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from ase import Atoms
 AXES = ("a", "b", "c")
 
 LAYER_GAP_A = 0.5
-"""Atoms belong to one layer unless the next height is farther away than this."""
+"""Largest distance in Å between successive heights within one layer."""
 
 
 def normal_axis(atoms: Atoms, axis: str | None = None) -> int:
-    """Return which lattice vector (0, 1, 2) leads from layer to layer.
+    """Return the index of the cell vector (0, 1, 2) across the layers.
 
     Parameters
     ----------
     atoms : ase.Atoms
         With two or three periodic directions.
     axis : str or None
-        "a", "b" or "c": the vector that is not in the plane of the layers. None is the open
-        direction of a slab, and of a box the one in which it is tallest.
+        "a", "b" or "c". By default the open direction of a slab, or the direction in which a
+        box is tallest.
 
     Raises
     ------
@@ -62,16 +62,17 @@ def gap_A(atoms: Atoms, axis: str | None = None) -> float:
 
 
 def unit_normal(atoms: Atoms, axis: str | None = None) -> np.ndarray:
-    """Return the unit normal (3,) of the layers, on the side to which the open vector points.
+    """Return the unit normal (3,) of the layers, pointing to the top.
 
     Parameters
     ----------
     atoms, axis
-        See `normal_axis`. The vector along the normal may be missing or tilted; it only decides
-        which side is the top. Without it the top is where the largest component is positive.
+        See `normal_axis`. The cell vector across the layers may be zero or tilted; it only
+        determines which side is the top. If it is zero, the largest component of the normal is
+        positive.
     """
     index = normal_axis(atoms, axis)
-    across = np.cross(*np.delete(atoms.cell.array, index, axis=0))
+    across = _in_plane_product(atoms, index)
     across = across / np.linalg.norm(across)
     side = across @ atoms.cell.array[index]
     if abs(side) < 1e-6:
@@ -79,10 +80,21 @@ def unit_normal(atoms: Atoms, axis: str | None = None) -> np.ndarray:
     return across if side > 0 else -across
 
 
+def area_A2(atoms: Atoms, axis: str | None = None) -> float:
+    """Return the area of the cell in the plane of the layers, in Å².
+
+    Parameters
+    ----------
+    atoms, axis
+        See `normal_axis`.
+    """
+    return float(np.linalg.norm(_in_plane_product(atoms, normal_axis(atoms, axis))))
+
+
 def heights_A(atoms: Atoms, axis: str | None = None) -> np.ndarray:
     """Return the heights (N,) of atoms along the normal, in Å.
 
-    Those of a box lie within one period, which begins after the widest gap.
+    Heights in a box lie within one period, which begins after the widest gap.
     """
     heights = atoms.positions @ unit_normal(atoms, axis)
     if not atoms.pbc.all():
@@ -91,20 +103,20 @@ def heights_A(atoms: Atoms, axis: str | None = None) -> np.ndarray:
     wrapped = np.sort(heights % period)
     gaps = np.diff(wrapped, append=wrapped[0] + period)
     start = wrapped[(int(np.argmax(gaps)) + 1) % len(wrapped)]
-    # Rounding must not send the lowest atom one period up.
+    # Prevents rounding from moving the lowest atom up by one period.
     tiny = 1e-9 * period
     return start + (heights - start + tiny) % period - tiny
 
 
 def layer_numbers(heights: np.ndarray, gap_A: float = LAYER_GAP_A) -> np.ndarray:
-    """Return the layer (N,) of every height, 0 is the lowest.
+    """Return the layer (N,) of each height; 0 is the lowest.
 
     Parameters
     ----------
     heights : array, shape (N,)
         In Å.
     gap_A : float
-        A new layer begins where the next height is farther than this.
+        Distance between successive heights that separates layers.
 
     Raises
     ------
@@ -119,6 +131,16 @@ def layer_numbers(heights: np.ndarray, gap_A: float = LAYER_GAP_A) -> np.ndarray
     return numbers
 
 
+def _in_plane_product(atoms: Atoms, index: int) -> np.ndarray:
+    """Return the cross product of the two cell vectors in the plane."""
+    product = np.cross(*np.delete(atoms.cell.array, index, axis=0))
+    if not product.any():
+        raise ValueError(
+            f"the two cell vectors in the plane span no area, the cell is {atoms.cell.tolist()}"
+        )
+    return product
+
+
 def _spacings(atoms: Atoms) -> np.ndarray:
-    """Distances (3,) between the faces of the cell."""
+    """Return the distances (3,) between opposite faces of the cell."""
     return 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 _LEVI_CIVITA = np.cross(np.eye(3)[:, None], np.eye(3)[None])
 
 
 def molecules(atoms: Atoms, tolerance: float = 1.2) -> list[np.ndarray]:
-    """Indices of the atoms of every covalently connected molecule.
+    """Return the indices of the atoms of each covalently connected molecule.
 
     Parameters
     ----------
     atoms : ase.Atoms
     tolerance : float
-        Atoms are bonded when closer than this times the sum of their covalent radii.
+        Atoms closer than this times the sum of their covalent radii are bonded.
     """
     first, second, _ = _bonds(atoms, tolerance)
     n_molecules, label = connected_components(_adjacency(first, second, len(atoms)))
@@ -26,9 +26,9 @@ def molecules(atoms: Atoms, tolerance: float = 1.2) -> list[np.ndarray]:
 
 
 def whole_molecules(atoms: Atoms, tolerance: float = 1.2) -> Atoms:
-    """A copy in which no molecule is cut by a cell face: ready for a face to become a surface.
+    """Return a copy in which no molecule is divided by a cell face.
 
-    Each molecule stays where its first atom is. Calculator and constraints are left behind.
+    Each molecule is placed at its first atom. Calculator and constraints are not copied.
 
     Parameters
     ----------
@@ -48,19 +48,19 @@ def whole_molecules(atoms: Atoms, tolerance: float = 1.2) -> Atoms:
 
 
 def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2) -> np.ndarray:
-    r"""Dipole moments of all molecules in e Å, shape (n_molecules, 3).
+    r"""Return the dipole moments of all molecules in e Å, shape (n_molecules, 3).
 
     .. math::
         \boldsymbol{\mu}_m = \sum_{i \in m} q_i (\mathbf{r}_i - \mathbf{r}_m)
 
-    Atoms are put together along bonds first, so that molecules cut by a cell face count whole. The
-    reference :math:`\mathbf{r}_m` is the centre of mass; it matters for charged molecules only.
+    Molecules divided by a cell face are first made whole along their bonds. The reference
+    :math:`\mathbf{r}_m` is the center of mass; it affects only charged molecules.
 
     Parameters
     ----------
     atoms : ase.Atoms
     charges : array, shape (N,)
-        In e, such as ``atoms.get_charges()``; the moments are in their scale.
+        In e, such as ``atoms.get_charges()``; physical charges give physical moments.
     tolerance : float
         See `molecules`.
 
@@ -76,10 +76,11 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
 def turning_dipoles(
     atoms: Atoms, born_effective_charges: np.ndarray, tolerance: float = 1.2
 ) -> np.ndarray:
-    r"""Dipole moments of molecules by how they turn, in e Å, shape (n_molecules, 3).
+    r"""Return rotational dipole moments of molecules in e Å, shape (n_molecules, 3).
 
-    A molecule turned by a small angle changes the dipole of all by
-    :math:`\delta\boldsymbol{\theta} \times \boldsymbol{\mu}_m`. Born charges tell that change,
+    The rotation of a molecule by a small angle changes the total dipole by
+    :math:`\delta\boldsymbol{\theta} \times \boldsymbol{\mu}_m`. This change follows from Born
+    charges:
 
     .. math::
         R^m_{\alpha\gamma} = \sum_{i \in m} \sum_{\beta\delta} Z^*_{i,\alpha\beta}\,
@@ -87,16 +88,16 @@ def turning_dipoles(
         \mu_{m,\delta} = \frac12 \sum_{\alpha\gamma} \epsilon_{\alpha\gamma\delta}
             R^m_{\alpha\gamma}
 
-    For an isolated neutral molecule this is its dipole, exactly (the rotational sum rule of atomic
-    polar tensors). In a liquid it needs no rule which charge belongs to which molecule: what
-    neighbours polarize when the molecule turns counts as its own. The centre is that of mass; it
-    matters for molecules whose Born charges do not sum to zero.
+    For an isolated neutral molecule this is exactly its dipole (rotational sum rule of atomic polar
+    tensors). In a liquid, no assignment of charge to molecules is needed: the polarization of
+    neighbors by the rotation is included. The reference is the center of mass; it affects molecules
+    whose Born charges do not sum to zero.
 
     Parameters
     ----------
     atoms : ase.Atoms
     born_effective_charges : array, shape (N, 3, 3)
-        [atom, polarization, displacement] in e, as the calculator gives them.
+        [atom, polarization, displacement] in e.
     tolerance : float
         See `molecules`.
 
@@ -115,7 +116,7 @@ def turning_dipoles(
 
 
 def _arms(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (N, 3) from the centre of mass of the molecule, and the molecule of each atom."""
+    """Return positions (N, 3) relative to the molecule's center of mass, and molecule indices."""
     positions, label = _whole(atoms, tolerance)
     masses = atoms.get_masses()
     centre = _sums(masses[:, None] * positions, label) / np.bincount(label, masses)[:, None]
@@ -123,12 +124,12 @@ def _arms(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sums(values: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Sums of vectors (N, 3) over the atoms of each molecule."""
+    """Return the sums of vectors (N, 3) over the atoms of each molecule."""
     return np.column_stack([np.bincount(label, values[:, axis]) for axis in range(3)])
 
 
 def _whole(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions with molecules put together along their bonds, and the molecule of each atom."""
+    """Return positions with molecules made whole along their bonds, and molecule indices."""
     first, second, shift = _bonds(atoms, tolerance)
     bonds = _adjacency(first, second, len(atoms))
     n_molecules, label = connected_components(bonds)
@@ -141,8 +142,8 @@ def _whole(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
             image[atom] = image[parent[atom]] + shift_of[parent[atom], atom]
     if not np.allclose(image[first] + shift, image[second]):
         raise ValueError(
-            "a molecule is bonded to its own periodic image and has no dipole moment of its own; "
-            f"lower `tolerance` (now {tolerance}) if these are no bonds"
+            "a molecule is bonded to its own periodic image and therefore has no dipole moment; "
+            f"reduce `tolerance` (now {tolerance}) if these are not bonds"
         )
     positions = atoms.positions + image @ atoms.cell.array
     return positions, label
@@ -152,6 +153,6 @@ def _bonds(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.n
     return neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=tolerance))
 
 
-def _adjacency(first: np.ndarray, second: np.ndarray, n_atoms: int) -> coo_array:
+def _adjacency(first: np.ndarray, second: np.ndarray, n_atoms: int) -> csr_array:
     ones = np.ones(len(first), dtype=np.int8)
     return coo_array((ones, (first, second)), shape=(n_atoms, n_atoms)).tocsr()

@@ -111,7 +111,9 @@ def write_files(files: OutputFiles, result: Phonons, tolerance_A: float) -> None
     crystal = result.phonopy
     # Euphonic needs the force constants, phonopy recalculates them from the forces.
     crystal.save(files.named("-phonopy.yaml"), settings={"force_constants": True})
-    write_FORCE_SETS(crystal.dataset, files.named("-FORCE_SETS"))
+    dataset = crystal.dataset
+    assert dataset is not None
+    write_FORCE_SETS(dataset, files.named("-FORCE_SETS"))
     if result.non_analytic is not None:
         write_born_file(
             files.named("-BORN"),

@@ -1,4 +1,4 @@
-r"""Potential and field of charges averaged over planes: the Poisson equation in one dimension.
+r"""Potential and field of charges averaged over planes, from the Poisson equation.
 
 .. math::
     -\phi''(z) = \frac{4\pi k_e}{s} \rho(z), \qquad
@@ -9,23 +9,22 @@ Symbol                 Meaning
 =====================  ==========================================================================
 :math:`A`              area of the plane in Å²
 :math:`Q_i, z_i`       charge in e, height along the normal in Å
-:math:`s`              physical over latent charges where ``dielectric_tensor`` is recorded with
-                       them (`ase_les.screening`), else 1
-:math:`g_s`            Gaussian of standard deviation `smearing_A`; a sheet if that is 0
+:math:`s`              ratio of physical to latent charges if ``dielectric_tensor`` is recorded
+                       with them (`ase_les.screening`), otherwise 1
+:math:`g_s`            Gaussian of standard deviation `smearing_A`; a delta function if it is 0
 :math:`k_e`            14.3996 eV Å
 =====================  ==========================================================================
 
-*Open* axis: field and potential are zero below all charges. Above them the field is zero again if
-the charges sum to zero, and the potential is the step :math:`4\pi k_e M/(s A)`, with M their
-dipole.
+*Open axis*: field and potential are zero below all charges. Above them, the field is zero if the
+charges sum to zero, and the potential is the step :math:`4\pi k_e M/(s A)`, where M is the dipole.
 
-*Periodic* axis: field and potential repeat with the cell, and the potential is zero on average; a
-net charge is neutralised by a uniform background.
+*Periodic axis*: field and potential are periodic and the mean potential is zero; a net charge is
+neutralized by a uniform background.
 
-The charge density is that of the charges as they are given, physical ones of a Latent Ewald
-Summation model; field and potential are those of its latent charges. With a smearing equal to the σ
-of the model, the potential is the one that latent charges, Gaussians themselves, feel. The profile
-shows changes and differences of that potential, no absolute work function.
+The charge density is that of the given charges, which are physical for a Latent Ewald Summation
+model; field and potential are those of its latent charges. With a smearing equal to the σ of the
+model, the potential is that experienced by latent charges, which are Gaussians themselves. Only
+differences of this potential are meaningful; it does not give an absolute work function.
 """
 
 from __future__ import annotations
@@ -36,23 +35,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
 from scipy.special import erf
 
+from ase_les.properties.atomic_charges import required_charges
+from ase_les.properties.layers import AXES, area_A2, unit_normal
 from ase_les.screening import recorded_scaling
 from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
 from ase_les.statistics import BlockedMean, Estimate
 from ase_les.statistics import standard_error as blocked_error
 from ase_les.units import COULOMB_CONSTANT
 
-# Waves beyond are smaller than 1e-14 of the first.
+# Waves beyond this reciprocal width are smaller than 1e-14 of the first.
 _WIDEST_WAVE = 8.0
 _NET_CHARGE = 1e-3
 
 
 @dataclass(frozen=True)
 class PlanarPotentialResult:
-    """Averaged profiles; each curve has one value per position.
+    """Averaged profiles with one value per position.
 
     Attributes
     ----------
@@ -60,15 +60,15 @@ class PlanarPotentialResult:
     position_A : (bins,) array
         Along the normal, from the origin.
     curves, standard_errors : mapping of str to (bins,) array
-        ``charge_e_per_A3``, ``field_V_per_A``, ``potential_V``; errors are block averaged, nan
-        below 16 configurations.
+        ``charge_e_per_A3``, ``field_V_per_A``, ``potential_V``; errors from block averages, nan
+        for fewer than 16 configurations.
     step_V : Estimate
         Potential above minus below; nan for a periodic axis or a net charge.
     net_charge_e : float
-        Sum of the charges as they were given.
+        Sum of the given charges.
     n_configurations : int
     charge_scaling : float
-        Physical over latent charges: charge density over that of what makes field and potential.
+        Ratio of physical to latent charges.
     """
 
     axis: int
@@ -82,26 +82,26 @@ class PlanarPotentialResult:
 
 
 class PlanarPotential:
-    """Charge, field and potential along the normal of two cell vectors, from many configurations.
+    """Accumulator of charge, field and potential along the normal of two cell vectors.
 
-    The charge density is that of the charges, field and potential are those of latent charges.
-    Charges are shared between the two nearest of the positions, which keeps their sum and dipole
-    and with them the step of the potential.
+    The charge density is that of the given charges; field and potential are those of the latent
+    charges. Each charge is distributed over the two nearest grid positions, which preserves charge
+    and dipole and therefore the step of the potential.
 
     Parameters
     ----------
     axis : int
-        0, 1 or 2: the cell vector that is not in the plane. The other two must be periodic.
+        0, 1 or 2: cell vector across the planes. The other two must be periodic.
     bin_A : float
-        Distance of the positions in Å, rounded so that they fill the cell.
+        Grid spacing in Å, rounded so that it divides the height of the cell.
     smearing_A : float
-        Standard deviation of the Gaussians in Å; 0 for sheets.
+        Standard deviation of the Gaussians in Å; 0 for delta functions.
 
     Raises
     ------
     ValueError
-        If an argument is impossible; later, if there are no charges, an atom lies outside of an
-        open cell, or the atoms, the scale of charges or the boundary conditions change.
+        If an argument is invalid; in `add`, if there are no charges, an atom is outside of an open
+        cell, or atoms, charge scaling or boundary conditions change.
     """
 
     def __init__(self, axis: int = 2, bin_A: float = 0.1, smearing_A: float = 0.0) -> None:
@@ -124,32 +124,33 @@ class PlanarPotential:
         self._extent = BlockedMean((2,), max_blocks=2)
 
     def add(self, atoms: Atoms) -> None:
-        """Take one more configuration, with charges, into account; it is not changed."""
+        """Add a configuration with charges; it is not changed."""
         normal, height, area = plane(atoms, self.axis)
         periodic = bool(atoms.pbc[self.axis])
-        charges = charges_of(atoms)
+        charges = required_charges(atoms)
         scaling = recorded_scaling(atoms)
         if self._numbers is None:
             self._begin(atoms.numbers, max(1, round(height / self.bin_A)), periodic, scaling)
-        refuse_other_atoms(self._numbers, atoms.numbers)
+        else:
+            refuse_other_atoms(self._numbers, atoms.numbers)
         if not math.isclose(scaling, self._scaling, rel_tol=1e-9):
             raise ValueError(
-                f"charges are {scaling:g} times the latent ones in this configuration, and were "
-                f"{self._scaling:g} times those in earlier ones: average runs of one dielectric "
-                "constant only"
+                f"the charges are {scaling:g} times the latent ones in this configuration and "
+                f"{self._scaling:g} times in earlier ones; average only runs with one dielectric "
+                "constant"
             )
         if periodic != self._periodic:
             raise ValueError(f"pbc changed to {atoms.pbc.tolist()} within one trajectory")
         n_bins = self._n_bins
-        # In bins, from the middle of the first.
+        # In units of bins, from the middle of the first.
         place = (atoms.positions * normal).sum(axis=1) / height * n_bins - 0.5
         lower = np.floor(place).astype(int)
         if not periodic and (lower.min() < 0 or lower.max() + 1 >= n_bins):
             outside = np.count_nonzero((lower < 0) | (lower + 1 >= n_bins))
             raise ValueError(
-                f"{outside} atoms lie outside of the cell along its open axis, and the potential "
-                "needs all charges: make room with atoms.center(vacuum=5, axis=...) or centre the "
-                "film"
+                f"{outside} atoms are outside of the cell along its open axis, but the potential "
+                "needs all charges: enlarge the cell with atoms.center(vacuum=5, axis=...) or "
+                "center the film (centre_on)"
             )
         share = place - lower
         sheets = np.bincount(lower % n_bins, charges * (1 - share), n_bins)
@@ -158,7 +159,7 @@ class PlanarPotential:
         self._extent.add(np.array([height, area]))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything the next configurations will be added to."""
+        """Return the state for checkpoints."""
         state = {"arguments": np.array(repr(self))}
         if self._numbers is not None:
             state |= {"numbers": self._numbers.copy(), "periodic": np.array(self._periodic)}
@@ -168,12 +169,12 @@ class PlanarPotential:
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a state of an accumulator made with the same arguments."""
+        """Restore the state of an accumulator with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._numbers = None
         if "numbers" in state:
             n_bins = len(state["sheets.unfinished"])
-            # Earlier versions recorded latent charges.
+            # States of earlier versions contain latent charges.
             scaling = float(state.get("scaling", 1.0))
             self._begin(np.array(state["numbers"]), n_bins, bool(state["periodic"]), scaling)
             for name, part in (("sheets", self._sheets), ("extent", self._extent)):
@@ -181,7 +182,13 @@ class PlanarPotential:
                 part.restore({k[len(start) :]: v for k, v in state.items() if k.startswith(start)})
 
     def result(self) -> PlanarPotentialResult:
-        """The averages so far."""
+        """Return the averages.
+
+        Raises
+        ------
+        ValueError
+            If no configuration was added.
+        """
         if self._numbers is None:
             raise ValueError("no configuration was added yet")
         height, area = self._extent.mean
@@ -216,7 +223,7 @@ class PlanarPotential:
 
 
 def plane(atoms: Atoms, axis: int) -> tuple[np.ndarray, float, float]:
-    """Unit normal towards cell vector `axis`, height of the cell along it, area of the plane.
+    """Return the unit normal towards a cell vector, the cell height along it and the plane's area.
 
     Raises
     ------
@@ -229,38 +236,20 @@ def plane(atoms: Atoms, axis: int) -> tuple[np.ndarray, float, float]:
             f"a profile along cell vector {axis} averages over the other two, which must be "
             f"periodic; pbc is {atoms.pbc.tolist()}"
         )
-    normal = np.cross(*atoms.cell.array[across])
-    area = float(np.linalg.norm(normal))
-    height = 0.0 if area == 0 else float(atoms.cell.array[axis] @ normal / area)
-    if height == 0:
+    if not atoms.cell.volume > 0:
         raise ValueError(
             f"a profile needs a cell with a volume, got {atoms.cell.tolist()}: set the missing "
-            "vector, for instance with atoms.center(vacuum=10, axis=2)"
+            "vector, for example with atoms.center(vacuum=10, axis=2)"
         )
-    return normal / area * np.sign(height), abs(height), area
-
-
-def charges_of(atoms: Atoms) -> np.ndarray:
-    """(N,) charges in e of a configuration.
-
-    Raises
-    ------
-    ValueError
-        If its calculator, or the recorded results, have none.
-    """
-    try:
-        return np.asarray(atoms.get_charges(), dtype=float)
-    except (PropertyNotImplementedError, RuntimeError) as error:
-        raise ValueError(
-            "a potential needs charges, and this configuration has none: record them in the "
-            "trajectory, or give a calculator (--model)"
-        ) from error
+    name = AXES[axis]
+    normal, area = unit_normal(atoms, name), area_A2(atoms, name)
+    return normal, atoms.cell.volume / area, area
 
 
 def _kernels(
     position: np.ndarray, height: float, smearing: float, periodic: bool, scaling: float
 ) -> dict[str, tuple[float, np.ndarray]]:
-    """What a sheet of unit charge at each position does at each other, with the prefactor."""
+    """Return prefactor and response at each position to a sheet of unit charge at each position."""
     distance = position[:, None] - position
     coulomb = 4 * math.pi * COULOMB_CONSTANT / scaling
     make = _periodic_kernels if periodic else _open_kernels
@@ -288,13 +277,13 @@ def _periodic_kernels(
     d: np.ndarray, height: float, s: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if s == 0:
-        # The periodic parabola: curvature −δ + 1/L, zero on average.
+        # Periodic parabola with curvature −δ + 1/L and zero mean.
         field = 0.5 * np.sign(d) - d / height
         return d, field, 0.5 * (d**2 / height - np.abs(d) + height / 6)
     n_waves = max(1, math.ceil(_WIDEST_WAVE * height / (2 * math.pi * s)))
     k = 2 * math.pi / height * np.arange(1, n_waves + 1)
     weight = 2 / height * np.exp(-0.5 * (s * k) ** 2)
-    # Distances of equal positions are multiples of one: a row of the matrix holds them all.
+    # All distances are multiples of the spacing and occur in the first column.
     phase = d[:, 0, None] * k
     density = 1 / height + np.cos(phase) @ weight
     field = np.sin(phase) @ (weight / k)

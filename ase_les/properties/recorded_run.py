@@ -1,10 +1,9 @@
-r"""What a molecular dynamics run recorded of the motion of its charge, ready for analysis.
+r"""Current and dipole recorded by a molecular dynamics run, in physical units.
 
-A model with latent charges gives current and dipole that are screened: the physical ones are
-:math:`\sqrt{\varepsilon_\infty}` times larger, with :math:`\varepsilon_\infty` the electronic
-dielectric constant of the bulk. Whether a run recorded the ones or the others depends on its
-calculator, ``LESCalculator(..., dielectric=)``; the series tells, and is said here once for all
-analyses.
+Current and dipole of a model with latent charges are screened: the physical ones are
+:math:`\sqrt{\varepsilon_\infty}` times larger, where :math:`\varepsilon_\infty` is the electronic
+dielectric constant of the bulk. Which of them a run recorded depends on its calculator,
+``LESCalculator(..., dielectric=)``, and is stored in the series.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ RECORDED = ("latent", "physical")
 
 @dataclass(frozen=True)
 class ElectronicScreening:
-    """How the electrons screen what was recorded.
+    """Electronic screening of recorded moments.
 
-    A run whose calculator had a dielectric constant knows both, and they need not be given.
+    Both values are known for a run whose calculator had a dielectric constant.
 
     Attributes
     ----------
     epsilon_infinity : float
         Electronic dielectric constant of the bulk; 1 for molecules.
     recorded : {"latent", "physical"}
-        Whether current and dipole still have to be multiplied by its square root.
+        Latent moments are multiplied by the square root of the dielectric constant.
     """
 
     epsilon_infinity: float = 1.0
@@ -55,7 +54,7 @@ class ElectronicScreening:
 
     @property
     def factor(self) -> float:
-        """Physical over recorded moments."""
+        """Ratio of physical to recorded moments."""
         return math.sqrt(self.epsilon_infinity) if self.recorded == "latent" else 1.0
 
 
@@ -71,13 +70,13 @@ class RecordedRun:
         Current in e Å/fs or dipole in e Å, multiplied by the factor of `screening`.
     time_fs : array, shape (n,)
     timestep_fs : float
-        Between samples.
+        Time between samples.
     volume_A3 : float or None
-        Mean volume; None unless three directions repeat.
+        Mean volume; None unless three directions are periodic.
     temperature_K : float
-        Mean, or what was asked for.
+        Mean temperature, or the given one.
     skip_ps : float
-        What was recorded earlier in the run is left out.
+        Excluded initial time.
     screening : ElectronicScreening
     """
 
@@ -93,16 +92,16 @@ class RecordedRun:
 
     @property
     def volume_of_bulk_A3(self) -> float:
-        """The volume; an error for molecules and slabs."""
+        """Volume in Å³; raises ValueError for molecules and slabs."""
         if self.volume_A3 is None:
             raise ValueError(
-                f"the run '{self.stem}' has no volume: this property is one of a bulk, which "
-                "repeats in three directions"
+                f"the run '{self.stem}' has no volume: this property is defined for a bulk with "
+                "three periodic directions"
             )
         return self.volume_A3
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the description as plain containers for YAML and JSON."""
         return {
             "run": str(self.stem),
             "file": series_path(self.stem, self.kind).name,
@@ -119,7 +118,7 @@ class RecordedRun:
 
 
 def series_path(stem: str | Path, kind: str) -> Path:
-    """``<stem>-<kind>.npz``."""
+    """Return the path ``<stem>-<kind>.npz``."""
     stem = Path(stem)
     return stem.with_name(f"{stem.name}-{kind}.npz")
 
@@ -138,20 +137,20 @@ def read_recorded_run(
     Parameters
     ----------
     stem : str or Path
-        Of the run.
+        Stem of the run.
     kind : {"current", "dipole"}
     skip_ps : float
-        What was recorded earlier in the run is left out.
+        Initial time to exclude.
     temperature_K : float, optional
-        By default the mean of what was recorded.
+        By default the mean of the recorded temperatures.
     epsilon_infinity, recorded : optional
-        See `ElectronicScreening`. By default what the calculator of the run had; without a
+        See `ElectronicScreening`. By default those of the calculator of the run; without a
         dielectric constant, 1 and "latent".
 
     Raises
     ------
     FileNotFoundError
-        If the run did not record it; says how to.
+        If the run did not record it.
     ValueError
         If too little is left, the temperature is unknown, or the calculator of the run had
         another dielectric constant.
@@ -160,20 +159,22 @@ def read_recorded_run(
     if not path.exists():
         raise FileNotFoundError(
             f"no file '{path}': the run '{stem}' did not record its {kind}. Record it with "
-            f"`ase-les md ... --observe {kind} --output {stem}`; a finished run cannot be "
-            "asked afterwards"
+            f"`ase-les md ... --observe {kind} --output {stem}`; finished runs cannot be "
+            "recorded afterwards"
         )
     series = Series.load(path)
     if COLUMN[kind] not in series.columns:
         raise ValueError(f"{path} has no column {COLUMN[kind]}, only {', '.join(series.columns)}")
     chosen = series.time_fs >= skip_ps * 1e3
     if np.count_nonzero(chosen) < 2:
-        raise ValueError(f"{path}: nothing is left after skip_ps = {skip_ps:g}")
+        raise ValueError(f"{path}: no samples are left after skip_ps = {skip_ps:g}")
     screening = _screening(path, series, epsilon_infinity, recorded)
     if temperature_K is None:
         temperature_K = float(np.mean(_column(series, "temperature_K")[chosen]))
     if not temperature_K > 0:
-        raise ValueError(f"{path} tells no temperature; give `temperature_K`, got {temperature_K}")
+        raise ValueError(
+            f"{path} contains no temperature; give `temperature_K`, got {temperature_K}"
+        )
     volume = float(np.mean(_column(series, "volume_A3")[chosen]))
     return RecordedRun(
         stem=Path(stem),
@@ -181,7 +182,7 @@ def read_recorded_run(
         moments=screening.factor * series.columns[COLUMN[kind]][chosen],
         time_fs=series.time_fs[chosen],
         timestep_fs=uniform_timestep(series.time_fs[chosen]),
-        # The series of a molecule or slab has no volume, or one that is nan or zero.
+        # Series of molecules and slabs have no volume, or nan or zero.
         volume_A3=volume if volume > 0 else None,
         temperature_K=float(temperature_K),
         skip_ps=skip_ps,
@@ -192,9 +193,9 @@ def read_recorded_run(
 def _screening(
     path: Path, series: Series, epsilon_infinity: float | None, recorded: str | None
 ) -> ElectronicScreening:
-    """What the series tells where nothing is given, and what is given where it does not tell."""
+    """Return the screening recorded in the series, or the given one if it is not recorded."""
     contained = 1.0 if series.dielectric is None else float(np.trace(series.dielectric)) / 3
-    # Moments without screening and moments nobody knows about: both as they are said to be.
+    # A recorded constant of 1 does not exclude that moments are latent.
     physical = not math.isclose(contained, 1.0)
     given = ElectronicScreening(
         contained if epsilon_infinity is None else epsilon_infinity,
@@ -205,8 +206,9 @@ def _screening(
     if given.recorded != "physical" or not math.isclose(given.epsilon_infinity, contained):
         raise ValueError(
             f"{path}: the calculator of the run had the dielectric constant {contained:g}, so that "
-            f"its moments are physical already; got epsilon_infinity={given.epsilon_infinity:g}, "
-            f"recorded='{given.recorded}'. Leave both out"
+            "its moments are physical already; got "
+            f"epsilon_infinity={given.epsilon_infinity:g}, recorded='{given.recorded}'. Leave both "
+            "out"
         )
     return given
 
@@ -216,26 +218,26 @@ def _column(series: Series, name: str) -> np.ndarray:
 
 
 def trajectory_path(stem: str | Path) -> Path:
-    """``<stem>.traj``."""
+    """Return the path ``<stem>.traj``."""
     return Path(stem).with_name(Path(stem).name + ".traj")
 
 
 def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], float]:
-    """Frames of the trajectory of a run and their distance in fs.
+    """Read the frames of the trajectory of a run and their spacing in fs.
 
     Parameters
     ----------
     stem : str or Path
-        ``<stem>.traj`` is read: one of `run_dynamics`, or any that ASE's dynamics wrote.
+        ``<stem>.traj`` of `run_dynamics` or of ASE's dynamics.
     skip_ps : float
-        To leave out at the beginning.
+        Initial time to exclude.
 
     Raises
     ------
     FileNotFoundError
         If there is no trajectory.
     ValueError
-        If it does not say how far apart in time its frames are, or fewer than two are left.
+        If it does not contain the time between frames, or fewer than two frames are left.
     """
     path = trajectory_path(stem)
     if not path.exists():
@@ -243,7 +245,9 @@ def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], fl
     with Trajectory(path) as trajectory:
         description = trajectory.description or {}
         if "timestep" not in description or "interval" not in description:
-            raise ValueError(f"{path} does not tell its time step; was it written by dynamics?")
+            raise ValueError(
+                f"{path} does not contain its time step; was it written by molecular dynamics?"
+            )
         spacing_fs = description["timestep"] / units.fs * description["interval"]
         first = math.ceil(skip_ps * 1e3 / spacing_fs - 1e-9)
         frames = [trajectory[index] for index in range(first, len(trajectory))]
@@ -253,7 +257,7 @@ def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], fl
 
 
 def logged_temperature(stem: str | Path, skip_ps: float = 0.0) -> float:
-    """Mean temperature in K from ``<stem>.log``; nan without one."""
+    """Return the mean temperature in K from ``<stem>.log``; nan without a log."""
     path = Path(stem).with_name(Path(stem).name + ".log")
     if not path.exists():
         return math.nan

@@ -1,7 +1,7 @@
-"""Slabs cut from a bulk crystal: orientation, termination, the smallest cell in the plane.
+"""Slabs cut from a bulk crystal: orientation, termination and smallest cell in the plane.
 
-ASE's `ase.build.surface` turns the crystal; here it is cut where the two faces come out alike, and
-reduced to the smallest cell in the plane, right-angled if asked for.
+`ase.build.surface` orients the crystal. Here, the terminations with equal faces are selected, and
+the slab is reduced to the smallest cell in the plane, optionally with a right angle.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from ase.constraints import FixAtoms
 from ase.formula import Formula
 from ase.geometry import find_mic
 
+from ase_les.properties.layers import area_A2
+
 PLANE_TOLERANCE_A = 0.1
-"""Atoms whose heights differ by less belong to one atomic plane."""
+"""Largest difference of heights in Å within one atomic plane."""
 
 _SAME_PLACE_A = 0.05
 _LARGEST_MULTIPLE = 6
@@ -26,23 +28,23 @@ _LARGEST_MULTIPLE = 6
 
 @dataclass(frozen=True)
 class Slab:
-    """A slab of whole bulk cells, its normal along z, open in that direction.
+    """Stoichiometric slab with its normal along z, open in this direction.
 
     Attributes
     ----------
     atoms : Atoms
-        Tags count the layers from the top, 1, 2, …; no calculator.
+        Tags count the layers from the top, starting from 1. Without calculator.
     indices : tuple of int
-        Miller indices of the surface in the bulk cell given.
+        Miller indices in the given bulk cell.
     layers : int
         Repeats of the bulk along the normal.
     termination : int
-        Which of the possible cuts, see `terminations`.
+        Index in the list of `terminations`.
     gap_A : float
-        Distance of the two planes between which the bulk was cut.
+        Distance between the two planes at which the bulk was cut.
     symmetric : bool
-        Whether the planes, by spacing and composition, read the same from both sides. Only then
-        half the energy of the two faces is the energy of a surface.
+        Whether spacing and composition of the planes are the same from both sides. Only then, half
+        of the energy of the two faces is the energy of one surface.
     bottom, top : str
         Composition of the outermost planes.
     """
@@ -58,11 +60,11 @@ class Slab:
 
     @property
     def area_A2(self) -> float:
-        """Area of one face."""
-        return area(self.atoms)
+        """Area of one face in Å²."""
+        return area_A2(self.atoms)
 
     def summary(self) -> dict[str, object]:
-        """Plain containers for YAML and JSON."""
+        """Return the description as plain containers for YAML and JSON."""
         return {
             "miller_indices": list(self.indices),
             "layers": self.layers,
@@ -76,36 +78,34 @@ class Slab:
         }
 
 
-def area(atoms: Atoms) -> float:
-    """Area of the cell in the plane of its first two vectors, in Å²."""
-    return float(np.linalg.norm(np.cross(atoms.cell[0], atoms.cell[1])))
-
-
 def terminations(bulk: Atoms, indices: Sequence[int], layers: int = 1) -> list[Slab]:
-    """All ways to cut a stoichiometric slab, the widest gap between planes first.
+    """Return all stoichiometric slabs of a surface, the widest gap between planes first.
 
     Parameters
     ----------
     bulk : Atoms
-        A crystal cell, periodic in three directions; Miller indices refer to its vectors, so it
-        is usually the conventional cell.
-    indices : three int
+        Crystal with three periodic directions. Miller indices refer to its cell vectors, so it is
+        usually the conventional cell.
+    indices : three or four int
+        Miller indices (h, k, l), or (h, k, i, l) for a hexagonal cell.
     layers : int
         Repeats along the normal.
 
     Raises
     ------
     ValueError
-        If the crystal is not periodic, or indices or layers are impossible.
+        If the crystal is not periodic, or indices or layers are invalid.
     """
-    indices = _checked(bulk, indices, layers)
+    chosen_indices = miller_indices(bulk, indices)
+    if not isinstance(layers, int | np.integer) or layers < 1:
+        raise ValueError(f"`layers` must be an integer of at least 1, got {layers!r}")
     crystal = bulk.copy()
     crystal.calc = None
     crystal.set_constraint()
-    # More repeats than needed: from the inside, where every plane is complete, a window of the
-    # right height can be taken anywhere, with no atom to be moved across the cell (whose third
-    # vector, upright now, is no translation of the crystal).
-    thick = surface(crystal, indices, layers + 3, periodic=True)
+    # A window of the right height is taken from the inside of a thicker slab, where each plane is
+    # complete. Atoms cannot be moved across the cell instead, since its third vector is now along
+    # the normal and not a translation of the crystal.
+    thick = surface(crystal, chosen_indices, layers + 3, periodic=True)
     repeat = thick.cell[2, 2] / (layers + 3)
     heights = thick.positions[:, 2]
     planes = _planes(heights)
@@ -123,11 +123,11 @@ def terminations(bulk: Atoms, indices: Sequence[int], layers: int = 1) -> list[S
     return [
         Slab(
             atoms=atoms,
-            indices=indices,
+            indices=chosen_indices,
             layers=layers,
             termination=number,
             gap_A=float(gap),
-            symmetric=_reads_the_same(atoms),
+            symmetric=_has_equal_faces(atoms),
             bottom=_outer_plane(atoms, 0),
             top=_outer_plane(atoms, -1),
         )
@@ -145,27 +145,26 @@ def build_slab(
     orthogonal: bool = False,
     repeat: Sequence[int] = (1, 1),
 ) -> Slab:
-    """A stoichiometric slab with vacuum on both sides and pbc (True, True, False).
+    """Return a stoichiometric slab with vacuum on both sides and pbc (True, True, False).
 
     Parameters
     ----------
     bulk, indices, layers
         See `terminations`.
     vacuum_A : float
-        On each side. Without meaning for LES models, which sum a slab without repeats of it along
-        the normal; others may need it.
+        Vacuum on each side in Å. It has no effect on LES models, which do not repeat a slab along
+        the normal; other calculators may need it.
     termination : int or None
-        Number in the list of `terminations`. None is the first symmetric one, or the first if
-        none is.
+        Index in the list of `terminations`; by default the first symmetric one, or the first.
     orthogonal : bool
-        Take the smallest right-angled cell of the plane instead of the smallest cell.
+        Use the smallest cell of the plane with a right angle instead of the smallest cell.
     repeat : two int
-        Copies of that cell in the plane.
+        Repeats of this cell in the plane.
 
     Raises
     ------
     ValueError
-        If there is no such termination, or no right-angled cell of up to six repeats.
+        If there is no such termination, or no cell with a right angle within six repeats.
     """
     if not vacuum_A > 0:
         raise ValueError(f"`vacuum_A` must be positive, got {vacuum_A}")
@@ -189,44 +188,79 @@ def build_slab(
 
 
 def fix_bottom(atoms: Atoms, layers: int) -> Atoms:
-    """A copy with the lowest layers (highest tags) held in place; 0 holds none.
+    """Return a copy with the lowest layers (highest tags) fixed.
 
     Raises
     ------
     ValueError
-        If no layer would be left free, or there are no such layers.
+        If there are not more than `layers` layers.
     """
     count = int(atoms.get_tags().max())
     if not 0 <= layers < max(count, 1):
         raise ValueError(
             f"`fixed_layers` must be 0 to {count - 1} for a slab of {count} layers, got {layers}"
         )
-    held = atoms.copy()
-    held.set_constraint(FixAtoms(mask=atoms.get_tags() > count - layers) if layers else None)
-    return held
+    fixed = atoms.copy()
+    fixed.set_constraint(FixAtoms(mask=atoms.get_tags() > count - layers) if layers else None)
+    return fixed
 
 
-def _checked(bulk: Atoms, indices: Sequence[int], layers: int) -> tuple[int, int, int]:
+def miller_indices(bulk: Atoms, indices: Sequence[int]) -> tuple[int, int, int]:
+    """Return three coprime Miller indices of a plane in a crystal.
+
+    Parameters
+    ----------
+    bulk : Atoms
+    indices : three or four int
+        (h, k, l), or Miller–Bravais indices (h, k, i, l) with i = −h − k of a hexagonal cell
+        (a = b, γ = 120°).
+
+    Raises
+    ------
+    ValueError
+        If the crystal is not periodic, or the indices are invalid.
+    """
     if not bulk.pbc.all() or bulk.cell.rank < 3:
         raise ValueError(
             f"a bulk crystal with three periodic directions is needed, pbc is {bulk.pbc.tolist()}"
         )
-    if len(indices) != 3 or not np.any(indices) or any(int(i) != i for i in indices):
-        raise ValueError(f"`indices` must be three integers, not all zero, got {indices}")
-    if not isinstance(layers, int | np.integer) or layers < 1:
-        raise ValueError(f"`layers` must be an integer of at least 1, got {layers!r}")
-    divisor = np.gcd.reduce([int(i) for i in indices])
-    return tuple(int(i) // int(divisor) for i in indices)
+    if len(indices) not in (3, 4) or not np.any(indices) or any(int(i) != i for i in indices):
+        raise ValueError(
+            "`indices` must be three integers (h, k, l), not all zero, or four (h, k, i, l) for a "
+            f"hexagonal cell, got {tuple(indices)}"
+        )
+    h, k, *redundant, l = (int(i) for i in indices)  # noqa: E741 - standard symbols
+    if redundant:
+        _check_bravais(bulk, h, k, redundant[0])
+    divisor = int(np.gcd.reduce([h, k, l]))
+    if divisor == 0:
+        raise ValueError(f"`indices` must not be all zero, got {tuple(indices)}")
+    return h // divisor, k // divisor, l // divisor
+
+
+def _check_bravais(bulk: Atoms, h: int, k: int, i: int) -> None:
+    if h + k + i != 0:
+        raise ValueError(
+            f"`indices` (h, k, i, l) need i = -(h + k) = {-(h + k)}, got i = {i}; use three "
+            "indices otherwise"
+        )
+    a, b, _, alpha, beta, gamma = bulk.cell.cellpar()
+    right = np.allclose([alpha, beta], 90, atol=0.1) and abs(gamma - 120) < 0.1
+    if not (right and abs(a - b) < 1e-3 * a):
+        raise ValueError(
+            "`indices` with four numbers are those of a hexagonal cell (a = b, γ = 120°), but "
+            f"a = {a:.4g} Å, b = {b:.4g} Å, γ = {gamma:.4g}°; use three indices"
+        )
 
 
 def _planes(heights: np.ndarray) -> list[np.ndarray]:
-    """Heights grouped into planes, from the lowest up."""
+    """Return the heights grouped by plane, in ascending order."""
     ordered = np.sort(heights)
     return np.split(ordered, np.flatnonzero(np.diff(ordered) > PLANE_TOLERANCE_A) + 1)
 
 
 def _by_plane(atoms: Atoms) -> tuple[np.ndarray, list[tuple[int, ...]]]:
-    """Mean height of every plane, and the atomic numbers in it."""
+    """Return mean height and atomic numbers of each plane."""
     order = np.argsort(atoms.positions[:, 2])
     ends = np.cumsum([len(plane) for plane in _planes(atoms.positions[:, 2])])[:-1]
     groups = np.split(order, ends)
@@ -234,7 +268,7 @@ def _by_plane(atoms: Atoms) -> tuple[np.ndarray, list[tuple[int, ...]]]:
     return means, [tuple(sorted(atoms.numbers[group])) for group in groups]
 
 
-def _reads_the_same(atoms: Atoms) -> bool:
+def _has_equal_faces(atoms: Atoms) -> bool:
     means, contents = _by_plane(atoms)
     gaps = np.diff(means)
     return contents == contents[::-1] and np.allclose(gaps, gaps[::-1], atol=_SAME_PLACE_A)
@@ -246,7 +280,7 @@ def _outer_plane(atoms: Atoms, which: int) -> str:
 
 
 def _smallest_in_plane(atoms: Atoms) -> Atoms:
-    """The same slab in the smallest cell of the plane."""
+    """Return the slab in the smallest cell of the plane."""
     cell = _with_unit_height(atoms)
     kinds, counts = np.unique(atoms.numbers, return_counts=True)
     rarest = atoms.numbers == kinds[counts.argmin()]
@@ -261,7 +295,7 @@ def _smallest_in_plane(atoms: Atoms) -> Atoms:
     ]
     vectors = sorted((v for v in vectors if np.linalg.norm(v) > 1e-6), key=np.linalg.norm)
     first = vectors[0]
-    wanted = area(atoms) / len(steps)
+    wanted = area_A2(atoms) / len(steps)
     second = next(v for v in vectors if np.isclose(np.cross(first, v)[2], wanted, rtol=1e-3))
     small = _in_cell(atoms, first, second)
     kept: list[int] = []
@@ -281,7 +315,7 @@ def _is_translation(atoms: Atoms, cell: np.ndarray, step: np.ndarray) -> bool:
 
 
 def _right_angled(atoms: Atoms) -> Atoms:
-    """The smallest supercell of the plane with a right angle."""
+    """Return the smallest supercell of the plane with a right angle."""
     first, second = atoms.cell[0], atoms.cell[1]
     reach = range(-_LARGEST_MULTIPLE, _LARGEST_MULTIPLE + 1)
     rows = [(i, j) for i, j in product(reach, repeat=2) if (i, j) != (0, 0)]
@@ -294,21 +328,21 @@ def _right_angled(atoms: Atoms) -> Atoms:
         lengths = np.linalg.norm(u), np.linalg.norm(v)
         if abs(u @ v) > 1e-4 * lengths[0] * lengths[1]:
             continue
-        # Of equal areas the most compact, then the one that keeps the first vector.
+        # Of equal areas, the most compact one is used, then the one with the same first vector.
         rank = (size, round(lengths[0] + lengths[1], 6), a != (1, 0))
         if best is None or rank < best[0:3]:
             best = (*rank, a, b)
     if best is None:
         raise ValueError(
-            "no right-angled cell of up to "
-            f"{_LARGEST_MULTIPLE} repeats in this plane; leave out `orthogonal`"
+            f"no cell with a right angle within {_LARGEST_MULTIPLE} repeats in this plane; leave "
+            "out `orthogonal`"
         )
     big = make_supercell(_in_cell(atoms, first, second), [[*best[3], 0], [*best[4], 0], [0, 0, 1]])
     return _in_cell(big, big.cell[0], big.cell[1])
 
 
 def _in_cell(atoms: Atoms, first: np.ndarray, second: np.ndarray) -> Atoms:
-    """A copy in another cell of the plane, its first vector turned to x, wrapped in the plane."""
+    """Return a copy wrapped into another cell of the plane, whose first vector is along x."""
     x = first / np.linalg.norm(first)
     turn = np.array([x, np.cross((0, 0, 1), x), (0, 0, 1)])
     turned = atoms.copy()

@@ -1,7 +1,7 @@
-"""Structure and diffusion of a liquid or film, from the trajectory of a run.
+"""Structure and diffusion of a liquid or film from a trajectory.
 
-The averages are those that dynamics can take while it runs
-(:mod:`ase_les.simulation.accumulators`); here they look at the frames of a trajectory.
+The same averages can be accumulated during molecular dynamics
+(:mod:`ase_les.simulation.accumulators`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ase.io import iread
 
 from ase_les.simulation.accumulators import (
     Accumulator,
-    AccumulatorResult,
     AxisProfile,
     AxisProfileResult,
     MeanSquareDisplacement,
@@ -35,26 +34,27 @@ def radial_distribution(
     skip: int = 0,
     every: int = 1,
 ) -> RadialDistributionResult:
-    """Radial distribution function and coordination number of two elements.
+    """Compute the radial distribution function and coordination number of two elements.
 
     Parameters
     ----------
     trajectory : path or iterable of Atoms
-        Any file ASE reads, or its frames. They are read one by one.
+        Any file ASE reads, or frames; frames of a file are read one at a time.
     pair, r_max_A, bins, volume_A3
         See :class:`~ase_les.simulation.accumulators.RadialDistribution`.
     skip : int
-        Frames at the start to leave out: the equilibration.
+        Number of initial frames to exclude (equilibration).
     every : int
-        Take every so-manieth frame after these.
+        Use every `every`-th frame after these.
 
     Raises
     ------
     ValueError
-        If arguments are impossible, no frame is left, or a frame has none of the atoms.
+        If an argument is invalid, no frame is left, or a frame contains no such pair.
     """
     accumulator = RadialDistribution(pair, r_max_A=r_max_A, bins=bins, volume_A3=volume_A3)
-    return _averaged(accumulator, trajectory, skip, every)
+    _accumulate(accumulator, trajectory, skip, every)
+    return accumulator.result()
 
 
 def mean_square_displacement(
@@ -67,30 +67,31 @@ def mean_square_displacement(
     skip: int = 0,
     every: int = 1,
 ) -> MeanSquareDisplacementResult:
-    """Mean square displacements, and from them diffusion coefficients.
+    """Compute mean square displacements and diffusion coefficients.
 
     Parameters
     ----------
     trajectory : path or iterable of Atoms
-        Any file ASE reads, or its frames, wrapped into the cell or not.
+        Any file ASE reads, or frames; positions may be wrapped.
     frame_interval_fs : float
-        Time between the frames of the trajectory, before `every` thins them out.
+        Time between the frames of the trajectory, before selection by `every`.
     max_lag_fs, origin_interval_fs, axes
         See :class:`~ase_les.simulation.accumulators.MeanSquareDisplacement`.
     skip : int
-        Frames at the start to leave out: the equilibration.
+        Number of initial frames to exclude (equilibration).
     every : int
-        Take every so-manieth frame after these.
+        Use every `every`-th frame after these.
 
     Raises
     ------
     ValueError
-        If arguments are impossible, no frame is left, or the atoms change.
+        If an argument is invalid, no frame is left, or the atoms change.
     """
     accumulator = MeanSquareDisplacement(
         frame_interval_fs * every, max_lag_fs, origin_interval_fs, axes
     )
-    return _averaged(accumulator, trajectory, skip, every)
+    _accumulate(accumulator, trajectory, skip, every)
+    return accumulator.result()
 
 
 def axis_profile(
@@ -103,31 +104,33 @@ def axis_profile(
     skip: int = 0,
     every: int = 1,
 ) -> AxisProfileResult:
-    """Densities and orientation of water along the normal of a film, slab or interface.
+    """Compute densities and orientation of water along the normal of a film, slab or interface.
 
     Parameters
     ----------
     trajectory : path or iterable of Atoms
-        Any file ASE reads, or its frames; charges are taken from what is stored with them.
+        Any file ASE reads, or frames; charges are those recorded with the frames.
     axis, bin_A, quantities, centre_on
         See :class:`~ase_les.simulation.accumulators.AxisProfile`.
     skip : int
-        Frames at the start to leave out: the equilibration.
+        Number of initial frames to exclude (equilibration).
     every : int
-        Take every so-manieth frame after these.
+        Use every `every`-th frame after these.
 
     Raises
     ------
     ValueError
-        If arguments are impossible, no frame is left, or a frame lacks charges asked for.
+        If an argument is invalid, no frame is left, or a frame lacks requested charges.
     """
     accumulator = AxisProfile(axis, bin_A, quantities, centre_on)
-    return _averaged(accumulator, trajectory, skip, every)
+    _accumulate(accumulator, trajectory, skip, every)
+    return accumulator.result()
 
 
-def _averaged(
+def _accumulate(
     accumulator: Accumulator, trajectory: str | Path | Iterable[Atoms], skip: int, every: int
-) -> AccumulatorResult:
+) -> None:
+    """Add the selected frames of a trajectory to an accumulator."""
     if skip < 0 or every < 1:
         raise ValueError(
             f"`skip` must be at least 0 and `every` at least 1, got {skip} and {every}"
@@ -138,7 +141,6 @@ def _averaged(
         empty = False
     if empty:
         raise ValueError(f"no frame is left in the trajectory after skipping {skip}")
-    return accumulator.result()
 
 
 def _frames(trajectory: str | Path | Iterable[Atoms]) -> Iterator[Atoms]:

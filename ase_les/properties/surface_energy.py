@@ -1,4 +1,4 @@
-r"""Surface energy of a crystal face, with a fit over the thickness of the slab.
+r"""Surface energy of a crystal, fitted over the thickness of the slab.
 
 References
 ----------
@@ -12,72 +12,96 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
-from rich.console import Console
 from scipy.stats import linregress
 
 from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
-from ase_les.properties.settled import refuse_cell, settled, tell
-from ase_les.properties.slab_electrostatics import (
-    POTENTIAL_NOTE,
-    potential_step_V,
-)
+from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
+from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, potential_step_V
 from ase_les.properties.slabs import Slab, build_slab, fix_bottom
-from ase_les.reports import figures, terminal
-from ase_les.reports.figures import Panel
-from ase_les.runs.output import RunFiles, write_summary
-from ase_les.runs.provenance import describe_calculator, describe_structure, plain
+from ase_les.runs.output import RunFiles, accept_quiet, write_summary
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
 from ase_les.simulation import RelaxationSettings
 from ase_les.simulation.checks import check_structure
 from ase_les.statistics import Estimate
 
 J_PER_M2 = units.m**2 / units.J
-"""J/m² in one eV/Å²."""
+"""J/m² per eV/Å²."""
 
 _LARGE_DRIFT = 0.01
 
 
 @dataclass(frozen=True)
+class SurfaceSettings:
+    """Settings of a surface energy calculation.
+
+    Parameters
+    ----------
+    layers : sequence of int
+        Thicknesses in repeats of the bulk; with two or more, the energy is fitted over them.
+    fixed_layers : int
+        Number of fixed layers at the bottom of each slab; 0 relaxes both faces.
+    vacuum_A, termination, orthogonal
+        See `build_slab`.
+    relaxation : RelaxationSettings or None
+        None uses the slabs as cut.
+    """
+
+    layers: Sequence[int] = (4,)
+    fixed_layers: int = 0
+    vacuum_A: float = 10.0
+    termination: int | None = None
+    orthogonal: bool = False
+    relaxation: RelaxationSettings | None = RelaxationSettings()  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        if len(self.layers) == 0:
+            raise ValueError("`layers` must contain at least one thickness")
+        refuse_variable_cell(self.relaxation)
+
+
+@dataclass(frozen=True)
 class SurfaceEnergy:
-    r"""Energy of one crystal face.
+    r"""Energy of a surface.
 
     .. math::
         \gamma = \frac{E_\mathrm{slab} - N E_\mathrm{bulk}}{2A}, \qquad
         \gamma_\mathrm{relaxed} = \frac{E_\mathrm{slab} - N E_\mathrm{bulk}}{A}
         - \gamma_\mathrm{unrelaxed}
 
-    The second form is for slabs with their bottom layers held, whose lower face stays unrelaxed.
+    The second form applies to slabs with fixed bottom layers, whose lower face stays unrelaxed.
 
     Attributes
     ----------
     slabs : tuple of Slab
-        As cut, one per thickness; the results below follow their order.
+        Slabs as cut, one per thickness; the arrays below have the same order.
     atoms : tuple of Atoms
-        Relaxed, or as cut.
+        Final structures.
     fixed_layers : int
     bulk_energy_eV_per_atom : float
-        Of the bulk cell given.
+        Energy of the given bulk cell.
     bulk_pressure_GPa : float
-        Of that cell; nan where the calculator has no stress. It should be small, else the energy
-        of a strained crystal is measured.
+        Pressure of this cell; nan if the calculator has no stress. If it is large, the result is
+        that of a strained crystal.
     slab_energy_eV, unrelaxed_slab_energy_eV : (n,) array
     unrelaxed_eV_per_A2, relaxed_eV_per_A2 : (n,) array
-        By the energy of the bulk cell; the second nan if nothing was relaxed.
+        Surface energies with the energy of the bulk cell; the second is nan without relaxation.
     fitted_eV_per_A2 : Estimate or None
-        From a line through E_slab(N): its intercept is 2γA and its slope the bulk energy, so
-        that neither has to be converged against the other [1]_. Two thicknesses or more; an
-        error from three.
+        From a line through E_slab(N): its intercept is 2γA and its slope the bulk energy, which
+        makes them consistent [1]_. None for one thickness; the error needs three.
     fitted_bulk_eV_per_atom : float
-        That slope; nan without a fit. Where it is not the energy of the bulk cell, the surface
-        energy has no limit of thick slabs.
+        Slope of this line; nan without a fit. If it differs from the energy of the bulk cell, the
+        surface energies do not converge with the thickness.
     converged : tuple of bool
     stopped : str or None
-        Why not all thicknesses were done.
+        Reason if not all thicknesses were calculated.
     potential_step_V : (n,) array
-        Potential far above minus far below, of the slabs as they ended; nan without charges.
-        Zero when both faces are alike.
+        Potential far above minus far below the final slabs; nan without charges, zero for equal
+        faces.
     """
 
     slabs: tuple[Slab, ...]
@@ -101,7 +125,7 @@ class SurfaceEnergy:
 
     @property
     def eV_per_A2(self) -> float:
-        """The best value there is: fitted, else that of the thickest slab."""
+        """Fitted value, or that of the thickest slab."""
         if self.fitted_eV_per_A2 is not None:
             return self.fitted_eV_per_A2.mean
         by_slab = self.unrelaxed_eV_per_A2 if self.settings is None else self.relaxed_eV_per_A2
@@ -109,11 +133,12 @@ class SurfaceEnergy:
 
     @property
     def J_per_m2(self) -> float:
+        """Surface energy in J/m²."""
         return self.eV_per_A2 * J_PER_M2
 
     @property
     def drift_with_thickness(self) -> float:
-        """Change of the surface energy over the slabs, relative to itself; 0 for one thickness."""
+        """Relative change of the surface energy with the thickness; 0 for one thickness."""
         if self.fitted_eV_per_A2 is None:
             return 0.0
         counts = [len(slab.atoms) for slab in self.slabs]
@@ -123,31 +148,39 @@ class SurfaceEnergy:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the number must know."""
+        """Remarks on the results."""
         notes = [POTENTIAL_NOTE]
+        if self.eV_per_A2 < 0:
+            notes.append(
+                f"the surface energy is negative ({self.J_per_m2:.3g} J/m²): the slab is more "
+                "stable than the bulk, which is impossible for a stable crystal. Either the bulk "
+                "cell is not relaxed (ase-les relax --cell full), or the model does not describe "
+                "bulk and surface of this material"
+            )
         if not self.slabs[0].symmetric:
             notes.append(
-                "the two faces differ: the energy is the mean of both (half the energy of "
-                "cleavage), and a step of the potential crosses the slab"
+                "the two faces differ: the surface energy is their mean (half of the cleavage "
+                "energy), and the potential has a step across the slab"
             )
         drift = self.drift_with_thickness
         if drift > _LARGE_DRIFT:
             notes.append(
-                f"surface energies change by {drift:.0%} from the thinnest slab to the thickest: "
-                f"they grow by {self.fitted_bulk_eV_per_atom:.4f} eV per atom, the bulk has "
-                f"{self.bulk_energy_eV_per_atom:.4f}. Slabs too thin to have an inside do that, "
-                "and bulk energies that are not converged. Models with neutrality 'mean' do it at "
-                "any thickness: compare slabs of one thickness, or take a model with split charges"
+                f"the surface energy changes by {drift:.0%} from the thinnest slab to the thickest:"
+                f" slab energies increase by {self.fitted_bulk_eV_per_atom:.4f} eV per atom, "
+                f"but the bulk energy is {self.bulk_energy_eV_per_atom:.4f}. Either slabs are too "
+                "thin, or the bulk energy is not converged. Models with neutrality 'mean' have "
+                "this error at any thickness: compare slabs of one thickness, or use a model with "
+                "split charges"
             )
         if abs(self.bulk_pressure_GPa) > LARGE_PRESSURE_GPA:
             notes.append(
-                f"the bulk cell is under {self.bulk_pressure_GPa:.2f} GPa: relax it first "
-                "(ase-les relax --cell full)"
+                f"the pressure of the bulk cell is {self.bulk_pressure_GPa:.2f} GPa: relax it "
+                "first (ase-les relax --cell full)"
             )
         return tuple(notes)
 
     def summary(self) -> dict[str, object]:
-        """What the summary file says."""
+        """Return the result as plain containers for YAML and JSON."""
         return {
             "task": "surface energy",
             "input": {
@@ -177,135 +210,126 @@ class SurfaceEnergy:
         }
 
 
+@accept_quiet
 def surface_energy(
     bulk: Atoms,
     indices: Sequence[int],
     *,
-    layers: Sequence[int] = (4,),
-    fixed_layers: int = 0,
-    vacuum_A: float = 10.0,
-    termination: int | None = None,
-    orthogonal: bool = False,
-    relaxation: RelaxationSettings | None = RelaxationSettings(),  # noqa: B008 - frozen
     output: str | Path = "surface",
     resume: bool = False,
     overwrite: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
+    on_result: OnResult | None = None,
     provenance: Mapping[str, object] | None = None,
+    **settings: Any,
 ) -> SurfaceEnergy:
-    """Cut slabs of a crystal, relax them, and write energies, summary and figure.
+    """Compute the energy of a surface from slabs cut from a crystal.
 
     Parameters
     ----------
     bulk : Atoms
-        Crystal cell with a calculator, at its own equilibrium; not changed.
-    indices : three int
-        Miller indices in that cell.
-    layers : sequence of int
-        Thicknesses in repeats of the bulk; from two on the energy is fitted over them.
-    fixed_layers : int
-        Held at the bottom of each slab; 0 relaxes both faces.
-    vacuum_A, termination, orthogonal
-        See `build_slab`.
-    relaxation : RelaxationSettings or None
-        None leaves the slabs as cut.
+        Relaxed crystal cell with a calculator; it is not changed.
+    indices : three or four int
+        Miller indices in this cell, see `ase_les.properties.slabs.miller_indices`.
     output : str or Path
-        Stem: ``<output>-summary.yml``, ``<output>.png``, and for every thickness the files of its
-        relaxation under ``<output>-<layers>``.
+        Stem of ``<output>-summary.yml``, and of the files of each relaxation,
+        ``<output>-<layers>.traj`` and so on.
     resume : bool
-        Go on with each relaxation from its last checkpoint, with `steps` counted from its start.
+        Continue each relaxation from its last checkpoint; `steps` counts from its start.
     overwrite : bool
-        Replace an earlier run of that name.
-    quiet : bool
-        Print nothing.
+        Replace an earlier calculation.
+    progress : Progress
+    on_result : callable, optional
+        Called with the result of each relaxation.
     provenance : mapping, optional
-        Where structure and calculator came from (plain values).
+        Origin of structure and calculator in plain containers.
+    **settings
+        See `SurfaceSettings`.
 
     Raises
     ------
     ValueError
-        If the crystal or a setting is impossible.
+        If the crystal or a setting is invalid.
     FileExistsError
-        If an earlier run would be lost.
+        If an earlier calculation would be lost.
     """
+    chosen = SurfaceSettings(**settings)
     check_structure(bulk)
-    refuse_cell(relaxation)
-    thicknesses = sorted(set(layers))
-    if not thicknesses:
-        raise ValueError("`layers` must name at least one thickness")
+    thicknesses = sorted(set(chosen.layers))
     slabs = [
         build_slab(
             bulk,
             indices,
             layers=count,
-            vacuum_A=vacuum_A,
-            termination=termination,
-            orthogonal=orthogonal,
+            vacuum_A=chosen.vacuum_A,
+            termination=chosen.termination,
+            orthogonal=chosen.orthogonal,
         )
         for count in thicknesses
     ]
-    starts = [fix_bottom(slab.atoms, fixed_layers) for slab in slabs]
+    starts = [fix_bottom(slab.atoms, chosen.fixed_layers) for slab in slabs]
     files = RunFiles(Path(output))
     stems = [files.named(f"-{count}") for count in thicknesses]
     files.prepare_parts(stems, overwrite or resume)
 
-    console = terminal.console(quiet)
-    bulk_energy = bulk.get_potential_energy() / len(bulk)
-    before, after, ended, converged, stopped = [], [], [], [], None
+    ended: list[Atoms] = []
+    before, after, converged, stopped = [], [], [], None
     for start, stem in zip(starts, stems, strict=True):
         start.calc = bulk.calc
         before.append(start.get_potential_energy())
-        end, reached, stopped = settled(start, stem, relaxation, resume, quiet, provenance)
+        end, reached, stopped = relax_or_resume(
+            start,
+            stem,
+            chosen.relaxation,
+            resume=resume,
+            progress=progress,
+            on_result=on_result,
+            provenance=provenance,
+        )
         after.append(end.get_potential_energy())
         converged.append(reached)
         ended.append(end)
         if stopped is not None:
             break
-    slabs = slabs[: len(ended)]
-    result = _surface_result(
-        bulk=bulk,
-        slabs=slabs,
-        ended=ended,
-        before=np.array(before),
-        after=np.array(after),
-        bulk_energy=bulk_energy,
-        fixed_layers=fixed_layers,
-        relaxation=relaxation,
+    result = _result(
+        bulk,
+        slabs[: len(ended)],
+        ended,
+        np.array(before),
+        np.array(after),
+        chosen,
         converged=tuple(converged),
         stopped=stopped,
         provenance=provenance,
     )
     write_summary(files.summary, result.summary())
-    _draw_surface(files.figure, result)
-    _tell_surface(console, files, result)
     return result
 
 
-def _surface_result(
-    *,
+def _result(
     bulk: Atoms,
     slabs: Sequence[Slab],
     ended: Sequence[Atoms],
     before: np.ndarray,
     after: np.ndarray,
-    bulk_energy: float,
-    fixed_layers: int,
-    relaxation: RelaxationSettings | None,
+    chosen: SurfaceSettings,
+    *,
     converged: tuple[bool, ...],
     stopped: str | None,
     provenance: Mapping[str, object] | None,
 ) -> SurfaceEnergy:
+    bulk_energy = bulk.get_potential_energy() / len(bulk)
     counts = np.array([len(slab.atoms) for slab in slabs])
     face = slabs[0].area_A2
     unrelaxed = (before - counts * bulk_energy) / (2 * face)
-    # With the bottom held, the lower face costs what an unrelaxed one does.
+    # The energy of a lower face with fixed layers is that of an unrelaxed one.
     relaxed = (after - counts * bulk_energy) / (2 * face)
-    if fixed_layers:
+    if chosen.fixed_layers:
         relaxed = 2 * relaxed - unrelaxed
     fitted, fitted_bulk = None, math.nan
     if len(slabs) > 1:
-        # The same two faces: E_relaxed of the upper one is the difference of two intercepts.
-        series = 2 * after - before if fixed_layers else after
+        # With fixed layers, the upper face is the difference of two intercepts.
+        series = 2 * after - before if chosen.fixed_layers else after
         line = linregress(counts, series)
         error = float(line.intercept_stderr) / (2 * face) if len(slabs) > 2 else math.nan
         fitted = Estimate(float(line.intercept) / (2 * face), error)
@@ -313,13 +337,13 @@ def _surface_result(
     return SurfaceEnergy(
         slabs=tuple(slabs),
         atoms=tuple(each.copy() for each in ended),
-        fixed_layers=fixed_layers,
+        fixed_layers=chosen.fixed_layers,
         bulk_energy_eV_per_atom=bulk_energy,
         bulk_pressure_GPa=pressure_GPa(bulk),
         slab_energy_eV=after,
         unrelaxed_slab_energy_eV=before,
         unrelaxed_eV_per_A2=unrelaxed,
-        relaxed_eV_per_A2=relaxed if relaxation else np.full(len(slabs), math.nan),
+        relaxed_eV_per_A2=relaxed if chosen.relaxation else np.full(len(slabs), math.nan),
         fitted_eV_per_A2=fitted,
         fitted_bulk_eV_per_atom=fitted_bulk,
         converged=converged,
@@ -327,45 +351,6 @@ def _surface_result(
         potential_step_V=np.array([potential_step_V(each) for each in ended]),
         structure=describe_structure(bulk),
         calculator=describe_calculator(bulk.calc),
-        settings=relaxation,
-        provenance=plain(provenance or {}),
+        settings=chosen.relaxation,
+        provenance=plain_mapping(provenance or {}),
     )
-
-
-def _draw_surface(path: Path, result: SurfaceEnergy) -> None:
-    curves = {"as cut": result.unrelaxed_eV_per_A2 * J_PER_M2}
-    curves["relaxed"] = result.relaxed_eV_per_A2 * J_PER_M2
-    bands = {}
-    if result.fitted_eV_per_A2 is not None:
-        ones = np.ones(len(result.slabs))
-        curves["fit over thickness"] = result.fitted_eV_per_A2.mean * J_PER_M2 * ones
-        bands["fit over thickness"] = result.fitted_eV_per_A2.standard_error * J_PER_M2 * ones
-    figures.save_figure(
-        path,
-        np.array([slab.layers for slab in result.slabs]),
-        "layers",
-        [Panel("surface energy (J/m²)", curves, bands=bands)],
-    )
-
-
-def _tell_surface(console: Console, files: RunFiles, result: SurfaceEnergy) -> None:
-    slab = result.slabs[-1]
-    rows: dict[str, object] = {
-        "face": f"{slab.indices}, {slab.bottom} below, {slab.top} above",
-        "area (Å²)": slab.area_A2,
-    }
-    for n, each in enumerate(result.slabs):
-        relaxed, cut = result.relaxed_eV_per_A2[n], result.unrelaxed_eV_per_A2[n]
-        best = cut if math.isnan(relaxed) else relaxed
-        rows[f"{each.layers} layers: as cut | final (J/m²)"] = (
-            f"{cut * J_PER_M2:.5f} | {best * J_PER_M2:.5f}"
-        )
-    if result.fitted_eV_per_A2 is not None:
-        error = result.fitted_eV_per_A2.standard_error * J_PER_M2
-        rows["fit over thickness (J/m²)"] = str(Estimate(result.J_per_m2, error))
-    rows["surface energy (J/m²)"] = result.J_per_m2
-    rows["surface energy (eV/Å²)"] = result.eV_per_A2
-    enough_steps = all(result.converged) or result.stopped is not None
-    tell(console, files, rows, result.notes, enough_steps)
-    if result.stopped is not None:
-        console.print(f"Stopped: {result.stopped}", style="bold red", markup=False, soft_wrap=True)

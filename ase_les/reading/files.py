@@ -62,9 +62,12 @@ def split_name(path: str | Path) -> tuple[Path, Index | None]:
         return whole, None
     file = whole.with_name(name)
     try:
-        return file, string2index(chosen)
+        index = string2index(chosen)
     except ValueError:
-        return (file, chosen) if file.suffix in _DATABASES else (whole, None)
+        index = chosen
+    if isinstance(index, str) and file.suffix not in _DATABASES:
+        return whole, None
+    return file, index
 
 
 def without_slice(path: str | Path) -> Path:

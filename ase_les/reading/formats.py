@@ -7,7 +7,7 @@ import re
 import warnings
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from ase import Atoms
@@ -88,7 +88,7 @@ def read_lammps_data(path: Path, name: str) -> Atoms:
     if unknown:
         raise ValueError(f"{path}: the format {name} names {unknown}, which are no elements")
     chosen = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
-    options = {"Z_of_type": chosen or None, "do_not_split_by_at_sign": True}
+    options: dict[str, Any] = {"Z_of_type": chosen or None, "do_not_split_by_at_sign": True}
     atoms = cast(Atoms, read(str(path), format=LAMMPS_DATA, **options))
     if not chosen:
         _check_lammps_elements(path, atoms)

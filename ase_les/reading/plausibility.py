@@ -53,8 +53,9 @@ _FORCE_UNITS = {
     "kJ/mol/nm": (0.1 * units.kJ / units.mol, "kJ/mol"),
     "meV/Å": (1e-3, "meV"),
 }
-_LENGTH_UNITS = {"Å": 1.0, "bohr": units.Bohr, "nm": 10.0}
 
+# In Å³ per atom; solid hydrogen at 500 GPa has 1.4.
+_LEAST_VOLUME = 1.0
 _MOST_FRAMES = 60
 _MOST_PAIRS = 40
 _MOST_ATOMS = 2000
@@ -64,6 +65,22 @@ _NEAR = 0.45
 _IMPOSSIBLE_STRESS, _LARGE_STRESS = 5.0, 0.6
 # Range of K d³ / k_e; that of published data sets lies between 3.7 and 20.
 _SOFTEST, _STIFFEST, _USUAL = 1.2, 60.0, 9.0
+
+
+def check_density(atoms: Atoms) -> None:
+    """Refuse a crystal that is denser than any matter, before neighbors are searched.
+
+    Raises
+    ------
+    ValueError
+        If there is less than `_LEAST_VOLUME` per atom.
+    """
+    volume = atoms.cell.volume / max(len(atoms), 1)
+    if atoms.pbc.all() and volume < _LEAST_VOLUME:
+        raise ValueError(
+            f"the cell has {volume:.3g} Å³ per atom (diamond: 5.7): are lengths in nm, or are "
+            "scaled positions given as positions? They must be in Å"
+        )
 
 
 def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
@@ -82,10 +99,12 @@ def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]
     chosen = _evenly([atoms for atoms in frames if 1 < len(atoms) <= _MOST_ATOMS], _MOST_FRAMES)
     told = _question_stress_size(frames, sources)
     length, said = _question_lengths(chosen)
-    told += said
+    if length != "Å":
+        # Nothing else can be judged before that is put right.
+        return said + told
     slope = _energy_slope(chosen, sources)
     stiffness = stiffness_of_neighbors(chosen, sources) or stiffness_of_bonds(chosen, sources)
-    told += _question_energies_and_forces(slope, stiffness, length)
+    told += _question_energies_and_forces(slope, stiffness)
     told += _question_total_energies(chosen, sources, has_forces=slope is not None)
     if not told:
         told += _question_stress_sign(chosen, sources)
@@ -175,11 +194,8 @@ def _question_lengths(frames: Sequence[Atoms]) -> tuple[str, list[str]]:
     return "Å", []
 
 
-def _question_energies_and_forces(
-    slope: Slope | None, stiffness: Slope | None, length: str
-) -> list[str]:
+def _question_energies_and_forces(slope: Slope | None, stiffness: Slope | None) -> list[str]:
     told: list[str] = []
-    to_angstrom = _LENGTH_UNITS[length]
     usable = slope is not None and slope.n >= 3
     if usable and slope is not None and abs(slope.correlation) < 0.6 and slope.n >= 6:
         return [
@@ -190,8 +206,7 @@ def _question_energies_and_forces(
     factor = slope.value if usable and slope is not None and abs(slope.correlation) > 0.9 else None
     force_scale = None
     if stiffness is not None and abs(stiffness.correlation) > 0.4:
-        # d³ K with d in the unit of the file.
-        scaled = -stiffness.value * to_angstrom**2
+        scaled = -stiffness.value
         if scaled < 0:
             told.append(
                 "forces pull neighbors further apart the farther apart they are: the forces likely "
@@ -206,55 +221,66 @@ def _question_energies_and_forces(
             "or the forces have the wrong sign"
         )
         factor = -factor
-    return told + _units_told(factor, force_scale, length)
+    return told + _units_told(factor, force_scale)
 
 
-def _units_told(factor: float | None, stiffness: float | None, length: str) -> list[str]:
-    """What ratio of energies to forces and stiffness say of units."""
-    fits = factor is None or 0.8 < factor < 1.25 or length != "Å"
-    if fits and stiffness is None:
-        return []
-    if factor is None and stiffness is None:
-        return []
-    best: tuple[float, str, str] | None = None
-    for force, (size, own) in _FORCE_UNITS.items():
-        for energy, energy_size in _ENERGY_UNITS.items():
-            cost = 0.0
-            if factor is not None:
-                expected = size * _LENGTH_UNITS[length] / energy_size
-                off = abs(np.log(factor / expected))
-                if off > 0.2:
-                    continue
-                cost += off
-            elif energy != own:
-                continue
-            if stiffness is not None:
-                middle = np.log(stiffness * size / _USUAL)
-                if abs(middle) > 1.9:
-                    continue
-                cost += 0.2 * abs(middle)
-            elif size != 1 and energy_size != 1:
-                cost += 0.5
-            # Programs print both in their own units.
-            cost += 0.0 if energy == own else 0.3
-            if (force, energy) != ("eV/Å", "eV") and (best is None or cost < best[0]):
-                best = (cost, force, energy)
+def _units_told(factor: float | None, stiffness: float | None) -> list[str]:
+    """What the ratio of energies to forces and the stiffness of forces say of units."""
     measured = []
     if factor is not None and not 0.8 < factor < 1.25:
         measured.append(f"energy differences of near structures are {factor:.3g} times -F·dx")
     if stiffness is not None:
         measured.append(
-            f"forces between neighbors change {stiffness / _USUAL:.2g} times as much with "
-            "distance as in any material"
+            f"forces between neighbors change {stiffness / _USUAL:.2g} times as much with distance "
+            "as in any material"
         )
-    if best is None:
-        return [f"{' and '.join(measured)}: check the units (eV, eV/Å and Å are needed)"]
-    likely = [
-        f"{what} in {unit} (needed: {needed})"
-        for what, unit, needed in (("energies", best[2], "eV"), ("forces", best[1], "eV/Å"))
-        if unit != needed
-    ]
-    return [f"{' and '.join(measured)}: likely {', '.join(likely)}"]
+    if not measured:
+        return []
+    costs = {
+        (force, energy): cost
+        for force in _FORCE_UNITS
+        for energy in _ENERGY_UNITS
+        if (cost := _cost(force, energy, factor, stiffness)) is not None
+    }
+    costs.pop(("eV/Å", "eV"), None)
+    said = " and ".join(measured)
+    if not costs:
+        return [f"{said}: check the units (eV, eV/Å and Å are needed)"]
+    least = min(costs.values())
+    likely = sorted((pair for pair in costs if costs[pair] < least + 0.2), key=lambda p: costs[p])
+    energies_known = factor is not None
+    told = dict.fromkeys(_pair_told(force, energy, energies_known) for force, energy in likely)
+    return [f"{said}: likely {', or '.join(list(told)[:3])}"]
+
+
+def _pair_told(force: str, energy: str, energies_known: bool) -> str:
+    """Name the units of a pair that are not the ones that are needed."""
+    energies = f"energies in {energy} (needed: eV)" if energy != "eV" and energies_known else ""
+    forces = f"forces in {force} (needed: eV/Å)" if force != "eV/Å" else ""
+    return " and ".join(part for part in (energies, forces) if part)
+
+
+def _cost(force: str, energy: str, factor: float | None, stiffness: float | None) -> float | None:
+    """How badly two units explain what was measured, None if they do not."""
+    size, own = _FORCE_UNITS[force]
+    energy_size = _ENERGY_UNITS[energy]
+    # Programs print both in their own units.
+    cost = 0.0 if energy == own else 0.3
+    if energy != own and energy != "eV" and force != "eV/Å":
+        # Two mistakes of different kinds.
+        cost += 0.3
+    if factor is not None:
+        off = abs(float(np.log(factor * energy_size / size)))
+        if off > 0.2:
+            return None
+        cost += off
+    elif energy != own:
+        return None
+    if stiffness is not None:
+        off = abs(float(np.log(stiffness * size / _USUAL)))
+        return None if off > 1.9 else cost + 0.2 * off
+    # Forces are as stiff as they should be, up to what eV/bohr makes of them.
+    return cost + 0.5 if abs(float(np.log(size))) > 1 else cost
 
 
 def _all_electron_energy(numbers: np.ndarray) -> float:
@@ -277,10 +303,9 @@ def _question_total_energies(
         return []
     ratio = float(np.median(ratios))
     if ratio > 1.15:
-        unit = min(_ENERGY_UNITS, key=lambda name: abs(np.log(ratio * _ENERGY_UNITS[name])))
-        guess = f"likely in {unit} instead of eV" if unit != "eV" else "check their unit (eV)"
         return [
-            f"total energies are {ratio:.3g} times those of atoms with all their electrons: {guess}"
+            f"total energies are {ratio:.3g} times those of atoms with all their electrons: check "
+            "their unit (eV)"
         ]
     if not has_forces and abs(ratio * units.Hartree - 1) < 0.02:
         return [

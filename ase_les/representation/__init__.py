@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from ase_les.representation.cace import Cace, CaceConfig
 from ase_les.representation.interface import Representation
+from ase_les.representation.mace import Mace, MaceConfig
 
 #: Settings of any representation.
-RepresentationConfig = CaceConfig
+RepresentationConfig = CaceConfig | MaceConfig
 
 __all__ = [
     "Cace",
     "CaceConfig",
+    "Mace",
+    "MaceConfig",
     "Representation",
     "RepresentationConfig",
     "build_representation",
@@ -21,7 +24,7 @@ __all__ = [
 
 def build_representation(
     config: RepresentationConfig, elements: Sequence[int], total_charges: Sequence[int]
-) -> Cace:
+) -> Cace | Mace:
     """Return a representation with initial weights.
 
     Parameters
@@ -33,4 +36,6 @@ def build_representation(
     total_charges : sequence of int
         Total charges of structures the model tells apart; empty for none.
     """
+    if isinstance(config, MaceConfig):
+        return Mace(config, elements, total_charges)
     return Cace(config, elements, total_charges)

@@ -67,16 +67,35 @@ class BesselBasis(nn.Module):
 
     def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Values and their derivatives with respect to the distance, without autograd."""
+        envelope, envelope_slope = self.envelope_and_slope(distances)
+        return self._value_and_slope(distances, envelope, envelope_slope)
+
+    def without_cutoff(self, distances: Tensor) -> Tensor:
+        """Values without the cutoff function, (n_radial, ...)."""
+        frequencies = self.frequencies.view(-1, *[1] * distances.dim())
+        return torch.sin(frequencies * distances) * (math.sqrt(2 / self.cutoff) / distances)
+
+    def without_cutoff_value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
+        """Values without the cutoff function and their derivatives, without autograd."""
+        constant = torch.ones_like(distances)
+        return self._value_and_slope(distances, constant, torch.zeros_like(distances))
+
+    def envelope_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
+        """The cutoff function and its derivative with respect to the distance."""
         p = self.exponent
         x = distances / self.cutoff
         x_p = x ** (p - 1)
         inside = x < 1
         curve = 1 - x_p * x * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
         curve_slope = -(p * (p + 1) * (p + 2) / (2 * self.cutoff)) * x_p * (1 - x) ** 2
+        return torch.where(inside, curve, 0.0), torch.where(inside, curve_slope, 0.0)
+
+    def _value_and_slope(
+        self, distances: Tensor, envelope: Tensor, envelope_slope: Tensor
+    ) -> tuple[Tensor, Tensor]:
         norm = math.sqrt(2 / self.cutoff)
-        envelope = torch.where(inside, norm * curve, 0.0) / distances
-        envelope_slope = torch.where(inside, norm * curve_slope, 0.0) / distances
-        envelope_slope = envelope_slope - envelope / distances
+        envelope = norm * envelope / distances
+        envelope_slope = (norm * envelope_slope - envelope) / distances
         frequencies = self.frequencies.view(-1, *[1] * distances.dim())
         argument = frequencies * distances
         sine = torch.sin(argument)

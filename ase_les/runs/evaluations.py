@@ -69,10 +69,17 @@ def evaluate_structures(
 
 
 def _properties(atoms: Atoms, properties: Sequence[str], calculator: Calculator) -> Results:
-    return {name: np.array(_property(atoms, name, calculator)) for name in properties}
+    return {name: np.array(property_of(atoms, name, calculator)) for name in properties}
 
 
-def _property(atoms: Atoms, name: str, calculator: Calculator) -> object:
+def property_of(atoms: Atoms, name: str, calculator: Calculator) -> object:
+    """Return an ASE property, or what the method ``get_<name>`` of the calculator returns.
+
+    Raises
+    ------
+    PropertyNotImplementedError
+        If the calculator does not give it for this structure.
+    """
     if name in all_properties:
         return calculator.get_property(name, atoms)
     return getattr(calculator, f"get_{name}")(atoms)

@@ -52,8 +52,9 @@ def differences(then: Mapping, now: Mapping) -> list[str]:
 
 
 def _differ_by_rounding(old: object, new: object) -> bool:
-    both = isinstance(old, float) and isinstance(new, float)
-    return both and math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12)
+    if not (isinstance(old, float) and isinstance(new, float)):
+        return False
+    return math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:

@@ -20,6 +20,7 @@ from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_a
 from ase_les.neighbors import NeighborList
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames, LabelSources, find_labels, full_tensor
+from ase_les.reading.plausibility import check_density
 from ase_les.training.born_labels import by_polarization, check_order
 
 T = TypeVar("T")
@@ -187,6 +188,7 @@ def _sample(
 ) -> Sample:
     try:
         check_geometry(atoms)
+        check_density(atoms)
         graph = graph_from_atoms(atoms, NeighborList(cutoff))
         check_contacts(graph, atoms)
     except ValueError as error:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from ase.data import chemical_symbols
+from torch import Tensor
 
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel
@@ -42,7 +43,7 @@ class Errors:
     forces_mae_meV_per_A: float | None
     stress_rmse_meV_per_A3: float | None
     stress_mae_meV_per_A3: float | None
-    forces_rmse_by_element: dict[str, float]
+    forces_rmse_by_element: dict[str, float | None]
     n_structures: int
     n_atoms: int
 
@@ -71,11 +72,11 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
         with_stress = bool((~sample.stress.isnan()).any())
         derived = differentiate(model, sample.graph, stress=with_stress)
         size = torch.bincount(sample.graph.structure)
-        predicted = {
+        predicted: dict[str, tuple[Tensor, Tensor]] = {
             "energy": (sample.energy / size, derived.prediction.energy / size),
             "forces": (sample.forces, derived.forces),
         }
-        if with_stress:
+        if derived.stress is not None:
             predicted["stress"] = (sample.stress, derived.stress)
         for name, (label, value) in predicted.items():
             both = torch.stack([label.flatten(), value.detach().flatten()]).cpu().numpy()
@@ -99,7 +100,17 @@ def errors(comparison: Comparison, n_structures: int, n_atoms: int) -> Errors:
         chemical_symbols[z]: _rmse_and_mae(comparison.forces[:, comparison.force_elements == z])[0]
         for z in np.unique(comparison.force_elements)
     }
-    return Errors(*energy, *forces, *stress, by_element, n_structures, n_atoms)
+    return Errors(
+        energy[0],
+        energy[1],
+        forces[0],
+        forces[1],
+        stress[0],
+        stress[1],
+        by_element,
+        n_structures,
+        n_atoms,
+    )
 
 
 def evaluate(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> Errors:

@@ -10,7 +10,7 @@ import torch
 
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.representation import CaceConfig
+from ase_les.representation import RepresentationConfig
 from ase_les.runs.provenance import changed
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import Sample
@@ -22,7 +22,7 @@ class ArchitectureConfig:
 
     Parameters
     ----------
-    representation : CaceConfig
+    representation : RepresentationConfig
     short_range : ShortRangeConfig or None
         None takes the root-mean-square force of the data as energy scale.
     long_range : LongRangeConfig or None
@@ -35,7 +35,7 @@ class ArchitectureConfig:
         Of nuclei nearer than bonds; None for none.
     """
 
-    representation: CaceConfig
+    representation: RepresentationConfig
     short_range: ShortRangeConfig | None = None
     long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
     total_charges: tuple[int, ...] = ()
@@ -85,11 +85,14 @@ def model_from(
         \Delta E_0 = \arg\min \sum_s \Big(E_s - E^\mathrm{known}_s - \sum_{i \in s}
         \Delta E_0(Z_i)\Big)^2
 
+    The sum of charges has no weights: smearing and self-energy (`ElectrostaticsConfig`) may be
+    others than those of the trained model, whose energies then are a poorer start.
+
     Parameters
     ----------
     known : LESModel
     architecture : ArchitectureConfig
-        What the training asks for; that of `known`.
+        What the training asks for; that of `known`, apart from the electrostatics.
     samples : sequence of Sample
         Of the training. Elements of `known` that they do not have keep their energies.
 
@@ -106,6 +109,7 @@ def model_from(
         total_charges=architecture.total_charges,
         core_repulsion=architecture.core_repulsion,
     )
+    known = _with_electrostatics(known, architecture)
     changes = list(changed(known.config.to_dict(), asked.to_dict()))
     if changes:
         said = "; ".join(f"{'.'.join(path)} is {old}, asked {new}" for path, old, new in changes)
@@ -120,6 +124,17 @@ def model_from(
     # In the order of the known elements, which is that of the weights.
     energies = {symbol: said.get(symbol, energy) for symbol, energy in energies.items()}
     model = LESModel(replace(known.config, atomic_energies=energies), seed=0).to(known.precision)
+    model.load_state_dict(known.state_dict())
+    return model
+
+
+def _with_electrostatics(known: LESModel, architecture: ArchitectureConfig) -> LESModel:
+    """Return the model with the electrostatics that is asked for, if both have charges."""
+    ours, asked = known.config.long_range, architecture.long_range
+    if ours is None or asked is None or ours.electrostatics == asked.electrostatics:
+        return known
+    long_range = replace(ours, electrostatics=asked.electrostatics)
+    model = LESModel(replace(known.config, long_range=long_range), seed=0).to(known.precision)
     model.load_state_dict(known.state_dict())
     return model
 

@@ -28,7 +28,7 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
         for sample in batches(samples, 4):
             numbers.append(sample.graph.numbers)
             charges.append(model(sample.graph.to(model.device)).charges[:, 0].cpu())
-    return mean_by_element(torch.cat(numbers), torch.cat(charges))
+    return mean_by_element(torch.cat(numbers).numpy(), torch.cat(charges).numpy())
 
 
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
@@ -68,7 +68,7 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
         tensors = born_charges(model, graph, centre_of_mass(graph))[1].detach().cpu()
         numbers.append(sample.graph.numbers)
         found.append(torch.einsum("iaa->i", tensors) / 3)
-    return mean_by_element(torch.cat(numbers), torch.cat(found)) if numbers else {}
+    return mean_by_element(torch.cat(numbers).numpy(), torch.cat(found).numpy()) if numbers else {}
 
 
 def describe_charges(

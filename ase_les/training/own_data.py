@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.io import read
 
 from ase_les.configuration import from_mapping, read_yaml
+from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.dataset import split
 from ase_les.training.labelled_frames import write_labelled
 from ase_les.training.reference import label_structures
@@ -80,15 +81,18 @@ class LabellingPlan:
     settings: Mapping[str, object] = field(default_factory=dict)
     stress: bool = True
 
-    def carry_out(self, folder: Path, work: Path) -> tuple[list[Atoms], list[Atoms]]:
-        """Label all sets, going on with what is in ``work``.
+    def carry_out(
+        self, folder: Path, work: Path, progress: Progress = NO_PROGRESS
+    ) -> tuple[list[Atoms], list[Atoms]]:
+        """Label all sets, continuing with the labels in ``work``.
 
         Parameters
         ----------
         folder : Path
-            Of the plan.
+            Folder of the plan.
         work : Path
-            Where every label is written as soon as it is known.
+            Where labels are stored as soon as they are calculated.
+        progress : Progress
 
         Returns
         -------
@@ -112,6 +116,7 @@ class LabellingPlan:
                 stress=self.stress,
                 output=work / name,
                 resume=True,
+                progress=progress,
             )
             if result.stopped:
                 raise RuntimeError(f"labelling of '{name}' was interrupted; start again to go on")
@@ -142,14 +147,16 @@ def read_plan(path: Path) -> LabellingPlan:
     return from_mapping(LabellingPlan, given)
 
 
-def make_data(folder: Path, work: Path) -> None:
+def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> None:
     """Label what ``<folder>/label.yml`` says; write ``data.extxyz`` and ``test.extxyz`` there.
 
     Parameters
     ----------
     folder : Path
     work : Path
+        Where labels are stored as soon as they are calculated.
+    progress : Progress
     """
-    training, test = read_plan(folder / "label.yml").carry_out(folder, work)
+    training, test = read_plan(folder / "label.yml").carry_out(folder, work, progress)
     write_labelled(folder / "data.extxyz", training)
     write_labelled(folder / "test.extxyz", test)

@@ -6,7 +6,6 @@ full disk, a power cut, ``kill -9``, costs the frames under way and no others.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from ase_les.reports import terminal
-from ase_les.runs.output import LabelFiles, write_summary
+from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
 from ase_les.runs.processes import run_in_processes, threads_per_process
+from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import fingerprint, plain
 from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
 from ase_les.training.engines import Build, Reference, make_reference, total_charge
@@ -112,6 +111,7 @@ class LabelResult:
         }
 
 
+@accept_quiet
 def label_structures(
     frames: Sequence[Atoms],
     engine: str | Build,
@@ -124,7 +124,7 @@ def label_structures(
     resume: bool = False,
     retry_failed: bool = False,
     overwrite: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> LabelResult:
     """Label structures with an ASE calculator.
 
@@ -162,8 +162,7 @@ def label_structures(
         On resuming, calculate failed structures again.
     overwrite : bool
         Replace earlier files of that name.
-    quiet : bool
-        Print nothing.
+    progress : Progress
 
     Returns
     -------
@@ -188,22 +187,17 @@ def label_structures(
     _try_settings(reference, bare)
     files = LabelFiles(Path(output))
     record = _LabelRecord.open(files, reference, bare, resume, retry_failed, overwrite)
-    console = terminal.console(quiet)
     left = [index for index in range(len(bare)) if index not in record.labels]
     began = perf_counter()
     stopped = None
-    with terminal.progress_bar(console) as progress:
-        bar = progress.add_task("structures", total=len(bare), completed=len(bare) - len(left))
-        progress.update(bar, status="")
+    with task(progress, len(bare), "structures", len(bare) - len(left)):
         try:
-            for index, label in _labels(left, bare, reference, jobs, threads):
-                record.add(index, label)
+            for index, found in _labels(left, bare, reference, jobs, threads):
+                record.add(index, found)
                 failed = sum(each.problem is not None for each in record.labels.values())
-                progress.update(bar, advance=1, status=f"{failed} failed" if failed else "")
-                if label.problem is not None:
-                    console.print(
-                        f"structure {index} failed: {label.problem}", markup=False, soft_wrap=True
-                    )
+                progress.advance(status=f"{failed} failed" if failed else "")
+                if found.problem is not None:
+                    progress.message(f"structure {index} failed: {found.problem}", warning=True)
         except KeyboardInterrupt:
             stopped = "interrupted"
     result = LabelResult(
@@ -225,7 +219,6 @@ def label_structures(
     )
     write_labelled(files.frames, _with_labels(bare, result.labels))
     write_summary(files.summary, result.summary())
-    _tell(console, result)
     return result
 
 
@@ -392,21 +385,3 @@ class _LabelRecord:
 
 def _line(index: int, found: Label) -> dict[str, object]:
     return {"index": index, **vars(found)}
-
-
-def _tell(console, result: LabelResult) -> None:
-    kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
-    console.print(
-        terminal.results_table(
-            str(result.files.frames),
-            {
-                "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
-                "labelled": f"{result.labelled} of {result.structures}",
-                **{f"failed: {kind}": count for kind, count in kinds.items()},
-                "wall time (s)": result.wall_time_s,
-            },
-        )
-    )
-    if result.stopped:
-        left = result.structures - len(result.labels)
-        console.print(f"Stopped, {left} structures are left; --resume goes on", style="bold red")

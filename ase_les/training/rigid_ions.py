@@ -46,7 +46,7 @@ class RigidIons(Calculator):
     .. [1] F. G. Fumi, M. P. Tosi, J. Phys. Chem. Solids 25, 31 (1964).
     """
 
-    implemented_properties = ("energy", "free_energy", "forces", "stress")
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
 
     def __init__(self, charges: Mapping[str, float], repulsion: Mapping[str, tuple[float, float]]):
         super().__init__()

@@ -15,7 +15,8 @@ from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
 from ase_les.configuration import from_mapping, read_yaml
-from ase_les.reports import terminal
+from ase_les.runs.output import accept_quiet
+from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.motion import Dynamics, Explore
 from ase_les.training.moves import (
     DisplaceIon,
@@ -156,6 +157,7 @@ class Samples:
         return {"structures": len(self.frames), "made": dict(self.made)}
 
 
+@accept_quiet
 def sample_structures(
     starts: Sequence[Atoms],
     moves: Sequence[Move],
@@ -163,7 +165,7 @@ def sample_structures(
     seed: int = 0,
     calculator: GetPropertiesMixin | None = None,
     include_start: bool = True,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> Samples:
     """All moves from all starting structures.
 
@@ -179,8 +181,7 @@ def sample_structures(
     calculator : ASE calculator, optional
         For dynamics: cheap, or a first model.
     include_start : bool
-    quiet : bool
-        No progress on the terminal.
+    progress : Progress
 
     Raises
     ------
@@ -201,20 +202,20 @@ def sample_structures(
         frames.extend(found)
         made[kind] = made.get(kind, 0) + len(found)
 
-    with terminal.progress_bar(terminal.console(quiet)) as progress:
-        bar = progress.add_task("sampling", total=len(starts) * len(moves), status="")
+    with task(progress, len(starts) * len(moves), "moves"):
         for start, atoms in enumerate(starts):
             if include_start:
                 keep([bare(atoms)], "start", start)
             for place, move in enumerate(moves):
                 rng = np.random.default_rng([seed, start, place, zlib.crc32(move.kind.encode())])
                 keep(move.sampled(atoms, rng, calculator), move.kind, start)
-                progress.update(bar, advance=1, status=f"{len(frames)} structures")
+                progress.advance(status=f"{len(frames)} structures")
     return Samples(tuple(frames), made)
 
 
+@accept_quiet
 def sample_by_recipe(
-    starts: Sequence[Atoms], recipe: SamplingRecipe, *, quiet: bool = False
+    starts: Sequence[Atoms], recipe: SamplingRecipe, *, progress: Progress = NO_PROGRESS
 ) -> Samples:
     """What a recipe asks for, from making to choosing.
 
@@ -222,8 +223,7 @@ def sample_by_recipe(
     ----------
     starts : sequence of Atoms
     recipe : SamplingRecipe
-    quiet : bool
-        No progress on the terminal.
+    progress : Progress
 
     Raises
     ------
@@ -244,7 +244,7 @@ def sample_by_recipe(
         seed=recipe.seed,
         calculator=calculator,
         include_start=recipe.include_start,
-        quiet=quiet,
+        progress=progress,
     )
     if recipe.select is None:
         return samples

@@ -7,7 +7,7 @@ when started again; ``--shipped-data`` trains without the engine that labels.
 
 from pathlib import Path
 
-from ase_les.training.recipe import remake
+from ase_les.cli.model_recipe import remake
 
 if __name__ == "__main__":
     remake(Path(__file__).parent)

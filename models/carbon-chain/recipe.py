@@ -6,7 +6,7 @@ this file. Interrupted, it goes on when started again.
 
 from pathlib import Path
 
-from ase_les.training.recipe import remake
+from ase_les.cli.model_recipe import remake
 
 if __name__ == "__main__":
     remake(Path(__file__).parent)

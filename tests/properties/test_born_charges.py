@@ -16,6 +16,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 
 from ase_les.properties.born_charges import acoustic_sum_rule, born_charges
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.processes import Jobs
 
 CHARGE = {"Na": 1.1, "Cl": -1.1, "H": 0.4, "O": -0.8, "Ti": 7.0, "Ba": 2.7}
@@ -369,7 +370,8 @@ def test_processes_with_another_calculator_are_refused():
 
 def test_work_goes_on_in_one_process_when_others_do_not_start(capfd):
     atoms = salt()
-    found = born_charges(atoms, "displacement", jobs=Jobs(2, lambda: RigidIons()))
+    jobs = Jobs(2, lambda: RigidIons())
+    found = born_charges(atoms, "displacement", jobs=jobs, progress=TerminalProgress())
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
     assert "continuing in one process" in capfd.readouterr().err.replace("\n", " ")
     with pytest.raises(ValueError, match="2 processes need `make_calculator`"):
@@ -396,7 +398,7 @@ def an_ion():
     "structure, settings, message",
     [
         (no_calculator, {}, "no calculator"),
-        (a_slab, {}, "lists dipole, polarization and does not give it"),
+        (a_slab, {}, "lists dipole, polarization but does not give it"),
         (an_ion, {}, "depends on an origin"),
         (salt, {"displacement_A": 0.0}, "`displacement_A` must be positive"),
         (salt, {"symmetry_tolerance_A": -1.0}, "positive `symmetry_tolerance_A`"),

@@ -237,7 +237,7 @@ def test_charges_of_a_program_are_taken_only_when_asked_for():
 
 def test_charges_that_change_out_of_reach_are_refused(random_model):
     atoms = calculated(slab(), random_model, "mean")
-    with pytest.raises(ValueError, match=r"do not change alike .* larger `reach_A`"):
+    with pytest.raises(ValueError, match=r"change by different amounts .* larger `reach_A`"):
         found(atoms, "displacement", reach_A=2.0)
 
 
@@ -334,12 +334,12 @@ def test_atoms_are_chosen_in_words(words, expected):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("K", "leaves no atom"),
+        ("K", "selects no atom"),
         ("9", "has the index 9"),
         ("above:3", "unknown word 'above:3'; words are indices"),
-        ("near:Ti:3", "near Ti; the structure has none"),
-        ("near:O", "cannot read 'near:O'"),
-        ("top:x", "cannot read 'top:x'"),
+        ("near:Ti:3", "near Ti, but the structure has none"),
+        ("near:O", "invalid word 'near:O'"),
+        ("top:x", "invalid word 'top:x'"),
     ],
 )
 def test_words_that_choose_nothing_are_refused(words, message):
@@ -403,11 +403,10 @@ def test_bulk_values_come_from_an_earlier_run(tmp_path):
     options = {"symmetrize": False, "output": tmp_path / "film", "quiet": True}
     result = born_charges(atoms, "displacement", bulk=tmp_path / "bulk-summary.yml", **options)
     assert result.layers.bulk_e == pytest.approx({"Na": 1.1, "Cl": -1.1})
-    assert (tmp_path / "film-layers.png").stat().st_size > 1000
     from ase.io import read
 
     saved = read(tmp_path / "film-born.extxyz").calc.results["born_effective_charges"]
     np.testing.assert_allclose(saved.reshape(-1, 3, 3), rigid(atoms), atol=1e-9)
-    with pytest.raises(ValueError, match="no summary of Born charges"):
+    with pytest.raises(ValueError, match="not a summary of Born charges"):
         (tmp_path / "other.yml").write_text("a: 1\n")
         born_charges(atoms, "displacement", bulk=tmp_path / "other.yml", quiet=True)

@@ -9,10 +9,11 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms, FixBondLength, FixCartesian
 from ase.vibrations import Infrared
 from scipy import constants
 
-from ase_les.properties.infrared_harmonic import harmonic_infrared
+from ase_les.properties.infrared_harmonic import KM_PER_MOL, harmonic_infrared
 
 
 class Springs(Calculator):
@@ -148,12 +149,12 @@ def test_translations_and_rotations_are_no_vibrations():
     assert len(harmonic_infrared(linear, quiet=True).wavenumbers_per_cm) == 4
 
 
-def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb(capsys):
+def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb():
     atoms = bent()
     atoms.calc.stiffness[1, 2] = -4.0
     found = harmonic_infrared(atoms)
     assert found.imaginary.tolist() == [True, False, False]
-    assert "Imaginary modes: 1" in capsys.readouterr().err
+    assert any(note.startswith("1 imaginary modes") for note in found.notes)
     grid = np.linspace(-3000, 1000, 200)
     alone = found.intensities_km_per_mol[0] / (np.pi * 5.0)
     assert found.spectrum(grid).max() < 0.01 * alone
@@ -169,7 +170,6 @@ def test_broadened_lines_keep_their_area(tmp_path):
     assert summary["wavenumbers_per_cm"] == pytest.approx(found.wavenumbers_per_cm.tolist())
     saved = np.load(tmp_path / "water-infrared.npz")
     np.testing.assert_array_equal(saved["intensities_km_per_mol"], found.intensities_km_per_mol)
-    assert (tmp_path / "water-infrared.png").stat().st_size > 3000
     with pytest.raises(FileExistsError, match="overwrite"):
         harmonic_infrared(bent(), output=tmp_path / "water", quiet=True)
     atoms = bent()
@@ -242,3 +242,99 @@ def test_what_has_no_spectrum_is_refused(structure, settings, message):
 def test_dipoles_serve_where_there_are_no_born_charges():
     found = harmonic_infrared(diatomic(without=["born_effective_charges"]), quiet=True)
     assert found.method == "displacement"
+
+
+def ring(**settings) -> Atoms:
+    """Five atoms that hold each other in a plane, with a dipole."""
+    angles = 2 * np.pi * np.arange(5) / 5
+    positions = np.column_stack([np.cos(angles), np.sin(angles), 0.3 * np.cos(2 * angles)])
+    atoms = Atoms("CNOFH", 1.3 * positions)
+    pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    springs = {pair: 20.0 + 3 * number for number, pair in enumerate(pairs)}
+    atoms.calc = Springs(atoms, springs, [0.3, -0.2, -0.4, -0.1, 0.4], **settings)
+    return atoms
+
+
+@pytest.mark.parametrize("method", ["analytic", "displacement"])
+def test_fixed_atoms_leave_the_partial_hessian_of_ase(tmp_path, method):
+    atoms = ring()
+    atoms.set_constraint(FixAtoms([0, 2, 3]))
+    found = harmonic_infrared(atoms, method, displacement_A=0.01)
+    theirs = Infrared(ring(), name=str(tmp_path / "ir"), delta=0.01, indices=[1, 4])
+    theirs.run()
+    assert found.atoms == (1, 4)
+    np.testing.assert_allclose(
+        found.wavenumbers_per_cm, theirs.get_frequencies().real, rtol=1e-4, atol=0.1
+    )
+    np.testing.assert_allclose(
+        found.intensities_km_per_mol, 42.2561 * np.array(theirs.intensities), rtol=2e-3
+    )
+    assert found.modes.shape == (6, 5, 3)
+    assert not found.modes[:, [0, 2, 3]].any()
+    # Mass-weighted, the modes are orthonormal.
+    weighted = (found.modes * np.sqrt(atoms.get_masses())[:, None]).reshape(6, 15)
+    np.testing.assert_allclose(weighted @ weighted.T, np.eye(6), atol=1e-9)
+    assert any("2 of 5 atoms" in note for note in found.notes)
+
+
+def test_chosen_atoms_vibrate_and_fixed_ones_among_them_do_not():
+    atoms = ring()
+    chosen = harmonic_infrared(atoms, chosen="N,H")
+    atoms.set_constraint([FixAtoms([0]), FixBondLength(1, 2)])
+    again = harmonic_infrared(atoms, chosen=[0, 1, 4])
+    assert again.atoms == chosen.atoms == (1, 4)
+    np.testing.assert_allclose(again.wavenumbers_per_cm, chosen.wavenumbers_per_cm)
+    assert any("1 of the chosen atoms" in note for note in again.notes)
+    assert any("FixBondLength" in note for note in again.notes)
+    atoms.set_constraint(FixCartesian([0], (True, False, True)))
+    with pytest.raises(ValueError, match="some directions"):
+        harmonic_infrared(atoms)
+    atoms.set_constraint(FixCartesian([0, 2, 3]))
+    assert harmonic_infrared(atoms).atoms == (1, 4)
+
+
+def adsorbate(dipole: str) -> Atoms:
+    """Atoms on springs above a fixed one, with a dipole defined along z or in all directions."""
+    atoms = ring(without=["born_effective_charges"])
+    atoms.set_cell([8, 8, 20])
+    atoms.pbc = (True, True, False)
+    atoms.set_constraint(FixAtoms([0, 2, 3]))
+    if dipole == "polarization":
+        calculator = atoms.calc
+        calculator.implemented_properties.append("polarization")
+        before = calculator.calculate
+
+        def with_polarization(structure, *rest):
+            before(structure, *rest)
+            # The charges are fixed, so that the origin is that of the cell.
+            moment = calculator.charges @ structure.positions
+            calculator.results["polarization"] = moment / structure.get_volume()
+            calculator.results["dipole"] = moment * [0, 0, 1]
+
+        calculator.calculate = with_polarization
+    return atoms
+
+
+def test_a_slab_with_a_dipole_along_its_normal_absorbs_by_that_component():
+    free = ring()
+    free.set_constraint(FixAtoms([0, 2, 3]))
+    everything = harmonic_infrared(free)
+    normal = KM_PER_MOL * everything.dipole_derivatives[:, 2] ** 2
+    found = harmonic_infrared(adsorbate("dipole"))
+    assert found.components == "normal"
+    assert any("along the surface normal" in note for note in found.notes)
+    np.testing.assert_allclose(found.intensities_km_per_mol, normal, rtol=1e-3, atol=1e-6)
+    full = harmonic_infrared(adsorbate("polarization"))
+    assert full.components == "all"
+    np.testing.assert_allclose(
+        full.intensities_km_per_mol, everything.intensities_km_per_mol, rtol=1e-3
+    )
+
+
+def test_fixed_atoms_of_an_ion_need_an_origin_that_stays():
+    atoms = ring(without=["born_effective_charges"])
+    atoms.calc.charges[0] += 1.0
+    atoms.info["charge"] = 1
+    atoms.set_constraint(FixAtoms([0]))
+    with pytest.raises(ValueError, match="origin that may move"):
+        harmonic_infrared(atoms)

@@ -279,7 +279,6 @@ def test_charges_come_from_a_calculator_where_frames_have_none(tmp_path):
     with np.load(tmp_path / "film-profiles.npz") as arrays:
         assert arrays["potential_V"] == pytest.approx(found.curves["potential_V"])
         assert "potential_V_standard_error" in arrays.files
-    assert (tmp_path / "film.png").stat().st_size > 1000
     with pytest.raises(FileExistsError, match="--overwrite"):
         profiles([water], output=tmp_path / "film", quiet=True)
 

@@ -20,13 +20,13 @@ from ase_les.charges import ChargesConfig
 from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
+from ase_les.training.card import describe_data
 from ase_les.training.checkpoint import read_checkpoint
 from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
 from ase_les.training.evaluation import evaluate
 from ase_les.training.fit import FitSettings, _Run, fit
 from ase_les.training.loss import LossWeights, loss
 from ase_les.training.rigid_ions import RigidIons
-from ase_les.training.train import describe_data
 
 CUTOFF = 3.5
 

@@ -18,6 +18,7 @@ from ase.calculators.emt import EMT
 from ase.io import read
 
 from ase_les.cli import main
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.training.dataset import LabelNames, labelled, read_frames
 from ase_les.training.labelled_frames import write_labelled
 from ase_les.training.reference import label_structures
@@ -115,7 +116,7 @@ def test_an_engine_that_knows_no_charge_labels_no_ion():
 def test_what_does_not_converge_is_written_down_and_skipped(capsys):
     frames = crystals(5)
     frames[1], frames[3] = lifted(frames[1]), Atoms("Cu2", np.zeros((2, 3)))
-    result = label_structures(frames, labelling_engines.failing)
+    result = label_structures(frames, labelling_engines.failing, progress=TerminalProgress())
     assert result.labelled == 3
     assert [each.info["number"] for each in read("labelled.extxyz", ":")] == [0, 2, 4]
     summary = yaml.safe_load(Path("labelled-summary.yml").read_text())

@@ -10,6 +10,7 @@ from ase.io import write
 
 from ase_les.charges import ChargesConfig
 from ase_les.configuration import from_mapping
+from ase_les.electrostatics.energy import ElectrostaticsConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.model_io import load_model, model_hash, save_model
 from ase_les.representation import CaceConfig
@@ -18,6 +19,7 @@ from ase_les.training.initial_model import ArchitectureConfig, model_from
 from ase_les.training.response_evaluation import compare_response
 from ase_les.training.teachers import taught
 from ase_les.training.train import TrainingConfig, train
+from ase_les.units import COULOMB_CONSTANT
 
 REPRESENTATION = CaceConfig(3.5, n_radial=3, n_mixed=2, n_embedding=1, l_max=1, nu_max=2)
 LONG_RANGE = LongRangeConfig(ChargesConfig(neutrality="mean", scale=1.0))
@@ -109,6 +111,21 @@ def test_another_architecture_is_no_start():
         model_from(trained(1), other, samples())
     with pytest.raises(ValueError, match=r"long_range is .*, asked None"):
         model_from(trained(1), replace(ARCHITECTURE, long_range=None), samples())
+
+
+def test_a_start_may_have_another_sum_of_charges():
+    without = replace(LONG_RANGE, electrostatics=ElectrostaticsConfig(1.2, remove_self_energy=True))
+    kept = replace(LONG_RANGE, electrostatics=ElectrostaticsConfig(1.2, remove_self_energy=False))
+    known = trained(1, replace(ARCHITECTURE, long_range=without))
+    asked = replace(ARCHITECTURE, long_range=kept, atomic_energies=ENERGIES)
+    model = model_from(known, asked, samples())
+    assert model.config.long_range == kept
+    for sample in samples():
+        before, now = known(sample.graph), model(sample.graph)
+        assert torch.equal(now.charges, before.charges)
+        own = COULOMB_CONSTANT / np.sqrt(2 * np.pi) / 1.2 * before.charges.square().sum()
+        assert own > 1e-4
+        torch.testing.assert_close(now.energy - before.energy, own[None], rtol=0, atol=1e-9)
 
 
 def test_an_element_the_start_does_not_know_is_named():

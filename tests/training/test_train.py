@@ -9,6 +9,7 @@ from ase.io import write
 
 from ase_les import load_model
 from ase_les.configuration import from_mapping
+from ase_les.reports.terminal import TerminalProgress
 from ase_les.training.fit import _Run
 from ase_les.training.train import TrainingConfig, read_data, train
 from tests.other_device import other_device
@@ -109,7 +110,7 @@ def test_a_finished_model_is_not_lost_without_being_asked():
     model = train(config(), quiet=True).files.model
     model.with_suffix(".checkpoint").unlink()
     before = model.read_bytes()
-    with pytest.raises(FileExistsError, match=r"finished model: --overwrite"):
+    with pytest.raises(FileExistsError, match=r"finished model: .*--overwrite"):
         train(config(epochs=1), quiet=True)
     assert model.read_bytes() == before
     train(config(epochs=1), quiet=True, overwrite=True)
@@ -118,8 +119,11 @@ def test_a_finished_model_is_not_lost_without_being_asked():
 
 def test_ctrl_c_says_from_which_epoch_it_goes_on(monkeypatch, capsys):
     write("data.extxyz", pairs())
-    stopped_in_epoch(3, monkeypatch, config())
-    assert "stopped after epoch 2 of 3; --resume goes on" in capsys.readouterr().err
+    stopped_in_epoch(3, monkeypatch, config(), progress=TerminalProgress())
+    assert (
+        "stopped after epoch 2 of 3; continue with resume=True (--resume)"
+        in capsys.readouterr().err
+    )
     train(config(), resume=True)
 
 

@@ -10,19 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ase_les.model_io import load_model, save_model
-from ase_les.reports.terminal import console
+from ase_les.reports import training as report
+from ase_les.reports.terminal import TerminalProgress, console
 from ase_les.runs.output import TrainingFiles
+from ase_les.training.card import describe_data
 from ase_les.training.checkpoint import OtherTraining
 from ase_les.training.mean_charges import describe_charges
 from ase_les.training.own_data import make_data
 from ase_les.training.train import (
     TrainingConfig,
     TrainingResult,
-    describe_data,
     read_data,
     read_training_config,
     train,
@@ -82,7 +84,7 @@ def remake(folder: str | Path) -> None:
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
         try:
-            make_data(folder, asked.work)
+            make_data(folder, asked.work, progress=TerminalProgress())
         except ModuleNotFoundError as missing:
             raise SystemExit(
                 f"{missing}. Without it: --shipped-data trains on the labels that are there"
@@ -99,9 +101,9 @@ def remake(folder: str | Path) -> None:
             _update_card(folder, {"short_range": twin})
     if asked.with_short_range or asked.only_short_range:
         work = asked.work / "short-range-start"
-        twin = short_range_twin(config)
-        twin = _after_teachers(twin, folder, work, asked.device, short_range_twin)
-        result = _trained(twin, folder, asked.work / "short-range", asked.device)
+        without = short_range_twin(config)
+        without = _after_teachers(without, folder, work, asked.device, short_range_twin)
+        result = _trained(without, folder, asked.work / "short-range", asked.device)
         _update_card(folder, {}, twin=result.card)
 
 
@@ -179,7 +181,7 @@ def _try_out(config: TrainingConfig, folder: Path, device: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         ready = _after_teachers(config, folder, Path(scratch), device, _two_epochs)
         output = f"{scratch}/model"
-        train(replace(_two_epochs(ready), output=output), folder=folder, device=device)
+        _train(replace(_two_epochs(ready), output=output), folder=folder, device=device)
 
 
 def _two_epochs(config: TrainingConfig) -> TrainingConfig:
@@ -218,12 +220,19 @@ def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) ->
     config = replace(config, output=str(output))
     resume = TrainingFiles(output).checkpoint.exists()
     try:
-        return train(config, folder=folder, resume=resume, device=device)
+        return _train(config, folder=folder, resume=resume, device=device)
     except OtherTraining as earlier:
         if not earlier.finished:
             raise
         console().print(f"training anew: {'; '.join(earlier.changes)}", markup=False)
-    return train(config, folder=folder, overwrite=True, device=device)
+    return _train(config, folder=folder, overwrite=True, device=device)
+
+
+def _train(config: TrainingConfig, **options: Any) -> TrainingResult:
+    result = train(config, progress=TerminalProgress(), **options)
+    report.write(result, config.output)
+    report.show(result)
+    return result
 
 
 def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:
@@ -259,8 +268,8 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
     name = _told_apart_by(told, model.card)
     if name:
         raise ValueError(
-            f"the data of {folder / 'train.yml'} have {name} {told[name][:8]}…, those that the "
-            f"model was trained on {model.card[name][:8]}…: train it again instead"
+            f"the data of {folder / 'train.yml'} have {name} {str(told[name])[:8]}…, those of the "
+            f"training {model.card[name][:8]}…: train it again instead"
         )
     if model.long_range is not None:
         charges = describe_charges(model, training, config.data.dielectric)

@@ -1,0 +1,60 @@
+"""Published checkpoints of any program, as models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ase_les.interop.cace import cace_model
+from ase_les.interop.mace import is_mace, mace_model
+from ase_les.interop.torch_archive import read_archive
+from ase_les.model import LESModel
+
+#: Endings of the files of published checkpoints: CACE, MACE.
+SUFFIXES = (".pth", ".model")
+
+
+def read_checkpoint(
+    path: str | Path,
+    atomic_energies: Mapping[str, float] | None = None,
+    *,
+    converged_ewald: bool = False,
+    head: str | None = None,
+) -> LESModel:
+    """Return a published checkpoint as a model in float64; nothing of the file is executed.
+
+    Parameters
+    ----------
+    path : str or Path
+        Checkpoint of a whole CACE or MACE network, written by ``torch.save``.
+    atomic_energies : mapping of str to float or None
+        Energies of the elements in eV. CACE checkpoints do not hold them: None leaves
+        all at zero. MACE checkpoints do: None keeps those of the file.
+    converged_ewald : bool
+        Whether the reciprocal sum is converged, which makes the energy a smooth
+        function of the cell, instead of cut off where its authors did.
+    head : str or None
+        Name of the head of a MACE model that has several.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not a checkpoint, its network has parts without a
+        counterpart here, or an element has no energy.
+    """
+    path = Path(path)
+    root = read_archive(path)
+    try:
+        if is_mace(root):
+            return mace_model(
+                root, path, atomic_energies, converged_ewald=converged_ewald, head=head
+            )
+        if head is not None:
+            raise ValueError(f"it has no heads, `head` is {head!r}; leave it out")
+        return cace_model(root, path, atomic_energies, converged_ewald)
+    except ValueError as error:
+        raise ValueError(f"'{path}' cannot be converted: {error}") from None
+    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+        raise ValueError(f"'{path}' has an unknown layout: {error!r}") from error

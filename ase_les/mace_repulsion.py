@@ -1,0 +1,120 @@
+"""Repulsion of nuclei in the form of published MACE models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from ase.data import atomic_numbers, covalent_radii
+from torch import Tensor, nn
+
+from ase_les.core_repulsion import CoreRepulsion, CoreRepulsionConfig
+from ase_les.graph import Graph, edge_vectors, edges_shorter_than
+from ase_les.representation.radial import polynomial_cutoff
+
+# Constants of the published form, not those of CODATA.
+_COULOMB, _BOHR = 14.3996, 0.529
+_DECAYS = 3.2, 0.9423, 0.4028, 0.2016
+
+
+@dataclass(frozen=True)
+class MaceRepulsionConfig:
+    """Settings of `MaceRepulsion`.
+
+    Parameters
+    ----------
+    kind : str
+        "mace"; tells this form from others in a configuration file.
+    scale : float
+        Factor of the energy.
+    strengths : tuple of float
+        Weights of the four exponentials.
+    screening, power : float
+        Screening length in Bohr radii, and power of the nuclear charges.
+    exponent : int
+        Flatness of the cutoff function at r = 0.
+    radii : mapping of str to float
+        Covalent radii in Å that differ from those of ASE, as those of files in
+        single precision do.
+
+    Raises
+    ------
+    ValueError
+        If there are not four strengths, or a value is not positive.
+    """
+
+    kind: str = "mace"
+    scale: float = 1.0
+    strengths: tuple[float, ...] = (0.1818, 0.5099, 0.2802, 0.02817)
+    screening: float = 0.4543
+    power: float = 0.3
+    exponent: int = 6
+    radii: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        object.__setattr__(self, "radii", {key: float(r) for key, r in self.radii.items()})
+        object.__setattr__(self, "strengths", tuple(map(float, self.strengths)))
+        if self.kind != "mace":
+            raise ValueError(f"`kind` of a MaceRepulsionConfig is 'mace', got {self.kind!r}")
+        if len(self.strengths) != len(_DECAYS):
+            raise ValueError(f"`strengths` needs {len(_DECAYS)} numbers, got {self.strengths}")
+        for name in ("screening", "power", "exponent"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+
+
+class MaceRepulsion(nn.Module):
+    r"""Screened Coulomb repulsion of nuclei (ZBL) as published MACE models have it,
+
+    .. math::
+        E = \frac{s}{2} \sum_{i \neq j} k \frac{Z_i Z_j}{r_{ij}} \sum_{n=1}^4 c_n
+        e^{-d_n r_{ij} / a_{ij}}\, f_c\Big(\frac{r_{ij}}{\ell_i + \ell_j}\Big), \qquad
+        a_{ij} = \frac{0.4543 \cdot 0.529}{Z_i^{0.3} + Z_j^{0.3}}
+
+    with covalent radii :math:`\ell`, and only for pairs that are edges.
+
+    Parameters
+    ----------
+    config : MaceRepulsionConfig
+    elements : sequence of int
+        Atomic numbers.
+    cutoff : float
+        Of the edges, in Å.
+    """
+
+    def __init__(self, config: MaceRepulsionConfig, elements: Sequence[int], cutoff: float):
+        super().__init__()
+        self.config, self.cutoff = config, cutoff
+        self._radii = torch.tensor(covalent_radii, dtype=torch.float64)
+        for symbol, radius in config.radii.items():
+            self._radii[atomic_numbers[symbol]] = radius
+        self._longest = min(2 * float(self._radii[list(elements)].max()), cutoff)
+
+    def forward(self, graph: Graph, context: object = None) -> Tensor:
+        """Return energies (N,) in eV, float64: half of each pair for either atom."""
+        config = self.config
+        with torch.no_grad():
+            near = edges_shorter_than(graph, self._longest)
+        distances = torch.linalg.vector_norm(edge_vectors(near), dim=1)
+        charges = graph.numbers.double()
+        first, second = charges[near.receivers], charges[near.senders]
+        lengths = config.screening * _BOHR / (first**config.power + second**config.power)
+        screened = sum(
+            strength * torch.exp(-decay * distances / lengths)
+            for strength, decay in zip(config.strengths, _DECAYS, strict=True)
+        )
+        radii = self._radii.to(distances.device)[graph.numbers]
+        outer = radii[near.receivers] + radii[near.senders]
+        switch = polynomial_cutoff(distances / outer, config.exponent)
+        energy = 0.5 * config.scale * _COULOMB * first * second / distances * screened * switch
+        return torch.zeros_like(charges).index_add(0, near.receivers, energy)
+
+
+def build_repulsion(
+    config: CoreRepulsionConfig | MaceRepulsionConfig, elements: Sequence[int], cutoff: float
+) -> CoreRepulsion | MaceRepulsion:
+    """Return the repulsion of nuclei; the type of its settings decides its form."""
+    if isinstance(config, MaceRepulsionConfig):
+        return MaceRepulsion(config, elements, cutoff)
+    return CoreRepulsion(config, elements, cutoff)

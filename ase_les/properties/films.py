@@ -1,0 +1,114 @@
+"""Position and faces of a film in a cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from ase_les.properties.planar_potential import plane
+
+# Absolute value of the mean direction on the circle below which atoms are spread evenly: a film
+# leaves a gap, which gives a larger one.
+_LEAST_DIRECTION = 0.05
+
+
+@dataclass(frozen=True)
+class FilmFaces:
+    """Faces of a film between two gaps, from its mass density.
+
+    Attributes
+    ----------
+    density_g_per_cm3 : float
+        Mean over the middle half.
+    lower_A, upper_A : float
+        Positions at which the density is half of this.
+    lower_width_A, upper_width_A : float
+        Distance between 10 % and 90 % of this density.
+    """
+
+    density_g_per_cm3: float
+    lower_A: float
+    upper_A: float
+    lower_width_A: float
+    upper_width_A: float
+
+    @property
+    def thickness_A(self) -> float:
+        """Distance between the faces."""
+        return self.upper_A - self.lower_A
+
+
+def centre_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
+    r"""Return the center of mass of selected atoms along a cell vector, as a fraction of it.
+
+    For a periodic axis, the mean direction :math:`\arg \sum_i m_i e^{2\pi i s_i}` locates the
+    atoms wherever the cell divides them; the center of mass of the images nearest to it is exact.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    axis : int
+        Cell vector.
+    chosen : array of int
+        Indices of the atoms.
+
+    Raises
+    ------
+    ValueError
+        If the atoms are spread over a periodic axis without a gap.
+    """
+    normal, height, _ = plane(atoms, axis)
+    place = (atoms.positions[chosen] * normal).sum(axis=1) / height
+    mass = atoms.get_masses()[chosen]
+    if not atoms.pbc[axis]:
+        return float(mass @ place / mass.sum())
+    direction = mass @ np.exp(2j * math.pi * place) / mass.sum()
+    if abs(direction) < _LEAST_DIRECTION:
+        raise ValueError(
+            f"the atoms to center on are spread evenly along cell vector {axis} and have no middle;"
+            " center on the atoms of a film or solid, or use centre_on=None"
+        )
+    centre = float(np.angle(direction)) / (2 * math.pi)
+    for _ in range(2):
+        beside = (place - centre + 0.5) % 1.0 - 0.5
+        centre += float(mass @ beside / mass.sum())
+    return centre % 1.0
+
+
+def film_faces(position_A: np.ndarray, mass_g_per_cm3: np.ndarray) -> FilmFaces | None:
+    """Return the faces of a film, or None if the density does not vanish on both sides.
+
+    Parameters
+    ----------
+    position_A, mass_g_per_cm3 : array, shape (n,)
+    """
+    inside = np.flatnonzero(mass_g_per_cm3 > 0.5 * mass_g_per_cm3.max())
+    if len(inside) < 4 or inside[0] == 0 or inside[-1] == len(position_A) - 1:
+        return None
+    quarter = (inside[-1] - inside[0]) // 4
+    density = float(mass_g_per_cm3[inside[0] + quarter : inside[-1] - quarter + 1].mean())
+    if density <= 0:
+        return None
+    sides: list[list[float]] = []
+    for which in (slice(None), slice(None, None, -1)):
+        z, rho = position_A[which], mass_g_per_cm3[which] / density
+        found = [_first_above(z, rho, level) for level in (0.1, 0.5, 0.9)]
+        crossings = [crossing for crossing in found if crossing is not None]
+        if len(crossings) < len(found):
+            return None
+        sides.append(crossings)
+    (low10, low50, low90), (high10, high50, high90) = sides
+    return FilmFaces(density, low50, high50, abs(low90 - low10), abs(high10 - high90))
+
+
+def _first_above(z: np.ndarray, values: np.ndarray, level: float) -> float | None:
+    """Return the interpolated position at which the values first exceed a level."""
+    above = np.flatnonzero(values >= level)
+    if len(above) == 0 or above[0] == 0:
+        return None
+    n = above[0]
+    share = (level - values[n - 1]) / (values[n] - values[n - 1])
+    return float(z[n - 1] + share * (z[n] - z[n - 1]))

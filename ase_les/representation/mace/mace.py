@@ -1,0 +1,254 @@
+"""MACE: higher-order equivariant message passing, from a graph to features of atoms."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from ase_les.graph import Graph
+from ase_les.representation.mace.analytic import FirstSums, LaterSums
+from ase_les.representation.mace.analytic_products import AnalyticProducts
+from ase_les.representation.mace.config import MaceConfig
+from ase_les.representation.mace.harmonics import SphericalHarmonics
+from ase_les.representation.mace.interaction import Interaction, first_sums
+from ase_les.representation.mace.products import (
+    Basis,
+    Groups,
+    Products,
+    atoms_by_element,
+    mixed_by_element,
+)
+from ase_les.representation.mace.radial import RadialFunctions
+from ase_les.representation.mace.radial_table import ExactRadial, Radial, RadialTable
+from ase_les.representation.neighbour_sum import (
+    Neighbourhoods,
+    lengths,
+    neighbourhoods,
+)
+from ase_les.representation.radial import BesselBasis
+
+_LARGEST_ATOMIC_NUMBER = 118
+
+
+class Mace(nn.Module):
+    r"""Features of atoms from a graph: the scalars after every layer.
+
+    Each layer sums what neighbors send (`ase_les.representation.mace.interaction`), takes
+    equivariant polynomials of the sums (`ase_les.representation.mace.products`), and adds a linear
+    function of the previous features that depends on the element,
+
+    .. math::
+        h^{(t+1)}_i = P(A_i)\, L + h^{(t)}_i S_{z_i}
+
+    The features are the scalars of :math:`h^{(1)}, h^{(2)}, …`, flattened as (layer, channel).
+
+    Parameters
+    ----------
+    config : MaceConfig
+    elements : sequence of int
+        Atomic numbers known to the model.
+    total_charges : sequence of int
+        Total charges of structures that condition the element vectors; empty for none.
+
+    References
+    ----------
+    .. [1] Batatia, Kovács, Simm, Ortner, Csányi, NeurIPS 35 (2022), arXiv 2206.07697.
+    """
+
+    def __init__(self, config: MaceConfig, elements: Sequence[int], total_charges: Sequence[int]):
+        super().__init__()
+        self.config = config
+        channels, n_elements = config.channels, len(elements)
+        self.embedding = nn.Parameter(torch.randn(n_elements, channels) / n_elements**0.5)
+        self.charge_embedding = None
+        if total_charges:
+            states = 0.1 * torch.randn(len(total_charges), channels)
+            self.charge_embedding = nn.Parameter(states)
+            charges = torch.tensor(total_charges, dtype=torch.float64)
+            self.register_buffer("_charges", charges, persistent=False)
+        row = torch.full((_LARGEST_ATOMIC_NUMBER + 1,), n_elements)
+        row[list(elements)] = torch.arange(n_elements)
+        self.register_buffer("_row", row, persistent=False)
+        self.radial_basis = BesselBasis(
+            config.n_radial, config.cutoff, config.cutoff_exponent, config.trainable_frequencies
+        )
+        self.angular = SphericalHarmonics(config.l_max)
+        self.basis = Basis(
+            config.l_max, max(config.l_results), config.correlation, config.stored_paths
+        )
+        l_inputs = (0, *config.l_results[:-1])
+        self.interactions = nn.ModuleList(
+            Interaction(l_input, config.l_max, channels, config.n_radial, config.radial_hidden)
+            for l_input in l_inputs
+        )
+        self.products = nn.ModuleList(
+            Products(
+                config.l_max,
+                l_result,
+                config.correlation,
+                n_elements,
+                channels,
+                self.basis.n_paths,
+            )
+            for l_result in config.l_results
+        )
+        self.skips = nn.ParameterList(
+            self._skip(layer, l_input, l_result, n_elements)
+            for layer, (l_input, l_result) in enumerate(
+                zip(l_inputs, config.l_results, strict=True)
+            )
+        )
+        self.n_features = config.n_layers * channels
+        self.is_analytic = False
+        self.fast_products: nn.ModuleList | None = None
+        self.tables: nn.ModuleList | None = None
+
+    def _skip(self, layer: int, l_input: int, l_result: int, n_elements: int) -> Tensor:
+        """Weights (degrees, elements, C, C) of features, or of sums without a residual."""
+        degrees = 1 + min(l_input, l_result)
+        if layer == 0 and not self.config.residual_first:
+            degrees = 1 + self.config.l_max
+        channels = self.config.channels
+        size = (degrees, n_elements, channels, channels)
+        return torch.randn(size) / (channels * n_elements) ** 0.5
+
+    @property
+    def cutoff(self) -> float:
+        """Longest edge that is read, in Å."""
+        return self.config.cutoff
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """Message-passing layers: the interactions after the first."""
+        return self.interactions[1:]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of message-passing layers: of interactions after the first."""
+        return self.config.n_layers - 1
+
+    def use_analytic_gradients(self) -> None:
+        """Take gradients written out by hand from now on (inference only)."""
+        self.is_analytic = True
+        # Stored polynomials are reproduced to the last digit in double precision only.
+        if not (self.basis.is_stored and self.embedding.dtype == torch.float64):
+            self.fast_products = nn.ModuleList(
+                AnalyticProducts(products, self.basis) for products in self.products
+            ).to(self.embedding)
+        if self.embedding.dtype == torch.float32:
+            self.tables = nn.ModuleList(
+                self._table(layer).to(self.embedding.device)
+                for layer in range(self.config.n_layers)
+            )
+
+    def _table(self, layer: int) -> RadialTable:
+        """Return the table of the radial functions of a layer, made in double precision."""
+        basis, interaction = copy.deepcopy(self.radial_basis), self.interactions[layer]
+        network = copy.deepcopy(interaction.radial).double().cpu()
+        functions = RadialFunctions(basis.double().cpu(), network, self.config.cutoff_on_weights)
+        weights = interaction.radial_weights.double().cpu() if layer else None
+        with torch.no_grad():
+            return RadialTable(ExactRadial(functions, weights), self.cutoff, torch.float32)
+
+    def _radial(self, layer: int) -> Radial:
+        """Return the radial functions of a layer for inference: of its table, or exact."""
+        if self.tables is not None:
+            return self.tables[layer]
+        weights = self.interactions[layer].radial_weights if layer else None
+        return ExactRadial(self._functions(layer), weights)
+
+    def forward(self, graph: Graph) -> Tensor:
+        """Features (N, n_features) of all atoms, in the precision of the parameters."""
+        edges = self.neighbourhoods(graph)
+        return self.features(graph, [edges] * self.config.n_layers)
+
+    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+        """The edges this representation reads, in the precision of the parameters."""
+        return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
+
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+        """Features (N, n_features); every layer reads edges of its own, which may be the same.
+
+        Separate edges are needed for the response to a displaced atom (`ase_les.response`).
+        """
+        elements = self._row[graph.numbers]
+        groups = atoms_by_element(elements)
+        kinds, embedding = self._kinds(graph, elements)
+        sums = self._first_sums(edges_of_layers[0], kinds, embedding)
+        if not self.config.residual_first:
+            sums = self._mixed_sums(sums, groups)
+        features = self._products(0, sums, elements)
+        if self.config.residual_first:
+            own = mixed_by_element(embedding[kinds][None], self.skips[0][0], groups)
+            features[0] = features[0] + own
+        scalars = [features[0][0]]
+        for layer, edges in enumerate(edges_of_layers[1:], start=1):
+            sums = self._later_sums(layer, edges, features) / self.config.mean_neighbors
+            results = self._products(layer, sums, elements)
+            for degree, weights in enumerate(self.skips[layer]):
+                own = mixed_by_element(features[degree], weights, groups)
+                results[degree] = results[degree] + own
+            features = results
+            scalars.append(features[0][0])
+        return torch.cat(scalars, dim=1)
+
+    def _products(self, layer: int, sums: Tensor, elements: Tensor) -> list[Tensor]:
+        if self.fast_products is not None and not has_tangent(sums):
+            return self.fast_products[layer](sums, elements)
+        return self.products[layer](sums, elements, self.basis)
+
+    def _kinds(self, graph: Graph, elements: Tensor) -> tuple[Tensor, Tensor]:
+        """Kind (N,) of every atom and the vectors (kinds, C): elements, in every charge state."""
+        if self.charge_embedding is None:
+            return elements, self.embedding
+        distance = (graph.total_charge[:, None] - self._charges).abs()
+        state = distance.argmin(dim=1)[graph.structure]
+        vectors = self.embedding[:, None] + self.charge_embedding
+        return elements * vectors.shape[1] + state, vectors.flatten(0, 1)
+
+    def _first_sums(self, edges: Neighbourhoods, kinds: Tensor, embedding: Tensor) -> Tensor:
+        present, rows = torch.unique(kinds, return_inverse=True)
+        one_hot = nn.functional.one_hot(rows, len(present)).T.to(embedding)
+        one_hot = edges.of_senders(one_hot)
+        matrices = self.interactions[0].first_mixing(embedding[present])
+        matrices = matrices / self.config.mean_neighbors
+        # Ours are vectors from receiver to sender.
+        vectors = -edges.vectors
+        if self.is_analytic and not has_tangent(vectors):
+            return FirstSums.apply(vectors, one_hot, matrices, self._radial(0), self.angular)
+        return first_sums(vectors, one_hot, matrices, self._functions(0), self.angular)
+
+    def _later_sums(self, layer: int, edges: Neighbourhoods, features: Sequence[Tensor]) -> Tensor:
+        interaction, vectors = self.interactions[layer], -edges.vectors
+        raised, radial = interaction.raised(features), self._radial(layer)
+        if self.is_analytic and not has_tangent(vectors):
+            messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
+            if not isinstance(edges, Neighbourhoods):
+                # Born charges tell apart what was sent over each edge.
+                messages, senders = edges.of_senders(messages, 0), None
+            return LaterSums.apply(vectors, messages, senders, interaction, radial, self.angular)
+        distances = lengths(vectors)
+        angular = self.angular(vectors / distances)
+        return interaction(self._functions(layer)(distances), angular, edges, raised)
+
+    def _functions(self, layer: int) -> RadialFunctions:
+        return RadialFunctions(
+            self.radial_basis, self.interactions[layer].radial, self.config.cutoff_on_weights
+        )
+
+    def _mixed_sums(self, sums: Tensor, groups: Groups) -> Tensor:
+        return torch.cat(
+            [
+                mixed_by_element(sums[components], weights, groups)
+                for components, weights in zip(self.angular.of_degree, self.skips[0], strict=True)
+            ]
+        )
+
+
+def has_tangent(values: Tensor) -> bool:
+    """Whether values carry a derivative of forward mode, which hand-written gradients lack."""
+    return forward_ad.unpack_dual(values).tangent is not None

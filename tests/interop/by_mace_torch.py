@@ -1,0 +1,115 @@
+"""Random MACE models and their numbers, by mace-torch.
+
+A program of its own: importing mace changes how torch loads files in the whole process.
+Usage: python by_mace_torch.py FOLDER [float32]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import bulk
+
+CUTOFF = 4.0
+ELEMENTS = (1, 8, 11)
+CASES = {
+    "scalars": {"hidden": "8x0e", "layers": 1},
+    "mixed": {"hidden": "8x0e", "first": "RealAgnosticInteractionBlock", "zbl": True},
+    "vectors": {"hidden": "6x0e+6x1o", "correlation": 3},
+    "three": {
+        "hidden": "6x0e+6x1o",
+        "layers": 3,
+        "first": "RealAgnosticInteractionBlock",
+        "zbl": True,
+    },
+    "quadrupoles": {"hidden": "4x0e+4x1o+4x2e"},
+    "heads": {"hidden": "6x0e+6x1o", "heads": ["pbe", "r2scan"], "zbl": True},
+    "late": {"hidden": "6x0e", "apply_cutoff": False},
+    "agnostic": {
+        "hidden": "6x0e",
+        "use_agnostic_product": True,
+        "use_last_readout_only": True,
+    },
+}
+
+
+def structures() -> list[Atoms]:
+    crystal = bulk("NaO", "rocksalt", a=4.4).repeat((2, 1, 1))
+    crystal += Atoms("H2", [[1.1, 0.7, 0.9], [3.0, 1.0, 2.2]])
+    crystal.rattle(0.15, seed=3)
+    places = np.random.default_rng(0).uniform(0, 3.0, (5, 3))
+    return [crystal, Atoms("OHHNaO", places)]
+
+
+def build(seed, hidden, layers=2, correlation=2, first=None, zbl=False, heads=None, **options):
+    # mace first: it lets e3nn load its constants.
+    from mace import modules  # isort: skip
+    from e3nn import o3
+
+    torch.manual_seed(seed)
+    blocks = modules.interaction_classes
+    several = len(heads) if heads else 1
+    return modules.ScaleShiftMACE(
+        r_max=CUTOFF,
+        num_bessel=6,
+        num_polynomial_cutoff=5,
+        max_ell=3,
+        interaction_cls=blocks["RealAgnosticResidualInteractionBlock"],
+        interaction_cls_first=blocks[first or "RealAgnosticResidualInteractionBlock"],
+        num_interactions=layers,
+        num_elements=len(ELEMENTS),
+        hidden_irreps=o3.Irreps(hidden),
+        MLP_irreps=o3.Irreps("16x0e"),
+        atomic_energies=np.random.default_rng(1).normal(size=(several, len(ELEMENTS))) * 10,
+        avg_num_neighbors=11.3,
+        atomic_numbers=list(ELEMENTS),
+        correlation=correlation,
+        gate=torch.nn.functional.silu,
+        pair_repulsion=zbl,
+        radial_MLP=[16, 16, 16],
+        atomic_inter_scale=[1.7, 0.8][:several] if heads else 1.7,
+        atomic_inter_shift=[0.3, -0.2][:several] if heads else 0.3,
+        heads=heads,
+        **options,
+    )
+
+
+def numbers(model, atoms: Atoms, heads: list[str], head: str) -> dict[str, np.ndarray]:
+    from mace import data
+    from mace.tools import torch_geometric, utils
+
+    table = utils.AtomicNumberTable(list(ELEMENTS))
+    given = data.config_from_atoms(atoms, head_name=head)
+    graph = data.AtomicData.from_config(given, z_table=table, cutoff=CUTOFF, heads=heads)
+    batch = next(iter(torch_geometric.dataloader.DataLoader([graph], batch_size=1)))
+    periodic = bool(atoms.pbc.any())
+    found = model(batch.to_dict(), compute_force=True, compute_stress=periodic)
+    names = ("energy", "forces", "node_feats", *(("stress",) if periodic else ()))
+    return {name: found[name].detach().numpy() for name in names}
+
+
+def main(folder: Path, single: bool) -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    for seed, (name, case) in enumerate(CASES.items()):
+        model = build(seed, **case)
+        if single:
+            torch.save(model.float(), folder / f"{name}.model")
+            model = model.double()
+        else:
+            torch.save(model, folder / f"{name}.model")
+        heads = case.get("heads") or ["Default"]
+        stored = {}
+        for number, atoms in enumerate(structures()):
+            for head in heads:
+                for key, value in numbers(model, atoms, heads, head).items():
+                    stored[f"{number} {head} {key}"] = value
+        np.savez(folder / f"{name}.npz", **stored)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), "float32" in sys.argv[2:])
