@@ -14,6 +14,8 @@ from ase.calculators.calculator import Calculator
 from ase.constraints import FixCom, FixConstraint, FixSymmetry
 from ase.io.trajectory import TrajectoryWriter
 
+from ase_les.runs.growing_files import writing
+
 
 class Thermodynamics(NamedTuple):
     """Thermodynamic state at one step.
@@ -86,18 +88,21 @@ class ThermodynamicLog(Stateless):
     )
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
         if self._file.tell() == 0:
             self._file.write(self.HEADER)
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
         """Append a line."""
-        self._file.write(
+        line = (
             f"{state.step:10d} {state.time_ps:14.6f} {state.potential_energy_eV:18.8f} "
             f"{state.kinetic_energy_eV:16.8f} {state.total_energy_eV:18.8f} "
             f"{state.temperature_K:12.4f} {state.conserved_eV_per_atom:22.12f} "
             f"{state.pressure_bar:14.3f} {state.volume_A3:18.6f}\n"
         )
+        with writing(self._path):
+            self._file.write(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -126,6 +131,7 @@ class TrajectoryFrames(Stateless):
         description: Mapping[str, object],
         properties: Sequence[str] | None = None,
     ) -> None:
+        self._path = path
         self._properties = properties
         self._writer = TrajectoryWriter(
             path, mode="a", properties=None if properties is None else list(properties)
@@ -142,7 +148,8 @@ class TrajectoryFrames(Stateless):
         # Each property requested from a calculator costs a comparison of all atoms.
         ready = self._properties is None and hasattr(atoms.calc, "results")
         frame.calc = _CalculatedResults(atoms.calc) if ready else atoms.calc
-        self._writer.write(frame)
+        with writing(self._path):
+            self._writer.write(frame)
 
     def close(self) -> None:
         """Close the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple, TextIO
@@ -11,7 +12,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.constraints import FixSymmetry
 
-from ase_les.runs.growing_files import mark_file
+from ase_les.runs.growing_files import GrowingFile, writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -52,6 +53,8 @@ class RelaxationRun:
     atoms : Atoms
         With calculator and all constraints; changed in place.
     files : RunFiles
+    growing : mapping of str to GrowingFile, optional
+        Rewound trajectory and log; by default new ones.
     """
 
     HEADER = (
@@ -64,10 +67,12 @@ class RelaxationRun:
         settings: RelaxationSettings,
         atoms: Atoms,
         files: RunFiles,
+        growing: Mapping[str, GrowingFile] | None = None,
     ) -> None:
         self._start = start
         self._settings = settings
         self._files = files
+        self._growing = growing_files(files) if growing is None else growing
         self._clock = perf_counter()
         self._interrupted = False
         self._lock: OutputLock | None = None
@@ -145,7 +150,8 @@ class RelaxationRun:
         if self.step == 0:
             log.write(self.HEADER)
         energy, force, stress = self._state
-        log.write(f"{self.step:8d} {energy:18.8f} {force:16.8f} {stress:19.10f}\n")
+        with writing(self._files.log):
+            log.write(f"{self.step:8d} {energy:18.8f} {force:16.8f} {stress:19.10f}\n")
         frames.write(self.atoms)
         self._written = self.step
 
@@ -203,12 +209,10 @@ class RelaxationRun:
             forces=self.atoms.get_forces(apply_constraint=False),
             optimizer=optimizer_state(self._optimizer),
             wall_time_s=self._wall_time_s,
-            files={
-                "trajectory": mark_file(self._files.trajectory),
-                "log": mark_file(self._files.log),
-            },
+            files={name: file.mark() for name, file in self._growing.items()},
         )
-        write_relaxation_checkpoint(self._files.checkpoint, checkpoint)
+        with writing(self._files.checkpoint):
+            write_relaxation_checkpoint(self._files.checkpoint, checkpoint)
 
     @property
     def _wall_time_s(self) -> float:
@@ -241,6 +245,11 @@ class RelaxationRun:
             provenance=self._start.provenance,
             files=self._files,
         )
+
+
+def growing_files(files: RunFiles) -> dict[str, GrowingFile]:
+    """Return the files to which a relaxation appends, by name."""
+    return {"trajectory": GrowingFile(files.trajectory), "log": GrowingFile(files.log)}
 
 
 def given_atoms(atoms: Atoms, settings: RelaxationSettings) -> Atoms:
