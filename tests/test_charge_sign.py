@@ -145,12 +145,12 @@ def test_born_charges_raise_the_same_warning():
 
 
 def test_no_second_calculation_where_charges_raise_no_suspicion(monkeypatch):
-    from ase_les import calculator
+    from ase_les.calculator import charge_methods
 
     def refuse(*_):
         pytest.fail("Born charges were calculated")
 
-    monkeypatch.setattr(calculator, "born_charges", refuse)
+    monkeypatch.setattr(charge_methods, "born_charges", refuse)
     water(model_of()).get_forces()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -27,7 +28,7 @@ from ase_les.calculator.model_warnings import ModelWarnings
 from ase_les.derivatives import Derivatives, EnergyModel, differentiate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph, check_geometry
-from ase_les.model import LESModel
+from ase_les.model import LESModel, Prediction
 from ase_les.model_io import load_model, model_hash, shipped_models
 from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
 from ase_les.screening import charge_scaling, screening_factor
@@ -340,7 +341,7 @@ class LESCalculator(ChargeMethods):
             self._warnings.check_sign(atoms, graph, results, self._born_charges)
 
     def _energy_results(
-        self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: set[str]
+        self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: AbstractSet[str]
     ) -> dict[str, Any]:
         finite = not atoms.pbc.any()
         stress_defined = has_stress(atoms)
@@ -359,7 +360,7 @@ class LESCalculator(ChargeMethods):
         # Cell relaxations and barostats ask for the stress after the forces of every step:
         # from the first time on, both come from one pass (the stress adds a few per cent).
         self._with_stress |= "stress" in wanted
-        derivatives = _evaluate(
+        prediction, derivatives = _evaluate(
             model,
             graph,
             plan,
@@ -367,15 +368,15 @@ class LESCalculator(ChargeMethods):
             stress=stress_defined and self._with_stress,
             energies="energies" in wanted,
         )
-        results = _results(derivatives)
+        results = _results(prediction, derivatives)
         if self._has_charges:
-            latent = array_of(derivatives.prediction.charges[:, 0])
+            latent = array_of(prediction.charges[:, 0])
             results["charges"] = self._charge_scaling(atoms) * latent
             if finite:
                 arms = atoms.positions - atoms.get_center_of_mass()
                 results["dipole"] = results["charges"] @ arms
             if "polarization" in wanted:
-                moment = dipoles(self._engine, derivatives.prediction, graph)[0]
+                moment = dipoles(self._engine, prediction, graph)[0]
                 results["polarization"] = (
                     self._factor(atoms) @ array_of(moment) / atoms.get_volume()
                 )
@@ -390,12 +391,13 @@ def _evaluate(
     forces: bool,
     stress: bool,
     energies: bool,
-) -> Derivatives:
+) -> tuple[Prediction, Derivatives | None]:
     if not forces:
         with torch.no_grad():
-            return Derivatives(model(graph, plan), None, None, None)
+            return model(graph, plan), None
     with torch.enable_grad():
-        return differentiate(model, graph, plan=plan, stress=stress, energies=energies)
+        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
+    return derivatives.prediction, derivatives
 
 
 def _dielectric_tensor(given: float | Sequence) -> np.ndarray:
@@ -426,11 +428,12 @@ def _sign_remedy(model: str | Path | LESModel, origin: str) -> str:
     return f"`ase-les convert {origin} --output model.safetensors --sign auto --structure FILE`"
 
 
-def _results(derivatives: Derivatives) -> dict[str, Any]:
-    energy = derivatives.prediction.energy[0].item()
+def _results(prediction: Prediction, derivatives: Derivatives | None) -> dict[str, Any]:
+    energy = prediction.energy[0].item()
     results: dict[str, Any] = {"energy": energy, "free_energy": energy}
-    if derivatives.forces is not None:
-        results["forces"] = array_of(derivatives.forces)
+    if derivatives is None:
+        return results
+    results["forces"] = array_of(derivatives.forces)
     if derivatives.stress is not None:
         results["stress"] = full_3x3_to_voigt_6_stress(array_of(derivatives.stress[0]))
     if derivatives.energies is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import ase
 import numpy as np
@@ -24,7 +24,7 @@ from ase_les.units import COULOMB_CONSTANT
 _NET_CHARGE = 1e-3
 _NET_CHARGE_PER_ATOM = 0.01
 
-_PACKAGES = tuple(str(Path(package.__file__).parent) for package in (ase, ase_les))
+_PACKAGES = tuple(path for package in (ase, ase_les) for path in package.__path__)
 
 
 class ModelWarnings:
@@ -91,7 +91,7 @@ class ModelWarnings:
         self,
         atoms: Atoms,
         graph: Graph,
-        results: dict[str, float | np.ndarray],
+        results: Mapping[str, Any],
         born_charges: Callable[[Atoms, Graph], np.ndarray],
     ) -> None:
         """Warn if electronegative elements are positive and energies do not depend on the sign.

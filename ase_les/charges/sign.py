@@ -77,8 +77,8 @@ def mean_by_element(
         Atomic numbers.
     values : (N,) array
     """
-    numbers, values = np.asarray(numbers), np.asarray(values, dtype=float)
-    return {chemical_symbols[z]: float(values[numbers == z].mean()) for z in np.unique(numbers)}
+    elements, of_atoms = np.asarray(numbers), np.asarray(values, dtype=float)
+    return {chemical_symbols[z]: float(of_atoms[elements == z].mean()) for z in np.unique(elements)}
 
 
 def covariance_with_electronegativity(charges: Mapping[str, float]) -> float:
