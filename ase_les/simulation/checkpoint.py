@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,15 +189,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         If the file is not a checkpoint this version can read.
     """
     facts, arrays = _decode(path, "a run", FORMAT)
-    facts["notes"] = tuple(facts["notes"])
-    return Checkpoint(
-        atoms=atoms_from_arrays(facts, arrays),
-        forces=arrays["forces"],
-        integrator=_below("integrator/", arrays),
-        observers=_observers(arrays),
-        files=_decode_marks(facts["files"]),
-        **{name: facts[name] for name in _PLAIN},
-    )
+    try:
+        facts["notes"] = tuple(facts["notes"])
+        return Checkpoint(
+            atoms=atoms_from_arrays(facts, arrays),
+            forces=arrays["forces"],
+            integrator=_below("integrator/", arrays),
+            observers=_observers(arrays),
+            files=_decode_marks(facts["files"]),
+            **{name: facts[name] for name in _PLAIN},
+        )
+    except Exception as error:
+        raise _not_a_checkpoint(path, "a run", error) from error
 
 
 def write_relaxation_checkpoint(path: Path, checkpoint: RelaxationCheckpoint) -> None:
@@ -226,15 +228,26 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
         If the file is not a checkpoint this version can read.
     """
     facts, arrays = _decode(path, "a relaxation", RELAXATION_FORMAT)
-    facts["notes"] = tuple(facts["notes"])
-    return RelaxationCheckpoint(
-        atoms=atoms_from_arrays(facts["atoms"], arrays),
-        optimizer=_below("optimizer/", arrays),
-        files=_decode_marks(facts["files"]),
-        forces=arrays["forces"],
-        start_positions=arrays["start_positions"],
-        start_cell=arrays["start_cell"],
-        **{name: facts[name] for name in _RELAXATION_PLAIN},
+    try:
+        facts["notes"] = tuple(facts["notes"])
+        return RelaxationCheckpoint(
+            atoms=atoms_from_arrays(facts["atoms"], arrays),
+            optimizer=_below("optimizer/", arrays),
+            files=_decode_marks(facts["files"]),
+            forces=arrays["forces"],
+            start_positions=arrays["start_positions"],
+            start_cell=arrays["start_cell"],
+            **{name: facts[name] for name in _RELAXATION_PLAIN},
+        )
+    except Exception as error:
+        raise _not_a_checkpoint(path, "a relaxation", error) from error
+
+
+def _not_a_checkpoint(path: Path, task: str, error: Exception) -> ValueError:
+    # Damaged files cause errors of many types.
+    return ValueError(
+        f"{path} is not a checkpoint of {task}, or is damaged ({type(error).__name__}: {error}). "
+        "Restore the file, or start a new run"
     )
 
 
@@ -257,8 +270,10 @@ def _decode(
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         facts = json.loads(arrays.pop("facts").tobytes())
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path} is not a checkpoint of {task}: {error}") from error
+        if not isinstance(facts, dict):
+            raise ValueError("its description is not a mapping")
+    except Exception as error:
+        raise _not_a_checkpoint(path, task, error) from error
     if facts.get("format") != known_format:
         raise ValueError(
             f"{path} is not a checkpoint of {task} that this version can read: its checkpoint "
@@ -270,14 +285,24 @@ def _decode(
 
 def _encode_marks(files: Mapping[str, FileMark]) -> dict[str, dict[str, object]]:
     return {
-        name: {"length": mark.length, "head": base64.b64encode(mark.head).decode()}
+        name: {
+            "length": mark.length,
+            "head": base64.b64encode(mark.head).decode(),
+            "digest": mark.digest,
+            "left_out": [list(each) for each in mark.left_out],
+        }
         for name, mark in files.items()
     }
 
 
 def _decode_marks(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, FileMark]:
     return {
-        name: FileMark(mark["length"], base64.b64decode(mark["head"]))
+        name: FileMark(
+            mark["length"],
+            base64.b64decode(mark["head"]),
+            mark.get("digest"),
+            tuple((first, last) for first, last in mark.get("left_out", ())),
+        )
         for name, mark in stored.items()
     }
 

@@ -160,7 +160,8 @@ def with_symmetry_constraint(atoms: Atoms, symprec_A: float) -> Atoms:
         raise ValueError(
             f"preserving the symmetry needs three cell vectors, cell is {atoms.cell.tolist()}"
         )
-    others = atoms.constraints
+    # A symmetry constraint of the structure is replaced.
+    others = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]
     symmetric = atoms.copy()
     # Without constraints: fixed atoms could not be symmetrized.
     symmetric.set_constraint()

@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from ase_les.runs.growing_files import GrowingFile
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles, replace_file
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -208,8 +209,8 @@ def resume_dynamics(
     """
     files = RunFiles(Path(output))
     with OutputLock(files.stem) as lock:
-        start, settings = _restored(files, calculator, steps, atoms, expected)
-        with DynamicsRun(start, settings, calculator, files, progress, lock) as run:
+        start, settings, growing = _restored(files, calculator, steps, atoms, expected)
+        with DynamicsRun(start, settings, calculator, files, progress, lock, growing) as run:
             return run.advance()
 
 
@@ -219,8 +220,8 @@ def _restored(
     steps: int | None,
     atoms: Atoms | None,
     expected: Mapping[str, Any],
-) -> tuple[Checkpoint, DynamicsSettings]:
-    """Return checkpoint and settings of a run to resume, after rewinding its files."""
+) -> tuple[Checkpoint, DynamicsSettings, dict[str, GrowingFile]]:
+    """Return checkpoint, settings and rewound files of a run to resume."""
     checkpoint = read_checkpoint(files.checkpoint)
     settings = DynamicsSettings(**checkpoint.settings)
     _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
@@ -238,9 +239,9 @@ def _restored(
         set_field(calculator, checkpoint.field_V_per_A)
     forces = fresh_forces(checkpoint.atoms, calculator)
     notes += restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces)
-    rewind_files(files, settings, checkpoint)
+    growing = rewind_files(files, settings, checkpoint)
     start = replace(checkpoint, settings=plain_mapping(asdict(settings)), notes=tuple(notes))
-    return start, settings
+    return start, settings, growing
 
 
 def _completed_steps(files: RunFiles, checkpoint: Checkpoint) -> int:

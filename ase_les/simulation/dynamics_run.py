@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
+from ase.constraints import FixCom
 
-from ase_les.runs.growing_files import FileMark, mark_file, rewind_file
+from ase_les.runs.growing_files import GrowingFile, writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -35,7 +36,7 @@ from ase_les.simulation.observers import (
     Thermodynamics,
     TrajectoryFrames,
     read_log,
-    without_fixed_center,
+    without_constraints,
 )
 
 #: Shortest time between two progress reports.
@@ -57,6 +58,8 @@ class DynamicsRun:
     progress : Progress
     lock : OutputLock, optional
         Lock to refresh during the run.
+    growing : mapping of str to GrowingFile, optional
+        Growing files as returned by `rewind_files`; by default new ones.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class DynamicsRun:
         files: RunFiles,
         progress: Progress = NO_PROGRESS,
         lock: OutputLock | None = None,
+        growing: Mapping[str, GrowingFile] | None = None,
     ) -> None:
         self._start = start
         self._settings = settings
         self._files = files
         self._progress = progress
         self._lock = lock
+        self._growing = growing_files(files, settings) if growing is None else growing
         self._clock = perf_counter()
         self._interrupted = False
         self._degrees_of_freedom = start.degrees_of_freedom
@@ -110,10 +115,12 @@ class DynamicsRun:
     def __enter__(self) -> DynamicsRun:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         open_files: list[Observer] = [self._log, self._trajectory, *self._observers.values()]
         for each in open_files:
-            each.close()
+            # After an error of the disk, closing fails as well.
+            with contextlib.suppress(*([OSError] if kind is not None else [])):
+                each.close()
 
     def advance(self) -> DynamicsResult:
         """Perform the remaining steps, unless an alarm or a signal stops the run.
@@ -252,9 +259,10 @@ class DynamicsRun:
             observers={name: observer.state() for name, observer in self._observers.items()},
             rng_state=self._rng.bit_generator.state,
             wall_time_s=self._wall_time_s,
-            files=mark_files(self._files, self._settings),
+            files={name: file.mark() for name, file in self._growing.items()},
         )
-        write_checkpoint(self._files.checkpoint, checkpoint)
+        with writing(self._files.checkpoint):
+            write_checkpoint(self._files.checkpoint, checkpoint)
         for observer in self._observers.values():
             observer.write_results(final=False)
 
@@ -316,7 +324,7 @@ class DynamicsRun:
         wall_time_s = self._wall_time_s
         steps_per_second = self.step / wall_time_s
         return DynamicsResult(
-            atoms=without_fixed_center(self.atoms),
+            atoms=without_constraints(self.atoms, (FixCom,)),
             settings=self._settings,
             steps=self.step,
             stopped=stopped,
@@ -357,28 +365,28 @@ def pressure_bar(atoms: Atoms) -> float:
     return -float(np.trace(stress) - normal @ stress @ normal) / 2 / BAR
 
 
-def growing_files(files: RunFiles, settings: DynamicsSettings) -> dict[str, Path]:
+def growing_files(files: RunFiles, settings: DynamicsSettings) -> dict[str, GrowingFile]:
     """Return the files to which a run appends, by name."""
     records = {name: files.named(f"-{name}.raw") for name in settings.observed if name in SERIES}
-    return {"trajectory": files.trajectory, "log": files.log, **records}
+    paths = {"trajectory": files.trajectory, "log": files.log, **records}
+    return {name: GrowingFile(path) for name, path in paths.items()}
 
 
-def mark_files(files: RunFiles, settings: DynamicsSettings) -> dict[str, FileMark]:
-    """Return the present state of all growing files."""
-    return {name: mark_file(path) for name, path in growing_files(files, settings).items()}
-
-
-def rewind_files(files: RunFiles, settings: DynamicsSettings, checkpoint: Checkpoint) -> None:
+def rewind_files(
+    files: RunFiles, settings: DynamicsSettings, checkpoint: Checkpoint
+) -> dict[str, GrowingFile]:
     """Rewind the growing files to a checkpoint; files that were created later are removed.
 
     Raises
     ------
     ValueError
-        If a file has lost data, see :func:`rewind_file`.
+        If a file has changed, see :meth:`GrowingFile.rewind`.
     """
     files.remove_unfinished()
-    for name, path in growing_files(files, settings).items():
+    growing = growing_files(files, settings)
+    for name, file in growing.items():
         if name in checkpoint.files:
-            rewind_file(path, checkpoint.files[name])
+            file.rewind(checkpoint.files[name])
         else:
-            path.unlink(missing_ok=True)
+            file.path.unlink(missing_ok=True)
+    return growing

@@ -74,8 +74,12 @@ class VelocityRescaling(Bussi):
     """Bussi's thermostat for a given number of degrees of freedom."""
 
     def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
+        # ASE counts constraints only: a molecule without rotation would become too hot. It cannot
+        # count symmetry constraints.
+        constraints = atoms.constraints
+        atoms.set_constraint()
         super().__init__(atoms, **settings)
-        # ASE counts constraints only: a molecule without rotation would become too hot.
+        atoms.set_constraint(constraints)
         self.ndof = degrees_of_freedom
 
     def set_targets(self, targets: Targets) -> None:

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.constraints import FixCom
+from ase.constraints import FixCom, FixConstraint, FixSymmetry
 from ase.io.trajectory import TrajectoryWriter
+
+from ase_les.runs.growing_files import writing
 
 
 class Thermodynamics(NamedTuple):
@@ -86,18 +88,21 @@ class ThermodynamicLog(Stateless):
     )
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
         if self._file.tell() == 0:
             self._file.write(self.HEADER)
 
     def observe(self, state: Thermodynamics, atoms: Atoms) -> None:
         """Append a line."""
-        self._file.write(
+        line = (
             f"{state.step:10d} {state.time_ps:14.6f} {state.potential_energy_eV:18.8f} "
             f"{state.kinetic_energy_eV:16.8f} {state.total_energy_eV:18.8f} "
             f"{state.temperature_K:12.4f} {state.conserved_eV_per_atom:22.12f} "
             f"{state.pressure_bar:14.3f} {state.volume_A3:18.6f}\n"
         )
+        with writing(self._path):
+            self._file.write(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -126,6 +131,7 @@ class TrajectoryFrames(Stateless):
         description: Mapping[str, object],
         properties: Sequence[str] | None = None,
     ) -> None:
+        self._path = path
         self._properties = properties
         self._writer = TrajectoryWriter(
             path, mode="a", properties=None if properties is None else list(properties)
@@ -138,11 +144,12 @@ class TrajectoryFrames(Stateless):
 
     def write(self, atoms: Atoms) -> None:
         """Append a frame."""
-        frame = without_fixed_center(atoms)
+        frame = without_constraints(atoms)
         # Each property requested from a calculator costs a comparison of all atoms.
         ready = self._properties is None and hasattr(atoms.calc, "results")
         frame.calc = _CalculatedResults(atoms.calc) if ready else atoms.calc
-        self._writer.write(frame)
+        with writing(self._path):
+            self._writer.write(frame)
 
     def close(self) -> None:
         """Close the file."""
@@ -161,15 +168,18 @@ class _CalculatedResults:
         return self._results.get(name)
 
 
-def without_fixed_center(atoms: Atoms) -> Atoms:
-    """Return a copy without the constraint on the center of mass, which belongs to the run.
+def without_constraints(
+    atoms: Atoms, kinds: tuple[type[FixConstraint], ...] = (FixCom, FixSymmetry)
+) -> Atoms:
+    """Return a copy without constraints on center of mass and symmetry.
 
-    In a frame, the constraint would change the forces: outside of dynamics, ASE applies it with
-    masses as weights.
+    For frames: outside of dynamics, ASE applies a fixed center of mass with masses as weights,
+    which would change the forces; a symmetry constraint would be determined again.
     """
+    kept = [each for each in atoms.constraints if type(each) not in kinds]
     copy = atoms.copy()
     # The original constraint objects; with copies, the trajectory would repeat its header.
-    copy.set_constraint([each for each in atoms.constraints if type(each) is not FixCom])
+    copy.set_constraint(kept)
     return copy
 
 

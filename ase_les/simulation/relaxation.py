@@ -15,7 +15,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les.runs.growing_files import rewind_file
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -35,7 +34,7 @@ from ase_les.simulation.degrees_of_freedom import (
     with_symmetry_constraint,
 )
 from ase_les.simulation.relaxation_result import RelaxationResult
-from ase_les.simulation.relaxation_run import RelaxationRun, without_symmetry
+from ase_les.simulation.relaxation_run import RelaxationRun, given_atoms, growing_files
 from ase_les.simulation.relaxation_settings import (
     RelaxationSettings,
     make_settings,
@@ -155,7 +154,7 @@ def new_run(
     check_start(moving)
     start = RelaxationCheckpoint(
         step=0,
-        atoms=without_symmetry(moving),
+        atoms=given_atoms(moving, settings),
         forces=moving.get_forces(apply_constraint=False),
         start_positions=moving.positions.copy(),
         start_cell=moving.cell.array.copy(),
@@ -205,10 +204,11 @@ def restore_run(
         f"resumed at step {checkpoint.step}",
         *restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces),
     ]
-    rewind_file(files.trajectory, checkpoint.files["trajectory"])
-    rewind_file(files.log, checkpoint.files["log"])
+    growing = growing_files(files)
+    for name, file in growing.items():
+        file.rewind(checkpoint.files[name])
     start = replace(checkpoint, settings=plain_mapping(asdict(settings)), notes=tuple(notes))
-    return RelaxationRun(start, settings, moving, files)
+    return RelaxationRun(start, settings, moving, files, growing)
 
 
 def _prepared(atoms: Atoms, settings: RelaxationSettings) -> tuple[Atoms, tuple[str, ...]]:

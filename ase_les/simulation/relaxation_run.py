@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple, TextIO
@@ -11,7 +12,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.constraints import FixSymmetry
 
-from ase_les.runs.growing_files import mark_file
+from ase_les.runs.growing_files import GrowingFile, writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -52,6 +53,8 @@ class RelaxationRun:
     atoms : Atoms
         With calculator and all constraints; changed in place.
     files : RunFiles
+    growing : mapping of str to GrowingFile, optional
+        Rewound trajectory and log; by default new ones.
     """
 
     HEADER = (
@@ -64,14 +67,16 @@ class RelaxationRun:
         settings: RelaxationSettings,
         atoms: Atoms,
         files: RunFiles,
+        growing: Mapping[str, GrowingFile] | None = None,
     ) -> None:
         self._start = start
         self._settings = settings
         self._files = files
+        self._growing = growing_files(files) if growing is None else growing
         self._clock = perf_counter()
         self._interrupted = False
         self._lock: OutputLock | None = None
-        self._last_valid = atoms.copy()
+        self._last_valid = (atoms.positions.copy(), atoms.cell.array.copy())
         self._written = start.step if start.files else -1
         self._state = _State()
         self.step = start.step
@@ -123,7 +128,7 @@ class RelaxationRun:
                     self._write(log, frames)
                 if saves:
                     self._save()
-                self._last_valid = self.atoms.copy()
+                self._last_valid = (self.atoms.positions.copy(), self.atoms.cell.array.copy())
                 if self._converged():
                     return True, None
                 if self.step >= limit:
@@ -145,8 +150,9 @@ class RelaxationRun:
         if self.step == 0:
             log.write(self.HEADER)
         energy, force, stress = self._state
-        log.write(f"{self.step:8d} {energy:18.8f} {force:16.8f} {stress:19.10f}\n")
-        frames.write(without_symmetry(self.atoms))
+        with writing(self._files.log):
+            log.write(f"{self.step:8d} {energy:18.8f} {force:16.8f} {stress:19.10f}\n")
+        frames.write(self.atoms)
         self._written = self.step
 
     def _converged(self) -> bool:
@@ -199,16 +205,14 @@ class RelaxationRun:
         checkpoint = replace(
             self._start,
             step=self.step,
-            atoms=without_symmetry(self.atoms),
+            atoms=given_atoms(self.atoms, self._settings),
             forces=self.atoms.get_forces(apply_constraint=False),
             optimizer=optimizer_state(self._optimizer),
             wall_time_s=self._wall_time_s,
-            files={
-                "trajectory": mark_file(self._files.trajectory),
-                "log": mark_file(self._files.log),
-            },
+            files={name: file.mark() for name, file in self._growing.items()},
         )
-        write_relaxation_checkpoint(self._files.checkpoint, checkpoint)
+        with writing(self._files.checkpoint):
+            write_relaxation_checkpoint(self._files.checkpoint, checkpoint)
 
     @property
     def _wall_time_s(self) -> float:
@@ -216,9 +220,10 @@ class RelaxationRun:
 
     def _result(self, converged: bool, stopped: str | None) -> RelaxationResult:
         # After an alarm, the present structure is invalid; the last valid one is returned.
-        final = without_symmetry(self._last_valid)
-        self.atoms.set_cell(final.cell)
-        self.atoms.arrays["positions"] = final.positions.copy()
+        positions, cell = self._last_valid
+        self.atoms.set_cell(cell, apply_constraint=False)
+        self.atoms.arrays["positions"] = positions
+        final = given_atoms(self.atoms, self._settings).copy()
         return RelaxationResult(
             atoms=final,
             settings=self._settings,
@@ -242,9 +247,15 @@ class RelaxationRun:
         )
 
 
-def without_symmetry(atoms: Atoms) -> Atoms:
-    """Return a copy with calculator, without the symmetry constraint, which belongs to the run."""
+def growing_files(files: RunFiles) -> dict[str, GrowingFile]:
+    """Return the files to which a relaxation appends, by name."""
+    return {"trajectory": GrowingFile(files.trajectory), "log": GrowingFile(files.log)}
+
+
+def given_atoms(atoms: Atoms, settings: RelaxationSettings) -> Atoms:
+    """Return a copy with the constraints that were given, without that of ``symmetry=True``."""
     copy = atoms.copy()
-    copy.set_constraint([each for each in atoms.constraints if not isinstance(each, FixSymmetry)])
-    copy.calc = atoms.calc
+    if settings.symmetry:
+        kept = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]
+        copy.set_constraint(kept)
     return copy

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ase_les.runs.growing_files import append_completely, writing
 from ase_les.runs.output import write_arrays
 
 
@@ -119,7 +120,8 @@ class SeriesRecord:
     def append(self, time_fs: float, *values: np.ndarray | float) -> None:
         """Append a record, with values in the order of the columns."""
         record = np.concatenate([np.ravel(each) for each in (time_fs, *values)]).tobytes()
-        self._file.write(record)
+        with writing(self.path):
+            append_completely(self._file, record)
 
     def close(self) -> None:
         """Close the file."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms, units
-from ase.constraints import FixCom
+from ase.constraints import FixAtoms, FixCom, FixConstraint, FixedMode, FixSymmetry
 
 #: Moment of inertia, relative to the largest, below which a molecule counts as linear.
 NO_INERTIA = 1e-8
@@ -63,6 +63,7 @@ def prepare_motion(
         # Otherwise noise and rounding make the system drift, and velocity rescaling amplifies it.
         moving.set_constraint(FixCom())
         notes.append("center of mass fixed (the structure has no constraints)")
+    degrees_of_freedom = count_degrees_of_freedom(moving)
     if np.any(moving.get_momenta()):
         # Applies the constraints.
         moving.set_momenta(moving.get_momenta())
@@ -79,7 +80,6 @@ def prepare_motion(
             f"velocities drawn from the Maxwell–Boltzmann distribution at {temperature_K:g} K"
             + (", overall rotation removed" if isolated else "")
         )
-    degrees_of_freedom = moving.get_number_of_degrees_of_freedom()
     if isolated and rotation_is_conserved and not _rotates(moving):
         degrees_of_freedom -= _rotational_degrees_of_freedom(moving)
     if degrees_of_freedom <= 0:
@@ -88,6 +88,61 @@ def prepare_motion(
             "motion: nothing can move"
         )
     return Start(moving, int(degrees_of_freedom), tuple(notes))
+
+
+def count_degrees_of_freedom(atoms: Atoms) -> int:
+    r"""Return the number of degrees of freedom under the constraints of the atoms.
+
+    With FixSymmetry, it is the trace of the projector on symmetric displacements,
+
+    .. math::
+        \frac{1}{|G|} \sum_{g \in G} \operatorname{tr} \mathbf{R}_g\, n_g,
+
+    with the rotations :math:`\mathbf{R}_g` and the number :math:`n_g` of free atoms that are mapped
+    onto themselves.
+
+    Raises
+    ------
+    ValueError
+        If this number is not defined for a constraint.
+    """
+    symmetries = [each for each in atoms.constraints if isinstance(each, FixSymmetry)]
+    others = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]
+    if symmetries:
+        return _symmetric_degrees_of_freedom(atoms, symmetries, others)
+    removed = 0
+    for constraint in others:
+        try:
+            # ASE counts one for each atom for a fixed mode.
+            fixes_mode = isinstance(constraint, FixedMode)
+            removed += 1 if fixes_mode else constraint.get_removed_dof(atoms)
+        except NotImplementedError:
+            raise ValueError(
+                f"dynamics does not support the constraint {type(constraint).__name__}: the number "
+                "of degrees of freedom that it removes is not defined"
+            ) from None
+    return int(3 * len(atoms) - removed)
+
+
+def _symmetric_degrees_of_freedom(
+    atoms: Atoms, symmetries: list[FixSymmetry], others: list[FixConstraint]
+) -> int:
+    fixed = [each for each in others if isinstance(each, FixAtoms)]
+    unsupported = [type(each).__name__ for each in others if each not in fixed]
+    if unsupported or len(symmetries) > 1:
+        raise ValueError(
+            f"FixSymmetry can be combined with FixAtoms only, the structure has "
+            f"{', '.join([*unsupported, *['FixSymmetry'] * len(symmetries)])}"
+        )
+    free = np.ones(len(atoms), dtype=bool)
+    for constraint in fixed:
+        free[constraint.index] = False
+    (symmetry,) = symmetries
+    traces = [
+        np.trace(rotation) * np.count_nonzero(free & (np.asarray(mapped) == np.arange(len(atoms))))
+        for rotation, mapped in zip(symmetry.rotations, symmetry.symm_map, strict=True)
+    ]
+    return round(sum(traces) / len(traces))
 
 
 def _maxwell_boltzmann(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> np.ndarray:

@@ -54,7 +54,8 @@ MD = ("md", "copper.xyz", "--model", "water", "--temperature", "300", "--seed", 
 
 
 def test_md_is_the_library_call(capsys):
-    assert exit_code(*MD, "--steps", "30", "--timestep", "2", "--output", "run") == 0
+    stride = ("--checkpoint-stride", "30")
+    assert exit_code(*MD, "--steps", "30", "--timestep", "2", "--output", "run", *stride) == 0
     atoms = read("copper.xyz")
     atoms.calc = EMT()
     same = run_dynamics(

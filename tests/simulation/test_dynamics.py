@@ -464,7 +464,7 @@ def test_another_charge_is_another_run():
 
 
 def test_a_trajectory_that_lost_frames_is_not_continued():
-    result = run_quietly(copper(), steps=20)
+    result = run_quietly(copper(), steps=20, checkpoint_stride=20)
     os.truncate(result.files.trajectory, 2000)
     with pytest.raises(ValueError, match="it was truncated, replaced or moved"):
         resume_dynamics("md", EMT())
