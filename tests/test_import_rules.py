@@ -18,6 +18,7 @@ FORBIDDEN = {
         *("torch", "rich", "matplotlib", "typer", "ase_les.reports", "ase_les.cli"),
         *("ase_les.properties", "ase_les.training"),
     ),
+    "properties": ("torch", "rich", "matplotlib", "typer", "ase_les.reports", "ase_les.cli"),
     "reports": ("torch", "typer", "ase_les.cli"),
 }
 

@@ -142,7 +142,7 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
     from rich.console import Console
     from rich.table import Table
 
-    from ase_les.reports import charges as report
+    from ase_les.reports.charges import table as charges_table
 
     console = Console(markup=False)
     if limits := facts["card"].get("limits"):
@@ -157,7 +157,7 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
     console.print(table)
     if charges is None:
         return
-    console.print(report.table(charges))
+    console.print(charges_table(charges))
     remedy = ""
     if charges.sign == "opposes" and can_flip:
         remedy = (

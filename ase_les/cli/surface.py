@@ -32,9 +32,11 @@ def surface(
         Path | None, typer.Argument(help="Bulk crystal in any structure file ASE reads.")
     ] = None,
     model: Model = None,
-    miller: Annotated[
+    indices: Annotated[
         str,
-        typer.Option(help="Miller indices in its cell, as 1,1,0, or 1,0,-1,0 if hexagonal."),
+        typer.Option(
+            "--miller", help="Miller indices in its cell, as 1,1,0, or 1,0,-1,0 if hexagonal."
+        ),
     ] = "1,0,0",
     layers: Annotated[str, typer.Option(help="Thicknesses in repeats, as 3,4,5.")] = "4",
     fixed_layers: Annotated[int, typer.Option(help="Fixed layers at the bottom.")] = 0,
@@ -77,7 +79,7 @@ def surface(
     from ase_les.simulation import RelaxationSettings
 
     set_threads(threads)
-    indices = _integers(miller, "--miller", 3, 4)
+    plane = _integers(indices, "--miller", 3, 4)
     thicknesses = _integers(layers, "--layers")
     crystal, provenance = calculated_structure(bulk, model, device, dtype)
     shape: dict[str, Any] = {
@@ -99,7 +101,7 @@ def surface(
     result: SurfaceEnergy | Adsorption
     if adsorbate is None:
         result = surface_energy(
-            crystal, indices, layers=thicknesses, fixed_layers=fixed_layers, **shape, **work
+            crystal, plane, layers=thicknesses, fixed_layers=fixed_layers, **shape, **work
         )
         converged = result.stopped is None and all(result.converged)
     else:
@@ -107,7 +109,7 @@ def surface(
         from ase_les.properties.slabs import build_slab, fix_bottom
 
         copies = _integers(repeat, "--repeat", 2)
-        slab = build_slab(crystal, indices, layers=max(thicknesses), repeat=copies, **shape)
+        slab = build_slab(crystal, plane, layers=max(thicknesses), repeat=copies, **shape)
         atoms = fix_bottom(slab.atoms, fixed_layers)
         atoms.calc = crystal.calc
         place = _numbers(site, "--site", 2)

@@ -13,6 +13,7 @@ from ase.build import add_adsorbate
 
 from ase_les.properties.atomic_charges import optional_charges
 from ase_les.properties.layers import area_A2, unit_normal
+from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, is_slab, normal_dipole
 from ase_les.runs.output import RunFiles, accept_quiet, write_summary
@@ -56,6 +57,8 @@ class Adsorption:
         Sum of the charges of `both`: unless it is zero, the dipole depends on the origin.
     converged : bool
     calculator, provenance : mapping
+    limits : tuple of str
+        Notes on the limits of the model.
     """
 
     both: Atoms
@@ -70,11 +73,12 @@ class Adsorption:
     converged: bool
     calculator: Mapping[str, object]
     provenance: Mapping[str, object]
+    limits: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the results."""
-        notes = [POTENTIAL_NOTE]
+        notes = [POTENTIAL_NOTE, *self.limits]
         if abs(self.net_charge_e) > _NET_CHARGE:
             notes.append(
                 f"the charges sum to {self.net_charge_e:+.4f} e: dipoles and changes of the "
@@ -171,6 +175,7 @@ def adsorption_of(
         converged=converged,
         calculator=describe_calculator(both.calc),
         provenance=plain_mapping(provenance or {}),
+        limits=limits_notes(both.calc, "no surfaces"),
     )
 
 

@@ -29,6 +29,7 @@ from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_layers import born_layers
 from ase_les.properties.born_results import BornCharges, ElementCharges, notes_on
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
+from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
 from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
@@ -219,7 +220,8 @@ def born_charges(
         )
         result = replace(result, layers=layers)
     shifted = bool(atoms.pbc.sum() == 2 and shifts_charge(atoms))
-    result = replace(result, notes=notes_on(result, shifted, total_charge))
+    limits = limits_notes(atoms.calc, "no surfaces" if atoms.pbc.sum() == 2 else "")
+    result = replace(result, notes=(*notes_on(result, shifted, total_charge), *limits))
     if run.files is not None:
         _write(run.files, atoms, result, chosen.symmetry_tolerance_A)
     return result

@@ -153,7 +153,7 @@ def about_fixed_origin(atoms: Atoms, slopes: Mapping[int, np.ndarray]) -> dict[i
             raise ValueError(
                 f"the dipole of a molecule of charge {charge:+.3g} e may have an origin that may "
                 "move with its atoms, which only displacements of all atoms can tell; displace all "
-                "atoms (leave out `chosen`, --atoms), or use Born charges (method 'analytic')"
+                "atoms (leave out `chosen`), or use Born charges (method 'analytic')"
             )
         return dict(slopes)
     total = np.trace(np.sum(list(slopes.values()), axis=0)) / 3

@@ -1,4 +1,7 @@
-"""Static dielectric constant from the fluctuations of a dipole; equations in `dielectric`."""
+"""Static dielectric constant from the fluctuations of a dipole.
+
+The equations are those of `ase_les.properties.dielectric`.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from ase_les.properties.ions import is_cation
 from ase_les.properties.molecules import molecular_dipoles
 from ase_les.statistics import Estimate, block_average, in_blocks
 
-#: Halves of a run that differ by more than this many standard errors are said to differ.
+#: Difference between the halves of a run, in standard errors, above which it is reported.
 DIFFERENT = 3.0
-#: A fluctuation that much larger in the whole than in its quarters grows with time.
+#: Ratio of the fluctuation in the run to that in its quarters above which it is reported.
 GROWING = 2.0
 
 
@@ -31,12 +34,12 @@ class StaticDielectric:
     tensor, tensor_error : array, shape (3, 3)
     epsilon_infinity : float
     first_half, second_half : float
-        The same from half of the run alone.
+        Dielectric constant from each half of the run.
     growth : float
-        Fluctuation in the whole run over that within its quarters, about 1 when converged.
+        Ratio of the fluctuation in the run to that within its quarters, about 1 if converged.
     temperature_K, volume_A3, length_ps : float
     notes : tuple of str
-        What speaks against the number.
+        Remarks on the convergence.
     """
 
     epsilon: Estimate
@@ -60,21 +63,21 @@ def static_dielectric(
     *,
     epsilon_infinity: float = 1.0,
 ) -> StaticDielectric:
-    r"""Static dielectric constant from a series of physical dipoles.
+    r"""Compute the static dielectric constant from a series of physical dipoles.
 
-    The mean dipole is not known but estimated, which takes from the fluctuation about it, on
-    average, the variance of that mean; it is added again:
+    The fluctuation about the estimated mean dipole is too small by the variance of this mean, which
+    is added:
     :math:`\langle\delta M^2\rangle = \overline{(M-\bar M)^2} + \mathrm{SE}(\bar M)^2`.
 
     Parameters
     ----------
     dipole_eA : array, shape (n, 3)
-        Itinerant dipole of the cell in e Å, physical (see `ElectronicScreening`).
+        Physical itinerant dipole of the cell in e Å (see `ElectronicScreening`).
     timestep_fs : float
-        Between samples.
+        Time between samples.
     volume_A3, temperature_K : float
     epsilon_infinity : float
-        Added; 1 for rigid charges.
+        Electronic contribution; 1 for rigid charges.
     """
     dipole = finite_vectors(dipole_eA, "dipole")
     prefactor = fluctuation_prefactor(volume_A3, temperature_K)
@@ -99,8 +102,8 @@ def static_dielectric(
     if growth > GROWING:
         notes.append(
             f"the fluctuation is {growth:.1f} times that within quarters of the run: it still grows"
-            " with time. Either the run is far too short, or charges diffuse and there is no static"
-            " dielectric constant; use the rotational part of the dipole then"
+            " with time. Either the run is much too short, or charges diffuse and the static "
+            "dielectric constant is undefined; in this case use the rotational part of the dipole"
         )
     if not abs(halves[0] - halves[1]) <= DIFFERENT * math.sqrt(2) * epsilon.standard_error:
         notes.append(
@@ -122,15 +125,15 @@ def static_dielectric(
 
 
 def rotational_dipole(frames: Iterable[Atoms]) -> np.ndarray:
-    r"""Sum of the dipoles of all molecules about their centres of mass, (n, 3) in e Å.
+    r"""Return the sum of the dipoles of all molecules about their centers of mass, (n, 3) in e Å.
 
-    Ions of one atom do not count, nor does the motion of charged molecules as a whole: what
-    is left stays bounded where the itinerant dipole diffuses.
+    Monatomic ions and the translation of charged molecules do not contribute, so that the sum stays
+    bounded, unlike the itinerant dipole.
 
     Parameters
     ----------
     frames : iterable of Atoms
-        With charges (of a calculator or of the trajectory); the dipole is in their scale.
+        With charges from a calculator or trajectory; physical charges give a physical dipole.
     """
     moments = []
     for atoms in frames:
@@ -141,7 +144,7 @@ def rotational_dipole(frames: Iterable[Atoms]) -> np.ndarray:
 
 
 def finite_vectors(given: np.ndarray, name: str) -> np.ndarray:
-    """A series of vectors as an array, refused if it is none or not finite."""
+    """Return a series of vectors as an array; raise ValueError unless it is one and finite."""
     vectors = np.asarray(given, dtype=float)
     if vectors.ndim != 2 or vectors.shape[1] != 3 or len(vectors) < 4:
         raise ValueError(
@@ -153,7 +156,7 @@ def finite_vectors(given: np.ndarray, name: str) -> np.ndarray:
 
 
 def fluctuation_prefactor(volume_A3: float, temperature_K: float) -> float:
-    """1/(ε_vac V k_B T) in 1/(e Å)²."""
+    """Return 1/(ε_vac V k_B T) in 1/(e Å)²."""
     if not volume_A3 > 0 or not temperature_K > 0:
         raise ValueError(
             f"volume and temperature must be positive, got {volume_A3} Å³ and {temperature_K} K"

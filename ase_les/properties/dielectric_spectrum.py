@@ -1,4 +1,7 @@
-"""Dielectric function from the correlation of dipole or current; equations in `dielectric`."""
+"""Dielectric function from the correlation of dipole or current.
+
+The equations are those of `ase_les.properties.dielectric`.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ POINTS_PER_RESOLUTION = 5
 
 @dataclass(frozen=True)
 class DielectricSpectrum:
-    """Complex dielectric function; errors are those of block averages.
+    """Complex dielectric function with errors from block averages.
 
     Attributes
     ----------
     wavenumber_per_cm : array, shape (n,)
-        From the resolution on; nothing below it is resolved.
+        Starting from the resolution, since lower wave numbers are not resolved.
     real, loss, real_error, loss_error : array, shape (n,)
     source : {"current", "dipole"}
     resolution_per_cm : float
@@ -53,12 +56,12 @@ def dielectric_from_dipole(
     blocks: int = 10,
     upto_per_cm: float = 5000.0,
 ) -> DielectricSpectrum:
-    """Dielectric function from the correlation of the dipole; the better one at low frequencies.
+    """Compute the dielectric function from the dipole, more accurate at low frequencies.
 
     Parameters
     ----------
     dipole_eA : array, shape (n, 3)
-        Physical, in e Å.
+        Physical dipole in e Å.
     timestep_fs, volume_A3, temperature_K, epsilon_infinity
         See `static_dielectric`.
     resolution_per_cm, window, blocks, upto_per_cm
@@ -66,7 +69,7 @@ def dielectric_from_dipole(
     """
     dipole = finite_vectors(dipole_eA, "dipole")
     weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(dipole))
-    # Between two lags stands the derivative of the correlation, and there the window is taken.
+    # The derivative of the correlation and its window are evaluated midway between lags.
     between = 0.5 * (weights[:-1] + weights[1:])
     lags_fs = (np.arange(len(between)) + 0.5) * timestep_fs
 
@@ -101,12 +104,12 @@ def dielectric_from_current(
     blocks: int = 10,
     upto_per_cm: float = 5000.0,
 ) -> DielectricSpectrum:
-    """Dielectric function from the correlation of the current; the better one for vibrations.
+    """Compute the dielectric function from the current, more accurate for vibrations.
 
     Parameters
     ----------
     current_eA_per_fs : array, shape (n, 3)
-        Physical, in e Å/fs.
+        Physical current in e Å/fs.
     timestep_fs, volume_A3, temperature_K, epsilon_infinity
         See `static_dielectric`.
     resolution_per_cm, window, blocks, upto_per_cm
@@ -143,7 +146,7 @@ def _spectrum(
     upto_per_cm: float,
     source: str,
 ) -> DielectricSpectrum:
-    """ε∞ + prefactor(ω) Σ terms(t) exp(iωt), for the series and for its blocks."""
+    """Return ε∞ + prefactor(ω) Σ terms(t) exp(iωt), with errors from blocks of the series."""
     per_point = resolution_per_cm / POINTS_PER_RESOLUTION
     size = math.ceil(1e13 / (speed_of_light * per_point * timestep_fs))
     size = next_fast_len(max(size, 2 * len(lags_fs)))

@@ -44,6 +44,7 @@ from ase.vibrations import VibrationsData
 
 from ase_les.properties.born_charges import calculated_charges
 from ase_les.properties.born_differences import about_fixed_origin
+from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.moment_sources import MomentSource, displaced, step_name
 from ase_les.properties.moments import Moments, choose_moments
 from ase_les.properties.vibrating_atoms import vibrating_atoms
@@ -252,7 +253,8 @@ def harmonic_infrared(
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
     )
-    result = replace(result, notes=(*selection.notes, *_notes(result)))
+    limits = limits_notes(atoms.calc, "no surfaces" if atoms.pbc.sum() == 2 else "")
+    result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
     if run.files is not None:
         write_arrays(run.files.named("-infrared.npz"), result.arrays())
         # Last: its existence means that all files are complete.

@@ -6,7 +6,7 @@ r"""Infrared absorption from the electric current of a molecular dynamics run.
     \qquad \mathbf{J} = \sum_i Z^*_i \mathbf{v}_i = \frac{d\mathbf{M}}{dt}
 
 =================================  ==============================================================
-Symbol                             Code
+Symbol                             Meaning
 =================================  ==============================================================
 :math:`\alpha n`                   ``absorption_per_cm`` (1/cm), α the Napierian coefficient
 :math:`\omega = 2\pi c\tilde\nu`   ``wavenumber_per_cm``
@@ -14,21 +14,21 @@ Symbol                             Code
 :math:`V, T`                       ``volume_A3``, ``temperature_K``
 =================================  ==============================================================
 
-**Where the quantum correction is.** The golden rule asks for the quantum correlation of the dipole,
+**Quantum correction.** The golden rule contains the quantum correlation function of the dipole,
 
 .. math::
     \alpha n = \frac{\omega\,(1 - e^{-\beta\hbar\omega})}{6 \varepsilon_\mathrm{vac} c V \hbar}
         \int_{-\infty}^\infty e^{i\omega t} \langle \mathbf{M}(0)\cdot\mathbf{M}(t)\rangle_q \, dt .
 
-Classical dynamics gives the classical correlation. Its transform times the harmonic factor
-:math:`Q = \beta\hbar\omega / (1 - e^{-\beta\hbar\omega})`, which is exact for harmonic motion,
-loses the bracket and leaves :math:`\beta\omega^2` times the transform of ⟨M·M⟩, which is
-:math:`\beta` times that of ⟨J·J⟩: the equation on top. So ``quantum_correction="harmonic"`` is
-the equation as it stands, the same as classical linear response, and ``"none"`` (the classical
-correlation put into the golden rule) is that divided by :math:`Q`: 16 at 3400 1/cm and 300 K.
+Classical dynamics gives the classical correlation function. Multiplied by the harmonic factor
+:math:`Q = \beta\hbar\omega / (1 - e^{-\beta\hbar\omega})`, which is exact for harmonic motion, the
+parenthesis cancels; :math:`\beta\omega^2` times the transform of ⟨M·M⟩ remains, which is
+:math:`\beta` times that of ⟨J·J⟩ and gives the first equation. ``quantum_correction="harmonic"`` is
+therefore the first equation, equal to classical linear response; ``"none"`` (the classical
+correlation function in the golden rule) is smaller by :math:`Q`, 16 at 3400 1/cm and 300 K.
 
-**Molecules and slabs.** Without a volume there is no α, but the molar absorption coefficient
-:math:`\alpha V N_A` is there, whose integral over a band is its intensity in km/mol:
+**Molecules and slabs.** Without a volume, α is undefined, but the molar absorption coefficient
+:math:`\alpha V N_A` is defined; its integral over a band is the intensity in km/mol,
 :math:`N_A |\partial\mu/\partial Q|^2 / (12 \varepsilon_\mathrm{vac} c^2)` for a harmonic mode.
 
 References
@@ -51,7 +51,7 @@ from ase_les.properties.correlation import autocorrelation, fitting_lag_window
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
 QUANTUM_CORRECTIONS = ("harmonic", "none")
-#: Points of the spectrum per resolution, so that a line has a shape.
+#: Points of the spectrum per resolution width.
 POINTS_PER_RESOLUTION = 10
 
 
@@ -66,11 +66,11 @@ class InfraredSpectrum:
         Absorption coefficient (Napierian, times the refractive index in condensed matter) per mole
         of molecules, in km/mol per 1/cm: its integral over wave numbers is in km/mol.
     block_spectra : array, shape (n_blocks, n)
-        The same from each block of the run alone.
+        Molar absorption from each block of the run.
     volume_A3 : float or None
         None for a molecule or a slab in vacuum.
     molecules : int
-        In that volume.
+        Number of molecules in this volume.
     temperature_K, timestep_fs, resolution_per_cm : float
     window, quantum_correction : str
     upto_per_cm : float
@@ -165,7 +165,7 @@ def infrared_from_current(
     molecules : int
         That the molar quantities are divided by.
     upto_per_cm : float
-        Where the spectrum ends.
+        Upper limit of the wave numbers.
 
     Raises
     ------

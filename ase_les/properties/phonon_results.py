@@ -155,7 +155,7 @@ class Phonons:
     phonopy : phonopy.Phonopy
         For all other methods of phonopy.
     calculation_notes : tuple of str
-        What was left out of the calculation, and why.
+        Remarks on parts omitted from the calculation.
     """
 
     segments: tuple[Segment, ...]

@@ -19,6 +19,7 @@ from ase import Atoms, units
 from scipy.stats import linregress
 
 from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
+from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, potential_step_V
 from ase_les.properties.slabs import Slab, build_slab, fix_bottom
@@ -102,6 +103,9 @@ class SurfaceEnergy:
     potential_step_V : (n,) array
         Potential far above minus far below the final slabs; nan without charges, zero for equal
         faces.
+    structure, calculator, settings, provenance
+    limits : tuple of str
+        Notes on the limits of the model.
     """
 
     slabs: tuple[Slab, ...]
@@ -122,6 +126,7 @@ class SurfaceEnergy:
     calculator: Mapping[str, object]
     settings: RelaxationSettings | None
     provenance: Mapping[str, object]
+    limits: tuple[str, ...] = ()
 
     @property
     def eV_per_A2(self) -> float:
@@ -149,7 +154,7 @@ class SurfaceEnergy:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the results."""
-        notes = [POTENTIAL_NOTE]
+        notes = [POTENTIAL_NOTE, *self.limits]
         if self.eV_per_A2 < 0:
             notes.append(
                 f"the surface energy is negative ({self.J_per_m2:.3g} J/m²): the slab is more "
@@ -353,4 +358,5 @@ def _result(
         calculator=describe_calculator(bulk.calc),
         settings=chosen.relaxation,
         provenance=plain_mapping(provenance or {}),
+        limits=limits_notes(bulk.calc, "no surfaces"),
     )

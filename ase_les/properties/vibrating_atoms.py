@@ -58,8 +58,9 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
     everyone = len(indices) == len(atoms)
     if everyone and atoms.pbc.any() and chosen is None:
         raise ValueError(
-            "normal modes need a molecule without periodic directions, or fixed atoms (FixAtoms) "
-            f"or chosen ones (`chosen`, --atoms) under periodic ones; pbc is {atoms.pbc.tolist()}. "
+            "normal modes need a molecule without periodic directions; with periodic directions, "
+            "some atoms must be fixed (FixAtoms), or the vibrating ones selected (`chosen`). pbc "
+            f"is {atoms.pbc.tolist()}. "
             "For all atoms of a crystal or slab use `phonons`, for liquids the spectrum of a "
             "trajectory"
         )

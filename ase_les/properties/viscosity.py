@@ -4,7 +4,7 @@ r"""Shear viscosity from the fluctuations of the stress.
     \eta = \frac{V}{10 k_B T} \int_0^\infty \sum_{\alpha\beta}
         \langle P_{\alpha\beta}(0) P_{\alpha\beta}(t) \rangle \, dt
 
-with the symmetric traceless stress :math:`P_{\alpha\beta}`, in mPa s.
+where :math:`P_{\alpha\beta}` is the symmetric traceless stress; in mPa s.
 
 References
 ----------
@@ -30,13 +30,13 @@ def viscosity_green_kubo(
     plateau_ps: tuple[float, float] | None = None,
     blocks: int = 10,
 ) -> GreenKubo:
-    """Shear viscosity in mPa s from all components of the traceless stress [1]_.
+    """Compute the shear viscosity in mPa s from all components of the traceless stress [1]_.
 
     Parameters
     ----------
     stress_eV_per_A3 : array, shape (n, 6)
-        Voigt order xx yy zz yz xz xy, the kinetic part included (ASE:
-        ``get_stress(include_ideal_gas=True)``), at every step or few.
+        Voigt order xx yy zz yz xz xy, including the kinetic part (ASE:
+        ``get_stress(include_ideal_gas=True)``), sampled every few steps.
     timestep_fs, volume_A3, temperature_K, plateau_ps, blocks
         See `conductivity_green_kubo`.
     """
@@ -44,7 +44,7 @@ def viscosity_green_kubo(
     if stress.ndim != 2 or stress.shape[1] != 6:
         raise ValueError(f"the stress must have the shape (n, 6), got {stress.shape}")
     normal = stress[:, :3] - stress[:, :3].mean(axis=1, keepdims=True)
-    # Every shear component stands for itself and its transpose.
+    # Each shear component also represents its transpose.
     traceless = np.concatenate([normal, math.sqrt(2) * stress[:, 3:]], axis=1)
     volume = positive("volume_A3", volume_A3) * 1e-30
     kT = Boltzmann * positive("temperature_K", temperature_K)

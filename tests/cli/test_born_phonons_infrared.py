@@ -17,9 +17,11 @@ from ase_les.cli import _calculator, main
 from ase_les.cli import born as born_module
 from ase_les.cli import infrared as infrared_module
 from ase_les.cli import phonons as phonons_module
-from ase_les.properties.born_charges import born_charges
+from ase_les.cli import surface as surface_module
+from ase_les.properties.born_charges import BornSettings, born_charges
 from ase_les.properties.infrared_harmonic import harmonic_infrared
-from ase_les.properties.phonons import phonons
+from ase_les.properties.phonons import PhononSettings, phonons
+from ase_les.properties.surface_energy import SurfaceSettings
 
 
 class ChargedLennardJones(LennardJones):
@@ -245,21 +247,27 @@ def test_every_process_makes_the_same_calculator(models_are_spheres):
 
 
 @pytest.mark.parametrize(
-    ("verb", "call", "renamed"),
+    ("verb", "calls", "renamed", "count"),
     [
-        (born_module.born, born_charges, {"symmetry_tolerance_A": "symmetry_tolerance"}),
-        (phonons_module.phonons, phonons, {"non_analytic": "nac"}),
-        (infrared_module.infrared, harmonic_infrared, {}),
+        (born_module.born, (born_charges, BornSettings), {}, 15),
+        (phonons_module.phonons, (phonons, PhononSettings), {"non_analytic": "nac"}, 10),
+        (infrared_module.infrared, (harmonic_infrared,), {}, 6),
+        (surface_module.surface, (SurfaceSettings,), {}, 4),
     ],
 )
-def test_defaults_on_the_command_line_are_those_of_the_library(verb, call, renamed):
+def test_defaults_on_the_command_line_are_those_of_the_library(verb, calls, renamed, count):
     options = inspect.signature(verb).parameters
     checked = 0
-    for name, parameter in inspect.signature(call).parameters.items():
+    named = {name: each for call in calls for name, each in signature_of(call).items()}
+    for name, parameter in named.items():
         bare = name.removesuffix("_A").removesuffix("_K").removesuffix("_per_cm")
         option = options.get(renamed.get(name, bare))
-        if option is None or name in ("output", "jobs", "atoms"):
+        if option is None or name in ("output", "jobs", "atoms", "layers"):
             continue
         assert option.default == parameter.default, name
         checked += 1
-    assert checked >= 4
+    assert checked == count
+
+
+def signature_of(call) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(call).parameters)

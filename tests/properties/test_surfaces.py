@@ -1,6 +1,7 @@
 """Energies of surfaces, adsorption and adhesion against counting, lattice sums and hand."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -219,6 +220,22 @@ def test_a_negative_surface_energy_is_noted(tmp_path):
     assert notes[0] == []
     assert len(notes[1]) == 1
     assert yaml.safe_load((tmp_path / "Repelling-summary.yml").read_text())["notes"][1] in notes[1]
+
+
+def test_limits_of_the_card_stand_among_the_notes(tmp_path):
+    crystal = nearest_neighbours()
+    found = {}
+    for limits in ("no surfaces, no melt", "no melt", ""):
+        crystal.calc.model = SimpleNamespace(card={"limits": limits})
+        found[limits] = surface_energy(
+            crystal, (1, 0, 0), layers=(2,), relaxation=None, output=tmp_path / "x", overwrite=True
+        ).notes
+    assert (
+        "this result exceeds the limits of the model: no surfaces, no melt"
+        in found["no surfaces, no melt"]
+    )
+    assert "limits of the model: no melt" in found["no melt"]
+    assert not any("limits" in note for note in found[""])
 
 
 @pytest.mark.parametrize(
