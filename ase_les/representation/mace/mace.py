@@ -219,18 +219,25 @@ class Mace(nn.Module):
         # Ours are vectors from receiver to sender.
         vectors = -edges.vectors
         if self.is_analytic and not has_tangent(vectors):
-            return FirstSums.apply(vectors, one_hot, matrices, self._radial(0), self.angular)
+            return FirstSums.apply(
+                vectors, one_hot, matrices, self.cutoff, self._radial(0), self.angular
+            )
         return first_sums(vectors, one_hot, matrices, self._functions(0), self.angular)
 
     def _later_sums(self, layer: int, edges: Neighbourhoods, features: Sequence[Tensor]) -> Tensor:
         interaction, vectors = self.interactions[layer], -edges.vectors
-        raised, radial = interaction.raised(features), self._radial(layer)
+        raised = interaction.raised(features)
         if self.is_analytic and not has_tangent(vectors):
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
             if not isinstance(edges, Neighbourhoods):
                 # Born charges tell apart what was sent over each edge.
                 messages, senders = edges.of_senders(messages, 0), None
-            return LaterSums.apply(vectors, messages, senders, interaction, radial, self.angular)
+            radial, paths = self._radial(layer), interaction.paths
+            summed = LaterSums.apply(
+                vectors, messages, senders, paths, self.cutoff, radial, self.angular
+            )
+            sizes = [2 * path[2] + 1 for path in interaction.paths]
+            return interaction.mixed(summed.split(sizes))
         distances = lengths(vectors)
         angular = self.angular(vectors / distances)
         return interaction(self._functions(layer)(distances), angular, edges, raised)
