@@ -63,7 +63,7 @@ class FirstSums(torch.autograd.Function):
     """Sums (n_lm, N, C) of the first layer from vectors (3, N, K) and one-hot senders."""
 
     @staticmethod
-    def forward(ctx, vectors, one_hot, matrices, cutoff, radial, harmonics):  # type: ignore[override]
+    def forward(ctx, vectors, one_hot, matrices, cutoff, radial, harmonics):
         ctx.save_for_backward(vectors, one_hot, matrices)
         ctx.parts = cutoff, radial, harmonics
         n_atoms = vectors.shape[1]
@@ -81,7 +81,7 @@ class FirstSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         vectors, one_hot, matrices = ctx.saved_tensors
         cutoff, radial, harmonics = ctx.parts
         n_kinds, result = one_hot.shape[0], torch.zeros_like(vectors)
@@ -114,7 +114,7 @@ class LaterSums(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, vectors, messages, senders, paths, cutoff, radial, harmonics):  # type: ignore[override]
+    def forward(ctx, vectors, messages, senders, paths, cutoff, radial, harmonics):
         ctx.save_for_backward(vectors, messages, senders)
         ctx.parts = paths, cutoff, radial, harmonics
         n_atoms, channels = vectors.shape[1], messages.shape[-1]
@@ -129,7 +129,7 @@ class LaterSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         vectors, messages, senders = ctx.saved_tensors
         paths, cutoff, radial, harmonics = ctx.parts
         by_vectors, by_messages = torch.zeros_like(vectors), torch.zeros_like(messages)

@@ -85,7 +85,7 @@ class PolynomialValues(torch.autograd.Function):
     """Weighted polynomials of all degrees, (Σ (2 L + 1), N, C), from sums (n_lm, N, C)."""
 
     @staticmethod
-    def forward(ctx, sums, products, elements):  # type: ignore[override]
+    def forward(ctx, sums, products, elements):
         ctx.products = products
         ctx.save_for_backward(sums, elements)
         layout = products.layout
@@ -104,7 +104,7 @@ class PolynomialValues(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         products, (sums, elements) = ctx.products, ctx.saved_tensors
         layout, n = products.layout, products.n_components
         result = torch.empty_like(sums)
