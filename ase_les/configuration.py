@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -90,10 +90,10 @@ def _value(hint, value, section: str):
     return from_mapping(hint, value, section) if is_dataclass(hint) else value
 
 
-def _of_kind(options: list, value, section: str):
+def _of_kind(options: list[Any], value: object, section: str) -> Any:
     """The dataclass whose default `kind` is that of a mapping; without one, the first."""
     kinds = {
-        entry.default: option
+        str(entry.default): option
         for option in options
         for entry in fields(option)
         if entry.name == "kind"

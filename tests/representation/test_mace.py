@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk
 
 from ase_les import LESCalculator
@@ -19,6 +19,7 @@ from ase_les.neighbors import NeighborList
 from ase_les.representation import Mace, MaceConfig
 from ase_les.representation.mace.couplings import gaunt, monomials, polynomials
 from ase_les.representation.mace.harmonics import SphericalHarmonics, of_degree
+from ase_les.representation.mace.radial_table import ExactRadial, RadialTable
 from ase_les.testing import check_model, example_structures
 
 ELEMENTS = (1, 8, 11)
@@ -288,3 +289,38 @@ def test_born_charges_of_a_molecule_are_the_slope_of_its_dipole():
             ends.append(moved.get_charges() @ (moved.positions - molecule.get_center_of_mass()))
         numerical[atom, :, axis] = (ends[0] - ends[1]) / (2 * step)
     np.testing.assert_allclose(tensor, numerical, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_current_of_moving_atoms_is_that_of_their_born_charges(atoms, dtype, rng):
+    model = mace_model(
+        representation={"l_hidden": 1, "residual_first": False}, charges={"neutrality": "split"}
+    )
+    atoms.calc = LESCalculator(model, dtype=dtype)
+    atoms.set_velocities(rng.normal(size=(len(atoms), 3)))
+    born = atoms.calc.get_property("born_effective_charges", atoms)
+    expected = np.einsum("iab,ib->a", born, atoms.get_velocities()) * units.fs
+    tolerance = 1e-10 if dtype == "float64" else 1e-4
+    found = atoms.calc.get_current(atoms)
+    assert np.abs(found - expected).max() < tolerance * np.abs(expected).max()
+
+
+def test_single_precision_has_the_forces_of_double_precision(atoms):
+    model = mace_model(representation={"l_hidden": 1, "channels": 16})
+    forces = []
+    for dtype in ("float64", "float32"):
+        atoms.calc = LESCalculator(model, dtype=dtype)
+        forces.append(atoms.get_forces())
+    # Radial functions of single precision are read from a table.
+    assert np.abs(forces[0] - forces[1]).max() < 3e-5 * np.abs(forces[0]).max()
+
+
+def test_a_radial_table_is_exact_to_single_precision():
+    model = mace(n_layers=2, l_hidden=1).requires_grad_(False)
+    exact = ExactRadial(model._functions(1), model.layers[0].radial_weights)
+    table = RadialTable(exact, model.cutoff, torch.float64)
+    distances = torch.linspace(0.3, 3.4, 500, dtype=torch.float64)[None]
+    expected, found = exact.value_and_slope(distances), table.value_and_slope(distances)
+    for wanted, read in zip(expected, found, strict=True):
+        for of_path, read_path in zip(wanted, read, strict=True):
+            assert (of_path - read_path).abs().max() < 1e-6 * of_path.abs().max()

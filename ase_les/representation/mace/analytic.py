@@ -6,7 +6,7 @@ again for the gradient: memory does not grow with the number of edges. Once diff
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ase_les.representation.mace.harmonics import SphericalHarmonics, constants
-from ase_les.representation.mace.interaction import Interaction, Path, scaled_coupling
+from ase_les.representation.mace.interaction import Path, scaled_coupling
+from ase_les.representation.mace.radial_table import Radial
 from ase_les.representation.neighbour_sum import lengths
 
 # Atoms of a block in the first layer, and in later ones, which have more numbers per edge.
@@ -45,106 +46,117 @@ class Edges(NamedTuple):
         return across.addcmul_(along, self.unit)
 
 
-def _blocks(n_atoms: int, size: int) -> Iterator[slice]:
-    for start in range(0, n_atoms, size):
-        yield slice(start, min(start + size, n_atoms))
+def _blocks(vectors: Tensor, cutoff: float, size: int) -> Iterator[tuple[Tensor, int]]:
+    """Blocks of atoms with similar numbers of neighbors, and how many slots they use.
+
+    Slots are filled from the first on; unused ones hold vectors beyond the cutoff.
+    """
+    counts = ((vectors * vectors).sum(0) < cutoff**2).sum(1)
+    counts, order = torch.sort(counts)
+    ends = counts.tolist()
+    for start in range(0, len(ends), size):
+        atoms = order[start : start + size]
+        yield atoms, max(ends[start + len(atoms) - 1], 1)
 
 
 class FirstSums(torch.autograd.Function):
     """Sums (n_lm, N, C) of the first layer from vectors (3, N, K) and one-hot senders."""
 
     @staticmethod
-    def forward(ctx, vectors, one_hot, matrices, radial, harmonics):  # type: ignore[override]
+    def forward(ctx, vectors, one_hot, matrices, cutoff, radial, harmonics):
         ctx.save_for_backward(vectors, one_hot, matrices)
-        ctx.parts = radial, harmonics
+        ctx.parts = cutoff, radial, harmonics
         n_atoms = vectors.shape[1]
         result = vectors.new_empty(harmonics.of_degree[-1].stop, n_atoms, matrices.shape[2])
-        for block in _blocks(n_atoms, _FIRST_BLOCK):
-            edges = Edges.of(vectors[:, block], harmonics)
-            by_sender = edges.angular[:, :, None] * one_hot[:, block].permute(1, 0, 2)[:, None]
+        for atoms, width in _blocks(vectors, cutoff, _FIRST_BLOCK):
+            edges = Edges.of(vectors[:, atoms, :width], harmonics)
+            senders = one_hot[:, atoms, :width].permute(1, 0, 2)[:, None]
+            by_sender = edges.angular[:, :, None] * senders
             # (n, n_lm · kinds, K) · (n, K, n_hidden): one matrix product per atom.
-            summed = torch.bmm(by_sender.flatten(1, 2), radial(edges.distances))
+            summed = torch.bmm(by_sender.flatten(1, 2), radial(edges.distances)[0])
             summed = summed.view(*edges.angular.shape[:2], -1).transpose(0, 1).contiguous()
             for components, matrix in zip(harmonics.of_degree, matrices, strict=True):
-                result[components, block] = summed[components] @ matrix
+                result[components, atoms] = summed[components] @ matrix
         return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         vectors, one_hot, matrices = ctx.saved_tensors
-        radial, harmonics = ctx.parts
-        n_kinds, result = one_hot.shape[0], torch.empty_like(vectors)
-        for block in _blocks(vectors.shape[1], _FIRST_BLOCK):
-            edges = Edges.of(vectors[:, block], harmonics)
+        cutoff, radial, harmonics = ctx.parts
+        n_kinds, result = one_hot.shape[0], torch.zeros_like(vectors)
+        for atoms, width in _blocks(vectors, cutoff, _FIRST_BLOCK):
+            edges = Edges.of(vectors[:, atoms, :width], harmonics)
             by_sums = torch.cat(
                 [
-                    gradient[components, block] @ matrix.T
+                    gradient[components, atoms] @ matrix.T
                     for components, matrix in zip(harmonics.of_degree, matrices, strict=True)
                 ]
             )
             by_sums = by_sums.unflatten(2, (n_kinds, -1)).permute(1, 0, 2, 3).flatten(1, 2)
-            senders = one_hot[:, block].permute(1, 0, 2)[:, None]
+            senders = one_hot[:, atoms, :width].permute(1, 0, 2)[:, None]
             values, slopes = radial.value_and_slope(edges.distances)
             by_angular, stretch = (
                 (torch.bmm(by_sums, f.transpose(1, 2)).unflatten(1, (-1, n_kinds)) * senders).sum(2)
-                for f in (values, slopes)
+                for f in (values[0], slopes[0])
             )
             along = (stretch * edges.angular).sum(1)
-            result[:, block] = edges.gradient(along, by_angular, harmonics)
-        return result, None, None, None, None
+            result[:, atoms, :width] = edges.gradient(along, by_angular, harmonics)
+        return result, None, None, None, None, None
 
 
 class LaterSums(torch.autograd.Function):
-    """Sums (n_lm, N, C) of a later layer from vectors (3, N, K) and messages (N, n_h, C).
+    """Sums of every path of a later layer, from vectors (3, N, K) and messages (N, n_h, C).
 
-    With `senders` (N, K) messages belong to atoms and are brought to the edges block by block;
-    without, they belong to the edges, (N, K, n_h, C).
+    The sums (Σ (2 l₃ + 1), N, C) are those before the linear maps. With `senders` (N, K) messages
+    belong to atoms and are brought to the edges block by block; without, they belong to the edges,
+    (N, K, n_h, C).
     """
 
     @staticmethod
-    def forward(ctx, vectors, messages, senders, interaction, radial, harmonics):  # type: ignore[override]
+    def forward(ctx, vectors, messages, senders, paths, cutoff, radial, harmonics):
         ctx.save_for_backward(vectors, messages, senders)
-        ctx.parts = interaction, radial, harmonics
+        ctx.parts = paths, cutoff, radial, harmonics
         n_atoms, channels = vectors.shape[1], messages.shape[-1]
-        result = vectors.new_empty(harmonics.of_degree[-1].stop, n_atoms, channels)
-        for block in _blocks(n_atoms, _LATER_BLOCK):
-            edges = Edges.of(vectors[:, block], harmonics)
-            weights = radial(edges.distances).unflatten(2, (-1, channels))
-            sent = _sent(messages, senders, block)
-            result[:, block] = _sums(edges, weights, sent, interaction, harmonics)
-        return result
+        rows = sum(2 * path[2] + 1 for path in paths)
+        # Atoms first: what is computed atom by atom is written in one piece.
+        result = vectors.new_empty(n_atoms, rows, channels)
+        for atoms, width in _blocks(vectors, cutoff, _LATER_BLOCK):
+            edges = Edges.of(vectors[:, atoms, :width], harmonics)
+            sent = _sent(messages, senders, atoms, width)
+            result[atoms] = _sum_paths(edges, sent, paths, radial, harmonics)
+        return result.transpose(0, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         vectors, messages, senders = ctx.saved_tensors
-        interaction, radial, harmonics = ctx.parts
-        by_vectors = torch.empty_like(vectors)
-        by_messages = torch.zeros_like(messages)
-        for block in _blocks(vectors.shape[1], _LATER_BLOCK):
-            edges = Edges.of(vectors[:, block], harmonics)
-            values, slopes = radial.value_and_slope(edges.distances)
-            weights = values.unflatten(2, (-1, messages.shape[-1]))
-            sent = _sent(messages, senders, block)
-            by_angular, by_weights, by_sent = _gradients(
-                edges, weights, sent, gradient[:, block], interaction, harmonics
-            )
-            along = (by_weights.flatten(2) * slopes).sum(2)
-            by_vectors[:, block] = edges.gradient(along, by_angular, harmonics)
+        paths, cutoff, radial, harmonics = ctx.parts
+        by_vectors, by_messages = torch.zeros_like(vectors), torch.zeros_like(messages)
+        for atoms, width in _blocks(vectors, cutoff, _LATER_BLOCK):
+            edges = Edges.of(vectors[:, atoms, :width], harmonics)
+            sent = _sent(messages, senders, atoms, width)
+            by_sums = gradient[:, atoms].transpose(0, 1).contiguous()
+            by_edges, by_sent = _gradients(edges, sent, by_sums, paths, radial, harmonics)
+            by_vectors[:, atoms, :width] = by_edges
+            by_sent = by_sent.permute(1, 2, 0, 3)
             if senders is None:
-                by_messages[block] = by_sent
+                by_messages[atoms, :width] = by_sent
             else:
-                by_messages.index_add_(0, senders[block].flatten(), by_sent.flatten(0, 1))
-        return by_vectors, by_messages, None, None, None, None
+                rows = by_sent.reshape(-1, *messages.shape[1:])
+                by_messages.index_add_(0, senders[atoms, :width].flatten(), rows)
+        return by_vectors, by_messages, None, None, None, None, None
 
 
-def _sent(messages: Tensor, senders: Tensor | None, block: slice) -> Tensor:
-    """Return what is sent along the edges of a block, (n, K, n_h, C)."""
+def _sent(messages: Tensor, senders: Tensor | None, atoms: Tensor, width: int) -> list[Tensor]:
+    """Return what is sent along the edges of a block, (n, K, C) for every component."""
     if senders is None:
-        return messages[block]
-    rows = senders[block]
-    return messages.index_select(0, rows.flatten()).view(*rows.shape, *messages.shape[1:])
+        return [values.contiguous() for values in messages[atoms, :width].unbind(2)]
+    rows = senders[atoms, :width]
+    return [
+        messages[:, component].index_select(0, rows.flatten()).view(*rows.shape, -1)
+        for component in range(messages.shape[1])
+    ]
 
 
 def _angles(edges: Edges, path: Path, own: slice) -> Tensor:
@@ -155,60 +167,52 @@ def _angles(edges: Edges, path: Path, own: slice) -> Tensor:
     return torch.einsum("abc,nbk->anck", coupling, edges.angular[:, own])
 
 
-def _sums(
+def _sum_paths(
     edges: Edges,
-    weights: Tensor,
-    sent: Tensor,
-    interaction: Interaction,
+    sent: Sequence[Tensor],
+    paths: Sequence[Path],
+    radial: Radial,
     harmonics: SphericalHarmonics,
 ) -> Tensor:
-    """Return sums (n_lm, n, C) of a block from radial weights (n, K, paths, C) and messages."""
-    slices, (n_atoms, channels) = harmonics.of_degree, (sent.shape[0], sent.shape[-1])
-    result = sent.new_zeros(slices[-1].stop, n_atoms, channels)
-    for number, path in enumerate(interaction.paths):
+    """Return the sums (n, Σ (2 l₃ + 1), C) of a block of atoms."""
+    slices, result = harmonics.of_degree, []
+    for path, weight in zip(paths, radial(edges.distances), strict=True):
         first = slices[path[0]].start
-        summed: Tensor | None = None
-        for component, angle in enumerate(_angles(edges, path, slices[path[1]])):
-            message = weights[:, :, number] * sent[:, :, first + component]
-            if summed is None:
-                summed = torch.bmm(angle, message)
-            else:
-                summed.baddbmm_(angle, message)
-        assert summed is not None
-        result[slices[path[2]]] += summed.transpose(0, 1) @ interaction.linear[number]
-    return result
+        angles = _angles(edges, path, slices[path[1]])
+        summed = torch.bmm(angles[0], weight * sent[first])
+        for component in range(1, len(angles)):
+            summed.baddbmm_(angles[component], weight * sent[first + component])
+        result.append(summed)
+    return torch.cat(result, dim=1)
 
 
 def _gradients(
     edges: Edges,
-    weights: Tensor,
-    sent: Tensor,
-    gradient: Tensor,
-    interaction: Interaction,
+    sent: Sequence[Tensor],
+    by_sums: Tensor,
+    paths: Sequence[Path],
+    radial: Radial,
     harmonics: SphericalHarmonics,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return gradients by harmonics, radial weights and messages from that by the sums."""
-    slices = harmonics.of_degree
-    by_weights, by_sent = torch.empty_like(weights), torch.zeros_like(sent)
+) -> tuple[Tensor, Tensor]:
+    """Return gradients by vectors (3, n, K) and by what was sent (n_h, n, K, C)."""
+    slices, start = harmonics.of_degree, 0
+    by_sent = edges.distances.new_zeros(len(sent), *sent[0].shape)
+    stretch = torch.zeros_like(by_sent)
     by_angular = torch.zeros_like(edges.angular)
-    for number, path in enumerate(interaction.paths):
-        own, weight = slices[path[1]], weights[:, :, number]
-        by_summed = (gradient[slices[path[2]]] @ interaction.linear[number].T).transpose(0, 1)
-        by_weight = by_weights[:, :, number]
+    for path, weight, slope in zip(paths, *radial.value_and_slope(edges.distances), strict=True):
+        own, first = slices[path[1]], slices[path[0]].start
+        by_sum = by_sums[:, start : start + 2 * path[2] + 1]
+        start += 2 * path[2] + 1
         by_angles = []
-        for component, angle in enumerate(_angles(edges, path, own)):
-            place = slices[path[0]].start + component
-            message = sent[:, :, place]
-            by_message = torch.bmm(angle.transpose(1, 2), by_summed)
-            by_angles.append(torch.bmm(by_summed, (weight * message).transpose(1, 2)))
-            by_sent[:, :, place].addcmul_(by_message, weight)
-            if component == 0:
-                torch.mul(by_message, message, out=by_weight)
-            else:
-                by_weight.addcmul_(by_message, message)
+        for place, angle in enumerate(_angles(edges, path, own), start=first):
+            by_message = torch.bmm(angle.transpose(1, 2), by_sum)
+            by_sent[place].addcmul_(by_message, weight)
+            stretch[place].addcmul_(by_message, slope)
+            by_angles.append(torch.bmm(by_sum, (weight * sent[place]).transpose(1, 2)))
         if path[0] == 0:
             by_angular[:, own] += by_angles[0]
         else:
             coupling = constants(scaled_coupling, *path, like=edges.angular)
             by_angular[:, own] += torch.einsum("abc,anck->nbk", coupling, torch.stack(by_angles))
-    return by_angular, by_weights, by_sent
+    along = sum((part * message).sum(2) for part, message in zip(stretch, sent, strict=True))
+    return edges.gradient(along, by_angular, harmonics), by_sent

@@ -16,12 +16,12 @@ from torch.autograd.function import once_differentiable
 
 from ase_les.representation.mace.couplings import Monomial, monomials, polynomials
 from ase_les.representation.mace.products import Basis, Products
-from ase_les.representation.weighted_products import WeightedProducts
+from ase_les.representation.weighted_products import Rows, WeightedProducts
 
 _NEGLIGIBLE = 1e-10
 
-# Atoms worked on together: their rows fit into the cache of one core.
-_BLOCK = 64
+# Atoms worked on together, so that memory does not grow with the structure.
+_BLOCK = 256
 
 
 class _Layout(NamedTuple):
@@ -85,14 +85,14 @@ class PolynomialValues(torch.autograd.Function):
     """Weighted polynomials of all degrees, (Σ (2 L + 1), N, C), from sums (n_lm, N, C)."""
 
     @staticmethod
-    def forward(ctx, sums, products, elements):  # type: ignore[override]
+    def forward(ctx, sums, products, elements):
         ctx.products = products
         ctx.save_for_backward(sums, elements)
         layout = products.layout
         result = sums.new_empty((products.l_result + 1) ** 2, *sums.shape[1:])
         for block, rows in products.blocks(sums):
             values = rows.new_zeros(layout.terms.n_rows, rows.shape[1])
-            layout.terms.add_values(values.unbind(), rows.unbind())
+            add_values(layout.terms, values.unbind(), rows.unbind())
             start, component = 0, 0
             for degree, count in enumerate(layout.n_paths):
                 weights = products.of_elements(degree, elements[block])
@@ -104,7 +104,7 @@ class PolynomialValues(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         products, (sums, elements) = ctx.products, ctx.saved_tensors
         layout, n = products.layout, products.n_components
         result = torch.empty_like(sums)
@@ -119,10 +119,38 @@ class PolynomialValues(torch.autograd.Function):
                     component += 1
             by_rows = torch.zeros_like(rows)
             gradients, given = by_rows.unbind(), rows.unbind()
-            layout.terms.add_gradients(gradients, given, by_values)
-            layout.pairs.add_gradients(gradients[:n], given[:n], gradients[n:-1])
+            add_gradients(layout.terms, gradients, given, by_values)
+            add_gradients(layout.pairs, gradients[:n], given[:n], gradients[n:-1])
             result[:, block] = by_rows[:n].view(n, -1, sums.shape[2])
         return result, None, None
+
+
+def add_values(products: WeightedProducts, values: Rows, rows: Rows) -> None:
+    """Add the sums of products of rows to values, all in one call."""
+    if not products.terms:
+        return
+    first, second, targets, weights = zip(*products.terms, strict=True)
+    torch._foreach_addcmul_(
+        [values[row] for row in targets],
+        [rows[row] for row in first],
+        [rows[row] for row in second],
+        list(weights),
+    )
+
+
+def add_gradients(
+    products: WeightedProducts, gradients: Rows, rows: Rows, gradients_by_values: Rows
+) -> None:
+    """Add gradients by the rows from those by the values, all in one call."""
+    if not products.terms:
+        return
+    first, second, targets, weights = zip(*products.terms, strict=True)
+    torch._foreach_addcmul_(
+        [gradients[row] for row in (*first, *second)],
+        [gradients_by_values[row] for row in (*targets, *targets)],
+        [rows[row] for row in (*second, *first)],
+        [*weights, *weights],
+    )
 
 
 def _layout(l_max: int, correlation: int, l_result: int) -> _Layout:

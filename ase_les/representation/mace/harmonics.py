@@ -120,15 +120,15 @@ def slopes_as_monomials(l_max: int) -> Tensor:
     for column, triple in enumerate(angular_indices(l_max)):
         for axis in range(3):
             if triple[axis]:
-                below = tuple(power - (a == axis) for a, power in enumerate(triple))
-                result[axis, position[below]] += triple[axis] * matrix[:, column]
+                x, y, z = (power - (a == axis) for a, power in enumerate(triple))
+                result[axis, position[x, y, z]] += triple[axis] * matrix[:, column]
     return result
 
 
 def _harmonic(degree: int, order: int) -> _Terms:
     """Homogeneous polynomial of one harmonic on the unit sphere."""
     m = abs(order)
-    scale = 2 * degree + 1
+    scale = 2.0 * degree + 1.0
     if m:
         scale *= 2 * math.factorial(degree - m) / math.factorial(degree + m)
     polar = Legendre.basis(degree).convert(kind=Polynomial)

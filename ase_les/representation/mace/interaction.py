@@ -65,6 +65,14 @@ class Interaction(nn.Module):
         """What neighbors send, (n_h, N, C), from features (2 l + 1, N, C) of every degree."""
         return torch.cat([values @ self.up[degree] for degree, values in enumerate(features)])
 
+    def mixed(self, summed: Sequence[Tensor]) -> Tensor:
+        """Return sums (n_lm, N, C) from those of every path, (2 l₃ + 1, N, C)."""
+        sums: list[Tensor | None] = [None] * (self.l_max + 1)
+        for number, ((_, _, degree), values) in enumerate(zip(self.paths, summed, strict=True)):
+            mixed, before = values @ self.linear[number], sums[degree]
+            sums[degree] = mixed if before is None else before + mixed
+        return torch.cat([values for values in sums if values is not None])
+
     def forward(
         self, radial: Tensor, angular: Tensor, edges: Neighbourhoods, raised: Tensor
     ) -> Tensor:
@@ -81,19 +89,17 @@ class Interaction(nn.Module):
         sent = edges.of_senders(raised, 1)
         weights = torch.einsum("knj,kpc->pnjc", radial, self.radial_weights)
         slices = of_degree(self.l_max)
-        sums: list[Tensor | None] = [None] * (self.l_max + 1)
+        summed = []
         for number, (first, second, third) in enumerate(self.paths):
             coupling = constants(scaled_coupling, first, second, third, like=radial)
             message = weights[number] * sent[slices[first]]
             angles = torch.einsum("abc,bnj->anjc", coupling, angular[slices[second]])
             # (N, 2 l₃ + 1, m₁ K) · (N, m₁ K, C): one matrix product per atom.
-            summed = torch.bmm(
+            product = torch.bmm(
                 angles.permute(1, 3, 0, 2).flatten(2), message.permute(1, 0, 2, 3).flatten(1, 2)
             )
-            mixed = summed.transpose(0, 1) @ self.linear[number]
-            before = sums[third]
-            sums[third] = mixed if before is None else before + mixed
-        return torch.cat([values for values in sums if values is not None])
+            summed.append(product.transpose(0, 1))
+        return self.mixed(summed)
 
 
 def first_sums(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 from ase_les.graph import Graph
 from ase_les.representation.mace.analytic import FirstSums, LaterSums
@@ -20,6 +20,7 @@ from ase_les.representation.mace.products import (
     Groups,
     Products,
     atoms_by_element,
+    has_tangent,
     mixed_by_element,
 )
 from ase_les.representation.mace.radial import RadialFunctions
@@ -58,6 +59,9 @@ class Mace(nn.Module):
     ----------
     .. [1] Batatia, Kovács, Simm, Ortner, Csányi, NeurIPS 35 (2022), arXiv 2206.07697.
     """
+
+    _row: Tensor
+    _charges: Tensor
 
     def __init__(self, config: MaceConfig, elements: Sequence[int], total_charges: Sequence[int]):
         super().__init__()
@@ -122,9 +126,12 @@ class Mace(nn.Module):
         return self.config.cutoff
 
     @property
-    def layers(self) -> Sequence[nn.Module]:
+    def layers(self) -> list[Interaction]:
         """Message-passing layers: the interactions after the first."""
-        return self.interactions[1:]
+        return [self._interaction(layer) for layer in range(1, self.config.n_layers)]
+
+    def _interaction(self, layer: int) -> Interaction:
+        return cast(Interaction, self.interactions[layer])
 
     @property
     def n_layers(self) -> int:
@@ -137,7 +144,7 @@ class Mace(nn.Module):
         # Stored polynomials are reproduced to the last digit in double precision only.
         if not (self.basis.is_stored and self.embedding.dtype == torch.float64):
             self.fast_products = nn.ModuleList(
-                AnalyticProducts(products, self.basis) for products in self.products
+                AnalyticProducts(cast(Products, products), self.basis) for products in self.products
             ).to(self.embedding)
         if self.embedding.dtype == torch.float32:
             self.tables = nn.ModuleList(
@@ -147,7 +154,7 @@ class Mace(nn.Module):
 
     def _table(self, layer: int) -> RadialTable:
         """Return the table of the radial functions of a layer, made in double precision."""
-        basis, interaction = copy.deepcopy(self.radial_basis), self.interactions[layer]
+        basis, interaction = copy.deepcopy(self.radial_basis), self._interaction(layer)
         network = copy.deepcopy(interaction.radial).double().cpu()
         functions = RadialFunctions(basis.double().cpu(), network, self.config.cutoff_on_weights)
         weights = interaction.radial_weights.double().cpu() if layer else None
@@ -157,8 +164,8 @@ class Mace(nn.Module):
     def _radial(self, layer: int) -> Radial:
         """Return the radial functions of a layer for inference: of its table, or exact."""
         if self.tables is not None:
-            return self.tables[layer]
-        weights = self.interactions[layer].radial_weights if layer else None
+            return cast(RadialTable, self.tables[layer])
+        weights = self._interaction(layer).radial_weights if layer else None
         return ExactRadial(self._functions(layer), weights)
 
     def forward(self, graph: Graph) -> Tensor:
@@ -214,30 +221,37 @@ class Mace(nn.Module):
         present, rows = torch.unique(kinds, return_inverse=True)
         one_hot = nn.functional.one_hot(rows, len(present)).T.to(embedding)
         one_hot = edges.of_senders(one_hot)
-        matrices = self.interactions[0].first_mixing(embedding[present])
+        matrices = self._interaction(0).first_mixing(embedding[present])
         matrices = matrices / self.config.mean_neighbors
         # Ours are vectors from receiver to sender.
         vectors = -edges.vectors
         if self.is_analytic and not has_tangent(vectors):
-            return FirstSums.apply(vectors, one_hot, matrices, self._radial(0), self.angular)
+            return FirstSums.apply(
+                vectors, one_hot, matrices, self.cutoff, self._radial(0), self.angular
+            )
         return first_sums(vectors, one_hot, matrices, self._functions(0), self.angular)
 
     def _later_sums(self, layer: int, edges: Neighbourhoods, features: Sequence[Tensor]) -> Tensor:
-        interaction, vectors = self.interactions[layer], -edges.vectors
-        raised, radial = interaction.raised(features), self._radial(layer)
+        interaction, vectors = self._interaction(layer), -edges.vectors
+        raised = interaction.raised(features)
         if self.is_analytic and not has_tangent(vectors):
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
             if not isinstance(edges, Neighbourhoods):
                 # Born charges tell apart what was sent over each edge.
                 messages, senders = edges.of_senders(messages, 0), None
-            return LaterSums.apply(vectors, messages, senders, interaction, radial, self.angular)
+            radial, paths = self._radial(layer), interaction.paths
+            summed = LaterSums.apply(
+                vectors, messages, senders, paths, self.cutoff, radial, self.angular
+            )
+            sizes = [2 * path[2] + 1 for path in interaction.paths]
+            return interaction.mixed(summed.split(sizes))
         distances = lengths(vectors)
         angular = self.angular(vectors / distances)
         return interaction(self._functions(layer)(distances), angular, edges, raised)
 
     def _functions(self, layer: int) -> RadialFunctions:
         return RadialFunctions(
-            self.radial_basis, self.interactions[layer].radial, self.config.cutoff_on_weights
+            self.radial_basis, self._interaction(layer).radial, self.config.cutoff_on_weights
         )
 
     def _mixed_sums(self, sums: Tensor, groups: Groups) -> Tensor:
@@ -247,8 +261,3 @@ class Mace(nn.Module):
                 for components, weights in zip(self.angular.of_degree, self.skips[0], strict=True)
             ]
         )
-
-
-def has_tangent(values: Tensor) -> bool:
-    """Whether values carry a derivative of forward mode, which hand-written gradients lack."""
-    return forward_ad.unpack_dual(values).tangent is not None

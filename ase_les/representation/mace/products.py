@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from ase_les.representation.mace.couplings import Monomial, monomials, polynomials
 from ase_les.representation.mace.harmonics import constants
@@ -173,13 +174,25 @@ class MonomialProducts(nn.Module):
 
     def forward(self, sums: Tensor) -> dict[tuple[int, int], Tensor]:
         """Monomials (n, M) of sums (n_lm, M) by order and degree."""
-        rows = torch.cat([sums, self.pairs(sums)])
+        rows = torch.cat([sums, _products(self.pairs, sums)])
         if self.triples.n_rows:
-            rows = torch.cat([rows, self.triples(rows)])
+            rows = torch.cat([rows, _products(self.triples, rows)])
         return {
             key: rows.index_select(0, getattr(self, f"_rows_{key[0]}_{key[1]}"))
             for key in self._wanted
         }
+
+
+def has_tangent(values: Tensor) -> bool:
+    """Whether values carry a derivative of forward mode, which hand-written gradients lack."""
+    return forward_ad.unpack_dual(values).tangent is not None
+
+
+def _products(products: WeightedProducts, rows: Tensor) -> Tensor:
+    if not has_tangent(rows):
+        return products(rows)
+    index = [list(factors) for factors in zip(*(term[:2] for term in products.terms), strict=True)]
+    return rows[index[0]] * rows[index[1]] if index else rows[:0]
 
 
 def _union(wanted: dict[tuple[int, int], tuple[Monomial, ...]], order: int) -> list[Monomial]:

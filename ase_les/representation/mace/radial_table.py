@@ -13,6 +13,7 @@ and slopes are the derivatives of these, so that forces remain those of the ener
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -25,12 +26,12 @@ _INTERVALS = 1024
 
 
 class Radial(Protocol):
-    """Radial functions (n, K, width) of distances (n, K) in Å."""
+    """Radial functions of distances (n, K) in Å: one array (n, K, width) per path."""
 
-    def __call__(self, distances: Tensor) -> Tensor:
+    def __call__(self, distances: Tensor) -> Sequence[Tensor]:
         """Return the values."""
 
-    def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_slope(self, distances: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Return the values and their derivatives with respect to the distance."""
 
 
@@ -41,26 +42,27 @@ class ExactRadial:
     ----------
     functions : RadialFunctions
     weights : Tensor or None
-        Shape (n_hidden, …).
+        Shape (n_hidden, paths, C).
     """
 
     def __init__(self, functions: RadialFunctions, weights: Tensor | None = None):
         self._functions = functions
-        self._weights = None if weights is None else weights.flatten(1)
+        self._weights = weights
 
-    def __call__(self, distances: Tensor) -> Tensor:
+    def __call__(self, distances: Tensor) -> Sequence[Tensor]:
         """Return values (n, K, width) at distances (n, K) in Å."""
         return self._last(self._functions(distances))
 
-    def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_slope(self, distances: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Return values and slopes, (n, K, width) each."""
         value, slope = self._functions.value_and_slope(distances)
         return self._last(value), self._last(slope)
 
-    def _last(self, values: Tensor) -> Tensor:
+    def _last(self, values: Tensor) -> Sequence[Tensor]:
         if self._weights is None:
-            return values.permute(1, 2, 0)
-        return (values.flatten(1).T @ self._weights).view(*values.shape[1:], -1)
+            return [values.permute(1, 2, 0)]
+        shape, rows = values.shape[1:], values.flatten(1).T
+        return [(rows @ weight).view(*shape, -1) for weight in self._weights.unbind(1)]
 
 
 class RadialTable(nn.Module):
@@ -82,23 +84,24 @@ class RadialTable(nn.Module):
         points = torch.arange(_INTERVALS + 1, dtype=torch.float64) * self._step
         # The functions have a limit at 0, which their formula does not.
         points[0] = 1e-4 * self._step
-        values, slopes = exact.value_and_slope(points[None])
-        rows = torch.stack([values[0], self._step * slopes[0]], dim=1)
-        rows[-1] = 0.0
+        values, slopes = (torch.cat(list(part)) for part in exact.value_and_slope(points[None]))
+        # (paths, points, value and slope, width)
+        rows = torch.stack([values, self._step * slopes], dim=2)
+        rows[:, -1] = 0.0
         # One interval of zeros for all edges beyond the cutoff.
-        rows = torch.cat([rows, torch.zeros_like(rows[:1])]).flatten(0, 1)
+        rows = torch.cat([rows, torch.zeros_like(rows[:, :1])], dim=1).flatten(1, 2)
         self._rows: Tensor
         self._four: Tensor
         self.register_buffer("_rows", rows.to(dtype), persistent=False)
         self.register_buffer("_four", torch.arange(4), persistent=False)
 
-    def forward(self, distances: Tensor) -> Tensor:
-        """Return values (n, K, width) at distances (n, K) in Å."""
+    def forward(self, distances: Tensor) -> Sequence[Tensor]:
+        """Return values (n, K, width) of every path at distances (n, K) in Å."""
         index, t = self._place(distances)
         return self._read(index, _values(t), distances)
 
-    def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
-        """Return values and slopes, (n, K, width) each."""
+    def value_and_slope(self, distances: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Return values and slopes, (n, K, width) each, of every path."""
         index, t = self._place(distances)
         slopes = _slopes(t) / self._step
         return self._read(index, _values(t), distances), self._read(index, slopes, distances)
@@ -109,11 +112,13 @@ class RadialTable(nn.Module):
         lower = scaled.floor()
         return 2 * lower.long()[:, None] + self._four, scaled - lower
 
-    def _read(self, index: Tensor, weights: Tensor, distances: Tensor) -> Tensor:
-        read = nn.functional.embedding_bag(
-            index, self._rows, per_sample_weights=weights, mode="sum"
-        )
-        return read.view(*distances.shape, -1)
+    def _read(self, index: Tensor, weights: Tensor, distances: Tensor) -> Sequence[Tensor]:
+        return [
+            nn.functional.embedding_bag(index, rows, per_sample_weights=weights, mode="sum").view(
+                *distances.shape, -1
+            )
+            for rows in self._rows
+        ]
 
 
 def _values(t: Tensor) -> Tensor:
