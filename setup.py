@@ -1,8 +1,27 @@
 """Package metadata of ase_les; tools are configured in pyproject.toml."""
 
+import platform
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
+
+# Kernels for inference. Where they cannot be compiled the package computes with torch alone.
+# No -ffast-math: it would change how the whole process treats denormal numbers.
+KERNELS = Extension(
+    "ase_les.kernels._fused",
+    sources=["ase_les/kernels/fused.c"],
+    extra_compile_args=[
+        "-O3",
+        "-std=c99",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-ffp-contract=fast",
+        "-fvisibility=hidden",
+        "-w",
+    ],
+    libraries=[] if platform.system() == "Windows" else ["m"],
+    optional=True,
+)
 
 PHONONS = ["phonopy>=2.30", "spglib>=2.3", "seekpath>=2.1"]
 
@@ -19,6 +38,7 @@ setup(
     packages=[*find_packages(include=["ase_les", "ase_les.*"]), "ase_les.shipped_models"],
     package_dir={"ase_les.shipped_models": "models"},
     package_data={"ase_les.shipped_models": ["*/model.safetensors", "*/card.json"]},
+    ext_modules=[KERNELS],
     install_requires=[
         "ase>=3.29",
         "numpy>=1.24",

@@ -62,7 +62,12 @@ def examine_installation(
         held to the plain definition of the energy, on a few random structures.
     """
     found: list[Examined] = []
-    for part in (_libraries, partial(_device, device), partial(_models, device, models, quiet)):
+    for part in (
+        _libraries,
+        _kernels,
+        partial(_device, device),
+        partial(_models, device, models, quiet),
+    ):
         found += part()
         if not is_sound(found):
             break
@@ -104,6 +109,20 @@ def _extra(requirement: Requirement) -> str | None:
     return next(name for name in extras if requirement.marker.evaluate({"extra": name}))
 
 
+def _kernels() -> Iterator[Examined]:
+    """Report whether the C kernels were compiled, and for which instructions they are used."""
+    from ase_les.kernels.library import INSTRUCTIONS, compiled_kernels
+
+    kernels = compiled_kernels()
+    if kernels is None:
+        remedy = (
+            f"install a C compiler (gcc or clang), then {PACKAGE} anew: force calls take a third"
+        )
+        yield Examined("kernels", "absent", "not compiled; torch computes instead", remedy)
+    else:
+        yield Examined("kernels", "fine", f"compiled, {INSTRUCTIONS[kernels.level]} in use")
+
+
 def _device(device: str) -> Iterator[Examined]:
     import torch
 
@@ -140,7 +159,9 @@ def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Exami
 
 
 def _model(name: str, device: str, shipped: bool) -> Examined:
-    """Its weights are those of its card, and the calculator says what they mean."""
+    """Compare the hash with that of the card, and results with the definition."""
+    from ase_les.kernels import covers
+    from ase_les.kernels.library import compiled_kernels
     from ase_les.model_io import load_model, model_hash
     from ase_les.testing import check_calculator
 
@@ -161,6 +182,8 @@ def _model(name: str, device: str, shipped: bool) -> Examined:
         return Examined(subject, "broken", str(error), remedy)
     double, single = (f.deviation for f in report.findings if f.quantity == "forces")
     found = f"forces within {double:.0e} eV/Å in float64, {single:.0e} in float32"
+    if device == "cpu" and compiled_kernels() and not covers(model.for_inference(device)):
+        found += "; without kernels, which do not cover message passing"
     return Examined(subject, "fine", found)
 
 

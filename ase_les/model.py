@@ -11,10 +11,12 @@ from ase.data import chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.charges import LatentCharges
+from ase_les.charges.readout import Readout
 from ase_les.electrostatics import Electrostatics, Equilibration
 from ase_les.electrostatics.energy import Plan
 from ase_les.energy_terms import AtomicEnergies, Context, LatentElectrostatics, ShortRange
 from ase_les.graph import Graph, sum_per_structure
+from ase_les.kernels import use_kernels
 from ase_les.mace_repulsion import build_repulsion
 from ase_les.model_config import LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.representation import Cace, Mace, build_representation
@@ -146,7 +148,11 @@ class LESModel(nn.Module):
         return self.short_range.readout.spread.device
 
     def for_inference(
-        self, device: str = "cpu", dtype: str = "float64", accuracy: float | None = 1e-4
+        self,
+        device: str = "cpu",
+        dtype: str = "float64",
+        accuracy: float | None = 1e-4,
+        kernels: bool = True,
     ) -> LESModel:
         """Return a frozen copy with hand-written gradients: the same energy, faster.
 
@@ -157,8 +163,10 @@ class LESModel(nn.Module):
         dtype : str
             Precision of the network, "float32" or "float64".
         accuracy : float or None
-            Relative error of the long-range forces. Structures of some hundreds of atoms and more
+            Relative error of the long-range forces. Structures of a few hundred atoms and more
             are summed on a mesh that reaches it; None for the exact sum always.
+        kernels : bool
+            Whether to use compiled kernels (`ase_les.kernels`), on a CPU and where there are any.
 
         Raises
         ------
@@ -176,6 +184,11 @@ class LESModel(nn.Module):
         copy.representation.use_analytic_gradients()
         if copy.long_range is not None:
             copy.long_range.use_analytic_gradients(accuracy)
+        for part in copy.modules():
+            if isinstance(part, Readout):
+                part.use_analytic_gradients()
+        if kernels and copy.device.type == "cpu":
+            use_kernels(copy)
         return copy
 
     @torch.no_grad()

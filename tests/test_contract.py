@@ -9,6 +9,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from ase_les.graph import edge_vectors, graph_from_atoms, sum_per_structure
+from ase_les.kernels import representation
+from ase_les.kernels.library import compiled_kernels
 from ase_les.model_io import list_models, load_model
 from ase_les.neighbors import NeighborList
 from ase_les.representation import CaceConfig
@@ -242,6 +244,17 @@ def test_the_contract_notices_a_wrong_analytic_gradient(random_model, monkeypatc
     monkeypatch.setattr(BesselBasis, "value_and_slope", careless)
     model = random_model()
     with pytest.raises(AssertionError, match=r"^analytic = autograd: forces"):
+        testing.check_analytic_gradients(model, example_structures(model), None)
+
+
+@pytest.mark.skipif(compiled_kernels() is None, reason="the kernels were not compiled here")
+def test_the_contract_notices_wrong_kernels(random_model, monkeypatch):
+    exact = representation.radial_polynomials
+    monkeypatch.setattr(
+        representation, "radial_polynomials", lambda *given: (1 + 1e-6) * exact(*given)
+    )
+    model = random_model()
+    with pytest.raises(AssertionError, match=r"^kernels = autograd: "):
         testing.check_analytic_gradients(model, example_structures(model), None)
 
 

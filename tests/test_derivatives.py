@@ -146,9 +146,10 @@ def test_large_structures_in_blocks_of_atoms_have_the_same_energy(
 ):
     model = random_model(layers=layers, l_max=2).double()
     graph = batch([graph_of(model, atoms) for atoms in example_structures(model)])
-    whole = differentiate(model.for_inference(), graph, stress=True, energies=True)
-    monkeypatch.setattr(cace, "_BLOCK", 3)
-    blocks = differentiate(model.for_inference(), graph, stress=True, energies=True)
+    whole = differentiate(model.for_inference(kernels=False), graph, stress=True, energies=True)
+    # Bytes of about three atoms.
+    monkeypatch.setattr(cace, "_BLOCK_BYTES", 3 * 8 * 10 * 2**2 * 3)
+    blocks = differentiate(model.for_inference(kernels=False), graph, stress=True, energies=True)
     for name in ("forces", "stress", "energies"):
         one, other = getattr(whole, name), getattr(blocks, name)
         assert torch.allclose(one, other, rtol=0, atol=1e-12)

@@ -11,13 +11,9 @@ from torch import Tensor
 
 from ase_les.calculator.collisions import check_contacts
 from ase_les.electrostatics.energy import Plan
-from ase_les.graph import (
-    Graph,
-    edge_vectors,
-    graph_from_atoms,
-    select_edges,
-    total_charge_of,
-)
+from ase_les.graph import Graph, graph_from_atoms, total_charge_of
+from ase_les.kernels.edges import edges_within
+from ase_les.kernels.library import compiled_kernels
 from ase_les.model import LESModel
 from ase_les.neighbors import NeighborList
 
@@ -34,14 +30,18 @@ class GraphCache:
         Model that defines the supported elements, total charges, cutoff and device.
     skin : float
         Skin of the neighbour list in Å.
+    kernels : bool
+        Whether to use compiled kernels, on a CPU and where there are any.
     """
 
-    def __init__(self, model: LESModel, skin: float):
+    def __init__(self, model: LESModel, skin: float, kernels: bool = True):
         self._model = model
         self._skin = skin
         self._neighbors = NeighborList(model.config.cutoff, skin)
         self._topology: _Topology | None = None
         self._plan: Plan | None = None
+        on_cpu = model.device.type == "cpu"
+        self._kernels = compiled_kernels() if kernels and on_cpu else None
 
     def at(self, atoms: Atoms) -> Graph:
         """Return the graph of the atoms, in float64.
@@ -69,11 +69,11 @@ class GraphCache:
             positions=torch.tensor(atoms.positions, dtype=torch.float64, device=place),
             cell=torch.tensor(atoms.cell.array, dtype=torch.float64, device=place)[None],
         )
-        lengths = torch.linalg.vector_norm(edge_vectors(moved), dim=1)
-        check_contacts(moved, atoms, lengths)
-        self._topology = known
         # Without the skin, whose edges depend on when the list was made.
-        return select_edges(moved, lengths < self._model.config.cutoff)
+        graph, lengths = edges_within(moved, self._model.config.cutoff, self._kernels)
+        check_contacts(graph, atoms, lengths)
+        self._topology = known
+        return graph
 
     def plan(self, graph: Graph) -> Plan | None:
         """Return the plan of the long-range sums of a graph, the last one if it still holds."""

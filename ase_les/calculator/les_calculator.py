@@ -30,6 +30,7 @@ from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph, check_geometry
 from ase_les.model import LESModel, Prediction
 from ase_les.model_io import load_model, model_hash, shipped_models
+from ase_les.process_settings import keep_freed_memory, set_threads
 from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
 from ase_les.screening import charge_scaling, screening_factor
 
@@ -119,9 +120,9 @@ class LESCalculator(ChargeMethods):
     skin : float
         In Å; neighbours are searched again only after an atom may have moved half of it.
     accuracy : float or None
-        Relative error of the long-range forces that is small enough. Structures of some
-        hundreds of atoms and more are summed on a mesh that reaches it; smaller ones exactly, as
-        all are with None.
+        Relative error of the long-range forces that is small enough. Structures of a few hundred
+        atoms and more are summed on a mesh that reaches it; smaller ones exactly, as all are with
+        None.
     dielectric : float, array of shape (3, 3), or None
         Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
         vacuum. Its square root turns latent into physical charges, Born charges and polarization
@@ -129,6 +130,16 @@ class LESCalculator(ChargeMethods):
         has, if anything; 1 gives latent values.
     field_V_per_A : sequence of three floats
         Uniform electric field in V/Å. May be assigned at any time, also during a run.
+    threads : int or None
+        Threads of this process. None keeps what the user has set (`torch.set_num_threads`,
+        ``OMP_NUM_THREADS``), and is one thread otherwise.
+    keep_memory : bool
+        Whether malloc keeps freed memory for the next call, up to 512 MB in the whole process,
+        where the C library is glibc (`ase_les.process_settings.keep_freed_memory`).
+    kernels : bool
+        Whether to use compiled kernels (`ase_les.kernels`), on a CPU and where the installation
+        has them; ``ase-les doctor`` tells. Results differ by round-off, and by the error of the
+        mesh where only one of both uses it.
 
     Attributes
     ----------
@@ -180,15 +191,22 @@ class LESCalculator(ChargeMethods):
         accuracy: float | None = 1e-4,
         dielectric: float | Sequence | None = None,
         field_V_per_A: Sequence[float] = (0.0, 0.0, 0.0),
+        threads: int | None = None,
+        keep_memory: bool = True,
+        kernels: bool = True,
     ):
         super().__init__()
         self._kept_born_charges: np.ndarray | None = None
+        set_threads(threads)
+        if keep_memory:
+            keep_freed_memory()
         self.model = model if isinstance(model, LESModel) else load_model(model)
         self.model_hash = model_hash(self.model)
-        self._engine = self.model.for_inference(str(device), dtype, accuracy)
+        self._engine = self.model.for_inference(str(device), dtype, accuracy, kernels)
         self._device = torch.device(device)
         self._lock = RLock()
-        self._graphs = GraphCache(self._engine, skin)
+        self._with_kernels = kernels
+        self._graphs = GraphCache(self._engine, skin, kernels)
         self._with_stress = False
         if dielectric is None:
             dielectric = self.model.card.get("dielectric", 1.0)
@@ -248,7 +266,7 @@ class LESCalculator(ChargeMethods):
         """
         super().reset()
         self._kept_born_charges = None
-        self._graphs = GraphCache(self._engine, self.parameters["skin"])
+        self._graphs = GraphCache(self._engine, self.parameters["skin"], self._with_kernels)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_lock"}

@@ -20,7 +20,7 @@ from ase_les.graph import Graph, edge_vectors
 
 # Ends of the switch between bonded and not bonded, in sums of covalent radii: hydrogen bonds
 # are at its far end.
-_BONDED, _NOT_BONDED = 1.15, 1.75
+BONDED, NOT_BONDED = 1.15, 1.75
 
 
 def bonded(relative_distances: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def bonded(relative_distances: Tensor) -> Tensor:
 
     A bond that vibrates stays one.
     """
-    x = ((relative_distances - _BONDED) / (_NOT_BONDED - _BONDED)).clamp(0, 1)
+    x = ((relative_distances - BONDED) / (NOT_BONDED - BONDED)).clamp(0, 1)
     return 1 - x**3 * (10 - 15 * x + 6 * x * x)
 
 

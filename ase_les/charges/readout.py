@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 
 class Readout(nn.Module):
@@ -27,6 +29,8 @@ class Readout(nn.Module):
         Whether there is a linear part beside the network.
     """
 
+    spread: Tensor
+
     def __init__(
         self,
         n_features: int,
@@ -37,6 +41,7 @@ class Readout(nn.Module):
     ):
         super().__init__()
         self.register_buffer("spread", torch.ones(n_features))
+        self._frozen: _Frozen | None = None
         self.linear = nn.Linear(n_features, n_outputs, bias=bias) if linear else None
         widths = [n_features, *hidden, n_outputs]
         layers: list[nn.Module] = []
@@ -44,8 +49,87 @@ class Readout(nn.Module):
             layers += [nn.Linear(width, next_width, bias=bias), nn.SiLU()]
         self.network = nn.Sequential(*layers[:-1])
 
+    def use_analytic_gradients(self) -> None:
+        """Take hand-written derivatives from now on (inference only).
+
+        The parameters are read now and must not change.
+        """
+        self._frozen = _Frozen.of(self)
+
     def forward(self, features: Tensor) -> Tensor:
         """Outputs (N, n_outputs) of features (N, n_features)."""
+        if self._frozen is not None:
+            return _AnalyticReadout.apply(features, self._frozen)
         features = features / self.spread
         outputs = self.network(features)
         return outputs if self.linear is None else outputs + self.linear(features)
+
+
+class _Frozen(NamedTuple):
+    """A readout whose spread is part of the first weights.
+
+    ``first`` and ``bias`` are those of the first layer and, below them, of the linear part;
+    ``n_first`` is the width of the first layer. ``layers``: weight and bias of the others.
+    """
+
+    first: Tensor
+    bias: Tensor
+    n_first: int
+    layers: tuple[tuple[Tensor, Tensor | None], ...]
+
+    @classmethod
+    def of(cls, readout: Readout) -> _Frozen:
+        layers = [layer for layer in readout.network if isinstance(layer, nn.Linear)]
+        first = [layers[0]] if readout.linear is None else [layers[0], readout.linear]
+        weight = torch.cat([layer.weight.detach() for layer in first]) / readout.spread
+        biases = [
+            weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias.detach()
+            for layer in first
+        ]
+        return cls(
+            weight.contiguous(),
+            torch.cat(biases),
+            layers[0].out_features,
+            tuple((layer.weight, layer.bias) for layer in layers[1:]),
+        )
+
+
+class _AnalyticReadout(torch.autograd.Function):
+    """Once differentiable, in both directions."""
+
+    @staticmethod
+    def forward(ctx, features, frozen):
+        linear = nn.functional.linear
+        first = linear(features, frozen.first, frozen.bias)
+        hidden, before = first[:, : frozen.n_first], []
+        for weight, bias in frozen.layers:
+            before.append(hidden)
+            hidden = linear(nn.functional.silu(hidden), weight, bias)
+        ctx.frozen = frozen
+        ctx.save_for_backward(*before)
+        ctx.save_for_forward(*before)
+        if first.shape[1] > frozen.n_first:
+            return hidden + first[:, frozen.n_first :]
+        return hidden.clone() if not before else hidden
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        frozen, hidden = ctx.frozen, gradient
+        layers = zip(frozen.layers, ctx.saved_tensors, strict=True)
+        for (weight, _), before in reversed(list(layers)):
+            hidden = torch.ops.aten.silu_backward(hidden @ weight, before)
+        if len(frozen.first) > frozen.n_first:
+            hidden = torch.cat([hidden, gradient], dim=1)
+        return hidden @ frozen.first, None
+
+    @staticmethod
+    def jvp(ctx, rate, _):
+        frozen = ctx.frozen
+        first = rate @ frozen.first.T
+        hidden = first[:, : frozen.n_first]
+        for (weight, _), before in zip(frozen.layers, ctx.saved_tensors, strict=True):
+            hidden = torch.ops.aten.silu_backward(hidden, before) @ weight.T
+        if first.shape[1] > frozen.n_first:
+            hidden = hidden + first[:, frozen.n_first :]
+        return hidden

@@ -9,10 +9,18 @@ import torch
 from ase.data import atomic_numbers, chemical_symbols
 from torch import Tensor, nn
 
-from ase_les.charges.bond_polarity import bond_lengths, bonded, electronegativity_differences
+from ase_les.charges.bond_polarity import (
+    BONDED,
+    NOT_BONDED,
+    bond_lengths,
+    bonded,
+    electronegativity_differences,
+)
 from ase_les.charges.config import ChargesConfig
 from ase_les.charges.neutrality import NeutralityRule
 from ase_les.graph import Graph, edge_vectors, sum_per_structure
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.split import FusedSplitCharges, SplitConstants
 from ase_les.representation.radial import polynomial_cutoff
 
 # Charges are sums of a few numbers of order one: anything smaller than this is round-off.
@@ -110,6 +118,7 @@ class SplitCharges(NeutralityRule):
         for symbol, charge in config.formal_charges.items():
             formal[atomic_numbers[symbol]] = charge
         self._formal = formal
+        self._fused: FusedSplitCharges | None = None
 
     def n_numbers(self, n_channels: int) -> int:
         """Return two per channel and function, and one for the affinity."""
@@ -117,12 +126,34 @@ class SplitCharges(NeutralityRule):
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return charges (N, n_channels) in e from latent numbers (N, n_numbers), float64."""
+        exchanged = self._exchanged if self._fused is None else self._fused
+        charges = exchanged(latent, graph)
+        own = self._own_charges(latent, graph)
+        return charges if own is None else charges + own
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Exchange charge by compiled kernels in `forward` from now on (inference only)."""
+        self._fused = FusedSplitCharges(self, kernels)
+
+    def constants(self) -> SplitConstants:
+        """Return what the kernels need to know."""
+        weights = self._UNIT * self.pair_charges.detach().double()
+        return SplitConstants(
+            self.cutoff,
+            self._WAVE_HEIGHT,
+            BONDED,
+            NOT_BONDED,
+            weights.permute(1, 2, 0, 3, 4).contiguous(),
+            self._lengths.double().reciprocal().contiguous(),
+            self._row,
+        )
+
+    def _exchanged(self, latent: Tensor, graph: Graph) -> Tensor:
+        """Return what every atom gains from its neighbors, (N, n_channels) in e."""
         split, _ = self._split_charges(latent, graph)
         charges = split.new_zeros(graph.n_atoms, split.shape[1])
         charges = charges.index_add(0, graph.receivers, split)
-        charges = charges.index_add(0, graph.senders, -split)
-        own = self._own_charges(latent, graph)
-        return charges if own is None else charges + own
+        return charges.index_add(0, graph.senders, -split)
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return moments (N, 3) in e Å: dipoles along edges, and own charges at their positions."""
@@ -174,7 +205,7 @@ class SplitCharges(NeutralityRule):
 
     def _functions(self, distances: Tensor, lengths: Tensor) -> Tensor:
         """Return the functions of distance (E, n); zero beyond the cutoff."""
-        order = torch.arange(self._N_WAVES, device=distances.device)
+        order = torch.arange(self._N_WAVES, device=distances.device, dtype=distances.dtype)
         waves = torch.cos(order * (math.pi / self.cutoff) * distances[:, None])
         within = polynomial_cutoff(distances / self.cutoff, self._CUTOFF_EXPONENT)
         bonds = bonded(distances / lengths)

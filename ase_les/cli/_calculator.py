@@ -162,10 +162,10 @@ def tell_of_latent_charges(quiet: bool) -> None:
 
 
 def set_threads(threads: int) -> None:
-    """Limit torch to a number of threads; its own choice is all cores, busy or not."""
-    import torch
+    """Set the number of threads of this process."""
+    from ase_les import process_settings
 
-    torch.set_num_threads(threads)
+    process_settings.set_threads(threads)
 
 
 def differentiable_structure(

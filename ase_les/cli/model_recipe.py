@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ase_les.model_io import load_model, save_model
+from ase_les.process_settings import set_threads
 from ase_les.reports import training as report
 from ase_les.reports.terminal import TerminalProgress, console
 from ase_les.runs.output import TrainingFiles
@@ -73,7 +72,7 @@ def remake(folder: str | Path) -> None:
     """
     folder = Path(folder).resolve()
     asked = _arguments(folder)
-    torch.set_num_threads(asked.threads)
+    set_threads(asked.threads)
     config, _ = read_training_config(folder / "train.yml")
     if asked.quick:
         _try_out(config, folder, asked.device)

@@ -11,18 +11,22 @@ from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
 from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
+from ase_les.kernels.library import Kernels
 
-# Measured on one core of an AVX-512 CPU, energy and gradients of one channel, in nanoseconds:
-# per wave vector and atom of the direct sum, per mesh point touched by an atom, per mesh point
-# (its share of both transforms), and the overhead of a mesh sum. Only ratios matter.
-_PER_WAVE, _PER_TOUCHED_POINT, _PER_MESH_POINT, _MESH_OVERHEAD = 1.1, 8.0, 40.0, 5e5
+# Measured on one core, energy and gradients of one channel, in nanoseconds: per wave vector and
+# atom of the direct sum, per mesh point (its share of both transforms), and without or with
+# compiled kernels per mesh point touched by an atom and the overhead of a mesh sum. Only ratios
+# matter.
+_PER_WAVE, _PER_MESH_POINT = 1.1, 40.0
+_PER_TOUCHED_POINT = {False: 8.0, True: 1.0}
+_MESH_OVERHEAD = {False: 5e5, True: 0.0}
 
 
 class AutoSum(nn.Module):
     """Reciprocal sum by the faster of two methods, with hand-written gradients (inference).
 
-    The mesh is faster from some hundreds of atoms on; smaller structures are summed directly,
-    which is exact.
+    The mesh is faster from a few hundred atoms on, with compiled kernels from fewer; smaller
+    structures are summed directly, which is exact.
 
     Method and mesh are functions of the number of atoms and of the cell alone. Where a cell that
     changes crosses from one mesh to the next, the energy has a step of the size of the mesh error:
@@ -39,6 +43,11 @@ class AutoSum(nn.Module):
         super().__init__()
         self.direct = AnalyticEwaldSum(kernel)
         self.mesh = AnalyticParticleMesh(kernel, MeshSettings.reaching(accuracy, kernel.smearing))
+        self._has_kernels = False
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Expect a faster mesh sum from now on; the mesh is asked by itself."""
+        self._has_kernels = True
 
     def plan(self, cell: Tensor, layout: Layout) -> SumPlan:
         """Return the plan of the faster method."""
@@ -64,5 +73,6 @@ class AutoSum(nn.Module):
         n_points = layout.n_structures * math.prod(self.mesh.mesh_size(cell))
         direct = _PER_WAVE * n_atoms * n_waves
         touched = n_atoms * self.mesh.settings.order**3
-        mesh = _PER_TOUCHED_POINT * touched + _PER_MESH_POINT * n_points + _MESH_OVERHEAD
+        mesh = _PER_TOUCHED_POINT[self._has_kernels] * touched + _PER_MESH_POINT * n_points
+        mesh += _MESH_OVERHEAD[self._has_kernels]
         return self.direct if direct <= mesh else self.mesh

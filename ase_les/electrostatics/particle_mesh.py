@@ -17,6 +17,8 @@ from torch.autograd.function import once_differentiable
 
 from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.mesh import gather, spread
 
 # Mesh points that a block of atoms touches together: its products fit into the cache of one core.
 _BLOCK = 2**16
@@ -141,8 +143,18 @@ class AnalyticParticleMesh(ParticleMesh):
 
     keeps_weights = True
 
+    def __init__(self, kernel: ReciprocalKernel, settings: MeshSettings):
+        super().__init__(kernel, settings)
+        self._kernels: Kernels | None = None
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Spread charges and gather potentials by compiled kernels from now on."""
+        self._kernels = kernels
+
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
+        if self._kernels is not None:
+            return _FusedPower.apply(fractional, charges, weights, mesh, self._kernels)
         return _AnalyticPower.apply(fractional, charges, weights, mesh)
 
 
@@ -196,6 +208,33 @@ class _AnalyticPower(torch.autograd.Function):
             scale * power if ctx.needs_input_grad[2] else None,
             None,
         )
+
+
+class _FusedPower(torch.autograd.Function):
+    """The same power and gradients; compiled kernels spread charges and gather potentials."""
+
+    @staticmethod
+    def forward(ctx, fractional, charges, weights, mesh, kernels):
+        spline = _spline_table(mesh.order)
+        densities = spread(kernels, mesh.size, spline, fractional, charges)
+        factors = torch.stack([mesh.transform(density) for density in densities])
+        power = factors.real**2
+        power = power.addcmul_(factors.imag, factors.imag).sum(0)
+        ctx.mesh, ctx.kernels = mesh, kernels
+        ctx.save_for_backward(fractional, charges, weights, factors, power)
+        return torch.linalg.vecdot(power.flatten(1), weights.flatten(1))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        fractional, charges, weights, factors, power = ctx.saved_tensors
+        mesh = ctx.mesh
+        scale = gradient[:, None, None, None]
+        surfaces = [mesh.transform_back(factor * (scale * weights)) for factor in factors]
+        spline = _spline_table(mesh.order)
+        potential, slope = gather(ctx.kernels, mesh.size, spline, fractional, charges, surfaces)
+        by_weights = scale * power if ctx.needs_input_grad[2] else None
+        return slope, potential, by_weights, None, None
 
 
 class _Mesh(NamedTuple):

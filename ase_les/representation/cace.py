@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ase_les.graph import Graph, edges_to
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.representation import FusedRepresentation
 from ase_les.representation.angular import (
     AnalyticInvariants,
     Invariants,
@@ -28,8 +30,8 @@ from ase_les.representation.recomputed import recomputed
 
 MESSAGES = ("memory", "radial", "invariant")
 
-# Atoms evaluated together when a structure has more.
-_BLOCK = 2048
+# Bytes of the largest tensor of a block of atoms that is evaluated together.
+_BLOCK_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,16 @@ class Cace(nn.Module):
     .. [1] B. Cheng, npj Comput. Mater. 10, 157 (2024).
     """
 
+    _degrees: Tensor
+
     def __init__(self, config: CaceConfig, elements: Sequence[int], total_charges: Sequence[int]):
         super().__init__()
         self.config = config
         n_emb, n_mixed = config.n_embedding, config.n_mixed
         n_degrees = config.l_max + 1
         channels = (n_emb, n_mixed, n_emb)
-        self._block: int | None = None
+        self._in_blocks_of_bytes: int | None = None
+        self._fused: FusedRepresentation | None = None
         self.embedding = Embedding(elements, total_charges, n_emb)
         radial = BesselBasis(
             config.n_radial, config.cutoff, config.cutoff_exponent, config.trainable_frequencies
@@ -170,16 +175,32 @@ class Cace(nn.Module):
         again for the gradient instead of kept: memory no longer grows with the structure. With
         message passing atoms need the sums of their neighbours, and all go together.
         """
-        self._block = _BLOCK
+        self._in_blocks_of_bytes = _BLOCK_BYTES
         self.neighbour_sum = AnalyticNeighbourSum(
             self.neighbour_sum.radial, self.neighbour_sum.angular
         )
         self.invariants = AnalyticInvariants(self.config.l_max, self.config.nu_max).to(self.mixing)
 
+    @property
+    def has_kernels(self) -> bool:
+        """Whether `forward` uses compiled kernels."""
+        return self._fused is not None
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Let `forward` use compiled kernels from now on (inference only).
+
+        With message-passing layers nothing changes.
+        """
+        if not self.layers:
+            self._fused = FusedRepresentation(self, kernels)
+
     def forward(self, graph: Graph) -> Tensor:
         """Features (N, n_features) of all atoms, in the precision of the parameters."""
-        if self._block and not self.layers and graph.n_atoms > self._block:
-            return self._in_blocks(graph)
+        if self._fused is not None:
+            return self._fused(graph)
+        block = self._atoms_per_block(graph)
+        if graph.n_atoms > block:
+            return self._in_blocks(graph, block)
         edges = self.neighbourhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
@@ -202,7 +223,18 @@ class Cace(nn.Module):
             features.append(self._features(sums))
         return torch.cat(features, dim=1) if self.layers else features[0]
 
-    def _in_blocks(self, graph: Graph) -> Tensor:
+    def _atoms_per_block(self, graph: Graph) -> int:
+        """Return how many atoms are evaluated together; all of them without blocks."""
+        if self._in_blocks_of_bytes is None or self.layers:
+            return graph.n_atoms
+        config = self.config
+        mean_edges = -(-len(graph.receivers) // max(graph.n_atoms, 1))
+        per_edge = config.n_embedding * config.n_radial
+        sums = len(self._degrees) * config.n_embedding**2 * config.n_mixed
+        bytes_per_atom = self.mixing.element_size() * max(sums, mean_edges * per_edge)
+        return max(self._in_blocks_of_bytes // bytes_per_atom, 1)
+
+    def _in_blocks(self, graph: Graph, block: int) -> Tensor:
         sender, receiver = self.embedding(graph)
         sender = sender.T
 
@@ -217,10 +249,8 @@ class Cace(nn.Module):
 
             return recomputed(features, graph.positions, graph.cell)
 
-        starts = range(0, graph.n_atoms, self._block)
-        return torch.cat(
-            [of(range(start, min(start + self._block, graph.n_atoms))) for start in starts]
-        )
+        starts = range(0, graph.n_atoms, block)
+        return torch.cat([of(range(start, min(start + block, graph.n_atoms))) for start in starts])
 
     def _sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
         raw = self.neighbour_sum(edges.vectors, edges.of_senders(sender))

@@ -28,6 +28,9 @@ class Embedding(nn.Module):
         Number of components.
     """
 
+    _row: Tensor
+    _charges: Tensor
+
     def __init__(self, elements: Sequence[int], total_charges: Sequence[int], length: int):
         super().__init__()
         self.sender = nn.Parameter(torch.randn(len(elements), length) / length**0.5)
@@ -35,7 +38,8 @@ class Embedding(nn.Module):
         row = torch.full((_LARGEST_ATOMIC_NUMBER + 1,), len(elements))
         row[list(elements)] = torch.arange(len(elements))
         self.register_buffer("_row", row, persistent=False)
-        self.charge_sender = self.charge_receiver = None
+        self.charge_sender: nn.Parameter | None = None
+        self.charge_receiver: nn.Parameter | None = None
         if total_charges:
             self.charge_sender = nn.Parameter(0.1 * torch.randn(len(total_charges), length))
             self.charge_receiver = nn.Parameter(0.1 * torch.randn(len(total_charges), length))
@@ -45,9 +49,33 @@ class Embedding(nn.Module):
         """Sender and receiver vectors, each (N, length)."""
         row = self._row[graph.numbers]
         sender, receiver = self.sender[row], self.receiver[row]
-        if self.charge_sender is not None:
-            distance = (graph.total_charge[:, None] - self._charges).abs()
-            state = distance.argmin(dim=1)[graph.structure]
+        if self.charge_sender is not None and self.charge_receiver is not None:
+            state = self._state(graph)
             sender = sender + self.charge_sender[state]
             receiver = receiver + self.charge_receiver[state]
         return sender, receiver
+
+    def kinds(self, graph: Graph) -> Tensor:
+        """Return the kind of every atom, (N,): one for each element and charge state."""
+        row = self._row[graph.numbers]
+        if self.charge_sender is None:
+            return row
+        return self._state(graph) * len(self.sender) + row
+
+    def of_all_kinds(self) -> tuple[Tensor, Tensor]:
+        """Return sender and receiver vectors of every kind, each (n_kinds, length)."""
+        if self.charge_sender is None or self.charge_receiver is None:
+            return self.sender.detach(), self.receiver.detach()
+        sender, receiver = (
+            (state[:, None] + element).flatten(0, 1).detach()
+            for state, element in (
+                (self.charge_sender, self.sender),
+                (self.charge_receiver, self.receiver),
+            )
+        )
+        return sender, receiver
+
+    def _state(self, graph: Graph) -> Tensor:
+        """Return the row of the total charge nearest to that of every atom's structure, (N,)."""
+        distance = (graph.total_charge[:, None] - self._charges).abs()
+        return distance.argmin(dim=1)[graph.structure]

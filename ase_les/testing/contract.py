@@ -28,6 +28,7 @@ from scipy.stats import special_ortho_group
 from ase_les.calculator import LESCalculator
 from ase_les.derivatives import differentiate
 from ase_les.graph import batch, total_charge_of
+from ase_les.kernels.library import compiled_kernels
 from ase_les.model import LESModel
 from ase_les.testing.answers import (
     answer_of,
@@ -274,9 +275,16 @@ def check_atomic_energies(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_analytic_gradients(model, atoms_list, rng) -> list[Finding]:
-    """Gradients written out by hand are those of automatic differentiation."""
-    fast = model.for_inference(dtype="float64")
-    return _check_two_models("analytic = autograd", fast, float64(model), atoms_list, ANALYTIC)
+    """Hand-written gradients, and compiled kernels, agree with automatic differentiation."""
+    engines = {"analytic = autograd": model.for_inference(dtype="float64", kernels=False)}
+    if compiled_kernels() is not None:
+        engines["kernels = autograd"] = model.for_inference(dtype="float64")
+    definition = float64(model)
+    return [
+        finding
+        for law, engine in engines.items()
+        for finding in _check_two_models(law, engine, definition, atoms_list, ANALYTIC)
+    ]
 
 
 def check_single_precision(model, atoms_list, rng) -> list[Finding]:

@@ -1,0 +1,62 @@
+"""Compiled kernels for inference on a CPU.
+
+The torch modules are the definition: training, response and every case that the kernels do not
+cover use them, and tests compare both.
+
+=====================  ==========================================================
+Kernel                 Instead of
+=====================  ==========================================================
+``edges.py``           selection of edges within the cutoff
+``representation.py``  `Cace` without message passing: features
+``split.py``           `SplitCharges`: what neighbors exchange
+``mesh.py``            `AnalyticParticleMesh`: charges to the mesh, potentials back
+=====================  ==========================================================
+
+``library.py`` finds the shared object and describes the C interface; ``fused.c`` is written by
+``generate.py`` from ``template.c``, ``degree.c``, ``split.c`` and ``mesh.c``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ase_les.kernels.library import compiled_kernels
+
+if TYPE_CHECKING:
+    from ase_les.kernels.library import Kernels
+    from ase_les.model import LESModel
+
+
+@runtime_checkable
+class UsesKernels(Protocol):
+    """A module with a part that compiled kernels can compute."""
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Compute with kernels from now on, as far as they cover this module."""
+
+
+def covers(model: LESModel) -> bool:
+    """Tell whether compiled kernels compute all features of a frozen model.
+
+    Not those of representations with message passing, nor where `compiled_kernels` finds none.
+    """
+    parts = [model.representation]
+    if model.long_range is not None:
+        parts.append(model.charge_representation)
+    return all(getattr(part, "has_kernels", False) for part in parts)
+
+
+def use_kernels(model: LESModel) -> None:
+    """Let a frozen model use compiled kernels wherever they apply; none may be there.
+
+    Parameters
+    ----------
+    model : LESModel
+        Prepared for inference on a CPU; its parameters must not change any more.
+    """
+    kernels = compiled_kernels()
+    if kernels is None:
+        return
+    for part in model.modules():
+        if isinstance(part, UsesKernels):
+            part.use_kernels(kernels)

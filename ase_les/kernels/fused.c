@@ -1,0 +1,6134 @@
+/* Fused kernels for inference. Plain C99 with the vector extension of gcc and clang, no headers
+ * beyond the C library; `ase_les/kernels/library.py` calls it through ctypes, without the GIL.
+ *
+ * fused.c is written by `python -m ase_les.kernels.generate` from template.c and the tables of
+ * ase_les.representation.angular. Edit template.c, never fused.c.
+ *
+ * The file includes itself once for every precision and instruction set. Lengths that vectors
+ * run over are padded to PAD in all tables that come from outside.
+ */
+#ifndef REAL
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAD 8
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define NAME(name) JOIN(name, SUFFIX)
+#define PADDED(n) (((n) + PAD - 1) / PAD * PAD)
+#define INLINE static inline __attribute__((always_inline))
+
+enum { DONE = 0, NO_MEMORY = 1, NOT_SUPPORTED = 2 };
+
+/* A representation without messages. Kinds are pairs of element and charge state. Mixed functions
+ * are the products of mixed radial functions and receiver channels. */
+typedef struct {
+    int64_t l_max, nu_max, n_embedding, n_radial, n_mixed, n_kinds, n_intervals;
+    double cutoff;          /* Å */
+    const void *radial;     /* [interval][power][radial, padded], of the place in it, -1 to 1 */
+    const void *sender;     /* [kind][embedding] */
+    const void *receiver;   /* [kind][mixed, padded] */
+    const void *mixing;     /* [degree][embedding][radial][mixed, padded] */
+    const void *unmixing;   /* [degree][embedding][mixed][radial, padded] */
+} fused_model;
+
+/* See ase_les.graph.Graph. */
+typedef struct {
+    int64_t n_edges;
+    const double *positions, *cells, *shifts;
+    const int64_t *receivers, *senders, *structures, *kinds;
+} fused_graph;
+
+/* Split charges; kinds of the graph are elements. */
+typedef struct {
+    int64_t n_channels, n_kinds;
+    double cutoff, wave_height, bonded, not_bonded;
+    const double *weights;          /* [receiver][sender][channel][2][function], e */
+    const double *inverse_lengths;  /* [receiver][sender], 1/Å */
+} fused_split;
+
+/* A periodic mesh with a margin of order - 1 points beyond the far faces. */
+typedef struct {
+    int64_t order, size[3];
+    const double *spline;  /* [power][point, padded], powers of the place within a step */
+} fused_mesh;
+
+#define N_FUNCTIONS 5  /* one of bonds and four waves */
+
+#ifdef __GNUC__
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+/* First edge that ends at an atom or a later one. */
+static int64_t first_edge(const fused_graph *graph, int64_t atom)
+{
+    int64_t low = 0, high = graph->n_edges;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (graph->receivers[middle] < atom)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int64_t most_neighbors(const fused_graph *graph, int64_t first, int64_t last)
+{
+    int64_t most = 0, edge = first_edge(graph, first);
+    while (edge < graph->n_edges && graph->receivers[edge] < last) {
+        const int64_t begin = edge, atom = graph->receivers[edge];
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        if (edge - begin > most)
+            most = edge - begin;
+    }
+    return most;
+}
+
+/* Memory of one call, cut into aligned pieces. */
+typedef struct {
+    char *memory;
+    size_t used, size;
+} arena;
+
+static void *piece(arena *from, size_t size)
+{
+    void *here = from->memory + from->used;
+    from->used += (size + 63) / 64 * 64;
+    return here;
+}
+
+#define REAL float
+#define SQRT sqrtf
+#define N_POWERS 8
+#define SUFFIX _float_base
+#define VECTOR_BYTES 16
+#include "fused.c"
+#undef REAL
+#undef SQRT
+#undef N_POWERS
+#undef SUFFIX
+#undef VECTOR_BYTES
+#define REAL double
+#define SQRT sqrt
+#define N_POWERS 12
+#define SUFFIX _double_base
+#define VECTOR_BYTES 16
+#define WITH_MESH
+#include "fused.c"
+#undef REAL
+#undef SQRT
+#undef N_POWERS
+#undef SUFFIX
+#undef VECTOR_BYTES
+#undef WITH_MESH
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_LEVELS
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+#define REAL float
+#define SQRT sqrtf
+#define N_POWERS 8
+#define SUFFIX _float_avx2
+#define VECTOR_BYTES 32
+#include "fused.c"
+#undef REAL
+#undef SQRT
+#undef N_POWERS
+#undef SUFFIX
+#undef VECTOR_BYTES
+#define REAL double
+#define SQRT sqrt
+#define N_POWERS 12
+#define SUFFIX _double_avx2
+#define VECTOR_BYTES 32
+#define WITH_MESH
+#include "fused.c"
+#undef REAL
+#undef SQRT
+#undef N_POWERS
+#undef SUFFIX
+#undef VECTOR_BYTES
+#undef WITH_MESH
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
+#endif
+#define REAL float
+#define SQRT sqrtf
+#define N_POWERS 8
+#define SUFFIX _float_avx512
+#define VECTOR_BYTES 32
+#include "fused.c"
+#undef REAL
+#undef SQRT
+#undef N_POWERS
+#undef SUFFIX
+#undef VECTOR_BYTES
+#define REAL double
+#define SQRT sqrt
+#define N_POWERS 12
+#define SUFFIX _double_avx512
+#define VECTOR_BYTES 64
+#define WITH_MESH
+#include "fused.c"
+#undef REAL
+#undef SQRT
+#undef N_POWERS
+#undef SUFFIX
+#undef VECTOR_BYTES
+#undef WITH_MESH
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#define ENTRY __attribute__((visibility("default")))
+/* Instruction sets: 0 what the compiler assumes, 1 AVX2, 2 AVX-512. */
+ENTRY int fused_best_level(void)
+{
+#ifdef HAS_LEVELS
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 1;
+#endif
+    return 0;
+}
+
+ENTRY int fused_forward(int is_double, int level, const fused_model *model, const fused_graph *graph, int64_t first, int64_t last, void *raw, void *features)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return forward_float_avx512(model, graph, first, last, raw, features);
+        return forward_double_avx512(model, graph, first, last, raw, features);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return forward_float_avx2(model, graph, first, last, raw, features);
+        return forward_double_avx2(model, graph, first, last, raw, features);
+    }
+#endif
+    {
+        if (is_double == 0) return forward_float_base(model, graph, first, last, raw, features);
+        return forward_double_base(model, graph, first, last, raw, features);
+    }
+}
+
+ENTRY int fused_backward(int is_double, int level, const fused_model *model, const fused_graph *graph, int64_t first, int64_t last, const void *raw, const void *by_features, double *by_positions, double *by_cells)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return backward_float_avx512(model, graph, first, last, raw, by_features, by_positions, by_cells);
+        return backward_double_avx512(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return backward_float_avx2(model, graph, first, last, raw, by_features, by_positions, by_cells);
+        return backward_double_avx2(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    }
+#endif
+    {
+        if (is_double == 0) return backward_float_base(model, graph, first, last, raw, by_features, by_positions, by_cells);
+        return backward_double_base(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    }
+}
+
+ENTRY int fused_split_forward(int is_double, int level, const fused_split *split, const fused_graph *graph, int64_t first, int64_t last, const double *latent, double *charges)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return split_forward_float_avx512(split, graph, first, last, latent, charges);
+        return split_forward_double_avx512(split, graph, first, last, latent, charges);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return split_forward_float_avx2(split, graph, first, last, latent, charges);
+        return split_forward_double_avx2(split, graph, first, last, latent, charges);
+    }
+#endif
+    {
+        if (is_double == 0) return split_forward_float_base(split, graph, first, last, latent, charges);
+        return split_forward_double_base(split, graph, first, last, latent, charges);
+    }
+}
+
+ENTRY int fused_split_backward(int is_double, int level, const fused_split *split, const fused_graph *graph, int64_t first, int64_t last, const double *latent, const double *by_charges, double *by_latent, double *by_positions, double *by_cells)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return split_backward_float_avx512(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+        return split_backward_double_avx512(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return split_backward_float_avx2(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+        return split_backward_double_avx2(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+    }
+#endif
+    {
+        if (is_double == 0) return split_backward_float_base(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+        return split_backward_double_base(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+    }
+}
+
+ENTRY void fused_mesh_spread(int is_double, int level, const fused_mesh *mesh, int64_t n_atoms, const double *fractional, const double *charges, int64_t stride, double *density)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        mesh_spread_double_avx512(mesh, n_atoms, fractional, charges, stride, density);
+        return;
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        mesh_spread_double_avx2(mesh, n_atoms, fractional, charges, stride, density);
+        return;
+    }
+#endif
+    {
+        mesh_spread_double_base(mesh, n_atoms, fractional, charges, stride, density);
+        return;
+    }
+}
+
+ENTRY void fused_mesh_gather(int is_double, int level, const fused_mesh *mesh, int64_t n_atoms, const double *fractional, const double *charges, int64_t stride, const double *surface, double *potentials, double *by_fractional)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        mesh_gather_double_avx512(mesh, n_atoms, fractional, charges, stride, surface, potentials, by_fractional);
+        return;
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        mesh_gather_double_avx2(mesh, n_atoms, fractional, charges, stride, surface, potentials, by_fractional);
+        return;
+    }
+#endif
+    {
+        mesh_gather_double_base(mesh, n_atoms, fractional, charges, stride, surface, potentials, by_fractional);
+        return;
+    }
+}
+
+/* Copy the edges that are shorter than the cutoff, with their lengths; the number of them. */
+ENTRY int64_t fused_select_edges(const fused_graph *graph, double cutoff, int64_t *receivers,
+                                 int64_t *senders, double *shifts, double *lengths)
+{
+    const double limit = cutoff * cutoff;
+    int64_t n = 0;
+    for (int64_t edge = 0; edge < graph->n_edges; ++edge) {
+        const int64_t receiver = graph->receivers[edge], sender = graph->senders[edge];
+        const double *here = graph->positions + 3 * receiver;
+        const double *there = graph->positions + 3 * sender, *shift = graph->shifts + 3 * edge;
+        const double *cell = graph->cells + 9 * graph->structures[receiver];
+        double square = 0;
+        for (int axis = 0; axis < 3; ++axis) {
+            const double d = there[axis] - here[axis]
+                + (shift[0] * cell[axis] + shift[1] * cell[3 + axis] + shift[2] * cell[6 + axis]);
+            square += d * d;
+        }
+        /* Written in any case: no branch to predict. */
+        receivers[n] = receiver;
+        senders[n] = sender;
+        for (int axis = 0; axis < 3; ++axis)
+            shifts[3 * n + axis] = shift[axis];
+        lengths[n] = sqrt(square);
+        n += square < limit;
+    }
+    return n;
+}
+
+#else /* REAL: what follows is read once for every precision and instruction set. */
+
+#define vec NAME(vec)
+#define scratch NAME(scratch)
+typedef REAL vec __attribute__((vector_size(VECTOR_BYTES)));
+#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+
+INLINE vec NAME(load)(const REAL *from)
+{
+    vec value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+INLINE void NAME(store)(REAL *to, vec value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+/* Neighbors of one atom, grouped by kind; idle lanes fill the last vector of each kind. */
+typedef struct {
+    int64_t capacity, n;
+    int64_t *start;               /* [kind + 1] first lane of each kind */
+    int64_t *edge;                /* of a lane; -1 if idle */
+    int64_t *found, *found_kind;
+    REAL *found_vector;
+    REAL *unit[3], *distance, *inverse;
+    REAL *angular;                /* [function][lane] */
+    REAL *radial, *slopes;        /* forward [lane][radial], backward [radial][lane] */
+    REAL *sums;                   /* of one kind, [function][radial] */
+    REAL *raw;                    /* [embedding][function][radial] */
+    REAL *mixed, *by_mixed;       /* [function][embedding][mixed] */
+    REAL *features;               /* [invariant][embedding][mixed] */
+} scratch;
+
+static size_t NAME(lay_out)(scratch *s, arena *from, const fused_model *model, int64_t n_angular,
+                            int64_t n_invariants)
+{
+    const size_t real = sizeof(REAL), whole = sizeof(int64_t);
+    const size_t capacity = s->capacity, n_radial = PADDED(model->n_radial);
+    const size_t columns = model->n_embedding * PADDED(model->n_mixed);
+    s->start = piece(from, (model->n_kinds + 1) * whole);
+    s->edge = piece(from, capacity * whole);
+    s->found = piece(from, capacity * whole);
+    s->found_kind = piece(from, capacity * whole);
+    s->found_vector = piece(from, 3 * capacity * real);
+    for (int axis = 0; axis < 3; ++axis)
+        s->unit[axis] = piece(from, capacity * real);
+    s->distance = piece(from, capacity * real);
+    s->inverse = piece(from, capacity * real);
+    s->angular = piece(from, n_angular * capacity * real);
+    s->radial = piece(from, n_radial * capacity * real);
+    s->slopes = piece(from, n_radial * capacity * real);
+    s->sums = piece(from, n_angular * n_radial * real);
+    s->raw = piece(from, model->n_embedding * n_angular * n_radial * real);
+    s->mixed = piece(from, n_angular * columns * real);
+    s->by_mixed = piece(from, n_angular * columns * real);
+    s->features = piece(from, n_invariants * columns * real);
+    return from->used;
+}
+
+static int NAME(allocate)(scratch *s, arena *from, const fused_model *model,
+                          const fused_graph *graph, int64_t first, int64_t last,
+                          int64_t n_angular, int64_t n_invariants)
+{
+    arena counting = {NULL, 0, 0};
+    s->capacity = PADDED(most_neighbors(graph, first, last)) + PAD * (model->n_kinds + 1);
+    from->size = NAME(lay_out)(s, &counting, model, n_angular, n_invariants) + 64;
+    from->memory = malloc(from->size);
+    if (!from->memory)
+        return NO_MEMORY;
+    from->used = (64 - (uintptr_t)from->memory % 64) % 64;
+    NAME(lay_out)(s, from, model, n_angular, n_invariants);
+    return DONE;
+}
+
+/* Find the neighbors of an atom among its edges; unit vectors, distances and their inverse. */
+static void NAME(find_neighbors)(const fused_graph *graph, int64_t n_kinds, double cutoff,
+                                 int64_t atom, int64_t begin, int64_t end, scratch *s)
+{
+    const double *here = graph->positions + 3 * atom;
+    const double *cell = graph->cells + 9 * graph->structures[atom];
+    const double limit = cutoff * cutoff;
+    int64_t *start = s->start, n = 0;
+    memset(start, 0, (n_kinds + 1) * sizeof *start);
+    for (int64_t edge = begin; edge < end; ++edge) {
+        const int64_t sender = graph->senders[edge];
+        const double *there = graph->positions + 3 * sender, *shift = graph->shifts + 3 * edge;
+        double d[3];
+        for (int axis = 0; axis < 3; ++axis)
+            d[axis] = there[axis] - here[axis] + (shift[0] * cell[axis] + shift[1] * cell[3 + axis]
+                                                  + shift[2] * cell[6 + axis]);
+        if (d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < limit) {
+            for (int axis = 0; axis < 3; ++axis)
+                s->found_vector[3 * n + axis] = (REAL)d[axis];
+            s->found[n] = edge;
+            s->found_kind[n] = graph->kinds[sender];
+            ++start[graph->kinds[sender] + 1];
+            ++n;
+        }
+    }
+    for (int64_t kind = 0; kind < n_kinds; ++kind)
+        start[kind + 1] = start[kind] + (start[kind + 1] + LANES - 1) / LANES * LANES;
+    s->n = start[n_kinds];
+    for (int64_t lane = 0; lane < s->n; ++lane) {
+        s->edge[lane] = -1;
+        s->unit[0][lane] = (REAL)(2 * cutoff);
+        s->unit[1][lane] = s->unit[2][lane] = 0;
+    }
+    for (int64_t k = 0; k < n; ++k) {
+        const int64_t lane = start[s->found_kind[k]]++;
+        s->edge[lane] = s->found[k];
+        for (int axis = 0; axis < 3; ++axis)
+            s->unit[axis][lane] = s->found_vector[3 * k + axis];
+    }
+    /* Filling moved every start to the last lane in use: move them back. */
+    for (int64_t kind = n_kinds; kind > 0; --kind)
+        start[kind] = (start[kind - 1] + LANES - 1) / LANES * LANES;
+    start[0] = 0;
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        vec x = NAME(load)(s->unit[0] + lane), y = NAME(load)(s->unit[1] + lane);
+        vec z = NAME(load)(s->unit[2] + lane), square = x * x + y * y + z * z, r, one;
+        for (int64_t k = 0; k < LANES; ++k) {
+            r[k] = SQRT(square[k]);
+            one[k] = 1;
+        }
+        const vec inverse = one / r;
+        NAME(store)(s->unit[0] + lane, x * inverse);
+        NAME(store)(s->unit[1] + lane, y * inverse);
+        NAME(store)(s->unit[2] + lane, z * inverse);
+        NAME(store)(s->distance + lane, r);
+        NAME(store)(s->inverse + lane, inverse);
+    }
+}
+
+/* Polynomials on equal intervals; zero from the cutoff on. */
+INLINE void NAME(radial)(const fused_model *model, scratch *s, const int slopes)
+{
+    const int64_t width = PADDED(model->n_radial), capacity = s->capacity;
+    const double scale = model->n_intervals / model->cutoff;
+    const REAL cutoff = (REAL)model->cutoff;
+    for (int64_t lane = 0; lane < s->n; ++lane) {
+        const REAL distance = s->distance[lane];
+        REAL *values = s->radial + lane * width;
+        if (!(distance < cutoff)) {
+            for (int64_t n = 0; n < width; ++n) {
+                if (slopes)
+                    s->radial[n * capacity + lane] = s->slopes[n * capacity + lane] = 0;
+                else
+                    values[n] = 0;
+            }
+            continue;
+        }
+        /* In double: a rounded place would be a rounded distance. */
+        const double place = (double)distance * scale;
+        int64_t interval = (int64_t)place;
+        if (interval > model->n_intervals - 1)
+            interval = model->n_intervals - 1;
+        const REAL t = (REAL)(2 * (place - (double)interval) - 1);
+        const REAL *powers = (const REAL *)model->radial + interval * N_POWERS * width;
+        for (int64_t v = 0; v < width; v += LANES) {
+            vec value = NAME(load)(powers + (N_POWERS - 1) * width + v), slope = value - value;
+            for (int power = N_POWERS - 2; power >= 0; --power) {
+                if (slopes)
+                    slope = slope * t + value;
+                value = value * t + NAME(load)(powers + power * width + v);
+            }
+            if (slopes) {
+                slope = slope * (REAL)(2 * scale);
+                for (int64_t k = 0; k < LANES; ++k) {
+                    s->radial[(v + k) * capacity + lane] = value[k];
+                    s->slopes[(v + k) * capacity + lane] = slope[k];
+                }
+            } else {
+                NAME(store)(values + v, value);
+            }
+        }
+    }
+}
+
+/* Add gradients along the edges of a vector of lanes; `atom` is the receiver. */
+INLINE void NAME(scatter)(const fused_graph *graph, const scratch *s, int64_t lane, int64_t atom,
+                          const vec *by_edge, double *by_positions, double *by_cells)
+{
+    double total[3] = {0, 0, 0};
+    for (int64_t k = 0; k < LANES; ++k) {
+        const int64_t edge = s->edge[lane + k];
+        if (edge < 0)
+            continue;
+        double *there = by_positions + 3 * graph->senders[edge];
+        for (int axis = 0; axis < 3; ++axis) {
+            there[axis] += (double)by_edge[axis][k];
+            total[axis] += (double)by_edge[axis][k];
+        }
+        if (by_cells) {
+            double *cell = by_cells + 9 * graph->structures[atom];
+            const double *shift = graph->shifts + 3 * edge;
+            for (int row = 0; row < 3; ++row)
+                for (int axis = 0; axis < 3; ++axis)
+                    cell[3 * row + axis] += shift[row] * (double)by_edge[axis][k];
+        }
+    }
+    for (int axis = 0; axis < 3; ++axis)
+        by_positions[3 * atom + axis] -= total[axis];
+}
+
+/* ---- angular functions up to degree 0 ---- */
+
+static void NAME(monomials_0)(scratch *s)
+{
+    const int64_t capacity = s->capacity;
+    REAL *values = s->angular;
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        const vec x = NAME(load)(s->unit[0] + lane), y = NAME(load)(s->unit[1] + lane);
+        const vec z = NAME(load)(s->unit[2] + lane);
+        (void)x, (void)y, (void)z;
+        const vec y0 = x - x + 1;
+        NAME(store)(values + 0 * capacity + lane, y0);
+    }
+}
+
+/* Sums over the lanes of one kind. */
+static void NAME(sum_0)(const scratch *s, int64_t begin, int64_t end, int64_t width)
+{
+    const int64_t capacity = s->capacity;
+    const REAL *angular = s->angular;
+    for (int64_t v = 0; v < width; v += LANES) {
+        const REAL *radial = s->radial + v;
+        REAL *sums = s->sums + v;
+        {
+            vec a0 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[0 * capacity + lane];
+            }
+            NAME(store)(sums + 0 * width, a0);
+        }
+    }
+}
+
+/* Mixed sums [function][embedding][mixed] of an atom of a kind from raw ones
+ * [embedding][function][radial]. */
+static void NAME(mix_0)(const fused_model *model, int64_t kind, const REAL *raw, REAL *mixed)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial);
+    const int64_t n_embedding = model->n_embedding, n_mixed = PADDED(model->n_mixed);
+    const int64_t columns = n_embedding * n_mixed;
+    const REAL *receiver = (const REAL *)model->receiver + kind * n_mixed;
+    for (int64_t s = 0; s < n_embedding; ++s, raw += 1 * width) {
+        for (int64_t m = 0; m < n_mixed; m += LANES) {
+            REAL *to = mixed + s * n_mixed + m;
+            const vec own = NAME(load)(receiver + m);
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->mixing + (0 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[0 * width + n];
+                }
+                NAME(store)(to + 0 * columns, a0 * own);
+            }
+        }
+    }
+}
+
+/* Gradient by the raw sums of one embedding from that by the mixed ones. */
+static void NAME(unmix_0)(const fused_model *model, int64_t kind, const REAL *by_mixed,
+                            REAL *by_raw)
+{
+    const int64_t n_embedding = model->n_embedding, n_mixed = model->n_mixed;
+    const int64_t width = PADDED(model->n_radial), columns = n_embedding * PADDED(n_mixed);
+    const REAL *receiver = (const REAL *)model->receiver + kind * PADDED(n_mixed);
+    for (int64_t s = 0; s < n_embedding; ++s, by_raw += 1 * width) {
+        const REAL *from = by_mixed + s * PADDED(n_mixed);
+        for (int64_t v = 0; v < width; v += LANES) {
+            REAL *to = by_raw + v;
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->unmixing + (0 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[0 * columns + m];
+                }
+                NAME(store)(to + 0 * width, a0);
+            }
+        }
+    }
+}
+
+static void NAME(values_0_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        NAME(store)(result + c, a0);
+    }
+}
+
+static void NAME(gradients_0_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        NAME(store)(result + 0 * columns + c, g0);
+    }
+}
+
+
+typedef void (*NAME(products_0))(const REAL *, const REAL *, REAL *, int64_t);
+
+static int NAME(forward_0)(const fused_model *model, const fused_graph *graph, int64_t first,
+                             int64_t last, REAL *raw, REAL *features)
+{
+    NAME(products_0) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(values_0_1); n_invariants = 1; break;
+    case 2: products = NAME(values_0_1); n_invariants = 1; break;
+    case 3: products = NAME(values_0_1); n_invariants = 1; break;
+    case 4: products = NAME(values_0_1); n_invariants = 1; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 1 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 1, n_invariants))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 0);
+        NAME(monomials_0)(&s);
+        REAL *own = raw ? raw + atom * n_raw : s.raw;
+        memset(own, 0, n_raw * sizeof *own);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            NAME(sum_0)(&s, s.start[kind], s.start[kind + 1], width);
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                REAL *to = own + e * 1 * width;
+                for (int64_t k = 0; k < 1 * width; ++k)
+                    to[k] += sender[e] * s.sums[k];
+            }
+        }
+        NAME(mix_0)(model, graph->kinds[atom], own, s.mixed);
+        products(s.mixed, NULL, s.features, model->n_embedding * PADDED(n_mixed));
+        REAL *row = features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(row + k * n_mixed, s.features + k * PADDED(n_mixed), n_mixed * sizeof *row);
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* Gradient by the edges of one kind, whose gradient by the sums is s->sums. */
+static void NAME(edges_0)(const fused_model *model, const fused_graph *graph, const scratch *s,
+                            int64_t begin, int64_t end, int64_t atom, double *by_positions,
+                            double *by_cells)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial), capacity = s->capacity;
+    const REAL *sums = s->sums, *angular = s->angular;
+    for (int64_t lane = begin; lane < end; lane += LANES) {
+        const REAL *radial = s->radial + lane, *slopes = s->slopes + lane;
+        const vec inverse = NAME(load)(s->inverse + lane);
+        vec unit[3], t[1], along = inverse - inverse;
+        for (int axis = 0; axis < 3; ++axis)
+            unit[axis] = NAME(load)(s->unit[axis] + lane);
+        {
+            vec a0 = {0}, b0 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[0 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+            }
+            t[0] = a0;
+            along += b0 * NAME(load)(angular + 0 * capacity + lane);
+        }
+        vec across[3] = {inverse - inverse, inverse - inverse, inverse - inverse};
+
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] * inverse;
+        along = along
+            - (across[0] * unit[0] + across[1] * unit[1] + across[2] * unit[2]);
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] + along * unit[axis];
+        NAME(scatter)(graph, s, lane, atom, across, by_positions, by_cells);
+    }
+}
+
+static int NAME(backward_0)(const fused_model *model, const fused_graph *graph, int64_t first,
+                              int64_t last, const REAL *raw, const REAL *by_features,
+                              double *by_positions, double *by_cells)
+{
+    NAME(products_0) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(gradients_0_1); n_invariants = 1; break;
+    case 2: products = NAME(gradients_0_1); n_invariants = 1; break;
+    case 3: products = NAME(gradients_0_1); n_invariants = 1; break;
+    case 4: products = NAME(gradients_0_1); n_invariants = 1; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 1 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 1, n_invariants))
+        return NO_MEMORY;
+    memset(s.features, 0, rows * PADDED(n_mixed) * sizeof *s.features);
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 1);
+        NAME(monomials_0)(&s);
+        const REAL *row = by_features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(s.features + k * PADDED(n_mixed), row + k * n_mixed, n_mixed * sizeof *row);
+        NAME(mix_0)(model, graph->kinds[atom], raw + atom * n_raw, s.mixed);
+        products(s.mixed, s.features, s.by_mixed, model->n_embedding * PADDED(n_mixed));
+        NAME(unmix_0)(model, graph->kinds[atom], s.by_mixed, s.raw);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            memset(s.sums, 0, 1 * width * sizeof *s.sums);
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                const REAL *from = s.raw + e * 1 * width;
+                for (int64_t k = 0; k < 1 * width; ++k)
+                    s.sums[k] += sender[e] * from[k];
+            }
+            NAME(edges_0)(model, graph, &s, s.start[kind], s.start[kind + 1], atom,
+                            by_positions, by_cells);
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* ---- angular functions up to degree 1 ---- */
+
+static void NAME(monomials_1)(scratch *s)
+{
+    const int64_t capacity = s->capacity;
+    REAL *values = s->angular;
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        const vec x = NAME(load)(s->unit[0] + lane), y = NAME(load)(s->unit[1] + lane);
+        const vec z = NAME(load)(s->unit[2] + lane);
+        (void)x, (void)y, (void)z;
+        const vec y0 = x - x + 1;
+        const vec y1 = x;
+        const vec y2 = y;
+        const vec y3 = z;
+        NAME(store)(values + 0 * capacity + lane, y0);
+        NAME(store)(values + 1 * capacity + lane, y1);
+        NAME(store)(values + 2 * capacity + lane, y2);
+        NAME(store)(values + 3 * capacity + lane, y3);
+    }
+}
+
+/* Sums over the lanes of one kind. */
+static void NAME(sum_1)(const scratch *s, int64_t begin, int64_t end, int64_t width)
+{
+    const int64_t capacity = s->capacity;
+    const REAL *angular = s->angular;
+    for (int64_t v = 0; v < width; v += LANES) {
+        const REAL *radial = s->radial + v;
+        REAL *sums = s->sums + v;
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[0 * capacity + lane];
+                a1 += r * angular[1 * capacity + lane];
+                a2 += r * angular[2 * capacity + lane];
+                a3 += r * angular[3 * capacity + lane];
+            }
+            NAME(store)(sums + 0 * width, a0);
+            NAME(store)(sums + 1 * width, a1);
+            NAME(store)(sums + 2 * width, a2);
+            NAME(store)(sums + 3 * width, a3);
+        }
+    }
+}
+
+/* Mixed sums [function][embedding][mixed] of an atom of a kind from raw ones
+ * [embedding][function][radial]. */
+static void NAME(mix_1)(const fused_model *model, int64_t kind, const REAL *raw, REAL *mixed)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial);
+    const int64_t n_embedding = model->n_embedding, n_mixed = PADDED(model->n_mixed);
+    const int64_t columns = n_embedding * n_mixed;
+    const REAL *receiver = (const REAL *)model->receiver + kind * n_mixed;
+    for (int64_t s = 0; s < n_embedding; ++s, raw += 4 * width) {
+        for (int64_t m = 0; m < n_mixed; m += LANES) {
+            REAL *to = mixed + s * n_mixed + m;
+            const vec own = NAME(load)(receiver + m);
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->mixing + (0 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[0 * width + n];
+                }
+                NAME(store)(to + 0 * columns, a0 * own);
+            }
+            weights = (const REAL *)model->mixing + (1 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[1 * width + n];
+                    a1 += w * raw[2 * width + n];
+                    a2 += w * raw[3 * width + n];
+                }
+                NAME(store)(to + 1 * columns, a0 * own);
+                NAME(store)(to + 2 * columns, a1 * own);
+                NAME(store)(to + 3 * columns, a2 * own);
+            }
+        }
+    }
+}
+
+/* Gradient by the raw sums of one embedding from that by the mixed ones. */
+static void NAME(unmix_1)(const fused_model *model, int64_t kind, const REAL *by_mixed,
+                            REAL *by_raw)
+{
+    const int64_t n_embedding = model->n_embedding, n_mixed = model->n_mixed;
+    const int64_t width = PADDED(model->n_radial), columns = n_embedding * PADDED(n_mixed);
+    const REAL *receiver = (const REAL *)model->receiver + kind * PADDED(n_mixed);
+    for (int64_t s = 0; s < n_embedding; ++s, by_raw += 4 * width) {
+        const REAL *from = by_mixed + s * PADDED(n_mixed);
+        for (int64_t v = 0; v < width; v += LANES) {
+            REAL *to = by_raw + v;
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->unmixing + (0 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[0 * columns + m];
+                }
+                NAME(store)(to + 0 * width, a0);
+            }
+            weights = (const REAL *)model->unmixing + (1 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[1 * columns + m];
+                    a1 += w * from[2 * columns + m];
+                    a2 += w * from[3 * columns + m];
+                }
+                NAME(store)(to + 1 * width, a0);
+                NAME(store)(to + 2 * width, a1);
+                NAME(store)(to + 3 * width, a2);
+            }
+        }
+    }
+}
+
+static void NAME(values_1_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        NAME(store)(result + c, a0);
+    }
+}
+
+static void NAME(gradients_1_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+    }
+}
+
+static void NAME(values_1_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_1_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+    }
+}
+
+
+typedef void (*NAME(products_1))(const REAL *, const REAL *, REAL *, int64_t);
+
+static int NAME(forward_1)(const fused_model *model, const fused_graph *graph, int64_t first,
+                             int64_t last, REAL *raw, REAL *features)
+{
+    NAME(products_1) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(values_1_1); n_invariants = 1; break;
+    case 2: products = NAME(values_1_2); n_invariants = 2; break;
+    case 3: products = NAME(values_1_2); n_invariants = 2; break;
+    case 4: products = NAME(values_1_2); n_invariants = 2; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 4 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 4, n_invariants))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 0);
+        NAME(monomials_1)(&s);
+        REAL *own = raw ? raw + atom * n_raw : s.raw;
+        memset(own, 0, n_raw * sizeof *own);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            NAME(sum_1)(&s, s.start[kind], s.start[kind + 1], width);
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                REAL *to = own + e * 4 * width;
+                for (int64_t k = 0; k < 4 * width; ++k)
+                    to[k] += sender[e] * s.sums[k];
+            }
+        }
+        NAME(mix_1)(model, graph->kinds[atom], own, s.mixed);
+        products(s.mixed, NULL, s.features, model->n_embedding * PADDED(n_mixed));
+        REAL *row = features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(row + k * n_mixed, s.features + k * PADDED(n_mixed), n_mixed * sizeof *row);
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* Gradient by the edges of one kind, whose gradient by the sums is s->sums. */
+static void NAME(edges_1)(const fused_model *model, const fused_graph *graph, const scratch *s,
+                            int64_t begin, int64_t end, int64_t atom, double *by_positions,
+                            double *by_cells)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial), capacity = s->capacity;
+    const REAL *sums = s->sums, *angular = s->angular;
+    for (int64_t lane = begin; lane < end; lane += LANES) {
+        const REAL *radial = s->radial + lane, *slopes = s->slopes + lane;
+        const vec inverse = NAME(load)(s->inverse + lane);
+        vec unit[3], t[4], along = inverse - inverse;
+        for (int axis = 0; axis < 3; ++axis)
+            unit[axis] = NAME(load)(s->unit[axis] + lane);
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[0 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[1 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[2 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[3 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[0] = a0;
+            along += b0 * NAME(load)(angular + 0 * capacity + lane);
+            t[1] = a1;
+            along += b1 * NAME(load)(angular + 1 * capacity + lane);
+            t[2] = a2;
+            along += b2 * NAME(load)(angular + 2 * capacity + lane);
+            t[3] = a3;
+            along += b3 * NAME(load)(angular + 3 * capacity + lane);
+        }
+        vec across[3] = {inverse - inverse, inverse - inverse, inverse - inverse};
+        across[0] += t[1] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[1] += t[2] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[2] += t[3] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] * inverse;
+        along = along
+            - (across[0] * unit[0] + across[1] * unit[1] + across[2] * unit[2]);
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] + along * unit[axis];
+        NAME(scatter)(graph, s, lane, atom, across, by_positions, by_cells);
+    }
+}
+
+static int NAME(backward_1)(const fused_model *model, const fused_graph *graph, int64_t first,
+                              int64_t last, const REAL *raw, const REAL *by_features,
+                              double *by_positions, double *by_cells)
+{
+    NAME(products_1) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(gradients_1_1); n_invariants = 1; break;
+    case 2: products = NAME(gradients_1_2); n_invariants = 2; break;
+    case 3: products = NAME(gradients_1_2); n_invariants = 2; break;
+    case 4: products = NAME(gradients_1_2); n_invariants = 2; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 4 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 4, n_invariants))
+        return NO_MEMORY;
+    memset(s.features, 0, rows * PADDED(n_mixed) * sizeof *s.features);
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 1);
+        NAME(monomials_1)(&s);
+        const REAL *row = by_features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(s.features + k * PADDED(n_mixed), row + k * n_mixed, n_mixed * sizeof *row);
+        NAME(mix_1)(model, graph->kinds[atom], raw + atom * n_raw, s.mixed);
+        products(s.mixed, s.features, s.by_mixed, model->n_embedding * PADDED(n_mixed));
+        NAME(unmix_1)(model, graph->kinds[atom], s.by_mixed, s.raw);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            memset(s.sums, 0, 4 * width * sizeof *s.sums);
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                const REAL *from = s.raw + e * 4 * width;
+                for (int64_t k = 0; k < 4 * width; ++k)
+                    s.sums[k] += sender[e] * from[k];
+            }
+            NAME(edges_1)(model, graph, &s, s.start[kind], s.start[kind + 1], atom,
+                            by_positions, by_cells);
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* ---- angular functions up to degree 2 ---- */
+
+static void NAME(monomials_2)(scratch *s)
+{
+    const int64_t capacity = s->capacity;
+    REAL *values = s->angular;
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        const vec x = NAME(load)(s->unit[0] + lane), y = NAME(load)(s->unit[1] + lane);
+        const vec z = NAME(load)(s->unit[2] + lane);
+        (void)x, (void)y, (void)z;
+        const vec y0 = x - x + 1;
+        const vec y1 = x;
+        const vec y2 = y;
+        const vec y3 = z;
+        const vec y4 = y1 * x;
+        const vec y5 = y2 * x;
+        const vec y6 = y3 * x;
+        const vec y7 = y2 * y;
+        const vec y8 = y3 * y;
+        const vec y9 = y3 * z;
+        NAME(store)(values + 0 * capacity + lane, y0);
+        NAME(store)(values + 1 * capacity + lane, y1);
+        NAME(store)(values + 2 * capacity + lane, y2);
+        NAME(store)(values + 3 * capacity + lane, y3);
+        NAME(store)(values + 4 * capacity + lane, y4);
+        NAME(store)(values + 5 * capacity + lane, y5);
+        NAME(store)(values + 6 * capacity + lane, y6);
+        NAME(store)(values + 7 * capacity + lane, y7);
+        NAME(store)(values + 8 * capacity + lane, y8);
+        NAME(store)(values + 9 * capacity + lane, y9);
+    }
+}
+
+/* Sums over the lanes of one kind. */
+static void NAME(sum_2)(const scratch *s, int64_t begin, int64_t end, int64_t width)
+{
+    const int64_t capacity = s->capacity;
+    const REAL *angular = s->angular;
+    for (int64_t v = 0; v < width; v += LANES) {
+        const REAL *radial = s->radial + v;
+        REAL *sums = s->sums + v;
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[0 * capacity + lane];
+                a1 += r * angular[1 * capacity + lane];
+                a2 += r * angular[2 * capacity + lane];
+                a3 += r * angular[3 * capacity + lane];
+                a4 += r * angular[4 * capacity + lane];
+            }
+            NAME(store)(sums + 0 * width, a0);
+            NAME(store)(sums + 1 * width, a1);
+            NAME(store)(sums + 2 * width, a2);
+            NAME(store)(sums + 3 * width, a3);
+            NAME(store)(sums + 4 * width, a4);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[5 * capacity + lane];
+                a1 += r * angular[6 * capacity + lane];
+                a2 += r * angular[7 * capacity + lane];
+                a3 += r * angular[8 * capacity + lane];
+                a4 += r * angular[9 * capacity + lane];
+            }
+            NAME(store)(sums + 5 * width, a0);
+            NAME(store)(sums + 6 * width, a1);
+            NAME(store)(sums + 7 * width, a2);
+            NAME(store)(sums + 8 * width, a3);
+            NAME(store)(sums + 9 * width, a4);
+        }
+    }
+}
+
+/* Mixed sums [function][embedding][mixed] of an atom of a kind from raw ones
+ * [embedding][function][radial]. */
+static void NAME(mix_2)(const fused_model *model, int64_t kind, const REAL *raw, REAL *mixed)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial);
+    const int64_t n_embedding = model->n_embedding, n_mixed = PADDED(model->n_mixed);
+    const int64_t columns = n_embedding * n_mixed;
+    const REAL *receiver = (const REAL *)model->receiver + kind * n_mixed;
+    for (int64_t s = 0; s < n_embedding; ++s, raw += 10 * width) {
+        for (int64_t m = 0; m < n_mixed; m += LANES) {
+            REAL *to = mixed + s * n_mixed + m;
+            const vec own = NAME(load)(receiver + m);
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->mixing + (0 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[0 * width + n];
+                }
+                NAME(store)(to + 0 * columns, a0 * own);
+            }
+            weights = (const REAL *)model->mixing + (1 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[1 * width + n];
+                    a1 += w * raw[2 * width + n];
+                    a2 += w * raw[3 * width + n];
+                }
+                NAME(store)(to + 1 * columns, a0 * own);
+                NAME(store)(to + 2 * columns, a1 * own);
+                NAME(store)(to + 3 * columns, a2 * own);
+            }
+            weights = (const REAL *)model->mixing + (2 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                vec a5 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[4 * width + n];
+                    a1 += w * raw[5 * width + n];
+                    a2 += w * raw[6 * width + n];
+                    a3 += w * raw[7 * width + n];
+                    a4 += w * raw[8 * width + n];
+                    a5 += w * raw[9 * width + n];
+                }
+                NAME(store)(to + 4 * columns, a0 * own);
+                NAME(store)(to + 5 * columns, a1 * own);
+                NAME(store)(to + 6 * columns, a2 * own);
+                NAME(store)(to + 7 * columns, a3 * own);
+                NAME(store)(to + 8 * columns, a4 * own);
+                NAME(store)(to + 9 * columns, a5 * own);
+            }
+        }
+    }
+}
+
+/* Gradient by the raw sums of one embedding from that by the mixed ones. */
+static void NAME(unmix_2)(const fused_model *model, int64_t kind, const REAL *by_mixed,
+                            REAL *by_raw)
+{
+    const int64_t n_embedding = model->n_embedding, n_mixed = model->n_mixed;
+    const int64_t width = PADDED(model->n_radial), columns = n_embedding * PADDED(n_mixed);
+    const REAL *receiver = (const REAL *)model->receiver + kind * PADDED(n_mixed);
+    for (int64_t s = 0; s < n_embedding; ++s, by_raw += 10 * width) {
+        const REAL *from = by_mixed + s * PADDED(n_mixed);
+        for (int64_t v = 0; v < width; v += LANES) {
+            REAL *to = by_raw + v;
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->unmixing + (0 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[0 * columns + m];
+                }
+                NAME(store)(to + 0 * width, a0);
+            }
+            weights = (const REAL *)model->unmixing + (1 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[1 * columns + m];
+                    a1 += w * from[2 * columns + m];
+                    a2 += w * from[3 * columns + m];
+                }
+                NAME(store)(to + 1 * width, a0);
+                NAME(store)(to + 2 * width, a1);
+                NAME(store)(to + 3 * width, a2);
+            }
+            weights = (const REAL *)model->unmixing + (2 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                vec a5 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[4 * columns + m];
+                    a1 += w * from[5 * columns + m];
+                    a2 += w * from[6 * columns + m];
+                    a3 += w * from[7 * columns + m];
+                    a4 += w * from[8 * columns + m];
+                    a5 += w * from[9 * columns + m];
+                }
+                NAME(store)(to + 4 * width, a0);
+                NAME(store)(to + 5 * width, a1);
+                NAME(store)(to + 6 * width, a2);
+                NAME(store)(to + 7 * width, a3);
+                NAME(store)(to + 8 * width, a4);
+                NAME(store)(to + 9 * width, a5);
+            }
+        }
+    }
+}
+
+static void NAME(values_2_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        NAME(store)(result + c, a0);
+    }
+}
+
+static void NAME(gradients_2_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+    }
+}
+
+static void NAME(values_2_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_2_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+    }
+}
+
+static void NAME(values_2_3)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a1 * t0 * (REAL)1.0 + a2 * t1 * (REAL)1.0 + a3 * t2 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_2_3)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec h0 = {0};
+        vec h1 = {0};
+        vec h2 = {0};
+        const vec q0 = NAME(load)(by_values + 3 * columns + c);
+        g1 += q0 * t0 * (REAL)1.0;
+        h0 += q0 * a1 * (REAL)1.0;
+        g2 += q0 * t1 * (REAL)1.0;
+        h1 += q0 * a2 * (REAL)1.0;
+        g3 += q0 * t2 * (REAL)1.0;
+        h2 += q0 * a3 * (REAL)1.0;
+        g1 += h0 * a4 * (REAL)1.0;
+        g4 += h0 * a1 * (REAL)1.0;
+        g2 += h0 * a5 * (REAL)1.0;
+        g5 += h0 * a2 * (REAL)1.0;
+        g3 += h0 * a6 * (REAL)1.0;
+        g6 += h0 * a3 * (REAL)1.0;
+        g1 += h1 * a5 * (REAL)1.0;
+        g5 += h1 * a1 * (REAL)1.0;
+        g2 += h1 * a7 * (REAL)1.0;
+        g7 += h1 * a2 * (REAL)1.0;
+        g3 += h1 * a8 * (REAL)1.0;
+        g8 += h1 * a3 * (REAL)1.0;
+        g1 += h2 * a6 * (REAL)1.0;
+        g6 += h2 * a1 * (REAL)1.0;
+        g2 += h2 * a8 * (REAL)1.0;
+        g8 += h2 * a2 * (REAL)1.0;
+        g3 += h2 * a9 * (REAL)1.0;
+        g9 += h2 * a3 * (REAL)1.0;
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+    }
+}
+
+
+typedef void (*NAME(products_2))(const REAL *, const REAL *, REAL *, int64_t);
+
+static int NAME(forward_2)(const fused_model *model, const fused_graph *graph, int64_t first,
+                             int64_t last, REAL *raw, REAL *features)
+{
+    NAME(products_2) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(values_2_1); n_invariants = 1; break;
+    case 2: products = NAME(values_2_2); n_invariants = 3; break;
+    case 3: products = NAME(values_2_3); n_invariants = 4; break;
+    case 4: products = NAME(values_2_3); n_invariants = 4; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 10 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 10, n_invariants))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 0);
+        NAME(monomials_2)(&s);
+        REAL *own = raw ? raw + atom * n_raw : s.raw;
+        memset(own, 0, n_raw * sizeof *own);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            NAME(sum_2)(&s, s.start[kind], s.start[kind + 1], width);
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                REAL *to = own + e * 10 * width;
+                for (int64_t k = 0; k < 10 * width; ++k)
+                    to[k] += sender[e] * s.sums[k];
+            }
+        }
+        NAME(mix_2)(model, graph->kinds[atom], own, s.mixed);
+        products(s.mixed, NULL, s.features, model->n_embedding * PADDED(n_mixed));
+        REAL *row = features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(row + k * n_mixed, s.features + k * PADDED(n_mixed), n_mixed * sizeof *row);
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* Gradient by the edges of one kind, whose gradient by the sums is s->sums. */
+static void NAME(edges_2)(const fused_model *model, const fused_graph *graph, const scratch *s,
+                            int64_t begin, int64_t end, int64_t atom, double *by_positions,
+                            double *by_cells)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial), capacity = s->capacity;
+    const REAL *sums = s->sums, *angular = s->angular;
+    for (int64_t lane = begin; lane < end; lane += LANES) {
+        const REAL *radial = s->radial + lane, *slopes = s->slopes + lane;
+        const vec inverse = NAME(load)(s->inverse + lane);
+        vec unit[3], t[10], along = inverse - inverse;
+        for (int axis = 0; axis < 3; ++axis)
+            unit[axis] = NAME(load)(s->unit[axis] + lane);
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[0 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[1 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[2 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+            }
+            t[0] = a0;
+            along += b0 * NAME(load)(angular + 0 * capacity + lane);
+            t[1] = a1;
+            along += b1 * NAME(load)(angular + 1 * capacity + lane);
+            t[2] = a2;
+            along += b2 * NAME(load)(angular + 2 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[3 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[4 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[5 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+            }
+            t[3] = a0;
+            along += b0 * NAME(load)(angular + 3 * capacity + lane);
+            t[4] = a1;
+            along += b1 * NAME(load)(angular + 4 * capacity + lane);
+            t[5] = a2;
+            along += b2 * NAME(load)(angular + 5 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[6 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[7 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[8 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[9 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[6] = a0;
+            along += b0 * NAME(load)(angular + 6 * capacity + lane);
+            t[7] = a1;
+            along += b1 * NAME(load)(angular + 7 * capacity + lane);
+            t[8] = a2;
+            along += b2 * NAME(load)(angular + 8 * capacity + lane);
+            t[9] = a3;
+            along += b3 * NAME(load)(angular + 9 * capacity + lane);
+        }
+        vec across[3] = {inverse - inverse, inverse - inverse, inverse - inverse};
+        across[0] += t[1] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[1] += t[2] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[2] += t[3] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[0] += t[4] * NAME(load)(angular + 1 * capacity + lane) * (REAL)2;
+        across[0] += t[5] * NAME(load)(angular + 2 * capacity + lane) * (REAL)1;
+        across[1] += t[5] * NAME(load)(angular + 1 * capacity + lane) * (REAL)1;
+        across[0] += t[6] * NAME(load)(angular + 3 * capacity + lane) * (REAL)1;
+        across[2] += t[6] * NAME(load)(angular + 1 * capacity + lane) * (REAL)1;
+        across[1] += t[7] * NAME(load)(angular + 2 * capacity + lane) * (REAL)2;
+        across[1] += t[8] * NAME(load)(angular + 3 * capacity + lane) * (REAL)1;
+        across[2] += t[8] * NAME(load)(angular + 2 * capacity + lane) * (REAL)1;
+        across[2] += t[9] * NAME(load)(angular + 3 * capacity + lane) * (REAL)2;
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] * inverse;
+        along = along
+            - (across[0] * unit[0] + across[1] * unit[1] + across[2] * unit[2]);
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] + along * unit[axis];
+        NAME(scatter)(graph, s, lane, atom, across, by_positions, by_cells);
+    }
+}
+
+static int NAME(backward_2)(const fused_model *model, const fused_graph *graph, int64_t first,
+                              int64_t last, const REAL *raw, const REAL *by_features,
+                              double *by_positions, double *by_cells)
+{
+    NAME(products_2) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(gradients_2_1); n_invariants = 1; break;
+    case 2: products = NAME(gradients_2_2); n_invariants = 3; break;
+    case 3: products = NAME(gradients_2_3); n_invariants = 4; break;
+    case 4: products = NAME(gradients_2_3); n_invariants = 4; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 10 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 10, n_invariants))
+        return NO_MEMORY;
+    memset(s.features, 0, rows * PADDED(n_mixed) * sizeof *s.features);
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 1);
+        NAME(monomials_2)(&s);
+        const REAL *row = by_features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(s.features + k * PADDED(n_mixed), row + k * n_mixed, n_mixed * sizeof *row);
+        NAME(mix_2)(model, graph->kinds[atom], raw + atom * n_raw, s.mixed);
+        products(s.mixed, s.features, s.by_mixed, model->n_embedding * PADDED(n_mixed));
+        NAME(unmix_2)(model, graph->kinds[atom], s.by_mixed, s.raw);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            memset(s.sums, 0, 10 * width * sizeof *s.sums);
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                const REAL *from = s.raw + e * 10 * width;
+                for (int64_t k = 0; k < 10 * width; ++k)
+                    s.sums[k] += sender[e] * from[k];
+            }
+            NAME(edges_2)(model, graph, &s, s.start[kind], s.start[kind + 1], atom,
+                            by_positions, by_cells);
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* ---- angular functions up to degree 3 ---- */
+
+static void NAME(monomials_3)(scratch *s)
+{
+    const int64_t capacity = s->capacity;
+    REAL *values = s->angular;
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        const vec x = NAME(load)(s->unit[0] + lane), y = NAME(load)(s->unit[1] + lane);
+        const vec z = NAME(load)(s->unit[2] + lane);
+        (void)x, (void)y, (void)z;
+        const vec y0 = x - x + 1;
+        const vec y1 = x;
+        const vec y2 = y;
+        const vec y3 = z;
+        const vec y4 = y1 * x;
+        const vec y5 = y2 * x;
+        const vec y6 = y3 * x;
+        const vec y7 = y2 * y;
+        const vec y8 = y3 * y;
+        const vec y9 = y3 * z;
+        const vec y10 = y4 * x;
+        const vec y11 = y5 * x;
+        const vec y12 = y6 * x;
+        const vec y13 = y7 * x;
+        const vec y14 = y8 * x;
+        const vec y15 = y9 * x;
+        const vec y16 = y7 * y;
+        const vec y17 = y8 * y;
+        const vec y18 = y9 * y;
+        const vec y19 = y9 * z;
+        NAME(store)(values + 0 * capacity + lane, y0);
+        NAME(store)(values + 1 * capacity + lane, y1);
+        NAME(store)(values + 2 * capacity + lane, y2);
+        NAME(store)(values + 3 * capacity + lane, y3);
+        NAME(store)(values + 4 * capacity + lane, y4);
+        NAME(store)(values + 5 * capacity + lane, y5);
+        NAME(store)(values + 6 * capacity + lane, y6);
+        NAME(store)(values + 7 * capacity + lane, y7);
+        NAME(store)(values + 8 * capacity + lane, y8);
+        NAME(store)(values + 9 * capacity + lane, y9);
+        NAME(store)(values + 10 * capacity + lane, y10);
+        NAME(store)(values + 11 * capacity + lane, y11);
+        NAME(store)(values + 12 * capacity + lane, y12);
+        NAME(store)(values + 13 * capacity + lane, y13);
+        NAME(store)(values + 14 * capacity + lane, y14);
+        NAME(store)(values + 15 * capacity + lane, y15);
+        NAME(store)(values + 16 * capacity + lane, y16);
+        NAME(store)(values + 17 * capacity + lane, y17);
+        NAME(store)(values + 18 * capacity + lane, y18);
+        NAME(store)(values + 19 * capacity + lane, y19);
+    }
+}
+
+/* Sums over the lanes of one kind. */
+static void NAME(sum_3)(const scratch *s, int64_t begin, int64_t end, int64_t width)
+{
+    const int64_t capacity = s->capacity;
+    const REAL *angular = s->angular;
+    for (int64_t v = 0; v < width; v += LANES) {
+        const REAL *radial = s->radial + v;
+        REAL *sums = s->sums + v;
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[0 * capacity + lane];
+                a1 += r * angular[1 * capacity + lane];
+                a2 += r * angular[2 * capacity + lane];
+                a3 += r * angular[3 * capacity + lane];
+                a4 += r * angular[4 * capacity + lane];
+            }
+            NAME(store)(sums + 0 * width, a0);
+            NAME(store)(sums + 1 * width, a1);
+            NAME(store)(sums + 2 * width, a2);
+            NAME(store)(sums + 3 * width, a3);
+            NAME(store)(sums + 4 * width, a4);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[5 * capacity + lane];
+                a1 += r * angular[6 * capacity + lane];
+                a2 += r * angular[7 * capacity + lane];
+                a3 += r * angular[8 * capacity + lane];
+                a4 += r * angular[9 * capacity + lane];
+            }
+            NAME(store)(sums + 5 * width, a0);
+            NAME(store)(sums + 6 * width, a1);
+            NAME(store)(sums + 7 * width, a2);
+            NAME(store)(sums + 8 * width, a3);
+            NAME(store)(sums + 9 * width, a4);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[10 * capacity + lane];
+                a1 += r * angular[11 * capacity + lane];
+                a2 += r * angular[12 * capacity + lane];
+                a3 += r * angular[13 * capacity + lane];
+                a4 += r * angular[14 * capacity + lane];
+            }
+            NAME(store)(sums + 10 * width, a0);
+            NAME(store)(sums + 11 * width, a1);
+            NAME(store)(sums + 12 * width, a2);
+            NAME(store)(sums + 13 * width, a3);
+            NAME(store)(sums + 14 * width, a4);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[15 * capacity + lane];
+                a1 += r * angular[16 * capacity + lane];
+                a2 += r * angular[17 * capacity + lane];
+                a3 += r * angular[18 * capacity + lane];
+                a4 += r * angular[19 * capacity + lane];
+            }
+            NAME(store)(sums + 15 * width, a0);
+            NAME(store)(sums + 16 * width, a1);
+            NAME(store)(sums + 17 * width, a2);
+            NAME(store)(sums + 18 * width, a3);
+            NAME(store)(sums + 19 * width, a4);
+        }
+    }
+}
+
+/* Mixed sums [function][embedding][mixed] of an atom of a kind from raw ones
+ * [embedding][function][radial]. */
+static void NAME(mix_3)(const fused_model *model, int64_t kind, const REAL *raw, REAL *mixed)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial);
+    const int64_t n_embedding = model->n_embedding, n_mixed = PADDED(model->n_mixed);
+    const int64_t columns = n_embedding * n_mixed;
+    const REAL *receiver = (const REAL *)model->receiver + kind * n_mixed;
+    for (int64_t s = 0; s < n_embedding; ++s, raw += 20 * width) {
+        for (int64_t m = 0; m < n_mixed; m += LANES) {
+            REAL *to = mixed + s * n_mixed + m;
+            const vec own = NAME(load)(receiver + m);
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->mixing + (0 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[0 * width + n];
+                }
+                NAME(store)(to + 0 * columns, a0 * own);
+            }
+            weights = (const REAL *)model->mixing + (1 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[1 * width + n];
+                    a1 += w * raw[2 * width + n];
+                    a2 += w * raw[3 * width + n];
+                }
+                NAME(store)(to + 1 * columns, a0 * own);
+                NAME(store)(to + 2 * columns, a1 * own);
+                NAME(store)(to + 3 * columns, a2 * own);
+            }
+            weights = (const REAL *)model->mixing + (2 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                vec a5 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[4 * width + n];
+                    a1 += w * raw[5 * width + n];
+                    a2 += w * raw[6 * width + n];
+                    a3 += w * raw[7 * width + n];
+                    a4 += w * raw[8 * width + n];
+                    a5 += w * raw[9 * width + n];
+                }
+                NAME(store)(to + 4 * columns, a0 * own);
+                NAME(store)(to + 5 * columns, a1 * own);
+                NAME(store)(to + 6 * columns, a2 * own);
+                NAME(store)(to + 7 * columns, a3 * own);
+                NAME(store)(to + 8 * columns, a4 * own);
+                NAME(store)(to + 9 * columns, a5 * own);
+            }
+            weights = (const REAL *)model->mixing + (3 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[10 * width + n];
+                    a1 += w * raw[11 * width + n];
+                    a2 += w * raw[12 * width + n];
+                    a3 += w * raw[13 * width + n];
+                    a4 += w * raw[14 * width + n];
+                }
+                NAME(store)(to + 10 * columns, a0 * own);
+                NAME(store)(to + 11 * columns, a1 * own);
+                NAME(store)(to + 12 * columns, a2 * own);
+                NAME(store)(to + 13 * columns, a3 * own);
+                NAME(store)(to + 14 * columns, a4 * own);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[15 * width + n];
+                    a1 += w * raw[16 * width + n];
+                    a2 += w * raw[17 * width + n];
+                    a3 += w * raw[18 * width + n];
+                    a4 += w * raw[19 * width + n];
+                }
+                NAME(store)(to + 15 * columns, a0 * own);
+                NAME(store)(to + 16 * columns, a1 * own);
+                NAME(store)(to + 17 * columns, a2 * own);
+                NAME(store)(to + 18 * columns, a3 * own);
+                NAME(store)(to + 19 * columns, a4 * own);
+            }
+        }
+    }
+}
+
+/* Gradient by the raw sums of one embedding from that by the mixed ones. */
+static void NAME(unmix_3)(const fused_model *model, int64_t kind, const REAL *by_mixed,
+                            REAL *by_raw)
+{
+    const int64_t n_embedding = model->n_embedding, n_mixed = model->n_mixed;
+    const int64_t width = PADDED(model->n_radial), columns = n_embedding * PADDED(n_mixed);
+    const REAL *receiver = (const REAL *)model->receiver + kind * PADDED(n_mixed);
+    for (int64_t s = 0; s < n_embedding; ++s, by_raw += 20 * width) {
+        const REAL *from = by_mixed + s * PADDED(n_mixed);
+        for (int64_t v = 0; v < width; v += LANES) {
+            REAL *to = by_raw + v;
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->unmixing + (0 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[0 * columns + m];
+                }
+                NAME(store)(to + 0 * width, a0);
+            }
+            weights = (const REAL *)model->unmixing + (1 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[1 * columns + m];
+                    a1 += w * from[2 * columns + m];
+                    a2 += w * from[3 * columns + m];
+                }
+                NAME(store)(to + 1 * width, a0);
+                NAME(store)(to + 2 * width, a1);
+                NAME(store)(to + 3 * width, a2);
+            }
+            weights = (const REAL *)model->unmixing + (2 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                vec a5 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[4 * columns + m];
+                    a1 += w * from[5 * columns + m];
+                    a2 += w * from[6 * columns + m];
+                    a3 += w * from[7 * columns + m];
+                    a4 += w * from[8 * columns + m];
+                    a5 += w * from[9 * columns + m];
+                }
+                NAME(store)(to + 4 * width, a0);
+                NAME(store)(to + 5 * width, a1);
+                NAME(store)(to + 6 * width, a2);
+                NAME(store)(to + 7 * width, a3);
+                NAME(store)(to + 8 * width, a4);
+                NAME(store)(to + 9 * width, a5);
+            }
+            weights = (const REAL *)model->unmixing + (3 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[10 * columns + m];
+                    a1 += w * from[11 * columns + m];
+                    a2 += w * from[12 * columns + m];
+                    a3 += w * from[13 * columns + m];
+                    a4 += w * from[14 * columns + m];
+                }
+                NAME(store)(to + 10 * width, a0);
+                NAME(store)(to + 11 * width, a1);
+                NAME(store)(to + 12 * width, a2);
+                NAME(store)(to + 13 * width, a3);
+                NAME(store)(to + 14 * width, a4);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[15 * columns + m];
+                    a1 += w * from[16 * columns + m];
+                    a2 += w * from[17 * columns + m];
+                    a3 += w * from[18 * columns + m];
+                    a4 += w * from[19 * columns + m];
+                }
+                NAME(store)(to + 15 * width, a0);
+                NAME(store)(to + 16 * width, a1);
+                NAME(store)(to + 17 * width, a2);
+                NAME(store)(to + 18 * width, a3);
+                NAME(store)(to + 19 * width, a4);
+            }
+        }
+    }
+}
+
+static void NAME(values_3_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        NAME(store)(result + c, a0);
+    }
+}
+
+static void NAME(gradients_3_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+    }
+}
+
+static void NAME(values_3_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a10 * a10 * (REAL)1.0 + a11 * a11 * (REAL)3.0 + a12 * a12 * (REAL)3.0 + a13 * a13 * (REAL)3.0 + a14 * a14 * (REAL)6.0 + a15 * a15 * (REAL)3.0 + a16 * a16 * (REAL)1.0 + a17 * a17 * (REAL)3.0 + a18 * a18 * (REAL)3.0 + a19 * a19 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_3_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        const vec z2 = NAME(load)(by_values + 3 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+    }
+}
+
+static void NAME(values_3_3)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t4 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t5 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a10 * a10 * (REAL)1.0 + a11 * a11 * (REAL)3.0 + a12 * a12 * (REAL)3.0 + a13 * a13 * (REAL)3.0 + a14 * a14 * (REAL)6.0 + a15 * a15 * (REAL)3.0 + a16 * a16 * (REAL)1.0 + a17 * a17 * (REAL)3.0 + a18 * a18 * (REAL)3.0 + a19 * a19 * (REAL)1.0);
+        NAME(store)(result + 4 * columns + c, a1 * t0 * (REAL)1.0 + a2 * t1 * (REAL)1.0 + a3 * t2 * (REAL)1.0);
+        NAME(store)(result + 5 * columns + c, a1 * t3 * (REAL)1.0 + a2 * t4 * (REAL)1.0 + a3 * t5 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_3_3)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t4 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t5 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        vec h0 = {0};
+        vec h1 = {0};
+        vec h2 = {0};
+        vec h3 = {0};
+        vec h4 = {0};
+        vec h5 = {0};
+        const vec q0 = NAME(load)(by_values + 4 * columns + c);
+        const vec q1 = NAME(load)(by_values + 5 * columns + c);
+        g1 += q0 * t0 * (REAL)1.0;
+        h0 += q0 * a1 * (REAL)1.0;
+        g2 += q0 * t1 * (REAL)1.0;
+        h1 += q0 * a2 * (REAL)1.0;
+        g3 += q0 * t2 * (REAL)1.0;
+        h2 += q0 * a3 * (REAL)1.0;
+        g1 += q1 * t3 * (REAL)1.0;
+        h3 += q1 * a1 * (REAL)1.0;
+        g2 += q1 * t4 * (REAL)1.0;
+        h4 += q1 * a2 * (REAL)1.0;
+        g3 += q1 * t5 * (REAL)1.0;
+        h5 += q1 * a3 * (REAL)1.0;
+        g1 += h0 * a4 * (REAL)1.0;
+        g4 += h0 * a1 * (REAL)1.0;
+        g2 += h0 * a5 * (REAL)1.0;
+        g5 += h0 * a2 * (REAL)1.0;
+        g3 += h0 * a6 * (REAL)1.0;
+        g6 += h0 * a3 * (REAL)1.0;
+        g1 += h1 * a5 * (REAL)1.0;
+        g5 += h1 * a1 * (REAL)1.0;
+        g2 += h1 * a7 * (REAL)1.0;
+        g7 += h1 * a2 * (REAL)1.0;
+        g3 += h1 * a8 * (REAL)1.0;
+        g8 += h1 * a3 * (REAL)1.0;
+        g1 += h2 * a6 * (REAL)1.0;
+        g6 += h2 * a1 * (REAL)1.0;
+        g2 += h2 * a8 * (REAL)1.0;
+        g8 += h2 * a2 * (REAL)1.0;
+        g3 += h2 * a9 * (REAL)1.0;
+        g9 += h2 * a3 * (REAL)1.0;
+        g4 += h3 * a10 * (REAL)1.0;
+        g10 += h3 * a4 * (REAL)1.0;
+        g5 += h3 * a11 * (REAL)2.0;
+        g11 += h3 * a5 * (REAL)2.0;
+        g6 += h3 * a12 * (REAL)2.0;
+        g12 += h3 * a6 * (REAL)2.0;
+        g7 += h3 * a13 * (REAL)1.0;
+        g13 += h3 * a7 * (REAL)1.0;
+        g8 += h3 * a14 * (REAL)2.0;
+        g14 += h3 * a8 * (REAL)2.0;
+        g9 += h3 * a15 * (REAL)1.0;
+        g15 += h3 * a9 * (REAL)1.0;
+        g4 += h4 * a11 * (REAL)1.0;
+        g11 += h4 * a4 * (REAL)1.0;
+        g5 += h4 * a13 * (REAL)2.0;
+        g13 += h4 * a5 * (REAL)2.0;
+        g6 += h4 * a14 * (REAL)2.0;
+        g14 += h4 * a6 * (REAL)2.0;
+        g7 += h4 * a16 * (REAL)1.0;
+        g16 += h4 * a7 * (REAL)1.0;
+        g8 += h4 * a17 * (REAL)2.0;
+        g17 += h4 * a8 * (REAL)2.0;
+        g9 += h4 * a18 * (REAL)1.0;
+        g18 += h4 * a9 * (REAL)1.0;
+        g4 += h5 * a12 * (REAL)1.0;
+        g12 += h5 * a4 * (REAL)1.0;
+        g5 += h5 * a14 * (REAL)2.0;
+        g14 += h5 * a5 * (REAL)2.0;
+        g6 += h5 * a15 * (REAL)2.0;
+        g15 += h5 * a6 * (REAL)2.0;
+        g7 += h5 * a17 * (REAL)1.0;
+        g17 += h5 * a7 * (REAL)1.0;
+        g8 += h5 * a18 * (REAL)2.0;
+        g18 += h5 * a8 * (REAL)2.0;
+        g9 += h5 * a19 * (REAL)1.0;
+        g19 += h5 * a9 * (REAL)1.0;
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        const vec z2 = NAME(load)(by_values + 3 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+    }
+}
+
+static void NAME(values_3_4)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t4 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t5 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a10 * a10 * (REAL)1.0 + a11 * a11 * (REAL)3.0 + a12 * a12 * (REAL)3.0 + a13 * a13 * (REAL)3.0 + a14 * a14 * (REAL)6.0 + a15 * a15 * (REAL)3.0 + a16 * a16 * (REAL)1.0 + a17 * a17 * (REAL)3.0 + a18 * a18 * (REAL)3.0 + a19 * a19 * (REAL)1.0);
+        NAME(store)(result + 4 * columns + c, a1 * t0 * (REAL)1.0 + a2 * t1 * (REAL)1.0 + a3 * t2 * (REAL)1.0);
+        NAME(store)(result + 5 * columns + c, a1 * t3 * (REAL)1.0 + a2 * t4 * (REAL)1.0 + a3 * t5 * (REAL)1.0);
+        NAME(store)(result + 6 * columns + c, t0 * t3 * (REAL)1.0 + t1 * t4 * (REAL)1.0 + t2 * t5 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_3_4)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t4 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t5 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        vec h0 = {0};
+        vec h1 = {0};
+        vec h2 = {0};
+        vec h3 = {0};
+        vec h4 = {0};
+        vec h5 = {0};
+        const vec q0 = NAME(load)(by_values + 4 * columns + c);
+        const vec q1 = NAME(load)(by_values + 5 * columns + c);
+        const vec q2 = NAME(load)(by_values + 6 * columns + c);
+        g1 += q0 * t0 * (REAL)1.0;
+        h0 += q0 * a1 * (REAL)1.0;
+        g2 += q0 * t1 * (REAL)1.0;
+        h1 += q0 * a2 * (REAL)1.0;
+        g3 += q0 * t2 * (REAL)1.0;
+        h2 += q0 * a3 * (REAL)1.0;
+        g1 += q1 * t3 * (REAL)1.0;
+        h3 += q1 * a1 * (REAL)1.0;
+        g2 += q1 * t4 * (REAL)1.0;
+        h4 += q1 * a2 * (REAL)1.0;
+        g3 += q1 * t5 * (REAL)1.0;
+        h5 += q1 * a3 * (REAL)1.0;
+        h0 += q2 * t3 * (REAL)1.0;
+        h3 += q2 * t0 * (REAL)1.0;
+        h1 += q2 * t4 * (REAL)1.0;
+        h4 += q2 * t1 * (REAL)1.0;
+        h2 += q2 * t5 * (REAL)1.0;
+        h5 += q2 * t2 * (REAL)1.0;
+        g1 += h0 * a4 * (REAL)1.0;
+        g4 += h0 * a1 * (REAL)1.0;
+        g2 += h0 * a5 * (REAL)1.0;
+        g5 += h0 * a2 * (REAL)1.0;
+        g3 += h0 * a6 * (REAL)1.0;
+        g6 += h0 * a3 * (REAL)1.0;
+        g1 += h1 * a5 * (REAL)1.0;
+        g5 += h1 * a1 * (REAL)1.0;
+        g2 += h1 * a7 * (REAL)1.0;
+        g7 += h1 * a2 * (REAL)1.0;
+        g3 += h1 * a8 * (REAL)1.0;
+        g8 += h1 * a3 * (REAL)1.0;
+        g1 += h2 * a6 * (REAL)1.0;
+        g6 += h2 * a1 * (REAL)1.0;
+        g2 += h2 * a8 * (REAL)1.0;
+        g8 += h2 * a2 * (REAL)1.0;
+        g3 += h2 * a9 * (REAL)1.0;
+        g9 += h2 * a3 * (REAL)1.0;
+        g4 += h3 * a10 * (REAL)1.0;
+        g10 += h3 * a4 * (REAL)1.0;
+        g5 += h3 * a11 * (REAL)2.0;
+        g11 += h3 * a5 * (REAL)2.0;
+        g6 += h3 * a12 * (REAL)2.0;
+        g12 += h3 * a6 * (REAL)2.0;
+        g7 += h3 * a13 * (REAL)1.0;
+        g13 += h3 * a7 * (REAL)1.0;
+        g8 += h3 * a14 * (REAL)2.0;
+        g14 += h3 * a8 * (REAL)2.0;
+        g9 += h3 * a15 * (REAL)1.0;
+        g15 += h3 * a9 * (REAL)1.0;
+        g4 += h4 * a11 * (REAL)1.0;
+        g11 += h4 * a4 * (REAL)1.0;
+        g5 += h4 * a13 * (REAL)2.0;
+        g13 += h4 * a5 * (REAL)2.0;
+        g6 += h4 * a14 * (REAL)2.0;
+        g14 += h4 * a6 * (REAL)2.0;
+        g7 += h4 * a16 * (REAL)1.0;
+        g16 += h4 * a7 * (REAL)1.0;
+        g8 += h4 * a17 * (REAL)2.0;
+        g17 += h4 * a8 * (REAL)2.0;
+        g9 += h4 * a18 * (REAL)1.0;
+        g18 += h4 * a9 * (REAL)1.0;
+        g4 += h5 * a12 * (REAL)1.0;
+        g12 += h5 * a4 * (REAL)1.0;
+        g5 += h5 * a14 * (REAL)2.0;
+        g14 += h5 * a5 * (REAL)2.0;
+        g6 += h5 * a15 * (REAL)2.0;
+        g15 += h5 * a6 * (REAL)2.0;
+        g7 += h5 * a17 * (REAL)1.0;
+        g17 += h5 * a7 * (REAL)1.0;
+        g8 += h5 * a18 * (REAL)2.0;
+        g18 += h5 * a8 * (REAL)2.0;
+        g9 += h5 * a19 * (REAL)1.0;
+        g19 += h5 * a9 * (REAL)1.0;
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        const vec z2 = NAME(load)(by_values + 3 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+    }
+}
+
+
+typedef void (*NAME(products_3))(const REAL *, const REAL *, REAL *, int64_t);
+
+static int NAME(forward_3)(const fused_model *model, const fused_graph *graph, int64_t first,
+                             int64_t last, REAL *raw, REAL *features)
+{
+    NAME(products_3) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(values_3_1); n_invariants = 1; break;
+    case 2: products = NAME(values_3_2); n_invariants = 4; break;
+    case 3: products = NAME(values_3_3); n_invariants = 6; break;
+    case 4: products = NAME(values_3_4); n_invariants = 7; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 20 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 20, n_invariants))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 0);
+        NAME(monomials_3)(&s);
+        REAL *own = raw ? raw + atom * n_raw : s.raw;
+        memset(own, 0, n_raw * sizeof *own);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            NAME(sum_3)(&s, s.start[kind], s.start[kind + 1], width);
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                REAL *to = own + e * 20 * width;
+                for (int64_t k = 0; k < 20 * width; ++k)
+                    to[k] += sender[e] * s.sums[k];
+            }
+        }
+        NAME(mix_3)(model, graph->kinds[atom], own, s.mixed);
+        products(s.mixed, NULL, s.features, model->n_embedding * PADDED(n_mixed));
+        REAL *row = features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(row + k * n_mixed, s.features + k * PADDED(n_mixed), n_mixed * sizeof *row);
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* Gradient by the edges of one kind, whose gradient by the sums is s->sums. */
+static void NAME(edges_3)(const fused_model *model, const fused_graph *graph, const scratch *s,
+                            int64_t begin, int64_t end, int64_t atom, double *by_positions,
+                            double *by_cells)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial), capacity = s->capacity;
+    const REAL *sums = s->sums, *angular = s->angular;
+    for (int64_t lane = begin; lane < end; lane += LANES) {
+        const REAL *radial = s->radial + lane, *slopes = s->slopes + lane;
+        const vec inverse = NAME(load)(s->inverse + lane);
+        vec unit[3], t[20], along = inverse - inverse;
+        for (int axis = 0; axis < 3; ++axis)
+            unit[axis] = NAME(load)(s->unit[axis] + lane);
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[0 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[1 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[2 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[3 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[0] = a0;
+            along += b0 * NAME(load)(angular + 0 * capacity + lane);
+            t[1] = a1;
+            along += b1 * NAME(load)(angular + 1 * capacity + lane);
+            t[2] = a2;
+            along += b2 * NAME(load)(angular + 2 * capacity + lane);
+            t[3] = a3;
+            along += b3 * NAME(load)(angular + 3 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[4 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[5 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[6 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[7 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[4] = a0;
+            along += b0 * NAME(load)(angular + 4 * capacity + lane);
+            t[5] = a1;
+            along += b1 * NAME(load)(angular + 5 * capacity + lane);
+            t[6] = a2;
+            along += b2 * NAME(load)(angular + 6 * capacity + lane);
+            t[7] = a3;
+            along += b3 * NAME(load)(angular + 7 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[8 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[9 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[10 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[11 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[8] = a0;
+            along += b0 * NAME(load)(angular + 8 * capacity + lane);
+            t[9] = a1;
+            along += b1 * NAME(load)(angular + 9 * capacity + lane);
+            t[10] = a2;
+            along += b2 * NAME(load)(angular + 10 * capacity + lane);
+            t[11] = a3;
+            along += b3 * NAME(load)(angular + 11 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[12 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[13 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[14 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[15 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[12] = a0;
+            along += b0 * NAME(load)(angular + 12 * capacity + lane);
+            t[13] = a1;
+            along += b1 * NAME(load)(angular + 13 * capacity + lane);
+            t[14] = a2;
+            along += b2 * NAME(load)(angular + 14 * capacity + lane);
+            t[15] = a3;
+            along += b3 * NAME(load)(angular + 15 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[16 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[17 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[18 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[19 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[16] = a0;
+            along += b0 * NAME(load)(angular + 16 * capacity + lane);
+            t[17] = a1;
+            along += b1 * NAME(load)(angular + 17 * capacity + lane);
+            t[18] = a2;
+            along += b2 * NAME(load)(angular + 18 * capacity + lane);
+            t[19] = a3;
+            along += b3 * NAME(load)(angular + 19 * capacity + lane);
+        }
+        vec across[3] = {inverse - inverse, inverse - inverse, inverse - inverse};
+        across[0] += t[1] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[1] += t[2] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[2] += t[3] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[0] += t[4] * NAME(load)(angular + 1 * capacity + lane) * (REAL)2;
+        across[0] += t[5] * NAME(load)(angular + 2 * capacity + lane) * (REAL)1;
+        across[1] += t[5] * NAME(load)(angular + 1 * capacity + lane) * (REAL)1;
+        across[0] += t[6] * NAME(load)(angular + 3 * capacity + lane) * (REAL)1;
+        across[2] += t[6] * NAME(load)(angular + 1 * capacity + lane) * (REAL)1;
+        across[1] += t[7] * NAME(load)(angular + 2 * capacity + lane) * (REAL)2;
+        across[1] += t[8] * NAME(load)(angular + 3 * capacity + lane) * (REAL)1;
+        across[2] += t[8] * NAME(load)(angular + 2 * capacity + lane) * (REAL)1;
+        across[2] += t[9] * NAME(load)(angular + 3 * capacity + lane) * (REAL)2;
+        across[0] += t[10] * NAME(load)(angular + 4 * capacity + lane) * (REAL)3;
+        across[0] += t[11] * NAME(load)(angular + 5 * capacity + lane) * (REAL)2;
+        across[1] += t[11] * NAME(load)(angular + 4 * capacity + lane) * (REAL)1;
+        across[0] += t[12] * NAME(load)(angular + 6 * capacity + lane) * (REAL)2;
+        across[2] += t[12] * NAME(load)(angular + 4 * capacity + lane) * (REAL)1;
+        across[0] += t[13] * NAME(load)(angular + 7 * capacity + lane) * (REAL)1;
+        across[1] += t[13] * NAME(load)(angular + 5 * capacity + lane) * (REAL)2;
+        across[0] += t[14] * NAME(load)(angular + 8 * capacity + lane) * (REAL)1;
+        across[1] += t[14] * NAME(load)(angular + 6 * capacity + lane) * (REAL)1;
+        across[2] += t[14] * NAME(load)(angular + 5 * capacity + lane) * (REAL)1;
+        across[0] += t[15] * NAME(load)(angular + 9 * capacity + lane) * (REAL)1;
+        across[2] += t[15] * NAME(load)(angular + 6 * capacity + lane) * (REAL)2;
+        across[1] += t[16] * NAME(load)(angular + 7 * capacity + lane) * (REAL)3;
+        across[1] += t[17] * NAME(load)(angular + 8 * capacity + lane) * (REAL)2;
+        across[2] += t[17] * NAME(load)(angular + 7 * capacity + lane) * (REAL)1;
+        across[1] += t[18] * NAME(load)(angular + 9 * capacity + lane) * (REAL)1;
+        across[2] += t[18] * NAME(load)(angular + 8 * capacity + lane) * (REAL)2;
+        across[2] += t[19] * NAME(load)(angular + 9 * capacity + lane) * (REAL)3;
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] * inverse;
+        along = along
+            - (across[0] * unit[0] + across[1] * unit[1] + across[2] * unit[2]);
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] + along * unit[axis];
+        NAME(scatter)(graph, s, lane, atom, across, by_positions, by_cells);
+    }
+}
+
+static int NAME(backward_3)(const fused_model *model, const fused_graph *graph, int64_t first,
+                              int64_t last, const REAL *raw, const REAL *by_features,
+                              double *by_positions, double *by_cells)
+{
+    NAME(products_3) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(gradients_3_1); n_invariants = 1; break;
+    case 2: products = NAME(gradients_3_2); n_invariants = 4; break;
+    case 3: products = NAME(gradients_3_3); n_invariants = 6; break;
+    case 4: products = NAME(gradients_3_4); n_invariants = 7; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 20 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 20, n_invariants))
+        return NO_MEMORY;
+    memset(s.features, 0, rows * PADDED(n_mixed) * sizeof *s.features);
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 1);
+        NAME(monomials_3)(&s);
+        const REAL *row = by_features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(s.features + k * PADDED(n_mixed), row + k * n_mixed, n_mixed * sizeof *row);
+        NAME(mix_3)(model, graph->kinds[atom], raw + atom * n_raw, s.mixed);
+        products(s.mixed, s.features, s.by_mixed, model->n_embedding * PADDED(n_mixed));
+        NAME(unmix_3)(model, graph->kinds[atom], s.by_mixed, s.raw);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            memset(s.sums, 0, 20 * width * sizeof *s.sums);
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                const REAL *from = s.raw + e * 20 * width;
+                for (int64_t k = 0; k < 20 * width; ++k)
+                    s.sums[k] += sender[e] * from[k];
+            }
+            NAME(edges_3)(model, graph, &s, s.start[kind], s.start[kind + 1], atom,
+                            by_positions, by_cells);
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* ---- angular functions up to degree 4 ---- */
+
+static void NAME(monomials_4)(scratch *s)
+{
+    const int64_t capacity = s->capacity;
+    REAL *values = s->angular;
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        const vec x = NAME(load)(s->unit[0] + lane), y = NAME(load)(s->unit[1] + lane);
+        const vec z = NAME(load)(s->unit[2] + lane);
+        (void)x, (void)y, (void)z;
+        const vec y0 = x - x + 1;
+        const vec y1 = x;
+        const vec y2 = y;
+        const vec y3 = z;
+        const vec y4 = y1 * x;
+        const vec y5 = y2 * x;
+        const vec y6 = y3 * x;
+        const vec y7 = y2 * y;
+        const vec y8 = y3 * y;
+        const vec y9 = y3 * z;
+        const vec y10 = y4 * x;
+        const vec y11 = y5 * x;
+        const vec y12 = y6 * x;
+        const vec y13 = y7 * x;
+        const vec y14 = y8 * x;
+        const vec y15 = y9 * x;
+        const vec y16 = y7 * y;
+        const vec y17 = y8 * y;
+        const vec y18 = y9 * y;
+        const vec y19 = y9 * z;
+        const vec y20 = y10 * x;
+        const vec y21 = y11 * x;
+        const vec y22 = y12 * x;
+        const vec y23 = y13 * x;
+        const vec y24 = y14 * x;
+        const vec y25 = y15 * x;
+        const vec y26 = y16 * x;
+        const vec y27 = y17 * x;
+        const vec y28 = y18 * x;
+        const vec y29 = y19 * x;
+        const vec y30 = y16 * y;
+        const vec y31 = y17 * y;
+        const vec y32 = y18 * y;
+        const vec y33 = y19 * y;
+        const vec y34 = y19 * z;
+        NAME(store)(values + 0 * capacity + lane, y0);
+        NAME(store)(values + 1 * capacity + lane, y1);
+        NAME(store)(values + 2 * capacity + lane, y2);
+        NAME(store)(values + 3 * capacity + lane, y3);
+        NAME(store)(values + 4 * capacity + lane, y4);
+        NAME(store)(values + 5 * capacity + lane, y5);
+        NAME(store)(values + 6 * capacity + lane, y6);
+        NAME(store)(values + 7 * capacity + lane, y7);
+        NAME(store)(values + 8 * capacity + lane, y8);
+        NAME(store)(values + 9 * capacity + lane, y9);
+        NAME(store)(values + 10 * capacity + lane, y10);
+        NAME(store)(values + 11 * capacity + lane, y11);
+        NAME(store)(values + 12 * capacity + lane, y12);
+        NAME(store)(values + 13 * capacity + lane, y13);
+        NAME(store)(values + 14 * capacity + lane, y14);
+        NAME(store)(values + 15 * capacity + lane, y15);
+        NAME(store)(values + 16 * capacity + lane, y16);
+        NAME(store)(values + 17 * capacity + lane, y17);
+        NAME(store)(values + 18 * capacity + lane, y18);
+        NAME(store)(values + 19 * capacity + lane, y19);
+        NAME(store)(values + 20 * capacity + lane, y20);
+        NAME(store)(values + 21 * capacity + lane, y21);
+        NAME(store)(values + 22 * capacity + lane, y22);
+        NAME(store)(values + 23 * capacity + lane, y23);
+        NAME(store)(values + 24 * capacity + lane, y24);
+        NAME(store)(values + 25 * capacity + lane, y25);
+        NAME(store)(values + 26 * capacity + lane, y26);
+        NAME(store)(values + 27 * capacity + lane, y27);
+        NAME(store)(values + 28 * capacity + lane, y28);
+        NAME(store)(values + 29 * capacity + lane, y29);
+        NAME(store)(values + 30 * capacity + lane, y30);
+        NAME(store)(values + 31 * capacity + lane, y31);
+        NAME(store)(values + 32 * capacity + lane, y32);
+        NAME(store)(values + 33 * capacity + lane, y33);
+        NAME(store)(values + 34 * capacity + lane, y34);
+    }
+}
+
+/* Sums over the lanes of one kind. */
+static void NAME(sum_4)(const scratch *s, int64_t begin, int64_t end, int64_t width)
+{
+    const int64_t capacity = s->capacity;
+    const REAL *angular = s->angular;
+    for (int64_t v = 0; v < width; v += LANES) {
+        const REAL *radial = s->radial + v;
+        REAL *sums = s->sums + v;
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[0 * capacity + lane];
+                a1 += r * angular[1 * capacity + lane];
+                a2 += r * angular[2 * capacity + lane];
+                a3 += r * angular[3 * capacity + lane];
+                a4 += r * angular[4 * capacity + lane];
+            }
+            NAME(store)(sums + 0 * width, a0);
+            NAME(store)(sums + 1 * width, a1);
+            NAME(store)(sums + 2 * width, a2);
+            NAME(store)(sums + 3 * width, a3);
+            NAME(store)(sums + 4 * width, a4);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            vec a5 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[5 * capacity + lane];
+                a1 += r * angular[6 * capacity + lane];
+                a2 += r * angular[7 * capacity + lane];
+                a3 += r * angular[8 * capacity + lane];
+                a4 += r * angular[9 * capacity + lane];
+                a5 += r * angular[10 * capacity + lane];
+            }
+            NAME(store)(sums + 5 * width, a0);
+            NAME(store)(sums + 6 * width, a1);
+            NAME(store)(sums + 7 * width, a2);
+            NAME(store)(sums + 8 * width, a3);
+            NAME(store)(sums + 9 * width, a4);
+            NAME(store)(sums + 10 * width, a5);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            vec a5 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[11 * capacity + lane];
+                a1 += r * angular[12 * capacity + lane];
+                a2 += r * angular[13 * capacity + lane];
+                a3 += r * angular[14 * capacity + lane];
+                a4 += r * angular[15 * capacity + lane];
+                a5 += r * angular[16 * capacity + lane];
+            }
+            NAME(store)(sums + 11 * width, a0);
+            NAME(store)(sums + 12 * width, a1);
+            NAME(store)(sums + 13 * width, a2);
+            NAME(store)(sums + 14 * width, a3);
+            NAME(store)(sums + 15 * width, a4);
+            NAME(store)(sums + 16 * width, a5);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            vec a5 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[17 * capacity + lane];
+                a1 += r * angular[18 * capacity + lane];
+                a2 += r * angular[19 * capacity + lane];
+                a3 += r * angular[20 * capacity + lane];
+                a4 += r * angular[21 * capacity + lane];
+                a5 += r * angular[22 * capacity + lane];
+            }
+            NAME(store)(sums + 17 * width, a0);
+            NAME(store)(sums + 18 * width, a1);
+            NAME(store)(sums + 19 * width, a2);
+            NAME(store)(sums + 20 * width, a3);
+            NAME(store)(sums + 21 * width, a4);
+            NAME(store)(sums + 22 * width, a5);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            vec a5 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[23 * capacity + lane];
+                a1 += r * angular[24 * capacity + lane];
+                a2 += r * angular[25 * capacity + lane];
+                a3 += r * angular[26 * capacity + lane];
+                a4 += r * angular[27 * capacity + lane];
+                a5 += r * angular[28 * capacity + lane];
+            }
+            NAME(store)(sums + 23 * width, a0);
+            NAME(store)(sums + 24 * width, a1);
+            NAME(store)(sums + 25 * width, a2);
+            NAME(store)(sums + 26 * width, a3);
+            NAME(store)(sums + 27 * width, a4);
+            NAME(store)(sums + 28 * width, a5);
+        }
+        {
+            vec a0 = {0};
+            vec a1 = {0};
+            vec a2 = {0};
+            vec a3 = {0};
+            vec a4 = {0};
+            vec a5 = {0};
+            for (int64_t lane = begin; lane < end; ++lane) {
+                const vec r = NAME(load)(radial + lane * width);
+                a0 += r * angular[29 * capacity + lane];
+                a1 += r * angular[30 * capacity + lane];
+                a2 += r * angular[31 * capacity + lane];
+                a3 += r * angular[32 * capacity + lane];
+                a4 += r * angular[33 * capacity + lane];
+                a5 += r * angular[34 * capacity + lane];
+            }
+            NAME(store)(sums + 29 * width, a0);
+            NAME(store)(sums + 30 * width, a1);
+            NAME(store)(sums + 31 * width, a2);
+            NAME(store)(sums + 32 * width, a3);
+            NAME(store)(sums + 33 * width, a4);
+            NAME(store)(sums + 34 * width, a5);
+        }
+    }
+}
+
+/* Mixed sums [function][embedding][mixed] of an atom of a kind from raw ones
+ * [embedding][function][radial]. */
+static void NAME(mix_4)(const fused_model *model, int64_t kind, const REAL *raw, REAL *mixed)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial);
+    const int64_t n_embedding = model->n_embedding, n_mixed = PADDED(model->n_mixed);
+    const int64_t columns = n_embedding * n_mixed;
+    const REAL *receiver = (const REAL *)model->receiver + kind * n_mixed;
+    for (int64_t s = 0; s < n_embedding; ++s, raw += 35 * width) {
+        for (int64_t m = 0; m < n_mixed; m += LANES) {
+            REAL *to = mixed + s * n_mixed + m;
+            const vec own = NAME(load)(receiver + m);
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->mixing + (0 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[0 * width + n];
+                }
+                NAME(store)(to + 0 * columns, a0 * own);
+            }
+            weights = (const REAL *)model->mixing + (1 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[1 * width + n];
+                    a1 += w * raw[2 * width + n];
+                    a2 += w * raw[3 * width + n];
+                }
+                NAME(store)(to + 1 * columns, a0 * own);
+                NAME(store)(to + 2 * columns, a1 * own);
+                NAME(store)(to + 3 * columns, a2 * own);
+            }
+            weights = (const REAL *)model->mixing + (2 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                vec a5 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[4 * width + n];
+                    a1 += w * raw[5 * width + n];
+                    a2 += w * raw[6 * width + n];
+                    a3 += w * raw[7 * width + n];
+                    a4 += w * raw[8 * width + n];
+                    a5 += w * raw[9 * width + n];
+                }
+                NAME(store)(to + 4 * columns, a0 * own);
+                NAME(store)(to + 5 * columns, a1 * own);
+                NAME(store)(to + 6 * columns, a2 * own);
+                NAME(store)(to + 7 * columns, a3 * own);
+                NAME(store)(to + 8 * columns, a4 * own);
+                NAME(store)(to + 9 * columns, a5 * own);
+            }
+            weights = (const REAL *)model->mixing + (3 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[10 * width + n];
+                    a1 += w * raw[11 * width + n];
+                    a2 += w * raw[12 * width + n];
+                    a3 += w * raw[13 * width + n];
+                    a4 += w * raw[14 * width + n];
+                }
+                NAME(store)(to + 10 * columns, a0 * own);
+                NAME(store)(to + 11 * columns, a1 * own);
+                NAME(store)(to + 12 * columns, a2 * own);
+                NAME(store)(to + 13 * columns, a3 * own);
+                NAME(store)(to + 14 * columns, a4 * own);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[15 * width + n];
+                    a1 += w * raw[16 * width + n];
+                    a2 += w * raw[17 * width + n];
+                    a3 += w * raw[18 * width + n];
+                    a4 += w * raw[19 * width + n];
+                }
+                NAME(store)(to + 15 * columns, a0 * own);
+                NAME(store)(to + 16 * columns, a1 * own);
+                NAME(store)(to + 17 * columns, a2 * own);
+                NAME(store)(to + 18 * columns, a3 * own);
+                NAME(store)(to + 19 * columns, a4 * own);
+            }
+            weights = (const REAL *)model->mixing + (4 * n_embedding + s) * n_radial * n_mixed + m;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[20 * width + n];
+                    a1 += w * raw[21 * width + n];
+                    a2 += w * raw[22 * width + n];
+                    a3 += w * raw[23 * width + n];
+                    a4 += w * raw[24 * width + n];
+                }
+                NAME(store)(to + 20 * columns, a0 * own);
+                NAME(store)(to + 21 * columns, a1 * own);
+                NAME(store)(to + 22 * columns, a2 * own);
+                NAME(store)(to + 23 * columns, a3 * own);
+                NAME(store)(to + 24 * columns, a4 * own);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[25 * width + n];
+                    a1 += w * raw[26 * width + n];
+                    a2 += w * raw[27 * width + n];
+                    a3 += w * raw[28 * width + n];
+                    a4 += w * raw[29 * width + n];
+                }
+                NAME(store)(to + 25 * columns, a0 * own);
+                NAME(store)(to + 26 * columns, a1 * own);
+                NAME(store)(to + 27 * columns, a2 * own);
+                NAME(store)(to + 28 * columns, a3 * own);
+                NAME(store)(to + 29 * columns, a4 * own);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t n = 0; n < n_radial; ++n) {
+                    const vec w = NAME(load)(weights + n * n_mixed);
+                    a0 += w * raw[30 * width + n];
+                    a1 += w * raw[31 * width + n];
+                    a2 += w * raw[32 * width + n];
+                    a3 += w * raw[33 * width + n];
+                    a4 += w * raw[34 * width + n];
+                }
+                NAME(store)(to + 30 * columns, a0 * own);
+                NAME(store)(to + 31 * columns, a1 * own);
+                NAME(store)(to + 32 * columns, a2 * own);
+                NAME(store)(to + 33 * columns, a3 * own);
+                NAME(store)(to + 34 * columns, a4 * own);
+            }
+        }
+    }
+}
+
+/* Gradient by the raw sums of one embedding from that by the mixed ones. */
+static void NAME(unmix_4)(const fused_model *model, int64_t kind, const REAL *by_mixed,
+                            REAL *by_raw)
+{
+    const int64_t n_embedding = model->n_embedding, n_mixed = model->n_mixed;
+    const int64_t width = PADDED(model->n_radial), columns = n_embedding * PADDED(n_mixed);
+    const REAL *receiver = (const REAL *)model->receiver + kind * PADDED(n_mixed);
+    for (int64_t s = 0; s < n_embedding; ++s, by_raw += 35 * width) {
+        const REAL *from = by_mixed + s * PADDED(n_mixed);
+        for (int64_t v = 0; v < width; v += LANES) {
+            REAL *to = by_raw + v;
+            const REAL *weights;
+            (void)columns;
+            weights = (const REAL *)model->unmixing + (0 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[0 * columns + m];
+                }
+                NAME(store)(to + 0 * width, a0);
+            }
+            weights = (const REAL *)model->unmixing + (1 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[1 * columns + m];
+                    a1 += w * from[2 * columns + m];
+                    a2 += w * from[3 * columns + m];
+                }
+                NAME(store)(to + 1 * width, a0);
+                NAME(store)(to + 2 * width, a1);
+                NAME(store)(to + 3 * width, a2);
+            }
+            weights = (const REAL *)model->unmixing + (2 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                vec a5 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[4 * columns + m];
+                    a1 += w * from[5 * columns + m];
+                    a2 += w * from[6 * columns + m];
+                    a3 += w * from[7 * columns + m];
+                    a4 += w * from[8 * columns + m];
+                    a5 += w * from[9 * columns + m];
+                }
+                NAME(store)(to + 4 * width, a0);
+                NAME(store)(to + 5 * width, a1);
+                NAME(store)(to + 6 * width, a2);
+                NAME(store)(to + 7 * width, a3);
+                NAME(store)(to + 8 * width, a4);
+                NAME(store)(to + 9 * width, a5);
+            }
+            weights = (const REAL *)model->unmixing + (3 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[10 * columns + m];
+                    a1 += w * from[11 * columns + m];
+                    a2 += w * from[12 * columns + m];
+                    a3 += w * from[13 * columns + m];
+                    a4 += w * from[14 * columns + m];
+                }
+                NAME(store)(to + 10 * width, a0);
+                NAME(store)(to + 11 * width, a1);
+                NAME(store)(to + 12 * width, a2);
+                NAME(store)(to + 13 * width, a3);
+                NAME(store)(to + 14 * width, a4);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[15 * columns + m];
+                    a1 += w * from[16 * columns + m];
+                    a2 += w * from[17 * columns + m];
+                    a3 += w * from[18 * columns + m];
+                    a4 += w * from[19 * columns + m];
+                }
+                NAME(store)(to + 15 * width, a0);
+                NAME(store)(to + 16 * width, a1);
+                NAME(store)(to + 17 * width, a2);
+                NAME(store)(to + 18 * width, a3);
+                NAME(store)(to + 19 * width, a4);
+            }
+            weights = (const REAL *)model->unmixing + (4 * n_embedding + s) * n_mixed * width + v;
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[20 * columns + m];
+                    a1 += w * from[21 * columns + m];
+                    a2 += w * from[22 * columns + m];
+                    a3 += w * from[23 * columns + m];
+                    a4 += w * from[24 * columns + m];
+                }
+                NAME(store)(to + 20 * width, a0);
+                NAME(store)(to + 21 * width, a1);
+                NAME(store)(to + 22 * width, a2);
+                NAME(store)(to + 23 * width, a3);
+                NAME(store)(to + 24 * width, a4);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[25 * columns + m];
+                    a1 += w * from[26 * columns + m];
+                    a2 += w * from[27 * columns + m];
+                    a3 += w * from[28 * columns + m];
+                    a4 += w * from[29 * columns + m];
+                }
+                NAME(store)(to + 25 * width, a0);
+                NAME(store)(to + 26 * width, a1);
+                NAME(store)(to + 27 * width, a2);
+                NAME(store)(to + 28 * width, a3);
+                NAME(store)(to + 29 * width, a4);
+            }
+            {
+                vec a0 = {0};
+                vec a1 = {0};
+                vec a2 = {0};
+                vec a3 = {0};
+                vec a4 = {0};
+                for (int64_t m = 0; m < n_mixed; ++m) {
+                    const vec w = NAME(load)(weights + m * width) * receiver[m];
+                    a0 += w * from[30 * columns + m];
+                    a1 += w * from[31 * columns + m];
+                    a2 += w * from[32 * columns + m];
+                    a3 += w * from[33 * columns + m];
+                    a4 += w * from[34 * columns + m];
+                }
+                NAME(store)(to + 30 * width, a0);
+                NAME(store)(to + 31 * width, a1);
+                NAME(store)(to + 32 * width, a2);
+                NAME(store)(to + 33 * width, a3);
+                NAME(store)(to + 34 * width, a4);
+            }
+        }
+    }
+}
+
+static void NAME(values_4_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        NAME(store)(result + c, a0);
+    }
+}
+
+static void NAME(gradients_4_1)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        vec g20 = {0};
+        vec g21 = {0};
+        vec g22 = {0};
+        vec g23 = {0};
+        vec g24 = {0};
+        vec g25 = {0};
+        vec g26 = {0};
+        vec g27 = {0};
+        vec g28 = {0};
+        vec g29 = {0};
+        vec g30 = {0};
+        vec g31 = {0};
+        vec g32 = {0};
+        vec g33 = {0};
+        vec g34 = {0};
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+        NAME(store)(result + 20 * columns + c, g20);
+        NAME(store)(result + 21 * columns + c, g21);
+        NAME(store)(result + 22 * columns + c, g22);
+        NAME(store)(result + 23 * columns + c, g23);
+        NAME(store)(result + 24 * columns + c, g24);
+        NAME(store)(result + 25 * columns + c, g25);
+        NAME(store)(result + 26 * columns + c, g26);
+        NAME(store)(result + 27 * columns + c, g27);
+        NAME(store)(result + 28 * columns + c, g28);
+        NAME(store)(result + 29 * columns + c, g29);
+        NAME(store)(result + 30 * columns + c, g30);
+        NAME(store)(result + 31 * columns + c, g31);
+        NAME(store)(result + 32 * columns + c, g32);
+        NAME(store)(result + 33 * columns + c, g33);
+        NAME(store)(result + 34 * columns + c, g34);
+    }
+}
+
+static void NAME(values_4_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a10 * a10 * (REAL)1.0 + a11 * a11 * (REAL)3.0 + a12 * a12 * (REAL)3.0 + a13 * a13 * (REAL)3.0 + a14 * a14 * (REAL)6.0 + a15 * a15 * (REAL)3.0 + a16 * a16 * (REAL)1.0 + a17 * a17 * (REAL)3.0 + a18 * a18 * (REAL)3.0 + a19 * a19 * (REAL)1.0);
+        NAME(store)(result + 4 * columns + c, a20 * a20 * (REAL)1.0 + a21 * a21 * (REAL)4.0 + a22 * a22 * (REAL)4.0 + a23 * a23 * (REAL)6.0 + a24 * a24 * (REAL)12.0 + a25 * a25 * (REAL)6.0 + a26 * a26 * (REAL)4.0 + a27 * a27 * (REAL)12.0 + a28 * a28 * (REAL)12.0 + a29 * a29 * (REAL)4.0 + a30 * a30 * (REAL)1.0 + a31 * a31 * (REAL)4.0 + a32 * a32 * (REAL)6.0 + a33 * a33 * (REAL)4.0 + a34 * a34 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_4_2)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        vec g20 = {0};
+        vec g21 = {0};
+        vec g22 = {0};
+        vec g23 = {0};
+        vec g24 = {0};
+        vec g25 = {0};
+        vec g26 = {0};
+        vec g27 = {0};
+        vec g28 = {0};
+        vec g29 = {0};
+        vec g30 = {0};
+        vec g31 = {0};
+        vec g32 = {0};
+        vec g33 = {0};
+        vec g34 = {0};
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        const vec z2 = NAME(load)(by_values + 3 * columns + c);
+        const vec z3 = NAME(load)(by_values + 4 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g20 += z3 * a20 * (REAL)1.0;
+        g20 += z3 * a20 * (REAL)1.0;
+        g21 += z3 * a21 * (REAL)4.0;
+        g21 += z3 * a21 * (REAL)4.0;
+        g22 += z3 * a22 * (REAL)4.0;
+        g22 += z3 * a22 * (REAL)4.0;
+        g23 += z3 * a23 * (REAL)6.0;
+        g23 += z3 * a23 * (REAL)6.0;
+        g24 += z3 * a24 * (REAL)12.0;
+        g24 += z3 * a24 * (REAL)12.0;
+        g25 += z3 * a25 * (REAL)6.0;
+        g25 += z3 * a25 * (REAL)6.0;
+        g26 += z3 * a26 * (REAL)4.0;
+        g26 += z3 * a26 * (REAL)4.0;
+        g27 += z3 * a27 * (REAL)12.0;
+        g27 += z3 * a27 * (REAL)12.0;
+        g28 += z3 * a28 * (REAL)12.0;
+        g28 += z3 * a28 * (REAL)12.0;
+        g29 += z3 * a29 * (REAL)4.0;
+        g29 += z3 * a29 * (REAL)4.0;
+        g30 += z3 * a30 * (REAL)1.0;
+        g30 += z3 * a30 * (REAL)1.0;
+        g31 += z3 * a31 * (REAL)4.0;
+        g31 += z3 * a31 * (REAL)4.0;
+        g32 += z3 * a32 * (REAL)6.0;
+        g32 += z3 * a32 * (REAL)6.0;
+        g33 += z3 * a33 * (REAL)4.0;
+        g33 += z3 * a33 * (REAL)4.0;
+        g34 += z3 * a34 * (REAL)1.0;
+        g34 += z3 * a34 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+        NAME(store)(result + 20 * columns + c, g20);
+        NAME(store)(result + 21 * columns + c, g21);
+        NAME(store)(result + 22 * columns + c, g22);
+        NAME(store)(result + 23 * columns + c, g23);
+        NAME(store)(result + 24 * columns + c, g24);
+        NAME(store)(result + 25 * columns + c, g25);
+        NAME(store)(result + 26 * columns + c, g26);
+        NAME(store)(result + 27 * columns + c, g27);
+        NAME(store)(result + 28 * columns + c, g28);
+        NAME(store)(result + 29 * columns + c, g29);
+        NAME(store)(result + 30 * columns + c, g30);
+        NAME(store)(result + 31 * columns + c, g31);
+        NAME(store)(result + 32 * columns + c, g32);
+        NAME(store)(result + 33 * columns + c, g33);
+        NAME(store)(result + 34 * columns + c, g34);
+    }
+}
+
+static void NAME(values_4_3)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t4 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t5 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        const vec t6 = a4 * a20 * (REAL)1.0 + a5 * a21 * (REAL)2.0 + a6 * a22 * (REAL)2.0 + a7 * a23 * (REAL)1.0 + a8 * a24 * (REAL)2.0 + a9 * a25 * (REAL)1.0;
+        const vec t7 = a4 * a21 * (REAL)1.0 + a5 * a23 * (REAL)2.0 + a6 * a24 * (REAL)2.0 + a7 * a26 * (REAL)1.0 + a8 * a27 * (REAL)2.0 + a9 * a28 * (REAL)1.0;
+        const vec t8 = a4 * a22 * (REAL)1.0 + a5 * a24 * (REAL)2.0 + a6 * a25 * (REAL)2.0 + a7 * a27 * (REAL)1.0 + a8 * a28 * (REAL)2.0 + a9 * a29 * (REAL)1.0;
+        const vec t9 = a4 * a23 * (REAL)1.0 + a5 * a26 * (REAL)2.0 + a6 * a27 * (REAL)2.0 + a7 * a30 * (REAL)1.0 + a8 * a31 * (REAL)2.0 + a9 * a32 * (REAL)1.0;
+        const vec t10 = a4 * a24 * (REAL)1.0 + a5 * a27 * (REAL)2.0 + a6 * a28 * (REAL)2.0 + a7 * a31 * (REAL)1.0 + a8 * a32 * (REAL)2.0 + a9 * a33 * (REAL)1.0;
+        const vec t11 = a4 * a25 * (REAL)1.0 + a5 * a28 * (REAL)2.0 + a6 * a29 * (REAL)2.0 + a7 * a32 * (REAL)1.0 + a8 * a33 * (REAL)2.0 + a9 * a34 * (REAL)1.0;
+        const vec t12 = a10 * a20 * (REAL)1.0 + a11 * a21 * (REAL)3.0 + a12 * a22 * (REAL)3.0 + a13 * a23 * (REAL)3.0 + a14 * a24 * (REAL)6.0 + a15 * a25 * (REAL)3.0 + a16 * a26 * (REAL)1.0 + a17 * a27 * (REAL)3.0 + a18 * a28 * (REAL)3.0 + a19 * a29 * (REAL)1.0;
+        const vec t13 = a10 * a21 * (REAL)1.0 + a11 * a23 * (REAL)3.0 + a12 * a24 * (REAL)3.0 + a13 * a26 * (REAL)3.0 + a14 * a27 * (REAL)6.0 + a15 * a28 * (REAL)3.0 + a16 * a30 * (REAL)1.0 + a17 * a31 * (REAL)3.0 + a18 * a32 * (REAL)3.0 + a19 * a33 * (REAL)1.0;
+        const vec t14 = a10 * a22 * (REAL)1.0 + a11 * a24 * (REAL)3.0 + a12 * a25 * (REAL)3.0 + a13 * a27 * (REAL)3.0 + a14 * a28 * (REAL)6.0 + a15 * a29 * (REAL)3.0 + a16 * a31 * (REAL)1.0 + a17 * a32 * (REAL)3.0 + a18 * a33 * (REAL)3.0 + a19 * a34 * (REAL)1.0;
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a10 * a10 * (REAL)1.0 + a11 * a11 * (REAL)3.0 + a12 * a12 * (REAL)3.0 + a13 * a13 * (REAL)3.0 + a14 * a14 * (REAL)6.0 + a15 * a15 * (REAL)3.0 + a16 * a16 * (REAL)1.0 + a17 * a17 * (REAL)3.0 + a18 * a18 * (REAL)3.0 + a19 * a19 * (REAL)1.0);
+        NAME(store)(result + 4 * columns + c, a20 * a20 * (REAL)1.0 + a21 * a21 * (REAL)4.0 + a22 * a22 * (REAL)4.0 + a23 * a23 * (REAL)6.0 + a24 * a24 * (REAL)12.0 + a25 * a25 * (REAL)6.0 + a26 * a26 * (REAL)4.0 + a27 * a27 * (REAL)12.0 + a28 * a28 * (REAL)12.0 + a29 * a29 * (REAL)4.0 + a30 * a30 * (REAL)1.0 + a31 * a31 * (REAL)4.0 + a32 * a32 * (REAL)6.0 + a33 * a33 * (REAL)4.0 + a34 * a34 * (REAL)1.0);
+        NAME(store)(result + 5 * columns + c, a1 * t0 * (REAL)1.0 + a2 * t1 * (REAL)1.0 + a3 * t2 * (REAL)1.0);
+        NAME(store)(result + 6 * columns + c, a1 * t3 * (REAL)1.0 + a2 * t4 * (REAL)1.0 + a3 * t5 * (REAL)1.0);
+        NAME(store)(result + 7 * columns + c, a1 * t12 * (REAL)1.0 + a2 * t13 * (REAL)1.0 + a3 * t14 * (REAL)1.0);
+        NAME(store)(result + 8 * columns + c, a4 * t6 * (REAL)1.0 + a5 * t7 * (REAL)2.0 + a6 * t8 * (REAL)2.0 + a7 * t9 * (REAL)1.0 + a8 * t10 * (REAL)2.0 + a9 * t11 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_4_3)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t4 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t5 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        const vec t6 = a4 * a20 * (REAL)1.0 + a5 * a21 * (REAL)2.0 + a6 * a22 * (REAL)2.0 + a7 * a23 * (REAL)1.0 + a8 * a24 * (REAL)2.0 + a9 * a25 * (REAL)1.0;
+        const vec t7 = a4 * a21 * (REAL)1.0 + a5 * a23 * (REAL)2.0 + a6 * a24 * (REAL)2.0 + a7 * a26 * (REAL)1.0 + a8 * a27 * (REAL)2.0 + a9 * a28 * (REAL)1.0;
+        const vec t8 = a4 * a22 * (REAL)1.0 + a5 * a24 * (REAL)2.0 + a6 * a25 * (REAL)2.0 + a7 * a27 * (REAL)1.0 + a8 * a28 * (REAL)2.0 + a9 * a29 * (REAL)1.0;
+        const vec t9 = a4 * a23 * (REAL)1.0 + a5 * a26 * (REAL)2.0 + a6 * a27 * (REAL)2.0 + a7 * a30 * (REAL)1.0 + a8 * a31 * (REAL)2.0 + a9 * a32 * (REAL)1.0;
+        const vec t10 = a4 * a24 * (REAL)1.0 + a5 * a27 * (REAL)2.0 + a6 * a28 * (REAL)2.0 + a7 * a31 * (REAL)1.0 + a8 * a32 * (REAL)2.0 + a9 * a33 * (REAL)1.0;
+        const vec t11 = a4 * a25 * (REAL)1.0 + a5 * a28 * (REAL)2.0 + a6 * a29 * (REAL)2.0 + a7 * a32 * (REAL)1.0 + a8 * a33 * (REAL)2.0 + a9 * a34 * (REAL)1.0;
+        const vec t12 = a10 * a20 * (REAL)1.0 + a11 * a21 * (REAL)3.0 + a12 * a22 * (REAL)3.0 + a13 * a23 * (REAL)3.0 + a14 * a24 * (REAL)6.0 + a15 * a25 * (REAL)3.0 + a16 * a26 * (REAL)1.0 + a17 * a27 * (REAL)3.0 + a18 * a28 * (REAL)3.0 + a19 * a29 * (REAL)1.0;
+        const vec t13 = a10 * a21 * (REAL)1.0 + a11 * a23 * (REAL)3.0 + a12 * a24 * (REAL)3.0 + a13 * a26 * (REAL)3.0 + a14 * a27 * (REAL)6.0 + a15 * a28 * (REAL)3.0 + a16 * a30 * (REAL)1.0 + a17 * a31 * (REAL)3.0 + a18 * a32 * (REAL)3.0 + a19 * a33 * (REAL)1.0;
+        const vec t14 = a10 * a22 * (REAL)1.0 + a11 * a24 * (REAL)3.0 + a12 * a25 * (REAL)3.0 + a13 * a27 * (REAL)3.0 + a14 * a28 * (REAL)6.0 + a15 * a29 * (REAL)3.0 + a16 * a31 * (REAL)1.0 + a17 * a32 * (REAL)3.0 + a18 * a33 * (REAL)3.0 + a19 * a34 * (REAL)1.0;
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        vec g20 = {0};
+        vec g21 = {0};
+        vec g22 = {0};
+        vec g23 = {0};
+        vec g24 = {0};
+        vec g25 = {0};
+        vec g26 = {0};
+        vec g27 = {0};
+        vec g28 = {0};
+        vec g29 = {0};
+        vec g30 = {0};
+        vec g31 = {0};
+        vec g32 = {0};
+        vec g33 = {0};
+        vec g34 = {0};
+        vec h0 = {0};
+        vec h1 = {0};
+        vec h2 = {0};
+        vec h3 = {0};
+        vec h4 = {0};
+        vec h5 = {0};
+        vec h6 = {0};
+        vec h7 = {0};
+        vec h8 = {0};
+        vec h9 = {0};
+        vec h10 = {0};
+        vec h11 = {0};
+        vec h12 = {0};
+        vec h13 = {0};
+        vec h14 = {0};
+        const vec q0 = NAME(load)(by_values + 5 * columns + c);
+        const vec q1 = NAME(load)(by_values + 6 * columns + c);
+        const vec q2 = NAME(load)(by_values + 7 * columns + c);
+        const vec q3 = NAME(load)(by_values + 8 * columns + c);
+        g1 += q0 * t0 * (REAL)1.0;
+        h0 += q0 * a1 * (REAL)1.0;
+        g2 += q0 * t1 * (REAL)1.0;
+        h1 += q0 * a2 * (REAL)1.0;
+        g3 += q0 * t2 * (REAL)1.0;
+        h2 += q0 * a3 * (REAL)1.0;
+        g1 += q1 * t3 * (REAL)1.0;
+        h3 += q1 * a1 * (REAL)1.0;
+        g2 += q1 * t4 * (REAL)1.0;
+        h4 += q1 * a2 * (REAL)1.0;
+        g3 += q1 * t5 * (REAL)1.0;
+        h5 += q1 * a3 * (REAL)1.0;
+        g1 += q2 * t12 * (REAL)1.0;
+        h12 += q2 * a1 * (REAL)1.0;
+        g2 += q2 * t13 * (REAL)1.0;
+        h13 += q2 * a2 * (REAL)1.0;
+        g3 += q2 * t14 * (REAL)1.0;
+        h14 += q2 * a3 * (REAL)1.0;
+        g4 += q3 * t6 * (REAL)1.0;
+        h6 += q3 * a4 * (REAL)1.0;
+        g5 += q3 * t7 * (REAL)2.0;
+        h7 += q3 * a5 * (REAL)2.0;
+        g6 += q3 * t8 * (REAL)2.0;
+        h8 += q3 * a6 * (REAL)2.0;
+        g7 += q3 * t9 * (REAL)1.0;
+        h9 += q3 * a7 * (REAL)1.0;
+        g8 += q3 * t10 * (REAL)2.0;
+        h10 += q3 * a8 * (REAL)2.0;
+        g9 += q3 * t11 * (REAL)1.0;
+        h11 += q3 * a9 * (REAL)1.0;
+        g1 += h0 * a4 * (REAL)1.0;
+        g4 += h0 * a1 * (REAL)1.0;
+        g2 += h0 * a5 * (REAL)1.0;
+        g5 += h0 * a2 * (REAL)1.0;
+        g3 += h0 * a6 * (REAL)1.0;
+        g6 += h0 * a3 * (REAL)1.0;
+        g1 += h1 * a5 * (REAL)1.0;
+        g5 += h1 * a1 * (REAL)1.0;
+        g2 += h1 * a7 * (REAL)1.0;
+        g7 += h1 * a2 * (REAL)1.0;
+        g3 += h1 * a8 * (REAL)1.0;
+        g8 += h1 * a3 * (REAL)1.0;
+        g1 += h2 * a6 * (REAL)1.0;
+        g6 += h2 * a1 * (REAL)1.0;
+        g2 += h2 * a8 * (REAL)1.0;
+        g8 += h2 * a2 * (REAL)1.0;
+        g3 += h2 * a9 * (REAL)1.0;
+        g9 += h2 * a3 * (REAL)1.0;
+        g4 += h3 * a10 * (REAL)1.0;
+        g10 += h3 * a4 * (REAL)1.0;
+        g5 += h3 * a11 * (REAL)2.0;
+        g11 += h3 * a5 * (REAL)2.0;
+        g6 += h3 * a12 * (REAL)2.0;
+        g12 += h3 * a6 * (REAL)2.0;
+        g7 += h3 * a13 * (REAL)1.0;
+        g13 += h3 * a7 * (REAL)1.0;
+        g8 += h3 * a14 * (REAL)2.0;
+        g14 += h3 * a8 * (REAL)2.0;
+        g9 += h3 * a15 * (REAL)1.0;
+        g15 += h3 * a9 * (REAL)1.0;
+        g4 += h4 * a11 * (REAL)1.0;
+        g11 += h4 * a4 * (REAL)1.0;
+        g5 += h4 * a13 * (REAL)2.0;
+        g13 += h4 * a5 * (REAL)2.0;
+        g6 += h4 * a14 * (REAL)2.0;
+        g14 += h4 * a6 * (REAL)2.0;
+        g7 += h4 * a16 * (REAL)1.0;
+        g16 += h4 * a7 * (REAL)1.0;
+        g8 += h4 * a17 * (REAL)2.0;
+        g17 += h4 * a8 * (REAL)2.0;
+        g9 += h4 * a18 * (REAL)1.0;
+        g18 += h4 * a9 * (REAL)1.0;
+        g4 += h5 * a12 * (REAL)1.0;
+        g12 += h5 * a4 * (REAL)1.0;
+        g5 += h5 * a14 * (REAL)2.0;
+        g14 += h5 * a5 * (REAL)2.0;
+        g6 += h5 * a15 * (REAL)2.0;
+        g15 += h5 * a6 * (REAL)2.0;
+        g7 += h5 * a17 * (REAL)1.0;
+        g17 += h5 * a7 * (REAL)1.0;
+        g8 += h5 * a18 * (REAL)2.0;
+        g18 += h5 * a8 * (REAL)2.0;
+        g9 += h5 * a19 * (REAL)1.0;
+        g19 += h5 * a9 * (REAL)1.0;
+        g4 += h6 * a20 * (REAL)1.0;
+        g20 += h6 * a4 * (REAL)1.0;
+        g5 += h6 * a21 * (REAL)2.0;
+        g21 += h6 * a5 * (REAL)2.0;
+        g6 += h6 * a22 * (REAL)2.0;
+        g22 += h6 * a6 * (REAL)2.0;
+        g7 += h6 * a23 * (REAL)1.0;
+        g23 += h6 * a7 * (REAL)1.0;
+        g8 += h6 * a24 * (REAL)2.0;
+        g24 += h6 * a8 * (REAL)2.0;
+        g9 += h6 * a25 * (REAL)1.0;
+        g25 += h6 * a9 * (REAL)1.0;
+        g4 += h7 * a21 * (REAL)1.0;
+        g21 += h7 * a4 * (REAL)1.0;
+        g5 += h7 * a23 * (REAL)2.0;
+        g23 += h7 * a5 * (REAL)2.0;
+        g6 += h7 * a24 * (REAL)2.0;
+        g24 += h7 * a6 * (REAL)2.0;
+        g7 += h7 * a26 * (REAL)1.0;
+        g26 += h7 * a7 * (REAL)1.0;
+        g8 += h7 * a27 * (REAL)2.0;
+        g27 += h7 * a8 * (REAL)2.0;
+        g9 += h7 * a28 * (REAL)1.0;
+        g28 += h7 * a9 * (REAL)1.0;
+        g4 += h8 * a22 * (REAL)1.0;
+        g22 += h8 * a4 * (REAL)1.0;
+        g5 += h8 * a24 * (REAL)2.0;
+        g24 += h8 * a5 * (REAL)2.0;
+        g6 += h8 * a25 * (REAL)2.0;
+        g25 += h8 * a6 * (REAL)2.0;
+        g7 += h8 * a27 * (REAL)1.0;
+        g27 += h8 * a7 * (REAL)1.0;
+        g8 += h8 * a28 * (REAL)2.0;
+        g28 += h8 * a8 * (REAL)2.0;
+        g9 += h8 * a29 * (REAL)1.0;
+        g29 += h8 * a9 * (REAL)1.0;
+        g4 += h9 * a23 * (REAL)1.0;
+        g23 += h9 * a4 * (REAL)1.0;
+        g5 += h9 * a26 * (REAL)2.0;
+        g26 += h9 * a5 * (REAL)2.0;
+        g6 += h9 * a27 * (REAL)2.0;
+        g27 += h9 * a6 * (REAL)2.0;
+        g7 += h9 * a30 * (REAL)1.0;
+        g30 += h9 * a7 * (REAL)1.0;
+        g8 += h9 * a31 * (REAL)2.0;
+        g31 += h9 * a8 * (REAL)2.0;
+        g9 += h9 * a32 * (REAL)1.0;
+        g32 += h9 * a9 * (REAL)1.0;
+        g4 += h10 * a24 * (REAL)1.0;
+        g24 += h10 * a4 * (REAL)1.0;
+        g5 += h10 * a27 * (REAL)2.0;
+        g27 += h10 * a5 * (REAL)2.0;
+        g6 += h10 * a28 * (REAL)2.0;
+        g28 += h10 * a6 * (REAL)2.0;
+        g7 += h10 * a31 * (REAL)1.0;
+        g31 += h10 * a7 * (REAL)1.0;
+        g8 += h10 * a32 * (REAL)2.0;
+        g32 += h10 * a8 * (REAL)2.0;
+        g9 += h10 * a33 * (REAL)1.0;
+        g33 += h10 * a9 * (REAL)1.0;
+        g4 += h11 * a25 * (REAL)1.0;
+        g25 += h11 * a4 * (REAL)1.0;
+        g5 += h11 * a28 * (REAL)2.0;
+        g28 += h11 * a5 * (REAL)2.0;
+        g6 += h11 * a29 * (REAL)2.0;
+        g29 += h11 * a6 * (REAL)2.0;
+        g7 += h11 * a32 * (REAL)1.0;
+        g32 += h11 * a7 * (REAL)1.0;
+        g8 += h11 * a33 * (REAL)2.0;
+        g33 += h11 * a8 * (REAL)2.0;
+        g9 += h11 * a34 * (REAL)1.0;
+        g34 += h11 * a9 * (REAL)1.0;
+        g10 += h12 * a20 * (REAL)1.0;
+        g20 += h12 * a10 * (REAL)1.0;
+        g11 += h12 * a21 * (REAL)3.0;
+        g21 += h12 * a11 * (REAL)3.0;
+        g12 += h12 * a22 * (REAL)3.0;
+        g22 += h12 * a12 * (REAL)3.0;
+        g13 += h12 * a23 * (REAL)3.0;
+        g23 += h12 * a13 * (REAL)3.0;
+        g14 += h12 * a24 * (REAL)6.0;
+        g24 += h12 * a14 * (REAL)6.0;
+        g15 += h12 * a25 * (REAL)3.0;
+        g25 += h12 * a15 * (REAL)3.0;
+        g16 += h12 * a26 * (REAL)1.0;
+        g26 += h12 * a16 * (REAL)1.0;
+        g17 += h12 * a27 * (REAL)3.0;
+        g27 += h12 * a17 * (REAL)3.0;
+        g18 += h12 * a28 * (REAL)3.0;
+        g28 += h12 * a18 * (REAL)3.0;
+        g19 += h12 * a29 * (REAL)1.0;
+        g29 += h12 * a19 * (REAL)1.0;
+        g10 += h13 * a21 * (REAL)1.0;
+        g21 += h13 * a10 * (REAL)1.0;
+        g11 += h13 * a23 * (REAL)3.0;
+        g23 += h13 * a11 * (REAL)3.0;
+        g12 += h13 * a24 * (REAL)3.0;
+        g24 += h13 * a12 * (REAL)3.0;
+        g13 += h13 * a26 * (REAL)3.0;
+        g26 += h13 * a13 * (REAL)3.0;
+        g14 += h13 * a27 * (REAL)6.0;
+        g27 += h13 * a14 * (REAL)6.0;
+        g15 += h13 * a28 * (REAL)3.0;
+        g28 += h13 * a15 * (REAL)3.0;
+        g16 += h13 * a30 * (REAL)1.0;
+        g30 += h13 * a16 * (REAL)1.0;
+        g17 += h13 * a31 * (REAL)3.0;
+        g31 += h13 * a17 * (REAL)3.0;
+        g18 += h13 * a32 * (REAL)3.0;
+        g32 += h13 * a18 * (REAL)3.0;
+        g19 += h13 * a33 * (REAL)1.0;
+        g33 += h13 * a19 * (REAL)1.0;
+        g10 += h14 * a22 * (REAL)1.0;
+        g22 += h14 * a10 * (REAL)1.0;
+        g11 += h14 * a24 * (REAL)3.0;
+        g24 += h14 * a11 * (REAL)3.0;
+        g12 += h14 * a25 * (REAL)3.0;
+        g25 += h14 * a12 * (REAL)3.0;
+        g13 += h14 * a27 * (REAL)3.0;
+        g27 += h14 * a13 * (REAL)3.0;
+        g14 += h14 * a28 * (REAL)6.0;
+        g28 += h14 * a14 * (REAL)6.0;
+        g15 += h14 * a29 * (REAL)3.0;
+        g29 += h14 * a15 * (REAL)3.0;
+        g16 += h14 * a31 * (REAL)1.0;
+        g31 += h14 * a16 * (REAL)1.0;
+        g17 += h14 * a32 * (REAL)3.0;
+        g32 += h14 * a17 * (REAL)3.0;
+        g18 += h14 * a33 * (REAL)3.0;
+        g33 += h14 * a18 * (REAL)3.0;
+        g19 += h14 * a34 * (REAL)1.0;
+        g34 += h14 * a19 * (REAL)1.0;
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        const vec z2 = NAME(load)(by_values + 3 * columns + c);
+        const vec z3 = NAME(load)(by_values + 4 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g20 += z3 * a20 * (REAL)1.0;
+        g20 += z3 * a20 * (REAL)1.0;
+        g21 += z3 * a21 * (REAL)4.0;
+        g21 += z3 * a21 * (REAL)4.0;
+        g22 += z3 * a22 * (REAL)4.0;
+        g22 += z3 * a22 * (REAL)4.0;
+        g23 += z3 * a23 * (REAL)6.0;
+        g23 += z3 * a23 * (REAL)6.0;
+        g24 += z3 * a24 * (REAL)12.0;
+        g24 += z3 * a24 * (REAL)12.0;
+        g25 += z3 * a25 * (REAL)6.0;
+        g25 += z3 * a25 * (REAL)6.0;
+        g26 += z3 * a26 * (REAL)4.0;
+        g26 += z3 * a26 * (REAL)4.0;
+        g27 += z3 * a27 * (REAL)12.0;
+        g27 += z3 * a27 * (REAL)12.0;
+        g28 += z3 * a28 * (REAL)12.0;
+        g28 += z3 * a28 * (REAL)12.0;
+        g29 += z3 * a29 * (REAL)4.0;
+        g29 += z3 * a29 * (REAL)4.0;
+        g30 += z3 * a30 * (REAL)1.0;
+        g30 += z3 * a30 * (REAL)1.0;
+        g31 += z3 * a31 * (REAL)4.0;
+        g31 += z3 * a31 * (REAL)4.0;
+        g32 += z3 * a32 * (REAL)6.0;
+        g32 += z3 * a32 * (REAL)6.0;
+        g33 += z3 * a33 * (REAL)4.0;
+        g33 += z3 * a33 * (REAL)4.0;
+        g34 += z3 * a34 * (REAL)1.0;
+        g34 += z3 * a34 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+        NAME(store)(result + 20 * columns + c, g20);
+        NAME(store)(result + 21 * columns + c, g21);
+        NAME(store)(result + 22 * columns + c, g22);
+        NAME(store)(result + 23 * columns + c, g23);
+        NAME(store)(result + 24 * columns + c, g24);
+        NAME(store)(result + 25 * columns + c, g25);
+        NAME(store)(result + 26 * columns + c, g26);
+        NAME(store)(result + 27 * columns + c, g27);
+        NAME(store)(result + 28 * columns + c, g28);
+        NAME(store)(result + 29 * columns + c, g29);
+        NAME(store)(result + 30 * columns + c, g30);
+        NAME(store)(result + 31 * columns + c, g31);
+        NAME(store)(result + 32 * columns + c, g32);
+        NAME(store)(result + 33 * columns + c, g33);
+        NAME(store)(result + 34 * columns + c, g34);
+    }
+}
+
+static void NAME(values_4_4)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a1 * a10 * (REAL)1.0 + a2 * a11 * (REAL)1.0 + a3 * a12 * (REAL)1.0;
+        const vec t4 = a1 * a11 * (REAL)1.0 + a2 * a13 * (REAL)1.0 + a3 * a14 * (REAL)1.0;
+        const vec t5 = a1 * a12 * (REAL)1.0 + a2 * a14 * (REAL)1.0 + a3 * a15 * (REAL)1.0;
+        const vec t6 = a1 * a13 * (REAL)1.0 + a2 * a16 * (REAL)1.0 + a3 * a17 * (REAL)1.0;
+        const vec t7 = a1 * a14 * (REAL)1.0 + a2 * a17 * (REAL)1.0 + a3 * a18 * (REAL)1.0;
+        const vec t8 = a1 * a15 * (REAL)1.0 + a2 * a18 * (REAL)1.0 + a3 * a19 * (REAL)1.0;
+        const vec t9 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t10 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t11 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        const vec t12 = a4 * a20 * (REAL)1.0 + a5 * a21 * (REAL)2.0 + a6 * a22 * (REAL)2.0 + a7 * a23 * (REAL)1.0 + a8 * a24 * (REAL)2.0 + a9 * a25 * (REAL)1.0;
+        const vec t13 = a4 * a21 * (REAL)1.0 + a5 * a23 * (REAL)2.0 + a6 * a24 * (REAL)2.0 + a7 * a26 * (REAL)1.0 + a8 * a27 * (REAL)2.0 + a9 * a28 * (REAL)1.0;
+        const vec t14 = a4 * a22 * (REAL)1.0 + a5 * a24 * (REAL)2.0 + a6 * a25 * (REAL)2.0 + a7 * a27 * (REAL)1.0 + a8 * a28 * (REAL)2.0 + a9 * a29 * (REAL)1.0;
+        const vec t15 = a4 * a23 * (REAL)1.0 + a5 * a26 * (REAL)2.0 + a6 * a27 * (REAL)2.0 + a7 * a30 * (REAL)1.0 + a8 * a31 * (REAL)2.0 + a9 * a32 * (REAL)1.0;
+        const vec t16 = a4 * a24 * (REAL)1.0 + a5 * a27 * (REAL)2.0 + a6 * a28 * (REAL)2.0 + a7 * a31 * (REAL)1.0 + a8 * a32 * (REAL)2.0 + a9 * a33 * (REAL)1.0;
+        const vec t17 = a4 * a25 * (REAL)1.0 + a5 * a28 * (REAL)2.0 + a6 * a29 * (REAL)2.0 + a7 * a32 * (REAL)1.0 + a8 * a33 * (REAL)2.0 + a9 * a34 * (REAL)1.0;
+        const vec t18 = a10 * a20 * (REAL)1.0 + a11 * a21 * (REAL)3.0 + a12 * a22 * (REAL)3.0 + a13 * a23 * (REAL)3.0 + a14 * a24 * (REAL)6.0 + a15 * a25 * (REAL)3.0 + a16 * a26 * (REAL)1.0 + a17 * a27 * (REAL)3.0 + a18 * a28 * (REAL)3.0 + a19 * a29 * (REAL)1.0;
+        const vec t19 = a10 * a21 * (REAL)1.0 + a11 * a23 * (REAL)3.0 + a12 * a24 * (REAL)3.0 + a13 * a26 * (REAL)3.0 + a14 * a27 * (REAL)6.0 + a15 * a28 * (REAL)3.0 + a16 * a30 * (REAL)1.0 + a17 * a31 * (REAL)3.0 + a18 * a32 * (REAL)3.0 + a19 * a33 * (REAL)1.0;
+        const vec t20 = a10 * a22 * (REAL)1.0 + a11 * a24 * (REAL)3.0 + a12 * a25 * (REAL)3.0 + a13 * a27 * (REAL)3.0 + a14 * a28 * (REAL)6.0 + a15 * a29 * (REAL)3.0 + a16 * a31 * (REAL)1.0 + a17 * a32 * (REAL)3.0 + a18 * a33 * (REAL)3.0 + a19 * a34 * (REAL)1.0;
+        NAME(store)(result + c, a0);
+        NAME(store)(result + 1 * columns + c, a1 * a1 * (REAL)1.0 + a2 * a2 * (REAL)1.0 + a3 * a3 * (REAL)1.0);
+        NAME(store)(result + 2 * columns + c, a4 * a4 * (REAL)1.0 + a5 * a5 * (REAL)2.0 + a6 * a6 * (REAL)2.0 + a7 * a7 * (REAL)1.0 + a8 * a8 * (REAL)2.0 + a9 * a9 * (REAL)1.0);
+        NAME(store)(result + 3 * columns + c, a10 * a10 * (REAL)1.0 + a11 * a11 * (REAL)3.0 + a12 * a12 * (REAL)3.0 + a13 * a13 * (REAL)3.0 + a14 * a14 * (REAL)6.0 + a15 * a15 * (REAL)3.0 + a16 * a16 * (REAL)1.0 + a17 * a17 * (REAL)3.0 + a18 * a18 * (REAL)3.0 + a19 * a19 * (REAL)1.0);
+        NAME(store)(result + 4 * columns + c, a20 * a20 * (REAL)1.0 + a21 * a21 * (REAL)4.0 + a22 * a22 * (REAL)4.0 + a23 * a23 * (REAL)6.0 + a24 * a24 * (REAL)12.0 + a25 * a25 * (REAL)6.0 + a26 * a26 * (REAL)4.0 + a27 * a27 * (REAL)12.0 + a28 * a28 * (REAL)12.0 + a29 * a29 * (REAL)4.0 + a30 * a30 * (REAL)1.0 + a31 * a31 * (REAL)4.0 + a32 * a32 * (REAL)6.0 + a33 * a33 * (REAL)4.0 + a34 * a34 * (REAL)1.0);
+        NAME(store)(result + 5 * columns + c, a1 * t0 * (REAL)1.0 + a2 * t1 * (REAL)1.0 + a3 * t2 * (REAL)1.0);
+        NAME(store)(result + 6 * columns + c, a1 * t9 * (REAL)1.0 + a2 * t10 * (REAL)1.0 + a3 * t11 * (REAL)1.0);
+        NAME(store)(result + 7 * columns + c, a1 * t18 * (REAL)1.0 + a2 * t19 * (REAL)1.0 + a3 * t20 * (REAL)1.0);
+        NAME(store)(result + 8 * columns + c, a4 * t12 * (REAL)1.0 + a5 * t13 * (REAL)2.0 + a6 * t14 * (REAL)2.0 + a7 * t15 * (REAL)1.0 + a8 * t16 * (REAL)2.0 + a9 * t17 * (REAL)1.0);
+        NAME(store)(result + 9 * columns + c, t0 * t9 * (REAL)1.0 + t1 * t10 * (REAL)1.0 + t2 * t11 * (REAL)1.0);
+        NAME(store)(result + 10 * columns + c, t3 * t12 * (REAL)1.0 + t4 * t13 * (REAL)2.0 + t5 * t14 * (REAL)2.0 + t6 * t15 * (REAL)1.0 + t7 * t16 * (REAL)2.0 + t8 * t17 * (REAL)1.0);
+        NAME(store)(result + 11 * columns + c, t0 * t18 * (REAL)1.0 + t1 * t19 * (REAL)1.0 + t2 * t20 * (REAL)1.0);
+        NAME(store)(result + 12 * columns + c, t9 * t18 * (REAL)1.0 + t10 * t19 * (REAL)1.0 + t11 * t20 * (REAL)1.0);
+    }
+}
+
+static void NAME(gradients_4_4)(const REAL *mixed, const REAL *by_values, REAL *result,
+                          int64_t columns)
+{
+    (void)by_values;
+    for (int64_t c = 0; c < columns; c += LANES) {
+        const vec a0 = NAME(load)(mixed + 0 * columns + c);
+        const vec a1 = NAME(load)(mixed + 1 * columns + c);
+        const vec a2 = NAME(load)(mixed + 2 * columns + c);
+        const vec a3 = NAME(load)(mixed + 3 * columns + c);
+        const vec a4 = NAME(load)(mixed + 4 * columns + c);
+        const vec a5 = NAME(load)(mixed + 5 * columns + c);
+        const vec a6 = NAME(load)(mixed + 6 * columns + c);
+        const vec a7 = NAME(load)(mixed + 7 * columns + c);
+        const vec a8 = NAME(load)(mixed + 8 * columns + c);
+        const vec a9 = NAME(load)(mixed + 9 * columns + c);
+        const vec a10 = NAME(load)(mixed + 10 * columns + c);
+        const vec a11 = NAME(load)(mixed + 11 * columns + c);
+        const vec a12 = NAME(load)(mixed + 12 * columns + c);
+        const vec a13 = NAME(load)(mixed + 13 * columns + c);
+        const vec a14 = NAME(load)(mixed + 14 * columns + c);
+        const vec a15 = NAME(load)(mixed + 15 * columns + c);
+        const vec a16 = NAME(load)(mixed + 16 * columns + c);
+        const vec a17 = NAME(load)(mixed + 17 * columns + c);
+        const vec a18 = NAME(load)(mixed + 18 * columns + c);
+        const vec a19 = NAME(load)(mixed + 19 * columns + c);
+        const vec a20 = NAME(load)(mixed + 20 * columns + c);
+        const vec a21 = NAME(load)(mixed + 21 * columns + c);
+        const vec a22 = NAME(load)(mixed + 22 * columns + c);
+        const vec a23 = NAME(load)(mixed + 23 * columns + c);
+        const vec a24 = NAME(load)(mixed + 24 * columns + c);
+        const vec a25 = NAME(load)(mixed + 25 * columns + c);
+        const vec a26 = NAME(load)(mixed + 26 * columns + c);
+        const vec a27 = NAME(load)(mixed + 27 * columns + c);
+        const vec a28 = NAME(load)(mixed + 28 * columns + c);
+        const vec a29 = NAME(load)(mixed + 29 * columns + c);
+        const vec a30 = NAME(load)(mixed + 30 * columns + c);
+        const vec a31 = NAME(load)(mixed + 31 * columns + c);
+        const vec a32 = NAME(load)(mixed + 32 * columns + c);
+        const vec a33 = NAME(load)(mixed + 33 * columns + c);
+        const vec a34 = NAME(load)(mixed + 34 * columns + c);
+        const vec t0 = a1 * a4 * (REAL)1.0 + a2 * a5 * (REAL)1.0 + a3 * a6 * (REAL)1.0;
+        const vec t1 = a1 * a5 * (REAL)1.0 + a2 * a7 * (REAL)1.0 + a3 * a8 * (REAL)1.0;
+        const vec t2 = a1 * a6 * (REAL)1.0 + a2 * a8 * (REAL)1.0 + a3 * a9 * (REAL)1.0;
+        const vec t3 = a1 * a10 * (REAL)1.0 + a2 * a11 * (REAL)1.0 + a3 * a12 * (REAL)1.0;
+        const vec t4 = a1 * a11 * (REAL)1.0 + a2 * a13 * (REAL)1.0 + a3 * a14 * (REAL)1.0;
+        const vec t5 = a1 * a12 * (REAL)1.0 + a2 * a14 * (REAL)1.0 + a3 * a15 * (REAL)1.0;
+        const vec t6 = a1 * a13 * (REAL)1.0 + a2 * a16 * (REAL)1.0 + a3 * a17 * (REAL)1.0;
+        const vec t7 = a1 * a14 * (REAL)1.0 + a2 * a17 * (REAL)1.0 + a3 * a18 * (REAL)1.0;
+        const vec t8 = a1 * a15 * (REAL)1.0 + a2 * a18 * (REAL)1.0 + a3 * a19 * (REAL)1.0;
+        const vec t9 = a4 * a10 * (REAL)1.0 + a5 * a11 * (REAL)2.0 + a6 * a12 * (REAL)2.0 + a7 * a13 * (REAL)1.0 + a8 * a14 * (REAL)2.0 + a9 * a15 * (REAL)1.0;
+        const vec t10 = a4 * a11 * (REAL)1.0 + a5 * a13 * (REAL)2.0 + a6 * a14 * (REAL)2.0 + a7 * a16 * (REAL)1.0 + a8 * a17 * (REAL)2.0 + a9 * a18 * (REAL)1.0;
+        const vec t11 = a4 * a12 * (REAL)1.0 + a5 * a14 * (REAL)2.0 + a6 * a15 * (REAL)2.0 + a7 * a17 * (REAL)1.0 + a8 * a18 * (REAL)2.0 + a9 * a19 * (REAL)1.0;
+        const vec t12 = a4 * a20 * (REAL)1.0 + a5 * a21 * (REAL)2.0 + a6 * a22 * (REAL)2.0 + a7 * a23 * (REAL)1.0 + a8 * a24 * (REAL)2.0 + a9 * a25 * (REAL)1.0;
+        const vec t13 = a4 * a21 * (REAL)1.0 + a5 * a23 * (REAL)2.0 + a6 * a24 * (REAL)2.0 + a7 * a26 * (REAL)1.0 + a8 * a27 * (REAL)2.0 + a9 * a28 * (REAL)1.0;
+        const vec t14 = a4 * a22 * (REAL)1.0 + a5 * a24 * (REAL)2.0 + a6 * a25 * (REAL)2.0 + a7 * a27 * (REAL)1.0 + a8 * a28 * (REAL)2.0 + a9 * a29 * (REAL)1.0;
+        const vec t15 = a4 * a23 * (REAL)1.0 + a5 * a26 * (REAL)2.0 + a6 * a27 * (REAL)2.0 + a7 * a30 * (REAL)1.0 + a8 * a31 * (REAL)2.0 + a9 * a32 * (REAL)1.0;
+        const vec t16 = a4 * a24 * (REAL)1.0 + a5 * a27 * (REAL)2.0 + a6 * a28 * (REAL)2.0 + a7 * a31 * (REAL)1.0 + a8 * a32 * (REAL)2.0 + a9 * a33 * (REAL)1.0;
+        const vec t17 = a4 * a25 * (REAL)1.0 + a5 * a28 * (REAL)2.0 + a6 * a29 * (REAL)2.0 + a7 * a32 * (REAL)1.0 + a8 * a33 * (REAL)2.0 + a9 * a34 * (REAL)1.0;
+        const vec t18 = a10 * a20 * (REAL)1.0 + a11 * a21 * (REAL)3.0 + a12 * a22 * (REAL)3.0 + a13 * a23 * (REAL)3.0 + a14 * a24 * (REAL)6.0 + a15 * a25 * (REAL)3.0 + a16 * a26 * (REAL)1.0 + a17 * a27 * (REAL)3.0 + a18 * a28 * (REAL)3.0 + a19 * a29 * (REAL)1.0;
+        const vec t19 = a10 * a21 * (REAL)1.0 + a11 * a23 * (REAL)3.0 + a12 * a24 * (REAL)3.0 + a13 * a26 * (REAL)3.0 + a14 * a27 * (REAL)6.0 + a15 * a28 * (REAL)3.0 + a16 * a30 * (REAL)1.0 + a17 * a31 * (REAL)3.0 + a18 * a32 * (REAL)3.0 + a19 * a33 * (REAL)1.0;
+        const vec t20 = a10 * a22 * (REAL)1.0 + a11 * a24 * (REAL)3.0 + a12 * a25 * (REAL)3.0 + a13 * a27 * (REAL)3.0 + a14 * a28 * (REAL)6.0 + a15 * a29 * (REAL)3.0 + a16 * a31 * (REAL)1.0 + a17 * a32 * (REAL)3.0 + a18 * a33 * (REAL)3.0 + a19 * a34 * (REAL)1.0;
+        vec g0 = NAME(load)(by_values + c);
+        vec g1 = {0};
+        vec g2 = {0};
+        vec g3 = {0};
+        vec g4 = {0};
+        vec g5 = {0};
+        vec g6 = {0};
+        vec g7 = {0};
+        vec g8 = {0};
+        vec g9 = {0};
+        vec g10 = {0};
+        vec g11 = {0};
+        vec g12 = {0};
+        vec g13 = {0};
+        vec g14 = {0};
+        vec g15 = {0};
+        vec g16 = {0};
+        vec g17 = {0};
+        vec g18 = {0};
+        vec g19 = {0};
+        vec g20 = {0};
+        vec g21 = {0};
+        vec g22 = {0};
+        vec g23 = {0};
+        vec g24 = {0};
+        vec g25 = {0};
+        vec g26 = {0};
+        vec g27 = {0};
+        vec g28 = {0};
+        vec g29 = {0};
+        vec g30 = {0};
+        vec g31 = {0};
+        vec g32 = {0};
+        vec g33 = {0};
+        vec g34 = {0};
+        vec h0 = {0};
+        vec h1 = {0};
+        vec h2 = {0};
+        vec h3 = {0};
+        vec h4 = {0};
+        vec h5 = {0};
+        vec h6 = {0};
+        vec h7 = {0};
+        vec h8 = {0};
+        vec h9 = {0};
+        vec h10 = {0};
+        vec h11 = {0};
+        vec h12 = {0};
+        vec h13 = {0};
+        vec h14 = {0};
+        vec h15 = {0};
+        vec h16 = {0};
+        vec h17 = {0};
+        vec h18 = {0};
+        vec h19 = {0};
+        vec h20 = {0};
+        const vec q0 = NAME(load)(by_values + 5 * columns + c);
+        const vec q1 = NAME(load)(by_values + 6 * columns + c);
+        const vec q2 = NAME(load)(by_values + 7 * columns + c);
+        const vec q3 = NAME(load)(by_values + 8 * columns + c);
+        const vec q4 = NAME(load)(by_values + 9 * columns + c);
+        const vec q5 = NAME(load)(by_values + 10 * columns + c);
+        const vec q6 = NAME(load)(by_values + 11 * columns + c);
+        const vec q7 = NAME(load)(by_values + 12 * columns + c);
+        g1 += q0 * t0 * (REAL)1.0;
+        h0 += q0 * a1 * (REAL)1.0;
+        g2 += q0 * t1 * (REAL)1.0;
+        h1 += q0 * a2 * (REAL)1.0;
+        g3 += q0 * t2 * (REAL)1.0;
+        h2 += q0 * a3 * (REAL)1.0;
+        g1 += q1 * t9 * (REAL)1.0;
+        h9 += q1 * a1 * (REAL)1.0;
+        g2 += q1 * t10 * (REAL)1.0;
+        h10 += q1 * a2 * (REAL)1.0;
+        g3 += q1 * t11 * (REAL)1.0;
+        h11 += q1 * a3 * (REAL)1.0;
+        g1 += q2 * t18 * (REAL)1.0;
+        h18 += q2 * a1 * (REAL)1.0;
+        g2 += q2 * t19 * (REAL)1.0;
+        h19 += q2 * a2 * (REAL)1.0;
+        g3 += q2 * t20 * (REAL)1.0;
+        h20 += q2 * a3 * (REAL)1.0;
+        g4 += q3 * t12 * (REAL)1.0;
+        h12 += q3 * a4 * (REAL)1.0;
+        g5 += q3 * t13 * (REAL)2.0;
+        h13 += q3 * a5 * (REAL)2.0;
+        g6 += q3 * t14 * (REAL)2.0;
+        h14 += q3 * a6 * (REAL)2.0;
+        g7 += q3 * t15 * (REAL)1.0;
+        h15 += q3 * a7 * (REAL)1.0;
+        g8 += q3 * t16 * (REAL)2.0;
+        h16 += q3 * a8 * (REAL)2.0;
+        g9 += q3 * t17 * (REAL)1.0;
+        h17 += q3 * a9 * (REAL)1.0;
+        h0 += q4 * t9 * (REAL)1.0;
+        h9 += q4 * t0 * (REAL)1.0;
+        h1 += q4 * t10 * (REAL)1.0;
+        h10 += q4 * t1 * (REAL)1.0;
+        h2 += q4 * t11 * (REAL)1.0;
+        h11 += q4 * t2 * (REAL)1.0;
+        h3 += q5 * t12 * (REAL)1.0;
+        h12 += q5 * t3 * (REAL)1.0;
+        h4 += q5 * t13 * (REAL)2.0;
+        h13 += q5 * t4 * (REAL)2.0;
+        h5 += q5 * t14 * (REAL)2.0;
+        h14 += q5 * t5 * (REAL)2.0;
+        h6 += q5 * t15 * (REAL)1.0;
+        h15 += q5 * t6 * (REAL)1.0;
+        h7 += q5 * t16 * (REAL)2.0;
+        h16 += q5 * t7 * (REAL)2.0;
+        h8 += q5 * t17 * (REAL)1.0;
+        h17 += q5 * t8 * (REAL)1.0;
+        h0 += q6 * t18 * (REAL)1.0;
+        h18 += q6 * t0 * (REAL)1.0;
+        h1 += q6 * t19 * (REAL)1.0;
+        h19 += q6 * t1 * (REAL)1.0;
+        h2 += q6 * t20 * (REAL)1.0;
+        h20 += q6 * t2 * (REAL)1.0;
+        h9 += q7 * t18 * (REAL)1.0;
+        h18 += q7 * t9 * (REAL)1.0;
+        h10 += q7 * t19 * (REAL)1.0;
+        h19 += q7 * t10 * (REAL)1.0;
+        h11 += q7 * t20 * (REAL)1.0;
+        h20 += q7 * t11 * (REAL)1.0;
+        g1 += h0 * a4 * (REAL)1.0;
+        g4 += h0 * a1 * (REAL)1.0;
+        g2 += h0 * a5 * (REAL)1.0;
+        g5 += h0 * a2 * (REAL)1.0;
+        g3 += h0 * a6 * (REAL)1.0;
+        g6 += h0 * a3 * (REAL)1.0;
+        g1 += h1 * a5 * (REAL)1.0;
+        g5 += h1 * a1 * (REAL)1.0;
+        g2 += h1 * a7 * (REAL)1.0;
+        g7 += h1 * a2 * (REAL)1.0;
+        g3 += h1 * a8 * (REAL)1.0;
+        g8 += h1 * a3 * (REAL)1.0;
+        g1 += h2 * a6 * (REAL)1.0;
+        g6 += h2 * a1 * (REAL)1.0;
+        g2 += h2 * a8 * (REAL)1.0;
+        g8 += h2 * a2 * (REAL)1.0;
+        g3 += h2 * a9 * (REAL)1.0;
+        g9 += h2 * a3 * (REAL)1.0;
+        g1 += h3 * a10 * (REAL)1.0;
+        g10 += h3 * a1 * (REAL)1.0;
+        g2 += h3 * a11 * (REAL)1.0;
+        g11 += h3 * a2 * (REAL)1.0;
+        g3 += h3 * a12 * (REAL)1.0;
+        g12 += h3 * a3 * (REAL)1.0;
+        g1 += h4 * a11 * (REAL)1.0;
+        g11 += h4 * a1 * (REAL)1.0;
+        g2 += h4 * a13 * (REAL)1.0;
+        g13 += h4 * a2 * (REAL)1.0;
+        g3 += h4 * a14 * (REAL)1.0;
+        g14 += h4 * a3 * (REAL)1.0;
+        g1 += h5 * a12 * (REAL)1.0;
+        g12 += h5 * a1 * (REAL)1.0;
+        g2 += h5 * a14 * (REAL)1.0;
+        g14 += h5 * a2 * (REAL)1.0;
+        g3 += h5 * a15 * (REAL)1.0;
+        g15 += h5 * a3 * (REAL)1.0;
+        g1 += h6 * a13 * (REAL)1.0;
+        g13 += h6 * a1 * (REAL)1.0;
+        g2 += h6 * a16 * (REAL)1.0;
+        g16 += h6 * a2 * (REAL)1.0;
+        g3 += h6 * a17 * (REAL)1.0;
+        g17 += h6 * a3 * (REAL)1.0;
+        g1 += h7 * a14 * (REAL)1.0;
+        g14 += h7 * a1 * (REAL)1.0;
+        g2 += h7 * a17 * (REAL)1.0;
+        g17 += h7 * a2 * (REAL)1.0;
+        g3 += h7 * a18 * (REAL)1.0;
+        g18 += h7 * a3 * (REAL)1.0;
+        g1 += h8 * a15 * (REAL)1.0;
+        g15 += h8 * a1 * (REAL)1.0;
+        g2 += h8 * a18 * (REAL)1.0;
+        g18 += h8 * a2 * (REAL)1.0;
+        g3 += h8 * a19 * (REAL)1.0;
+        g19 += h8 * a3 * (REAL)1.0;
+        g4 += h9 * a10 * (REAL)1.0;
+        g10 += h9 * a4 * (REAL)1.0;
+        g5 += h9 * a11 * (REAL)2.0;
+        g11 += h9 * a5 * (REAL)2.0;
+        g6 += h9 * a12 * (REAL)2.0;
+        g12 += h9 * a6 * (REAL)2.0;
+        g7 += h9 * a13 * (REAL)1.0;
+        g13 += h9 * a7 * (REAL)1.0;
+        g8 += h9 * a14 * (REAL)2.0;
+        g14 += h9 * a8 * (REAL)2.0;
+        g9 += h9 * a15 * (REAL)1.0;
+        g15 += h9 * a9 * (REAL)1.0;
+        g4 += h10 * a11 * (REAL)1.0;
+        g11 += h10 * a4 * (REAL)1.0;
+        g5 += h10 * a13 * (REAL)2.0;
+        g13 += h10 * a5 * (REAL)2.0;
+        g6 += h10 * a14 * (REAL)2.0;
+        g14 += h10 * a6 * (REAL)2.0;
+        g7 += h10 * a16 * (REAL)1.0;
+        g16 += h10 * a7 * (REAL)1.0;
+        g8 += h10 * a17 * (REAL)2.0;
+        g17 += h10 * a8 * (REAL)2.0;
+        g9 += h10 * a18 * (REAL)1.0;
+        g18 += h10 * a9 * (REAL)1.0;
+        g4 += h11 * a12 * (REAL)1.0;
+        g12 += h11 * a4 * (REAL)1.0;
+        g5 += h11 * a14 * (REAL)2.0;
+        g14 += h11 * a5 * (REAL)2.0;
+        g6 += h11 * a15 * (REAL)2.0;
+        g15 += h11 * a6 * (REAL)2.0;
+        g7 += h11 * a17 * (REAL)1.0;
+        g17 += h11 * a7 * (REAL)1.0;
+        g8 += h11 * a18 * (REAL)2.0;
+        g18 += h11 * a8 * (REAL)2.0;
+        g9 += h11 * a19 * (REAL)1.0;
+        g19 += h11 * a9 * (REAL)1.0;
+        g4 += h12 * a20 * (REAL)1.0;
+        g20 += h12 * a4 * (REAL)1.0;
+        g5 += h12 * a21 * (REAL)2.0;
+        g21 += h12 * a5 * (REAL)2.0;
+        g6 += h12 * a22 * (REAL)2.0;
+        g22 += h12 * a6 * (REAL)2.0;
+        g7 += h12 * a23 * (REAL)1.0;
+        g23 += h12 * a7 * (REAL)1.0;
+        g8 += h12 * a24 * (REAL)2.0;
+        g24 += h12 * a8 * (REAL)2.0;
+        g9 += h12 * a25 * (REAL)1.0;
+        g25 += h12 * a9 * (REAL)1.0;
+        g4 += h13 * a21 * (REAL)1.0;
+        g21 += h13 * a4 * (REAL)1.0;
+        g5 += h13 * a23 * (REAL)2.0;
+        g23 += h13 * a5 * (REAL)2.0;
+        g6 += h13 * a24 * (REAL)2.0;
+        g24 += h13 * a6 * (REAL)2.0;
+        g7 += h13 * a26 * (REAL)1.0;
+        g26 += h13 * a7 * (REAL)1.0;
+        g8 += h13 * a27 * (REAL)2.0;
+        g27 += h13 * a8 * (REAL)2.0;
+        g9 += h13 * a28 * (REAL)1.0;
+        g28 += h13 * a9 * (REAL)1.0;
+        g4 += h14 * a22 * (REAL)1.0;
+        g22 += h14 * a4 * (REAL)1.0;
+        g5 += h14 * a24 * (REAL)2.0;
+        g24 += h14 * a5 * (REAL)2.0;
+        g6 += h14 * a25 * (REAL)2.0;
+        g25 += h14 * a6 * (REAL)2.0;
+        g7 += h14 * a27 * (REAL)1.0;
+        g27 += h14 * a7 * (REAL)1.0;
+        g8 += h14 * a28 * (REAL)2.0;
+        g28 += h14 * a8 * (REAL)2.0;
+        g9 += h14 * a29 * (REAL)1.0;
+        g29 += h14 * a9 * (REAL)1.0;
+        g4 += h15 * a23 * (REAL)1.0;
+        g23 += h15 * a4 * (REAL)1.0;
+        g5 += h15 * a26 * (REAL)2.0;
+        g26 += h15 * a5 * (REAL)2.0;
+        g6 += h15 * a27 * (REAL)2.0;
+        g27 += h15 * a6 * (REAL)2.0;
+        g7 += h15 * a30 * (REAL)1.0;
+        g30 += h15 * a7 * (REAL)1.0;
+        g8 += h15 * a31 * (REAL)2.0;
+        g31 += h15 * a8 * (REAL)2.0;
+        g9 += h15 * a32 * (REAL)1.0;
+        g32 += h15 * a9 * (REAL)1.0;
+        g4 += h16 * a24 * (REAL)1.0;
+        g24 += h16 * a4 * (REAL)1.0;
+        g5 += h16 * a27 * (REAL)2.0;
+        g27 += h16 * a5 * (REAL)2.0;
+        g6 += h16 * a28 * (REAL)2.0;
+        g28 += h16 * a6 * (REAL)2.0;
+        g7 += h16 * a31 * (REAL)1.0;
+        g31 += h16 * a7 * (REAL)1.0;
+        g8 += h16 * a32 * (REAL)2.0;
+        g32 += h16 * a8 * (REAL)2.0;
+        g9 += h16 * a33 * (REAL)1.0;
+        g33 += h16 * a9 * (REAL)1.0;
+        g4 += h17 * a25 * (REAL)1.0;
+        g25 += h17 * a4 * (REAL)1.0;
+        g5 += h17 * a28 * (REAL)2.0;
+        g28 += h17 * a5 * (REAL)2.0;
+        g6 += h17 * a29 * (REAL)2.0;
+        g29 += h17 * a6 * (REAL)2.0;
+        g7 += h17 * a32 * (REAL)1.0;
+        g32 += h17 * a7 * (REAL)1.0;
+        g8 += h17 * a33 * (REAL)2.0;
+        g33 += h17 * a8 * (REAL)2.0;
+        g9 += h17 * a34 * (REAL)1.0;
+        g34 += h17 * a9 * (REAL)1.0;
+        g10 += h18 * a20 * (REAL)1.0;
+        g20 += h18 * a10 * (REAL)1.0;
+        g11 += h18 * a21 * (REAL)3.0;
+        g21 += h18 * a11 * (REAL)3.0;
+        g12 += h18 * a22 * (REAL)3.0;
+        g22 += h18 * a12 * (REAL)3.0;
+        g13 += h18 * a23 * (REAL)3.0;
+        g23 += h18 * a13 * (REAL)3.0;
+        g14 += h18 * a24 * (REAL)6.0;
+        g24 += h18 * a14 * (REAL)6.0;
+        g15 += h18 * a25 * (REAL)3.0;
+        g25 += h18 * a15 * (REAL)3.0;
+        g16 += h18 * a26 * (REAL)1.0;
+        g26 += h18 * a16 * (REAL)1.0;
+        g17 += h18 * a27 * (REAL)3.0;
+        g27 += h18 * a17 * (REAL)3.0;
+        g18 += h18 * a28 * (REAL)3.0;
+        g28 += h18 * a18 * (REAL)3.0;
+        g19 += h18 * a29 * (REAL)1.0;
+        g29 += h18 * a19 * (REAL)1.0;
+        g10 += h19 * a21 * (REAL)1.0;
+        g21 += h19 * a10 * (REAL)1.0;
+        g11 += h19 * a23 * (REAL)3.0;
+        g23 += h19 * a11 * (REAL)3.0;
+        g12 += h19 * a24 * (REAL)3.0;
+        g24 += h19 * a12 * (REAL)3.0;
+        g13 += h19 * a26 * (REAL)3.0;
+        g26 += h19 * a13 * (REAL)3.0;
+        g14 += h19 * a27 * (REAL)6.0;
+        g27 += h19 * a14 * (REAL)6.0;
+        g15 += h19 * a28 * (REAL)3.0;
+        g28 += h19 * a15 * (REAL)3.0;
+        g16 += h19 * a30 * (REAL)1.0;
+        g30 += h19 * a16 * (REAL)1.0;
+        g17 += h19 * a31 * (REAL)3.0;
+        g31 += h19 * a17 * (REAL)3.0;
+        g18 += h19 * a32 * (REAL)3.0;
+        g32 += h19 * a18 * (REAL)3.0;
+        g19 += h19 * a33 * (REAL)1.0;
+        g33 += h19 * a19 * (REAL)1.0;
+        g10 += h20 * a22 * (REAL)1.0;
+        g22 += h20 * a10 * (REAL)1.0;
+        g11 += h20 * a24 * (REAL)3.0;
+        g24 += h20 * a11 * (REAL)3.0;
+        g12 += h20 * a25 * (REAL)3.0;
+        g25 += h20 * a12 * (REAL)3.0;
+        g13 += h20 * a27 * (REAL)3.0;
+        g27 += h20 * a13 * (REAL)3.0;
+        g14 += h20 * a28 * (REAL)6.0;
+        g28 += h20 * a14 * (REAL)6.0;
+        g15 += h20 * a29 * (REAL)3.0;
+        g29 += h20 * a15 * (REAL)3.0;
+        g16 += h20 * a31 * (REAL)1.0;
+        g31 += h20 * a16 * (REAL)1.0;
+        g17 += h20 * a32 * (REAL)3.0;
+        g32 += h20 * a17 * (REAL)3.0;
+        g18 += h20 * a33 * (REAL)3.0;
+        g33 += h20 * a18 * (REAL)3.0;
+        g19 += h20 * a34 * (REAL)1.0;
+        g34 += h20 * a19 * (REAL)1.0;
+        const vec z0 = NAME(load)(by_values + 1 * columns + c);
+        const vec z1 = NAME(load)(by_values + 2 * columns + c);
+        const vec z2 = NAME(load)(by_values + 3 * columns + c);
+        const vec z3 = NAME(load)(by_values + 4 * columns + c);
+        g1 += z0 * a1 * (REAL)1.0;
+        g1 += z0 * a1 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g2 += z0 * a2 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g3 += z0 * a3 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g4 += z1 * a4 * (REAL)1.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g5 += z1 * a5 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g6 += z1 * a6 * (REAL)2.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g7 += z1 * a7 * (REAL)1.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g8 += z1 * a8 * (REAL)2.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g9 += z1 * a9 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g10 += z2 * a10 * (REAL)1.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g11 += z2 * a11 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g12 += z2 * a12 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g13 += z2 * a13 * (REAL)3.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g14 += z2 * a14 * (REAL)6.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g15 += z2 * a15 * (REAL)3.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g16 += z2 * a16 * (REAL)1.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g17 += z2 * a17 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g18 += z2 * a18 * (REAL)3.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g19 += z2 * a19 * (REAL)1.0;
+        g20 += z3 * a20 * (REAL)1.0;
+        g20 += z3 * a20 * (REAL)1.0;
+        g21 += z3 * a21 * (REAL)4.0;
+        g21 += z3 * a21 * (REAL)4.0;
+        g22 += z3 * a22 * (REAL)4.0;
+        g22 += z3 * a22 * (REAL)4.0;
+        g23 += z3 * a23 * (REAL)6.0;
+        g23 += z3 * a23 * (REAL)6.0;
+        g24 += z3 * a24 * (REAL)12.0;
+        g24 += z3 * a24 * (REAL)12.0;
+        g25 += z3 * a25 * (REAL)6.0;
+        g25 += z3 * a25 * (REAL)6.0;
+        g26 += z3 * a26 * (REAL)4.0;
+        g26 += z3 * a26 * (REAL)4.0;
+        g27 += z3 * a27 * (REAL)12.0;
+        g27 += z3 * a27 * (REAL)12.0;
+        g28 += z3 * a28 * (REAL)12.0;
+        g28 += z3 * a28 * (REAL)12.0;
+        g29 += z3 * a29 * (REAL)4.0;
+        g29 += z3 * a29 * (REAL)4.0;
+        g30 += z3 * a30 * (REAL)1.0;
+        g30 += z3 * a30 * (REAL)1.0;
+        g31 += z3 * a31 * (REAL)4.0;
+        g31 += z3 * a31 * (REAL)4.0;
+        g32 += z3 * a32 * (REAL)6.0;
+        g32 += z3 * a32 * (REAL)6.0;
+        g33 += z3 * a33 * (REAL)4.0;
+        g33 += z3 * a33 * (REAL)4.0;
+        g34 += z3 * a34 * (REAL)1.0;
+        g34 += z3 * a34 * (REAL)1.0;
+        NAME(store)(result + 0 * columns + c, g0);
+        NAME(store)(result + 1 * columns + c, g1);
+        NAME(store)(result + 2 * columns + c, g2);
+        NAME(store)(result + 3 * columns + c, g3);
+        NAME(store)(result + 4 * columns + c, g4);
+        NAME(store)(result + 5 * columns + c, g5);
+        NAME(store)(result + 6 * columns + c, g6);
+        NAME(store)(result + 7 * columns + c, g7);
+        NAME(store)(result + 8 * columns + c, g8);
+        NAME(store)(result + 9 * columns + c, g9);
+        NAME(store)(result + 10 * columns + c, g10);
+        NAME(store)(result + 11 * columns + c, g11);
+        NAME(store)(result + 12 * columns + c, g12);
+        NAME(store)(result + 13 * columns + c, g13);
+        NAME(store)(result + 14 * columns + c, g14);
+        NAME(store)(result + 15 * columns + c, g15);
+        NAME(store)(result + 16 * columns + c, g16);
+        NAME(store)(result + 17 * columns + c, g17);
+        NAME(store)(result + 18 * columns + c, g18);
+        NAME(store)(result + 19 * columns + c, g19);
+        NAME(store)(result + 20 * columns + c, g20);
+        NAME(store)(result + 21 * columns + c, g21);
+        NAME(store)(result + 22 * columns + c, g22);
+        NAME(store)(result + 23 * columns + c, g23);
+        NAME(store)(result + 24 * columns + c, g24);
+        NAME(store)(result + 25 * columns + c, g25);
+        NAME(store)(result + 26 * columns + c, g26);
+        NAME(store)(result + 27 * columns + c, g27);
+        NAME(store)(result + 28 * columns + c, g28);
+        NAME(store)(result + 29 * columns + c, g29);
+        NAME(store)(result + 30 * columns + c, g30);
+        NAME(store)(result + 31 * columns + c, g31);
+        NAME(store)(result + 32 * columns + c, g32);
+        NAME(store)(result + 33 * columns + c, g33);
+        NAME(store)(result + 34 * columns + c, g34);
+    }
+}
+
+
+typedef void (*NAME(products_4))(const REAL *, const REAL *, REAL *, int64_t);
+
+static int NAME(forward_4)(const fused_model *model, const fused_graph *graph, int64_t first,
+                             int64_t last, REAL *raw, REAL *features)
+{
+    NAME(products_4) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(values_4_1); n_invariants = 1; break;
+    case 2: products = NAME(values_4_2); n_invariants = 5; break;
+    case 3: products = NAME(values_4_3); n_invariants = 9; break;
+    case 4: products = NAME(values_4_4); n_invariants = 13; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 35 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 35, n_invariants))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 0);
+        NAME(monomials_4)(&s);
+        REAL *own = raw ? raw + atom * n_raw : s.raw;
+        memset(own, 0, n_raw * sizeof *own);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            NAME(sum_4)(&s, s.start[kind], s.start[kind + 1], width);
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                REAL *to = own + e * 35 * width;
+                for (int64_t k = 0; k < 35 * width; ++k)
+                    to[k] += sender[e] * s.sums[k];
+            }
+        }
+        NAME(mix_4)(model, graph->kinds[atom], own, s.mixed);
+        products(s.mixed, NULL, s.features, model->n_embedding * PADDED(n_mixed));
+        REAL *row = features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(row + k * n_mixed, s.features + k * PADDED(n_mixed), n_mixed * sizeof *row);
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* Gradient by the edges of one kind, whose gradient by the sums is s->sums. */
+static void NAME(edges_4)(const fused_model *model, const fused_graph *graph, const scratch *s,
+                            int64_t begin, int64_t end, int64_t atom, double *by_positions,
+                            double *by_cells)
+{
+    const int64_t n_radial = model->n_radial, width = PADDED(n_radial), capacity = s->capacity;
+    const REAL *sums = s->sums, *angular = s->angular;
+    for (int64_t lane = begin; lane < end; lane += LANES) {
+        const REAL *radial = s->radial + lane, *slopes = s->slopes + lane;
+        const vec inverse = NAME(load)(s->inverse + lane);
+        vec unit[3], t[35], along = inverse - inverse;
+        for (int axis = 0; axis < 3; ++axis)
+            unit[axis] = NAME(load)(s->unit[axis] + lane);
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[0 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[1 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[2 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+            }
+            t[0] = a0;
+            along += b0 * NAME(load)(angular + 0 * capacity + lane);
+            t[1] = a1;
+            along += b1 * NAME(load)(angular + 1 * capacity + lane);
+            t[2] = a2;
+            along += b2 * NAME(load)(angular + 2 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[3 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[4 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[5 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[6 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[3] = a0;
+            along += b0 * NAME(load)(angular + 3 * capacity + lane);
+            t[4] = a1;
+            along += b1 * NAME(load)(angular + 4 * capacity + lane);
+            t[5] = a2;
+            along += b2 * NAME(load)(angular + 5 * capacity + lane);
+            t[6] = a3;
+            along += b3 * NAME(load)(angular + 6 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[7 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[8 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[9 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[10 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[7] = a0;
+            along += b0 * NAME(load)(angular + 7 * capacity + lane);
+            t[8] = a1;
+            along += b1 * NAME(load)(angular + 8 * capacity + lane);
+            t[9] = a2;
+            along += b2 * NAME(load)(angular + 9 * capacity + lane);
+            t[10] = a3;
+            along += b3 * NAME(load)(angular + 10 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[11 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[12 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[13 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[14 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[11] = a0;
+            along += b0 * NAME(load)(angular + 11 * capacity + lane);
+            t[12] = a1;
+            along += b1 * NAME(load)(angular + 12 * capacity + lane);
+            t[13] = a2;
+            along += b2 * NAME(load)(angular + 13 * capacity + lane);
+            t[14] = a3;
+            along += b3 * NAME(load)(angular + 14 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[15 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[16 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[17 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[18 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[15] = a0;
+            along += b0 * NAME(load)(angular + 15 * capacity + lane);
+            t[16] = a1;
+            along += b1 * NAME(load)(angular + 16 * capacity + lane);
+            t[17] = a2;
+            along += b2 * NAME(load)(angular + 17 * capacity + lane);
+            t[18] = a3;
+            along += b3 * NAME(load)(angular + 18 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[19 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[20 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[21 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[22 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[19] = a0;
+            along += b0 * NAME(load)(angular + 19 * capacity + lane);
+            t[20] = a1;
+            along += b1 * NAME(load)(angular + 20 * capacity + lane);
+            t[21] = a2;
+            along += b2 * NAME(load)(angular + 21 * capacity + lane);
+            t[22] = a3;
+            along += b3 * NAME(load)(angular + 22 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[23 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[24 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[25 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[26 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[23] = a0;
+            along += b0 * NAME(load)(angular + 23 * capacity + lane);
+            t[24] = a1;
+            along += b1 * NAME(load)(angular + 24 * capacity + lane);
+            t[25] = a2;
+            along += b2 * NAME(load)(angular + 25 * capacity + lane);
+            t[26] = a3;
+            along += b3 * NAME(load)(angular + 26 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[27 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[28 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[29 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[30 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[27] = a0;
+            along += b0 * NAME(load)(angular + 27 * capacity + lane);
+            t[28] = a1;
+            along += b1 * NAME(load)(angular + 28 * capacity + lane);
+            t[29] = a2;
+            along += b2 * NAME(load)(angular + 29 * capacity + lane);
+            t[30] = a3;
+            along += b3 * NAME(load)(angular + 30 * capacity + lane);
+        }
+        {
+            vec a0 = {0}, b0 = {0};
+            vec a1 = {0}, b1 = {0};
+            vec a2 = {0}, b2 = {0};
+            vec a3 = {0}, b3 = {0};
+            for (int64_t n = 0; n < n_radial; ++n) {
+                const vec r = NAME(load)(radial + n * capacity);
+                const vec d = NAME(load)(slopes + n * capacity);
+                const REAL g0 = sums[31 * width + n];
+                a0 += r * g0;
+                b0 += d * g0;
+                const REAL g1 = sums[32 * width + n];
+                a1 += r * g1;
+                b1 += d * g1;
+                const REAL g2 = sums[33 * width + n];
+                a2 += r * g2;
+                b2 += d * g2;
+                const REAL g3 = sums[34 * width + n];
+                a3 += r * g3;
+                b3 += d * g3;
+            }
+            t[31] = a0;
+            along += b0 * NAME(load)(angular + 31 * capacity + lane);
+            t[32] = a1;
+            along += b1 * NAME(load)(angular + 32 * capacity + lane);
+            t[33] = a2;
+            along += b2 * NAME(load)(angular + 33 * capacity + lane);
+            t[34] = a3;
+            along += b3 * NAME(load)(angular + 34 * capacity + lane);
+        }
+        vec across[3] = {inverse - inverse, inverse - inverse, inverse - inverse};
+        across[0] += t[1] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[1] += t[2] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[2] += t[3] * NAME(load)(angular + 0 * capacity + lane) * (REAL)1;
+        across[0] += t[4] * NAME(load)(angular + 1 * capacity + lane) * (REAL)2;
+        across[0] += t[5] * NAME(load)(angular + 2 * capacity + lane) * (REAL)1;
+        across[1] += t[5] * NAME(load)(angular + 1 * capacity + lane) * (REAL)1;
+        across[0] += t[6] * NAME(load)(angular + 3 * capacity + lane) * (REAL)1;
+        across[2] += t[6] * NAME(load)(angular + 1 * capacity + lane) * (REAL)1;
+        across[1] += t[7] * NAME(load)(angular + 2 * capacity + lane) * (REAL)2;
+        across[1] += t[8] * NAME(load)(angular + 3 * capacity + lane) * (REAL)1;
+        across[2] += t[8] * NAME(load)(angular + 2 * capacity + lane) * (REAL)1;
+        across[2] += t[9] * NAME(load)(angular + 3 * capacity + lane) * (REAL)2;
+        across[0] += t[10] * NAME(load)(angular + 4 * capacity + lane) * (REAL)3;
+        across[0] += t[11] * NAME(load)(angular + 5 * capacity + lane) * (REAL)2;
+        across[1] += t[11] * NAME(load)(angular + 4 * capacity + lane) * (REAL)1;
+        across[0] += t[12] * NAME(load)(angular + 6 * capacity + lane) * (REAL)2;
+        across[2] += t[12] * NAME(load)(angular + 4 * capacity + lane) * (REAL)1;
+        across[0] += t[13] * NAME(load)(angular + 7 * capacity + lane) * (REAL)1;
+        across[1] += t[13] * NAME(load)(angular + 5 * capacity + lane) * (REAL)2;
+        across[0] += t[14] * NAME(load)(angular + 8 * capacity + lane) * (REAL)1;
+        across[1] += t[14] * NAME(load)(angular + 6 * capacity + lane) * (REAL)1;
+        across[2] += t[14] * NAME(load)(angular + 5 * capacity + lane) * (REAL)1;
+        across[0] += t[15] * NAME(load)(angular + 9 * capacity + lane) * (REAL)1;
+        across[2] += t[15] * NAME(load)(angular + 6 * capacity + lane) * (REAL)2;
+        across[1] += t[16] * NAME(load)(angular + 7 * capacity + lane) * (REAL)3;
+        across[1] += t[17] * NAME(load)(angular + 8 * capacity + lane) * (REAL)2;
+        across[2] += t[17] * NAME(load)(angular + 7 * capacity + lane) * (REAL)1;
+        across[1] += t[18] * NAME(load)(angular + 9 * capacity + lane) * (REAL)1;
+        across[2] += t[18] * NAME(load)(angular + 8 * capacity + lane) * (REAL)2;
+        across[2] += t[19] * NAME(load)(angular + 9 * capacity + lane) * (REAL)3;
+        across[0] += t[20] * NAME(load)(angular + 10 * capacity + lane) * (REAL)4;
+        across[0] += t[21] * NAME(load)(angular + 11 * capacity + lane) * (REAL)3;
+        across[1] += t[21] * NAME(load)(angular + 10 * capacity + lane) * (REAL)1;
+        across[0] += t[22] * NAME(load)(angular + 12 * capacity + lane) * (REAL)3;
+        across[2] += t[22] * NAME(load)(angular + 10 * capacity + lane) * (REAL)1;
+        across[0] += t[23] * NAME(load)(angular + 13 * capacity + lane) * (REAL)2;
+        across[1] += t[23] * NAME(load)(angular + 11 * capacity + lane) * (REAL)2;
+        across[0] += t[24] * NAME(load)(angular + 14 * capacity + lane) * (REAL)2;
+        across[1] += t[24] * NAME(load)(angular + 12 * capacity + lane) * (REAL)1;
+        across[2] += t[24] * NAME(load)(angular + 11 * capacity + lane) * (REAL)1;
+        across[0] += t[25] * NAME(load)(angular + 15 * capacity + lane) * (REAL)2;
+        across[2] += t[25] * NAME(load)(angular + 12 * capacity + lane) * (REAL)2;
+        across[0] += t[26] * NAME(load)(angular + 16 * capacity + lane) * (REAL)1;
+        across[1] += t[26] * NAME(load)(angular + 13 * capacity + lane) * (REAL)3;
+        across[0] += t[27] * NAME(load)(angular + 17 * capacity + lane) * (REAL)1;
+        across[1] += t[27] * NAME(load)(angular + 14 * capacity + lane) * (REAL)2;
+        across[2] += t[27] * NAME(load)(angular + 13 * capacity + lane) * (REAL)1;
+        across[0] += t[28] * NAME(load)(angular + 18 * capacity + lane) * (REAL)1;
+        across[1] += t[28] * NAME(load)(angular + 15 * capacity + lane) * (REAL)1;
+        across[2] += t[28] * NAME(load)(angular + 14 * capacity + lane) * (REAL)2;
+        across[0] += t[29] * NAME(load)(angular + 19 * capacity + lane) * (REAL)1;
+        across[2] += t[29] * NAME(load)(angular + 15 * capacity + lane) * (REAL)3;
+        across[1] += t[30] * NAME(load)(angular + 16 * capacity + lane) * (REAL)4;
+        across[1] += t[31] * NAME(load)(angular + 17 * capacity + lane) * (REAL)3;
+        across[2] += t[31] * NAME(load)(angular + 16 * capacity + lane) * (REAL)1;
+        across[1] += t[32] * NAME(load)(angular + 18 * capacity + lane) * (REAL)2;
+        across[2] += t[32] * NAME(load)(angular + 17 * capacity + lane) * (REAL)2;
+        across[1] += t[33] * NAME(load)(angular + 19 * capacity + lane) * (REAL)1;
+        across[2] += t[33] * NAME(load)(angular + 18 * capacity + lane) * (REAL)3;
+        across[2] += t[34] * NAME(load)(angular + 19 * capacity + lane) * (REAL)4;
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] * inverse;
+        along = along
+            - (across[0] * unit[0] + across[1] * unit[1] + across[2] * unit[2]);
+        for (int axis = 0; axis < 3; ++axis)
+            across[axis] = across[axis] + along * unit[axis];
+        NAME(scatter)(graph, s, lane, atom, across, by_positions, by_cells);
+    }
+}
+
+static int NAME(backward_4)(const fused_model *model, const fused_graph *graph, int64_t first,
+                              int64_t last, const REAL *raw, const REAL *by_features,
+                              double *by_positions, double *by_cells)
+{
+    NAME(products_4) products = NULL;
+    int64_t n_invariants = 0;
+    switch (model->nu_max) {
+    case 1: products = NAME(gradients_4_1); n_invariants = 1; break;
+    case 2: products = NAME(gradients_4_2); n_invariants = 5; break;
+    case 3: products = NAME(gradients_4_3); n_invariants = 9; break;
+    case 4: products = NAME(gradients_4_4); n_invariants = 13; break;
+    default: return NOT_SUPPORTED;
+    }
+    const int64_t width = PADDED(model->n_radial), n_raw = model->n_embedding * 35 * width;
+    const int64_t n_mixed = model->n_mixed, rows = n_invariants * model->n_embedding;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, model, graph, first, last, 35, n_invariants))
+        return NO_MEMORY;
+    memset(s.features, 0, rows * PADDED(n_mixed) * sizeof *s.features);
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge;
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, model->n_kinds, model->cutoff, atom, begin, edge, &s);
+        NAME(radial)(model, &s, 1);
+        NAME(monomials_4)(&s);
+        const REAL *row = by_features + atom * rows * n_mixed;
+        for (int64_t k = 0; k < rows; ++k)
+            memcpy(s.features + k * PADDED(n_mixed), row + k * n_mixed, n_mixed * sizeof *row);
+        NAME(mix_4)(model, graph->kinds[atom], raw + atom * n_raw, s.mixed);
+        products(s.mixed, s.features, s.by_mixed, model->n_embedding * PADDED(n_mixed));
+        NAME(unmix_4)(model, graph->kinds[atom], s.by_mixed, s.raw);
+        for (int64_t kind = 0; kind < model->n_kinds; ++kind) {
+            if (s.start[kind] == s.start[kind + 1])
+                continue;
+            const REAL *sender = (const REAL *)model->sender + kind * model->n_embedding;
+            memset(s.sums, 0, 35 * width * sizeof *s.sums);
+            for (int64_t e = 0; e < model->n_embedding; ++e) {
+                const REAL *from = s.raw + e * 35 * width;
+                for (int64_t k = 0; k < 35 * width; ++k)
+                    s.sums[k] += sender[e] * from[k];
+            }
+            NAME(edges_4)(model, graph, &s, s.start[kind], s.start[kind + 1], atom,
+                            by_positions, by_cells);
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+
+static int NAME(forward)(const fused_model *model, const fused_graph *graph, int64_t first,
+                         int64_t last, void *raw, void *features)
+{
+    switch (model->l_max) {
+    case 0: return NAME(forward_0)(model, graph, first, last, raw, features);
+    case 1: return NAME(forward_1)(model, graph, first, last, raw, features);
+    case 2: return NAME(forward_2)(model, graph, first, last, raw, features);
+    case 3: return NAME(forward_3)(model, graph, first, last, raw, features);
+    case 4: return NAME(forward_4)(model, graph, first, last, raw, features);
+    }
+    return NOT_SUPPORTED;
+}
+
+static int NAME(backward)(const fused_model *model, const fused_graph *graph, int64_t first,
+                          int64_t last, const void *raw, const void *by_features,
+                          double *by_positions, double *by_cells)
+{
+    switch (model->l_max) {
+    case 0: return NAME(backward_0)(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    case 1: return NAME(backward_1)(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    case 2: return NAME(backward_2)(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    case 3: return NAME(backward_3)(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    case 4: return NAME(backward_4)(model, graph, first, last, raw, by_features, by_positions, by_cells);
+    }
+    return NOT_SUPPORTED;
+}
+
+/* ---- split charges ---- */
+
+INLINE REAL NAME(sum_of_lanes)(vec values)
+{
+    REAL total = 0;
+    for (int64_t k = 0; k < LANES; ++k)
+        total += values[k];
+    return total;
+}
+
+/* Functions [function][lane] of distance and their slopes, see ase_les.charges. */
+INLINE void NAME(split_functions)(const fused_split *split, int64_t receiver, scratch *s,
+                                  const int slopes)
+{
+    const double pi = 3.14159265358979323846;
+    const int64_t capacity = s->capacity;
+    const REAL cutoff = (REAL)split->cutoff, rate = (REAL)(pi / split->cutoff);
+    const REAL height = (REAL)split->wave_height, bonded = (REAL)split->bonded;
+    const REAL width = (REAL)(1 / (split->not_bonded - split->bonded));
+    for (int64_t kind = 0; kind < split->n_kinds; ++kind) {
+        const double *inverse_length = split->inverse_lengths + receiver * split->n_kinds + kind;
+        const REAL inverse = (REAL)*inverse_length;
+        for (int64_t lane = s->start[kind]; lane < s->start[kind + 1]; lane += LANES) {
+            const vec r = NAME(load)(s->distance + lane), x = r / cutoff, rest = 1 - x;
+            const vec x4 = x * x * x * x;
+            vec within = 1 - x4 * x * (21 - x * (35 - x * 15));
+            vec tilt = x4 * rest * rest * (-105 / cutoff);
+            vec y = (r * inverse - bonded) * width;
+            for (int64_t k = 0; k < LANES; ++k) {
+                within[k] = r[k] < cutoff ? within[k] : 0;
+                tilt[k] = r[k] < cutoff ? tilt[k] : 0;
+                y[k] = y[k] < 0 ? 0 : (y[k] > 1 ? 1 : y[k]);
+            }
+            /* cos(πx) and sin(πx) from their series about π/2. */
+            const vec angle = (x - (REAL)0.5) * (REAL)pi, square = angle * angle;
+            vec cosine = square - square, sine = square - square;
+            for (int n = 22; n >= 2; n -= 2) {
+                sine = (sine * square + 1) * (REAL)(-1.0 / (n * (n - 1)));
+                cosine = (cosine * square + 1) * (REAL)(-1.0 / (n * (n + 1)));
+            }
+            sine = sine * square + 1;
+            cosine = -angle * (cosine * square + 1);
+            const vec bond = 1 - y * y * y * (10 - y * (15 - y * 6));
+            const vec waves[4] = {cosine - cosine + 1, cosine, 2 * cosine * cosine - 1,
+                                  cosine * (4 * cosine * cosine - 3)};
+            NAME(store)(s->radial + lane, within * bond);
+            for (int n = 0; n < 4; ++n)
+                NAME(store)(s->radial + (n + 1) * capacity + lane, height * within * waves[n]);
+            if (!slopes)
+                continue;
+            const vec bond_tilt = y * y * (1 - y) * (1 - y) * (-30 * inverse * width);
+            const vec sines[4] = {sine - sine, sine, 2 * sine * cosine,
+                                  sine * (4 * cosine * cosine - 1)};
+            NAME(store)(s->slopes + lane, tilt * bond + within * bond_tilt);
+            for (int n = 0; n < 4; ++n)
+                NAME(store)(s->slopes + (n + 1) * capacity + lane,
+                            height * (tilt * waves[n] - within * sines[n] * (n * rate)));
+        }
+    }
+}
+
+/* The model of a scratch that holds the functions, and 8 numbers per lane in `angular`. */
+static fused_model NAME(split_model)(const fused_split *split)
+{
+    fused_model model;
+    memset(&model, 0, sizeof model);
+    model.n_embedding = 1;
+    model.n_radial = N_FUNCTIONS;
+    model.n_mixed = 1;
+    model.n_kinds = split->n_kinds;
+    return model;
+}
+
+/* Weights of the functions for one pair: of the receiver's own numbers and of the elements. */
+INLINE void NAME(split_weights)(const fused_split *split, const double *latent, int64_t receiver,
+                                int64_t kind, int64_t channel, REAL *weights)
+{
+    const double *pair = split->weights
+        + ((receiver * split->n_kinds + kind) * split->n_channels + channel) * 2 * N_FUNCTIONS;
+    for (int n = 0; n < 2 * N_FUNCTIONS; ++n)
+        weights[n] = (REAL)latent[n] + (REAL)pair[n];
+}
+
+/* What is taken from each lane, in row 0, and pulled, in row 1 of `angular`; the sum of the
+ * pulls along the unit vectors. */
+INLINE void NAME(split_take)(const fused_split *split, const double *latent, int64_t receiver,
+                             int64_t channel, scratch *s, REAL *polarized)
+{
+    const int64_t capacity = s->capacity;
+    REAL weights[2 * N_FUNCTIONS];
+    vec sum[3];
+    memset(sum, 0, sizeof sum);
+    for (int64_t kind = 0; kind < split->n_kinds; ++kind) {
+        NAME(split_weights)(split, latent, receiver, kind, channel, weights);
+        for (int64_t lane = s->start[kind]; lane < s->start[kind + 1]; lane += LANES) {
+            vec taken, pull;
+            memset(&taken, 0, sizeof taken);
+            memset(&pull, 0, sizeof pull);
+            for (int n = 0; n < N_FUNCTIONS; ++n) {
+                const vec function = NAME(load)(s->radial + n * capacity + lane);
+                taken += function * weights[n];
+                pull += function * weights[N_FUNCTIONS + n];
+            }
+            NAME(store)(s->angular + lane, taken);
+            NAME(store)(s->angular + capacity + lane, pull);
+            for (int axis = 0; axis < 3; ++axis)
+                sum[axis] += pull * NAME(load)(s->unit[axis] + lane);
+        }
+    }
+    for (int axis = 0; axis < 3; ++axis)
+        polarized[axis] = NAME(sum_of_lanes)(sum[axis]);
+}
+
+INLINE vec NAME(along)(const scratch *s, int64_t lane, const REAL *vector)
+{
+    return NAME(load)(s->unit[0] + lane) * vector[0] + NAME(load)(s->unit[1] + lane) * vector[1]
+        + NAME(load)(s->unit[2] + lane) * vector[2];
+}
+
+static int NAME(split_forward)(const fused_split *split, const fused_graph *graph, int64_t first,
+                               int64_t last, const double *latent, double *charges)
+{
+    const fused_model model = NAME(split_model)(split);
+    const int64_t n_channels = split->n_channels, row = n_channels * 2 * N_FUNCTIONS + 1;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, &model, graph, first, last, 8, 1))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge, receiver = graph->kinds[atom];
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, split->n_kinds, split->cutoff, atom, begin, edge, &s);
+        NAME(split_functions)(split, receiver, &s, 0);
+        for (int64_t channel = 0; channel < n_channels; ++channel) {
+            const double *own = latent + atom * row + channel * 2 * N_FUNCTIONS;
+            REAL polarized[3];
+            double gained = 0;
+            NAME(split_take)(split, own, receiver, channel, &s, polarized);
+            for (int64_t lane = 0; lane < s.n; lane += LANES) {
+                const vec moved = NAME(load)(s.angular + lane)
+                    - NAME(load)(s.radial + s.capacity + lane) * NAME(along)(&s, lane, polarized);
+                for (int64_t k = 0; k < LANES; ++k) {
+                    if (s.edge[lane + k] < 0)
+                        continue;
+                    gained += (double)moved[k];
+                    charges[graph->senders[s.edge[lane + k]] * n_channels + channel]
+                        -= (double)moved[k];
+                }
+            }
+            charges[atom * n_channels + channel] += gained;
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* Gradients of one channel and atom; those by the edges are added to rows 4 to 6 of `angular`. */
+static void NAME(split_channel)(const fused_split *split, const double *latent, int64_t receiver,
+                                int64_t channel, scratch *s, double *by_latent)
+{
+    const int64_t capacity = s->capacity;
+    const REAL *given = s->angular + 3 * capacity;
+    REAL polarized[3], turned[3], weights[2 * N_FUNCTIONS];
+    vec sum[3], by_weights[2 * N_FUNCTIONS];
+    memset(sum, 0, sizeof sum);
+    memset(by_weights, 0, sizeof by_weights);
+    NAME(split_take)(split, latent, receiver, channel, s, polarized);
+    for (int64_t lane = 0; lane < s->n; lane += LANES) {
+        const vec weight = NAME(load)(given + lane) * NAME(load)(s->radial + capacity + lane);
+        for (int axis = 0; axis < 3; ++axis)
+            sum[axis] -= weight * NAME(load)(s->unit[axis] + lane);
+    }
+    for (int axis = 0; axis < 3; ++axis)
+        turned[axis] = NAME(sum_of_lanes)(sum[axis]);
+    for (int64_t kind = 0; kind < split->n_kinds; ++kind) {
+        NAME(split_weights)(split, latent, receiver, kind, channel, weights);
+        for (int64_t lane = s->start[kind]; lane < s->start[kind + 1]; lane += LANES) {
+            const vec h = NAME(load)(given + lane), pull = NAME(load)(s->angular + capacity + lane);
+            const vec back = NAME(along)(s, lane, turned);
+            const vec wave = NAME(load)(s->radial + capacity + lane);
+            const vec wave_slope = NAME(load)(s->slopes + capacity + lane);
+            vec by_length = -wave_slope * h * NAME(along)(s, lane, polarized), by_unit[3], radial;
+            for (int n = 0; n < N_FUNCTIONS; ++n) {
+                const vec function = NAME(load)(s->radial + n * capacity + lane);
+                by_weights[n] += h * function;
+                by_weights[N_FUNCTIONS + n] += back * function;
+                by_length += NAME(load)(s->slopes + n * capacity + lane)
+                    * (h * weights[n] + back * weights[N_FUNCTIONS + n]);
+            }
+            memset(&radial, 0, sizeof radial);
+            for (int axis = 0; axis < 3; ++axis) {
+                by_unit[axis] = pull * turned[axis] - h * wave * polarized[axis];
+                radial += by_unit[axis] * NAME(load)(s->unit[axis] + lane);
+            }
+            for (int axis = 0; axis < 3; ++axis) {
+                const vec unit = NAME(load)(s->unit[axis] + lane);
+                REAL *to = s->angular + (4 + axis) * capacity + lane;
+                NAME(store)(to, NAME(load)(to) + by_length * unit
+                                    + (by_unit[axis] - radial * unit)
+                                        * NAME(load)(s->inverse + lane));
+            }
+        }
+    }
+    for (int n = 0; n < 2 * N_FUNCTIONS; ++n)
+        by_latent[n] = (double)NAME(sum_of_lanes)(by_weights[n]);
+}
+
+static int NAME(split_backward)(const fused_split *split, const fused_graph *graph, int64_t first,
+                                int64_t last, const double *latent, const double *by_charges,
+                                double *by_latent, double *by_positions, double *by_cells)
+{
+    const fused_model model = NAME(split_model)(split);
+    const int64_t n_channels = split->n_channels, row = n_channels * 2 * N_FUNCTIONS + 1;
+    scratch s;
+    arena memory;
+    if (NAME(allocate)(&s, &memory, &model, graph, first, last, 8, 1))
+        return NO_MEMORY;
+    int64_t edge = first_edge(graph, first);
+    for (int64_t atom = first; atom < last; ++atom) {
+        const int64_t begin = edge, receiver = graph->kinds[atom];
+        while (edge < graph->n_edges && graph->receivers[edge] == atom)
+            ++edge;
+        NAME(find_neighbors)(graph, split->n_kinds, split->cutoff, atom, begin, edge, &s);
+        NAME(split_functions)(split, receiver, &s, 1);
+        REAL *given = s.angular + 3 * s.capacity, *by_edges = s.angular + 4 * s.capacity;
+        memset(by_edges, 0, 3 * s.capacity * sizeof *by_edges);
+        for (int64_t channel = 0; channel < n_channels; ++channel) {
+            for (int64_t lane = 0; lane < s.n; ++lane)
+                given[lane] = s.edge[lane] < 0 ? 0
+                    : (REAL)(by_charges[atom * n_channels + channel]
+                             - by_charges[graph->senders[s.edge[lane]] * n_channels + channel]);
+            const int64_t at = atom * row + channel * 2 * N_FUNCTIONS;
+            NAME(split_channel)(split, latent + at, receiver, channel, &s, by_latent + at);
+        }
+        for (int64_t lane = 0; lane < s.n; lane += LANES) {
+            vec by_edge[3];
+            for (int axis = 0; axis < 3; ++axis)
+                by_edge[axis] = NAME(load)(by_edges + axis * s.capacity + lane);
+            NAME(scatter)(graph, &s, lane, atom, by_edge, by_positions, by_cells);
+        }
+    }
+    free(memory.memory);
+    return DONE;
+}
+
+/* ---- particle mesh: charges to the mesh and potentials back, see
+ * ase_les.electrostatics.particle_mesh ---- */
+#ifdef WITH_MESH
+
+/* Shares of the points an atom touches along each axis, their slopes, and the first point. */
+INLINE int64_t NAME(touch)(const fused_mesh *mesh, const double *fractional, double *shares,
+                           double *slopes)
+{
+    const int64_t order = mesh->order;
+    int64_t first = 0;
+    for (int axis = 0; axis < 3; ++axis) {
+        const double steps = (fractional[axis] - floor(fractional[axis])) * mesh->size[axis];
+        int64_t corner = (int64_t)steps;
+        if (corner > mesh->size[axis] - 1)
+            corner = mesh->size[axis] - 1;
+        const double t = steps - corner;
+        for (int64_t v = 0; v < PAD; v += LANES) {
+            vec value = NAME(load)(mesh->spline + (order - 1) * PAD + v), slope = value - value;
+            for (int64_t power = order - 2; power >= 0; --power) {
+                slope = slope * t + value;
+                value = value * t + NAME(load)(mesh->spline + power * PAD + v);
+            }
+            NAME(store)(shares + axis * PAD + v, value);
+            NAME(store)(slopes + axis * PAD + v, slope);
+        }
+        first = first * (mesh->size[axis] + order - 1) + corner;
+    }
+    return first;
+}
+
+static void NAME(mesh_spread)(const fused_mesh *mesh, int64_t n_atoms, const double *fractional,
+                              const double *charges, int64_t stride, double *density)
+{
+    const int64_t order = mesh->order, third = mesh->size[2] + order - 1;
+    const int64_t second = third * (mesh->size[1] + order - 1);
+    const double *end = density + second * (mesh->size[0] + order - 1);
+    double shares[3 * PAD], slopes[3 * PAD];
+    for (int64_t atom = 0; atom < n_atoms; ++atom) {
+        double *corner = density + NAME(touch)(mesh, fractional + 3 * atom, shares, slopes);
+        const double charge = charges[atom * stride];
+        for (int64_t u = 0; u < order; ++u) {
+            for (int64_t v = 0; v < order; ++v) {
+                const double weight = charge * shares[u] * shares[PAD + v];
+                double *line = corner + u * second + v * third;
+                if (line + PAD <= end) {
+                    for (int64_t w = 0; w < PAD; w += LANES)
+                        NAME(store)(line + w, NAME(load)(line + w)
+                                                  + weight * NAME(load)(shares + 2 * PAD + w));
+                } else {
+                    for (int64_t w = 0; w < order; ++w)
+                        line[w] += weight * shares[2 * PAD + w];
+                }
+            }
+        }
+    }
+}
+
+/* Potentials at atoms, and their charges times the slopes along the axes added to by_fractional. */
+static void NAME(mesh_gather)(const fused_mesh *mesh, int64_t n_atoms, const double *fractional,
+                              const double *charges, int64_t stride, const double *surface,
+                              double *potentials, double *by_fractional)
+{
+    const int64_t order = mesh->order, third = mesh->size[2] + order - 1;
+    const int64_t second = third * (mesh->size[1] + order - 1);
+    const double *end = surface + second * (mesh->size[0] + order - 1);
+    double shares[3 * PAD], slopes[3 * PAD], spare[PAD] = {0};
+    for (int64_t atom = 0; atom < n_atoms; ++atom) {
+        const double *corner = surface + NAME(touch)(mesh, fractional + 3 * atom, shares, slopes);
+        vec value[PAD / LANES], along_x[PAD / LANES], along_y[PAD / LANES];
+        memset(value, 0, sizeof value);
+        memset(along_x, 0, sizeof along_x);
+        memset(along_y, 0, sizeof along_y);
+        for (int64_t u = 0; u < order; ++u) {
+            vec line_value[PAD / LANES], line_slope[PAD / LANES];
+            memset(line_value, 0, sizeof line_value);
+            memset(line_slope, 0, sizeof line_slope);
+            for (int64_t v = 0; v < order; ++v) {
+                const double *line = corner + u * second + v * third;
+                if (line + PAD > end)
+                    line = memcpy(spare, line, order * sizeof *line);
+                for (int64_t w = 0; w < PAD / LANES; ++w) {
+                    const vec points = NAME(load)(line + w * LANES);
+                    line_value[w] += points * shares[PAD + v];
+                    line_slope[w] += points * slopes[PAD + v];
+                }
+            }
+            for (int64_t w = 0; w < PAD / LANES; ++w) {
+                value[w] += line_value[w] * shares[u];
+                along_x[w] += line_value[w] * slopes[u];
+                along_y[w] += line_slope[w] * shares[u];
+            }
+        }
+        double total[4] = {0, 0, 0, 0};
+        for (int64_t w = 0; w < PAD; ++w) {
+            const double share = shares[2 * PAD + w], slope = slopes[2 * PAD + w];
+            total[0] += along_x[w / LANES][w % LANES] * share;
+            total[1] += along_y[w / LANES][w % LANES] * share;
+            total[2] += value[w / LANES][w % LANES] * slope;
+            total[3] += value[w / LANES][w % LANES] * share;
+        }
+        for (int axis = 0; axis < 3; ++axis)
+            by_fractional[3 * atom + axis]
+                += charges[atom * stride] * (double)mesh->size[axis] * total[axis];
+        potentials[atom * stride] = total[3];
+    }
+}
+#endif
+
+
+#undef vec
+#undef scratch
+#undef LANES
+#endif

@@ -1,0 +1,187 @@
+"""Features from the fused kernels: edge basis, sums over neighbors, mixing, products per atom."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.polynomial import chebyshev
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ase_les.graph import Graph
+from ase_les.kernels.library import (
+    Kernels,
+    ModelArguments,
+    PreparedGraph,
+    in_ranges,
+    pointer,
+    ranges,
+)
+
+if TYPE_CHECKING:
+    from ase_les.representation.cace import Cace
+    from ase_les.representation.radial import BesselBasis
+
+# As in template.c.
+_PAD = 8
+
+# Coefficients of the radial polynomials as in generate.py, and the length of an interval in units
+# of the inverse of the largest frequency: errors of the slopes are then below round-off.
+_POLYNOMIALS = {torch.float32: (8, 0.5), torch.float64: (12, 0.7)}
+
+
+class FusedRepresentation:
+    """The features of a representation without messages, by the kernels.
+
+    Parameters
+    ----------
+    cace : Cace
+        Its parameters are read now and must not change.
+    kernels : Kernels
+    """
+
+    def __init__(self, cace: Cace, kernels: Kernels):
+        config = cace.config
+        self.kernels = kernels
+        self.dtype = cace.mixing.dtype
+        self._embedding = cace.embedding
+        self._config = config
+        sender, receiver = (table.to(self.dtype) for table in cace.embedding.of_all_kinds())
+        self._sender = sender.contiguous()
+        self._receiver = _padded(receiver.repeat(1, config.n_mixed))
+        self._radial = radial_polynomials(cace.neighbour_sum.radial, self.dtype)
+        mixing = cace.mixing.detach()
+        self._mixing, self._unmixing = _padded(mixing), _padded(mixing.transpose(2, 3))
+        n_angular = len(cace.neighbour_sum.angular.triples)
+        self._n_raw = config.n_embedding * n_angular * _up(config.n_radial)
+        self._n_features = cace.n_features
+
+    def __call__(self, graph: Graph) -> Tensor:
+        """Return the features (N, n_features) of all atoms."""
+        kinds = self._embedding.kinds(graph)
+        return _Features.apply(graph.positions, graph.cell, graph, kinds, self)
+
+    def forward(self, graph: PreparedGraph, keep: bool) -> tuple[Tensor, Tensor | None]:
+        """Return features and, if the gradient is wanted, the raw sums it needs."""
+        values = torch.empty(graph.n_atoms, self._n_features, dtype=self.dtype)
+        raw = torch.empty(graph.n_atoms, self._n_raw, dtype=self.dtype) if keep else None
+        model = self._arguments()
+        in_ranges(
+            ranges(graph.n_atoms),
+            lambda _, first, last: self.kernels.call(
+                "forward",
+                self.dtype,
+                model,
+                graph.arguments,
+                first,
+                last,
+                pointer(raw),
+                pointer(values),
+            ),
+        )
+        return values, raw
+
+    def backward(
+        self, graph: PreparedGraph, raw: Tensor, gradient: Tensor, by_cell: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return gradients by positions (N, 3) and, if wanted, by cells (S, 3, 3)."""
+        bounds = ranges(graph.n_atoms)
+        n_parts = len(bounds) - 1
+        positions = torch.zeros(n_parts, graph.n_atoms, 3, dtype=torch.float64)
+        cells = None
+        if by_cell:
+            cells = torch.zeros(n_parts, graph.n_structures, 3, 3, dtype=torch.float64)
+        gradient = gradient.contiguous()
+        model = self._arguments()
+        in_ranges(
+            bounds,
+            lambda part, first, last: self.kernels.call(
+                "backward",
+                self.dtype,
+                model,
+                graph.arguments,
+                first,
+                last,
+                pointer(raw),
+                pointer(gradient),
+                pointer(positions[part]),
+                None if cells is None else pointer(cells[part]),
+            ),
+        )
+        return total(positions), None if cells is None else total(cells)
+
+    def _arguments(self) -> ModelArguments:
+        config = self._config
+        return ModelArguments(
+            config.l_max,
+            config.nu_max,
+            config.n_embedding,
+            config.n_radial,
+            config.n_mixed * config.n_embedding,
+            len(self._sender),
+            len(self._radial),
+            config.cutoff,
+            *map(
+                pointer, (self._radial, self._sender, self._receiver, self._mixing, self._unmixing)
+            ),
+        )
+
+
+class _Features(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, positions, cell, graph, kinds, representation):
+        prepared = PreparedGraph(graph, positions, cell, kinds)
+        keep = any(ctx.needs_input_grad)
+        values, raw = representation.forward(prepared, keep)
+        ctx.prepared, ctx.raw, ctx.representation = prepared, raw, representation
+        return values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        by_positions, by_cell = ctx.representation.backward(
+            ctx.prepared, ctx.raw, gradient, ctx.needs_input_grad[1]
+        )
+        return by_positions, by_cell, None, None, None
+
+
+def total(parts: Tensor) -> Tensor:
+    """Return the sum over the first axis, which has one entry per thread."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)
+
+
+def radial_polynomials(radial: BesselBasis, dtype: torch.dtype) -> Tensor:
+    """Return polynomials of the radial functions, (n_intervals, n_powers, n_radial padded).
+
+    Each interval has the powers of the place within it, -1 to 1. They pass through the functions at
+    Chebyshev points, computed in float64 from the definition.
+    """
+    n_powers, longest = _POLYNOMIALS[dtype]
+    basis = copy.deepcopy(radial).double()
+    steepest = float(basis.frequencies.abs().max()) + (radial.exponent + 2) / radial.cutoff
+    n_intervals = max(math.ceil(radial.cutoff * steepest / longest), 1)
+    places = chebyshev.chebpts1(n_powers)
+    starts = np.arange(n_intervals)[:, None]
+    distances = (starts + (places + 1) / 2) * radial.cutoff / n_intervals
+    with torch.no_grad():
+        values = basis(torch.from_numpy(distances)).numpy()
+    coefficients = np.linalg.solve(chebyshev.chebvander(places, n_powers - 1), values[..., None])
+    to_powers = np.zeros((n_powers, n_powers))
+    for k in range(n_powers):
+        to_powers[k, : k + 1] = chebyshev.cheb2poly(np.eye(k + 1)[k])
+    powers = np.einsum("kp,rik->ipr", to_powers, coefficients[..., 0])
+    return _padded(torch.from_numpy(powers)).to(dtype).contiguous()
+
+
+def _up(length: int) -> int:
+    return -(-length // _PAD) * _PAD
+
+
+def _padded(table: Tensor) -> Tensor:
+    """Return a contiguous copy whose last axis is filled with zeros to a multiple of the pad."""
+    length = table.shape[-1]
+    return torch.nn.functional.pad(table, (0, _up(length) - length)).contiguous()

@@ -1,0 +1,122 @@
+"""Settings of the process that decide how fast tensors are computed: heap and threads.
+
+Nothing here happens at import; a calculator applies both when it is made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+import torch
+
+# Numbers of the options in glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+# Blocks below this size come from the heap and go back to it. glibc before 2.37 may refuse more
+# than the second size.
+_MMAP_THRESHOLDS = (256 * 2**20, 32 * 2**20)
+# This much freed memory at the top of the heap is kept.
+_TRIM_THRESHOLD = 512 * 2**20
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_number_set_here: int | None = None
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let malloc reuse the memory of freed tensors instead of returning it to the system.
+
+    By default glibc takes every tensor above some megabytes fresh from the system, which clears
+    it page by page: up to half the time of a force call. Memory is kept up to 512 MB; the largest
+    resident size of a process hardly changes. Affects the whole process, and only where the C
+    library is glibc; a threshold that the user has set (``MALLOC_MMAP_THRESHOLD_`` and others)
+    is left alone.
+
+    Returns
+    -------
+    bool
+        Whether the thresholds were set.
+    """
+    is_set = any(name.startswith("MALLOC_") for name in os.environ)
+    if is_set or not sys.platform.startswith("linux"):
+        return False
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "gnu_get_libc_version") or not hasattr(library, "mallopt"):
+        return False
+    accepted = any(library.mallopt(_M_MMAP_THRESHOLD, size) for size in _MMAP_THRESHOLDS)
+    return bool(accepted and library.mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD))
+
+
+def set_threads(threads: int | None = None) -> int:
+    """Set the number of threads of this process and return it.
+
+    Parameters
+    ----------
+    threads : int or None
+        None keeps what the user has set (`torch.set_num_threads`, ``OMP_NUM_THREADS``,
+        ``MKL_NUM_THREADS``), and is one thread otherwise: torch's own default is every core,
+        whether another process uses it or not, and two busy cores are several times slower
+        than one free core.
+
+    Raises
+    ------
+    ValueError
+        If the number is not positive.
+    """
+    global _number_set_here
+    if threads is None:
+        if _threads_are_set():
+            return torch.get_num_threads()
+        threads = 1
+    if isinstance(threads, bool) or int(threads) != threads or threads < 1:
+        raise ValueError(f"`threads` must be a positive integer or None, got {threads!r}")
+    torch.set_num_threads(int(threads))
+    _number_set_here = int(threads)
+    return _number_set_here
+
+
+def _threads_are_set() -> bool:
+    """Tell whether the user, or an earlier call of `set_threads`, has set the number."""
+    if any(os.environ.get(name) for name in _THREAD_VARIABLES):
+        return True
+    if torch.get_num_threads() == _number_set_here:
+        return True
+    if torch.get_num_threads() not in _default_thread_numbers():
+        return True
+    return _mkl_threads_are_fixed()
+
+
+def _default_thread_numbers() -> set[int]:
+    """Return the numbers that torch may take by itself: all cores, with or without siblings."""
+    if not hasattr(os, "sched_getaffinity"):
+        cores = os.cpu_count() or 1
+        return {cores, max(cores // 2, 1)}
+    cpus = os.sched_getaffinity(0)
+    siblings = set()
+    for cpu in cpus:
+        path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        siblings.add(path.read_text() if path.is_file() else str(cpu))
+    return {len(cpus), len(siblings)}
+
+
+def _mkl_threads_are_fixed() -> bool:
+    """Tell whether `torch.set_num_threads` was called, where torch is built with MKL.
+
+    It is the only trace of a call with the default number: torch then forbids MKL to take fewer.
+    """
+    library = _torch_library()
+    return library is not None and library.mkl_serv_get_dynamic() == 0
+
+
+@cache
+def _torch_library() -> ctypes.CDLL | None:
+    path = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError:
+        return None
+    return library if hasattr(library, "mkl_serv_get_dynamic") else None

@@ -1,0 +1,97 @@
+"""Threads and malloc are set when a calculator is made, and never against the user."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ase_les.process_settings import set_threads
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+# A tensor of 56 MB costs a page fault per 4 kB when it is filled, unless the heap kept the last,
+# of 60 MB: room is left for what is allocated meanwhile.
+PREAMBLE = """
+import json, resource, torch
+
+def keeps_freed_memory():
+    torch.ones(15_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(14_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 1000
+
+def threads_with(**options):
+    from ase_les import LESCalculator
+    LESCalculator("nacl", **options)
+    return torch.get_num_threads()
+
+"""
+
+on_glibc = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="mallopt belongs to glibc"
+)
+
+
+def answer(script: str, **environment: str):
+    """Return what a fresh process prints whose environment sets neither threads nor malloc."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OMP_", "MKL_", "MALLOC_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PREAMBLE + script],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_calculators_use_one_thread_until_told_otherwise():
+    script = (
+        "found = [torch.get_num_threads()]\n"
+        "import ase_les.calculator\n"
+        "found += [torch.get_num_threads(), threads_with()]\n"
+        f"torch.set_num_threads({CORES})\n"
+        "found += [threads_with(), threads_with(threads=3), threads_with()]\n"
+        "print(json.dumps(found))"
+    )
+    default, *found = answer(script)
+    assert found == [default, 1, CORES, 3, 3]
+
+
+def test_threads_that_the_user_set_before_are_kept():
+    # All cores is also what torch takes by itself.
+    script = f"torch.set_num_threads({CORES}); print(json.dumps(threads_with()))"
+    assert answer(script) == CORES
+    assert answer("print(json.dumps(threads_with()))", OMP_NUM_THREADS=str(CORES)) == CORES
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True])
+def test_a_number_of_threads_must_be_a_positive_integer(number):
+    before = torch.get_num_threads()
+    with pytest.raises(ValueError, match="`threads` must be a positive integer"):
+        set_threads(number)
+    assert torch.get_num_threads() == before
+
+
+@on_glibc
+@pytest.mark.parametrize(
+    ("options", "environment", "kept"),
+    [
+        ("", {}, True),
+        ("keep_memory=False", {}, False),
+        ("", {"MALLOC_MMAP_THRESHOLD_": "131072"}, False),
+    ],
+)
+def test_freed_memory_is_kept_unless_the_user_decides_otherwise(options, environment, kept):
+    script = f"threads_with({options}); print(json.dumps(keeps_freed_memory()))"
+    assert answer(script, **environment) is kept
