@@ -49,9 +49,9 @@ class AutoSum(nn.Module):
         """Expect a faster mesh sum from now on; the mesh is asked by itself."""
         self._has_kernels = True
 
-    def plan(self, cell: Tensor, layout: Layout) -> SumPlan:
-        """Return the plan of the faster method."""
-        return self.choose(cell, layout).plan(cell, layout)
+    def plan(self, cell: Tensor, layout: Layout, truncated: bool = False) -> SumPlan:
+        """Return the plan of the faster method, see `ReciprocalSum`."""
+        return self.choose(cell, layout).plan(cell, layout, truncated)
 
     def forward(
         self,
