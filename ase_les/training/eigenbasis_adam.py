@@ -1,8 +1,10 @@
-"""Adam in the eigenbasis of the gradients' covariance: fewer steps to the same error."""
+"""SOAP optimizer: Adam in the eigenbasis of the gradients' covariance."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +35,7 @@ class EigenbasisAdam(torch.optim.Optimizer):
     :math:`\beta`           ``betas``
     :math:`\lambda`         ``weight_decay``
     :math:`C_d, Q_d`        ``covariance_d``, ``basis_d``
-    :math:`M, V`            ``mean``, ``square``
+    :math:`M', V`           ``turned_mean`` (``mean`` of vectors), ``square``
     ======================  =============================================
 
     Parameters
@@ -53,6 +55,10 @@ class EigenbasisAdam(torch.optim.Optimizer):
     _SMALLEST = 1e-8
     # Longer axes keep their own coordinates: a basis costs the third power of its length.
     _LONGEST_AXIS = 4096
+    # Covariances of axes from this length on exceed the cache: they are read and written once for
+    # this many gradients.
+    _LARGE_AXIS = 256
+    _MOST_WAITING = 8
 
     def __init__(
         self,
@@ -65,79 +71,139 @@ class EigenbasisAdam(torch.optim.Optimizer):
         super().__init__(list(parameters), defaults)
 
     @torch.no_grad()
-    def step(self) -> None:
-        """One step along the gradients; the first one only learns how large they are."""
+    def step(self) -> None:  # type: ignore[override]
+        """Take one step along the gradients; the first one only measures their size."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._step(weight, weight.grad, group)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            young = [weight for weight in weights if not self.state[weight]]
+            for weight in young:
+                self._begin(weight, group)
+            turned = {weight: _turned_axes(weight, self._LONGEST_AXIS) for weight in weights}
+            grown = [weight for weight in weights if weight not in set(young)]
+            self._step_plain([weight for weight in grown if not turned[weight]], group)
+            for weight in grown:
+                if turned[weight]:
+                    self._step_turned(weight, turned[weight], group)
 
-    def _step(self, weight: Tensor, gradient: Tensor, group: dict) -> None:
-        state, (memory, long_memory) = self.state[weight], group["betas"]
-        axes = _turned_axes(weight, self._LONGEST_AXIS)
-        if not state:
-            state["step"] = torch.tensor(0.0)
-            state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
-            for axis in axes:
-                rows = _rows(gradient, axis)
-                covariance = (1 - long_memory) * (rows @ rows.T)
-                state[f"covariance_{axis}"] = covariance
-                state[f"basis_{axis}"] = torch.linalg.eigh(covariance)[1].flip(1).contiguous()
+    def _begin(self, weight: Tensor, group: dict[str, Any]) -> None:
+        gradient, state = _gradient(weight), self.state[weight]
+        state["step"] = torch.tensor(0.0)
+        state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+        for axis in _turned_axes(weight, self._LONGEST_AXIS):
+            rows = _rows(gradient, axis)
+            covariance = (1 - group["betas"][1]) * (rows @ rows.T)
+            state[f"covariance_{axis}"] = covariance
+            state[f"basis_{axis}"] = torch.linalg.eigh(covariance)[1].flip(1).contiguous()
+
+    def _step_plain(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        """Take a step of Adam for weights without bases, all of them together."""
+        if not weights:
             return
+        memory, long_memory = group["betas"]
+        states = [self.state[weight] for weight in weights]
+        gradients = [_gradient(weight) for weight in weights]
+        means, squares = ([state[name] for state in states] for name in ("mean", "square"))
+        torch._foreach_lerp_(means, gradients, 1 - memory)
+        torch._foreach_mul_(squares, long_memory)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - long_memory)
+        torch._foreach_add_([state["step"] for state in states], 1.0)
+        n_steps = [int(state["step"]) for state in states]
+        roots = torch._foreach_div(squares, [1 - long_memory**n for n in n_steps])
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, self._SMALLEST)
+        updates = torch._foreach_div(means, [1 - memory**n for n in n_steps])
+        torch._foreach_div_(updates, roots)
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(weights, updates, alpha=-group["lr"])
+
+    def _step_turned(self, weight: Tensor, axes: list[int], group: dict[str, Any]) -> None:
+        gradient, state = _gradient(weight), self.state[weight]
+        memory, long_memory = group["betas"]
         state["step"] += 1
         n_steps = int(state["step"])
         bases = {axis: state[f"basis_{axis}"] for axis in axes}
-        state["mean"].lerp_(gradient, 1 - memory)
-        # Together, so that large bases are read once.
-        turned, mean = _turned(torch.stack([gradient, state["mean"]]), bases)
+        turned = _turned(gradient[None], bases)[0]
+        if "mean" in state:
+            # At the first step, and in checkpoints from before means were kept turned.
+            state["turned_mean"] = _turned(state.pop("mean")[None], bases)[0]
+        state["turned_mean"].lerp_(turned, 1 - memory)
         state["square"].lerp_(turned.square_(), 1 - long_memory)
-        mean = mean / (1 - memory**n_steps)
+        mean = state["turned_mean"] / (1 - memory**n_steps)
         root = (state["square"] / (1 - long_memory**n_steps)).sqrt_()
         update = _turned_back((mean / root.add_(self._SMALLEST))[None], bases)[0]
         weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
         for axis in axes:
-            rows = _rows(gradient, axis)
-            state[f"covariance_{axis}"].addmm_(
-                rows, rows.T, beta=long_memory, alpha=1 - long_memory
-            )
-            if _is_due(n_steps, weight.shape[axis]):
+            due = _is_due(n_steps, weight.shape[axis])
+            self._learn_covariance(state, axis, _rows(gradient, axis), long_memory, due)
+            if due:
                 self._follow(state, axis)
+
+    def _learn_covariance(
+        self, state: dict[str, Tensor], axis: int, rows: Tensor, memory: float, due: bool
+    ) -> None:
+        """Add a gradient to a covariance, large ones several gradients at a time.
+
+        Until they are added, gradients wait with the square roots of their weights.
+        """
+        new = rows.T * math.sqrt(1 - memory)
+        waiting = state.pop(f"waiting_{axis}", None)
+        if waiting is not None:
+            new = torch.cat([waiting * math.sqrt(memory), new])
+        n_waiting = len(new) // rows.shape[1]
+        small = len(rows) < self._LARGE_AXIS or len(rows) < 2 * len(new)
+        if due or small or n_waiting >= self._MOST_WAITING:
+            state[f"covariance_{axis}"].addmm_(new.T, new, beta=memory**n_waiting)
+        else:
+            state[f"waiting_{axis}"] = new
 
     @staticmethod
     def _follow(state: dict[str, Tensor], axis: int) -> None:
-        """Bring a basis closer to the eigenvectors, the largest eigenvalues first."""
+        """Improve a basis by one orthogonal iteration, the largest eigenvalues first."""
         covariance, basis = state[f"covariance_{axis}"], state[f"basis_{axis}"]
         image = covariance @ basis
         order = (basis * image).sum(0).argsort(descending=True)
         state["square"] = state["square"].index_select(axis, order)
         # In the layout it will have when read from a checkpoint: rounding depends on it.
-        state[f"basis_{axis}"] = torch.linalg.qr(image[:, order])[0].contiguous()
+        new = torch.linalg.qr(image[:, order])[0].contiguous()
+        mean = _turned_back(state["turned_mean"][None], {axis: basis})
+        state["turned_mean"] = _turned(mean, {axis: new})[0].contiguous()
+        state[f"basis_{axis}"] = new
 
 
 def _turned_axes(weight: Tensor, longest: int) -> list[int]:
-    """Axes with a basis of their own; vectors have none, Adam is enough for them."""
+    """Return the axes with a basis of their own; vectors have none, Adam is enough for them."""
     if weight.dim() < 2:
         return []
     return [axis for axis, length in enumerate(weight.shape) if 1 < length <= longest]
 
 
 def _is_due(n_steps: int, length: int) -> bool:
-    """Whether a basis is followed: at powers of two while young, then at even intervals."""
+    """Return whether a basis is updated: at powers of two while young, then at even intervals."""
     interval = max(10, length // 8)
     if n_steps < interval:
         return n_steps & (n_steps - 1) == 0
     return n_steps % interval == 0
 
 
+def _gradient(weight: Tensor) -> Tensor:
+    assert weight.grad is not None
+    return weight.grad
+
+
 def _rows(gradient: Tensor, axis: int) -> Tensor:
-    """The gradient as a matrix whose rows are the places along an axis."""
+    """Return the gradient as a matrix whose rows are the places along an axis."""
     return gradient.movedim(axis, 0).reshape(gradient.shape[axis], -1)
 
 
 def _turned(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
-    """Tensors, stacked along a first axis, in the coordinates of bases of their own axes."""
+    """Return tensors, stacked along a first axis, in the coordinates of bases of their own axes."""
+    shape = tensors.shape
     for axis, basis in bases.items():
-        tensors = torch.tensordot(tensors, basis, dims=([axis + 1], [0])).movedim(-1, axis + 1)
+        if axis + 2 == len(shape):
+            tensors = torch.mm(tensors.reshape(-1, shape[-1]), basis).view(shape)
+        else:
+            flat = tensors.reshape(math.prod(shape[: axis + 1]), shape[axis + 1], -1)
+            tensors = torch.matmul(basis.T, flat).view(shape)
     return tensors
 
 
