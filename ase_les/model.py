@@ -247,7 +247,11 @@ class LESModel(nn.Module):
         """
         if self.long_range is None:
             return None
-        return self.long_range.electrostatics.plan(graph, previous)
+        plan = self.long_range.electrostatics.plan(graph, previous)
+        if self.long_range.equilibration is not None and plan.metal is None:
+            sums = self.long_range.electrostatics.config
+            plan = plan._replace(metal=self.long_range.equilibration.warm_start(sums))
+        return plan
 
     def forward(self, graph: Graph, plan: Plan | None = None) -> Prediction:
         """Return the energy of every structure of a graph.

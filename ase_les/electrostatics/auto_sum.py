@@ -40,9 +40,9 @@ class AutoSum(nn.Module):
         self.direct = AnalyticEwaldSum(kernel)
         self.mesh = AnalyticParticleMesh(kernel, MeshSettings.reaching(accuracy, kernel.smearing))
 
-    def plan(self, cell: Tensor, layout: Layout) -> SumPlan:
-        """Return the plan of the faster method."""
-        return self.choose(cell, layout).plan(cell, layout)
+    def plan(self, cell: Tensor, layout: Layout, truncated: bool = False) -> SumPlan:
+        """Return the plan of the faster method, see `ReciprocalSum`."""
+        return self.choose(cell, layout).plan(cell, layout, truncated)
 
     def forward(
         self,

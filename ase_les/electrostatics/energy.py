@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from ase_les.electrostatics.auto_sum import AutoSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
-from ase_les.electrostatics.open_boundary import OpenSum
+from ase_les.electrostatics.open_boundary import AnalyticOpenSum, OpenSum
+from ase_les.electrostatics.open_mesh import OpenMesh, OpenMeshPlan
+from ase_les.electrostatics.particle_mesh import MeshSettings
 from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan
 from ase_les.electrostatics.slab import SlabBox, box_lengths, layer_correction
+from ase_les.electrostatics.warm_start import WarmStart
 from ase_les.electrostatics.wave_vectors import (
     SHELL_TOLERANCE,
     ReciprocalKernel,
@@ -86,25 +89,30 @@ class GroupPlan(NamedTuple):
 
     ``n_periodic``: 0, 2 or 3. ``chosen`` (S,): which structures of the batch, None for all.
     ``sum``: the reciprocal sum, None in free space. ``box_lengths``: of slabs, in Å, else None.
+    ``open_mesh``: of one large structure in free space, else None.
     """
 
     n_periodic: int
     chosen: Tensor | None
     sum: SumPlan | None
     box_lengths: Tensor | None
+    open_mesh: OpenMeshPlan | None = None
 
 
 class Plan(NamedTuple):
-    """How the energies of a graph are summed; a function of the graph alone.
+    """How the energies of a graph are summed.
 
     ``groups``: by the number of periodic directions. ``n_atoms``, ``cell`` (S, 3, 3) and ``pbc``
-    (S, 3): of the graph it was made for.
+    (S, 3): of the graph it was made for. All of these are functions of the graph alone. ``metal``:
+    where charges of a metal begin and how they are preconditioned, known from geometries before;
+    it changes results by less than the tolerance of `ase_les.electrostatics.warm_start`.
     """
 
     groups: tuple[GroupPlan, ...]
     n_atoms: int
     cell: Tensor
     pbc: Tensor
+    metal: WarmStart | None = None
 
 
 class Electrostatics(nn.Module):
@@ -138,6 +146,7 @@ class Electrostatics(nn.Module):
         self.config = config
         self.periodic_sum: ReciprocalSum | AutoSum = EwaldSum(config.kernel())
         self.open_sum = OpenSum(config.smearing)
+        self.open_mesh: OpenMesh | None = None
 
     def use_analytic_gradients(self, accuracy: float | None = None) -> None:
         """Use hand-written gradients of the periodic sum from now on (inference only).
@@ -152,6 +161,10 @@ class Electrostatics(nn.Module):
         self.periodic_sum = (
             AnalyticEwaldSum(kernel) if accuracy is None else AutoSum(kernel, accuracy)
         )
+        smearing = self.config.smearing
+        self.open_sum = AnalyticOpenSum(smearing)
+        if accuracy is not None:
+            self.open_mesh = OpenMesh(smearing, MeshSettings.reaching(accuracy, smearing))
 
     def plan(self, graph: Graph, previous: Plan | None = None) -> Plan:
         """Return how the energies of a graph are summed: boxes, method, mesh and weights.
@@ -187,7 +200,8 @@ class Electrostatics(nn.Module):
                     for count in counts
                     for chosen in [n_periodic == count]
                 ]
-            return Plan(tuple(groups), graph.n_atoms, graph.cell.detach().clone(), graph.pbc)
+            metal = None if previous is None else previous.metal
+            return Plan(tuple(groups), graph.n_atoms, graph.cell.detach().clone(), graph.pbc, metal)
 
     def forward(self, graph: Graph, charges: Tensor, plan: Plan | None = None) -> Tensor:
         """Return energies (S,) in eV.
@@ -227,28 +241,49 @@ class Electrostatics(nn.Module):
             return False
         if not (torch.equal(plan.cell, graph.cell) and torch.equal(plan.pbc, graph.pbc)):
             return False
-        lengths = plan.groups[0].box_lengths
-        return lengths is None or torch.equal(lengths, box_lengths(graph, self.config.smearing))
+        known, group = plan.groups[0].box_lengths, plan.groups[0]
+        if group.n_periodic == 0:
+            # Kernels are kept by size: planning anew costs next to nothing.
+            return False
+        if known is None or group.sum is None:
+            return True
+        lengths, truncated = self._slab_boxes(graph)
+        return truncated == group.sum.truncated and torch.equal(known, lengths)
+
+    def _slab_boxes(self, graph: Graph) -> tuple[Tensor, bool]:
+        """Return the lengths of the boxes of slabs, and whether interactions end within them.
+
+        Both ways give one energy where the sum is converged; the smaller box is taken.
+        """
+        smearing = self.config.smearing
+        lengths = box_lengths(graph, smearing)
+        kernel = self.config.kernel()
+        converged = kernel.k_cutoff >= converged_k_cutoff(smearing) * (1 - 1e-9)
+        if type(self.periodic_sum) is EwaldSum or not converged:
+            return lengths, False
+        shorter = box_lengths(graph, smearing, truncated=True)
+        return (shorter, True) if bool((shorter < lengths).all()) else (lengths, False)
 
     def _plan_group(self, graph: Graph, n_periodic: int, chosen: Tensor | None) -> GroupPlan:
         """Return the plan of structures that are all periodic along that many directions."""
         if n_periodic == 0:
-            return GroupPlan(n_periodic, chosen, None, None)
+            mesh, positions = self.open_mesh, graph.positions.detach()
+            if mesh is None or graph.n_structures > 1 or not mesh.is_cheaper(positions):
+                return GroupPlan(n_periodic, chosen, None, None)
+            return GroupPlan(n_periodic, chosen, None, None, mesh.plan(positions))
         layout = Layout.of(graph.structure, graph.n_structures)
         if n_periodic == 3:
             return GroupPlan(n_periodic, chosen, self.periodic_sum.plan(graph.cell, layout), None)
-        lengths = box_lengths(graph, self.config.smearing)
+        lengths, truncated = self._slab_boxes(graph)
         box = SlabBox.of(graph, lengths)
-        return GroupPlan(n_periodic, chosen, self.periodic_sum.plan(box.cell, layout), lengths)
+        found = self.periodic_sum.plan(box.cell, layout, truncated)
+        return GroupPlan(n_periodic, chosen, found, lengths)
 
     def _energy_of_group(self, graph: Graph, charges: Tensor, plan: GroupPlan) -> Tensor:
         """Return energies (S,) in eV of structures of one kind of boundary conditions."""
         layout = Layout.of(graph.structure, graph.n_structures)
         if plan.n_periodic == 0:
-            energy = self.open_sum(graph.positions, charges, layout)
-            if not self.config.remove_self_energy:
-                energy = energy + self._self_energy(graph, charges)
-            return self.config.weight * energy
+            return self.config.weight * self._in_free_space(graph, charges, layout, plan)
         if plan.box_lengths is None:
             energy = self._in_cell(graph, graph.cell, charges, layout, plan.sum)
             if self.config.background:
@@ -256,9 +291,21 @@ class Electrostatics(nn.Module):
             return self.config.weight * energy
         box = SlabBox.of(graph, plan.box_lengths)
         energy = self._in_cell(graph, box.cell, charges, layout, plan.sum)
+        if plan.sum is not None and plan.sum.truncated:
+            return self.config.weight * energy
         energy = energy + layer_correction(graph, charges, box, layout)
         # The box is ours: unlike a crystal's, its energy must not depend on its volume.
         return self.config.weight * (energy - self._background(graph, box.cell, charges))
+
+    def _in_free_space(
+        self, graph: Graph, charges: Tensor, layout: Layout, plan: GroupPlan
+    ) -> Tensor:
+        removed = self.config.remove_self_energy
+        if plan.open_mesh is not None and self.open_mesh is not None:
+            energy = self.open_mesh.energy(graph.positions, charges, plan.open_mesh)
+            return energy - self._self_energy(graph, charges) if removed else energy
+        energy = self.open_sum(graph.positions, charges, layout)
+        return energy if removed else energy + self._self_energy(graph, charges)
 
     def _in_cell(
         self, graph: Graph, cell: Tensor, charges: Tensor, layout: Layout, plan: SumPlan | None

@@ -36,8 +36,16 @@ import torch
 from ase.data import atomic_numbers
 from torch import Tensor, nn
 
-from ase_les.electrostatics.energy import Electrostatics, Plan
+from ase_les.electrostatics.energy import (
+    Electrostatics,
+    ElectrostaticsConfig,
+    GroupPlan,
+    Plan,
+)
 from ase_les.electrostatics.layout import Layout
+from ase_les.electrostatics.mesh_potential import MeshPotential
+from ase_les.electrostatics.slab import SlabBox, layer_potential
+from ase_les.electrostatics.warm_start import TOLERANCE, Metal, WarmStart
 from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
 
@@ -171,7 +179,14 @@ class Equilibration(nn.Module):
         tolerance = _RESIDUAL[self.log_hardness.dtype]
         conductor = _Conductor(graph, metal, stiffness.detach(), potential)
         at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
-        solver: _Solver = _Factorized(conductor) if at_once else _Iterated(conductor, tolerance)
+        solver: _Solver
+        if at_once:
+            solver = _Factorized(conductor)
+        elif plan.metal is not None and plan.metal.applies(conductor.n_atoms, graph.n_structures):
+            hardness = self.log_hardness.detach().double().exp()[row]
+            solver = _Warm(conductor, plan, hardness)
+        else:
+            solver = _Iterated(conductor, tolerance)
         found = solver.solve(-drive)
 
         def residual() -> Tensor:
@@ -199,6 +214,10 @@ class Equilibration(nn.Module):
         other.load_state_dict(self.state_dict())
         return other
 
+    def warm_start(self, config: ElectrostaticsConfig) -> WarmStart | None:
+        """Return a solver for one geometry after the other; None in training."""
+        return None
+
     def _stiffness(self, sums: Electrostatics) -> Tensor:
         """Return η + U by element, in eV/e²."""
         hardness = self.log_hardness.double().exp()
@@ -211,6 +230,10 @@ class Equilibration(nn.Module):
 class FrozenEquilibration(Equilibration):
     """The same charges without derivatives: sufficient for first derivatives of the energy."""
 
+    def warm_start(self, config: ElectrostaticsConfig) -> WarmStart | None:
+        """Return a solver for one geometry after the other."""
+        return WarmStart(config.smearing, config.weight, TOLERANCE[self.log_hardness.dtype])
+
     def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
@@ -222,14 +245,14 @@ class _Potential:
     """The derivative of the long-range energy by the charge of each atom."""
 
     def __init__(self, sums: Electrostatics, plan: Plan):
-        self._sums = sums
+        self.sums = sums
         self._plan = plan
 
     def __call__(self, graph: Graph, charges: Tensor, create_graph: bool = False) -> Tensor:
         """Return potentials (N, n) in V of charges (N, n)."""
         with torch.enable_grad():
             probe = torch.zeros_like(charges, requires_grad=True)
-            energy = self._sums(graph, charges + probe, self._plan).sum()
+            energy = self.sums(graph, charges + probe, self._plan).sum()
             return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
 
 
@@ -243,7 +266,7 @@ class _Conductor:
 
     def __init__(self, graph: Graph, metal: Tensor, stiffness: Tensor, potential: _Potential):
         part = atoms_without_edges(graph, metal)
-        self._graph = part._replace(positions=part.positions.detach(), cell=part.cell.detach())
+        self.graph = part._replace(positions=part.positions.detach(), cell=part.cell.detach())
         self._stiffness = stiffness
         self._potential = potential
         self.n_atoms = part.n_atoms
@@ -254,7 +277,34 @@ class _Conductor:
 
     def answer(self, charges: Tensor) -> Tensor:
         """Return potentials H p (M, n) of n sets of charges p (M, n)."""
-        return self._potential(self._graph, charges) + self._stiffness * charges
+        return self._potential(self.graph, charges) + self._stiffness * charges
+
+    def answer_by_mesh(self, group: GroupPlan) -> Callable[[Tensor], Tensor] | None:
+        """Return the same for neutral charges (M,) of one structure, faster; None without a mesh.
+
+        The potential is the same up to a constant.
+        """
+        if group.sum is None or not MeshPotential.applies(group.sum, self.n_atoms):
+            return None
+        config, graph, box = self._potential.sums.config, self.graph, None
+        cell = graph.cell
+        if group.box_lengths is not None:
+            box = SlabBox.of(graph, group.box_lengths)
+            cell = box.cell
+        truncated = group.sum.truncated
+        of_mesh = MeshPotential(group.sum, graph.positions, cell)
+        local = self._stiffness[:, 0]
+        if config.remove_self_energy:
+            own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
+            local = local - config.weight * config.self_energy_copies * own
+
+        def answer(charges: Tensor) -> Tensor:
+            potential = of_mesh(charges)
+            if box is not None and not truncated:
+                potential = potential + layer_potential(graph, charges, box)
+            return config.weight * potential + local * charges
+
+        return answer
 
     def neutral(self, values: Tensor) -> Tensor:
         """Return values (M, n) less their mean over each structure."""
@@ -263,11 +313,11 @@ class _Conductor:
     def sum(self, values: Tensor) -> Tensor:
         """Return sums (S, n) over the atoms of each structure."""
         total = values.new_zeros(self.layout.n_structures, values.shape[1])
-        return total.index_add(0, self._graph.structure, values)
+        return total.index_add(0, self.graph.structure, values)
 
     def of_atoms(self, values: Tensor) -> Tensor:
         """Return the value of each atom's structure, (M, n) of (S, n)."""
-        return values[self._graph.structure]
+        return values[self.graph.structure]
 
 
 class _Factorized:
@@ -324,6 +374,31 @@ class _Iterated:
                 left + conductor.of_atoms(_ratio(square, before, where=unsettled)) * direction
             )
         raise ArithmeticError(_NO_MINIMUM)
+
+
+class _Warm:
+    """Charges that answer to a potential, by the solver that knows the geometry before."""
+
+    def __init__(self, conductor: _Conductor, plan: Plan, hardness: Tensor):
+        assert plan.metal is not None
+        self._conductor, self._solver = conductor, plan.metal
+        graph, (group,) = conductor.graph, plan.groups
+        cell = normal = None
+        if group.n_periodic == 3:
+            cell = graph.cell[0]
+        elif group.box_lengths is not None:
+            cell = SlabBox.of(graph, group.box_lengths).cell[0]
+            normal = cell[2] / torch.linalg.vector_norm(cell[2])
+        self._metal = Metal(graph.positions, cell, normal, hardness)
+        self._by_mesh = conductor.answer_by_mesh(group)
+
+    def _in_full(self, charges: Tensor) -> Tensor:
+        return self._conductor.answer(charges[:, None])[:, 0]
+
+    def solve(self, given: Tensor) -> Tensor:
+        """Return charges (M, 1) that sum to zero."""
+        answer = self._by_mesh or self._in_full
+        return self._solver.solve(self._metal, answer, given.detach()[:, 0]).charges[:, None]
 
 
 class _ImplicitGradient(torch.autograd.Function):

@@ -30,12 +30,14 @@ class SumPlan(NamedTuple):
     """How a reciprocal sum over given cells is taken.
 
     ``method``: the sum itself. ``waves``: its wave vectors. ``weights`` (S, n₁, n₂, n₃) in eV/e²:
-    see `ReciprocalSum.weights`, or None where they are computed with every sum.
+    see `ReciprocalSum.weights`, or None where they are computed with every sum. ``truncated``:
+    whether the interaction ends at half the third lattice vector (`truncate_along_normal`).
     """
 
     method: ReciprocalSum
     waves: Waves
     weights: Tensor | None
+    truncated: bool = False
 
 
 class ReciprocalSum(nn.Module):
@@ -75,11 +77,13 @@ class ReciprocalSum(nn.Module):
         super().__init__()
         self.kernel = kernel
 
-    def plan(self, cell: Tensor, layout: Layout) -> SumPlan:
+    def plan(self, cell: Tensor, layout: Layout, truncated: bool = False) -> SumPlan:
         """Return the wave vectors for cells (S, 3, 3) and, for inference, their weights."""
         waves = self.waves(cell)
-        weights = self.weights(cell.detach(), waves) if self.keeps_weights else None
-        return SumPlan(self, waves, weights)
+        weights = None
+        if self.keeps_weights:
+            weights = self.weights(cell.detach(), waves, truncated)
+        return SumPlan(self, waves, weights, truncated)
 
     def forward(
         self,
@@ -107,7 +111,7 @@ class ReciprocalSum(nn.Module):
         plan = plan or self.plan(cell, layout)
         weights = plan.weights
         if weights is None or cell.requires_grad:
-            weights = self.weights(cell, plan.waves)
+            weights = self.weights(cell, plan.waves, plan.truncated)
         # Strain leaves fractional coordinates alone: it acts through `weights` only.
         fractional = layout.pad(positions) @ torch.linalg.inv(cell)
         return self.power(fractional, layout.pad(charges), weights, plan.waves.axes)
@@ -116,12 +120,50 @@ class ReciprocalSum(nn.Module):
         """Return the wave vectors of the cells (S, 3, 3)."""
         raise NotImplementedError
 
-    def weights(self, cell: Tensor, waves: Waves) -> Tensor:
+    def weights(self, cell: Tensor, waves: Waves, truncated: bool = False) -> Tensor:
         """Return the factors of |S(k)|² in the energies of the cells, (S, n₁, n₂, n₃) in eV/e²."""
         prefactor = 2 * math.pi * COULOMB_CONSTANT / torch.linalg.det(cell).abs()
         kernel = self.kernel(squared_wave_numbers(cell, waves.axes))
+        if truncated:
+            kernel = truncate_along_normal(kernel, cell, waves.axes)
         return kernel * waves.counts * prefactor[:, None, None, None]
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         """Return the weighted sums (S,) of |S(k)|² with weights (S, n₁, n₂, n₃)."""
         raise NotImplementedError
+
+
+def truncate_along_normal(kernel: Tensor, cell: Tensor, axes: Axes) -> Tensor:
+    r"""Return the kernel of an interaction that ends at half the cell along its third vector.
+
+    .. math::
+        G(\mathbf{k}) \to G(\mathbf{k})\,
+            \big(1 - (-1)^{n_3} e^{-k_\parallel L/2}\big), \qquad
+        G(0) \to -\tfrac18 L^2
+
+    is the transform of the Coulomb interaction times a step :math:`|z| < L/2`: between charges
+    whose heights differ by less than that, less the reach of their Gaussians, the sum over the
+    repeated cell is the one over a single slab, exactly [1]_.
+
+    Parameters
+    ----------
+    kernel : Tensor, shape (S, n₁, n₂, n₃)
+        :math:`G` in Å².
+    cell : Tensor, shape (S, 3, 3)
+        Its third vector, of length :math:`L`, is normal to the others.
+    axes : Axes
+        Indices :math:`n_1, n_2, n_3` of the wave vectors.
+
+    References
+    ----------
+    .. [1] C. A. Rozzi et al., Phys. Rev. B 73, 205119 (2006).
+    """
+    first, second, third = axes
+    length = torch.linalg.vector_norm(cell[:, 2], dim=1)[:, None, None, None]
+    in_plane = squared_wave_numbers(cell, (first, second, torch.zeros_like(third[:1])))
+    is_level = in_plane == 0
+    k = torch.where(is_level, 1.0, in_plane).sqrt()
+    decay = torch.where(is_level, 1.0, torch.exp(-0.5 * k * length))
+    sign = 1 - 2 * torch.remainder(third, 2)
+    origin = is_level & (third == 0)
+    return torch.where(origin, -0.125 * length**2, kernel * (1 - sign * decay))

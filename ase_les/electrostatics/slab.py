@@ -54,13 +54,26 @@ class SlabBox(NamedTuple):
         )
 
 
-def box_lengths(graph: Graph, smearing: float) -> Tensor:
-    """Return lengths (S,) in Å of boxes with at least as much vacuum as the slabs are wide."""
+def box_lengths(graph: Graph, smearing: float, truncated: bool = False) -> Tensor:
+    """Return lengths (S,) in Å of boxes along the normals of slabs.
+
+    Parameters
+    ----------
+    graph : Graph
+    smearing : float
+        In Å.
+    truncated : bool
+        False: at least as much vacuum as the slabs are wide, so that `layer_correction` needs few
+        plane waves. True: twice the thickness and reach of the Gaussians, whatever the width, as
+        interactions that end at half a box need it (`truncate_along_normal`).
+    """
     first, second, normal = slab_axes(graph.cell.detach(), graph.pbc)
-    area = torch.linalg.vector_norm(torch.linalg.cross(first, second), dim=1)
     top, bottom = _extent((graph.positions.detach() * normal[graph.structure]).sum(1), graph)
-    # The layer correction needs few plane waves if the vacuum is as wide as the slab.
-    needed = top - bottom + torch.clamp(area.sqrt(), min=_VACUUM_PER_SMEARING * smearing)
+    if truncated:
+        needed = 2 * (top - bottom + _VACUUM_PER_SMEARING * smearing)
+    else:
+        area = torch.linalg.vector_norm(torch.linalg.cross(first, second), dim=1)
+        needed = top - bottom + torch.clamp(area.sqrt(), min=_VACUUM_PER_SMEARING * smearing)
     return 2 ** (torch.ceil(_HEIGHTS_PER_OCTAVE * needed.log2()) / _HEIGHTS_PER_OCTAVE)
 
 
@@ -149,6 +162,15 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
     )
     images = ((above * below.conj()).real.sum(1) * weights.flatten(1)).sum(1)
     return average - (2 * math.pi * COULOMB_CONSTANT * length / volume) * images
+
+
+def layer_potential(graph: Graph, charges: Tensor, box: SlabBox) -> Tensor:
+    """Return the derivative (N,) in V of the layer correction of one slab by its charges (N,)."""
+    layout = Layout.of(graph.structure, graph.n_structures)
+    with torch.enable_grad():
+        probe = charges.detach()[:, None].requires_grad_(True)
+        energy = layer_correction(graph, probe, box, layout).sum()
+        return torch.autograd.grad(energy, probe)[0][:, 0]
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:

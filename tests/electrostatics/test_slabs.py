@@ -14,7 +14,10 @@ from scipy.stats import special_ortho_group
 
 from ase_les.derivatives import differentiate
 from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
-from ase_les.graph import batch
+from ase_les.electrostatics.ewald import AnalyticEwaldSum
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
+from ase_les.graph import batch, graph_from_atoms, strained
+from ase_les.neighbors import NeighborList
 from ase_les.units import COULOMB_CONSTANT
 
 PLANES = {"square": [[8.0, 0.0], [0.0, 8.0]], "triclinic": [[8.0, 0.0], [3.0, 7.0]]}
@@ -239,3 +242,46 @@ def test_two_surfaces_far_apart_add(energy_of):
         energies.append(energy_of(slab, np.where(slab.symbols == "Na", 1.0, -1.0)))
     assert energies[2] - energies[1] == pytest.approx(energies[1] - energies[0], abs=1e-6)
     assert (energies[2] - energies[1]) / 4 == pytest.approx(-8.77897641, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["direct", "mesh"])
+@pytest.mark.parametrize("net", [0.0, 1.0])
+def test_a_short_box_in_which_the_interaction_ends_gives_the_same_derivatives(method, net, rng):
+    """The definition repeats the slab far apart and corrects for its copies."""
+    n = 50
+    atoms = Atoms(f"H{n}", positions=rng.random((n, 3)) * [30, 28, 4], pbc=(True, True, False))
+    atoms.cell = [[30, 0, 0], [9, 28, 0], [1, 2, 12]]
+    charges = rng.normal(size=n)
+    charges = torch.tensor(charges + (net - charges.sum()) / n)[:, None]
+    definition, short = (Electrostatics(ElectrostaticsConfig(smearing=1.0)) for _ in range(2))
+    kernel = short.config.kernel()
+    short.periodic_sum = (
+        AnalyticEwaldSum(kernel)
+        if method == "direct"
+        else AnalyticParticleMesh(kernel, MeshSettings(8, 0.3))
+    )
+    graph = graph_from_atoms(atoms, NeighborList(1.0))
+    found = []
+    for sums in (definition, short):
+        plan = sums.plan(graph)
+        strain = torch.zeros(1, 3, 3, dtype=torch.float64, requires_grad=True)
+        variables = [graph.positions.clone().requires_grad_(), charges.clone().requires_grad_()]
+        moved = strained(graph._replace(positions=variables[0]), strain)
+        energy = sums(moved, variables[1], plan)
+        by_place, by_charge, by_strain = torch.autograd.grad(energy.sum(), [*variables, strain])
+        found.append((energy, by_place, by_charge, by_strain[:, :2, :2]))
+        assert plan.groups[0].sum.truncated is (sums is short)
+    assert plan.groups[0].box_lengths < 0.7 * definition.plan(graph).groups[0].box_lengths
+    for one, other, tolerance in zip(*found, (1e-6, 1e-5, 1e-6, 1e-5), strict=True):
+        assert (one - other).abs().max() < tolerance
+        assert one.abs().max() > 1.0
+
+
+def test_sums_with_a_cutoff_that_shows_keep_their_box():
+    """Published models are defined by it."""
+    atoms = Atoms("H2", positions=[[0, 0, 0], [9, 9, 1]], cell=[40, 40, 0], pbc=(1, 1, 0))
+    graph = graph_from_atoms(atoms, NeighborList(1.0))
+    for k_cutoff, truncated in ((3.0, False), (None, True)):
+        sums = Electrostatics(ElectrostaticsConfig(smearing=1.0, k_cutoff=k_cutoff))
+        sums.use_analytic_gradients(1e-4)
+        assert sums.plan(graph).groups[0].sum.truncated is truncated

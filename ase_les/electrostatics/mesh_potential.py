@@ -1,0 +1,72 @@
+"""Potentials of many sets of charges on the same atoms, by one mesh whose splines are kept."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ase_les.electrostatics.particle_mesh import (
+    AnalyticParticleMesh,
+    _Mesh,
+    _polynomials,
+    _products,
+    _size_of,
+    _spline_pieces,
+)
+from ase_les.electrostatics.reciprocal import SumPlan
+
+# Atoms whose splines are kept: 2.7 kB for points and as much for shares, of each atom.
+MOST_ATOMS = 16384
+
+
+class MeshPotential:
+    r"""Derivative :math:`\partial E / \partial q_i` of the mesh sum of one structure.
+
+    Linear in the charges. The share of every atom in the points that it touches is found once;
+    what remains for a set of charges are two transforms and two passes over these points.
+
+    Parameters
+    ----------
+    plan : SumPlan
+        Of an `AnalyticParticleMesh`, for one cell.
+    positions : Tensor, shape (N, 3)
+        In Å, float64.
+    cell : Tensor, shape (1, 3, 3)
+        In Å.
+    """
+
+    def __init__(self, plan: SumPlan, positions: Tensor, cell: Tensor):
+        method = plan.method
+        assert isinstance(method, AnalyticParticleMesh)
+        order = method.settings.order
+        self._mesh = _Mesh(1, _size_of(plan.waves.axes), order)
+        assert plan.weights is not None
+        self._weights = plan.weights
+        first, inside = self._mesh.locate(positions[None] @ torch.linalg.inv(cell))
+        # Neighbors on the mesh one after the other: what one touches is in the cache for the next.
+        self._order = first.argsort()
+        first, inside = first[self._order], inside[self._order]
+        self._points = self._mesh.points(first)
+        self._shares = _products(_polynomials(_spline_pieces(order, inside), inside))
+
+    @staticmethod
+    def applies(plan: SumPlan | None, n_atoms: int) -> bool:
+        """Return whether a sum is one of a mesh, and its splines can be kept."""
+        return (
+            plan is not None
+            and isinstance(plan.method, AnalyticParticleMesh)
+            and plan.weights is not None
+            and n_atoms <= MOST_ATOMS
+        )
+
+    def __call__(self, charges: Tensor) -> Tensor:
+        """Return potentials (N,) in V of charges (N,) in e."""
+        mesh = self._mesh
+        density = mesh.empty(charges)
+        density.index_add_(
+            0, self._points.flatten(), (self._shares * charges[self._order, None]).flatten()
+        )
+        surface = mesh.transform_back(mesh.transform(density) * self._weights)
+        seen = surface.index_select(0, self._points.flatten()).view(self._points.shape)
+        found = torch.linalg.vecdot(seen, self._shares)
+        return torch.empty_like(charges).index_copy_(0, self._order, found)

@@ -1,0 +1,279 @@
+r"""Charges of a metal from one time step to the next: preconditioned, and started near the answer.
+
+The matrix H of `ase_les.electrostatics.equilibration` changes little while atoms vibrate. Its
+Cholesky factor, from an approximate matrix made once,
+
+.. math::
+    H_{ij} \approx w\, G(\mathbf{r}_i - \mathbf{r}_j) + \eta_i \delta_{ij}
+
+preconditions the conjugate gradients of all later geometries, which start at the charges found
+last. :math:`G` is the potential of one unit Gaussian charge with the boundary conditions of the
+structure: a table on a mesh where there are periodic directions.
+
+Neither decides where the iteration ends. It ends when the potential that is left, summed in full
+for the geometry at hand, is below `TOLERANCE` of the potential that drives the charges. What a
+structure's charges owe to the structures before it is of that size, and the energy, which is
+stationary in them, owes its square.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ase_les.electrostatics.open_boundary import smeared_coulomb
+from ase_les.electrostatics.particle_mesh import good_size
+from ase_les.units import COULOMB_CONSTANT
+
+# Of the driving potential, by precision of the network: a hundredth of its own rounding.
+TOLERANCE = {torch.float32: 1e-9, torch.float64: 1e-12}
+
+# Atoms up to which the factor is made: its memory grows as their square, 64 MB here.
+MOST_ATOMS = 4096
+
+# Mesh points of the table per smearing width, and the share of the diagonal added against its
+# errors of interpolation.
+_POINTS_PER_WIDTH, _SAFETY = 3.0, 0.01
+
+# A factor that takes this many times more iterations than when it was new is made again.
+_AGED = 2
+
+_MOST_ITERATIONS = 500
+_ROWS = 256
+
+Map = Callable[[Tensor], Tensor]
+
+
+class Metal(NamedTuple):
+    """Atoms that share electrons in one structure.
+
+    ``positions`` (M, 3) in Å; ``cell`` (3, 3) that the sum repeats, None in free space; ``normal``
+    (3,) of a slab in that cell, None otherwise; ``hardness`` (M,) in eV/e².
+    """
+
+    positions: Tensor
+    cell: Tensor | None
+    normal: Tensor | None
+    hardness: Tensor
+
+
+class Solution(NamedTuple):
+    """Charges (M,) in e that sum to zero, and the iterations they took."""
+
+    charges: Tensor
+    iterations: int
+
+
+class WarmStart:
+    """Solver of one structure after the other; keeps a factor and the last charges.
+
+    Parameters
+    ----------
+    smearing : float
+        In Å.
+    weight : float
+        Of the long-range energy.
+    tolerance : float
+        Norm of the residual potential relative to the driving one.
+    """
+
+    def __init__(self, smearing: float, weight: float, tolerance: float):
+        self._smearing, self._weight, self._tolerance = smearing, weight, tolerance
+        self.reset()
+
+    @staticmethod
+    def applies(n_atoms: int, n_structures: int) -> bool:
+        """Return whether this many atoms and structures are solved here."""
+        return n_structures == 1 and n_atoms <= MOST_ATOMS
+
+    def reset(self) -> None:
+        """Forget the factor and the last charges: the next solution is that of a new solver."""
+        self._factor: Tensor | None = None
+        self._hardness: Tensor | None = None
+        self._charges: Tensor | None = None
+        self._iterations_when_new = 0
+
+    def solve(self, metal: Metal, answer: Map, given: Tensor) -> Solution:
+        """Return charges p with H p equal to `given` up to a constant.
+
+        Parameters
+        ----------
+        metal : Metal
+        answer : callable
+            From charges (M,) to potentials H p (M,), exact for this geometry.
+        given : Tensor, shape (M,)
+            In V.
+
+        Raises
+        ------
+        ArithmeticError
+            If H is not positive.
+        """
+        same = self._hardness is not None and torch.equal(self._hardness, metal.hardness)
+        if not same:
+            self.reset()
+        if self._factor is not None:
+            try:
+                return self._iterate(answer, given)
+            except ArithmeticError:
+                # What was kept may be of quite another structure.
+                self.reset()
+        self._factor = cholesky_factor(metal, self._smearing, self._weight)
+        self._hardness = metal.hardness.clone()
+        self._iterations_when_new = 0
+        return self._iterate(answer, given)
+
+    def _iterate(self, answer: Map, given: Tensor) -> Solution:
+        assert self._factor is not None
+        solution = conjugate_gradients(
+            answer, given, self._tolerance, _preconditioner(self._factor), self._charges
+        )
+        self._charges = solution.charges
+        if not self._iterations_when_new:
+            self._iterations_when_new = solution.iterations
+        elif solution.iterations > _AGED * self._iterations_when_new:
+            self._factor = None
+        return solution
+
+
+def _preconditioner(factor: Tensor) -> Map:
+    def solve(residual: Tensor) -> Tensor:
+        single = residual.to(factor.dtype)[:, None]
+        return torch.cholesky_solve(single, factor)[:, 0].to(residual.dtype)
+
+    return solve
+
+
+def conjugate_gradients(
+    answer: Map,
+    given: Tensor,
+    tolerance: float,
+    precondition: Map = lambda residual: residual,
+    start: Tensor | None = None,
+) -> Solution:
+    """Return charges (M,) that sum to zero and answer to a potential up to a constant.
+
+    Parameters
+    ----------
+    answer : callable
+        From charges (M,) to potentials (M,): a matrix that is positive for neutral charges.
+    given : Tensor, shape (M,)
+        In V.
+    tolerance : float
+        Norm of the residual relative to that of `given`.
+    precondition : callable
+        Approximate inverse of `answer`, positive.
+    start : Tensor, shape (M,), or None
+        Charges to begin with; None begins at zero.
+
+    Raises
+    ------
+    ArithmeticError
+        If the matrix is not positive, or after 500 iterations.
+    """
+
+    def neutral(values: Tensor) -> Tensor:
+        return values - values.mean()
+
+    enough = tolerance**2 * float((given**2).sum())
+    if start is None:
+        charges, left = torch.zeros_like(given), neutral(given)
+    else:
+        charges = neutral(start)
+        left = neutral(given - answer(charges))
+    direction = precondition(left)
+    direction = neutral(direction)
+    product = float(left @ direction)
+    for iteration in range(_MOST_ITERATIONS):
+        if float(left @ left) <= enough:
+            return Solution(charges, iteration)
+        image = neutral(answer(direction))
+        curvature = float(direction @ image)
+        if not curvature > 0 or not product > 0:
+            break
+        step = product / curvature
+        charges, left = charges + step * direction, neutral(left - step * image)
+        new = neutral(precondition(left))
+        before, product = product, float(left @ new)
+        direction = new + (product / before) * direction
+    raise ArithmeticError(
+        "the charges of metal atoms do not settle: the energy of charges is not positive. "
+        "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
+    )
+
+
+def cholesky_factor(metal: Metal, smearing: float, weight: float) -> Tensor:
+    """Return a Cholesky factor (M, M), float32, of an approximate H with its level taken off."""
+    matrix = weight * pair_potentials(metal, smearing)
+    diagonal = matrix.diagonal()
+    diagonal += metal.hardness.to(matrix) + _SAFETY * diagonal.abs()
+    # The level of the potential is free: neutral charges do not feel a constant.
+    rows = matrix.mean(1)
+    matrix = matrix - rows[:, None] - rows + rows.mean() + diagonal.abs().mean()
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if failed:
+        # Atoms in contact: the hardness alone is a preconditioner, too.
+        return torch.diag(metal.hardness.to(matrix).sqrt())
+    return factor
+
+
+def pair_potentials(metal: Metal, smearing: float) -> Tensor:
+    """Return approximate potentials (M, M) in V of unit Gaussian charges at each other, float32."""
+    positions = metal.positions
+    if metal.cell is None:
+        distances = torch.cdist(positions, positions).clamp_min(1e-6)
+        return smeared_coulomb(distances, smearing).float()
+    table = _table(metal.cell, smearing)
+    fractional = positions @ torch.linalg.inv(metal.cell)
+    pairs = [
+        _interpolated(table, fractional[rows : rows + _ROWS, None] - fractional)
+        for rows in range(0, len(fractional), _ROWS)
+    ]
+    matrix = torch.cat(pairs)
+    matrix = 0.5 * (matrix + matrix.T)
+    if metal.normal is not None:
+        # Of copies along the normal, the mean field is the largest part.
+        heights = positions @ metal.normal
+        heights = (heights - heights.mean()).float()
+        volume = float(torch.linalg.det(metal.cell).abs())
+        matrix += (4 * math.pi * COULOMB_CONSTANT / volume) * heights[:, None] * heights
+    return matrix
+
+
+def _table(cell: Tensor, smearing: float) -> Tensor:
+    """Return the potential of a unit Gaussian charge at the origin, on points of the cell."""
+    lengths = torch.linalg.vector_norm(cell, dim=1).tolist()
+    size = [good_size(_POINTS_PER_WIDTH * length / smearing) for length in lengths]
+    reciprocal = 2 * math.pi * torch.linalg.inv(cell).T
+    indices = [torch.fft.fftfreq(n, 1 / n, dtype=cell.dtype) for n in size[:2]]
+    indices.append(torch.fft.rfftfreq(size[2], 1 / size[2], dtype=cell.dtype))
+    squared = torch.zeros(1, dtype=cell.dtype)
+    for component in reciprocal.T:
+        x, y, z = (index * part for index, part in zip(indices, component, strict=True))
+        squared = squared + ((x[:, None] + y)[..., None] + z) ** 2
+    safe = torch.where(squared > 0, squared, 1.0)
+    weights = torch.where(squared > 0, torch.exp(-0.5 * smearing**2 * safe) / safe, 0.0)
+    weights *= 4 * math.pi * COULOMB_CONSTANT / float(torch.linalg.det(cell).abs())
+    return torch.fft.irfftn(weights.to(torch.complex128), s=size, norm="forward").float()
+
+
+def _interpolated(table: Tensor, fractional: Tensor) -> Tensor:
+    """Return trilinear interpolations (...) of a periodic table at places (..., 3)."""
+    size = torch.tensor(table.shape, device=table.device)
+    places = torch.remainder(fractional, 1.0).float() * size
+    low = torch.minimum(places.long(), size - 1)
+    share = places - low
+    high = torch.remainder(low + 1, size)
+    flat, value = table.flatten(), torch.zeros_like(share[..., 0])
+    for corner in range(8):
+        at = [(corner >> axis) & 1 for axis in range(3)]
+        x, y, z = (high[..., a] if up else low[..., a] for a, up in enumerate(at))
+        weight = torch.ones_like(value)
+        for axis, up in enumerate(at):
+            weight = weight * (share[..., axis] if up else 1 - share[..., axis])
+        value += weight * flat[(x * table.shape[1] + y) * table.shape[2] + z]
+    return value
