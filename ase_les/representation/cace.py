@@ -16,6 +16,7 @@ from ase_les.representation.angular import (
     angular_indices,
 )
 from ase_les.representation.embedding import Embedding
+from ase_les.representation.message_blocks import features_in_blocks
 from ase_les.representation.message_passing import InvariantMessage, Memory, RadialMessage
 from ase_les.representation.neighbour_sum import (
     AnalyticNeighbourSum,
@@ -167,8 +168,7 @@ class Cace(nn.Module):
         """Take the hand-written gradients of sums and invariants from now on (inference only).
 
         Large structures are then evaluated in blocks of atoms, whose intermediates are computed
-        again for the gradient instead of kept: memory no longer grows with the structure. With
-        message passing atoms need the sums of their neighbours, and all go together.
+        again for the gradient instead of kept: memory hardly grows with the structure.
         """
         self._block = _BLOCK
         self.neighbour_sum = AnalyticNeighbourSum(
@@ -178,7 +178,7 @@ class Cace(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """Features (N, n_features) of all atoms, in the precision of the parameters."""
-        if self._block and not self.layers and graph.n_atoms > self._block:
+        if self._block and graph.n_atoms > self._block:
             return self._in_blocks(graph)
         edges = self.neighbourhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
@@ -195,14 +195,16 @@ class Cace(nn.Module):
         """
         sender, receiver = self.embedding(graph)
         sender = sender.T
-        sums = self._sums(edges_of_layers[0], sender, receiver)
-        features = [self._features(sums)]
+        sums = self.sums(edges_of_layers[0], sender, receiver)
+        features = [self.invariant_features(sums)]
         for layer, edges in zip(self.layers, edges_of_layers[1:], strict=True):
             sums = self._next_layer(layer, sums, features[-1], edges, sender, receiver)
-            features.append(self._features(sums))
+            features.append(self.invariant_features(sums))
         return torch.cat(features, dim=1) if self.layers else features[0]
 
     def _in_blocks(self, graph: Graph) -> Tensor:
+        if self.layers and self._block:
+            return features_in_blocks(self, graph, self._block)
         sender, receiver = self.embedding(graph)
         sender = sender.T
 
@@ -213,7 +215,7 @@ class Cace(nn.Module):
             def features(positions: Tensor, cell: Tensor) -> Tensor:
                 placed = ends._replace(positions=positions, cell=cell)
                 edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, atoms)
-                return self._features(self._sums(edges, sender, own))
+                return self.invariant_features(self.sums(edges, sender, own))
 
             return recomputed(features, graph.positions, graph.cell)
 
@@ -222,7 +224,11 @@ class Cace(nn.Module):
             [of(range(start, min(start + self._block, graph.n_atoms))) for start in starts]
         )
 
-    def _sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
+    def sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
+        """Return mixed sums (n_l, s, n, m, r) of atoms over edges that end at them.
+
+        ``sender`` (s, N) is the embedding of all atoms, ``receiver`` (n, r) that of these.
+        """
         raw = self.neighbour_sum(edges.vectors, edges.of_senders(sender))
         n_angular, n_sender, n_atoms, n_radial = raw.shape
         mixed = torch.bmm(
@@ -232,7 +238,8 @@ class Cace(nn.Module):
         mixed = mixed.view(n_angular, n_sender, n_atoms, self.config.n_mixed, -1)
         return mixed * receiver[:, None]
 
-    def _features(self, sums: Tensor) -> Tensor:
+    def invariant_features(self, sums: Tensor) -> Tensor:
+        """Return the features (n, n_features_per_layer) of sums (n_l, s, n, m, r)."""
         invariants = self.invariants(sums.flatten(1)).view(-1, *sums.shape[1:])
         return invariants.permute(2, 0, 1, 3, 4).flatten(1)
 
@@ -245,23 +252,53 @@ class Cace(nn.Module):
         sender: Tensor,
         receiver: Tensor,
     ) -> Tensor:
+        values = layer["invariant"](features) if "invariant" in layer else None
+        return self.message_sums(layer, sums, sums, edges, values, edges, sender, receiver)
+
+    def message_sums(
+        self,
+        layer: nn.ModuleDict,
+        own: Tensor,
+        near: Tensor | None,
+        near_edges: Neighbourhoods,
+        values: Tensor | None,
+        edges: Neighbourhoods,
+        sender: Tensor,
+        receiver: Tensor,
+    ) -> Tensor:
+        """Return the sums (n_l, s, n, m, r) of the next layer.
+
+        Parameters
+        ----------
+        layer : ModuleDict
+            Terms of `ase_les.representation.message_passing`.
+        own : Tensor, shape (n_l, s, n, m, r)
+            Sums of these atoms in the layer before.
+        near, near_edges : Tensor, shape (n_l, s, M, m, r), and Neighbourhoods
+            Sums of senders, and edges that count senders among them; for radial messages.
+        values : Tensor, shape (N, n_values), or None
+            Numbers that atoms send; for invariant messages.
+        edges : Neighbourhoods
+            That end at these atoms.
+        sender, receiver : Tensor, shapes (s, N) and (n, r)
+            Embedding of all atoms, and of these.
+        """
         norm = self.config.mean_neighbours**-0.5
-        new = torch.zeros_like(sums)
+        new = torch.zeros_like(own)
         if "memory" in layer:
-            new = new + layer["memory"](sums, self._degrees)
+            new = new + layer["memory"](own, self._degrees)
         if "radial" in layer:
-            message = layer["radial"](sums, self._degrees, edges, self.neighbour_sum.radial)
+            message = layer["radial"](near, self._degrees, near_edges, self.neighbour_sum.radial)
             new = new + norm * message
-        if "invariant" in layer:
-            value = layer["invariant"](features).T
+        if values is not None:
             weigh = self._separate_sums if self.config.separate_values else self._weighted_sums
-            new = new + norm * weigh(edges, sender, value, receiver)
+            new = new + norm * weigh(edges, sender, values.T, receiver)
         return new
 
     def _weighted_sums(
         self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor
     ) -> Tensor:
-        return self._sums(edges, sender * value, receiver)
+        return self.sums(edges, sender * value, receiver)
 
     def _separate_sums(
         self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def recomputed(function: Callable[[Tensor, Tensor], Tensor], positions: Tensor, cell: Tensor):
-    """`function` of positions and cell; its intermediates are not kept until the gradient.
+def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """Return a function of tensors; its intermediates are not kept until the gradient.
 
     Once differentiable. The parameters of `function` get no gradient.
+
+    Parameters
+    ----------
+    function : callable
+    *inputs : Tensor
+        Its arguments, such as positions and cell.
     """
-    return _Recomputed.apply(function, positions, cell)
+    value: Tensor = _Recomputed.apply(function, *inputs)
+    return value
 
 
 class _Recomputed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, function, positions, cell):
+    def forward(ctx: Any, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         ctx.function = function
-        ctx.save_for_backward(positions, cell)
-        return function(positions, cell)
+        ctx.save_for_backward(*inputs)
+        return function(*inputs)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         wanted = ctx.needs_input_grad[1:]
         inputs = [
             saved.detach().requires_grad_(is_wanted)
