@@ -39,6 +39,9 @@ MOST_ATOMS = 4096
 # errors of interpolation.
 _POINTS_PER_WIDTH, _SAFETY = 3.0, 0.01
 
+# Relative change of the charges between geometries that belong to one trajectory.
+_CLOSE = 0.3
+
 # A factor that takes this many times more iterations than when it was new is made again.
 _AGED = 2
 
@@ -95,6 +98,7 @@ class WarmStart:
         self._factor: Tensor | None = None
         self._hardness: Tensor | None = None
         self._charges: Tensor | None = None
+        self._before: Tensor | None = None
         self._iterations_when_new = 0
 
     def solve(self, metal: Metal, answer: Map, given: Tensor) -> Solution:
@@ -130,14 +134,23 @@ class WarmStart:
     def _iterate(self, answer: Map, given: Tensor) -> Solution:
         assert self._factor is not None
         solution = conjugate_gradients(
-            answer, given, self._tolerance, _preconditioner(self._factor), self._charges
+            answer, given, self._tolerance, _preconditioner(self._factor), self._start()
         )
-        self._charges = solution.charges
+        self._before, self._charges = self._charges, solution.charges
         if not self._iterations_when_new:
             self._iterations_when_new = solution.iterations
         elif solution.iterations > _AGED * self._iterations_when_new:
             self._factor = None
         return solution
+
+    def _start(self) -> Tensor | None:
+        """Return the charges that the last two geometries lead to, if these were close."""
+        last, before = self._charges, self._before
+        if last is None or before is None:
+            return last
+        change = last - before
+        is_close = float(change @ change) < _CLOSE**2 * float(last @ last)
+        return last + change if is_close else last
 
 
 def _preconditioner(factor: Tensor) -> Map:
