@@ -83,7 +83,7 @@ def _is_required(entry: Field) -> bool:
 
 def _value(hint, value, section: str):
     if isinstance(hint, types.UnionType):
-        if value is None:
+        if value is None and types.NoneType in typing.get_args(hint):
             return None
         options = [option for option in typing.get_args(hint) if is_dataclass(option)]
         hint = _of_kind(options, value, section) if options else hint

@@ -1,26 +1,39 @@
-"""Cost of the charge gauge: training steps with it and without it, in turn in one process.
+"""Cost of a training step, with and without the charge gauge, and compared with another version.
 
     python benchmarks/training_step.py --model water-rpbe-d3
+    git worktree add ../base 5c89311 && python benchmarks/training_step.py --base ../base
 
 Structures are those of the model's ``train.yml`` if they are there, and otherwise 64 molecules of
-water labelled by the shipped model. Prints the CPU time of a step and the ratio.
+water labelled by the shipped model. Prints the CPU time of a step and ratios. With ``--base`` the
+two versions take turns in processes of their own; the ratio is that of neighboring turns, without
+the gauge.
 """
 
 import argparse
+import os
+import re
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+import yaml
 from ase.io import read
 
 from ase_les import LESCalculator
-from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.dataset import LabelNames, labelled
 from ase_les.training.fit import FitSettings, _Run
 from ase_les.training.initial_model import random_model
 from ase_les.training.train import read_data, read_training_config
+
+try:
+    from ase_les.training.charge_gauge import GaugeSettings
+except ModuleNotFoundError:  # Versions before the gauge.
+    GaugeSettings = None
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,19 +43,26 @@ def main() -> None:
     parser.add_argument("--model", default="water-rpbe-d3", help="whose train.yml is used")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20, help="of each kind in a round")
+    parser.add_argument("--base", type=Path, help="folder of another version to compare with")
     asked = parser.parse_args()
+    if asked.base is not None:
+        compare(asked.base.resolve(), asked)
+        return
     torch.set_num_threads(1)
-    config, folder = read_training_config(ROOT / "models" / asked.model / "train.yml")
+    config, folder = read_config(ROOT / "models" / asked.model / "train.yml")
     try:
         samples = read_data(config, folder)["training"]
     except FileNotFoundError as missing:
         print(f"{missing}; taking 64 molecules of water instead")
         samples = labelled([_water()], config.model.representation.cutoff, LabelNames())
     runs = {}
-    for name, gauge in (("without", GaugeSettings(0.0, 0.0)), ("with", GaugeSettings())):
+    gauges = {"without": {}}
+    if GaugeSettings is not None:
+        gauges = {"without": {"gauge": GaugeSettings(0.0, 0.0)}, "with": {"gauge": GaugeSettings()}}
+    for name, gauge in gauges.items():
         model = random_model(config.model, samples[:10], seed=1)
         model.standardise_features([sample.graph for sample in samples[:10]])
-        settings: FitSettings = replace(config.fit, gauge=gauge)
+        settings: FitSettings = replace(config.fit, **gauge)
         model.to(torch.float32)
         runs[name] = _Run(model, settings, samples, [], None)
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -55,7 +75,40 @@ def main() -> None:
                 times[name].append((time.process_time() - begin) / asked.steps)
     for name, seconds in times.items():
         print(f"{name:8s} {1000 * statistics.median(seconds):7.1f} ms a step")
-    ratios = [a / b for a, b in zip(times["with"], times["without"], strict=True)]
+    if "with" in times:
+        ratios = [a / b for a, b in zip(times["with"], times["without"], strict=True)]
+        print(f"ratio    {statistics.median(ratios):.3f}")
+
+
+def read_config(path: Path):
+    """Return the configuration, without a gauge for versions that have none, and its folder."""
+    given = yaml.safe_load(path.read_text())
+    if GaugeSettings is None:
+        given["fit"].pop("gauge", None)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_text(yaml.safe_dump(given))
+        return read_training_config(copy)[0], path.parent
+
+
+def compare(base: Path, asked: argparse.Namespace) -> None:
+    """Print the ratio of the step of this version to that of the version in a folder."""
+    found: dict[Path, list[float]] = {base: [], ROOT: []}
+    for _ in range(max(asked.rounds // 2, 2)):
+        for folder, seconds in found.items():
+            command = [sys.executable, str(Path(__file__)), "--model", asked.model, "--rounds", "2"]
+            told = subprocess.run(
+                [*command, "--steps", str(asked.steps)],
+                env={**os.environ, "PYTHONPATH": str(folder)},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            (step,) = re.findall(r"^without +([0-9.]+) ms", told, re.MULTILINE)
+            seconds.append(float(step))
+    for folder, milliseconds in found.items():
+        print(f"{statistics.median(milliseconds):7.1f} ms a step   {folder}")
+    ratios = [new / old for old, new in zip(found[base], found[ROOT], strict=True)]
     print(f"ratio    {statistics.median(ratios):.3f}")
 
 

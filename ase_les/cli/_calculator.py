@@ -120,7 +120,7 @@ def calculated_structure(
     ValueError
         If structure or model is missing.
     """
-    from ase_les.simulation.calculators import model_card
+    from ase_les.calculator_extensions import model_card
 
     if structure is None:
         raise ValueError("no structure given: name a file that ASE can read")

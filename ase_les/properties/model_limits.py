@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ase_les.simulation.calculators import model_card
+from ase_les.calculator_extensions import model_card
 
 
 def limits_notes(calculator: object, excluded: str = "") -> tuple[str, ...]:

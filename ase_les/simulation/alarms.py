@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
-from ase_les.simulation.calculators import model_card
+from ase_les.calculator_extensions import model_card
 from ase_les.simulation.close_contacts import closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 

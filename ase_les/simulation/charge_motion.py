@@ -24,7 +24,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 
-from ase_les.simulation.calculators import supports
+from ase_les.calculator_extensions import supports
 
 # Change of polarization in quanta above which its branch is ambiguous.
 _AMBIGUOUS_QUANTA = 0.4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from ase_les.simulation.calculators import model_cutoff
+from ase_les.calculator_extensions import model_cutoff
 from ase_les.simulation.close_contacts import CLOSEST_PAIR_A, closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.simulation.observations import resolved_per_cm

@@ -8,7 +8,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.constraints import FixAtoms, FixSymmetry
 from ase.filters import FrechetCellFilter
 
-from ase_les.simulation.calculators import supports
+from ase_les.calculator_extensions import supports
 
 CELLS = ("fixed", "full", "isotropic", "in-plane")
 

@@ -16,13 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les.runs.growing_files import GrowingFile
-from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import RunFiles, replace_file
-from ase_les.runs.progress import NO_PROGRESS, Progress
-from ase_les.runs.provenance import plain_mapping
-from ase_les.simulation.alarms import make_limits
-from ase_les.simulation.calculators import (
+from ase_les.calculator_extensions import (
     fresh_forces,
     get_field,
     has_field,
@@ -32,6 +26,12 @@ from ase_les.simulation.calculators import (
     supported_properties,
     supports,
 )
+from ase_les.runs.growing_files import GrowingFile
+from ase_les.runs.lock import OutputLock
+from ase_les.runs.output import RunFiles, replace_file
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import plain_mapping
+from ase_les.simulation.alarms import make_limits
 from ase_les.simulation.checkpoint import Checkpoint, packed, read_checkpoint
 from ase_les.simulation.checks import (
     check_start,

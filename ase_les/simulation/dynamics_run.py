@@ -13,6 +13,7 @@ from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
 from ase.constraints import FixCom
 
+from ase_les.calculator_extensions import fresh_forces, get_field, set_field, supports
 from ase_les.runs.growing_files import GrowingFile, writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
@@ -22,7 +23,6 @@ from ase_les.runs.stop_request import StopRequest
 from ase_les.screening import SCALED, describe_charges
 from ase_les.simulation.accumulators import AccumulatorResult
 from ase_les.simulation.alarms import make_limits
-from ase_les.simulation.calculators import fresh_forces, get_field, set_field, supports
 from ase_les.simulation.checkpoint import Checkpoint, write_checkpoint
 from ase_les.simulation.checks import not_finite
 from ase_les.simulation.dynamics_result import DynamicsError, DynamicsResult, stage_results

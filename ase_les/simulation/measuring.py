@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.calculator_extensions import supports
 from ase_les.runs.output import write_arrays
 from ase_les.simulation.accumulators import (
     Accumulator,
@@ -19,7 +20,6 @@ from ase_les.simulation.accumulators import (
     MeanSquareDisplacement,
     RadialDistribution,
 )
-from ase_les.simulation.calculators import supports
 from ase_les.simulation.charge_motion import (
     Current,
     ItinerantDipole,

@@ -15,11 +15,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from ase_les.calculator_extensions import model_hash, reset
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_structure, plain_mapping
-from ase_les.simulation.calculators import model_hash, reset
 from ase_les.simulation.checkpoint import RelaxationCheckpoint, read_relaxation_checkpoint
 from ase_les.simulation.checks import (
     check_start,

@@ -13,12 +13,12 @@ from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 from ase.io import read
 
+from ase_les.calculator_extensions import model_hash
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import BatchFiles, replace_file, write_trajectory
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator, plain_mapping
 from ase_les.runs.stop_request import StopRequest
-from ase_les.simulation.calculators import model_hash
 from ase_les.simulation.relaxation import new_run, restore_run
 from ase_les.simulation.relaxation_batch_result import (
     RelaxationBatchResult,

@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.constraints import FixSymmetry
 
+from ase_les.calculator_extensions import reset
 from ase_les.runs.growing_files import GrowingFile, writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles
@@ -19,7 +20,6 @@ from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator
 from ase_les.runs.stop_request import StopRequest
 from ase_les.screening import describe_charges
-from ase_les.simulation.calculators import reset
 from ase_les.simulation.checkpoint import RelaxationCheckpoint, write_relaxation_checkpoint
 from ase_les.simulation.checks import not_finite
 from ase_les.simulation.close_contacts import closest_contact

@@ -173,3 +173,22 @@ def test_a_restart_in_the_middle_continues_the_same_steps():
         return weight.detach()
 
     assert torch.equal(run(stop=22), run(stop=None))
+
+
+def test_a_checkpoint_with_means_in_the_coordinates_of_the_weights_is_continued():
+    generator = torch.Generator().manual_seed(6)
+    gradients = [torch.randn(4, 5, generator=generator).double() for _ in range(20)]
+
+    def run(stop):
+        weight = torch.ones(4, 5).double().requires_grad_(True)
+        optimizer = EigenbasisAdam([weight], lr=0.01)
+        for step, gradient in enumerate(gradients):
+            if step == stop:
+                state = optimizer.state[weight]
+                mean = state.pop("turned_mean")
+                state["mean"] = state["basis_0"] @ mean @ state["basis_1"].T
+            weight.grad = gradient.clone()
+            optimizer.step()
+        return weight.detach()
+
+    assert torch.allclose(run(stop=12), run(stop=None), rtol=0, atol=1e-12)
