@@ -22,7 +22,9 @@ class ArchitectureConfig:
 
     Parameters
     ----------
-    representation : RepresentationConfig
+    representation : RepresentationConfig or None
+        None takes that of the model a training starts from, and its repulsion of
+        nuclei.
     short_range : ShortRangeConfig or None
         None takes the root-mean-square force of the data as energy scale.
     long_range : LongRangeConfig or None
@@ -35,12 +37,34 @@ class ArchitectureConfig:
         Of nuclei nearer than bonds; None for none.
     """
 
-    representation: RepresentationConfig
+    representation: RepresentationConfig | None = None
     short_range: ShortRangeConfig | None = None
     long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
     total_charges: tuple[int, ...] = ()
     atomic_energies: Mapping[str, float] | None = None
     core_repulsion: CoreRepulsionConfig | None = None
+
+
+def completed(architecture: ArchitectureConfig, start: LESModel | None) -> ArchitectureConfig:
+    """Return the architecture with the representation of the model a training starts from.
+
+    Raises
+    ------
+    ValueError
+        If it has no representation, and there is no such model.
+    """
+    if architecture.representation is not None:
+        return architecture
+    if start is None:
+        raise ValueError(
+            "`model` lacks `representation`; write one, or name a model to `start` from"
+        )
+    return replace(
+        architecture,
+        representation=start.config.representation,
+        core_repulsion=architecture.core_repulsion or start.config.core_repulsion,
+        total_charges=architecture.total_charges or start.config.total_charges,
+    )
 
 
 def random_model(
@@ -73,7 +97,7 @@ def random_model(
 
 
 def model_from(
-    known: LESModel, architecture: ArchitectureConfig, samples: Sequence[Sample]
+    known: LESModel, architecture: ArchitectureConfig, samples: Sequence[Sample], seed: int = 0
 ) -> LESModel:
     r"""A copy of a trained model whose atomic energies suit other data.
 
@@ -86,7 +110,9 @@ def model_from(
         \Delta E_0(Z_i)\Big)^2
 
     The sum of charges has no weights: smearing and self-energy (`ElectrostaticsConfig`) may be
-    others than those of the trained model, whose energies then are a poorer start.
+    others than those of the trained model, whose energies then are a poorer start. A short-range
+    model gets charges if the architecture has them: its short range is kept, and only the charges
+    start from random weights.
 
     Parameters
     ----------
@@ -95,6 +121,8 @@ def model_from(
         What the training asks for; that of `known`, apart from the electrostatics.
     samples : sequence of Sample
         Of the training. Elements of `known` that they do not have keep their energies.
+    seed : int
+        Decides the weights of charges that the trained model does not have.
 
     Raises
     ------
@@ -109,6 +137,8 @@ def model_from(
         total_charges=architecture.total_charges,
         core_repulsion=architecture.core_repulsion,
     )
+    if known.config.long_range is None and architecture.long_range is not None:
+        known = _with_charges(known, architecture.long_range, samples, seed)
     known = _with_electrostatics(known, architecture)
     changes = list(changed(known.config.to_dict(), asked.to_dict()))
     if changes:
@@ -125,6 +155,20 @@ def model_from(
     energies = {symbol: said.get(symbol, energy) for symbol, energy in energies.items()}
     model = LESModel(replace(known.config, atomic_energies=energies), seed=0).to(known.precision)
     model.load_state_dict(known.state_dict())
+    return model
+
+
+def _with_charges(
+    known: LESModel, long_range: LongRangeConfig, samples: Sequence[Sample], seed: int
+) -> LESModel:
+    """Return a short-range model with charges of random weights."""
+    config = replace(known.config, long_range=long_range)
+    model = LESModel(config, seed=seed).to(known.precision)
+    model.load_state_dict(model.state_dict() | known.state_dict())
+    spread = model.short_range.readout.spread.clone()
+    model.standardise_features([sample.graph for sample in samples[:10]])
+    # The readout of the energy is trained already.
+    model.short_range.readout.spread.copy_(spread)
     return model
 
 

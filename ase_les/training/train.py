@@ -27,7 +27,7 @@ from ase_les.training.configuration import (
 from ase_les.training.dataset import Sample
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, fit
-from ase_les.training.initial_model import model_from, random_model
+from ase_les.training.initial_model import completed, model_from, random_model
 from ase_les.training.labelled_files import (
     LabelledFile,
     check_weights,
@@ -134,8 +134,9 @@ def train(
         )
     check_device(device)
     folder = Path(folder)
-    config, parts = _questioned_data(config, folder, progress)
     start = _trained_model(config.start, folder) if config.start else None
+    config = replace(config, model=completed(config.model, start))
+    config, parts = _questioned_data(config, folder, progress)
     teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
     model = _initial_model(config, parts, start)
     progress.message(_description(parts, model))
@@ -286,7 +287,7 @@ def _initial_model(
     if start is None:
         model = random_model(config.model, training, config.fit.seed)
     else:
-        model = model_from(start, config.model, training)
+        model = model_from(start, config.model, training, config.fit.seed)
     for name, samples in parts.items():
         _check_structures(model, samples, name)
     if start is None:
