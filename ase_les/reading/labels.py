@@ -255,6 +255,8 @@ def find_labels(frames: Sequence[Atoms], names: LabelNames) -> LabelSources:
     for atoms in frames:
         everything.update(unused_keys(atoms))
         everything.update(f"ASE's {name}" for name in _results(atoms))
+    if any(is_isolated_atom(atoms) for atoms in frames):
+        everything.pop("config_type", None)
     present: Counter[str] = Counter()
     for atoms in frames:
         for label in PROPERTIES:

@@ -1,5 +1,6 @@
 """Whatever a file says about a structure is used, refused by name, or told."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,21 @@ def test_an_output_of_cp2k_asks_for_dpdata():
     Path("run.out").write_text(" CP2K| version string:   CP2K version 2024.1\n")
     with pytest.raises(ValueError, match="dpdata:cp2k/output"):
         last_frame("run.out")
+
+
+def test_formats_of_dpdata_are_read_or_say_what_is_missing():
+    """GAP's XYZ, which dpdata reads with energies and forces."""
+    atoms = molecule("H2O", cell=[8, 8, 8], pbc=True)
+    atoms.info["energy"] = -3.0
+    atoms.arrays["force"] = np.arange(9.0).reshape(3, 3)
+    write("d.xyz", atoms, format="extxyz")
+    if importlib.util.find_spec("dpdata") is None:
+        with pytest.raises(ModuleNotFoundError, match=r"pip install ase_les\[dpdata\]"):
+            last_frame("d.xyz", "dpdata:quip/gap/xyz")
+        return
+    found = last_frame("d.xyz", "dpdata:quip/gap/xyz")
+    assert found.get_potential_energy() == -3.0
+    assert sorted(found.get_forces().ravel()) == list(range(9))
 
 
 def test_unused_entries_are_known():
