@@ -40,6 +40,7 @@ from scipy.special import erf
 from ase_les.properties.atomic_charges import required_charges
 from ase_les.properties.layers import AXES, area_A2, unit_normal
 from ase_les.screening import recorded_scaling
+from ase_les.simulation.accumulators.axis_profile import number_of_bins
 from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
 from ase_les.statistics import BlockedMean, Estimate
 from ase_les.statistics import standard_error as blocked_error
@@ -130,7 +131,8 @@ class PlanarPotential:
         charges = required_charges(atoms)
         scaling = recorded_scaling(atoms)
         if self._numbers is None:
-            self._begin(atoms.numbers, max(1, round(height / self.bin_A)), periodic, scaling)
+            n_bins = number_of_bins(height, self.bin_A)
+            self._begin(atoms.numbers, n_bins, periodic, scaling)
         else:
             refuse_other_atoms(self._numbers, atoms.numbers)
         if not math.isclose(scaling, self._scaling, rel_tol=1e-9):

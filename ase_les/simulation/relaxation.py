@@ -17,7 +17,7 @@ from ase.calculators.abc import GetPropertiesMixin
 
 from ase_les.calculator_extensions import model_hash, reset
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import RunFiles
+from ase_les.runs.output import RunFiles, accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_structure, plain_mapping
 from ase_les.simulation.checkpoint import RelaxationCheckpoint, read_relaxation_checkpoint
@@ -42,6 +42,7 @@ from ase_les.simulation.relaxation_settings import (
 )
 
 
+@accept_quiet
 def relax(
     atoms: Atoms,
     *,
@@ -95,6 +96,7 @@ def relax(
         return run.advance(progress, lock)
 
 
+@accept_quiet
 def resume_relaxation(
     output: str | Path,
     calculator: GetPropertiesMixin,

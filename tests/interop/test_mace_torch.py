@@ -6,7 +6,7 @@ mace-torch pins an old e3nn, and is best installed apart (``pip install ase_les[
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -24,9 +24,13 @@ from ase_les.neighbors import NeighborList
 
 def interpreter() -> str:
     given = os.environ.get("MACE_PYTHON")
-    if given is None and importlib.util.find_spec("mace") is None:
+    if given is not None:
+        return given
+    try:
+        importlib.metadata.version("mace-torch")
+    except importlib.metadata.PackageNotFoundError:
         pytest.skip("mace-torch is not installed, and MACE_PYTHON names no interpreter that has it")
-    return given or sys.executable
+    return sys.executable
 
 
 @pytest.fixture(scope="module", params=["float64", "float32"])

@@ -164,7 +164,7 @@ def test_held_elements_stay_and_the_others_move():
 def test_exploring_stops_where_models_first_disagree(random_model, tmp_path):
     """Two models of the same weights but for what one thinks of squeezed bonds."""
     files = [str(tmp_path / name) for name in ("one.safetensors", "other.safetensors")]
-    for file, repulsion in zip(files, (None, {"reach": 1.0}), strict=True):
+    for file, repulsion in zip(files, (None, {"cutoff_scale": 1.0}), strict=True):
         save_model(file, random_model(seed=3, core_repulsion=repulsion))
     water, committee = molecule("H2O"), [LESCalculator(file) for file in files]
     # Bonds of the molecule are longer than sums of covalent radii: nothing is disputed there.

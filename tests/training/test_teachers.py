@@ -241,8 +241,11 @@ def test_a_shipped_model_may_be_the_start():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"teachers": ["first.safetensors"]}, "have no weight: write `born_charges`"),
-        ({"start": "a.safetensors", "fit": {"bond_polarity": 0.8}}, "would replace them"),
+        ({"teachers": ["first.safetensors"]}, "weights are zero: set `born_charges`"),
+        (
+            {"start": "a.safetensors", "fit": {"bond_polarity": 0.8}},
+            "would replace the charges of `start`",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(given, told):

@@ -29,6 +29,11 @@ G_PER_CM3 = 1e24 / units.mol
 OH_BOND_A = 1.3
 
 
+def number_of_bins(height_A: float, bin_A: float) -> int:
+    """Return the number of bins of about `bin_A` that divide a height; insensitive to round-off."""
+    return max(1, round(round(height_A / bin_A, 6)))
+
+
 @dataclass(frozen=True)
 class AxisProfileResult:
     """Averaged profiles along an axis, with one value per bin.
@@ -169,7 +174,7 @@ class AxisProfile:
         """Add the atoms of a configuration to the bins."""
         normal, height, area = self._geometry(atoms)
         if self._numbers is None:
-            self._begin(atoms.numbers, max(1, round(height / self.bin_A)))
+            self._begin(atoms.numbers, number_of_bins(height, self.bin_A))
         else:
             refuse_other_atoms(self._numbers, atoms.numbers)
         weights = self._weights(atoms)
