@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ase_les.graph import Graph, edge_vectors, select_edges
-from ase_les.kernels.library import Kernels, PreparedGraph, pointer
+from ase_les.kernels.library import Kernels, PreparedGraph
 
 
 def edges_within(graph: Graph, cutoff: float, kernels: Kernels | None) -> tuple[Graph, Tensor]:
@@ -32,7 +32,10 @@ def edges_within(graph: Graph, cutoff: float, kernels: Kernels | None) -> tuple[
     n_edges = kernels.library.fused_select_edges(
         ctypes.byref(prepared.arguments),
         cutoff,
-        *map(pointer, (receivers, senders, shifts, lengths)),
+        receivers.data_ptr(),
+        senders.data_ptr(),
+        shifts.data_ptr(),
+        lengths.data_ptr(),
     )
     nearer = graph._replace(
         receivers=receivers[:n_edges], senders=senders[:n_edges], shifts=shifts[:n_edges]
