@@ -307,8 +307,9 @@ def check_device(device: str) -> None:
     except (RuntimeError, AssertionError) as error:
         there = ["cpu"]
         if torch.accelerator.is_available():
-            kind = torch.accelerator.current_accelerator().type
-            there += [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
+            found = torch.accelerator.current_accelerator()
+            assert found is not None
+            there += [f"{found.type}:{index}" for index in range(torch.accelerator.device_count())]
         raise ValueError(
             f"`device` must be one that torch finds here, {', '.join(there)}; got {str(device)!r}. "
             "For a graphics card install a torch that was built for it (https://pytorch.org)"

@@ -36,7 +36,7 @@ class ShortRangeConfig:
     linear: bool = True
     scale: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
 
 
@@ -66,7 +66,7 @@ class LongRangeConfig:
     representation: RepresentationConfig | None = None
     equilibration: EquilibrationConfig | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.equilibration and self.charges.n_channels > 1:
             raise ValueError(
                 "`equilibration` moves real charge, which has one channel; "
@@ -105,7 +105,7 @@ class ModelConfig:
     total_charges: tuple[int, ...] = ()
     core_repulsion: CoreRepulsionConfig | MaceRepulsionConfig | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "total_charges", tuple(self.total_charges))
         object.__setattr__(
             self, "atomic_energies", {k: float(v) for k, v in self.atomic_energies.items()}

@@ -58,6 +58,7 @@ class NeighborList:
         return self._edges
 
     def _still_complete(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
+        assert self._reference is not None
         old_positions, old_cell, old_pbc = self._reference
         if positions.shape != old_positions.shape or (pbc != old_pbc).any():
             return False

@@ -55,7 +55,7 @@ class ChargesConfig:
     neutrality: str = "split"
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         formal = {symbol: float(charge) for symbol, charge in self.formal_charges.items()}
         object.__setattr__(self, "formal_charges", formal)

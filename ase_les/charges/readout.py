@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +98,7 @@ class _AnalyticReadout(torch.autograd.Function):
     """Once differentiable, in both directions."""
 
     @staticmethod
-    def forward(ctx, features, frozen):
+    def forward(ctx: Any, features: Tensor, frozen: _Frozen) -> Tensor:
         linear = nn.functional.linear
         first = linear(features, frozen.first, frozen.bias)
         hidden, before = first[:, : frozen.n_first], []
@@ -114,7 +114,7 @@ class _AnalyticReadout(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         frozen, hidden = ctx.frozen, gradient
         layers = zip(frozen.layers, ctx.saved_tensors, strict=True)
         for (weight, _), before in reversed(list(layers)):
@@ -124,7 +124,7 @@ class _AnalyticReadout(torch.autograd.Function):
         return hidden @ frozen.first, None
 
     @staticmethod
-    def jvp(ctx, rate, _):
+    def jvp(ctx: Any, rate: Tensor, _: None) -> Tensor:
         frozen = ctx.frozen
         first = rate @ frozen.first.T
         hidden = first[:, : frozen.n_first]

@@ -100,6 +100,9 @@ class SplitCharges(NeutralityRule):
     # Steps of the optimiser are as large in all parameters; those of transfers should be small.
     _UNIT = 0.05
 
+    _lengths: Tensor
+    _row: Tensor
+
     def __init__(self, config: ChargesConfig, elements: Sequence[int], cutoff: float):
         super().__init__()
         elements = list(elements)

@@ -73,7 +73,7 @@ class ElectrostaticsConfig:
     self_energy_copies: int = 1
     shell_tolerance: float = SHELL_TOLERANCE
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.kernel()
 
     def kernel(self) -> ReciprocalKernel:

@@ -91,7 +91,7 @@ class EquilibrationConfig:
     hardness: float = 1.0
     electronegativities: Mapping[str, float] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.elements, str):
             raise ValueError(f"`elements` needs a list of symbols, got {self.elements!r}")
         object.__setattr__(self, "elements", tuple(self.elements))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,7 +61,16 @@ def _structure_factors(tables: list[Tensor], charges: Tensor) -> Tensor:
 
 class _AnalyticPower(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, fractional, charges, weights, *axes):
+    def forward(
+        ctx: Any,
+        fractional: Tensor,
+        charges: Tensor,
+        weights: Tensor,
+        first_index: Tensor,
+        second_index: Tensor,
+        third_index: Tensor,
+    ) -> Tensor:
+        axes = first_index, second_index, third_index
         tables = _phase_tables(fractional, axes)
         blocks = [
             _structure_factors([tables[0][..., rows], *tables[1:]], charges)
@@ -74,7 +84,7 @@ class _AnalyticPower(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         charges, weights, factors, power, *tables = ctx.saved_tensors
         n_structures, n_channels, _, n_second, _ = factors.shape
         n_atoms = charges.shape[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -112,7 +112,8 @@ class ParticleMesh(ReciprocalSum):
 
     def mesh_size(self, cell: Tensor) -> tuple[int, int, int]:
         """Steps along each lattice vector that keep the spacing in all cells (S, 3, 3)."""
-        return tuple(good_size(steps) for steps in self._steps(cell))
+        x, y, z = (good_size(steps) for steps in self._steps(cell))
+        return x, y, z
 
     def _steps(self, cell: Tensor) -> list[float]:
         lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
@@ -128,7 +129,7 @@ class ParticleMesh(ReciprocalSum):
         first, inside = mesh.locate(fractional)
         points = mesh.points(first).flatten()
         products = _products(_polynomials(_spline_pieces(mesh.order, inside), inside))
-        power = 0.0
+        power = charges.new_zeros(())
         for charge in charges.flatten(0, 1).unbind(1):
             density = mesh.empty(charges).index_add(
                 0, points, (products * charge[:, None]).flatten()
@@ -160,7 +161,9 @@ class AnalyticParticleMesh(ParticleMesh):
 
 class _AnalyticPower(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, fractional, charges, weights, mesh):
+    def forward(
+        ctx: Any, fractional: Tensor, charges: Tensor, weights: Tensor, mesh: _Mesh
+    ) -> Tensor:
         first, inside = mesh.locate(fractional)
         # Neighbours on the mesh one after the other: what one touches is in the cache for the next.
         order = first.argsort()
@@ -182,7 +185,7 @@ class _AnalyticPower(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None]:
         order, first, inside, flat, weights, factors, power = ctx.saved_tensors
         mesh = ctx.mesh
         scale = gradient[:, None, None, None]
@@ -214,7 +217,14 @@ class _FusedPower(torch.autograd.Function):
     """The same power and gradients; compiled kernels spread charges and gather potentials."""
 
     @staticmethod
-    def forward(ctx, fractional, charges, weights, mesh, kernels):
+    def forward(
+        ctx: Any,
+        fractional: Tensor,
+        charges: Tensor,
+        weights: Tensor,
+        mesh: _Mesh,
+        kernels: Kernels,
+    ) -> Tensor:
         spline = _spline_table(mesh.order)
         densities = spread(kernels, mesh.size, spline, fractional, charges)
         factors = torch.stack([mesh.transform(density) for density in densities])
@@ -226,7 +236,7 @@ class _FusedPower(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
         fractional, charges, weights, factors, power = ctx.saved_tensors
         mesh = ctx.mesh
         scale = gradient[:, None, None, None]
@@ -249,7 +259,8 @@ class _Mesh(NamedTuple):
 
     @property
     def with_margin(self) -> tuple[int, int, int, int]:
-        return (self.n_structures, *(steps + self.order - 1 for steps in self.size))
+        (x, y, z), margin = self.size, self.order - 1
+        return self.n_structures, x + margin, y + margin, z + margin
 
     def locate(self, fractional: Tensor) -> tuple[Tensor, Tensor]:
         """First mesh point (S·N,) each atom touches, and its place (S·N, 3) in that step."""
@@ -343,21 +354,21 @@ def _without_small_factors(number: int) -> int:
 def _mesh_waves(
     size: tuple[int, int, int], order: int, dtype: torch.dtype, device: torch.device
 ) -> Waves:
-    axes, counts = [], []
+    indices, counts = [], []
     for steps in size:
         index = np.fft.fftfreq(steps, 1 / steps)
         count = _undo_splines(index / steps, order)
         # The wave vector at the end of the band and its negative are one: it has no direction.
         count[steps // 2] = 0.0
-        axes.append(index)
+        indices.append(index)
         counts.append(count)
     half = size[2] // 2 + 1
-    axes[2], counts[2] = np.abs(axes[2][:half]), 2 * counts[2][:half]
+    indices[2], counts[2] = np.abs(indices[2][:half]), 2 * counts[2][:half]
     counts[2][0] /= 2
-    options = {"dtype": dtype, "device": device}
+    options: dict[str, Any] = {"dtype": dtype, "device": device}
     x, y, z = (torch.tensor(count, **options) for count in counts)
-    axes = tuple(torch.tensor(axis, **options) for axis in axes)
-    return Waves(axes, (x[:, None] * y)[..., None] * z)
+    first, second, third = (torch.tensor(index, **options) for index in indices)
+    return Waves((first, second, third), (x[:, None] * y)[..., None] * z)
 
 
 def _size_of(axes: tuple[Tensor, Tensor, Tensor]) -> tuple[int, int, int]:

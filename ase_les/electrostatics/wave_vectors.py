@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ class ReciprocalKernel:
     k_cutoff: float
     shell_tolerance: float = SHELL_TOLERANCE
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("smearing", "k_cutoff"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
@@ -71,13 +72,14 @@ class ReciprocalKernel:
         # Round-off must not lose a shell, whatever counts as being at the cutoff.
         tolerance = max(self.shell_tolerance, SHELL_TOLERANCE)
         bounds = self.k_cutoff * (1 + tolerance) * lengths / (2 * math.pi)
-        return tuple(bounds.floor().long().tolist())
+        first, second, third = bounds.floor().long().tolist()
+        return first, second, third
 
 
 def half_space(bounds: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Indices along the three reciprocal axes; the first is not negative (see `multiplicity`)."""
     first, second, third = bounds
-    options = {"dtype": like.dtype, "device": like.device}
+    options: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
     return (
         torch.arange(0, first + 1, **options),
         torch.arange(-second, second + 1, **options),
@@ -99,7 +101,7 @@ def squared_wave_numbers(cell: Tensor, axes: tuple[Tensor, Tensor, Tensor]) -> T
     reciprocal = 2 * math.pi * torch.linalg.inv(cell).transpose(-1, -2)
     # Component by component: round-off decides about shells at a cutoff without tolerance, and
     # published numbers come from this order of additions.
-    squared = 0.0
+    squared = cell.new_zeros(())
     for component in reciprocal.unbind(-1):
         first, second, third = (axis * component[:, row, None] for row, axis in enumerate(axes))
         k = (first[:, :, None] + second[:, None, :])[..., None] + third[:, None, None, :]

@@ -94,10 +94,9 @@ def cace_model(
     others = [term for term in terms if term is not short]
     if others:
         term = single(others, "long range")
-        own = read_representation(term.potential["representation"], features.elements)
-        if own.same_as(features):
-            own = None
-        else:
+        stored = read_representation(term.potential["representation"], features.elements)
+        own = None if stored.same_as(features) else stored
+        if own is not None:
             weights |= own.prefixed("charge_representation.")
         charges = read_readout(_charges(term), own or features)
         weights |= charges.prefixed("charges.readout.")

@@ -20,7 +20,7 @@ _MESSAGES = {"NodeMemory": "memory", "MessageAr": "radial", "MessageBchi": "inva
 class _Places(NamedTuple):
     """Where the features of the file, in their order, stand among all of ours."""
 
-    index: Tensor
+    columns: Tensor
     n_features: int
 
     @classmethod
@@ -33,11 +33,11 @@ class _Places(NamedTuple):
 
     def reordered(self, weight: Tensor) -> Tensor:
         """Weights (n, features of the file) as (n, our features)."""
-        given, known = weight.shape[1], len(self.index)
+        given, known = weight.shape[1], len(self.columns)
         if given != known:
             raise ValueError(f"a layer reads {given} features, the representation has {known}")
         reordered = weight.new_zeros(len(weight), self.n_features, dtype=torch.float64)
-        return reordered.index_add(1, self.index, weight.double())
+        return reordered.index_add(1, self.columns, weight.double())
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
         nu_max=int(record["max_nu"]),
         cutoff_exponent=round(float(cutoff["p"])),
         trainable_frequencies=radial.owns("bessel_weights"),
-        layers=[[_MESSAGES[entry.class_name] for entry in layer] for layer in layers],
+        layers=tuple(tuple(_MESSAGES[entry.class_name] for entry in layer) for layer in layers),
         mean_neighbours=float(record.get("mp_norm_factor", 1.0)) ** -2,
         separate_values=any(values != (1, 1) for values in senders),
     )

@@ -15,6 +15,7 @@ import pickletools
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -188,7 +189,7 @@ class _Unpickler(pickle.Unpickler):
         self._read_storage = read_storage
         self._records: dict[str, type] = {}
         self._storages: dict[str, Tensor] = {}
-        self._rebuilders = {
+        self._rebuilders: dict[tuple[str, str], Callable[..., Any]] = {
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
             ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
             ("torch", "device"): lambda *where: ":".join(map(str, where)),
@@ -223,7 +224,7 @@ class _Unpickler(pickle.Unpickler):
             f"{', '.join(RECORDED_FAMILIES)} are read, and nothing is ever run"
         )
 
-    def persistent_load(self, reference) -> Tensor:
+    def persistent_load(self, reference) -> _Array:
         kind, storage, key, _, size = reference
         if kind != "storage" or not isinstance(storage, _Inert):
             raise ValueError(f"it refers to something other than a storage: {reference!r}")
@@ -343,6 +344,8 @@ def _load(archive: zipfile.ZipFile, file_size: int):
     data = archive.read(pickles[0])
     for operation, argument, _ in pickletools.genops(data):
         # The table of remembered objects grows to the largest index a file names.
-        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(data):
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and (
+            argument is None or argument > len(data)
+        ):
             raise ValueError("its pickle is malformed")
     return _plain(_Unpickler(data, lambda key: archive.read(f"{prefix}data/{key}")).load())

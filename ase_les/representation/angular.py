@@ -29,6 +29,7 @@ References
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,9 @@ class Monomials(nn.Module):
     every function costs one product.
     """
 
+    _raised: Tensor
+    _powers: Tensor
+
     def __init__(self, l_max: int):
         super().__init__()
         self.l_max = l_max
@@ -78,8 +82,8 @@ class Monomials(nn.Module):
         self._parents: list[tuple[int, int]] = []
         for triple in self.triples[1:]:
             axis = next(axis for axis in range(3) if triple[axis])
-            lower = tuple(power - (component == axis) for component, power in enumerate(triple))
-            self._parents.append((position[lower], axis))
+            x, y, z = (power - (component == axis) for component, power in enumerate(triple))
+            self._parents.append((position[(x, y, z)], axis))
         # ∂/∂x of (lx, ly, lz) is lx times (lx-1, ly, lz): read the other way round, every
         # monomial of lower degree appears once in the gradient of one monomial of each axis.
         lower_triples = angular_indices(l_max - 1) if l_max else []
@@ -251,7 +255,7 @@ _BLOCK = 16384
 
 class _AnalyticInvariants(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, sums, invariants):
+    def forward(ctx: Any, sums: Tensor, invariants: AnalyticInvariants) -> Tensor:
         ctx.invariants = invariants
         ctx.save_for_backward(sums)
         ctx.save_for_forward(sums)
@@ -263,7 +267,7 @@ class _AnalyticInvariants(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (sums,) = ctx.saved_tensors
         result = torch.empty_like(sums)
         for start in range(0, sums.shape[1], _BLOCK):
@@ -272,7 +276,7 @@ class _AnalyticInvariants(torch.autograd.Function):
         return result, None
 
     @staticmethod
-    def jvp(ctx, rate, _):
+    def jvp(ctx: Any, rate: Tensor, _: None) -> Tensor:
         (sums,) = ctx.saved_tensors
         result = sums.new_empty(ctx.invariants.n_invariants, sums.shape[1])
         for start in range(0, sums.shape[1], _BLOCK):

@@ -82,7 +82,7 @@ class CaceConfig:
     mean_neighbours: float = 10.0
     separate_values: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(tuple(layer) for layer in self.layers))
         positive = ("cutoff", "n_radial", "n_mixed", "n_embedding", "mean_neighbours")
         for name in positive:
@@ -219,6 +219,7 @@ class Cace(nn.Module):
         sums = self.sums(edges_of_layers[0], sender, receiver)
         features = [self.invariant_features(sums)]
         for layer, edges in zip(self.layers, edges_of_layers[1:], strict=True):
+            assert isinstance(layer, nn.ModuleDict)
             sums = self._next_layer(layer, sums, features[-1], edges, sender, receiver)
             features.append(self.invariant_features(sums))
         return torch.cat(features, dim=1) if self.layers else features[0]

@@ -10,7 +10,7 @@ atoms together are one batched product over neighbour slots padded to the larges
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +106,7 @@ class AnalyticNeighbourSum(NeighbourSum):
         return _AnalyticSum.apply(vectors, weights, self.radial, self.angular)
 
 
-def _groups(angular: Tensor, weights: Tensor, functions: Monomials):
+def _groups(angular: Tensor, weights: Tensor, functions: Monomials) -> list[tuple[Tensor, Tensor]]:
     """Angular functions that share their weights, with these weights (n_s, N, K)."""
     if weights.dim() == 3:
         return [(angular, weights)]
@@ -130,7 +130,9 @@ def _product(radial: Tensor, angular: Tensor, weights: Tensor) -> Tensor:
 
 class _AnalyticSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, vectors, weights, radial, angular):
+    def forward(
+        ctx: Any, vectors: Tensor, weights: Tensor, radial: BesselBasis, angular: Monomials
+    ) -> Tensor:
         distances = lengths(vectors)
         unit = vectors / distances
         radial_values, radial_slopes = radial.value_and_slope(distances)
@@ -143,7 +145,7 @@ class _AnalyticSum(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         distances, unit, weights, radial, slopes, angular = ctx.saved_tensors
         groups = _groups(angular, weights, ctx.angular)
         gradients = gradient.split([len(functions) for functions, _ in groups])
@@ -164,7 +166,7 @@ class _AnalyticSum(torch.autograd.Function):
         return across.addcmul_(along, unit), weights_gradient, None, None
 
     @staticmethod
-    def jvp(ctx, rate, weights_rate, *_):
+    def jvp(ctx: Any, rate: Tensor, weights_rate: Tensor | None, *_: None) -> Tensor:
         distances, unit, weights, radial, slopes, angular = ctx.saved_tensors
         along = (rate * unit).sum(0)
         angular_rate = ctx.angular.push_forward(angular, (rate - along * unit) / distances)
@@ -175,7 +177,14 @@ class _AnalyticSum(torch.autograd.Function):
         return result
 
 
-def _product_gradient(gradient, radial, slopes, angular, weights, wants_weights):
+def _product_gradient(
+    gradient: Tensor,
+    radial: Tensor,
+    slopes: Tensor,
+    angular: Tensor,
+    weights: Tensor,
+    wants_weights: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Gradients along the distance, by the angular values and by the weights of one group.
 
     Three factors meet at every edge. Whichever of weights and angular functions are more numerous
@@ -187,7 +196,14 @@ def _product_gradient(gradient, radial, slopes, angular, weights, wants_weights)
     return _angles_first(gradient, radial, slopes, angular, weights, wants_weights)
 
 
-def _angles_first(gradient, radial, slopes, angular, weights, wants_weights):
+def _angles_first(
+    gradient: Tensor,
+    radial: Tensor,
+    slopes: Tensor,
+    angular: Tensor,
+    weights: Tensor,
+    wants_weights: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     n_radial, n_atoms, width = radial.shape
     n_weights, n_angular = weights.shape[0], angular.shape[0]
     gradient = gradient.reshape(n_atoms, n_weights * n_radial, n_angular)
@@ -205,7 +221,14 @@ def _angles_first(gradient, radial, slopes, angular, weights, wants_weights):
     return along, by_angular.transpose(0, 1), by_weights
 
 
-def _weights_first(gradient, radial, slopes, angular, weights, wants_weights):
+def _weights_first(
+    gradient: Tensor,
+    radial: Tensor,
+    slopes: Tensor,
+    angular: Tensor,
+    weights: Tensor,
+    wants_weights: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     n_radial, n_atoms, width = radial.shape
     n_weights, n_angular = weights.shape[0], angular.shape[0]
     gradient = gradient.reshape(n_atoms, n_weights, n_radial * n_angular)

@@ -20,6 +20,7 @@ the time of indexed sums.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ class WeightedProducts(nn.Module):
 
 class _Values(Function):
     @staticmethod
-    def forward(ctx, rows, products):
+    def forward(ctx: Any, rows: Tensor, products: WeightedProducts) -> Tensor:
         ctx.products = products
         ctx.save_for_backward(rows)
         values = rows.new_zeros(products.n_rows, rows.shape[1])
@@ -77,14 +78,14 @@ class _Values(Function):
         return values
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
         return _Gradients.apply(rows, gradient, ctx.products), None
 
 
 class _Gradients(Function):
     @staticmethod
-    def forward(ctx, rows, gradient, products):
+    def forward(ctx: Any, rows: Tensor, gradient: Tensor, products: WeightedProducts) -> Tensor:
         ctx.products = products
         ctx.save_for_backward(rows, gradient)
         gradients = torch.zeros_like(rows)
@@ -92,7 +93,7 @@ class _Gradients(Function):
         return gradients
 
     @staticmethod
-    def backward(ctx, rate):
+    def backward(ctx: Any, rate: Tensor) -> tuple[Tensor, Tensor, None]:
         rows, gradient = ctx.saved_tensors
         return (
             _Gradients.apply(rate, gradient, ctx.products),
@@ -103,7 +104,7 @@ class _Gradients(Function):
 
 class _Rates(Function):
     @staticmethod
-    def forward(ctx, rows, rate, products):
+    def forward(ctx: Any, rows: Tensor, rate: Tensor, products: WeightedProducts) -> Tensor:
         ctx.products = products
         ctx.save_for_backward(rows, rate)
         rates = rows.new_zeros(products.n_rows, rows.shape[1])
@@ -111,7 +112,7 @@ class _Rates(Function):
         return rates
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         rows, rate = ctx.saved_tensors
         return (
             _Gradients.apply(rate, gradient, ctx.products),

@@ -62,7 +62,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -259,8 +259,14 @@ def _from_changes_of_charge(
     )
     given = representation.neighbourhoods(graph)
     layers = [_Layer(given) for _ in range(1 + representation.n_layers)]
-    latent = model.latent_electrostatics.charges.latent(representation.features(graph, layers))
-    options = {"retain_graph": True, "create_graph": create_graph, "allow_unused": True}
+    # A layer offers what representations read of `Neighbourhoods`.
+    edges = cast("list[Neighbourhoods]", layers)
+    latent = model.latent_electrostatics.charges.latent(representation.features(graph, edges))
+    options: dict[str, Any] = {
+        "retain_graph": True,
+        "create_graph": create_graph,
+        "allow_unused": True,
+    }
 
     variables = [variable for layer in layers for variable in layer.variables]
     gradients = torch.autograd.grad(latent[:, 0].sum(), variables, **options)
@@ -269,16 +275,17 @@ def _from_changes_of_charge(
     for index in range(len(layers) - 1, 0, -1):
         layer = layers[index]
         earlier = [variable for below in layers[:index] for variable in below.variables]
-        sent = [message for message in layer.sent if gradient.of(message.cut) is not None]
+        reached = [(message, gradient.of(message.cut)) for message in layer.sent]
+        sent = [(message, value) for message, value in reached if value is not None]
         if not sent:
             continue
-        outputs = [message.sent for message in sent]
-        at_edges = [gradient.of(message.cut) for message in sent]
+        outputs = [message.sent for message, _ in sent]
+        at_edges = [value for _, value in sent]
         steps = -layer.vectors.detach()
         for component in range(3):
             carried = [
                 moment[component].plus(message.cut, message.along(steps[component]) * value)
-                for message, value in zip(sent, at_edges, strict=True)
+                for message, value in sent
             ]
             moment[component].add(
                 earlier, torch.autograd.grad(outputs, earlier, carried, **options)
@@ -289,9 +296,10 @@ def _from_changes_of_charge(
     tensor = _diagonal(charges)
     senders = given.senders.flatten()
     for layer in layers:
-        slope = gradient.of(layer.vectors).double()
+        slope = gradient.of(layer.vectors)
+        assert slope is not None
         way = -layer.vectors.detach().double()
-        by_edge = way[:, None] * slope
+        by_edge = way[:, None] * slope.double()
         for component in range(3):
             value = moment[component].of(layer.vectors)
             if value is not None:

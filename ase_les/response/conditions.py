@@ -28,7 +28,9 @@ def check_polarization(model: LESModel, graph: Graph) -> None:
         where it is attracted, along no path, since formal charges do not make up its total charge.
     """
     if model.latent_electrostatics.shares_electrons(graph):
-        elements = ", ".join(model.config.long_range.equilibration.elements)
+        long_range = model.config.long_range
+        assert long_range is not None and long_range.equilibration is not None
+        elements = ", ".join(long_range.equilibration.elements)
         raise ValueError(
             f"atoms of {elements} share electrons in this model, as those of a metal do: its "
             "structures have no polarization, Born charges, current or energy in a field. Ask for "

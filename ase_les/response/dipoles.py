@@ -117,7 +117,9 @@ def charge_reach_A(model: LESModel) -> float:
     representation = model.charge_representation
     rule = model.latent_electrostatics.charges.neutrality
     along_edges = rule.is_conserved and rule.is_local
-    cutoff = (model.config.long_range.representation or model.config.representation).cutoff
+    long_range = model.config.long_range
+    assert long_range is not None
+    cutoff = (long_range.representation or model.config.representation).cutoff
     return cutoff * (1 + representation.n_layers + along_edges)
 
 

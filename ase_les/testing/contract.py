@@ -182,6 +182,7 @@ def check_permutation(model, atoms_list, rng) -> list[Finding]:
     for atoms in atoms_list:
         order = rng.permutation(len(atoms))
         expected = answer_of(model, atoms)
+        assert expected.charges is not None
         expected = expected._replace(forces=expected.forces[order], charges=expected.charges[order])
         findings += compare("permutation", answer_of(model, atoms[order]), expected, ROUND_OFF)
     return worst_of(findings)
@@ -201,7 +202,7 @@ def check_batch(model, atoms_list, rng) -> list[Finding]:
         got = Answer(
             energy=together.prediction.energy[index].detach(),
             forces=together.forces[mine],
-            stress=stress[index] if has_stress_tensor(atoms) else None,
+            stress=None if stress is None or not has_stress_tensor(atoms) else stress[index],
             charges=together.prediction.charges[mine].detach(),
         )
         findings += compare("batch = single", got, answer_of(model, atoms), ROUND_OFF)
@@ -264,6 +265,7 @@ def check_atomic_energies(model, atoms_list, rng) -> list[Finding]:
     findings = []
     for atoms in atoms_list:
         result = differentiate(model, graph_of(model, atoms), energies=True)
+        assert result.energies is not None
         total = result.prediction.energy.detach()
         findings += compare(
             "sum of atomic energies",

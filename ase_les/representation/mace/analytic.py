@@ -7,7 +7,7 @@ again for the gradient: memory does not grow with the number of edges. Once diff
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,7 +63,15 @@ class FirstSums(torch.autograd.Function):
     """Sums (n_lm, N, C) of the first layer from vectors (3, N, K) and one-hot senders."""
 
     @staticmethod
-    def forward(ctx, vectors, one_hot, matrices, cutoff, radial, harmonics):
+    def forward(
+        ctx: Any,
+        vectors: Tensor,
+        one_hot: Tensor,
+        matrices: Tensor,
+        cutoff: float,
+        radial: Radial,
+        harmonics: SphericalHarmonics,
+    ) -> Tensor:
         ctx.save_for_backward(vectors, one_hot, matrices)
         ctx.parts = cutoff, radial, harmonics
         n_atoms = vectors.shape[1]
@@ -81,7 +89,7 @@ class FirstSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         vectors, one_hot, matrices = ctx.saved_tensors
         cutoff, radial, harmonics = ctx.parts
         n_kinds, result = one_hot.shape[0], torch.zeros_like(vectors)
@@ -114,7 +122,16 @@ class LaterSums(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, vectors, messages, senders, paths, cutoff, radial, harmonics):
+    def forward(
+        ctx: Any,
+        vectors: Tensor,
+        messages: Tensor,
+        senders: Tensor | None,
+        paths: Sequence[Path],
+        cutoff: float,
+        radial: Radial,
+        harmonics: SphericalHarmonics,
+    ) -> Tensor:
         ctx.save_for_backward(vectors, messages, senders)
         ctx.parts = paths, cutoff, radial, harmonics
         n_atoms, channels = vectors.shape[1], messages.shape[-1]
@@ -129,7 +146,7 @@ class LaterSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None, None, None]:
         vectors, messages, senders = ctx.saved_tensors
         paths, cutoff, radial, harmonics = ctx.parts
         by_vectors, by_messages = torch.zeros_like(vectors), torch.zeros_like(messages)

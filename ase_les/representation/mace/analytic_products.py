@@ -8,7 +8,7 @@ file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,7 @@ class PolynomialValues(torch.autograd.Function):
     """Weighted polynomials of all degrees, (Σ (2 L + 1), N, C), from sums (n_lm, N, C)."""
 
     @staticmethod
-    def forward(ctx, sums, products, elements):
+    def forward(ctx: Any, sums: Tensor, products: AnalyticProducts, elements: Tensor) -> Tensor:
         ctx.products = products
         ctx.save_for_backward(sums, elements)
         layout = products.layout
@@ -104,7 +104,7 @@ class PolynomialValues(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         products, (sums, elements) = ctx.products, ctx.saved_tensors
         layout, n = products.layout, products.n_components
         result = torch.empty_like(sums)

@@ -69,7 +69,7 @@ class MaceConfig:
     cutoff_on_weights: bool = False
     stored_paths: tuple[tuple[int, ...], ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "radial_hidden", tuple(self.radial_hidden))
         object.__setattr__(self, "stored_paths", tuple(tuple(row) for row in self.stored_paths))
         if self.kind != "mace":
