@@ -28,7 +28,7 @@ _SIZE = 3
 _CALLS = 5
 
 
-class Examined(NamedTuple):
+class CheckResult(NamedTuple):
     """One thing that was looked at.
 
     An ``absent`` one is not needed by everybody; a ``broken`` one is, or gives wrong numbers.
@@ -43,7 +43,7 @@ class Examined(NamedTuple):
 
 def examine_installation(
     device: str = "cpu", models: Iterable[str] | None = None, quiet: bool = True
-) -> tuple[Examined, ...]:
+) -> tuple[CheckResult, ...]:
     """Look at libraries, device and shipped models.
 
     Parameters
@@ -57,11 +57,11 @@ def examine_installation(
 
     Returns
     -------
-    tuple of Examined
+    tuple of CheckResult
         A broken library or device ends it: nothing that follows could be trusted. Models are
         held to the plain definition of the energy, on a few random structures.
     """
-    found: list[Examined] = []
+    found: list[CheckResult] = []
     for part in (
         _libraries,
         _kernels,
@@ -74,15 +74,15 @@ def examine_installation(
     return tuple(found)
 
 
-def is_sound(examined: Iterable[Examined]) -> bool:
+def is_sound(examined: Iterable[CheckResult]) -> bool:
     """Nothing is broken."""
     return all(each.state != "broken" for each in examined)
 
 
-def _libraries() -> Iterator[Examined]:
+def _libraries() -> Iterator[CheckResult]:
     """Every requirement of the package beside the version that is installed."""
-    yield Examined("python", "fine", platform.python_version())
-    yield Examined(PACKAGE, "fine", metadata.version(PACKAGE))
+    yield CheckResult("python", "fine", platform.python_version())
+    yield CheckResult(PACKAGE, "fine", metadata.version(PACKAGE))
     needed = [Requirement(line) for line in metadata.requires(PACKAGE) or ()]
     for each in needed:
         extra = _extra(each)
@@ -92,13 +92,13 @@ def _libraries() -> Iterator[Examined]:
             version = metadata.version(each.name)
         except metadata.PackageNotFoundError:
             state, install = ("absent", f"{PACKAGE}[{extra}]") if extra else ("broken", str(each))
-            yield Examined(each.name, state, "not installed", f"pip install '{install}'")
+            yield CheckResult(each.name, state, "not installed", f"pip install '{install}'")
             continue
         if each.specifier.contains(version, prereleases=True):
-            yield Examined(each.name, "fine", version)
+            yield CheckResult(each.name, "fine", version)
         else:
             remedy = f"pip install '{each.name}{each.specifier}'"
-            yield Examined(each.name, "broken", f"{version}, needed {each.specifier}", remedy)
+            yield CheckResult(each.name, "broken", f"{version}, needed {each.specifier}", remedy)
 
 
 def _extra(requirement: Requirement) -> str | None:
@@ -109,7 +109,7 @@ def _extra(requirement: Requirement) -> str | None:
     return next(name for name in extras if requirement.marker.evaluate({"extra": name}))
 
 
-def _kernels() -> Iterator[Examined]:
+def _kernels() -> Iterator[CheckResult]:
     """Report whether the C kernels were compiled, and for which instructions they are used."""
     from ase_les.kernels.library import INSTRUCTIONS, compiled_kernels
 
@@ -118,37 +118,39 @@ def _kernels() -> Iterator[Examined]:
         remedy = (
             f"install a C compiler (gcc or clang), then {PACKAGE} anew: force calls take a third"
         )
-        yield Examined("kernels", "absent", "not compiled; torch computes instead", remedy)
+        yield CheckResult("kernels", "absent", "not compiled; torch computes instead", remedy)
     else:
-        yield Examined("kernels", "fine", f"compiled, {INSTRUCTIONS[kernels.level]} in use")
+        yield CheckResult("kernels", "fine", f"compiled, {INSTRUCTIONS[kernels.level]} in use")
 
 
-def _device(device: str) -> Iterator[Examined]:
+def _device(device: str) -> Iterator[CheckResult]:
     import torch
 
     from ase_les.model import check_device
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Examined(
+    yield CheckResult(
         "processor", "fine", f"{cores} cores for this process, {torch.get_num_threads()} in use"
     )
     n_gpus = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(each) for each in range(n_gpus))
-    yield Examined("CUDA", "fine" if n_gpus else "absent", names or "no device that torch can use")
+    yield CheckResult(
+        "CUDA", "fine" if n_gpus else "absent", names or "no device that torch can use"
+    )
     try:
         check_device(device)
     except ValueError as error:
-        yield Examined(f"device {device}", "broken", "torch cannot use it", str(error))
+        yield CheckResult(f"device {device}", "broken", "torch cannot use it", str(error))
 
 
-def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Examined]:
+def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[CheckResult]:
     from ase_les.model_io import shipped_models
 
     shipped = shipped_models()
     chosen = list(shipped if names is None else names)
     if not chosen:
         remedy = f"install {PACKAGE} anew, or give --model a model file"
-        return [Examined("models", "broken", "none are shipped", remedy)]
+        return [CheckResult("models", "broken", "none are shipped", remedy)]
     found = []
     with progress_bar(console(quiet)) as bar:
         for name in bar.track(chosen, description="models"):
@@ -158,7 +160,7 @@ def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Exami
     return found
 
 
-def _model(name: str, device: str, shipped: bool) -> Examined:
+def _model(name: str, device: str, shipped: bool) -> CheckResult:
     """Compare the hash with that of the card, and results with the definition."""
     from ase_les.kernels import covers
     from ase_les.kernels.library import compiled_kernels
@@ -170,24 +172,24 @@ def _model(name: str, device: str, shipped: bool) -> Examined:
     try:
         model = load_model(name)
     except (OSError, ValueError) as error:
-        return Examined(subject, "broken", str(error), again if shipped else "")
+        return CheckResult(subject, "broken", str(error), again if shipped else "")
     stated, measured = model.card.get("hash"), model_hash(model)
     if shipped and stated != measured:
-        return Examined(subject, "broken", f"hash {measured}, its card says {stated}", again)
+        return CheckResult(subject, "broken", f"hash {measured}, its card says {stated}", again)
     try:
         report = check_calculator(model, device)
     except (AssertionError, RuntimeError) as error:
         # Other numbers, or a device that torch finds and then cannot compute on.
         remedy = "do not use it on this device: another torch, or --device cpu, may be right"
-        return Examined(subject, "broken", str(error), remedy)
+        return CheckResult(subject, "broken", str(error), remedy)
     double, single = (f.deviation for f in report.findings if f.quantity == "forces")
     found = f"forces within {double:.0e} eV/Å in float64, {single:.0e} in float32"
     if device == "cpu" and compiled_kernels() and not covers(model.for_inference(device)):
         found += "; without kernels, which do not cover message passing"
-    return Examined(subject, "fine", found)
+    return CheckResult(subject, "fine", found)
 
 
-def _speed(device: str) -> Examined:
+def _speed(device: str) -> CheckResult:
     """Time of a force call as users wait for it: positions change from call to call."""
     import torch
 
@@ -205,4 +207,4 @@ def _speed(device: str) -> Examined:
     typical = statistics.median(seconds[1:])
     place = f"{device}, threads: {torch.get_num_threads()}" if device == "cpu" else device
     found = f"{1000 * typical:.0f} ms per force call of {len(atoms)} ions (nacl, {place})"
-    return Examined("speed", "fine", found)
+    return CheckResult("speed", "fine", found)

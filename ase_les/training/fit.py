@@ -26,9 +26,9 @@ from ase_les.training.checkpoint import (
     write_checkpoint,
 )
 from ase_les.training.dataset import Sample, fingerprint, shuffled_batches
-from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
 from ase_les.training.loss import LossWeights, excess_loss, loss, response_loss
+from ase_les.training.soap import SOAP
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ class _Run:
         self.settings = settings
         self.training = training
         self.validation = validation
-        self.optimizer = EigenbasisAdam(
+        self.optimizer = SOAP(
             [p for p in model.parameters() if p.requires_grad],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,

@@ -1,7 +1,7 @@
 """Structures that dynamics leads to.
 
 A first model moves atoms to where it has no data. What it meets there is of use only as far as it
-is still near to what can be: `Explore` stops where models trained apart begin to differ.
+is still near to what can be: `CommitteeMD` stops where models trained apart begin to differ.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Dynamics:
 
 
 @dataclass(frozen=True)
-class Explore:
+class CommitteeMD:
     """Langevin dynamics until several models differ about the forces; keeps where they first do.
 
     Models trained apart on the same data agree where there are data. The first structure they
@@ -137,7 +137,7 @@ class Explore:
 def _on_the_way(
     atoms: Atoms,
     temperature_K: float,
-    how: Dynamics | Explore,
+    how: Dynamics | CommitteeMD,
     rng: np.random.Generator,
     calculator: GetPropertiesMixin,
 ) -> Iterator[Atoms]:

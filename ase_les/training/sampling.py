@@ -17,7 +17,7 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase_les.configuration import from_mapping, read_yaml
 from ase_les.runs.output import accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.training.motion import Dynamics, Explore
+from ase_les.training.motion import CommitteeMD, Dynamics
 from ase_les.training.moves import (
     DisplaceIon,
     Dissociate,
@@ -40,7 +40,7 @@ MOVES: dict[str, type] = {
         MoveFragment,
         RigidBodies,
         Dynamics,
-        Explore,
+        CommitteeMD,
     )
 }
 

@@ -133,7 +133,7 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
     return np.array(found)
 
 
-def most_disputed(
+def select_by_disagreement(
     frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixin], count: int
 ) -> list[int]:
     """Structures a committee disagrees about most, the worst first.
@@ -166,4 +166,4 @@ def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> l
     if len(models) == 1:
         features = structure_features(frames, load_model(models[0]))
         return sorted(farthest_points(features, count))
-    return sorted(most_disputed(frames, [LESCalculator(each) for each in models], count))
+    return sorted(select_by_disagreement(frames, [LESCalculator(each) for each in models], count))

@@ -13,7 +13,7 @@ from ase_les.training.dataset import Sample
 from ase_les.training.response_evaluation import centre_of_mass, has_charges
 
 
-def taught(
+def distill_labels(
     samples: Sequence[Sample],
     teachers: Sequence[LESModel],
     on_structure: Callable[[], None] = lambda: None,
@@ -53,12 +53,12 @@ def taught(
             )
     lesson = []
     for sample in samples:
-        lesson.append(_taught(sample, teachers))
+        lesson.append(_label(sample, teachers))
         on_structure()
     return lesson
 
 
-def _taught(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
+def _label(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
     home, graph = sample.graph.positions.device, sample.graph.to(teachers[0].device)
     centre = centre_of_mass(graph)
     dipoles, born = [], []

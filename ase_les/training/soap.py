@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class EigenbasisAdam(torch.optim.Optimizer):
+class SOAP(torch.optim.Optimizer):
     r"""Adam whose coordinates are the principal axes of the gradients of each weight matrix.
 
     Invariants of an environment are strongly correlated, and steps along their common directions
