@@ -28,6 +28,9 @@ _SIZE = 3
 _CALLS = 5
 
 
+State = Literal["fine", "absent", "broken"]
+
+
 class CheckResult(NamedTuple):
     """One thing that was looked at.
 
@@ -36,7 +39,7 @@ class CheckResult(NamedTuple):
     """
 
     subject: str
-    state: Literal["fine", "absent", "broken"]
+    state: State
     found: str
     remedy: str = ""
 

@@ -22,7 +22,8 @@ from ase_les.testing import check_calculator
 from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
 from ase_les.training.dataset import LabelNames, Sample, labelled
 from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import FitSettings, fit
+from ase_les.training.fit import fit
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.loss import LossWeights
 from ase_les.training.mean_charges import describe_charges
 from ase_les.training.response_evaluation import compare_response

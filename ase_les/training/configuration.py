@@ -12,7 +12,7 @@ from ase import Atoms
 from ase_les.configuration import from_mapping, read_yaml
 from ase_les.reading import read_file
 from ase_les.training.dataset import LabelNames, split
-from ase_les.training.fit import FitSettings
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.initial_model import ArchitectureConfig
 from ase_les.training.labelled_files import chosen_frames
 

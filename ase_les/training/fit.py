@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from ase_les.charges import MeanShift, Unconstrained
 from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
-from ase_les.training.charge_gauge import ChargeGauge, GaugeSettings
+from ase_les.training.charge_gauge import ChargeGauge
 from ase_les.training.checkpoint import (
     OtherTraining,
     differences,
@@ -27,108 +27,9 @@ from ase_les.training.checkpoint import (
 )
 from ase_les.training.dataset import Sample, fingerprint, shuffled_batches
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, excess_loss, loss, response_loss
+from ase_les.training.fit_settings import FitSettings
+from ase_les.training.loss import excess_loss, loss, response_loss
 from ase_les.training.soap import SOAP
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a model is fitted.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training data.
-    batch_size : int
-        Structures per step.
-    learning_rate : float
-        Largest step size; reached after the warm-up, then lowered along a cosine.
-    warmup_epochs : float
-        Epochs of linear increase from zero.
-    final_learning_rate : float
-        Step size at the end.
-    weight_decay : float
-        Pull of the weights towards zero, as in AdamW.
-    max_gradient_norm : float
-        Gradients longer than this are shortened to it.
-    average_decay : float
-        Decay per step of the exponential moving average that becomes the model.
-    free_sum : bool
-        Whether charges that are shifted evenly in the finished model (neutrality "mean") keep
-        the sum that the atoms give them during training, which the weight `excess` of the loss
-        draws to the total charge; what little is missing at the end is shifted. Atoms of
-        molecules that are shifted while they learn do not learn the sum: their charges come to
-        need a shift that depends on the size of the molecule, and carry a poor dipole.
-    bond_polarity : float
-        Charges before training, in e through a bond per unit of Pauling electronegativity
-        (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
-        and "none". 0.8 serves molecules, 0.1 clusters of ions: with six neighbours they would
-        start at several e otherwise.
-    loss, final_loss : LossWeights
-        Weights at the start and at the end; they move geometrically in between.
-    gauge : GaugeSettings
-        Loss term that lets mean charges of elements follow their isotropic Born charges
-        (`ase_les.training.charge_gauge`); no labels are needed.
-    validate_every : int
-        Epochs between looks at the validation data.
-    patience : int or None
-        Stop after this many looks without a better model; None goes to the end.
-    dtype : str
-        Precision of the network; sums of charges and energies are float64 anyway.
-    seed : int
-        Decides initial weights and the order of structures.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
-    """
-
-    epochs: int = 400
-    batch_size: int = 2
-    learning_rate: float = 0.005
-    warmup_epochs: float = 1.0
-    final_learning_rate: float = 1e-5
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 10.0
-    average_decay: float = 0.995
-    free_sum: bool = False
-    bond_polarity: float = 0.0
-    loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
-    final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
-    gauge: GaugeSettings = field(default_factory=GaugeSettings)
-    validate_every: int = 5
-    patience: int | None = None
-    dtype: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "learning_rate", "max_gradient_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
-        if self.validate_every < 1:
-            raise ValueError(f"`validate_every` must be at least 1, got {self.validate_every}")
-        if not 0 <= self.average_decay < 1:
-            raise ValueError(f"`average_decay` must be in [0, 1), got {self.average_decay}")
-        if self.dtype not in PRECISIONS:
-            raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {self.dtype!r}")
-
-    @property
-    def needs_stress(self) -> bool:
-        return self.loss.stress > 0 or self.final_loss.stress > 0
-
-    @property
-    def needs_response(self) -> bool:
-        """Whether dipoles or Born charges are learned from."""
-        return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
-
-    def learning_rate_at(self, epoch: float) -> float:
-        """Step size at a (fractional) epoch."""
-        if epoch < self.warmup_epochs:
-            return self.learning_rate * epoch / self.warmup_epochs
-        done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
-        low = min(self.final_learning_rate, self.learning_rate)
-        return low + 0.5 * (self.learning_rate - low) * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from ase_les.runs.processes import run_in_processes, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import fingerprint, plain
 from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
-from ase_les.training.engines import Build, Reference, make_reference, total_charge
+from ase_les.training.engine_calculators import total_charge
+from ase_les.training.engines import Build, Reference, make_reference
 from ase_les.training.labelled_frames import without_labels, write_labelled
 
 FORMAT = "labels 1"

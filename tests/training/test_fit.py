@@ -24,7 +24,8 @@ from ase_les.training.card import describe_data
 from ase_les.training.checkpoint import read_checkpoint
 from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
 from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import FitSettings, _Run, fit
+from ase_les.training.fit import _Run, fit
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.loss import LossWeights, loss
 from ase_les.training.rigid_ions import RigidIons
 
