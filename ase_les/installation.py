@@ -1,8 +1,7 @@
-"""Is this installation fit to be used? What ``ase-les doctor`` finds, and what puts it right.
+"""Check the installation (``ase-les doctor``): libraries, kernels, devices and shipped models.
 
-Three questions, none of which a test of the source can answer: are the libraries here those the
-package was tested with, are the shipped models whole, and does this machine (its processor or its
-GPU, its build of torch) compute what the plain definition says.
+Versions of libraries are compared with the requirements, model files with their hashes, and results
+on this machine with the reference definition of the energy.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ State = Literal["fine", "absent", "broken"]
 
 
 class CheckResult(NamedTuple):
-    """One thing that was looked at.
+    """Result of one check of the installation.
 
-    An ``absent`` one is not needed by everybody; a ``broken`` one is, or gives wrong numbers.
-    ``remedy`` says what to do about either.
+    ``absent`` parts are optional; ``broken`` ones are required or give wrong results. ``remedy``
+    describes how to fix either.
     """
 
     subject: str
@@ -47,12 +46,12 @@ class CheckResult(NamedTuple):
 def examine_installation(
     device: str = "cpu", models: Iterable[str] | None = None, quiet: bool = True
 ) -> tuple[CheckResult, ...]:
-    """Look at libraries, device and shipped models.
+    """Check libraries, device and shipped models.
 
     Parameters
     ----------
     device : str
-        What models are to run on, as torch names it.
+        Device for models, in the notation of torch.
     models : iterable of str or None
         Names of shipped models, or model files; None stands for all that are shipped.
     quiet : bool
@@ -78,12 +77,12 @@ def examine_installation(
 
 
 def is_sound(examined: Iterable[CheckResult]) -> bool:
-    """Nothing is broken."""
+    """Return whether nothing is broken."""
     return all(each.state != "broken" for each in examined)
 
 
 def _libraries() -> Iterator[CheckResult]:
-    """Every requirement of the package beside the version that is installed."""
+    """Compare every requirement of the package with the installed version."""
     yield CheckResult("python", "fine", platform.python_version())
     yield CheckResult(PACKAGE, "fine", metadata.version(PACKAGE))
     needed = [Requirement(line) for line in metadata.requires(PACKAGE) or ()]
@@ -94,8 +93,9 @@ def _libraries() -> Iterator[CheckResult]:
         try:
             version = metadata.version(each.name)
         except metadata.PackageNotFoundError:
-            state, install = ("absent", f"{PACKAGE}[{extra}]") if extra else ("broken", str(each))
-            yield CheckResult(each.name, state, "not installed", f"pip install '{install}'")
+            missing: State = "absent" if extra else "broken"
+            install = f"{PACKAGE}[{extra}]" if extra else str(each)
+            yield CheckResult(each.name, missing, "not installed", f"pip install '{install}'")
             continue
         if each.specifier.contains(version, prereleases=True):
             yield CheckResult(each.name, "fine", version)
@@ -105,7 +105,7 @@ def _libraries() -> Iterator[CheckResult]:
 
 
 def _extra(requirement: Requirement) -> str | None:
-    """Which extra asks for it, if it is not needed without one."""
+    """Return the extra that needs a requirement, if it is optional."""
     if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
         return None
     extras = metadata.metadata(PACKAGE).get_all("Provides-Extra") or ()
@@ -137,9 +137,8 @@ def _device(device: str) -> Iterator[CheckResult]:
     )
     n_gpus = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(each) for each in range(n_gpus))
-    yield CheckResult(
-        "CUDA", "fine" if n_gpus else "absent", names or "no device that torch can use"
-    )
+    state: State = "fine" if n_gpus else "absent"
+    yield CheckResult("CUDA", state, names or "no device available to torch")
     try:
         check_device(device)
     except ValueError as error:

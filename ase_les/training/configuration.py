@@ -150,7 +150,7 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
                 kept, apart = split(kept, fraction, name)
                 parts[name] += apart
         parts["training"] += kept
-    for name, file in given.items():
-        if isinstance(file, str):
-            parts[name] = read(file)
+    for name, path in given.items():
+        if isinstance(path, str):
+            parts[name] = read(path)
     return parts

@@ -12,7 +12,7 @@ from ase_les.training.loss import LossWeights
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How a model is fitted.
+    """Settings of a fit.
 
     Parameters
     ----------
@@ -33,29 +33,28 @@ class FitSettings:
     average_decay : float
         Decay per step of the exponential moving average that becomes the model.
     free_sum : bool
-        Whether charges that are shifted evenly in the finished model (neutrality "mean") keep
-        the sum that the atoms give them during training, which the weight `excess` of the loss
-        draws to the total charge; what little is missing at the end is shifted. Atoms of
-        molecules that are shifted while they learn do not learn the sum: their charges come to
-        need a shift that depends on the size of the molecule, and carry a poor dipole.
+        Whether the neutralizing shift of charges (neutrality "mean") is disabled during
+        training, while the weight `excess` of the loss draws their sum to the total charge; the
+        finished model shifts the small remainder. With the shift enabled, the network does not
+        learn the sum: the shift then depends on the size of a molecule, and dipoles are poor.
     bond_polarity : float
-        Charges before training, in e through a bond per unit of Pauling electronegativity
-        (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
-        and "none". 0.8 serves molecules, 0.1 clusters of ions: with six neighbours they would
-        start at several e otherwise.
+        Initial charge through a bond, in e per unit of Pauling electronegativity
+        (`ase_les.training.charge_start`); 0 starts with nearly zero charges. For neutrality
+        "mean" and "none". Suitable values are 0.8 for molecules and 0.1 for clusters of ions,
+        whose many neighbors would otherwise give initial charges of several e.
     loss, final_loss : LossWeights
-        Weights at the start and at the end; they move geometrically in between.
+        Weights at the start and at the end; interpolated geometrically in between.
     gauge : GaugeSettings
         Loss term that lets mean charges of elements follow their isotropic Born charges
         (`ase_les.training.charge_gauge`); no labels are needed.
     validate_every : int
-        Epochs between looks at the validation data.
+        Epochs between validations.
     patience : int or None
-        Stop after this many looks without a better model; None goes to the end.
+        Early-stopping patience, in validations; None disables early stopping.
     dtype : str
-        Precision of the network; sums of charges and energies are float64 anyway.
+        Precision of the network; sums of charges and energies always use float64.
     seed : int
-        Decides initial weights and the order of structures.
+        Seed of initial weights and of the order of structures.
 
     Raises
     ------
@@ -94,15 +93,16 @@ class FitSettings:
 
     @property
     def needs_stress(self) -> bool:
+        """Return whether stresses are trained on."""
         return self.loss.stress > 0 or self.final_loss.stress > 0
 
     @property
     def needs_response(self) -> bool:
-        """Whether dipoles or Born charges are learned from."""
+        """Return whether dipoles or Born charges are trained on."""
         return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
 
     def learning_rate_at(self, epoch: float) -> float:
-        """Step size at a (fractional) epoch."""
+        """Return the step size at a (fractional) epoch."""
         if epoch < self.warmup_epochs:
             return self.learning_rate * epoch / self.warmup_epochs
         done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)

@@ -165,7 +165,7 @@ def test_a_checkpoint_of_an_earlier_version_is_refused(samples, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr("ase_les.training.checkpoint.FORMAT", "ase_les training 2")
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
-    with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start anew"):
+    with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start a new one"):
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path, resume=True)
 
 

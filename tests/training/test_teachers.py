@@ -107,9 +107,9 @@ def test_atomic_energies_follow_another_level_of_theory():
 
 def test_another_architecture_is_no_start():
     other = replace(ARCHITECTURE, representation=replace(REPRESENTATION, l_max=2))
-    with pytest.raises(ValueError, match=r"\.l_max is 1, asked 2\. Write what it has"):
+    with pytest.raises(ValueError, match=r"\.l_max is 1, requested 2\. Adapt `model` to it"):
         model_from(trained(1), other, samples())
-    with pytest.raises(ValueError, match=r"long_range is .*, asked None"):
+    with pytest.raises(ValueError, match=r"long_range is .*, requested None"):
         model_from(trained(1), replace(ARCHITECTURE, long_range=None), samples())
 
 
@@ -162,7 +162,7 @@ def test_the_dipole_of_a_crystal_is_not_taught():
 
 def test_a_teacher_without_charges_is_refused():
     without = trained(1, replace(ARCHITECTURE, long_range=None))
-    with pytest.raises(ValueError, match="teacher 1 has no charges"):
+    with pytest.raises(ValueError, match="teacher 1 does not have one charge"):
         distill_labels(samples(), [trained(1), without])
 
 
