@@ -56,21 +56,21 @@ def from_mapping(cls: type[T], given: object, section: str = "") -> T:
     name = f"`{section}`" if section else cls.__name__
     if not isinstance(given, Mapping):
         raise ValueError(f"{name} needs a mapping of its settings, got {given!r}")
-    renamed = getattr(cls, "RENAMED", {})
-    given = {renamed.get(key, key): value for key, value in given.items()}
+    renamed: Mapping[str, str] = getattr(cls, "RENAMED", {})
+    settings: dict[str, Any] = {renamed.get(key, key): value for key, value in given.items()}
     entries = fields(cast(Any, cls))
     known = [entry.name for entry in entries]
-    unknown = sorted(set(given) - set(known))
+    unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"unknown entries {unknown} in {name}; known are {known}")
     required = [entry.name for entry in entries if _is_required(entry)]
-    missing = [entry for entry in required if entry not in given]
+    missing = [entry for entry in required if entry not in settings]
     if missing:
         raise ValueError(f"{name} lacks {', '.join(missing)}; its entries are {known}")
     hints = typing.get_type_hints(cls)
     above = f"{section}: " if section else ""
     values = {
-        entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in given.items()
+        entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in settings.items()
     }
     try:
         return cls(**values)
@@ -88,7 +88,7 @@ def _value(hint: Any, value: Any, section: str) -> Any:
             return None
         options = [option for option in typing.get_args(hint) if is_dataclass(option)]
         hint = _of_kind(options, value, section) if options else hint
-    return from_mapping(hint, value, section) if is_dataclass(hint) else value
+    return from_mapping(cast(Any, hint), value, section) if is_dataclass(hint) else value
 
 
 def _of_kind(options: list[Any], value: object, section: str) -> Any:

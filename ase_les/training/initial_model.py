@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -61,9 +62,26 @@ def completed(architecture: ArchitectureConfig, start: LESModel | None) -> Archi
     return replace(
         architecture,
         representation=start.config.representation,
-        core_repulsion=architecture.core_repulsion or start.config.core_repulsion,
+        # A MACE model may bring a repulsion of its own, which a YAML file cannot specify.
+        core_repulsion=cast(
+            "CoreRepulsionConfig | None",
+            architecture.core_repulsion or start.config.core_repulsion,
+        ),
         total_charges=architecture.total_charges or start.config.total_charges,
     )
+
+
+def representation_of(architecture: ArchitectureConfig) -> RepresentationConfig:
+    """Return the representation of a completed architecture.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    """
+    if architecture.representation is None:
+        raise ValueError("`model` lacks `representation`; add it")
+    return architecture.representation
 
 
 def random_model(
@@ -86,7 +104,7 @@ def random_model(
         short_range = ShortRangeConfig(scale=scale if np.isfinite(scale) and scale > 0 else 1.0)
     config = ModelConfig(
         atomic_energies=architecture.atomic_energies or fit_atomic_energies(samples),
-        representation=architecture.representation,
+        representation=representation_of(architecture),
         short_range=short_range,
         long_range=architecture.long_range,
         total_charges=architecture.total_charges,
@@ -130,7 +148,7 @@ def model_from(
     """
     asked = replace(
         known.config,
-        representation=architecture.representation,
+        representation=representation_of(architecture),
         short_range=architecture.short_range or known.config.short_range,
         long_range=architecture.long_range,
         total_charges=architecture.total_charges,
