@@ -16,7 +16,7 @@ from ase.data import atomic_numbers
 
 
 def total_charge(atoms: Atoms) -> int:
-    """``atoms.info["charge"]`` in e, 0 when absent.
+    """Return ``atoms.info["charge"]`` in e, 0 if absent.
 
     Raises
     ------
@@ -33,13 +33,13 @@ def total_charge(atoms: Atoms) -> int:
 
 
 def multiplicity(atoms: Atoms) -> int | None:
-    """``atoms.info["spin"]``, 2S + 1, if there is one."""
+    """Return ``atoms.info["spin"]``, 2S + 1, if present."""
     given = atoms.info.get("spin")
     return None if given is None else int(given)
 
 
 def _in_vacuum(atoms: Atoms, vacuum_A: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cell and positions with so much empty space around in every direction not periodic."""
+    """Return cell and positions with vacuum along the directions that are not periodic."""
     boxed = atoms.copy()
     boxed.set_constraint()
     for axis in np.flatnonzero(~boxed.pbc):
@@ -48,10 +48,9 @@ def _in_vacuum(atoms: Atoms, vacuum_A: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 class InVacuum(Calculator):
-    """Another calculator for structures put into a box: finite directions get empty space.
+    """Wrap a calculator; add vacuum along the directions that are not periodic.
 
-    Forces do not change when all atoms move together, so the labels are those of the structure
-    as it was given.
+    Translations do not change the forces, so that labels apply to the original structure.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
@@ -71,14 +70,14 @@ class InVacuum(Calculator):
             boxed.set_cell(cell)
             boxed.set_positions(positions)
         if self.multiplicity is not None:
-            # Anywhere will do to start from; only the sum is meant.
+            # Initial values; only their sum matters.
             boxed.set_initial_magnetic_moments([(self.multiplicity - 1) / len(boxed)] * len(boxed))
         for name in properties:
             self.results[name] = self._property(name, boxed)
         self.results["free_energy"] = self._property("free_energy", boxed)
 
     def _property(self, name: str, boxed: Atoms) -> object:
-        """Return a property; a stress that a mode of the program lacks is not implemented.
+        """Return a property; raise PropertyNotImplementedError for an unavailable stress.
 
         GPAW raises AttributeError for it in LCAO and finite-difference mode. Programs without a
         free energy have no smearing: it is the energy.
@@ -110,12 +109,12 @@ def make_tblite(atoms: Atoms, *, vacuum_A: float, **settings: object) -> Calcula
     made = TBLite(charge=total_charge(atoms), multiplicity=multiplicity(atoms), **settings)
     if atoms.pbc.all() or not atoms.pbc.any():
         return made
-    # One periodic direction makes tblite repeat all three, at whatever distance the cell says.
+    # With one periodic direction, tblite repeats all three lattice vectors.
     return InVacuum(made, vacuum_A, None)
 
 
 class PySCF(Calculator):
-    """Kohn–Sham of a molecule in Gaussians, with density fitting."""
+    """Kohn–Sham DFT of molecules in Gaussian basis sets, with density fitting."""
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
 
@@ -173,7 +172,7 @@ class PySCF(Calculator):
         if not method.converged:
             raise RuntimeError(f"the density did not converge in {self.max_cycle} cycles")
         gradients = method.nuc_grad_method()
-        # Without it the forces of a finite grid do not add up to zero.
+        # Otherwise forces do not sum to zero on a finite grid.
         gradients.grid_response = True
         free_energy = method.e_free if self.smearing_eV > 0 else energy
         self.results = {
@@ -183,7 +182,7 @@ class PySCF(Calculator):
         }
 
     def _core_potentials(self) -> dict[str, str]:
-        """By element: the def2 sets have no functions for the cores of Rb and all after it."""
+        """Return core potentials by element, which def2 basis sets need from Rb on."""
         heavy = {str(s) for s in self.atoms.symbols if atomic_numbers[s] >= atomic_numbers["Rb"]}
         return dict.fromkeys(heavy, self.basis) if self.basis.startswith("def2") else {}
 
@@ -197,7 +196,7 @@ def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> C
     from ase.calculators.genericfileio import GenericFileIOCalculator
 
     class Converged(AbinitTemplate):
-        """Reads results of calculations that converged, and no others."""
+        """Template that rejects calculations that did not converge."""
 
         def read_results(self, directory):
             if "ScfConvergenceWarning" in (Path(directory) / self.outputname).read_text():
@@ -205,7 +204,7 @@ def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> C
             return super().read_results(directory)
 
     class InOwnFolder(Abinit):
-        """Keeps its files for as long as it lives."""
+        """Calculator with a temporary directory of the same lifetime."""
 
         def __init__(self, parameters):
             self.folder = tempfile.TemporaryDirectory(prefix="abinit-")

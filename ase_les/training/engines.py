@@ -1,6 +1,6 @@
-"""Programs that label structures, by name: needs, settings, and how charge reaches them.
+"""Programs that label structures, by name, with requirements and default settings.
 
-None of them is a dependency; each is imported when its first structure is calculated.
+They are optional and imported when their first structure is calculated.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ Build = Callable[..., GetPropertiesMixin]
 
 @dataclass(frozen=True)
 class Engine:
-    """A program known by name.
+    """Program for labeling structures.
 
     Parameters
     ----------
     build : callable
-        ``build(atoms, **settings)`` gives a calculator for that structure.
+        ``build(atoms, **settings)`` returns a calculator for that structure.
     settings : mapping
-        Defaults; entries of the user replace whole entries.
+        Default settings; entries of the user replace them.
     module : str or None
-        That must be importable.
+        Module that must be importable.
     program : str or None
-        That must be on the PATH.
+        Executable that must be on the PATH.
     package : str or None
-        Distribution whose version decides the numbers.
+        Distribution whose version is recorded.
     install : str
-        How to get it.
+        Installation instructions.
     charged : bool
-        Whether total charges reach it; structures with one are refused otherwise.
+        Whether total charges are supported; otherwise charged structures are rejected.
     """
 
     build: Build
@@ -63,15 +63,15 @@ class Engine:
 
 @dataclass(frozen=True)
 class Reference:
-    """An engine with its settings, ready to make a calculator for any structure.
+    """Engine with settings that builds a calculator for any structure.
 
-    Every structure gets a calculator of its own, so that no label depends on what was calculated
-    before it or in which process.
+    Every structure has its own calculator, so that labels do not depend on earlier calculations or
+    the process.
 
     Parameters
     ----------
     name : str
-        Of the engine, or ``package.module:function``.
+        Name of the engine, or ``package.module:function``.
     build : callable
         ``build(atoms, **settings)``.
     settings : mapping
@@ -79,7 +79,7 @@ class Reference:
     package : str or None
         Whose version is recorded.
     stress : bool
-        Whether stresses are wanted.
+        Whether stresses are calculated.
     """
 
     name: str
@@ -90,12 +90,12 @@ class Reference:
     stress: bool = True
 
     def calculator(self, atoms: Atoms) -> GetPropertiesMixin:
-        """A new calculator for a structure.
+        """Return a new calculator for a structure.
 
         Raises
         ------
         ValueError
-            If the structure is charged and the engine cannot know, or a setting is unknown.
+            If the engine does not support charged structures, or a setting is unknown.
         """
         if not self.charged and total_charge(atoms) != 0:
             raise ValueError(
@@ -111,7 +111,7 @@ class Reference:
 
     @property
     def version(self) -> str | None:
-        """Of the package behind the engine, if it is one."""
+        """Return the version of the package of the engine, if any."""
         if self.package is None:
             return None
         try:
@@ -126,7 +126,7 @@ def make_reference(
     *,
     stress: bool = True,
 ) -> Reference:
-    """An engine by name, by ``package.module:function``, or as that function itself.
+    """Return an engine by name, ``package.module:function``, or function.
 
     Parameters
     ----------
@@ -136,14 +136,14 @@ def make_reference(
         read.
     settings : mapping, optional
     stress : bool
-        Whether labels with it are wanted.
+        Whether stresses are calculated.
 
     Raises
     ------
     ValueError
         If the name is unknown or names no function.
     ModuleNotFoundError
-        If the engine is not installed, saying how to install it.
+        If the engine is not installed; the message contains instructions.
     """
     given = dict(settings or {})
     if not isinstance(engine, str):
