@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses, built from plain containers (YAML, JSON) without surprises."""
+"""Build dataclasses of settings from plain containers (YAML, JSON) with checks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
 
 def read_yaml(path: str | Path) -> object:
-    """What a YAML file says; ``1e-4`` is a number.
+    """Read a YAML file; ``1e-4`` is a number.
 
-    YAML 1.1 takes a number without point, or without sign of the exponent, for a word.
+    In YAML 1.1, numbers without decimal point or sign of the exponent are strings.
 
     Raises
     ------
@@ -36,8 +36,8 @@ def read_yaml(path: str | Path) -> object:
         raise ValueError(f"'{path}' is not valid YAML: {error}") from error
 
 
-def from_mapping(cls: type[T], given: Mapping, section: str = "") -> T:
-    """An instance of a dataclass, nested dataclasses included.
+def from_mapping(cls: type[T], given: object, section: str = "") -> T:
+    """Build a dataclass, including nested ones, from a mapping.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def from_mapping(cls: type[T], given: Mapping, section: str = "") -> T:
         are built from mappings in turn.
     given : Mapping
     section : str
-        Where the mapping stands in a larger one, for messages: ``model: representation``.
+        Path of the mapping within a larger one for messages: ``model: representation``.
 
     Raises
     ------
@@ -56,20 +56,21 @@ def from_mapping(cls: type[T], given: Mapping, section: str = "") -> T:
     name = f"`{section}`" if section else cls.__name__
     if not isinstance(given, Mapping):
         raise ValueError(f"{name} needs a mapping of its settings, got {given!r}")
-    renamed = getattr(cls, "RENAMED", {})
-    given = {renamed.get(key, key): value for key, value in given.items()}
-    known = [entry.name for entry in fields(cls)]
-    unknown = sorted(set(given) - set(known))
+    renamed: Mapping[str, str] = getattr(cls, "RENAMED", {})
+    settings: dict[str, Any] = {renamed.get(key, key): value for key, value in given.items()}
+    entries = fields(cast(Any, cls))
+    known = [entry.name for entry in entries]
+    unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"unknown entries {unknown} in {name}; known are {known}")
-    required = [entry.name for entry in fields(cls) if _is_required(entry)]
-    missing = [entry for entry in required if entry not in given]
+    required = [entry.name for entry in entries if _is_required(entry)]
+    missing = [entry for entry in required if entry not in settings]
     if missing:
         raise ValueError(f"{name} lacks {', '.join(missing)}; its entries are {known}")
     hints = typing.get_type_hints(cls)
     above = f"{section}: " if section else ""
     values = {
-        entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in given.items()
+        entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in settings.items()
     }
     try:
         return cls(**values)
@@ -81,17 +82,17 @@ def _is_required(entry: Field) -> bool:
     return entry.default is MISSING and entry.default_factory is MISSING
 
 
-def _value(hint, value, section: str):
+def _value(hint: Any, value: Any, section: str) -> Any:
     if isinstance(hint, types.UnionType):
         if value is None and types.NoneType in typing.get_args(hint):
             return None
         options = [option for option in typing.get_args(hint) if is_dataclass(option)]
         hint = _of_kind(options, value, section) if options else hint
-    return from_mapping(hint, value, section) if is_dataclass(hint) else value
+    return from_mapping(cast(Any, hint), value, section) if is_dataclass(hint) else value
 
 
 def _of_kind(options: list[Any], value: object, section: str) -> Any:
-    """The dataclass whose default `kind` is that of a mapping; without one, the first."""
+    """Return the dataclass with the `kind` of a mapping; without one, the first."""
     kinds = {
         str(entry.default): option
         for option in options

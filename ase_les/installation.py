@@ -1,8 +1,7 @@
-"""Is this installation fit to be used? What ``ase-les doctor`` finds, and what puts it right.
+"""Check the installation (``ase-les doctor``): libraries, kernels, devices and shipped models.
 
-Three questions, none of which a test of the source can answer: are the libraries here those the
-package was tested with, are the shipped models whole, and does this machine (its processor or its
-GPU, its build of torch) compute what the plain definition says.
+Versions of libraries are compared with the requirements, model files with their hashes, and results
+on this machine with the reference definition of the energy.
 """
 
 from __future__ import annotations
@@ -28,28 +27,31 @@ _SIZE = 3
 _CALLS = 5
 
 
-class Examined(NamedTuple):
-    """One thing that was looked at.
+State = Literal["fine", "absent", "broken"]
 
-    An ``absent`` one is not needed by everybody; a ``broken`` one is, or gives wrong numbers.
-    ``remedy`` says what to do about either.
+
+class CheckResult(NamedTuple):
+    """Result of one check of the installation.
+
+    ``absent`` parts are optional; ``broken`` ones are required or give wrong results. ``remedy``
+    describes how to fix either.
     """
 
     subject: str
-    state: Literal["fine", "absent", "broken"]
+    state: State
     found: str
     remedy: str = ""
 
 
 def examine_installation(
     device: str = "cpu", models: Iterable[str] | None = None, quiet: bool = True
-) -> tuple[Examined, ...]:
-    """Look at libraries, device and shipped models.
+) -> tuple[CheckResult, ...]:
+    """Check libraries, device and shipped models.
 
     Parameters
     ----------
     device : str
-        What models are to run on, as torch names it.
+        Device for models, in the notation of torch.
     models : iterable of str or None
         Names of shipped models, or model files; None stands for all that are shipped.
     quiet : bool
@@ -57,11 +59,11 @@ def examine_installation(
 
     Returns
     -------
-    tuple of Examined
+    tuple of CheckResult
         A broken library or device ends it: nothing that follows could be trusted. Models are
         held to the plain definition of the energy, on a few random structures.
     """
-    found: list[Examined] = []
+    found: list[CheckResult] = []
     for part in (
         _libraries,
         _kernels,
@@ -74,15 +76,15 @@ def examine_installation(
     return tuple(found)
 
 
-def is_sound(examined: Iterable[Examined]) -> bool:
-    """Nothing is broken."""
+def is_sound(examined: Iterable[CheckResult]) -> bool:
+    """Return whether nothing is broken."""
     return all(each.state != "broken" for each in examined)
 
 
-def _libraries() -> Iterator[Examined]:
-    """Every requirement of the package beside the version that is installed."""
-    yield Examined("python", "fine", platform.python_version())
-    yield Examined(PACKAGE, "fine", metadata.version(PACKAGE))
+def _libraries() -> Iterator[CheckResult]:
+    """Compare every requirement of the package with the installed version."""
+    yield CheckResult("python", "fine", platform.python_version())
+    yield CheckResult(PACKAGE, "fine", metadata.version(PACKAGE))
     needed = [Requirement(line) for line in metadata.requires(PACKAGE) or ()]
     for each in needed:
         extra = _extra(each)
@@ -91,25 +93,26 @@ def _libraries() -> Iterator[Examined]:
         try:
             version = metadata.version(each.name)
         except metadata.PackageNotFoundError:
-            state, install = ("absent", f"{PACKAGE}[{extra}]") if extra else ("broken", str(each))
-            yield Examined(each.name, state, "not installed", f"pip install '{install}'")
+            missing: State = "absent" if extra else "broken"
+            install = f"{PACKAGE}[{extra}]" if extra else str(each)
+            yield CheckResult(each.name, missing, "not installed", f"pip install '{install}'")
             continue
         if each.specifier.contains(version, prereleases=True):
-            yield Examined(each.name, "fine", version)
+            yield CheckResult(each.name, "fine", version)
         else:
             remedy = f"pip install '{each.name}{each.specifier}'"
-            yield Examined(each.name, "broken", f"{version}, needed {each.specifier}", remedy)
+            yield CheckResult(each.name, "broken", f"{version}, needed {each.specifier}", remedy)
 
 
 def _extra(requirement: Requirement) -> str | None:
-    """Which extra asks for it, if it is not needed without one."""
+    """Return the extra that needs a requirement, if it is optional."""
     if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
         return None
     extras = metadata.metadata(PACKAGE).get_all("Provides-Extra") or ()
     return next(name for name in extras if requirement.marker.evaluate({"extra": name}))
 
 
-def _kernels() -> Iterator[Examined]:
+def _kernels() -> Iterator[CheckResult]:
     """Report whether the C kernels were compiled, and for which instructions they are used."""
     from ase_les.kernels.library import INSTRUCTIONS, compiled_kernels
 
@@ -118,37 +121,38 @@ def _kernels() -> Iterator[Examined]:
         remedy = (
             f"install a C compiler (gcc or clang), then {PACKAGE} anew: force calls take a third"
         )
-        yield Examined("kernels", "absent", "not compiled; torch computes instead", remedy)
+        yield CheckResult("kernels", "absent", "not compiled; torch computes instead", remedy)
     else:
-        yield Examined("kernels", "fine", f"compiled, {INSTRUCTIONS[kernels.level]} in use")
+        yield CheckResult("kernels", "fine", f"compiled, {INSTRUCTIONS[kernels.level]} in use")
 
 
-def _device(device: str) -> Iterator[Examined]:
+def _device(device: str) -> Iterator[CheckResult]:
     import torch
 
     from ase_les.model import check_device
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Examined(
+    yield CheckResult(
         "processor", "fine", f"{cores} cores for this process, {torch.get_num_threads()} in use"
     )
     n_gpus = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(each) for each in range(n_gpus))
-    yield Examined("CUDA", "fine" if n_gpus else "absent", names or "no device that torch can use")
+    state: State = "fine" if n_gpus else "absent"
+    yield CheckResult("CUDA", state, names or "no device available to torch")
     try:
         check_device(device)
     except ValueError as error:
-        yield Examined(f"device {device}", "broken", "torch cannot use it", str(error))
+        yield CheckResult(f"device {device}", "broken", "torch cannot use it", str(error))
 
 
-def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Examined]:
+def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[CheckResult]:
     from ase_les.model_io import shipped_models
 
     shipped = shipped_models()
     chosen = list(shipped if names is None else names)
     if not chosen:
         remedy = f"install {PACKAGE} anew, or give --model a model file"
-        return [Examined("models", "broken", "none are shipped", remedy)]
+        return [CheckResult("models", "broken", "none are shipped", remedy)]
     found = []
     with progress_bar(console(quiet)) as bar:
         for name in bar.track(chosen, description="models"):
@@ -158,7 +162,7 @@ def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Exami
     return found
 
 
-def _model(name: str, device: str, shipped: bool) -> Examined:
+def _model(name: str, device: str, shipped: bool) -> CheckResult:
     """Compare the hash with that of the card, and results with the definition."""
     from ase_les.kernels import covers
     from ase_les.kernels.library import compiled_kernels
@@ -170,24 +174,24 @@ def _model(name: str, device: str, shipped: bool) -> Examined:
     try:
         model = load_model(name)
     except (OSError, ValueError) as error:
-        return Examined(subject, "broken", str(error), again if shipped else "")
+        return CheckResult(subject, "broken", str(error), again if shipped else "")
     stated, measured = model.card.get("hash"), model_hash(model)
     if shipped and stated != measured:
-        return Examined(subject, "broken", f"hash {measured}, its card says {stated}", again)
+        return CheckResult(subject, "broken", f"hash {measured}, its card says {stated}", again)
     try:
         report = check_calculator(model, device)
     except (AssertionError, RuntimeError) as error:
         # Other numbers, or a device that torch finds and then cannot compute on.
         remedy = "do not use it on this device: another torch, or --device cpu, may be right"
-        return Examined(subject, "broken", str(error), remedy)
+        return CheckResult(subject, "broken", str(error), remedy)
     double, single = (f.deviation for f in report.findings if f.quantity == "forces")
     found = f"forces within {double:.0e} eV/Å in float64, {single:.0e} in float32"
     if device == "cpu" and compiled_kernels() and not covers(model.for_inference(device)):
         found += "; without kernels, which do not cover message passing"
-    return Examined(subject, "fine", found)
+    return CheckResult(subject, "fine", found)
 
 
-def _speed(device: str) -> Examined:
+def _speed(device: str) -> CheckResult:
     """Time of a force call as users wait for it: positions change from call to call."""
     import torch
 
@@ -205,4 +209,4 @@ def _speed(device: str) -> Examined:
     typical = statistics.median(seconds[1:])
     place = f"{device}, threads: {torch.get_num_threads()}" if device == "cpu" else device
     found = f"{1000 * typical:.0f} ms per force call of {len(atoms)} ions (nacl, {place})"
-    return Examined("speed", "fine", found)
+    return CheckResult("speed", "fine", found)

@@ -13,7 +13,7 @@ import numpy as np
 from ase.io import read
 
 from ase_les.training.engines import make_reference
-from ase_les.training.own_data import read_plan
+from ase_les.training.labelling_plan import read_plan
 
 HERE = Path(__file__).parent
 

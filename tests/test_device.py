@@ -21,13 +21,14 @@ from ase_les.neighbors import NeighborList
 from ase_les.testing import check_calculator
 from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
 from ase_les.training.dataset import LabelNames, Sample, labelled
-from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import FitSettings, fit
+from ase_les.training.fit import fit
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.loss import LossWeights
 from ase_les.training.mean_charges import describe_charges
 from ase_les.training.response_evaluation import compare_response
-from ase_les.training.teachers import taught
+from ase_les.training.soap import SOAP
+from ase_les.training.teachers import distill_labels
 from tests.other_device import other_device
 
 
@@ -157,7 +158,7 @@ def labelled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample
 def trainable(random_model, monkeypatch):
     # In the first steps directions that no gradient has had yet are turned to by rounding; this one
     # follows gradients.
-    monkeypatch.setattr("ase_les.training.fit.EigenbasisAdam", partial(SGD, momentum=0.5))
+    monkeypatch.setattr("ase_les.training.fit.SOAP", partial(SGD, momentum=0.5))
     model = random_model(charges={"neutrality": "mean"})
     weights = LossWeights(1.0, 1.0, 0.1, dipole=0.1, born_charges=0.1, excess=0.1)
     settings = FitSettings(
@@ -177,11 +178,11 @@ def test_steps_of_the_optimizer(device):
     def stepped(where: str) -> torch.Tensor:
         random = partial(torch.randn, 5, 7, generator=torch.Generator().manual_seed(0))
         weight = torch.nn.Parameter(random().to(where))
-        optimizer = EigenbasisAdam([weight], lr=0.01)
+        optimizer = SOAP([weight], lr=0.01)
         for _ in range(12):
             weight.grad = random().to(where)
             optimizer.step()
-        again = EigenbasisAdam([weight], lr=0.01)
+        again = SOAP([weight], lr=0.01)
         restore_optimizer(again, {k: v.cpu() for k, v in optimizer_tensors(optimizer).items()})
         weight.grad = random().to(where)
         again.step()
@@ -254,5 +255,7 @@ def test_errors_and_what_cards_say_of_charges(trainable, device):
         strict=True,
     ):
         np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
-    for mine, other in zip(taught(samples, [there]), taught(samples, [model]), strict=True):
+    for mine, other in zip(
+        distill_labels(samples, [there]), distill_labels(samples, [model]), strict=True
+    ):
         torch.testing.assert_close(mine.born_charges, other.born_charges)

@@ -42,7 +42,7 @@ from ase_les.representation import CaceConfig
 from ase_les.runs.output import write_summary
 from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.dataset import LabelNames
-from ase_les.training.fit import FitSettings
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.initial_model import ArchitectureConfig
 from ase_les.training.loss import LossWeights
 from ase_les.training.train import (

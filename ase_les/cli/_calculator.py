@@ -179,7 +179,7 @@ def differentiable_structure(
     charge: int | None = None,
     dielectric: float | None = None,
 ) -> tuple[Atoms, Jobs]:
-    """A structure whose calculator is precise enough for differences, and who shares the work.
+    """Return a structure with a float64 calculator, and the job settings.
 
     `dtype` None is float64. Sets the threads of this process.
     """
@@ -193,5 +193,6 @@ def differentiable_structure(
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
     if processes == 1:
         return atoms, SERIAL
+    assert model is not None  # checked by calculated_structure
     make = partial(make_calculator, model, device or "cpu", dtype, **settings)
     return atoms, Jobs(processes, make, threads)

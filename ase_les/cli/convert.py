@@ -140,8 +140,8 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
             )
         return ""
     judged = None if structure is None else _judged(model, structure)
-    flip = sign == "flip" or (sign == "auto" and judged.sign == OPPOSES)
-    if judged is not None:
+    flip = sign == "flip" or (sign == "auto" and judged is not None and judged.sign == OPPOSES)
+    if judged is not None and structure is not None:
         found = f"in {structure.name} {judged.verdict}: {means_as_text(judged.judged)} e"
     elif flip:
         found = "not judged by a structure"
@@ -161,7 +161,7 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
         if "hash" in model.card:
             model.card["hash"] = model_hash(model)
     model.card["charges"] = {**charges, "sign": f"{done}; before, {found}" if flip else found}
-    if sign == "keep" and judged.sign == OPPOSES:
+    if sign == "keep" and judged is not None and judged.sign == OPPOSES:
         return f"{found}. --sign auto flips it"
     return f"{found}; {done}"
 

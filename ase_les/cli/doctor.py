@@ -10,7 +10,7 @@ import typer
 from ase_les.cli._options import Device, Json, Quiet, Threads
 
 if TYPE_CHECKING:
-    from ase_les.installation import Examined
+    from ase_les.installation import CheckResult
 
 
 def doctor(
@@ -44,7 +44,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _show(examined: Sequence[Examined]) -> None:
+def _show(examined: Sequence[CheckResult]) -> None:
     if not examined:
         return
     from rich.console import Console

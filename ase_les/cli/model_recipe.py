@@ -19,8 +19,8 @@ from ase_les.reports.terminal import TerminalProgress, console
 from ase_les.runs.output import TrainingFiles
 from ase_les.training.card import describe_data
 from ase_les.training.checkpoint import OtherTraining
+from ase_les.training.labelling_plan import make_data
 from ase_les.training.mean_charges import describe_charges
-from ase_les.training.own_data import make_data
 from ase_les.training.train import (
     TrainingConfig,
     TrainingResult,

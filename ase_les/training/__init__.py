@@ -1,1 +1,1 @@
-"""From labelled structures to a model."""
+"""Sample and label structures, and train models on them."""

@@ -1,4 +1,4 @@
-"""Energies of single atoms that leave the network as little as possible to explain."""
+"""Fit reference energies of the elements by least squares."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def fit_atomic_energies(
 ) -> dict[str, float]:
     r"""Fit energies of the elements, :math:`E_s \approx \sum_i E_0(Z_i)`, in eV.
 
-    Where the compositions do not tell the elements apart, as for a single
-    stoichiometry, the solution of smallest norm is taken.
+    If the compositions do not determine all energies, as for a single stoichiometry, the
+    minimum-norm solution is returned.
 
     Parameters
     ----------
     samples : sequence of Sample
     known : mapping of str to float, optional
-        Energies (eV) by symbol that are not fitted, of isolated atoms.
+        Energies (eV) of isolated atoms by symbol; these are not fitted.
     """
     fixed = {} if known is None else dict(known)
     elements = sorted({int(z) for sample in samples for z in sample.graph.numbers})

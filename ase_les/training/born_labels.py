@@ -1,4 +1,4 @@
-"""Which index of labelled Born charges is which: codes and data sets disagree, molecules tell."""
+"""Index order of labeled Born charges, and a check of it against molecular dipoles."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from ase_les.reading.labels import BORN_ROWS as ROWS
 
-# In e Å: what violates the sum rule by less may be noise of the labels.
+# In e Å; smaller violations of the sum rule may be noise of the labels.
 _VIOLATION = 0.1
 
 
 def by_polarization(born_charges: np.ndarray, rows: str) -> np.ndarray:
-    """Born charges (N, 3, 3) in this package's order, [atom, polarization, displacement]."""
+    """Return Born charges (N, 3, 3) in the order [atom, polarization, displacement]."""
     return born_charges if rows == "polarization" else born_charges.transpose(0, 2, 1)
 
 
 def check_order(
     born_charges: np.ndarray, arms: np.ndarray, dipole: np.ndarray, rows: str, what: str
 ) -> None:
-    r"""Refuse Born charges of a molecule that turn its dipole only when transposed.
+    r"""Check the index order of the Born charges of a molecule by a rotational sum rule.
 
-    A dipole turns with its molecule, whatever the method that both come from:
+    The dipole rotates with the molecule, whatever the method:
 
     .. math::
         \sum_i \mathbf{r}_i \times \mathbf{Z}^*_{i,\alpha}
@@ -32,18 +32,18 @@ def check_order(
     born_charges : array of shape (N, 3, 3)
         In e, [atom, polarization, displacement] if `rows` is right.
     arms : array of shape (N, 3)
-        Positions about the centre of mass in Å.
+        Positions relative to the center of mass in Å.
     dipole : array of shape (3,)
-        In e Å, about the centre of mass.
+        In e Å, relative to the center of mass.
     rows : str
-        How the labels were read, one of `ROWS`.
+        Index order used to read the labels, one of `ROWS`.
     what : str
-        Structure and label, for the message.
+        Name of structure and label in the error message.
 
     Raises
     ------
     ValueError
-        If the rule is violated as it is, and far less when transposed.
+        If the rule is violated, and far less by the transposed charges.
     """
     turned = np.cross(dipole, np.eye(3))
     violations = [
@@ -53,8 +53,8 @@ def check_order(
     if violations[0] > _VIOLATION and violations[1] < 0.3 * violations[0]:
         (other,) = set(ROWS) - {rows}
         raise ValueError(
-            f"{what}, read with `born_rows: {rows}`, do not turn the labelled dipole with the "
-            f"molecule: the sum rule is violated by {violations[0]:.2f} e Å, and by "
-            f"{violations[1]:.2f} e Å with the other order. Write `born_rows: {other}` under "
-            f"`data: labels:`, or give `ase-les evaluate` --born-rows {other}"
+            f"{what}, read with `born_rows: {rows}`, are inconsistent with the labeled dipole: "
+            f"the rotational sum rule is violated by {violations[0]:.2f} e Å, and by "
+            f"{violations[1]:.2f} e Å with the other order. Set `born_rows: {other}` under "
+            f"`data: labels:`, or use --born-rows {other} with `ase-les evaluate`"
         )

@@ -1,44 +1,44 @@
-r"""Charge gauge: a loss term that decides how much charge sits on the atoms.
+r"""Charge gauge: a loss term that determines the charge localized on the atoms.
 
-Energies and forces determine the long-range field of the latent charges, and with it the charge
-that an atom carries along when it moves: the isotropic Born charge :math:`\mathrm{tr} Z^*_i / 3`.
-They do not determine how much of it sits on the atom. Charges :math:`q_i` enter
+Energies and forces determine the long-range field of the latent charges, and with it the isotropic
+Born charge :math:`\mathrm{tr} Z^*_i / 3` of an atom. They do not
+determine its latent charge. Charges :math:`q_i` enter
 
 .. math::
     Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta}
         + \sum_j (\mathbf{r}_j - \mathbf{r}_i)_\alpha \frac{\partial q_j}{\partial r_{i\beta}},
 
-so that a charge which is taken off the atom and given to its neighbors, in a way that depends on
-their distances, leaves :math:`Z^*` as it was. A fit left to itself takes nearly all charge off the
-atoms: a charge that is spread over the environment makes a smoother potential, which is easier to
-learn. Oxygen in water then has a mean charge of -0.03 e and :math:`\mathrm{tr} Z^*/3 = -0.60` e.
+so that moving charge from the atom to its neighbors, depending on their distances, can leave
+:math:`Z^*` unchanged. An unconstrained fit moves nearly all charge off the atoms: charge spread
+over the environment gives a smoother potential, which is easier to learn. Oxygen in water then
+has a mean charge of -0.03 e and :math:`\mathrm{tr} Z^*/3 = -0.60` e.
 
-The gauge of this package is that the charge sits on the atom that carries it. For every element
-*Z* of a structure the mean charge is drawn to the mean isotropic Born charge of the same model,
+The gauge of this package localizes the charge on the atoms. For every element *Z* of a structure
+the mean charge is drawn to the mean isotropic Born charge of the same model,
 
 .. math::
     L = \frac{w}{n_Z} \sum_Z d_Z^2, \qquad
     d_Z = \frac{1}{N_Z} \sum_{i \in Z} \Big(q_i - \tfrac13 \mathrm{tr} Z^*_i\Big),
 
 with :math:`Z^*` held constant in the gradient. Otherwise the Born charges, which forces determine,
-would be drawn to the charges. Elements count alike, so that two ions weigh as much as sixty
-molecules of water. Only means are drawn: how charges of one element differ from atom to atom is
-left to energies and forces.
+would be drawn to the charges. All elements have equal weight, so that two ions count as much as
+sixty molecules of water. Only the means are restrained: energies and forces determine how charges
+of one element differ from atom to atom.
 
-Born charges are measured every few steps; between measurements a running mean of :math:`d_Z` stands
-in for them, so that the gradient :math:`2 w\, d_Z / (n_Z N_Z)` is smooth and costs nothing.
+Born charges are evaluated every few steps; in between, a running mean of :math:`d_Z` is used,
+so that the gradient :math:`2 w\, d_Z / (n_Z N_Z)` is smooth and costs nothing.
 
 Limits
 ------
 - In structures that the cutoff covers (small clusters, thin slabs) not even the Born charges are
-  determined by energies and forces; the gauge then follows what the fit happens to find.
+  determined by energies and forces; the gauge then follows the arbitrary result of the fit.
 - In covalent crystals, where Born charges are anomalous, a mean charge equal to the Born charge is
   a convention and not a population.
 - In organic molecules isotropic Born charges contain large charge fluxes and describe the dipole of
   a molecule at rest poorly. There, charges can be drawn to those of polar bonds instead
-  (``bond_polarity``), as far as energies and forces leave them open.
-- Where atoms share electrons (`ase_les.electrostatics.equilibration`) the charges that flow between
-  them are not included: local charges follow local Born charges.
+  (``bond_polarity``), as far as energies and forces do not determine them.
+- Charges transferred by equilibration (`ase_les.electrostatics.equilibration`) are not included:
+  local charges follow local Born charges.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class GaugeSettings:
         element in the loss, in e⁻², at the start and at the end of a training; it changes
         geometrically in between. 0 switches the gauge off.
     interval : int
-        Steps between two measurements of the Born charges. Every fifth adds 8 % to the mean cost
+        Steps between two evaluations of the Born charges. Every fifth adds 8 % to the mean cost
         of a step (``benchmarks/training_step.py``).
     memory : float
         Weight of earlier measurements in the running mean of the difference.
@@ -99,11 +99,11 @@ class GaugeSettings:
 
     @property
     def is_on(self) -> bool:
-        """Whether the gauge has a weight at any time."""
+        """Return whether the gauge has a nonzero weight at any time."""
         return max(self.weight, self.final_weight) > 0
 
     def weight_at(self, fraction: float) -> float:
-        """Weight at a fraction of the training."""
+        """Return the weight at a fraction of the training."""
         start, end = self.weight, self.final_weight
         if start > 0 and end > 0:
             return start ** (1 - fraction) * end**fraction
@@ -111,13 +111,13 @@ class GaugeSettings:
 
 
 class ChargeGauge:
-    """The gauge term of one training, and the running means it needs.
+    """Gauge term of one training with its running means.
 
     Parameters
     ----------
     settings : GaugeSettings
     model : LESModel
-        Has no gauge without charges, or with several charges per atom.
+        Without charges, or with several charges per atom, there is no gauge term.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class ChargeGauge:
         self.difference = torch.full((size,), torch.nan, dtype=torch.float64)
 
     def loss(self, charges: Tensor, graph: Graph, step: int, fraction: float) -> Tensor:
-        """Gauge term for one batch.
+        """Return the gauge term for one batch.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class ChargeGauge:
         step : int
             Number of the training step.
         fraction : float
-            Part of the training that is done.
+            Completed fraction of the training.
         """
         if not self.applies:
             return charges.new_zeros(())
@@ -170,7 +170,8 @@ class ChargeGauge:
         isotropic = torch.einsum("iaa->i", tensors.detach()) / 3
         elements, found = _means_by_element(charges.detach() - isotropic, graph)
         elements, found = elements.cpu(), found.double().cpu()
-        shared = model.config.long_range.equilibration
+        long_range = model.config.long_range
+        shared = None if long_range is None else long_range.equilibration
         if shared:
             kept = ~torch.isin(elements, torch.tensor([atomic_numbers[s] for s in shared.elements]))
             elements, found = elements[kept], found[kept]
@@ -180,7 +181,7 @@ class ChargeGauge:
 
 
 def _means_by_element(values: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """Atomic numbers of a batch, and the mean of atomic values for each."""
+    """Return the atomic numbers of a batch and the mean of atomic values for each."""
     elements, row = torch.unique(graph.numbers, return_inverse=True)
     count = torch.bincount(row).to(values)
     total = values.new_zeros(len(elements)).index_add(0, row, values)

@@ -1,4 +1,4 @@
-"""Where the fit of charges starts: at the charges that bonds make, instead of at none."""
+"""Initialize latent charges from bond polarities."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ase_les.charges.bond_polarity import bond_charges
 from ase_les.model import LESModel
 from ase_les.training.dataset import Sample
 
-# Of the mean square feature: directions that hardly vary are left alone.
+# Relative to the mean square feature; suppresses directions with little variance.
 _RIDGE = 1e-3
 
-# Structures that are enough to solve for a few thousand weights.
+# Maximum number of structures; enough to solve for a few thousand weights.
 _STRUCTURES = 100
 
 
 @torch.no_grad()
 def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: float) -> None:
-    r"""Give a model the charges :math:`\kappa \sum_j b_{ij} (\chi_j - \chi_i)` before training.
+    r"""Initialize the charges of a model to :math:`\kappa \sum_j b_{ij} (\chi_j - \chi_i)`.
 
-    Energies and forces determine charges of groups and what lies far apart well, but the inner
-    polarity of a group, as of C–H bonds, hardly: the short-range energy can say the same. What they
-    do not determine depends on where it starts. The linear part of the readout is solved for by
-    ridge regression over the samples (`ase_les.charges.bond_polarity` has the charges).
+    Energies and forces determine the charges of groups well, but hardly the polarity within a
+    group, such as that of C–H bonds, which the short-range energy can describe as well. What they
+    do not determine depends on the initial charges. The linear part of the readout is fitted by
+    ridge regression over the samples (charges: `ase_les.charges.bond_polarity`).
 
     Parameters
     ----------
     model : LESModel
-        Changed. Only its first channel of charges starts from bonds.
+        Modified in place. Only its first channel of charges is initialized.
     samples : sequence of Sample
     per_pauling : float
         :math:`\kappa` in e per unit of electronegativity.
@@ -39,18 +39,18 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
     Raises
     ------
     ValueError
-        If the model has no charges, charges that start from bonds by themselves ("split"), or no
-        linear part to start with.
+        If the model has no charges, split charges (which start from bond polarities anyway), or no
+        linear part of the readout.
     """
     charges = None if model.long_range is None else model.long_range.charges
     if charges is None or isinstance(charges.neutrality, SplitCharges):
         raise ValueError(
-            "`bond_polarity` belongs to charges with neutrality 'mean' or 'none', which this model "
-            "has not (charges of 'split' start from bonds by themselves); leave it out"
+            "`bond_polarity` requires charges with neutrality 'mean' or 'none', which this model "
+            "does not have (charges of 'split' start from bond polarities anyway); remove it"
         )
     readout = charges.readout
     if readout.linear is None:
-        raise ValueError("`bond_polarity` needs `linear: true` in the charges of the model")
+        raise ValueError("`bond_polarity` requires `linear: true` in the charges of the model")
     representation = model.charge_representation
     size = len(readout.spread)
     gram, moment = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size).double()

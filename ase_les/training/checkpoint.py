@@ -1,4 +1,4 @@
-"""State of a training on disk: tensors and JSON, written in one piece or not at all."""
+"""Checkpoint of a training: tensors and JSON, written atomically."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from torch import Tensor
 
 from ase_les.runs.provenance import changed
 
-# 2: another optimizer, whose state the first format does not have.
-# 3: says to which data and which model it belongs.
+# 2: different optimizer with another state.
+# 3: stores data and model that the checkpoint belongs to.
 FORMAT = "ase_les training 3"
 
 
 class OtherTraining(ValueError):
-    """A checkpoint is of other data, another model or other settings.
+    """A checkpoint belongs to other data, another model or other settings.
 
     Parameters
     ----------
     path : Path
-        Of the checkpoint.
+        Path of the checkpoint.
     changes : sequence of str
-        What was, and what is now.
+        Differing settings with previous and present values.
     finished : bool
-        Whether that training came to its end, so that nothing is lost by starting anew.
+        Whether that training is complete, so that nothing is lost by starting a new one.
     """
 
     def __init__(self, path: Path, changes: Sequence[str], finished: bool):
         self.changes = tuple(changes)
         self.finished = finished
         super().__init__(
-            f"the checkpoint '{path}' is of another training: {'; '.join(changes)}. Put that back, "
-            "or start anew: --overwrite, or remove the file"
+            f"the checkpoint '{path}' belongs to a different run ({'; '.join(changes)}); restore "
+            "those settings, or pass --overwrite or remove the file to start a new one"
         )
 
 
 def differences(then: Mapping, now: Mapping) -> list[str]:
-    """What is not the same in nested mappings, in words; numbers may differ by rounding."""
+    """Describe the differences between nested mappings; ignore rounding of numbers."""
     return [
         f"{'.'.join(path)} was {old}, is now {new}"
         for path, old, new in changed(then, now)
@@ -58,9 +58,9 @@ def _differ_by_rounding(old: object, new: object) -> bool:
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> None:
-    """Replace the checkpoint at `path`; a kill at any instant leaves the old one or the new one.
+    """Replace the checkpoint at `path` atomically.
 
-    No two of the tensors may share their memory.
+    Tensors must not share memory.
     """
     temporary = path.with_name(path.name + ".partial")
     metadata = {"format": FORMAT, "state": json.dumps(state)}
@@ -71,12 +71,12 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> Non
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Tensors and state of a checkpoint.
+    """Return tensors and state of a checkpoint.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If the file does not exist.
     ValueError
         If the file is not a training checkpoint of this version of the program.
     """
@@ -90,15 +90,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"'{path}' is not a training checkpoint ({error})") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(
-            f"'{path}' is a file of format '{metadata.get('format')}'; checkpoints of this version "
-            f"have '{FORMAT}'. Finish it with the version it is of, or start anew: --overwrite, or "
-            "remove the file"
+            f"'{path}' has format '{metadata.get('format')}'; checkpoints of this version "
+            f"have '{FORMAT}'. Complete the training with the version that wrote it, or pass "
+            "--overwrite or remove the file to start a new one"
         )
     return tensors, json.loads(metadata["state"])
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Moments of the optimizer by parameter index and name."""
+    """Return the state of the optimizer by parameter index and name."""
     return {
         f"optimizer.{index}.{name}": torch.as_tensor(value)
         for index, moments in optimizer.state_dict()["state"].items()
@@ -107,13 +107,13 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put saved moments back."""
+    """Restore the state of the optimizer."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, index, name = key.split(".")
-            # In memory of its own: where a file happens to put a tensor decides how products of
-            # it are rounded.
+            # Copied to aligned memory: rounding of products depends on the alignment, which in a
+            # file is arbitrary.
             state.setdefault(int(index), {})[name] = value.clone()
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase_les.configuration import from_mapping, read_yaml
 from ase_les.reading import read_file
 from ase_les.training.dataset import LabelNames, split
-from ase_les.training.fit import FitSettings
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.initial_model import ArchitectureConfig
 from ase_les.training.labelled_files import chosen_frames
 
@@ -150,7 +150,7 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
                 kept, apart = split(kept, fraction, name)
                 parts[name] += apart
         parts["training"] += kept
-    for name, file in given.items():
-        if isinstance(file, str):
-            parts[name] = read(file)
+    for name, path in given.items():
+        if isinstance(path, str):
+            parts[name] = read(path)
     return parts

@@ -1,4 +1,4 @@
-"""Labelled structures: read from extended XYZ, turned into graphs once, served in batches."""
+"""Labeled structures as graphs with tensors of labels, and batches of them."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Sample(NamedTuple):
     born_charges: Tensor
 
     def to(self, device: str | torch.device) -> Sample:
-        """The same on another device."""
+        """Return a copy on a device."""
         graph, *labels = self
         return Sample(graph.to(device), *(label.to(device) for label in labels))
 
 
 def read_frames(path: str | Path) -> list[Atoms]:
-    """Return all structures of a file, or those asked for as in ``data.extxyz@-10:``.
+    """Return all structures of a file, or those selected as in ``data.extxyz@-10:``.
 
     Raises
     ------
@@ -63,13 +63,13 @@ def read_frames(path: str | Path) -> list[Atoms]:
 
 
 def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
-    """Structures in which no pair of elements is closer than it may be.
+    """Return the structures without distances shorter than a minimum.
 
     Parameters
     ----------
     frames : sequence of ase.Atoms
     shortest_A : mapping of str to float
-        Distances in Å by pair of elements, as ``{"Na-H": 2.0}``.
+        Minimum distances in Å by pair of elements, such as ``{"Na-H": 2.0}``.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def labelled(
     dielectric: float = 1.0,
     sources: LabelSources | None = None,
 ) -> list[Sample]:
-    """Graphs and labels of structures.
+    """Return graphs and labels of structures.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def labelled(
         Electronic dielectric constant ε∞ of periodic structures, which screens their latent
         charges; Born charges are labels of the model after division by its square root.
     sources : LabelSources, optional
-        Where the labels are; None finds out from these structures.
+        Location of the labels; by default determined from these structures.
 
     Raises
     ------
@@ -122,15 +122,15 @@ def labelled(
 
 
 def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list[T], list[T]]:
-    """Items that stay and those set apart, evenly spaced.
+    """Split items into those kept and those held back, evenly spaced.
 
     Parameters
     ----------
     items : sequence
     fraction : float
-        To be set apart.
+        Fraction of the items to hold back.
     name : str
-        Of the fraction, for the error.
+        Name of the fraction in the error message.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list
 
 
 def joined(samples: Sequence[Sample]) -> Sample:
-    """Several samples as one."""
+    """Return several samples as one."""
     return Sample(
         batch([sample.graph for sample in samples]),
         *(torch.cat(parts) for parts in list(zip(*samples, strict=True))[1:]),
@@ -156,7 +156,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """SHA-256 of everything that is learned from: structures, charges and all labels."""
+    """Return the SHA-256 hash of structures, total charges and all labels."""
     digest = hashlib.sha256()
     for graph, *labels in samples:
         known = (graph.positions, graph.numbers, graph.cell, graph.pbc, graph.total_charge)
@@ -168,10 +168,9 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 def shuffled_batches(
     samples: Sequence[Sample], batch_size: int, seed: int, epoch: int
 ) -> Iterator[Sample]:
-    """Every sample once, in an order that seed and epoch decide.
+    """Yield every sample once, in an order determined by seed and epoch.
 
-    The order does not depend on anything that happened before, so that a
-    resumed training sees the same batches.
+    The order has no other state, so that a resumed training uses the same batches.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(samples))
     for start in range(0, len(order), batch_size):
@@ -179,7 +178,7 @@ def shuffled_batches(
 
 
 def batches(samples: Sequence[Sample], batch_size: int) -> Iterator[Sample]:
-    """Every sample once, in the order given."""
+    """Yield every sample once, in the given order."""
     for start in range(0, len(samples), batch_size):
         yield joined(samples[start : start + batch_size])
 
@@ -199,7 +198,7 @@ def _sample(
     stress = sources.value(atoms, "stress") if has_stress(atoms) else None
     if energy is None and forces is None:
         raise ValueError(_without_labels(atoms, index, sources.names))
-    # Moments of a periodic structure are no labels of anything.
+    # Dipole and quadrupole of a periodic structure are not defined.
     finite = not atoms.pbc.any()
     dipole = sources.value(atoms, "dipole") if finite else None
     moments = sources.value(atoms, "quadrupole") if finite else None
@@ -251,10 +250,10 @@ def _traceless(moments: Tensor) -> Tensor:
 
 
 def _in_plane(stress: Tensor, graph: Graph) -> Tensor:
-    """The stress of a slab without what a label says along the normal, where the model has none."""
+    """Return the in-plane stress of a slab; the model has no components along the normal."""
     _, _, normal = slab_axes(graph.cell, graph.pbc)
     plane = torch.eye(3).to(normal) - normal[:, :, None] * normal[:, None, :]
-    # Along an axis that is the normal, zeros would pass for labels that are met.
+    # If the normal is a Cartesian axis, zeros would count as correctly predicted labels.
     across = torch.einsum("saa->sa", plane) < 1e-12
     return (plane @ stress @ plane).masked_fill(across[:, :, None] | across[:, None, :], torch.nan)
 
@@ -264,7 +263,7 @@ def _tensor(values, shape: tuple[int, ...], what: str) -> Tensor:
         return torch.full(shape, torch.nan, dtype=torch.float64)
     array = np.asarray(values, dtype=float)
     if array.size != np.prod(shape):
-        raise ValueError(f"{what} has shape {array.shape}; needed is {shape}")
+        raise ValueError(f"{what} has shape {array.shape}; expected {shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{what} is not finite; remove the label or the structure")
     return torch.from_numpy(array.reshape(shape).copy())

@@ -1,6 +1,6 @@
-"""Programs that label structures, by name: needs, settings, and how charge reaches them.
+"""Programs that label structures, by name, with requirements and default settings.
 
-None of them is a dependency; each is imported when its first structure is calculated.
+They are optional and imported when their first structure is calculated.
 """
 
 from __future__ import annotations
@@ -8,41 +8,48 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 
-import numpy as np
 from ase import Atoms, units
 from ase.calculators.abc import GetPropertiesMixin
-from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
-from ase.data import atomic_numbers
+
+from ase_les.training.engine_calculators import (
+    make_abinit,
+    make_emt,
+    make_gpaw,
+    make_ions,
+    make_les,
+    make_lj,
+    make_pyscf,
+    make_tblite,
+    total_charge,
+)
 
 Build = Callable[..., GetPropertiesMixin]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A program known by name.
+    """Program for labeling structures.
 
     Parameters
     ----------
     build : callable
-        ``build(atoms, **settings)`` gives a calculator for that structure.
+        ``build(atoms, **settings)`` returns a calculator for that structure.
     settings : mapping
-        Defaults; entries of the user replace whole entries.
+        Default settings; entries of the user replace them.
     module : str or None
-        That must be importable.
+        Module that must be importable.
     program : str or None
-        That must be on the PATH.
+        Executable that must be on the PATH.
     package : str or None
-        Distribution whose version decides the numbers.
+        Distribution whose version is recorded.
     install : str
-        How to get it.
+        Installation instructions.
     charged : bool
-        Whether total charges reach it; structures with one are refused otherwise.
+        Whether total charges are supported; otherwise charged structures are rejected.
     """
 
     build: Build
@@ -56,15 +63,15 @@ class Engine:
 
 @dataclass(frozen=True)
 class Reference:
-    """An engine with its settings, ready to make a calculator for any structure.
+    """Engine with settings that builds a calculator for any structure.
 
-    Every structure gets a calculator of its own, so that no label depends on what was calculated
-    before it or in which process.
+    Every structure has its own calculator, so that labels do not depend on earlier calculations or
+    the process.
 
     Parameters
     ----------
     name : str
-        Of the engine, or ``package.module:function``.
+        Name of the engine, or ``package.module:function``.
     build : callable
         ``build(atoms, **settings)``.
     settings : mapping
@@ -72,7 +79,7 @@ class Reference:
     package : str or None
         Whose version is recorded.
     stress : bool
-        Whether stresses are wanted.
+        Whether stresses are calculated.
     """
 
     name: str
@@ -83,12 +90,12 @@ class Reference:
     stress: bool = True
 
     def calculator(self, atoms: Atoms) -> GetPropertiesMixin:
-        """A new calculator for a structure.
+        """Return a new calculator for a structure.
 
         Raises
         ------
         ValueError
-            If the structure is charged and the engine cannot know, or a setting is unknown.
+            If the engine does not support charged structures, or a setting is unknown.
         """
         if not self.charged and total_charge(atoms) != 0:
             raise ValueError(
@@ -104,7 +111,7 @@ class Reference:
 
     @property
     def version(self) -> str | None:
-        """Of the package behind the engine, if it is one."""
+        """Return the version of the package of the engine, if any."""
         if self.package is None:
             return None
         try:
@@ -119,7 +126,7 @@ def make_reference(
     *,
     stress: bool = True,
 ) -> Reference:
-    """An engine by name, by ``package.module:function``, or as that function itself.
+    """Return an engine by name, ``package.module:function``, or function.
 
     Parameters
     ----------
@@ -129,14 +136,14 @@ def make_reference(
         read.
     settings : mapping, optional
     stress : bool
-        Whether labels with it are wanted.
+        Whether stresses are calculated.
 
     Raises
     ------
     ValueError
         If the name is unknown or names no function.
     ModuleNotFoundError
-        If the engine is not installed, saying how to install it.
+        If the engine is not installed; the message contains instructions.
     """
     given = dict(settings or {})
     if not isinstance(engine, str):
@@ -156,29 +163,6 @@ def make_reference(
         raise ModuleNotFoundError(f"the engine '{engine}' is not installed; {known.install}")
     settings = {**known.settings, **given}
     return Reference(engine, known.build, settings, known.charged, known.package, stress)
-
-
-def total_charge(atoms: Atoms) -> int:
-    """``atoms.info["charge"]`` in e, 0 when absent.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number.
-    """
-    given = atoms.info.get("charge", 0)
-    is_number = not isinstance(given, str | bool | np.bool_)
-    if not (is_number and np.ndim(given) == 0 and np.isreal(given) and float(given).is_integer()):
-        raise ValueError(
-            f"the total charge must be a whole number of e, atoms.info['charge'] is {given!r}"
-        )
-    return int(given)
-
-
-def multiplicity(atoms: Atoms) -> int | None:
-    """``atoms.info["spin"]``, 2S + 1, if there is one."""
-    given = atoms.info.get("spin")
-    return None if given is None else int(given)
 
 
 def _of_function(
@@ -206,219 +190,9 @@ def _imported(entry: str) -> Build:
         raise ValueError(f"'{module}' has no '{name}', asked for by '{entry}'") from None
 
 
-def _in_vacuum(atoms: Atoms, vacuum_A: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cell and positions with so much empty space around in every direction not periodic."""
-    boxed = atoms.copy()
-    boxed.set_constraint()
-    for axis in np.flatnonzero(~boxed.pbc):
-        boxed.center(vacuum=vacuum_A, axis=int(axis))
-    return boxed.cell.array, boxed.positions
-
-
-class InVacuum(Calculator):
-    """Another calculator for structures put into a box: finite directions get empty space.
-
-    Forces do not change when all atoms move together, so the labels are those of the structure
-    as it was given.
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
-
-    def __init__(self, calculator: GetPropertiesMixin, vacuum_A: float, multiplicity: int | None):
-        super().__init__()
-        self.calculator = calculator
-        self.vacuum_A = vacuum_A
-        self.multiplicity = multiplicity
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """See ASE."""
-        super().calculate(atoms, properties, system_changes)
-        boxed = self.atoms.copy()
-        if not boxed.pbc.all():
-            cell, positions = _in_vacuum(boxed, self.vacuum_A)
-            boxed.set_cell(cell)
-            boxed.set_positions(positions)
-        if self.multiplicity is not None:
-            # Anywhere will do to start from; only the sum is meant.
-            boxed.set_initial_magnetic_moments([(self.multiplicity - 1) / len(boxed)] * len(boxed))
-        for name in properties:
-            self.results[name] = self._property(name, boxed)
-        self.results["free_energy"] = self._property("free_energy", boxed)
-
-    def _property(self, name: str, boxed: Atoms) -> object:
-        """Return a property; a stress that a mode of the program lacks is not implemented.
-
-        GPAW raises AttributeError for it in LCAO and finite-difference mode. Programs without a
-        free energy have no smearing: it is the energy.
-        """
-        offered = getattr(self.calculator, "implemented_properties", ("free_energy",))
-        if name == "free_energy" and "free_energy" not in offered:
-            name = "energy"
-        try:
-            return self.calculator.get_property(name, boxed)
-        except (AttributeError, NotImplementedError) as error:
-            if name != "stress":
-                raise
-            raise PropertyNotImplementedError(f"no stress ({error})") from error
-
-
-def _gpaw(atoms: Atoms, *, vacuum_A: float, **settings) -> Calculator:
-    from gpaw import GPAW
-
-    charge = total_charge(atoms)
-    spin = multiplicity(atoms)
-    if spin is not None:
-        settings["spinpol"] = spin > 1
-    return InVacuum(GPAW(charge=charge, **settings), vacuum_A, spin)
-
-
-def _tblite(atoms: Atoms, *, vacuum_A: float, **settings: object) -> Calculator:
-    from tblite.ase import TBLite
-
-    made = TBLite(charge=total_charge(atoms), multiplicity=multiplicity(atoms), **settings)
-    if atoms.pbc.all() or not atoms.pbc.any():
-        return made
-    # One periodic direction makes tblite repeat all three, at whatever distance the cell says.
-    return InVacuum(made, vacuum_A, None)
-
-
-class _PySCF(Calculator):
-    """Kohn–Sham of a molecule in Gaussians, with density fitting."""
-
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
-
-    def __init__(
-        self,
-        charge: int,
-        multiplicity: int | None,
-        *,
-        xc: str,
-        basis: str,
-        max_cycle: int,
-        conv_tol: float,
-        grid_level: int,
-        smearing_eV: float,
-    ):
-        super().__init__()
-        self.charge, self.multiplicity = charge, multiplicity
-        self.xc, self.basis = xc, basis
-        self.max_cycle, self.conv_tol, self.grid_level = max_cycle, conv_tol, grid_level
-        self.smearing_eV = smearing_eV
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """See ASE.
-
-        Raises
-        ------
-        RuntimeError
-            If the density does not converge.
-        """
-        from pyscf import dft, gto, scf
-
-        super().calculate(atoms, properties, system_changes)
-        if self.atoms.pbc.any():
-            raise ValueError(
-                f"PySCF is set up for molecules here, pbc is {self.atoms.pbc.tolist()}; use gpaw"
-            )
-        electrons = int(self.atoms.numbers.sum()) - self.charge
-        unpaired = electrons % 2 if self.multiplicity is None else self.multiplicity - 1
-        molecule = gto.M(
-            atom=list(zip(self.atoms.symbols, self.atoms.positions.tolist(), strict=True)),
-            unit="Angstrom",
-            charge=self.charge,
-            spin=unpaired,
-            basis=self.basis,
-            ecp=self._core_potentials(),
-            verbose=0,
-        )
-        method = (dft.UKS if unpaired else dft.RKS)(molecule, xc=self.xc).density_fit()
-        method.max_cycle, method.conv_tol = self.max_cycle, self.conv_tol
-        method.grids.level = self.grid_level
-        if self.smearing_eV > 0:
-            width = self.smearing_eV / units.Hartree
-            method = scf.addons.smearing(method, sigma=width, method="fermi", fix_spin=True)
-        energy = method.kernel()
-        if not method.converged:
-            raise RuntimeError(f"the density did not converge in {self.max_cycle} cycles")
-        gradients = method.nuc_grad_method()
-        # Without it the forces of a finite grid do not add up to zero.
-        gradients.grid_response = True
-        free_energy = method.e_free if self.smearing_eV > 0 else energy
-        self.results = {
-            "energy": energy * units.Hartree,
-            "free_energy": free_energy * units.Hartree,
-            "forces": -gradients.kernel() * units.Hartree / units.Bohr,
-        }
-
-    def _core_potentials(self) -> dict[str, str]:
-        """By element: the def2 sets have no functions for the cores of Rb and all after it."""
-        heavy = {str(s) for s in self.atoms.symbols if atomic_numbers[s] >= atomic_numbers["Rb"]}
-        return dict.fromkeys(heavy, self.basis) if self.basis.startswith("def2") else {}
-
-
-def _pyscf(atoms: Atoms, **settings) -> Calculator:
-    return _PySCF(total_charge(atoms), multiplicity(atoms), **settings)
-
-
-def _abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> Calculator:
-    from ase.calculators.abinit import Abinit, AbinitProfile, AbinitTemplate
-    from ase.calculators.genericfileio import GenericFileIOCalculator
-
-    class Converged(AbinitTemplate):
-        """Reads results of calculations that converged, and no others."""
-
-        def read_results(self, directory):
-            if "ScfConvergenceWarning" in (Path(directory) / self.outputname).read_text():
-                raise RuntimeError("the density did not converge in `nstep` cycles")
-            return super().read_results(directory)
-
-    class InOwnFolder(Abinit):
-        """Keeps its files for as long as it lives."""
-
-        def __init__(self, parameters):
-            self.folder = tempfile.TemporaryDirectory(prefix="abinit-")
-            GenericFileIOCalculator.__init__(
-                self,
-                template=Converged(),
-                profile=AbinitProfile(command),
-                directory=self.folder.name,
-                parameters=parameters,
-            )
-
-    charge = {"cellcharge": total_charge(atoms)} if total_charge(atoms) else {}
-    spin = multiplicity(atoms)
-    if spin is not None and spin > 1:
-        charge |= {"nsppol": 2, "spinmagntarget": spin - 1}
-    return InVacuum(InOwnFolder({**charge, **settings}), vacuum_A, None)
-
-
-def _emt(atoms: Atoms) -> Calculator:
-    from ase.calculators.emt import EMT
-
-    return EMT()
-
-
-def _lj(atoms: Atoms, **settings) -> Calculator:
-    from ase.calculators.lj import LennardJones
-
-    return LennardJones(**settings)
-
-
-def _ions(atoms: Atoms, **settings) -> Calculator:
-    from ase_les.training.rigid_ions import RigidIons
-
-    return RigidIons(**settings)
-
-
-def _les(atoms: Atoms, *, model: str, **settings) -> Calculator:
-    from ase_les import LESCalculator
-
-    return LESCalculator(model, **settings)
-
-
 ENGINES: dict[str, Engine] = {
     "gpaw": Engine(
-        _gpaw,
+        make_gpaw,
         {
             "mode": {"name": "pw", "ecut": 600.0},
             "xc": "PBE",
@@ -436,7 +210,7 @@ ENGINES: dict[str, Engine] = {
         "libxc-dev libopenblas-dev)",
     ),
     "tblite": Engine(
-        _tblite,
+        make_tblite,
         {
             "method": "GFN1-xTB",
             "accuracy": 0.1,
@@ -449,7 +223,7 @@ ENGINES: dict[str, Engine] = {
         install="pip install tblite",
     ),
     "pyscf": Engine(
-        _pyscf,
+        make_pyscf,
         {
             "xc": "PBE",
             "basis": "def2-svp",
@@ -463,7 +237,7 @@ ENGINES: dict[str, Engine] = {
         install="pip install pyscf",
     ),
     "abinit": Engine(
-        _abinit,
+        make_abinit,
         {
             "command": "abinit",
             "xc": "PBE",
@@ -477,10 +251,10 @@ ENGINES: dict[str, Engine] = {
         install="apt-get install abinit abinit-data; the settings `pps` and `pp_paths` name the "
         "pseudopotentials",
     ),
-    "les": Engine(_les, {"accuracy": 1e-7, "dtype": "float64"}, package="ase_les"),
-    "ions": Engine(_ions, package="ase_les"),
-    "emt": Engine(_emt, package="ase", charged=False),
-    "lj": Engine(_lj, package="ase", charged=False),
+    "les": Engine(make_les, {"accuracy": 1e-7, "dtype": "float64"}, package="ase_les"),
+    "ions": Engine(make_ions, package="ase_les"),
+    "emt": Engine(make_emt, package="ase", charged=False),
+    "lj": Engine(make_lj, package="ase", charged=False),
 }
 r"""Engines by name.
 

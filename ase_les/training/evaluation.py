@@ -17,7 +17,7 @@ from ase_les.training.dataset import Sample, batches
 
 @dataclass(frozen=True)
 class Comparison:
-    """Labels beside predictions, flattened; labels that do not exist are left out.
+    """Labels and predictions, flattened, without missing labels.
 
     ``energy`` in eV per atom, ``forces`` in eV/Å, ``stress`` in eV/Å³, each (2, n): reference in
     the first row, model in the second. ``force_elements`` (n,) names the element of each force
@@ -48,19 +48,19 @@ class Errors:
     n_atoms: int
 
     def to_dict(self) -> dict:
-        """Plain containers, rounded to what is significant."""
+        """Return plain containers with values rounded to four significant digits."""
         return {
             name: _rounded(value) for name, value in asdict(self).items() if value not in (None, {})
         }
 
 
 def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> Comparison:
-    """Predictions of a model beside the labels of samples.
+    """Compare predictions of a model with the labels of samples.
 
     Parameters
     ----------
     model : LESModel
-        In the precision, and on the device, it is to be judged in.
+        In the precision and on the device used for the evaluation.
     samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
@@ -92,7 +92,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
 
 
 def errors(comparison: Comparison, n_structures: int, n_atoms: int) -> Errors:
-    """Summary of a comparison."""
+    """Compute the errors of a comparison."""
     energy, forces, stress = (
         _rmse_and_mae(pair) for pair in (comparison.energy, comparison.forces, comparison.stress)
     )
@@ -114,7 +114,7 @@ def errors(comparison: Comparison, n_structures: int, n_atoms: int) -> Errors:
 
 
 def evaluate(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> Errors:
-    """Errors of a model on samples."""
+    """Compute the errors of a model on samples."""
     n_atoms = sum(sample.graph.n_atoms for sample in samples)
     return errors(compare(model, samples, batch_size), len(samples), n_atoms)
 

@@ -1,4 +1,4 @@
-"""Fitting: gradient descent, an average of the weights, and a checkpoint to go on from."""
+"""Fit a model: optimization, averaging of weights, validation and checkpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from ase_les.charges import MeanShift, Unconstrained
 from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
-from ase_les.training.charge_gauge import ChargeGauge, GaugeSettings
+from ase_les.training.charge_gauge import ChargeGauge
 from ase_les.training.checkpoint import (
     OtherTraining,
     differences,
@@ -26,109 +26,10 @@ from ase_les.training.checkpoint import (
     write_checkpoint,
 )
 from ase_les.training.dataset import Sample, fingerprint, shuffled_batches
-from ase_les.training.eigenbasis_adam import EigenbasisAdam
 from ase_les.training.evaluation import evaluate
-from ase_les.training.loss import LossWeights, excess_loss, loss, response_loss
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a model is fitted.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training data.
-    batch_size : int
-        Structures per step.
-    learning_rate : float
-        Largest step size; reached after the warm-up, then lowered along a cosine.
-    warmup_epochs : float
-        Epochs of linear increase from zero.
-    final_learning_rate : float
-        Step size at the end.
-    weight_decay : float
-        Pull of the weights towards zero, as in AdamW.
-    max_gradient_norm : float
-        Gradients longer than this are shortened to it.
-    average_decay : float
-        Decay per step of the exponential moving average that becomes the model.
-    free_sum : bool
-        Whether charges that are shifted evenly in the finished model (neutrality "mean") keep
-        the sum that the atoms give them during training, which the weight `excess` of the loss
-        draws to the total charge; what little is missing at the end is shifted. Atoms of
-        molecules that are shifted while they learn do not learn the sum: their charges come to
-        need a shift that depends on the size of the molecule, and carry a poor dipole.
-    bond_polarity : float
-        Charges before training, in e through a bond per unit of Pauling electronegativity
-        (`ase_les.training.charge_start`); 0 starts near no charges at all. For neutrality "mean"
-        and "none". 0.8 serves molecules, 0.1 clusters of ions: with six neighbours they would
-        start at several e otherwise.
-    loss, final_loss : LossWeights
-        Weights at the start and at the end; they move geometrically in between.
-    gauge : GaugeSettings
-        Loss term that lets mean charges of elements follow their isotropic Born charges
-        (`ase_les.training.charge_gauge`); no labels are needed.
-    validate_every : int
-        Epochs between looks at the validation data.
-    patience : int or None
-        Stop after this many looks without a better model; None goes to the end.
-    dtype : str
-        Precision of the network; sums of charges and energies are float64 anyway.
-    seed : int
-        Decides initial weights and the order of structures.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
-    """
-
-    epochs: int = 400
-    batch_size: int = 2
-    learning_rate: float = 0.005
-    warmup_epochs: float = 1.0
-    final_learning_rate: float = 1e-5
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 10.0
-    average_decay: float = 0.995
-    free_sum: bool = False
-    bond_polarity: float = 0.0
-    loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
-    final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
-    gauge: GaugeSettings = field(default_factory=GaugeSettings)
-    validate_every: int = 5
-    patience: int | None = None
-    dtype: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "learning_rate", "max_gradient_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
-        if self.validate_every < 1:
-            raise ValueError(f"`validate_every` must be at least 1, got {self.validate_every}")
-        if not 0 <= self.average_decay < 1:
-            raise ValueError(f"`average_decay` must be in [0, 1), got {self.average_decay}")
-        if self.dtype not in PRECISIONS:
-            raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {self.dtype!r}")
-
-    @property
-    def needs_stress(self) -> bool:
-        return self.loss.stress > 0 or self.final_loss.stress > 0
-
-    @property
-    def needs_response(self) -> bool:
-        """Whether dipoles or Born charges are learned from."""
-        return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
-
-    def learning_rate_at(self, epoch: float) -> float:
-        """Step size at a (fractional) epoch."""
-        if epoch < self.warmup_epochs:
-            return self.learning_rate * epoch / self.warmup_epochs
-        done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
-        low = min(self.final_learning_rate, self.learning_rate)
-        return low + 0.5 * (self.learning_rate - low) * (1 + math.cos(math.pi * min(done, 1.0)))
+from ase_les.training.fit_settings import FitSettings
+from ase_les.training.loss import excess_loss, loss, response_loss
+from ase_les.training.soap import SOAP
 
 
 @dataclass(frozen=True)
@@ -149,7 +50,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class Fit:
-    """Outcome of a fit: the best averaged model, its epoch, and the learning curve."""
+    """Result of a fit: the best averaged model, its epoch, and the learning curve."""
 
     model: LESModel
     best_epoch: int
@@ -157,7 +58,7 @@ class Fit:
 
     @property
     def seconds(self) -> float:
-        """Wall time of the fit, resumed parts included."""
+        """Return the wall time of the fit in s, including earlier parts of a resumed fit."""
         return self.history[-1].seconds
 
 
@@ -179,47 +80,47 @@ def fit(
     Parameters
     ----------
     model : LESModel
-        Its weights are the starting point and are changed.
+        Initial model; modified in place.
     training, validation : sequence of Sample
-        Without validation data the last averaged model is the outcome.
+        Without validation data the result is the last averaged model.
     settings : FitSettings
     checkpoint : Path
-        Where the state goes, from the start on; a fit that was stopped resumes from it to the
-        same result. Ctrl-C keeps all whole epochs.
+        Checkpoint file, written from the start; an interrupted fit resumes from it with the same
+        result. Ctrl-C preserves all completed epochs.
     resume : bool
-        Go on from the checkpoint.
+        Continue from the checkpoint.
     start : str or None
-        Hash of the trained model whose weights are the starting point, if they are not random: a
-        checkpoint of a training that began with others is not gone on with.
+        Hash of the trained model that provides the initial weights, None if they are random; a
+        checkpoint with other initial weights is rejected.
     device : str
-        Where to compute, as torch names it; the model is there afterwards. Another one may go on
-        from the checkpoint: results then agree up to rounding.
+        Device in the notation of torch; the model is moved there. A fit may be resumed on another
+        device; results then agree within rounding.
     seconds_between_checkpoints : float
-        At most this much work is lost to a kill, and one epoch.
+        Interval between checkpoints; a crash loses at most this plus one epoch.
     on_epoch : callable
-        Told every `EpochRecord`.
+        Called with every `EpochRecord`.
 
     Raises
     ------
     FloatingPointError
-        If the loss stops being a number.
+        If the loss is not finite.
     OtherTraining
         If the checkpoint belongs to other data, another model or other settings.
     ValueError
-        If the checkpoint is none of this version, a sum is to be free of charges that are not
-        shifted, or an excess is to be small of charges that have none.
+        If the checkpoint has another format, or `free_sum` or the weight `excess` does not apply
+        to the charges of the model.
     """
     rule = None if model.long_range is None else model.long_range.charges.neutrality
     if settings.free_sum and not isinstance(rule, MeanShift):
         raise ValueError(
-            "`free_sum` belongs to charges with neutrality 'mean', which this model has not; "
-            "leave it out"
+            "`free_sum` requires charges with neutrality 'mean', which this model does not have; "
+            "remove it"
         )
     is_free = settings.free_sum or (rule is not None and not rule.is_conserved)
     if max(settings.loss.excess, settings.final_loss.excess) > 0 and not is_free:
         raise ValueError(
-            "the weight `excess` belongs to charges whose sum is free, by neutrality 'none' or "
-            "`free_sum`; this model has none, or they sum to the total charge anyway. Leave it out"
+            "the weight `excess` requires charges with a free sum (neutrality 'none' or "
+            "`free_sum`); this model has no charges, or they sum to the total charge. Remove it"
         )
     model.to(device=device, dtype=PRECISIONS[settings.dtype])
     run = _Run(model, settings, training, validation, start)
@@ -228,7 +129,7 @@ def fit(
         for record in run.history:
             on_epoch(record)
     whole = run.state()
-    # At once: until then, an earlier training that is to be replaced could be resumed by mistake.
+    # Written immediately, so that a replaced training cannot be resumed by mistake.
     write_checkpoint(checkpoint, *whole)
     saved = time.monotonic()
     try:
@@ -240,14 +141,14 @@ def fit(
                 write_checkpoint(checkpoint, *whole)
                 saved = time.monotonic()
     finally:
-        # Ctrl-C comes in the middle of an epoch, which the next start begins again.
+        # After Ctrl-C the incomplete epoch is repeated on resuming.
         write_checkpoint(checkpoint, *whole)
     model.load_state_dict(run.best)
     return Fit(model, run.best_epoch, tuple(run.history))
 
 
 class _Run:
-    """A fit under way: everything a checkpoint holds, and how one epoch changes it."""
+    """State of a fit as stored in a checkpoint, and its update by one epoch."""
 
     def __init__(
         self,
@@ -262,7 +163,7 @@ class _Run:
         self.settings = settings
         self.training = training
         self.validation = validation
-        self.optimizer = EigenbasisAdam(
+        self.optimizer = SOAP(
             [p for p in model.parameters() if p.requires_grad],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
@@ -315,11 +216,11 @@ class _Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or too many looks have found nothing better."""
+        """Return whether all epochs are completed or early stopping applies."""
         patience = self.settings.patience
-        looks = [r.epoch for r in self.history if r.validation_loss is not None]
+        validated = [r.epoch for r in self.history if r.validation_loss is not None]
         out_of_patience = (
-            patience is not None and sum(e > self.best_epoch for e in looks) >= patience
+            patience is not None and sum(e > self.best_epoch for e in validated) >= patience
         )
         return out_of_patience or self.epoch >= self.settings.epochs
 
@@ -340,10 +241,10 @@ class _Run:
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
-                f"(now {settings.learning_rate}) or look for wrong labels"
+                f"(now {settings.learning_rate}) or check the labels"
             )
         self.optimizer.zero_grad()
-        # Nothing else: gradients by the positions of traced forces cost a tenth of a step.
+        # Parameters only: gradients with respect to positions would cost a tenth of a step.
         value.backward(inputs=[p for p in self.model.parameters() if p.requires_grad])
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_gradient_norm)
         self.optimizer.step()
@@ -353,7 +254,7 @@ class _Run:
     @torch.no_grad()
     def _update_average(self) -> None:
         self.steps += 1
-        # Young averages forget fast, or the initial weights would linger.
+        # Faster decay during the first steps removes the initial weights from the average.
         decay = min(self.settings.average_decay, (1 + self.steps) / (10 + self.steps))
         for name, value in self.model.state_dict().items():
             if value.is_floating_point():
@@ -364,7 +265,7 @@ class _Run:
         self.model.load_state_dict(self.average)
         found = evaluate(self.model, self.validation)
         weights = self.settings.final_loss
-        # Judged by the final weights throughout, so that epochs can be compared.
+        # Always with the final weights, so that epochs are comparable.
         score = sum(
             weight * (error / 1000) ** 2
             for weight, error in (
@@ -381,7 +282,7 @@ class _Run:
         self.best, self.best_epoch, self.best_loss = _copied(self.average), self.epoch, score
 
     def state(self) -> tuple[dict[str, Tensor], dict]:
-        """A copy of everything, as a checkpoint holds it."""
+        """Return a copy of the state as stored in a checkpoint."""
         tensors = optimizer_tensors(self.optimizer)
         for prefix, state in (
             ("model", self.model.state_dict()),
@@ -407,9 +308,9 @@ class _Run:
 
     def restore(self, path: Path) -> None:
         tensors, state = read_checkpoint(path)
-        # Trainings had no gauge before there was one.
+        # Older checkpoints were written without a gauge.
         state["fit"].setdefault("gauge", {"weight": 0.0, "final_weight": 0.0})
-        # Settings that did not exist when the checkpoint was written have their defaults.
+        # Settings missing in older checkpoints have their defaults.
         then = _origin(
             state["data"],
             from_mapping(FitSettings, state["fit"]),
@@ -424,7 +325,7 @@ class _Run:
         self.average = _with_prefix(tensors, "average.", self.model.device)
         self.best = _with_prefix(tensors, "best.", self.model.device)
         restore_optimizer(self.optimizer, tensors)
-        # Checkpoints written before there was a gauge have no such tensor.
+        # Missing in checkpoints written without a gauge.
         if "gauge.difference" in tensors:
             self.gauge.difference = tensors["gauge.difference"].clone()
         for name in ("epoch", "steps", "seconds", "best_epoch", "best_loss"):
@@ -433,11 +334,11 @@ class _Run:
 
 
 def _origin(data: Mapping, settings: FitSettings, model: ModelConfig, start: str | None) -> dict:
-    """What a checkpoint has in common with a fit that goes on from it."""
+    """Return the properties that a checkpoint and a resumed fit must share."""
     return {
         "data": data,
         "fit": asdict(settings),
-        # Weights of elements are told apart by nothing but their order.
+        # The order of the elements determines the meaning of the weights.
         "elements": list(model.atomic_energies),
         "model": model.to_dict(),
         "start": start,
@@ -446,7 +347,7 @@ def _origin(data: Mapping, settings: FitSettings, model: ModelConfig, start: str
 
 @contextmanager
 def _free_sum(model: LESModel) -> Iterator[None]:
-    """Evenly shifted charges without their shift, meanwhile."""
+    """Disable the neutralizing shift of the charges temporarily."""
     charges = model.latent_electrostatics.charges
     rule, charges.neutrality = charges.neutrality, Unconstrained()
     try:

@@ -1,9 +1,10 @@
-"""The model a training starts from: with random weights, or with those of a trained model."""
+"""Initial model of a training, with random weights or those of a trained model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,23 +19,22 @@ from ase_les.training.dataset import Sample
 
 @dataclass(frozen=True)
 class ArchitectureConfig:
-    """A model before the data are known.
+    """Architecture of a model, independent of the data.
 
     Parameters
     ----------
     representation : RepresentationConfig or None
-        None takes that of the model a training starts from, and its repulsion of
-        nuclei.
+        None uses those of the initial model, including its core repulsion.
     short_range : ShortRangeConfig or None
-        None takes the root-mean-square force of the data as energy scale.
+        None uses the root-mean-square force of the data as energy scale.
     long_range : LongRangeConfig or None
         None for a short-range model.
     total_charges : tuple of int
-        Total charges to be told apart; empty when there is one charge state.
+        Total charges to distinguish; empty if there is one charge state.
     atomic_energies : mapping of str to float, or None
         In eV by symbol; None fits them to the data.
     core_repulsion : CoreRepulsionConfig or None
-        Of nuclei nearer than bonds; None for none.
+        Repulsion of nuclei at distances shorter than bonds.
     """
 
     representation: RepresentationConfig | None = None
@@ -46,39 +46,56 @@ class ArchitectureConfig:
 
 
 def completed(architecture: ArchitectureConfig, start: LESModel | None) -> ArchitectureConfig:
-    """Return the architecture with the representation of the model a training starts from.
+    """Return the architecture, completed with the representation of the initial model.
 
     Raises
     ------
     ValueError
-        If it has no representation, and there is no such model.
+        If there is neither a representation nor an initial model.
     """
     if architecture.representation is not None:
         return architecture
     if start is None:
         raise ValueError(
-            "`model` lacks `representation`; write one, or name a model to `start` from"
+            "`model` lacks `representation`; add it, or set `start` to a trained model"
         )
     return replace(
         architecture,
         representation=start.config.representation,
-        core_repulsion=architecture.core_repulsion or start.config.core_repulsion,
+        # A MACE model may bring a repulsion of its own, which a YAML file cannot specify.
+        core_repulsion=cast(
+            "CoreRepulsionConfig | None",
+            architecture.core_repulsion or start.config.core_repulsion,
+        ),
         total_charges=architecture.total_charges or start.config.total_charges,
     )
+
+
+def representation_of(architecture: ArchitectureConfig) -> RepresentationConfig:
+    """Return the representation of a completed architecture.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    """
+    if architecture.representation is None:
+        raise ValueError("`model` lacks `representation`; add it")
+    return architecture.representation
 
 
 def random_model(
     architecture: ArchitectureConfig, samples: Sequence[Sample], seed: int
 ) -> LESModel:
-    """A model whose atomic energies and energy scale suit the data, and whose weights are random.
+    """Return a model with random weights, and atomic energies and energy scale of the data.
 
     Parameters
     ----------
     architecture : ArchitectureConfig
     samples : sequence of Sample
-        Of the training.
+        Training structures.
     seed : int
-        Decides the weights.
+        Seed of the random weights.
     """
     short_range = architecture.short_range
     if short_range is None:
@@ -87,7 +104,7 @@ def random_model(
         short_range = ShortRangeConfig(scale=scale if np.isfinite(scale) and scale > 0 else 1.0)
     config = ModelConfig(
         atomic_energies=architecture.atomic_energies or fit_atomic_energies(samples),
-        representation=architecture.representation,
+        representation=representation_of(architecture),
         short_range=short_range,
         long_range=architecture.long_range,
         total_charges=architecture.total_charges,
@@ -99,39 +116,39 @@ def random_model(
 def model_from(
     known: LESModel, architecture: ArchitectureConfig, samples: Sequence[Sample], seed: int = 0
 ) -> LESModel:
-    r"""A copy of a trained model whose atomic energies suit other data.
+    r"""Return a copy of a trained model with atomic energies fitted to other data.
 
-    Another code, functional or pseudopotential shifts the energy of every atom of an element; what
-    a network knows of differences remains true. Unless the architecture says them, the energies of
-    the elements are moved by
+    Another code, functional or pseudopotential shifts the energy of every atom of an element, but
+    hardly energy differences. Unless the architecture specifies them, the energies of the elements
+    are shifted by
 
     .. math::
         \Delta E_0 = \arg\min \sum_s \Big(E_s - E^\mathrm{known}_s - \sum_{i \in s}
         \Delta E_0(Z_i)\Big)^2
 
-    The sum of charges has no weights: smearing and self-energy (`ElectrostaticsConfig`) may be
-    others than those of the trained model, whose energies then are a poorer start. A short-range
-    model gets charges if the architecture has them: its short range is kept, and only the charges
-    start from random weights.
+    The electrostatic sum has no weights: smearing and self-energy (`ElectrostaticsConfig`) may
+    differ from those of the trained model, at the cost of a poorer initial energy. If the
+    architecture has charges and the trained model has none, its short-range part is kept and the
+    charges start from random weights.
 
     Parameters
     ----------
     known : LESModel
     architecture : ArchitectureConfig
-        What the training asks for; that of `known`, apart from the electrostatics.
+        Architecture of the training; equal to that of `known` except for the electrostatics.
     samples : sequence of Sample
-        Of the training. Elements of `known` that they do not have keep their energies.
+        Training structures. Elements of `known` that do not occur keep their energies.
     seed : int
-        Decides the weights of charges that the trained model does not have.
+        Seed of the weights of charges that the trained model does not have.
 
     Raises
     ------
     ValueError
-        If the model is of another architecture, or does not know an element or total charge.
+        If the architectures differ, or the model does not cover an element or total charge.
     """
     asked = replace(
         known.config,
-        representation=architecture.representation,
+        representation=representation_of(architecture),
         short_range=architecture.short_range or known.config.short_range,
         long_range=architecture.long_range,
         total_charges=architecture.total_charges,
@@ -142,17 +159,18 @@ def model_from(
     known = _with_electrostatics(known, architecture)
     changes = list(changed(known.config.to_dict(), asked.to_dict()))
     if changes:
-        said = "; ".join(f"{'.'.join(path)} is {old}, asked {new}" for path, old, new in changes)
+        said = "; ".join(
+            f"{'.'.join(path)} is {old}, requested {new}" for path, old, new in changes
+        )
         raise ValueError(
-            f"`start` is a model of another architecture: {said}. Write what it has under `model`, "
-            "or leave `start` out"
+            f"`start` has a different architecture: {said}. Adapt `model` to it, or remove `start`"
         )
     for sample in samples:
         known.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
     energies = dict(known.config.atomic_energies)
-    said = architecture.atomic_energies or _moved(energies, known, samples)
-    # In the order of the known elements, which is that of the weights.
-    energies = {symbol: said.get(symbol, energy) for symbol, energy in energies.items()}
+    fitted = architecture.atomic_energies or _moved(energies, known, samples)
+    # The order of the elements must stay that of the weights.
+    energies = {symbol: fitted.get(symbol, energy) for symbol, energy in energies.items()}
     model = LESModel(replace(known.config, atomic_energies=energies), seed=0).to(known.precision)
     model.load_state_dict(known.state_dict())
     return model
@@ -161,7 +179,7 @@ def model_from(
 def _with_charges(
     known: LESModel, long_range: LongRangeConfig, samples: Sequence[Sample], seed: int
 ) -> LESModel:
-    """Return a short-range model with charges of random weights."""
+    """Return a short-range model extended by charges with random weights."""
     config = replace(known.config, long_range=long_range)
     model = LESModel(config, seed=seed).to(known.precision)
     model.load_state_dict(model.state_dict() | known.state_dict())
@@ -173,7 +191,7 @@ def _with_charges(
 
 
 def _with_electrostatics(known: LESModel, architecture: ArchitectureConfig) -> LESModel:
-    """Return the model with the electrostatics that is asked for, if both have charges."""
+    """Return the model with the requested electrostatics, if both have charges."""
     ours, asked = known.config.long_range, architecture.long_range
     if ours is None or asked is None or ours.electrostatics == asked.electrostatics:
         return known

@@ -19,12 +19,12 @@ def take_isolated_atoms(
     ----------
     frames : sequence of ase.Atoms
     sources : LabelSources
-        Where their energies are.
+        Location of the energies.
 
     Returns
     -------
     (list of ase.Atoms, dict of str to float, list of str)
-        The other structures; energies of the elements in eV; what to tell the user.
+        The other structures; energies of the elements in eV; notes for the user.
 
     Raises
     ------
@@ -53,5 +53,7 @@ def take_isolated_atoms(
             energies[symbol] = float(energy)
     if energies:
         told = ", ".join(f"{symbol} {energy:g}" for symbol, energy in energies.items())
-        notes.append(f"atomic energies / eV from isolated atoms: {told}; they are not trained on")
+        notes.append(
+            f"atomic energies / eV from isolated atoms: {told}; they are excluded from the training"
+        )
     return others, energies, notes

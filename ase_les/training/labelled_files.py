@@ -1,4 +1,4 @@
-"""Files of labeled structures on their way to a training: read, questioned, and told about."""
+"""Read files of labeled structures and check their labels."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class LabelledFile:
     path : Path
     samples : list of Sample
     sources : LabelSources
-        Where the labels were found.
+        Location of the labels.
     atomic_energies : mapping of str to float
-        In eV by symbol, of structures marked as isolated atoms; those are not among the samples.
+        Energies (eV) of structures marked as isolated atoms, which are not among the samples.
     notes : list of str
-        What is read from where, and what is not used.
+        Source of each label, and unused entries.
     warnings : list of str
-        Units and signs that are unlikely.
+        Implausible units and signs.
     """
 
     path: Path
@@ -57,7 +57,7 @@ def read_labelled(
     Parameters
     ----------
     path : str or Path
-        As in ``data.extxyz@-10:``.
+        File, or a part of one such as ``data.extxyz@-10:``.
     cutoff, names, dielectric, shortest_A
         See `labelled_file`.
     format : str or None
@@ -66,9 +66,9 @@ def read_labelled(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it cannot be read, a label is wrong, or all structures are left out.
+        If it cannot be read, a label is invalid, or all structures are excluded.
     """
     file = read_file(path, format)
     return labelled_file(file, cutoff, names, dielectric=dielectric, shortest_A=shortest_A)
@@ -82,7 +82,7 @@ def labelled_file(
     dielectric: float = 1.0,
     shortest_A: Mapping[str, float] | None = None,
 ) -> LabelledFile:
-    """Return graphs and labels of the structures of a file, and what to tell about them.
+    """Return graphs and labels of the structures of a file, with notes and warnings.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def labelled_file(
     Raises
     ------
     ValueError
-        If a label is wrong, or all structures are left out.
+        If a label is invalid, or all structures are excluded.
     """
     try:
         sources = find_labels(file.frames, names)
@@ -115,12 +115,12 @@ def labelled_file(
 
 
 def check_names(file: LabelledFile) -> None:
-    """Refuse a name of a label that was asked for and that no structure has.
+    """Check that every label requested by name occurs in the file.
 
     Raises
     ------
     ValueError
-        Naming everything that the file has.
+        If a label is missing; the message lists the contents of the file.
     """
     sources = file.sources
     for label in PROPERTIES:
@@ -131,12 +131,12 @@ def check_names(file: LabelledFile) -> None:
 def check_weights(
     files: Sequence[LabelledFile], samples: Sequence[Sample], weights: Mapping[str, float]
 ) -> None:
-    """Refuse a weight of the loss for a label that no training structure has.
+    """Check that every label with a weight in the loss occurs in the training structures.
 
     Parameters
     ----------
     files : sequence of LabelledFile
-        That the training structures come from.
+        Files of the training structures.
     samples : sequence of Sample
         The training structures.
     weights : mapping of str to float
@@ -145,7 +145,7 @@ def check_weights(
     Raises
     ------
     ValueError
-        Naming the label and everything that the files have.
+        If a label is missing; the message lists the contents of the files.
     """
     for label in PROPERTIES:
         weight = _WEIGHTS.get(label, label)
@@ -163,7 +163,7 @@ def check_weights(
 
 
 def chosen_frames(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
-    """Return structures without those that have shorter distances than they may.
+    """Return the structures without those that have too short distances.
 
     Parameters
     ----------
@@ -174,13 +174,13 @@ def chosen_frames(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> l
     Raises
     ------
     ValueError
-        If none is left.
+        If no structure remains.
     """
     kept = without_contacts(frames, shortest_A)
     if kept:
         return kept
     if not frames:
-        raise ValueError("there are isolated atoms only; give structures to train on as well")
+        raise ValueError("the data contain isolated atoms only; add structures to train on")
     raise ValueError(
         f"all structures have distances shorter than `shortest_A`, {dict(shortest_A)}; lower it"
     )

@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class LossWeights:
         For components of latent Born charges, in e⁻². They cost about as much as
         energy and forces together.
     excess : float
-        For what free charges of a structure lack of its total charge, in e⁻²; no label is needed.
-        Small at the start, or charged groups, which form one after the other, never form.
+        For the deviation of the sum of free charges from the total charge, in e⁻²; no label is
+        needed. Use a small initial weight: charged groups form one after the other during training,
+        and a large weight prevents it.
 
     Raises
     ------
@@ -55,7 +56,7 @@ class LossWeights:
             raise ValueError(f"loss weights must be positive (some may be zero), got {self}")
 
     def between(self, later: LossWeights, fraction: float) -> LossWeights:
-        """Weights part of the way, geometrically where both ends are positive."""
+        """Interpolate the weights, geometrically where both ends are positive."""
 
         def mix(start: float, end: float) -> float:
             if start > 0 and end > 0:
@@ -66,7 +67,7 @@ class LossWeights:
 
 
 def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
-    r"""Weighted mean squared error over the labels that exist.
+    r"""Compute the weighted mean squared error over available labels.
 
     .. math::
         L = \frac{w_E}{S} \sum_s \Big(\frac{\Delta E_s}{N_s}\Big)^2
@@ -85,7 +86,7 @@ def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
 def response_loss(
     model: LESModel, derived: Derivatives, sample: Sample, weights: LossWeights
 ) -> Tensor:
-    r"""Weighted mean squared error of dipoles and Born charges, over the labels that exist.
+    r"""Compute the weighted mean squared error of dipoles and Born charges.
 
     .. math::
         L = \frac{w_\mu}{3S} \sum_{s\alpha} \Delta\mu_{s\alpha}^2
@@ -105,10 +106,10 @@ def response_loss(
 
 
 def excess_loss(prediction: Prediction, graph: Graph) -> Tensor:
-    r"""What charges lack of the total charge, :math:`\frac{1}{S} \sum_s (\sum_i q_i - Q_s)^2`.
+    r"""Compute the excess charge loss :math:`\frac{1}{S} \sum_s (\sum_i q_i - Q_s)^2`.
 
-    Energies teach the sum of free charges only up to what the short-range energy makes up for: all
-    sums may settle at −0.3 e, and shifting them in the end costs 5 meV/atom.
+    Energies do not fully determine the sum of free charges, because the short-range energy can
+    compensate: all sums may converge to −0.3 e, and a shift after training costs 5 meV/atom.
     """
     excess = sum_per_structure(prediction.charges[:, 0], graph) - graph.total_charge
     return excess.square().mean()

@@ -1,6 +1,6 @@
-"""Mean charges over training structures: they fix the sign after training, and stand in the card.
+"""Mean charges over training structures, for the sign of the charges and the model card.
 
-See `ase_les.charges.sign` for why the sign is open.
+See `ase_les.charges.sign` for the reason that energies and forces do not determine the sign.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIGN_SAMPLE_SIZE = 8
 
 
 def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
-    """Mean latent charge of every element in e, over all atoms of the samples."""
+    """Return the mean latent charge of every element in e, over all atoms of the samples."""
     numbers, charges = [], []
     with torch.no_grad():
         for sample in batches(samples, 4):
@@ -32,7 +32,7 @@ def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]
 
 
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
-    """Return whether energies of the samples are the same for charges of the other sign.
+    """Return whether energies of the samples are invariant under a change of sign of the charges.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
 
 
 def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
-    """Mean latent Born charge, tr Z*/3, of every element in e, over a few of the samples.
+    """Return the mean latent Born charge tr Z*/3 (e) of every element over a subset of samples.
 
-    Empty if no sample has Born charges: slabs have none along their normal, and periodic structures
-    whose charge is not made up by formal charges have no polarization.
+    Empty if Born charges are not defined for any sample: slabs have none along their normal, and
+    periodic structures need formal charges that sum to the total charge.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ def describe_charges(
 ) -> dict[str, object]:
     """Return mean latent charges and mean latent Born charges per element, for a card.
 
-    With them goes what they mean: physical ones are ``physical_over_latent`` times these.
+    Physical charges are ``physical_over_latent`` times these.
 
-    Judge by the second: the mean of latent charges of an ionic crystal may be next to nothing where
-    its Born charges are right. It is left out where no structure has any (see
-    `mean_born_charges`), and of charges in several channels.
+    The mean Born charges are more meaningful: mean latent charges of an ionic crystal may nearly
+    vanish although its Born charges are correct. They are omitted if they are not defined (see
+    `mean_born_charges`), and for charges with several channels.
 
     Parameters
     ----------
@@ -106,13 +106,12 @@ def describe_charges(
 
 
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
-    """Make electronegative elements negative; return whether the charges had to be flipped.
+    """Make electronegative elements negative; return whether the charges were flipped.
 
-    Energies depend on products of charges only: :math:`q \\to -q` changes nothing
-    but the sign of charges, dipoles and Born charges. The sign is chosen so that
-    mean Born charges fall with electronegativity (covariance over the elements): they are what
-    energies and forces determine, while the mean of the charges themselves may be next to nothing
-    in a crystal. Charges of several channels are left as they are.
+    Energies depend on products of charges only: :math:`q \\to -q` changes only the sign of charges,
+    dipoles and Born charges. The sign is chosen so that mean Born charges decrease with
+    electronegativity (covariance over the elements): energies and forces determine them, while
+    mean charges may nearly vanish in a crystal. Charges with several channels are not changed.
     """
     if not has_charges(model) or not sign_is_free(model, samples):
         return False
@@ -124,10 +123,10 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
 
 
 def sign_opposes_chemistry(model: LESModel, samples: Sequence[Sample]) -> bool:
-    """Return whether charges rise with electronegativity.
+    """Return whether charges increase with electronegativity.
 
-    Models whose sign is free are flipped after training (`fix_sign`). With formal charges a
-    training may still end there, as transfers can carry more charge than the formal charges.
+    Models with a free sign are flipped after training (`fix_sign`). With formal charges the wrong
+    sign remains possible, as split charges can exceed the formal charges.
 
     Parameters
     ----------

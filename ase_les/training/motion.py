@@ -1,7 +1,7 @@
-"""Structures that dynamics leads to.
+"""Sample structures by molecular dynamics.
 
-A first model moves atoms to where it has no data. What it meets there is of use only as far as it
-is still near to what can be: `Explore` stops where models trained apart begin to differ.
+Dynamics with a preliminary model reaches regions without training data, and may continue into
+unphysical structures: `CommitteeMD` stops where independently trained models begin to disagree.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from ase_les.training.selection import disagreements
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Langevin dynamics at each of several temperatures, from the structure itself.
+    """Langevin dynamics at several temperatures, each starting from the given structure.
 
     Parameters
     ----------
     temperatures_K : tuple of float
     structures : int
-        At each temperature.
+        Structures at each temperature.
     timestep_fs : float
     stride : int
-        Steps between structures that are kept, and before the first.
+        Steps before the first structure that is kept, and between them.
     friction_per_fs : float
     held : tuple of str
-        Elements that stay where they are: a solid that the calculator does not know.
+        Elements that are held fixed, such as those of a solid that the calculator does not cover.
     """
 
     temperatures_K: tuple[float, ...] = (300.0, 600.0, 1200.0)
@@ -51,9 +51,9 @@ class Dynamics:
         object.__setattr__(self, "held", tuple(self.held))
 
     def sampled(self, atoms, rng, calculator=None):
-        """See `Move`; a temperature ends early where atoms collide or forces are lost."""
+        """See `Move`; a run ends early if atoms collide or the calculator fails."""
         if calculator is None:
-            raise ValueError("dynamics need a calculator: a cheap one, or a first model")
+            raise ValueError("dynamics need a calculator: a cheap one, or a preliminary model")
         found = []
         for temperature in self.temperatures_K:
             moving = _on_the_way(atoms, temperature, self, rng, calculator)
@@ -62,29 +62,30 @@ class Dynamics:
 
 
 @dataclass(frozen=True)
-class Explore:
-    """Langevin dynamics until several models differ about the forces; keeps where they first do.
+class CommitteeMD:
+    """Langevin dynamics until a committee of models disagrees about the forces.
 
-    Models trained apart on the same data agree where there are data. The first structure they
-    dispute is new and can still be met; a few steps on, a model may be where nothing is.
+    Keeps the first structure of each run with a disagreement above the threshold (query by
+    committee). Models trained independently on the same data agree where there are data; beyond
+    the first disagreement, structures soon become unphysical.
 
     Parameters
     ----------
     models : tuple of str
-        Shipped models by name, or model files; the first moves the atoms.
+        Shipped models by name, or model files; the first one drives the dynamics.
     temperatures_K : tuple of float
     runs : int
-        At each temperature. One that ends undisputed has nothing to keep.
+        Runs at each temperature. A run without disagreement gives no structure.
     disagreement_eV_per_A : float
-        See `ase_les.training.selection.disagreements`.
+        Threshold, see `ase_les.training.selection.disagreements`.
     timestep_fs : float
     stride : int
-        Steps between looks.
+        Steps between evaluations of the disagreement.
     steps : int
-        Of a run at most.
+        Maximum number of steps of a run.
     friction_per_fs : float
     held : tuple of str
-        Elements that stay where they are.
+        Elements that are held fixed.
 
     Raises
     ------
@@ -114,11 +115,11 @@ class Explore:
             )
 
     def sampled(self, atoms, rng, calculator=None):
-        """See `Move`; models of its own move the atoms, whatever the calculator."""
+        """Use the committee's first model for the dynamics; `calculator` is ignored."""
         from ase_les.calculator import LESCalculator
 
         committee = [LESCalculator(model) for model in self.models]
-        # Refuses a start that one of the others does not cover.
+        # Raises an error if a model does not cover the initial structure.
         disagreements([bare(atoms)], committee)
         found = []
         for temperature in self.temperatures_K * self.runs:
@@ -129,7 +130,7 @@ class Explore:
                         found.append(met)
                         break
             except ValueError:
-                # One of the others says so when it is led where it was never meant to be.
+                # Raised by another model of the committee outside its range of validity.
                 continue
         return found
 
@@ -137,11 +138,11 @@ class Explore:
 def _on_the_way(
     atoms: Atoms,
     temperature_K: float,
-    how: Dynamics | Explore,
+    how: Dynamics | CommitteeMD,
     rng: np.random.Generator,
     calculator: GetPropertiesMixin,
 ) -> Iterator[Atoms]:
-    """Structures of Langevin dynamics, one every stride; ends where atoms collide."""
+    """Yield a structure of Langevin dynamics every stride until atoms collide."""
     moving = bare(atoms)
     moving.calc = calculator
     still = [i for i, s in enumerate(moving.symbols) if s in how.held]
@@ -156,13 +157,13 @@ def _on_the_way(
         fixcm=False,
         rng=rng,
     )
-    # What a calculator cannot say of the start is a mistake, on the way it is the end of a run.
+    # Errors for the initial structure are raised; later ones end the run.
     moving.get_forces()
     while True:
         try:
             motion.run(how.stride)
         except ValueError:
-            # A model says so when it is led where it was never meant to be.
+            # Raised by models outside their range of validity.
             return
         if not np.isfinite(moving.positions).all() or collision(moving) is not None:
             return

@@ -1,7 +1,7 @@
-"""Ways of making structures from one: noise, strain, moved ions, broken bonds, turned molecules.
+"""Moves that generate structures from one: noise, strain, displacement, dissociation, rotation.
 
-Every way is a small settings class with one method. Structures whose atoms collide are refused and
-drawn again.
+Every move is a dataclass of settings with one method. Structures with colliding atoms are rejected
+and drawn again.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
 COVALENT_FRACTION = 0.6
-"""Of the sum of covalent radii: closer atoms collide. A bond squeezed by a third stays allowed."""
+"""Fraction of the sum of covalent radii below which atoms collide."""
 
 MAX_ATTEMPTS = 20
-"""To draw a structure without collision, before it is given up."""
+"""Maximum number of attempts to draw a structure without collisions."""
 
 
 class Move(Protocol):
-    """A way of making structures from one."""
+    """Move that generates structures from one."""
 
     kind: ClassVar[str]
 
     def sampled(
         self, atoms: Atoms, rng: np.random.Generator, calculator: GetPropertiesMixin | None
     ) -> list[Atoms]:
-        """New structures without collisions; fewer than asked for where there are no more."""
+        """Return new structures without collisions; fewer than requested if attempts fail."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Rattle:
 
 @dataclass(frozen=True)
 class Strain:
-    r"""Volumes evenly spaced, each with a random shear that leaves the volume alone.
+    r"""Evenly spaced volumes, each with a random volume-conserving shear.
 
     .. math::
         F = s^{1/d} \exp(\gamma), \qquad \gamma = \gamma^T, \quad \mathrm{tr}\,\gamma = 0
@@ -86,7 +86,7 @@ class Strain:
         First and last volume relative to that of the structure.
     shear : float
     stdev_A : float
-        Noise on positions beside it.
+        Standard deviation of additional noise on all positions.
     """
 
     structures: int = 10
@@ -104,7 +104,7 @@ class Strain:
         """See `Move`."""
         if not atoms.pbc.any():
             raise ValueError("strain needs a periodic direction, pbc is [False, False, False]")
-        # An orthonormal basis of the space the periodic vectors span.
+        # Orthonormal basis of the space spanned by the periodic vectors.
         basis = np.linalg.qr(atoms.cell.array[atoms.pbc].T)[0]
         dimensions = basis.shape[1]
         found = []
@@ -128,7 +128,7 @@ class Strain:
 
 @dataclass(frozen=True)
 class DisplaceIon:
-    """One atom far from its place, all others at theirs.
+    """Displacement of one atom.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class DisplaceIon:
     distance_A : pair of float
         Shortest and longest displacement; lengths are uniform between, directions isotropic.
     elements : tuple of str
-        Whose atoms move; empty for all.
+        Elements of the atoms to displace; empty for all.
     """
 
     structures: int = 10
@@ -168,18 +168,18 @@ class DisplaceIon:
 
 @dataclass(frozen=True)
 class Dissociate:
-    """A fragment moved away as a whole.
+    """Displacement of a fragment as a rigid body.
 
     Parameters
     ----------
     fragment : tuple of int
         Its atoms.
     distances_A : tuple of float
-        How far from where it is; negative is towards the rest.
+        Displacements; negative values are towards the rest.
     axis : tuple of 3 float, or None
-        Direction; None leads from the centre of mass of the rest to that of the fragment.
+        Direction; None uses that from the center of mass of the rest to that of the fragment.
     stdev_A : float
-        Noise on positions beside it.
+        Standard deviation of additional noise on all positions.
     """
 
     fragment: tuple[int, ...]
@@ -219,21 +219,21 @@ class Dissociate:
 
 @dataclass(frozen=True)
 class MoveFragment:
-    """A fragment shifted, turned and stretched on the spot: a molecule on a surface.
+    """Shift, rotation and scaling of a fragment, such as a molecule on a surface.
 
     Parameters
     ----------
     fragment : tuple of int
-        Its atoms. They turn about, and are stretched from, their centre.
+        Its atoms; rotation and scaling are about their centroid.
     structures : int
     shift_A : float or tuple of 3 float
         Standard deviation of the shift, along x, y and z.
     turn_degrees : float
-        Standard deviation of the angle, about axes of any direction.
+        Standard deviation of the rotation angle about a random axis.
     stretch : pair of float
-        Smallest and largest factor on all distances within; uniform between.
+        Range of the scaling factor of all distances within the fragment; uniform.
     stdev_A : float
-        Noise on all positions beside it.
+        Standard deviation of additional noise on all positions.
     """
 
     fragment: tuple[int, ...]
@@ -268,13 +268,13 @@ class MoveFragment:
 
 @dataclass(frozen=True)
 class RigidBodies:
-    r"""Metropolis Monte Carlo of molecules that keep their shape, beside atoms that stay in place.
+    r"""Metropolis Monte Carlo of rigid molecules; all other atoms are fixed.
 
     .. math::
         p(\text{accepted}) = \min\left(1, e^{-(E_\text{trial} - E) / k_B T}\right)
 
-    What has one start in common is soon as different as if it were packed anew, at far less cost
-    than by dynamics, and needs no more than pair potentials between the molecules.
+    Decorrelates structures at far less cost than dynamics, and needs only pair potentials between
+    the molecules.
 
     Parameters
     ----------
@@ -283,13 +283,13 @@ class RigidBodies:
     structures : int
     temperature_K : float
     stride : int
-        Trials per molecule between structures that are kept, and before the first.
+        Trials per molecule before the first structure that is kept, and between them.
     shift_A : float
         Standard deviation of the shift of a trial along each axis.
     turn_degrees : float
-        Standard deviation of its angle, about axes of any direction.
+        Standard deviation of the rotation angle of a trial about a random axis.
     stdev_A : float
-        Noise on all positions of what is kept.
+        Standard deviation of noise on all positions of structures that are kept.
     """
 
     molecules: tuple[tuple[int, ...], ...]
@@ -330,9 +330,9 @@ class RigidBodies:
 
 
 def collision(atoms: Atoms) -> str | None:
-    """Which atoms are closer than 0.6 of the sum of their covalent radii, if any.
+    """Describe the atoms closer than 0.6 of the sum of their covalent radii, if any.
 
-    Periodic images count.
+    Periodic images are included.
     """
     radii = COVALENT_FRACTION * covalent_radii[atoms.numbers]
     first, second, distance = neighbor_list("ijd", atoms, list(radii))
@@ -364,7 +364,7 @@ def _fragment(fragment: Sequence[int], atoms: Atoms) -> list[int]:
 
 
 def _turned(positions, rng, turn_degrees) -> tuple[np.ndarray, np.ndarray]:
-    """Their centre, and where they are from it after a random turn."""
+    """Return the centroid, and positions relative to it after a random rotation."""
     centre = positions.mean(axis=0)
     axis = rng.standard_normal(3)
     turn = np.radians(rng.normal(0.0, turn_degrees)) * axis / np.linalg.norm(axis)
@@ -372,7 +372,7 @@ def _turned(positions, rng, turn_degrees) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bare(atoms: Atoms) -> Atoms:
-    """A copy that holds the structure and its state only."""
+    """Return a copy with only the structure, charge and spin."""
     state = {name: atoms.info[name] for name in ("charge", "spin") if name in atoms.info}
     return Atoms(
         numbers=atoms.numbers,

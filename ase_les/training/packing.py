@@ -1,4 +1,4 @@
-"""Molecules put at random where there is room: a solution beside a solid, to start from."""
+"""Pack molecules at random, such as a solution next to a solid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ase.geometry import get_distances
 from scipy.spatial.transform import Rotation
 
 PLACES_EACH = 2000
-"""Tried for one molecule before all of them are taken out again."""
+"""Placements tried for one molecule before packing restarts."""
 
 RESTARTS = 200
 
@@ -22,18 +22,18 @@ def packed(
     radii_A: Mapping[str, float],
     rng: np.random.Generator,
 ) -> Atoms:
-    """A structure with molecules added, each anywhere in a layer and turned at random.
+    """Return a structure with molecules added at random positions and orientations in a layer.
 
     Parameters
     ----------
     solid : Atoms
-        That stays as it is; the first two lattice vectors span the layer.
+        Unchanged; its first two lattice vectors span the layer.
     molecules : sequence of Atoms
-        In the order they are put in: the largest first find room best. Single ions count.
+        Molecules or ions in the order of insertion; largest first works best.
     heights_A : pair of float
-        Between which z the centres lie.
+        Range of z for the centroids.
     radii_A : mapping of str to float
-        By element. Atoms of different molecules, images included, are no closer than the sum.
+        Radii by element; their sum is the minimum distance between different molecules.
     rng : numpy random Generator
 
     Returns
@@ -70,7 +70,7 @@ def packed_cube(
     radii_A: Mapping[str, float],
     rng: np.random.Generator,
 ) -> Atoms:
-    """A periodic cube of molecules at random, the first where it is; else as `packed`.
+    """Return a periodic cube of randomly packed molecules; the first one is not moved.
 
     Parameters
     ----------

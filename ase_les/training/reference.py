@@ -1,7 +1,7 @@
 """Reference labels: energies, forces and stresses of structures from any ASE calculator.
 
-Each labelled frame is on disk before the next one is begun, so that whatever stops the work, a
-full disk, a power cut, ``kill -9``, costs the frames under way and no others.
+Each label is written to disk before the next calculation starts, so that a crash loses only the
+calculations in progress.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ from ase_les.runs.processes import run_in_processes, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import fingerprint, plain
 from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
-from ase_les.training.engines import Build, Reference, make_reference, total_charge
+from ase_les.training.engine_calculators import total_charge
+from ase_les.training.engines import Build, Reference, make_reference
 from ase_les.training.labelled_frames import without_labels, write_labelled
 
 FORMAT = "labels 1"
 
 CLOSEST_PAIR_A = 0.4
-"""Å; no two nuclei of a molecule, liquid or solid come this close at ordinary conditions."""
+"""Minimum distance in Å; shorter ones do not occur at ordinary conditions."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a calculation gave, or why it gave nothing.
+    """Result of a calculation, or the reason of its failure.
 
     Attributes
     ----------
     seconds : float
-        It took.
+        Wall time of the calculation.
     energy_eV : float or None
-        The one whose derivatives the forces are: ``free_energy`` where the calculator has it.
+        Energy consistent with the forces: ``free_energy`` if the calculator provides it.
     forces_eV_per_A : list of 3 floats per atom, or None
     stress_eV_per_A3 : list of 9 floats or None
-        Rows of the tensor, tension positive; None also where it is not defined.
+        Rows of the tensor, tension positive; None also if not defined.
     problem : str or None
     """
 
@@ -56,7 +57,7 @@ class Label:
 
 @dataclass(frozen=True)
 class LabelResult:
-    """What came of the structures, by their place in the input."""
+    """Labels and failures by index of the input structure."""
 
     files: LabelFiles
     reference: Reference
@@ -67,21 +68,21 @@ class LabelResult:
     wall_time_s: float
     stopped: str | None
     without_stress: int
-    """Structures with three periodic directions whose calculator has no stress."""
+    """Number of fully periodic structures whose calculator provides no stress."""
 
     @property
     def labelled(self) -> int:
-        """Structures that have their labels."""
+        """Return the number of labeled structures."""
         return sum(each.problem is None for each in self.labels.values())
 
     @property
     def failures(self) -> dict[int, str]:
-        """Why structures have none."""
+        """Return the reasons of failure by index of the structure."""
         found = {i: each.problem for i, each in self.labels.items() if each.problem is not None}
         return dict(sorted(found.items()))
 
     def summary(self) -> dict[str, object]:
-        """What the summary file says."""
+        """Return the contents of the summary file."""
         seconds = [each.seconds for each in self.labels.values()]
         return {
             "task": "reference labels",
@@ -131,33 +132,34 @@ def label_structures(
     Writes ``<output>.extxyz`` with ``REF_energy`` (eV), ``REF_forces`` (eV/Å) and, where all
     three directions are periodic and the calculator has it, ``REF_stress`` (eV/Å³, nine numbers,
     tension positive), in the order given, without the structures that failed;
-    ``<output>-summary.yml`` says which and why. ``<output>-labels.jsonl`` grows with every
+    ``<output>-summary.yml`` lists failures. ``<output>-labels.jsonl`` grows with every
     structure that is finished.
 
     Parameters
     ----------
     frames : sequence of Atoms
-        ``info["charge"]`` (e) and ``info["spin"]`` (2S + 1) go to the engine; both and all other
-        entries stay. Constraints play no part.
+        ``info["charge"]`` (e) and ``info["spin"]`` (2S + 1) are passed to the engine; all entries
+        of ``info`` are preserved. Constraints are ignored.
     engine : str or callable
-        Of :data:`ase_les.training.engines.ENGINES` by name, a function as
-        ``package.module:function`` or itself: ``function(atoms, **settings)`` returns an ASE
+        Name in :data:`ase_les.training.engines.ENGINES`, a function, or its location as
+        ``package.module:function``: ``function(atoms, **settings)`` returns an ASE
         calculator for these atoms. Every structure gets a new one, so that a label depends on
         its structure alone.
     settings : mapping, optional
-        Of the engine; entries replace its defaults.
+        Settings of the engine; entries replace its defaults.
     stress : bool
-        Whether to ask for it: plane-wave programs spend a quarter of their time on it.
+        Whether to calculate stresses, which take a quarter of the time of plane-wave programs.
     output : str or Path
         Stem of the files.
     jobs : int
-        Processes, each with its share of the threads. Labels do not depend on their number as
-        far as the engine's do not depend on its threads. A structure that makes a process die
-        counts as failed.
+        Processes, each with its share of the threads. Labels do not depend on their number
+        unless the engine depends on its threads. A structure that crashes a process counts as
+        failed.
     threads : int or None
-        To share out, one each if None; with one job, None computes in this very process.
+        Total number of threads; None gives each process one, and with one job calculates in the
+        present process.
     resume : bool
-        Go on with what is there.
+        Continue with existing labels.
     retry_failed : bool
         On resuming, calculate failed structures again.
     overwrite : bool
@@ -171,8 +173,8 @@ def label_structures(
     Raises
     ------
     ValueError
-        If there are no structures, the engine or its settings are unknown, or the labels to go
-        on with are of other structures, settings or versions; nothing has been written then.
+        If there are no structures, the engine or its settings are unknown, or existing labels
+        belong to other structures, settings or versions; no file is written in these cases.
     ModuleNotFoundError
         If the engine is not installed.
     FileExistsError
@@ -223,7 +225,7 @@ def label_structures(
 
 
 def label(atoms: Atoms, reference: Reference) -> Label:
-    """Label one structure; whatever goes wrong with it is in the answer.
+    """Label one structure; errors are returned in the label.
 
     Parameters
     ----------
@@ -236,7 +238,7 @@ def label(atoms: Atoms, reference: Reference) -> Label:
         energy, forces, stress = _calculated(atoms, reference)
     except (KeyboardInterrupt, MemoryError):
         raise
-    # Programs end in errors of every kind, and some of them by leaving Python.
+    # Programs raise all kinds of errors, and some exit from Python.
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split()) or "no message"
         return Label(perf_counter() - began, problem=f"{type(error).__name__}: {reason}")
@@ -244,7 +246,7 @@ def label(atoms: Atoms, reference: Reference) -> Label:
 
 
 def check_labellable(atoms: Atoms) -> None:
-    """Refuse structures that no engine should spend time on.
+    """Check that a structure can be labeled.
 
     Raises
     ------
@@ -285,7 +287,7 @@ def _calculated(atoms: Atoms, reference: Reference) -> tuple[float, list, list |
         try:
             stress = voigt_6_to_full_3x3_stress(atoms.get_stress()).ravel()
         except PropertyNotImplementedError:
-            # A class has it in some of its modes only; the summary counts these structures.
+            # Available in some modes of a program only; the summary counts these structures.
             stress = None
     if forces.shape != (len(atoms), 3):
         raise ValueError(f"the forces have shape {forces.shape}; needed is {(len(atoms), 3)}")
@@ -314,12 +316,12 @@ def _labels(
 
 
 def _try_settings(reference: Reference, frames: Sequence[Atoms]) -> None:
-    """Find out about settings no calculator takes before every structure fails with them."""
+    """Build one calculator to detect invalid settings before labeling."""
     for atoms in frames:
         if reference.charged or total_charge(atoms) == 0:
             reference.calculator(atoms)
             return
-    # Every structure has a charge the engine cannot know: says so.
+    # All structures are charged and the engine does not support it: raises an error.
     reference.calculator(frames[0])
 
 

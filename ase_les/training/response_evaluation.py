@@ -1,4 +1,4 @@
-"""Dipoles, quadrupoles and Born charges of a model beside labels: what its charges are worth."""
+"""Compare dipoles, quadrupoles and Born charges of a model with labels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from ase_les.training.dataset import Sample, batches
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well numbers of a model follow their references.
+    """Agreement of predictions with labels.
 
-    ``R2`` is the squared correlation, ``slope`` that of the line of model against reference:
-    charges of another scale have another slope and the same R². ``rmse`` in the unit of the
-    numbers.
+    ``R2`` is the squared correlation, ``slope`` that of a linear fit of model against reference
+    (scaling the charges changes the slope, but not R²), ``rmse`` in the unit of the data.
     """
 
     R2: float
@@ -32,16 +31,18 @@ class Agreement:
 
     @classmethod
     def between(cls, reference: np.ndarray, model: np.ndarray) -> Agreement:
-        """Of arrays of one shape, number by number.
+        """Return the agreement of two arrays of the same shape.
 
         Raises
         ------
         ValueError
-            If there are fewer than two numbers, or the references are all the same.
+            If there are fewer than two values, or all references are equal.
         """
         x, y = np.ravel(reference), np.ravel(model)
         if len(x) < 2 or np.ptp(x) == 0:
-            raise ValueError(f"a line needs references that differ, got {len(x)} numbers")
+            raise ValueError(
+                f"a linear fit needs at least two distinct references, got {len(x)} values"
+            )
         scatter = np.ptp(y) > 0
         return cls(
             R2=float(np.corrcoef(x, y)[0, 1] ** 2) if scatter else 0.0,
@@ -51,16 +52,16 @@ class Agreement:
         )
 
     def to_dict(self) -> dict[str, float]:
-        """Plain containers, rounded to what is significant."""
+        """Return plain containers with values rounded to four significant digits."""
         return {name: float(f"{value:.4g}") for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
 class ResponseComparison:
-    """Labels (first row) beside predictions (second row), components flattened, (2, n).
+    """Labels (first row) and predictions (second row), components flattened, (2, n).
 
-    ``dipole`` in e Å and ``quadrupole`` (traceless) in e Å² of finite structures, about their
-    centres of mass; ``born_charges`` in e, latent: both rows are divided by √ε∞ in
+    ``dipole`` in e Å and ``quadrupole`` (traceless) in e Å² of finite structures, relative to their
+    centers of mass; ``born_charges`` in e, latent: both rows are divided by √ε∞ in
     periodic structures.
     """
 
@@ -69,7 +70,7 @@ class ResponseComparison:
     born_charges: np.ndarray
 
     def agreements(self) -> dict[str, Agreement]:
-        """Those there are labels for that differ: molecules of no dipole show no slope."""
+        """Agreement for every property with at least two distinct labels."""
         pairs = {
             "dipole_eA": self.dipole,
             "quadrupole_eA2": self.quadrupole,
@@ -83,19 +84,19 @@ class ResponseComparison:
 
 
 def has_charges(model: LESModel) -> bool:
-    """Whether a model has charges with the meaning of charge: one channel."""
+    """Return whether a model has one charge per atom."""
     return model.has_charges
 
 
 def compare_response(
     model: LESModel, samples: Sequence[Sample], batch_size: int = 4
 ) -> ResponseComparison:
-    """Responses of a model beside the labels of samples; labels that do not exist are left out.
+    """Compare responses of a model with the available labels of samples.
 
     Parameters
     ----------
     model : LESModel
-        With one charge per atom.
+        Model with one charge per atom.
     samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
@@ -128,6 +129,6 @@ def compare_response(
 
 
 def centre_of_mass(graph: Graph) -> Tensor:
-    """Of every structure, (S, 3) in Å."""
+    """Return the center of mass of every structure, (S, 3) in Å."""
     masses = torch.tensor(atomic_masses).to(graph.positions)[graph.numbers, None]
     return sum_per_structure(masses * graph.positions, graph) / sum_per_structure(masses, graph)

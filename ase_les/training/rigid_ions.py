@@ -1,4 +1,4 @@
-"""Ions of fixed charge that repel each other: cheap motion of ionic crystals and their melts."""
+"""Rigid-ion potential: cheap dynamics of ionic crystals and melts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ase_les.units import COULOMB_CONSTANT
 
 CUTOFF_A = 9.0
 SMEARING_A = 1.8
-"""At the cutoff less than 1e-6 of what a pair of point charges has in common is left out."""
+"""The relative truncation error of a pair energy at the cutoff is below 1e-6."""
 
 
 class RigidIons(Calculator):
@@ -30,16 +30,16 @@ class RigidIons(Calculator):
         E = \frac12 \sum_{i \ne j} \Big( k_e \frac{q_i q_j}{r_{ij}}
             + A_{s_i s_j} e^{-r_{ij}/\rho_{s_i s_j}} \Big)
 
-    The Coulomb sum is that of smeared charges plus what point charges differ from them by, pair
-    by pair. Good enough to move ions as they move; not for energies.
+    The Coulomb sum is that of smeared charges plus pairwise corrections for point charges.
+    Suitable for sampling, not for accurate energies.
 
     Parameters
     ----------
     charges : mapping of str to float
         In e by element.
     repulsion : mapping of str to pair of float
-        A in eV and ρ in Å by pair, such as ``{"Na-Cl": [1256, 0.317]}``; pairs that are not
-        there do not repel.
+        A in eV and ρ in Å by pair, such as ``{"Na-Cl": [1256, 0.317]}``; other pairs
+        have no repulsion.
 
     References
     ----------
@@ -71,7 +71,7 @@ class RigidIons(Calculator):
 
 
 class _Ions(nn.Module):
-    """The energy, in the form that `differentiate` takes."""
+    """Energy as a module for `differentiate`."""
 
     def __init__(self, charges, repulsion):
         super().__init__()

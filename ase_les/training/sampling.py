@@ -1,6 +1,6 @@
-"""Diverse structures from a few, to be labelled: a list of moves, and which results to keep.
+"""Sample structures to label by a list of moves and an optional selection.
 
-Seed and recipe decide every digit (`ase_les.training.moves`, `ase_les.training.motion`).
+Results are determined by recipe and seed (`ase_les.training.moves`, `ase_les.training.motion`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from ase import Atoms
@@ -17,7 +18,7 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase_les.configuration import from_mapping, read_yaml
 from ase_les.runs.output import accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.training.motion import Dynamics, Explore
+from ase_les.training.motion import CommitteeMD, Dynamics
 from ase_les.training.moves import (
     DisplaceIon,
     Dissociate,
@@ -40,14 +41,14 @@ MOVES: dict[str, type] = {
         MoveFragment,
         RigidBodies,
         Dynamics,
-        Explore,
+        CommitteeMD,
     )
 }
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which of the structures are worth a label.
+    """Selection of structures to label.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class SamplingRecipe:
-    """What to make and what to keep, as a YAML file says it.
+    """Moves and selection, as written in a YAML file.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class SamplingRecipe:
     select : Selection or None
         None keeps all.
     include_start : bool
-        Whether the structures started from are among the samples.
+        Whether to include the initial structures.
     """
 
     moves: tuple[Move, ...]
@@ -92,8 +93,8 @@ class SamplingRecipe:
     include_start: bool = True
 
     @classmethod
-    def from_dict(cls, given: Mapping) -> SamplingRecipe:
-        """From plain containers; every move is a mapping with its `kind`.
+    def from_dict(cls, given: object) -> SamplingRecipe:
+        """Build a recipe from plain containers; every move is a mapping with its `kind`.
 
         Raises
         ------
@@ -112,9 +113,9 @@ class SamplingRecipe:
         return cls(**entries)
 
     def to_dict(self) -> dict:
-        """Plain containers, for summaries."""
+        """Return plain containers for summaries."""
         return {
-            "moves": [{"kind": each.kind, **asdict(each)} for each in self.moves],
+            "moves": [{"kind": each.kind, **asdict(cast(Any, each))} for each in self.moves],
             "seed": self.seed,
             "calculator": self.calculator,
             "select": None if self.select is None else asdict(self.select),
@@ -123,7 +124,7 @@ class SamplingRecipe:
 
 
 def read_sampling_recipe(path: str | Path) -> SamplingRecipe:
-    """A recipe from its YAML file.
+    """Read a recipe from a YAML file.
 
     Raises
     ------
@@ -139,21 +140,21 @@ def read_sampling_recipe(path: str | Path) -> SamplingRecipe:
 
 @dataclass(frozen=True)
 class Samples:
-    """Structures and where they come from.
+    """Sampled structures with their origin.
 
     Attributes
     ----------
     frames : tuple of Atoms
         ``info["sampled"]`` names the move, ``info["start"]`` the structure started from.
     made : mapping of str to int
-        How many each kind of move made.
+        Number of structures by kind of move.
     """
 
     frames: tuple[Atoms, ...]
     made: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self) -> dict[str, object]:
-        """Plain containers."""
+        """Return plain containers."""
         return {"structures": len(self.frames), "made": dict(self.made)}
 
 
@@ -167,19 +168,19 @@ def sample_structures(
     include_start: bool = True,
     progress: Progress = NO_PROGRESS,
 ) -> Samples:
-    """All moves from all starting structures.
+    """Apply all moves to all initial structures.
 
     Parameters
     ----------
     starts : sequence of Atoms
-        Their ``info`` (charge, spin) goes on to all that is made from them.
+        Charge and spin in ``info`` are passed on to the samples.
     moves : sequence of moves
         Such as ``Rattle(20, stdev_A=0.1)``.
     seed : int
-        Each move from each structure draws from a stream of its own, which depends on nothing
-        but seed, structure, place and kind of the move.
+        Every pair of structure and move has its own random stream, determined by seed, index of
+        the structure, and index and kind of the move.
     calculator : ASE calculator, optional
-        For dynamics: cheap, or a first model.
+        Calculator for dynamics: a cheap one, or a preliminary model.
     include_start : bool
     progress : Progress
 
@@ -217,7 +218,7 @@ def sample_structures(
 def sample_by_recipe(
     starts: Sequence[Atoms], recipe: SamplingRecipe, *, progress: Progress = NO_PROGRESS
 ) -> Samples:
-    """What a recipe asks for, from making to choosing.
+    """Sample structures by a recipe, including the selection.
 
     Parameters
     ----------
@@ -228,13 +229,13 @@ def sample_by_recipe(
     Raises
     ------
     ValueError
-        As `sample_structures` does.
+        See `sample_structures`.
     """
     from ase_les.training.engines import make_reference
 
     calculator = None
     if recipe.calculator is not None:
-        given = dict(recipe.calculator)
+        given: dict[str, Any] = dict(recipe.calculator)
         if "engine" not in given or set(given) - {"engine", "settings"}:
             raise ValueError(f"`calculator` needs `engine` and may have `settings`, got {given}")
         calculator = make_reference(given["engine"], given.get("settings")).calculator(starts[0])

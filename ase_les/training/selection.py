@@ -1,4 +1,4 @@
-r"""Which structures to label: those least like the others, or those models disagree about."""
+"""Select structures to label: by farthest-point sampling or committee disagreement."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ase_les.neighbors import NeighborList
 
 @torch.no_grad()
 def structure_features(frames: Sequence[Atoms], model: LESModel) -> np.ndarray:
-    r"""What a model sees of structures: its features, pooled per element.
+    r"""Return the features of structures, pooled per element.
 
     .. math::
         \left( \langle B \rangle_s, \; \sqrt{\langle (B - \langle B \rangle_s)^2 \rangle_s}
         \right)_{s} / \text{spread}
 
-    Mean and deviation over the atoms of each element s, in units of the spread the model's
-    readout divides by. The deviation keeps one odd atom among many visible. An element that a
-    structure does not have gives zeros.
+    Mean and deviation over the atoms of each element s, in units of the spread used by the
+    readout of the model. The deviation is sensitive to a single unusual atom. Elements that do not
+    occur in a structure give zeros.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def structure_features(frames: Sequence[Atoms], model: LESModel) -> np.ndarray:
 
 
 def farthest_points(features: np.ndarray, count: int, known: np.ndarray | None = None) -> list[int]:
-    r"""Points that cover the others best: each is the one farthest from all chosen so far.
+    r"""Select points by farthest-point sampling.
 
     .. math::
         i_{k+1} = \arg\max_i \min_{j \le k} |\mathbf{x}_i - \mathbf{x}_{i_j}|
@@ -63,10 +63,10 @@ def farthest_points(features: np.ndarray, count: int, known: np.ndarray | None =
     ----------
     features : (n, d) array
     count : int
-        Fewer are chosen where all others are copies of those.
+        Number of points; fewer if all remaining ones are duplicates.
     known : (m, d) array, optional
-        Points that are there already, such as training data. Without them the first choice is
-        the point closest to the mean of all.
+        Existing points, such as training data. Without them the first point is the one closest
+        to the mean.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def farthest_points(features: np.ndarray, count: int, known: np.ndarray | None =
 
 
 def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixin]) -> np.ndarray:
-    r"""How far several calculators differ in the force they differ most in, in eV/Å.
+    r"""Compute the largest standard deviation of a force within a committee, in eV/Å.
 
     .. math::
         D = \max_i \sqrt{\frac1M \sum_m |\mathbf{F}_i^{(m)} - \langle \mathbf{F}_i \rangle|^2}
@@ -110,7 +110,7 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
     ----------
     frames : sequence of Atoms
     committee : sequence of ASE calculators
-        M models of the same energy, trained apart.
+        M independently trained models of the same energy.
 
     Returns
     -------
@@ -133,10 +133,10 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
     return np.array(found)
 
 
-def most_disputed(
+def select_by_disagreement(
     frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixin], count: int
 ) -> list[int]:
-    """Structures a committee disagrees about most, the worst first.
+    """Select structures by committee disagreement (query by committee), largest first.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def most_disputed(
 
 
 def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> list[int]:
-    """Farthest points of one model's features, or what several models dispute; in input order.
+    """Select structures by features of one model or disagreement of several, in input order.
 
     Parameters
     ----------
@@ -166,4 +166,4 @@ def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> l
     if len(models) == 1:
         features = structure_features(frames, load_model(models[0]))
         return sorted(farthest_points(features, count))
-    return sorted(most_disputed(frames, [LESCalculator(each) for each in models], count))
+    return sorted(select_by_disagreement(frames, [LESCalculator(each) for each in models], count))

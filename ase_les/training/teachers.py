@@ -1,4 +1,4 @@
-"""Several trained models teach one the mean of their dipoles and Born charges."""
+"""Ensemble distillation: mean dipoles and Born charges of trained models as pseudo-labels."""
 
 from __future__ import annotations
 
@@ -13,30 +13,28 @@ from ase_les.training.dataset import Sample
 from ase_les.training.response_evaluation import centre_of_mass, has_charges
 
 
-def taught(
+def distill_labels(
     samples: Sequence[Sample],
     teachers: Sequence[LESModel],
     on_structure: Callable[[], None] = lambda: None,
 ) -> list[Sample]:
-    r"""Samples with the mean dipoles and Born charges of several models in place of labels.
+    r"""Return samples with mean dipoles and Born charges of several models as pseudo-labels.
 
-    Energies and forces leave some freedom to the charges within a group, and every training settles
-    it in its own way. What models of different seeds and architectures agree on is in the labels;
-    of what they do not, the mean is the best guess:
+    Energies and forces do not fully determine the charges within a group, which differ between
+    models of different seeds and architectures. Ensemble distillation trains on their mean:
 
     .. math::
         \bar{\mathbf{Z}}^*_i = \frac{1}{T} \sum_t \mathbf{Z}^{*(t)}_i, \qquad
         \bar{\boldsymbol{\mu}} = \frac{1}{T} \sum_t \boldsymbol{\mu}^{(t)}
 
-    Dipoles are about the centre of mass, of structures without periodic directions.
+    Dipoles are relative to the center of mass, for structures without periodic directions.
 
     Parameters
     ----------
     samples : sequence of Sample
-        One structure each. Their own dipoles and Born charges are set aside: a model that was
-        taught has seen none of them.
+        One structure each. Their own labels of dipoles and Born charges are replaced.
     teachers : sequence of LESModel
-        With one charge per atom, on one device.
+        Models with one charge per atom, all on the same device.
     on_structure : callable
         Called after every sample.
 
@@ -48,17 +46,16 @@ def taught(
     for index, teacher in enumerate(teachers):
         if not has_charges(teacher):
             raise ValueError(
-                f"teacher {index} has no charges with the meaning of charge (one channel) to "
-                "teach; leave it out of `teachers`"
+                f"teacher {index} does not have one charge per atom; remove it from `teachers`"
             )
-    lesson = []
+    labelled = []
     for sample in samples:
-        lesson.append(_taught(sample, teachers))
+        labelled.append(_label(sample, teachers))
         on_structure()
-    return lesson
+    return labelled
 
 
-def _taught(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
+def _label(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
     home, graph = sample.graph.positions.device, sample.graph.to(teachers[0].device)
     centre = centre_of_mass(graph)
     dipoles, born = [], []

@@ -27,7 +27,7 @@ from ase_les.training.configuration import (
 from ase_les.training.dataset import Sample
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, fit
-from ase_les.training.initial_model import completed, model_from, random_model
+from ase_les.training.initial_model import completed, model_from, random_model, representation_of
 from ase_les.training.labelled_files import (
     LabelledFile,
     check_weights,
@@ -39,7 +39,7 @@ from ase_les.training.response_evaluation import (
     compare_response,
     has_charges,
 )
-from ase_les.training.teachers import taught
+from ase_les.training.teachers import distill_labels
 
 __all__ = [
     "DataConfig",
@@ -140,7 +140,7 @@ def train(
     teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
     model = _initial_model(config, parts, start)
     progress.message(_description(parts, model))
-    training = _taught(parts["training"], teachers, progress)
+    training = _label(parts["training"], teachers, progress)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     done = _fit_with_progress(
         config, {**parts, "training": training}, model, files, resume, start, device, progress
@@ -217,7 +217,7 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
 def _read_files(
     config: TrainingConfig, folder: Path
 ) -> tuple[dict[str, list[Sample]], list[LabelledFile]]:
-    data, cutoff = config.data, config.model.representation.cutoff
+    data, cutoff = config.data, representation_of(config.model).cutoff
     long_range = config.model.long_range
     if long_range and long_range.representation:
         cutoff = max(cutoff, long_range.representation.cutoff)
@@ -271,13 +271,13 @@ def _trained_model(name: str, folder: Path) -> LESModel:
     return load_model(file if file.is_file() else name)
 
 
-def _taught(
+def _label(
     training: Sequence[Sample], teachers: Sequence[LESModel], progress: Progress
 ) -> Sequence[Sample]:
     if not teachers:
         return training
     with task(progress, len(training), "structures labelled by teachers"):
-        return taught(training, teachers, on_structure=progress.advance)
+        return distill_labels(training, teachers, on_structure=progress.advance)
 
 
 def _initial_model(

@@ -26,7 +26,7 @@ from ase.io import write
 from ase.optimize import LBFGS
 
 from ase_les.training.engines import make_reference
-from ase_les.training.own_data import LabellingPlan, read_plan
+from ase_les.training.labelling_plan import LabellingPlan, read_plan
 from ase_les.training.packing import packed, packed_cube
 
 A_A, C_A, INTERNAL = 3.785, 9.514, 0.208

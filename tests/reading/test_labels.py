@@ -217,7 +217,7 @@ def test_the_mark_of_isolated_atoms_is_used():
     with_isolated_atoms()
     told = " ".join(read_labelled("d.extxyz", 3.5, LabelNames()).notes)
     assert "config_type" not in told
-    assert "isolated atoms: Na -1.3, Cl -4.1; they are not trained on" in told
+    assert "isolated atoms: Na -1.3, Cl -4.1; they are excluded from the training" in told
 
 
 def test_isolated_atoms_of_some_elements_leave_the_others_to_the_fit():

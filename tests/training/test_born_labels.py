@@ -49,9 +49,9 @@ def test_born_charges_of_either_order_are_the_same_once_read():
 
 
 def test_born_charges_that_do_not_turn_the_dipole_are_refused_with_the_remedy():
-    with pytest.raises(ValueError, match=r"structure 0.*Write `born_rows: displacement`"):
+    with pytest.raises(ValueError, match=r"structure 0.*Set `born_rows: displacement`"):
         labelled([transposed(labelled_water())], 3.0, LabelNames())
-    with pytest.raises(ValueError, match=r"structure 0.*Write `born_rows: polarization`"):
+    with pytest.raises(ValueError, match=r"structure 0.*Set `born_rows: polarization`"):
         labelled([labelled_water()], 3.0, ROWS_ARE_DISPLACEMENTS)
 
 

@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 
 from ase_les.training import engines
+from ase_les.training.engine_calculators import InVacuum
 from ase_les.training.reference import label
 
 
@@ -81,7 +82,7 @@ class WithoutStress(LennardJones):
 
 def test_a_mode_without_stress_still_labels_energies_and_forces():
     def build(atoms, **settings):
-        return engines.InVacuum(WithoutStress(), 5.0, None)
+        return InVacuum(WithoutStress(), 5.0, None)
 
     atoms = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]], cell=[4, 4, 4], pbc=True)
     found = label(atoms, engines.Reference("gpaw", build, {}))

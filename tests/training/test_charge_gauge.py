@@ -14,7 +14,8 @@ from ase_les.response import born_charges, local_born_charges
 from ase_les.training.charge_gauge import ChargeGauge, GaugeSettings
 from ase_les.training.dataset import LabelNames, labelled
 from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import FitSettings, fit
+from ase_les.training.fit import fit
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.rigid_ions import RigidIons
 
 CUTOFF = 4.0

@@ -24,7 +24,8 @@ from ase_les.training.card import describe_data
 from ase_les.training.checkpoint import read_checkpoint
 from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
 from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import FitSettings, _Run, fit
+from ase_les.training.fit import _Run, fit
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.loss import LossWeights, loss
 from ase_les.training.rigid_ions import RigidIons
 
@@ -164,7 +165,7 @@ def test_a_checkpoint_of_an_earlier_version_is_refused(samples, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr("ase_les.training.checkpoint.FORMAT", "ase_les training 2")
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
-    with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start anew"):
+    with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start a new one"):
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path, resume=True)
 
 

@@ -93,5 +93,5 @@ def test_a_short_range_model_keeps_its_short_range_and_gets_charges():
 
 
 def test_a_training_without_representation_and_start_is_refused():
-    with pytest.raises(ValueError, match="`model` lacks `representation`; write one, or name"):
+    with pytest.raises(ValueError, match="`model` lacks `representation`; add it, or set"):
         trained({"long_range": CHARGES})

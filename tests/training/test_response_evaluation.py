@@ -94,5 +94,5 @@ def test_unrelated_numbers_have_no_correlation(rng):
 
 
 def test_a_line_needs_references_that_differ():
-    with pytest.raises(ValueError, match="references that differ, got 3 numbers"):
+    with pytest.raises(ValueError, match="distinct references, got 3 values"):
         Agreement.between(np.ones(3), np.arange(3.0))

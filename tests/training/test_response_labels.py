@@ -12,7 +12,8 @@ from ase_les.derivatives import differentiate
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, joined, labelled
-from ase_les.training.fit import FitSettings, fit
+from ase_les.training.fit import fit
+from ase_les.training.fit_settings import FitSettings
 from ase_les.training.loss import LossWeights, response_loss
 
 

@@ -15,7 +15,7 @@ from ase.io import read
 from ase_les import LESCalculator
 from ase_les.cli import main
 from ase_les.model_io import save_model
-from ase_les.training.motion import Dynamics, Explore
+from ase_les.training.motion import CommitteeMD, Dynamics
 from ase_les.training.moves import (
     DisplaceIon,
     Dissociate,
@@ -29,7 +29,7 @@ from ase_les.training.sampling import SamplingRecipe, sample_structures
 from ase_les.training.selection import (
     disagreements,
     farthest_points,
-    most_disputed,
+    select_by_disagreement,
     structure_features,
 )
 
@@ -170,7 +170,7 @@ def test_exploring_stops_where_models_first_disagree(random_model, tmp_path):
     # Bonds of the molecule are longer than sums of covalent radii: nothing is disputed there.
     water.positions[1:] *= 1.3
     assert disagreements([water], committee)[0] < 1e-9
-    move = Explore(files, (2000.0,), runs=3, stride=2, steps=400, disagreement_eV_per_A=0.05)
+    move = CommitteeMD(files, (2000.0,), runs=3, stride=2, steps=400, disagreement_eV_per_A=0.05)
     found = sample_structures([water], [move], include_start=False).frames
     assert 1 <= len(found) <= 3
     assert (disagreements(found, committee) > 0.05).all()
@@ -183,7 +183,7 @@ def test_exploring_stops_where_models_first_disagree(random_model, tmp_path):
 def test_exploring_among_models_that_agree_finds_nothing(random_model, tmp_path):
     file = str(tmp_path / "one.safetensors")
     save_model(file, random_model())
-    move = Explore((file, file), (300.0,), steps=50)
+    move = CommitteeMD((file, file), (300.0,), steps=50)
     assert sample_structures([molecule("H2O")], [move], include_start=False).frames == ()
 
 
@@ -191,7 +191,7 @@ def test_exploring_says_so_if_the_models_do_not_cover_the_structure(random_model
     file = str(tmp_path / "one.safetensors")
     save_model(file, random_model())
     with pytest.raises(ValueError, match="covers H, O, Na; the structure also has C"):
-        sample_structures([molecule("CH4")], [Explore((file, file), steps=20)])
+        sample_structures([molecule("CH4")], [CommitteeMD((file, file), steps=20)])
 
 
 def test_dynamics_say_so_if_the_calculator_does_not_cover_the_start(random_model):
@@ -202,9 +202,9 @@ def test_dynamics_say_so_if_the_calculator_does_not_cover_the_start(random_model
 
 def test_exploring_needs_somebody_to_disagree():
     with pytest.raises(ValueError, match=r"`models` needs at least two to compare, got \['one'\]"):
-        Explore(("one",))
+        CommitteeMD(("one",))
     with pytest.raises(ValueError, match="`disagreement_eV_per_A` must be positive, got 0"):
-        Explore(("one", "other"), disagreement_eV_per_A=0.0)
+        CommitteeMD(("one", "other"), disagreement_eV_per_A=0.0)
 
 
 def test_colliding_atoms_are_refused():
@@ -296,11 +296,11 @@ def test_a_committee_disputes_the_structure_far_from_its_training():
     committee = [FittedPair(seed) for seed in range(4)]
     distances = [2.3, 2.5, 4.5, 2.7, 2.9, 1.8]
     frames = [Atoms("Cu2", [(0, 0, 0), (0, 0, d)]) for d in distances]
-    assert set(most_disputed(frames, committee, 2)) == {2, 5}
+    assert set(select_by_disagreement(frames, committee, 2)) == {2, 5}
     forces = [each.fit(2.5) for each in committee]
     assert disagreements(frames, committee)[1] == pytest.approx(np.std(forces), rel=1e-12)
     with pytest.raises(ValueError, match="at least 2"):
-        most_disputed(frames, committee[:1], 1)
+        select_by_disagreement(frames, committee[:1], 1)
 
 
 def test_a_recipe_reads_as_it_is_written_and_refuses_what_it_does_not_know():

@@ -17,7 +17,7 @@ from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, labelled
 from ase_les.training.initial_model import ArchitectureConfig, model_from
 from ase_les.training.response_evaluation import compare_response
-from ase_les.training.teachers import taught
+from ase_les.training.teachers import distill_labels
 from ase_les.training.train import TrainingConfig, train
 from ase_les.units import COULOMB_CONSTANT
 
@@ -107,9 +107,9 @@ def test_atomic_energies_follow_another_level_of_theory():
 
 def test_another_architecture_is_no_start():
     other = replace(ARCHITECTURE, representation=replace(REPRESENTATION, l_max=2))
-    with pytest.raises(ValueError, match=r"\.l_max is 1, asked 2\. Write what it has"):
+    with pytest.raises(ValueError, match=r"\.l_max is 1, requested 2\. Adapt `model` to it"):
         model_from(trained(1), other, samples())
-    with pytest.raises(ValueError, match=r"long_range is .*, asked None"):
+    with pytest.raises(ValueError, match=r"long_range is .*, requested None"):
         model_from(trained(1), replace(ARCHITECTURE, long_range=None), samples())
 
 
@@ -137,7 +137,7 @@ def test_an_element_the_start_does_not_know_is_named():
 
 def test_teachers_say_the_mean_of_their_dipoles_and_born_charges():
     teachers, atoms, step = [trained(1), trained(2)], trios()[0], 1e-4
-    (sample,) = taught(samples([atoms]), teachers)
+    (sample,) = distill_labels(samples([atoms]), teachers)
     mean = np.mean([dipole(teacher, atoms) for teacher in teachers], axis=0)
     assert sample.dipole[0].numpy() == pytest.approx(mean, abs=1e-12)
     born = np.zeros((3, 3, 3))
@@ -155,15 +155,15 @@ def test_teachers_say_the_mean_of_their_dipoles_and_born_charges():
 def test_the_dipole_of_a_crystal_is_not_taught():
     atoms = trios()[0]
     atoms.cell, atoms.pbc = 8 * np.eye(3), True
-    (sample,) = taught(samples([atoms]), [trained(1)])
+    (sample,) = distill_labels(samples([atoms]), [trained(1)])
     assert sample.dipole.isnan().all()
     assert sample.born_charges.isfinite().all()
 
 
 def test_a_teacher_without_charges_is_refused():
     without = trained(1, replace(ARCHITECTURE, long_range=None))
-    with pytest.raises(ValueError, match="teacher 1 has no charges"):
-        taught(samples(), [trained(1), without])
+    with pytest.raises(ValueError, match="teacher 1 does not have one charge"):
+        distill_labels(samples(), [trained(1), without])
 
 
 def test_a_pupil_comes_to_say_what_its_teachers_say_on_average():
@@ -171,7 +171,7 @@ def test_a_pupil_comes_to_say_what_its_teachers_say_on_average():
     first, second = trained(1), trained(2)
     save_model("first.safetensors", first)
     save_model("second.safetensors", second)
-    lesson = taught(samples(), [first, second])
+    lesson = distill_labels(samples(), [first, second])
     before = compare_response(first, lesson).agreements()["born_effective_charges_e"].rmse
     weights = {"energy": 1e-6, "forces": 1e-6, "born_charges": 100.0}
     fit = {"epochs": 40, "loss": weights, "final_loss": weights, "dtype": "float64"}

@@ -1,4 +1,4 @@
-"""Reference data of one's own: which structures to make, and which engine labels them."""
+"""Generate and label training structures as listed in label.yml."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ BORN_CHARGES = "REF_born_effective_charges"
 
 @dataclass(frozen=True)
 class StructureSet:
-    """Structures made from one kind of start, labelled with the same settings.
+    """Structures generated from one file and labeled with the same settings.
 
     Parameters
     ----------
     start : str
-        File of the structures to start from; relative to the folder of the plan.
+        File of initial structures, relative to the folder of the plan.
     sample : mapping or None
-        A sampling recipe (`ase_les.training.sampling.SamplingRecipe`); None takes the structures
-        as they are, with the Born charges that the file has.
+        A sampling recipe (`ase_les.training.sampling.SamplingRecipe`); None uses the
+        structures of the file, including their Born charges.
     repeat : tuple of 3 int
-        Of the start, along its lattice vectors.
+        Repetitions of periodic structures along the lattice vectors.
     volume : float
-        Of the start relative to what the file says, for periodic structures.
+        Volume relative to that in the file, for periodic structures.
     settings : mapping
-        Of the engine, on top of those of the plan: k-points change with the cell.
+        Settings of the engine in addition to those of the plan, such as k-points.
     test : float
         Fraction of the structures held back for the test, evenly spaced.
     """
@@ -48,7 +48,7 @@ class StructureSet:
     test: float = 0.15
 
     def structures(self, folder: Path) -> tuple[Atoms, ...]:
-        """What there is to label, the same every time."""
+        """Return the structures to label; deterministic."""
         starts = []
         for atoms in all_frames(folder / self.start):
             start = atoms.repeat(self.repeat) if atoms.pbc.any() else atoms
@@ -69,11 +69,11 @@ class LabellingPlan:
     engine : str
         See `ase_les.training.engines.ENGINES`.
     sets : mapping of str to StructureSet
-        By name.
+        Sets by name.
     settings : mapping
-        Of the engine, for all sets.
+        Settings of the engine for all sets.
     stress : bool
-        Whether stresses are worth their time.
+        Whether to calculate stresses.
     """
 
     engine: str
@@ -97,14 +97,14 @@ class LabellingPlan:
         Returns
         -------
         (list of Atoms, list of Atoms)
-            To train on, and to test with.
+            Training and test structures.
 
         Raises
         ------
         ModuleNotFoundError
             If the engine is not installed.
         RuntimeError
-            If labelling was interrupted; started again it goes on.
+            If labelling was interrupted; calling this again continues it.
         """
         training, test = [], []
         for name, each in self.sets.items():
@@ -119,7 +119,9 @@ class LabellingPlan:
                 progress=progress,
             )
             if result.stopped:
-                raise RuntimeError(f"labelling of '{name}' was interrupted; start again to go on")
+                raise RuntimeError(
+                    f"labelling of '{name}' was interrupted; start again to continue"
+                )
             frames = all_frames(result.files.frames)
             labelled = [structures[i] for i in result.labels if i not in result.failures]
             for atoms, structure in zip(frames, labelled, strict=True):
@@ -133,14 +135,17 @@ class LabellingPlan:
 
 
 def read_plan(path: Path) -> LabellingPlan:
-    """A plan from its YAML file.
+    """Read a plan from a YAML file.
 
     Raises
     ------
     ValueError
         If an entry is unknown or missing.
     """
-    given = dict(read_yaml(path))
+    given = read_yaml(path)
+    if not isinstance(given, Mapping):
+        raise ValueError(f"'{path}' needs a mapping of settings, got {given!r}")
+    given = dict(given)
     given["sets"] = {
         name: from_mapping(StructureSet, each) for name, each in given.get("sets", {}).items()
     }
@@ -148,7 +153,7 @@ def read_plan(path: Path) -> LabellingPlan:
 
 
 def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> None:
-    """Label what ``<folder>/label.yml`` says; write ``data.extxyz`` and ``test.extxyz`` there.
+    """Label structures as listed in ``label.yml``; write ``data.extxyz`` and ``test.extxyz``.
 
     Parameters
     ----------

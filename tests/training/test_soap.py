@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
-from ase_les.training.eigenbasis_adam import EigenbasisAdam
+from ase_les.training.soap import SOAP
 
 
 def descend(optimizer_of, start, inputs, targets, steps) -> torch.Tensor:
@@ -39,7 +39,7 @@ def test_correlated_inputs_are_learned_where_plain_adam_is_still_on_its_way(prob
         found = descend(optimizer_of, start, inputs, targets, 1000)
         return float(((inputs @ found.T - targets) ** 2).mean())
 
-    turned = error(lambda weights: EigenbasisAdam(weights, lr=0.01))
+    turned = error(lambda weights: SOAP(weights, lr=0.01))
     plain = error(lambda weights: torch.optim.Adam(weights, lr=0.01))
     assert turned < 0.1 * plain
 
@@ -48,10 +48,8 @@ def test_steps_do_not_depend_on_the_coordinates_of_the_inputs(problem):
     inputs, targets = problem
     start = torch.randn(4, 6).double()
     rotation = torch.linalg.qr(torch.randn(6, 6).double())[0]
-    straight = descend(lambda w: EigenbasisAdam(w, lr=0.01), start, inputs, targets, 50)
-    turned = descend(
-        lambda w: EigenbasisAdam(w, lr=0.01), start @ rotation, inputs @ rotation, targets, 50
-    )
+    straight = descend(lambda w: SOAP(w, lr=0.01), start, inputs, targets, 50)
+    turned = descend(lambda w: SOAP(w, lr=0.01), start @ rotation, inputs @ rotation, targets, 50)
     # The first gradient has rank four: its basis is a choice, soon forgotten.
     assert torch.allclose(turned, straight @ rotation, atol=2e-2)
     assert (straight - start).abs().max() > 0.2
@@ -62,7 +60,7 @@ def test_the_bases_stay_orthonormal(problem):
     optimizers = []
 
     def made(weights):
-        optimizers.append(EigenbasisAdam(weights, lr=0.01))
+        optimizers.append(SOAP(weights, lr=0.01))
         return optimizers[-1]
 
     descend(made, torch.zeros(4, 6).double(), inputs, targets, 100)
@@ -127,7 +125,7 @@ def test_steps_are_those_of_the_equations():
 
     start, gradients = drawn(), [drawn() for _ in range(45)]
     weights = [weight.clone().requires_grad_(True) for weight in start]
-    optimizer = EigenbasisAdam(weights, lr=0.01, betas=(0.9, 0.95))
+    optimizer = SOAP(weights, lr=0.01, betas=(0.9, 0.95))
     for of_all in gradients:
         for weight, gradient in zip(weights, of_all, strict=True):
             weight.grad = gradient.clone()
@@ -141,7 +139,7 @@ def test_steps_are_those_of_the_equations():
 def test_gradients_that_wait_enter_the_covariance_as_if_they_had_not():
     generator = torch.Generator().manual_seed(5)
     weight = torch.zeros(2, 300).double().requires_grad_(True)
-    optimizer = EigenbasisAdam([weight], lr=0.01, betas=(0.9, 0.8))
+    optimizer = SOAP([weight], lr=0.01, betas=(0.9, 0.8))
     expected = torch.zeros(300, 300).double()
     waited = 0
     for _ in range(75):
@@ -161,12 +159,12 @@ def test_a_restart_in_the_middle_continues_the_same_steps():
 
     def run(stop):
         weight = torch.ones(4, 300, requires_grad=True)
-        optimizer = EigenbasisAdam([weight], lr=0.01)
+        optimizer = SOAP([weight], lr=0.01)
         for step, gradient in enumerate(gradients):
             if step == stop:
                 tensors = {name: x.clone() for name, x in optimizer_tensors(optimizer).items()}
                 assert any("waiting" in name for name in tensors)
-                optimizer = EigenbasisAdam([weight], lr=0.01)
+                optimizer = SOAP([weight], lr=0.01)
                 restore_optimizer(optimizer, tensors)
             weight.grad = gradient.clone()
             optimizer.step()
@@ -181,7 +179,7 @@ def test_a_checkpoint_with_means_in_the_coordinates_of_the_weights_is_continued(
 
     def run(stop):
         weight = torch.ones(4, 5).double().requires_grad_(True)
-        optimizer = EigenbasisAdam([weight], lr=0.01)
+        optimizer = SOAP([weight], lr=0.01)
         for step, gradient in enumerate(gradients):
             if step == stop:
                 state = optimizer.state[weight]

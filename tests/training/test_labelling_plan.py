@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.io import read, write
 
 from ase_les.training.labelled_frames import write_labelled
-from ase_les.training.own_data import make_data, read_plan
+from ase_les.training.labelling_plan import make_data, read_plan
 
 PLAN = {
     "engine": "emt",

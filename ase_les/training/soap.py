@@ -1,4 +1,4 @@
-"""SOAP optimizer: Adam in the eigenbasis of the gradients' covariance."""
+"""SOAP optimizer: Adam in the eigenbasis of Shampoo (N. Vyas et al., arXiv 2409.11321)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 
-class EigenbasisAdam(torch.optim.Optimizer):
-    r"""Adam whose coordinates are the principal axes of the gradients of each weight matrix.
+class SOAP(torch.optim.Optimizer):
+    r"""SOAP optimizer: Adam in the principal axes of the gradients of each weight matrix.
 
-    Invariants of an environment are strongly correlated, and steps along their common directions
-    are far too large or far too small when every weight has a step size of its own. For a weight
+    Invariants of an environment are strongly correlated: with one step size per weight, steps along
+    their common directions are far too large or far too small. For a weight
     with axes d (rows, columns, …) and gradient G,
 
     .. math::
@@ -25,8 +25,8 @@ class EigenbasisAdam(torch.optim.Optimizer):
         W &\leftarrow (1 - \eta \lambda)\, W
             - \eta\, \big(M' / \sqrt{V}\big) \times_1 Q_1 \times_2 Q_2 \dots
 
-    with the usual corrections for the young averages M and V. The bases are followed by one
-    orthogonal iteration now and then, the more rarely the larger they are.
+    with the usual bias corrections of M and V. The bases are updated by one orthogonal iteration at
+    intervals that increase with their size.
 
     ======================  =============================================
     Symbol                  Code
@@ -43,20 +43,20 @@ class EigenbasisAdam(torch.optim.Optimizer):
     parameters : iterable of Tensor
     lr : float
     betas : pair of float
-        Memories of the mean, and of squares and covariances.
+        Decay factors of the mean, and of squares and covariances.
     weight_decay : float
 
     References
     ----------
     .. [1] N. Vyas et al., SOAP: Improving and Stabilizing Shampoo using Adam, arXiv 2409.11321
-       (nothing to do with the descriptor of that name).
+       (unrelated to the descriptor of that name).
     """
 
     _SMALLEST = 1e-8
-    # Longer axes keep their own coordinates: a basis costs the third power of its length.
+    # Longer axes are not rotated: the cost of a basis is cubic in its length.
     _LONGEST_AXIS = 4096
-    # Covariances of axes from this length on exceed the cache: they are read and written once for
-    # this many gradients.
+    # Covariances of axes of at least this length exceed the cache: they are updated with up to
+    # `_MOST_WAITING` gradients at a time.
     _LARGE_AXIS = 256
     _MOST_WAITING = 8
 
@@ -72,7 +72,7 @@ class EigenbasisAdam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Take one step along the gradients; the first one only measures their size."""
+        """Take one optimization step; the first one only initializes the state."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             young = [weight for weight in weights if not self.state[weight]]
@@ -96,7 +96,7 @@ class EigenbasisAdam(torch.optim.Optimizer):
             state[f"basis_{axis}"] = torch.linalg.eigh(covariance)[1].flip(1).contiguous()
 
     def _step_plain(self, weights: list[Tensor], group: dict[str, Any]) -> None:
-        """Take a step of Adam for weights without bases, all of them together."""
+        """Take an Adam step for all weights without bases."""
         if not weights:
             return
         memory, long_memory = group["betas"]
@@ -124,7 +124,7 @@ class EigenbasisAdam(torch.optim.Optimizer):
         bases = {axis: state[f"basis_{axis}"] for axis in axes}
         turned = _turned(gradient[None], bases)[0]
         if "mean" in state:
-            # At the first step, and in checkpoints from before means were kept turned.
+            # At the first step, and in older checkpoints, which store the unrotated mean.
             state["turned_mean"] = _turned(state.pop("mean")[None], bases)[0]
         state["turned_mean"].lerp_(turned, 1 - memory)
         state["square"].lerp_(turned.square_(), 1 - long_memory)
@@ -141,9 +141,9 @@ class EigenbasisAdam(torch.optim.Optimizer):
     def _learn_covariance(
         self, state: dict[str, Tensor], axis: int, rows: Tensor, memory: float, due: bool
     ) -> None:
-        """Add a gradient to a covariance, large ones several gradients at a time.
+        """Add a gradient to a covariance, for large covariances several gradients at a time.
 
-        Until they are added, gradients wait with the square roots of their weights.
+        Pending gradients are stored multiplied by the square roots of their weights.
         """
         new = rows.T * math.sqrt(1 - memory)
         waiting = state.pop(f"waiting_{axis}", None)
@@ -158,12 +158,12 @@ class EigenbasisAdam(torch.optim.Optimizer):
 
     @staticmethod
     def _follow(state: dict[str, Tensor], axis: int) -> None:
-        """Improve a basis by one orthogonal iteration, the largest eigenvalues first."""
+        """Update a basis by one orthogonal iteration, with eigenvalues in descending order."""
         covariance, basis = state[f"covariance_{axis}"], state[f"basis_{axis}"]
         image = covariance @ basis
         order = (basis * image).sum(0).argsort(descending=True)
         state["square"] = state["square"].index_select(axis, order)
-        # In the layout it will have when read from a checkpoint: rounding depends on it.
+        # Same memory layout as after reading a checkpoint: rounding depends on it.
         new = torch.linalg.qr(image[:, order])[0].contiguous()
         mean = _turned_back(state["turned_mean"][None], {axis: basis})
         state["turned_mean"] = _turned(mean, {axis: new})[0].contiguous()
@@ -171,14 +171,14 @@ class EigenbasisAdam(torch.optim.Optimizer):
 
 
 def _turned_axes(weight: Tensor, longest: int) -> list[int]:
-    """Return the axes with a basis of their own; vectors have none, Adam is enough for them."""
+    """Return the axes that are rotated; none for vectors."""
     if weight.dim() < 2:
         return []
     return [axis for axis, length in enumerate(weight.shape) if 1 < length <= longest]
 
 
 def _is_due(n_steps: int, length: int) -> bool:
-    """Return whether a basis is updated: at powers of two while young, then at even intervals."""
+    """Return whether a basis is updated: first at powers of two, then at regular intervals."""
     interval = max(10, length // 8)
     if n_steps < interval:
         return n_steps & (n_steps - 1) == 0
@@ -191,12 +191,12 @@ def _gradient(weight: Tensor) -> Tensor:
 
 
 def _rows(gradient: Tensor, axis: int) -> Tensor:
-    """Return the gradient as a matrix whose rows are the places along an axis."""
+    """Return the gradient as a matrix with an axis as rows."""
     return gradient.movedim(axis, 0).reshape(gradient.shape[axis], -1)
 
 
 def _turned(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
-    """Return tensors, stacked along a first axis, in the coordinates of bases of their own axes."""
+    """Rotate tensors, stacked along the first axis, into the bases of their other axes."""
     shape = tensors.shape
     for axis, basis in bases.items():
         if axis + 2 == len(shape):
