@@ -300,7 +300,7 @@ def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step
 
 
 @pytest.mark.parametrize(
-    "model, structure, message",
+    ("model", "structure", "message"),
     [
         (NONE, salt, "lets their sum float"),
         (NONE, water, "lets their sum float"),
@@ -324,7 +324,7 @@ def test_what_is_no_field_is_refused(field):
 
 @pytest.mark.parametrize("layers", [(), (("memory", "radial", "invariant"),)])
 @pytest.mark.parametrize(
-    "charges, periodic",
+    ("charges", "periodic"),
     [
         ({"neutrality": "split"}, True),
         ({"neutrality": "split"}, False),

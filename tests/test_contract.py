@@ -61,11 +61,13 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS.keys())
 def test_a_random_model_obeys_the_contract(random_model, settings):
     print(check_model(random_model(**settings)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_a_shipped_model_obeys_the_contract(name):
     print(check_model(load_model(name)))
