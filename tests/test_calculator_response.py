@@ -282,6 +282,7 @@ def test_a_field_may_change_during_a_run():
     np.testing.assert_array_equal(atoms.get_forces(), before)
 
 
+@pytest.mark.slow
 def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step():
     spread = {}
     for steps, timestep in ((60, 1.0), (240, 0.25)):

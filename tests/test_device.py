@@ -245,6 +245,7 @@ def test_a_training_goes_on_where_there_is_another_device(trainable, device, tmp
         assert last.validation_loss == pytest.approx(wanted.validation_loss, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_errors_and_what_cards_say_of_charges(trainable, device):
     model, samples, *_ = trainable
     model.double()
