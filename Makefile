@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test quicktest types lint clean
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv .venv
@@ -18,6 +18,12 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+quicktest: .venv/installed
+	$(BIN)/python -m pytest -m "not slow"
+
+types: .venv/installed
+	$(BIN)/mypy
 
 lint: .venv/installed
 	$(BIN)/ruff check .

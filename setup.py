@@ -37,7 +37,10 @@ setup(
     # `ase_les.shipped_models`, so that an installed copy finds them too.
     packages=[*find_packages(include=["ase_les", "ase_les.*"]), "ase_les.shipped_models"],
     package_dir={"ase_les.shipped_models": "models"},
-    package_data={"ase_les.shipped_models": ["*/model.safetensors", "*/card.json"]},
+    package_data={
+        "ase_les": ["py.typed"],
+        "ase_les.shipped_models": ["*/model.safetensors", "*/card.json"],
+    },
     ext_modules=[KERNELS],
     install_requires=[
         "ase>=3.29",

@@ -55,7 +55,7 @@ class CoreRepulsionConfig:
 
 
 class CoreRepulsion(nn.Module):
-    r"""Screened Coulomb repulsion of nuclei by Ziegler, Biersack and Littmark (ZBL),
+    r"""Screened Coulomb repulsion of nuclei by Ziegler, Biersack and Littmark (ZBL).
 
     .. math::
         E = \frac{1}{2} \sum_{i \neq j} \frac{e^2}{4\pi\epsilon_0} \frac{Z_i Z_j}{r_{ij}}\,

@@ -65,7 +65,7 @@ class MaceRepulsionConfig:
 
 
 class MaceRepulsion(nn.Module):
-    r"""Screened Coulomb repulsion of nuclei (ZBL) as published MACE models have it,
+    r"""Screened Coulomb repulsion of nuclei (ZBL) as in published MACE models.
 
     .. math::
         E = \frac{s}{2} \sum_{i \neq j} k \frac{Z_i Z_j}{r_{ij}} \sum_{n=1}^4 c_n

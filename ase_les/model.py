@@ -44,7 +44,7 @@ class Prediction(NamedTuple):
 
 
 class LESModel(nn.Module):
-    r"""Energy of atoms,
+    r"""Energy of atoms.
 
     .. math::
         E = \sum_i E_0(Z_i) + \sum_i E_\theta(B_i) + E_\mathrm{lr}(\{q_i\}, \{\mathbf{r}_i\},

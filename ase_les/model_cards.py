@@ -70,10 +70,10 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
 
 
 def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
-    """Return mean physical charges of every model by element, over training structures.
+    r"""Return mean physical charges of every model by element, over training structures.
 
-    Beside charges stand GAPT charges :math:`\\mathrm{tr}\\,Z^*/3` of some of the structures; both
-    are :math:`\\sqrt{\\epsilon_\\infty}` times the latent ones of the card. Models of several
+    Beside charges stand GAPT charges :math:`\mathrm{tr}\,Z^*/3` of some of the structures; both
+    are :math:`\sqrt{\epsilon_\infty}` times the latent ones of the card. Models of several
     charges per atom, which mean nothing one by one, are left out.
     """
     rows = []

@@ -454,6 +454,7 @@ def test_no_more_than_two_hundred_python_calls_before_the_network(crystal):
 # With the rest of ASE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [BFGS, FIRE, LBFGS])
 @pytest.mark.parametrize("cell_filter", [None, FrechetCellFilter, UnitCellFilter])
 def test_the_first_step_of_an_optimiser_goes_downhill(crystal, optimizer, cell_filter):

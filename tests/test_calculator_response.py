@@ -282,6 +282,7 @@ def test_a_field_may_change_during_a_run():
     np.testing.assert_array_equal(atoms.get_forces(), before)
 
 
+@pytest.mark.slow
 def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step():
     spread = {}
     for steps, timestep in ((60, 1.0), (240, 0.25)):
@@ -300,7 +301,7 @@ def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step
 
 
 @pytest.mark.parametrize(
-    "model, structure, message",
+    ("model", "structure", "message"),
     [
         (NONE, salt, "lets their sum float"),
         (NONE, water, "lets their sum float"),
@@ -324,7 +325,7 @@ def test_what_is_no_field_is_refused(field):
 
 @pytest.mark.parametrize("layers", [(), (("memory", "radial", "invariant"),)])
 @pytest.mark.parametrize(
-    "charges, periodic",
+    ("charges", "periodic"),
     [
         ({"neutrality": "split"}, True),
         ({"neutrality": "split"}, False),

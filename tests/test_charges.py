@@ -207,7 +207,7 @@ def test_an_excess_charge_stays_where_it_is_attracted_most():
 
 
 @pytest.mark.parametrize(
-    "setting, message",
+    ("setting", "message"),
     [
         ({"n_channels": 0}, "`n_channels` must be at least 1, got 0"),
         ({"formal_charges": {"Xx": 1}}, "needs element symbols, got .'Xx'."),

@@ -61,11 +61,13 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS.keys())
 def test_a_random_model_obeys_the_contract(random_model, settings):
     print(check_model(random_model(**settings)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_a_shipped_model_obeys_the_contract(name):
     print(check_model(load_model(name)))
@@ -79,6 +81,7 @@ def test_a_model_trained_in_float64_obeys_the_contract(random_model, rng):
     check_model(model)
 
 
+@pytest.mark.slow
 def test_a_model_that_standardises_features_obeys_the_contract(random_model):
     model = random_model(l_max=2)
     neighbors = NeighborList(model.config.cutoff)
@@ -105,6 +108,7 @@ def test_the_contract_does_not_claim_laws_it_could_not_check(random_model):
     assert not laws & {"lattice translation", "lattice description", "stress = dE/dstrain / V"}
 
 
+@pytest.mark.slow
 def test_the_contract_leaves_the_model_as_it_is(random_model):
     model = random_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}

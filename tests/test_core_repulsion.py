@@ -70,14 +70,14 @@ def test_it_is_the_sum_over_pairs(atoms):
     assert repulsion(atoms, 1.2).sum() == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("symbols, charges", [("HH", 1), ("FCl", 9 * 17), ("PtO", 78 * 8)])
+@pytest.mark.parametrize(("symbols", "charges"), [("HH", 1), ("FCl", 9 * 17), ("PtO", 78 * 8)])
 def test_nuclei_on_top_of_each_other_see_no_electrons(symbols, charges):
     # Screening takes effect within the first thousandth of an ångström by less than a percent.
     energy = repulsion(pair(symbols, 1e-4)).sum()
     assert energy == pytest.approx(charges * Hartree * Bohr / 1e-4, rel=0.01)
 
 
-@pytest.mark.parametrize("distance, hartree_fock", [(0.5, 286.4), (0.8, 82.0), (1.0, 38.9)])
+@pytest.mark.parametrize(("distance", "hartree_fock"), [(0.5, 286.4), (0.8, 82.0), (1.0, 38.9)])
 def test_neon_atoms_repel_about_as_they_do_in_quantum_chemistry(distance, hartree_fock):
     # Energies in eV of the pair less those of its atoms: PySCF 2.14, RHF, uncontracted cc-pVQZ.
     energy = repulsion(pair("NeNe", distance), cutoff_scale=3.5).sum()

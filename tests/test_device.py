@@ -54,6 +54,7 @@ def test_tensors_of_two_devices_do_not_mix(device):
         there.numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_every_model_is_the_same_on_another_device(name, device):
     check_calculator(load_model(name), device)
@@ -208,6 +209,7 @@ def test_what_forces_teach_of_shared_electrons(random_model, device):
         torch.testing.assert_close(there, here)
 
 
+@pytest.mark.slow
 def test_a_training(trainable, device, tmp_path):
     model, *given = trainable
     here, there = copy.deepcopy(model), copy.deepcopy(model)
@@ -220,6 +222,7 @@ def test_a_training(trainable, device, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_where_there_is_another_device(trainable, device, tmp_path):
     model, *given = trainable
     whole, part = copy.deepcopy(model), copy.deepcopy(model)
@@ -243,6 +246,7 @@ def test_a_training_goes_on_where_there_is_another_device(trainable, device, tmp
         assert last.validation_loss == pytest.approx(wanted.validation_loss, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_errors_and_what_cards_say_of_charges(trainable, device):
     model, samples, *_ = trainable
     model.double()

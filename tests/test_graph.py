@@ -96,7 +96,7 @@ def test_sums_per_structure_add_up(salt, rng):
     assert torch.allclose(sums, torch.stack([values[:2].sum(0), values[2], values[3:].sum(0)]))
 
 
-@pytest.mark.parametrize("given, expected", [(None, 0.0), (-1, -1.0), (np.int64(2), 2.0)])
+@pytest.mark.parametrize(("given", "expected"), [(None, 0.0), (-1, -1.0), (np.int64(2), 2.0)])
 def test_the_total_charge_is_in_info(given, expected):
     atoms = Atoms("H", info={} if given is None else {"charge": given})
     assert total_charge_of(atoms) == expected
@@ -109,7 +109,7 @@ def test_a_total_charge_must_be_a_number(given):
 
 
 @pytest.mark.parametrize(
-    "atoms, message",
+    ("atoms", "message"),
     [
         (Atoms(), "no atoms"),
         (Atoms("HO", [[0, 0, 0], [np.nan, 0, 0]]), r"atom 1 \(O\)"),

@@ -123,6 +123,7 @@ def test_interleaved_calculators_do_not_see_each_other(model, structures, fresh)
         assert np.array_equal(found, fresh(index, name, "float64"))
 
 
+@pytest.mark.slow
 def test_threads_share_a_calculator(model, structures, fresh):
     calculator = LESCalculator(model, dtype="float64")
     small = [index for index, atoms in enumerate(structures) if len(atoms) < 100]
@@ -146,6 +147,7 @@ def test_threads_share_a_calculator(model, structures, fresh):
     assert not wrong, f"{len(wrong)} of {len(work)} are wrong"
 
 
+@pytest.mark.slow
 def test_threads_with_a_calculator_each_do_not_see_each_other(model, structures, fresh):
     small = [index for index, atoms in enumerate(structures) if len(atoms) < 100]
     for index in small:

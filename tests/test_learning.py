@@ -117,6 +117,7 @@ def salt_energy(atoms: Atoms, positions: torch.Tensor) -> torch.Tensor:
     return COULOMB * coulomb + (50 * torch.exp(-separation.norm(dim=1) / 0.4)).sum()
 
 
+@pytest.mark.slow
 def test_unit_charges_of_a_random_salt_are_found_from_energies_and_forces():
     rng = np.random.default_rng(5)
     data = Labelled([disordered_salt(rng) for _ in range(16)], salt_energy)
@@ -169,6 +170,7 @@ def errors_far_apart(ion_pairs, **settings) -> tuple[np.ndarray, torch.Tensor]:
     return (prediction.energy - far.energies).detach().numpy(), prediction.charges.detach()
 
 
+@pytest.mark.slow
 def test_ions_seen_near_each_other_are_understood_far_apart(ion_pairs):
     errors, charges = errors_far_apart(ion_pairs)
     assert np.abs(errors).max() < 0.010
@@ -177,6 +179,7 @@ def test_ions_seen_near_each_other_are_understood_far_apart(ion_pairs):
     assert torch.allclose(net, torch.ones_like(net), rtol=0, atol=0.01)
 
 
+@pytest.mark.slow
 def test_ions_far_apart_are_beyond_a_short_range_model(ion_pairs):
     errors, _ = errors_far_apart(ion_pairs, long_range=False)
     assert np.sqrt(np.mean(errors**2)) > 0.3

@@ -324,6 +324,7 @@ def ask(home: Path, elsewhere: Path) -> str:
     return answer.stdout
 
 
+@pytest.mark.slow
 def test_shipped_models_are_found_in_a_checkout_and_in_an_installed_copy(checkout, tmp_path):
     installed = tmp_path / "site-packages"
     subprocess.run(

@@ -206,7 +206,7 @@ def test_without_a_skin_every_new_geometry_is_searched(searches):
 
 
 @pytest.mark.parametrize(
-    "cutoff, skin, name", [(0, 0, "cutoff"), (-1, 0, "cutoff"), (4, -1, "skin")]
+    ("cutoff", "skin", "name"), [(0, 0, "cutoff"), (-1, 0, "cutoff"), (4, -1, "skin")]
 )
 def test_impossible_lengths_are_refused(cutoff, skin, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):

@@ -55,6 +55,7 @@ def answer(script: str, **environment: str):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_calculators_use_one_thread_until_told_otherwise():
     script = (
         "found = [torch.get_num_threads()]\n"
@@ -68,6 +69,7 @@ def test_calculators_use_one_thread_until_told_otherwise():
     assert found == [default, 1, CORES, 3, 3]
 
 
+@pytest.mark.slow
 def test_threads_that_the_user_set_before_are_kept():
     # All cores is also what torch takes by itself.
     script = f"torch.set_num_threads({CORES}); print(json.dumps(threads_with()))"
@@ -83,6 +85,7 @@ def test_a_number_of_threads_must_be_a_positive_integer(number):
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 @on_glibc
 @pytest.mark.parametrize(
     ("options", "environment", "kept"),

@@ -38,6 +38,7 @@ def test_the_python_examples_are_right_about_salt_a_molecule_and_water(monkeypat
     assert -1.05 < oxygen.trace(axis1=1, axis2=2).mean() / 3 < -0.75
 
 
+@pytest.mark.slow
 def test_the_runs_of_the_command_line_start_and_go_on(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "workflows").symlink_to(ROOT / "workflows")

@@ -308,8 +308,10 @@ class ChargeMethods(Calculator):
 
 
 def isotropic(born: np.ndarray) -> np.ndarray:
+    """Return a third of the traces of Born charges (N, 3, 3)."""
     return np.trace(born, axis1=1, axis2=2) / 3
 
 
 def array_of(values: Tensor) -> np.ndarray:
+    """Return a float64 array of values, without their gradient."""
     return values.detach().cpu().numpy().astype(np.float64)

@@ -1,4 +1,4 @@
-"""``ase-les doctor``: is this installation fit to be used?"""
+"""``ase-les doctor``: check the installation."""
 
 from __future__ import annotations
 

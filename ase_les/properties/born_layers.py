@@ -21,7 +21,7 @@ from ase_les.runs.provenance import plain
 
 @dataclass(frozen=True)
 class ElementInLayer:
-    """Mean Born charges of the atoms of one element in one layer.
+    r"""Mean Born charges of the atoms of one element in one layer.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class ElementInLayer:
     atoms : int
         Number of atoms with known charges.
     in_plane_e, normal_e : float
-        :math:`Z^*_\\parallel` (nan if only the normal component is known) and
-        :math:`Z^*_\\perp`.
+        :math:`Z^*_\parallel` (nan if only the normal component is known) and
+        :math:`Z^*_\perp`.
     in_plane_spread_e, normal_spread_e : float
         Standard deviations over the atoms.
     """
@@ -51,7 +51,7 @@ class ElementInLayer:
 
 @dataclass(frozen=True)
 class BornLayers:
-    """In-plane and normal Born charges.
+    r"""In-plane and normal Born charges.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class BornLayers:
     layer : array, shape (N,)
         Layer of each atom; 0 is the lowest.
     in_plane_e, normal_e : array, shape (N,)
-        :math:`Z^*_\\parallel` and :math:`Z^*_\\perp` of each atom, nan where unknown.
+        :math:`Z^*_\parallel` and :math:`Z^*_\perp` of each atom, nan where unknown.
     symbols : tuple of str
     normal : array, shape (3,)
         Unit normal.

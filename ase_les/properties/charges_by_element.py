@@ -29,7 +29,7 @@ from ase_les.screening import recorded_scaling
 
 @dataclass(frozen=True)
 class ChargesByElement:
-    """Mean charges of each element of a structure, in e.
+    r"""Mean charges of each element of a structure, in e.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class ChargesByElement:
     mean, std : mapping of str to float
         Mean and standard deviation of the atomic charges of the calculator.
     gapt : mapping of str to float, or None
-        Mean of :math:`\\operatorname{tr} Z^*/3`; None without Born charges.
+        Mean of :math:`\operatorname{tr} Z^*/3`; None without Born charges.
     physical_over_latent : float
         Ratio of physical to latent charges, contained in both.
     sign : str

@@ -25,12 +25,12 @@ GROWING = 2.0
 
 @dataclass(frozen=True)
 class StaticDielectric:
-    """Static dielectric constant with its error and signs of missing convergence.
+    r"""Static dielectric constant with its error and signs of missing convergence.
 
     Attributes
     ----------
     epsilon : Estimate
-        :math:`\\varepsilon_0`, isotropic average.
+        :math:`\varepsilon_0`, isotropic average.
     tensor, tensor_error : array, shape (3, 3)
     epsilon_infinity : float
     first_half, second_half : float

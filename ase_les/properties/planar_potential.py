@@ -266,7 +266,9 @@ def _kernels(
 
 
 def _open_kernels(
-    d: np.ndarray, height: float, s: float
+    d: np.ndarray,
+    height: float,  # noqa: ARG001 -- of periodic kernels only
+    s: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if s == 0:
         return d, np.heaviside(d, 0.5), -np.maximum(d, 0.0)

@@ -1,4 +1,4 @@
-r"""Questions to labels before training: do energies, forces and stresses fit each other and atoms?
+r"""Check labels before training: energies, forces and stresses against each other.
 
 Three tests, each independent of the level of theory:
 

@@ -155,8 +155,10 @@ def _run_pool(
     threads: int,
     interrupted: list[Key],
 ) -> Iterator[tuple[Key, Result]]:
-    """Yield results until all are finished or a worker dies; `interrupted` then lists the keys of
-    the tasks that were running."""
+    """Yield results until all are finished or a worker dies.
+
+    `interrupted` then lists the keys of the tasks that were running.
+    """
     waiting = list(tasks)
     pool = ProcessPoolExecutor(
         min(processes, len(waiting)),

@@ -161,7 +161,6 @@ def check_lattice_translation(model, atoms_list, rng) -> list[Finding]:
 
 def check_lattice_description(model, atoms_list, rng) -> list[Finding]:
     """Nothing depends on which vectors describe the lattice: reordered, reversed, sheared."""
-
     findings = []
     for combination in map(np.array, _LATTICE_DESCRIPTIONS):
         sheared = np.count_nonzero(combination) > 3

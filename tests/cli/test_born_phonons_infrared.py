@@ -139,6 +139,7 @@ def test_both_names_of_the_dielectric_constant_are_one_option(models_are_spheres
         assert made == 2 * [("M", "cpu", "float64", 1e-7, number)]
 
 
+@pytest.mark.slow
 def test_phonons_is_the_library_call_and_resumes(capsys):
     pytest.importorskip("seekpath")
     options = ("--model", "M", "--supercell", "2", "2", "2", "--mesh-length", "10")

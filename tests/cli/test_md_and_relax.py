@@ -185,6 +185,7 @@ def test_relax_takes_every_frame_or_several_files(capsys):
     assert all(frame.get_forces().max() < 0.01 for frame in read("files-relaxed.traj", ":"))
 
 
+@pytest.mark.slow
 def test_a_config_names_one_structure_or_several():
     options = {"structure": "copper.xyz", "model": "M", "cell": "isotropic", "output": "one"}
     Path("relax.yml").write_text(yaml.safe_dump(options))

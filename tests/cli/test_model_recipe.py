@@ -84,6 +84,7 @@ def test_card_and_model_file_say_what_the_twin_can_do(folder, monkeypatch):
     assert model.card["short_range"] == said
 
 
+@pytest.mark.slow
 def test_model_and_twin_are_trained_on_the_device_asked_for(folder, monkeypatch):
     with other_device() as device:
         recipe(folder, monkeypatch, "--with-short-range", "--device", device)
@@ -120,6 +121,7 @@ def test_what_a_card_says_of_charges_can_be_measured_without_training(folder, mo
     assert set(trained["mean_latent_born_charge_by_element_e"]) == {"Ar", "He"}
 
 
+@pytest.mark.slow
 def test_a_finished_recipe_trains_anew_on_other_data(folder, monkeypatch, capsys):
     recipe(folder, monkeypatch)
     old = card(folder)
@@ -140,6 +142,7 @@ def test_a_finished_recipe_trains_anew_when_the_model_is_another(folder, monkeyp
     assert load_model(folder / "model.safetensors").long_range is None
 
 
+@pytest.mark.slow
 def test_a_finished_recipe_is_not_trained_again(folder, monkeypatch):
     recipe(folder, monkeypatch)
     monkeypatch.setattr(_Run, "one_epoch", lambda *_: pytest.fail("trained again"))
@@ -182,6 +185,7 @@ def with_teachers(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_teachers_are_trained_first_and_once(with_teachers, monkeypatch):
     recipe(with_teachers, monkeypatch, "--work", str(with_teachers / "elsewhere"))
     said = card(with_teachers)["training"]
@@ -193,6 +197,7 @@ def test_teachers_are_trained_first_and_once(with_teachers, monkeypatch):
     recipe(with_teachers, monkeypatch, "--work", str(with_teachers / "elsewhere"))
 
 
+@pytest.mark.slow
 def test_a_teacher_may_start_from_another(with_teachers, monkeypatch):
     plan = yaml.safe_load((with_teachers / "teachers" / "second.yml").read_text())
     plan["start"] = "../work/teachers/first.safetensors"
@@ -210,6 +215,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_the_card_keeps_the_twin_while_it_is_comparable(folder, monkeypatch, change):
     recipe(folder, monkeypatch, "--with-short-range")
@@ -227,6 +233,7 @@ def test_the_card_keeps_the_twin_while_it_is_comparable(folder, monkeypatch, cha
     assert "short_range" not in card(folder)
 
 
+@pytest.mark.slow
 def test_the_twin_of_a_pupil_starts_from_the_twin_of_its_start(with_teachers, monkeypatch):
     epochs = []
     whole_epoch = _Run.one_epoch
@@ -240,6 +247,7 @@ def test_the_twin_of_a_pupil_starts_from_the_twin_of_its_start(with_teachers, mo
     assert card(with_teachers)["short_range"]["training"]["start"]
 
 
+@pytest.mark.slow
 def test_a_trial_with_teachers_leaves_no_trace(with_teachers, monkeypatch):
     before = set(with_teachers.rglob("*"))
     recipe(with_teachers, monkeypatch, "--quick")

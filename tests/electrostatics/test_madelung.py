@@ -66,7 +66,7 @@ CRYSTALS = [
 ]
 
 
-@pytest.mark.parametrize("atoms, charges, units, point, narrow, wide", CRYSTALS)
+@pytest.mark.parametrize(("atoms", "charges", "units", "point", "narrow", "wide"), CRYSTALS)
 def test_gaussian_charges_have_the_reference_lattice_energy(
     energy_of, atoms, charges, units, point, narrow, wide
 ):
@@ -74,7 +74,7 @@ def test_gaussian_charges_have_the_reference_lattice_energy(
     assert energy_of(atoms, charges, smearing=1.5) / units == pytest.approx(wide, abs=6e-9)
 
 
-@pytest.mark.parametrize("atoms, charges, units, point, narrow, wide", CRYSTALS)
+@pytest.mark.parametrize(("atoms", "charges", "units", "point", "narrow", "wide"), CRYSTALS)
 def test_point_charges_have_the_reference_lattice_energy(
     energy_of, atoms, charges, units, point, narrow, wide
 ):
@@ -85,7 +85,7 @@ def test_point_charges_have_the_reference_lattice_energy(
 
 
 @pytest.mark.parametrize(
-    "atoms, charges, units, expected",
+    ("atoms", "charges", "units", "expected"),
     [
         pytest.param(*rocksalt(5.0), 1, 1.7475645946 / 2.5, id="rocksalt"),
         pytest.param(*caesium_chloride(4.0), 1, 1.7626747731 / (2 * math.sqrt(3)), id="CsCl"),

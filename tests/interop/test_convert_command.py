@@ -206,6 +206,7 @@ def test_a_sign_that_cannot_be_judged_or_flipped_is_refused(opposite, tmp_path, 
     assert not output.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", FLIPPED + NOT_FLIPPED)
 def test_published_models_get_the_sign_of_chemistry(shared, name, tmp_path, capsys):

@@ -99,6 +99,7 @@ def _stored_graph(source: str) -> Hostile:
     return Hostile(reduce_graph_module, body, "import torch\n" + source)
 
 
+@pytest.mark.slow
 def test_code_of_the_pickle_is_not_executed(tmp_path):
     marker = tmp_path / "ran"
     for number, hostile in enumerate(

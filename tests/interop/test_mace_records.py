@@ -274,7 +274,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("change, message", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_has_no_counterpart_is_refused_by_name(change, message, path):
     root = network()
     if change is None:

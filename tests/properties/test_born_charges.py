@@ -323,6 +323,7 @@ def rutile() -> Atoms:
     return Atoms("Ti2O4", cell=[4.6, 4.6, 2.96], scaled_positions=fractional, pbc=True)
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_charges():
     atoms = salt()
     one = born_charges(atoms, "displacement", quiet=True)
@@ -345,6 +346,7 @@ class Dying(RigidIons):
         super().calculate(*args, **kwargs)
 
 
+@pytest.mark.slow
 def test_a_process_killed_once_costs_nothing_but_time(tmp_path):
     atoms = salt()
     atoms.calc = Dying()
@@ -353,6 +355,7 @@ def test_a_process_killed_once_costs_nothing_but_time(tmp_path):
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_process_killed_twice_is_no_process_that_did_not_start():
     atoms = salt()
     atoms.calc = Dying()
@@ -360,6 +363,7 @@ def test_a_process_killed_twice_is_no_process_that_did_not_start():
         born_charges(atoms, "displacement", jobs=Jobs(2, Dying), quiet=True)
 
 
+@pytest.mark.slow
 def test_processes_with_another_calculator_are_refused():
     atoms = salt()
     atoms.calc = RigidIons()
@@ -395,7 +399,7 @@ def an_ion():
 
 
 @pytest.mark.parametrize(
-    "structure, settings, message",
+    ("structure", "settings", "message"),
     [
         (no_calculator, {}, "no calculator"),
         (a_slab, {}, "lists dipole, polarization but does not give it"),
@@ -418,6 +422,7 @@ def test_a_calculator_without_field_is_refused():
         born_charges(Atoms("Ar", calculator=LennardJones()), "field", quiet=True)
 
 
+@pytest.mark.slow
 def test_finite_differences_do_not_need_torch():
     code = (
         "import sys; import ase_les.properties.born_charges, ase_les.properties.phonons, "

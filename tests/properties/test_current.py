@@ -41,6 +41,7 @@ def water_dimer() -> Atoms:
     return first + second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periodic", [False, True], ids=["molecules", "bulk"])
 def test_the_current_is_the_derivative_of_the_dipole_along_a_trajectory(
     periodic, random_model, rng

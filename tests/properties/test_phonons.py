@@ -31,6 +31,7 @@ def in_per_cm(stiffness: float) -> float:
     return np.sqrt(stiffness * units._e / units._amu) * 1e10 / (2 * np.pi * units._c * 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("crystal", "published"), [(salt, 192.8), (magnesia, 594.3)])
 def test_longitudinal_modes_are_split_off_by_the_field_of_rigid_ions(crystal, published):
     """ω_LO² − ω_TO² = 4π k_e q² / (V μ); values of NaCl and MgO with their ε∞."""
@@ -73,6 +74,7 @@ def dynamical_matrix(atoms: Atoms, layers: int, displacement: float = 1e-3) -> n
     return 0.5 * (flat + flat.conj().T)
 
 
+@pytest.mark.slow
 def test_small_wave_vectors_agree_with_brute_force_in_a_long_row_of_cells():
     """The row of 32 cells is 91 Å long; nothing but forces enters its frequencies."""
     atoms = salt()
@@ -96,6 +98,7 @@ def test_small_wave_vectors_agree_with_brute_force_in_a_long_row_of_cells():
     assert brute[5] > 1.5 * PER_CM_PER_THZ * gamma.without_field_THz[5]
 
 
+@pytest.mark.slow
 def test_bands_do_not_depend_on_the_size_of_the_supercell():
     small, large = (phonons(salt(), **{**QUICK, "min_length_A": length}) for length in (8.0, 12.0))
     assert large.supercell_atoms > 2 * small.supercell_atoms
@@ -104,6 +107,7 @@ def test_bands_do_not_depend_on_the_size_of_the_supercell():
         assert PER_CM_PER_THZ * difference < 0.1
 
 
+@pytest.mark.slow
 def test_any_cell_of_the_crystal_gives_the_same_modes():
     """Primitive, cubic, left-handed, and a supercell that is no multiple of the cubic one."""
     reference = phonons(salt(), **QUICK)
@@ -121,6 +125,7 @@ def test_any_cell_of_the_crystal_gives_the_same_modes():
             assert PER_CM_PER_THZ * difference < 0.1
 
 
+@pytest.mark.slow
 def test_screened_and_unscreened_charges_give_the_same_phonons():
     screened = phonons(salt(), **QUICK)
     atoms = salt()
@@ -135,6 +140,7 @@ def test_screened_and_unscreened_charges_give_the_same_phonons():
         np.testing.assert_allclose(one.frequencies_THz, other.frequencies_THz, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_dipoles_of_the_right_charges_explain_the_forces_between_distant_ions():
     """Were the long range counted twice, distant force constants would grow instead."""
     before, after = phonons(salt(), **QUICK).non_analytic.far_force_constants_eV_per_A2
@@ -271,6 +277,7 @@ def test_a_crystal_under_pressure_is_noted_where_symmetry_hides_it():
     assert f"under {pressure:.2f} GPa" in told
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     atoms = salt()
     born = atoms.calc.get_property("born_effective_charges", atoms)
@@ -377,6 +384,7 @@ def test_a_crystal_with_vacuum_is_taken_for_a_slab():
     assert insisted.non_analytic is not None
 
 
+@pytest.mark.slow
 def test_other_readers_take_the_born_file(tmp_path):
     """phonopy's own `write_BORN` begins with a comment, which `parse_BORN` and Euphonic refuse."""
     found = phonons(salt(), output=tmp_path / "nacl", **QUICK)

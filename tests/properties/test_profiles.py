@@ -93,6 +93,7 @@ def test_a_gaussian_sheet_has_its_analytic_density_field_and_potential(width):
         assert found.curves[name][near] == pytest.approx(values[near], rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periodic", [True, False])
 @pytest.mark.parametrize("cell", ["orthorhombic", "tilted"])
 def test_the_profile_is_that_of_the_model_electrostatics(periodic, cell, rng):

@@ -68,6 +68,7 @@ def test_each_stage_of_the_figure_starts_from_zero(drawn):
     assert conserved[0] == conserved[11] == 0.0
 
 
+@pytest.mark.slow
 def test_a_relaxed_cell_is_in_the_table(drawn):
     result = relax(copper(), cell="full", fmax=0.02)
     relaxation.write(result, "elsewhere")

@@ -283,7 +283,9 @@ def test_the_envelope_is_one_at_the_atom_and_zero_from_the_cutoff_on():
     assert envelope[2] < 1e-14
 
 
-@pytest.mark.parametrize("nu_max, l_max", [(1, 2), (2, 2), (3, 1), (4, 0), (4, 2), (4, 3), (4, 4)])
+@pytest.mark.parametrize(
+    ("nu_max", "l_max"), [(1, 2), (2, 2), (3, 1), (4, 0), (4, 2), (4, 3), (4, 4)]
+)
 @pytest.mark.parametrize("layers", [(), (ALL,)], ids=["one layer", "two layers"])
 @pytest.mark.parametrize("separate", [False, True], ids=["one value", "separate values"])
 def test_hand_written_gradients_are_those_of_autograd(nu_max, l_max, layers, separate, monkeypatch):
@@ -393,7 +395,7 @@ def test_edges_in_the_skin_weigh_nothing():
 
 
 @pytest.mark.parametrize(
-    "setting, message",
+    ("setting", "message"),
     [
         ({"cutoff": 0}, "`cutoff` must be positive"),
         ({"n_radial": 0}, "`n_radial` must be positive"),

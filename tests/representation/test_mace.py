@@ -183,7 +183,7 @@ def test_atoms_beyond_the_layers_do_not_matter():
 
 
 @pytest.mark.parametrize(
-    "wrong, message",
+    ("wrong", "message"),
     [
         ({"l_max": 4}, "`l_max` must be 1 to 3, got 4"),
         ({"l_hidden": 3}, "`l_hidden` must be 0 to 2, got 3"),
@@ -229,6 +229,7 @@ def mace_model(
     return LESModel(ModelConfig.from_dict(config), seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS.keys())
 def test_a_random_model_obeys_the_contract(settings):
     print(check_model(mace_model(**settings)))

@@ -120,7 +120,7 @@ def test_polynomials_turn_as_their_degree(order, degree):
 
 # Numbers of monomials of published U matrices once symmetrized (shared/MACE.md).
 @pytest.mark.parametrize(
-    "degree, order, n_monomials", [(0, 1, 1), (0, 2, 16), (0, 3, 77), (1, 1, 3), (1, 2, 35)]
+    ("degree", "order", "n_monomials"), [(0, 1, 1), (0, 2, 16), (0, 3, 77), (1, 1, 3), (1, 2, 35)]
 )
 def test_as_many_monomials_occur_as_in_published_models(degree, order, n_monomials):
     assert len(monomials(L_MAX, order, degree)) == n_monomials

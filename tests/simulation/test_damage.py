@@ -92,6 +92,7 @@ FULL_DISK = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are those of Unix")
 def test_a_run_on_a_full_disk_names_the_file_and_continues_exactly():
     settings = {**SETTINGS, "log_stride": 1, "trajectory_stride": 50}

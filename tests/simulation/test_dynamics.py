@@ -320,6 +320,7 @@ def test_restart_after_restart_continues_the_same_trajectory():
     assert_identical(*full_and_interrupted("nvt-bussi", press_ctrl_c_twice))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["nvt-bussi", "npt-isotropic"])
 def test_restart_after_a_kill_in_the_middle_of_a_frame(ensemble):
     def kill(settings):

@@ -24,6 +24,7 @@ MODULUS = 0.05
 """eV/Å³, about 80 kbar."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["nvt-bussi", "nvt-langevin", "nvt-nose-hoover"])
 def test_kinetic_energy_is_distributed_canonically(ensemble):
     # Samples some correlation times (10, 4 and 6 steps) apart.
@@ -41,6 +42,7 @@ def test_kinetic_energy_is_distributed_canonically(ensemble):
     assert stats.kstest(energies, expected.cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_volume_fluctuates_as_the_equation_of_state_says():
     # U = B (V − V0)² / 2 V0: V is normal with mean V0 (1 − P/B) and variance kT V0 / B, which is
     # kT κ V with the compressibility κ of this equation of state.
@@ -65,6 +67,7 @@ def test_volume_fluctuates_as_the_equation_of_state_says():
     assert stats.kstest(volumes, stats.norm(mean, spread).cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ensemble", "pbc"), [("npt-anisotropic", (1, 1, 1)), ("npt-in-plane", (1, 0, 1))]
 )

@@ -76,6 +76,7 @@ class Stops(EMT):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "cell", "stop"),
     [
@@ -103,6 +104,7 @@ def test_after_ctrl_c_the_steps_are_those_of_an_uninterrupted_run(optimizer, cel
     same_run(straight, resume_relaxation("stopped", EMT()))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_grows_with_the_atoms_and_not_with_their_square():
     """A Hessian of 108 atoms alone takes 840 kB."""
     atoms = bulk("Cu", cubic=True) * (3, 3, 3)
@@ -115,6 +117,7 @@ def test_a_checkpoint_grows_with_the_atoms_and_not_with_their_square():
     same_run(straight, resume_relaxation("short", EMT(), steps=6))
 
 
+@pytest.mark.slow
 def test_a_longer_search_continues_a_shorter_one():
     settings = {"fmax": 1e-6, "cell": "full", "checkpoint_stride": 7}
     straight = relax(alloy(), output="straight", steps=30, **settings)
@@ -124,6 +127,7 @@ def test_a_longer_search_continues_a_shorter_one():
     assert "resumed at step 7" in resumed.notes
 
 
+@pytest.mark.slow
 def test_constraints_and_info_come_back():
     settings = {"fmax": 0.03, "checkpoint_stride": 3, "cell": "in-plane"}
     straight = relax(slab(), output="straight", **settings)
@@ -213,6 +217,7 @@ def kill_when_it_got_on(rng: np.random.Generator, **settings) -> None:
     assert os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_no_step_and_doubles_none(rng):
     settings = {
         "optimizer": "lbfgs",

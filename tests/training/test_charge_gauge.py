@@ -56,6 +56,7 @@ def differences(model, samples):
     return {int(z): float(found[numbers == z].mean()) for z in numbers.unique()}
 
 
+@pytest.mark.slow
 def test_a_training_keeps_on_the_ions_what_they_carry(samples, tmp_path):
     """Without the term the same training takes most of the charge off the ions."""
     found, errors = {}, {}

@@ -59,6 +59,7 @@ def small_model(seed=0):
     return LESModel(ModelConfig({"Ar": 0.0}, config), seed=seed)
 
 
+@pytest.mark.slow
 def test_open_and_periodic_structures_of_different_size_are_learned_together(samples, tmp_path):
     training, held_back = samples[:20], samples[20:]
     model = small_model()
@@ -215,6 +216,7 @@ def test_without_force_labels_a_card_sets_no_limit_to_forces(samples):
     assert "largest_force_eV_per_A" not in describe_data(blind)
 
 
+@pytest.mark.slow
 def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):
     write(tmp_path / "data.extxyz", [morse_cluster(seed) for seed in range(20)])
     (tmp_path / "train.yml").write_text(
@@ -276,6 +278,7 @@ def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(t
     assert totals["mean", True] < 1e-12 < 1e-3 < totals["none", False]
 
 
+@pytest.mark.slow
 def test_the_weight_of_the_excess_teaches_free_sums_the_total_charge(tmp_path):
     frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
     samples = labelled(frames, CUTOFF, LabelNames())

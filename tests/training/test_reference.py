@@ -142,6 +142,7 @@ def test_processes_give_what_one_gives_and_one_that_dies_costs_its_structure_onl
     assert Path("shared.extxyz").read_bytes() == Path("alone.extxyz").read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_labelling_goes_on_and_ends_with_the_same_file():
     frames = crystals(8)
     write_labelled("start.xyz", frames)

@@ -79,8 +79,9 @@ def test_structures_without_labels_do_not_pull():
         assert loss_of(small_model(), samples[1], **weights) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neutrality", ["split", "mean"])
-@pytest.mark.parametrize("label, periodic", [("dipole", False), ("born_charges", True)])
+@pytest.mark.parametrize(("label", "periodic"), [("dipole", False), ("born_charges", True)])
 def test_labels_teach_charges(tmp_path, label, periodic, neutrality):
     frames = [diatomic(seed, periodic) for seed in range(12)]
     samples = labelled(frames, 3.0, LabelNames())

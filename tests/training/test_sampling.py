@@ -124,6 +124,7 @@ class Spring(Calculator):
 STIFFNESS = 0.02
 
 
+@pytest.mark.slow
 def test_rigid_bodies_share_out_energy_as_temperature_says_and_keep_their_shape():
     atoms = Atoms("HeF2", [(0, 0, 0), (3, 0, 0), (3, 1.4, 0)])
     move = RigidBodies([(1, 2)], 1500, temperature_K=500, stride=4, shift_A=1.5, turn_degrees=40)

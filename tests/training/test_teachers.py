@@ -166,6 +166,7 @@ def test_a_teacher_without_charges_is_refused():
         distill_labels(samples(), [trained(1), without])
 
 
+@pytest.mark.slow
 def test_a_pupil_comes_to_say_what_its_teachers_say_on_average():
     write("data.extxyz", trios(12))
     first, second = trained(1), trained(2)

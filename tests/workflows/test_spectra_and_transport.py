@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import yaml
 from test_studies import needs_water_model, run
 
 from ase_les import list_models
 
 
+@pytest.mark.slow
 @needs_water_model
 def test_water_absorbs_where_its_molecules_stretch_and_a_finished_run_is_used_again(tmp_path):
     arguments = ("05_infrared_of_water.py", "--smoke", "--output", tmp_path)
@@ -28,6 +30,7 @@ def test_water_absorbs_where_its_molecules_stretch_and_a_finished_run_is_used_ag
     assert (tmp_path / "water.log").read_text() == log
 
 
+@pytest.mark.slow
 @needs_water_model
 def test_salt_water_gives_structure_and_transport(tmp_path):
     said = run("06_salt_water.py", "--smoke", "--output", tmp_path)

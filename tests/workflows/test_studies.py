@@ -32,6 +32,7 @@ def run(script, *arguments):
     return outcome.stdout + outcome.stderr
 
 
+@pytest.mark.slow
 @needs_water_model
 def test_liquid_water_has_negative_oxygen_and_stays_near_its_temperature(tmp_path):
     said = run("01_liquid_water.py", "--steps", 40, "--output", tmp_path, "--threads", 1)
@@ -41,6 +42,7 @@ def test_liquid_water_has_negative_oxygen_and_stays_near_its_temperature(tmp_pat
     assert (tmp_path / "water-dipoles.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_dopant_deep_in_magnesia_decides_whether_gold_wets_it(tmp_path, shared):
     """DFT: −66.9 meV doped, +934.8 meV undoped (Ko et al. 2021); published LES −70.6, +931.3."""
     run(
@@ -56,6 +58,7 @@ def test_a_dopant_deep_in_magnesia_decides_whether_gold_wets_it(tmp_path, shared
     assert (tmp_path / "wetting.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_salt_has_its_measured_optical_modes(tmp_path):
     """Measured: 164 and 264 cm⁻¹; the published splitting from perturbation theory is 193."""
     pytest.importorskip("seekpath")
@@ -70,6 +73,7 @@ def test_salt_has_its_measured_optical_modes(tmp_path):
     assert (tmp_path / "crystal-bands.png").stat().st_size > 10000
 
 
+@pytest.mark.slow
 def test_a_rock_salt_model_goes_through_the_study_of_its_splitting(tmp_path):
     pytest.importorskip("seekpath")
     from ase_les import LESModel, ModelConfig, save_model
@@ -99,6 +103,7 @@ def test_a_rock_salt_model_goes_through_the_study_of_its_splitting(tmp_path):
     assert splitting == pytest.approx(521.4709 * squared**0.5, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_displaced_atoms_of_surfaces_agree_with_the_derivative(tmp_path):
     needed = {"nacl", "mgo", "tio2-nacl-aq"}
     if not needed <= set(list_models()):
@@ -134,6 +139,7 @@ def test_dft_of_magnesia_obeys_its_sum_rule_and_is_screened_inside():
     assert normal[2] == pytest.approx(np.mean(magnesium) / epsilon, rel=0.03)
 
 
+@pytest.mark.slow
 @needs_water_model
 def test_a_water_film_does_not_feel_how_long_its_cell_is(tmp_path):
     run("07_water_film.py", "--steps", 20, "--repeats", 1, "--output", tmp_path, "--threads", 1)
@@ -152,6 +158,7 @@ def test_a_water_film_does_not_feel_how_long_its_cell_is(tmp_path):
     assert (tmp_path / "profile.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_the_interface_study_runs_on_the_shipped_interface_and_says_so(tmp_path):
     arguments = ("--smoke", "--output", tmp_path, "--relax-steps", 2)
     assert "smoke mode" in run("08_titania_salt_water.py", *arguments)
@@ -165,6 +172,7 @@ def test_the_interface_study_runs_on_the_shipped_interface_and_says_so(tmp_path)
     assert summary["results"]["steps of dynamics"] == 60
 
 
+@pytest.mark.slow
 @needs_water_model
 def test_three_ways_to_the_polarizability_of_a_molecule_agree(tmp_path):
     run("09_molecule_in_a_field.py", "--output", tmp_path, "--fields", 5)
@@ -179,6 +187,7 @@ def test_three_ways_to_the_polarizability_of_a_molecule_agree(tmp_path):
     assert (tmp_path / "field.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_dipoles_of_dipeptides_follow_from_energies_and_forces(tmp_path):
     run("10_dipeptide_dipoles.py", "--output", tmp_path, "--steps", 3)
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
@@ -196,6 +205,7 @@ def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shar
     assert summary["agreement"]["R2"] > 0.85
 
 
+@pytest.mark.slow
 @needs_water_model
 def test_oxygens_of_water_have_neighbours_at_hydrogen_bond_distance(tmp_path):
     born = tmp_path / "born.extxyz"
@@ -224,6 +234,7 @@ def test_pairs_of_molecules_are_learned_with_charges_and_without(tmp_path):
     assert (tmp_path / "CC.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
     said = run("13_gold_out_of_reach.py", "--smoke", "--output", tmp_path)
     assert "short range" in said
@@ -241,6 +252,7 @@ def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
     assert (tmp_path / "wetting.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_platinum_levels_the_potential_of_ions_before_it(tmp_path):
     said = run("14_ions_between_platinum.py", "--output", tmp_path)
     assert "K and F apart" in said
