@@ -643,3 +643,33 @@ def test_a_lone_atom_has_its_own_energy_and_no_forces():
     atoms = afresh(Atoms("Na"))
     assert np.isfinite(atoms.get_potential_energy())
     assert not atoms.get_forces().any()
+
+
+def test_repr_names_the_model_its_elements_and_limits():
+    model = make_model()
+    model.card["limits"] = "no surfaces"
+    path_free = repr(LESCalculator(model, dielectric=4.0))
+    assert f"LESModel {LESCalculator(model).model_hash}" in path_free
+    for part in ("H O Na Cl", "no surfaces", "cutoff: 4 Å", "dielectric=4.0", "dtype='float32'"):
+        assert part in path_free
+    assert "none stated" in repr(LESCalculator(make_model()))
+
+
+def test_assigned_dielectric_rescales_charges_and_discards_results():
+    atoms = bulk("NaCl", "rocksalt", a=5.6)
+    atoms.rattle(0.1, seed=1)
+    calculator = atoms.calc = LESCalculator(make_model(), dielectric=1.0)
+    charges, born = atoms.get_charges(), calculator.get_property("born_effective_charges", atoms)
+    energy = atoms.get_potential_energy()
+    calculator.dielectric = 4.0
+    np.testing.assert_allclose(atoms.get_charges(), 2 * charges)
+    now = calculator.get_property("born_effective_charges", atoms)
+    np.testing.assert_allclose(now, 2 * born)
+    np.testing.assert_allclose(calculator.get_property("dielectric_tensor", atoms), 4 * np.eye(3))
+    assert atoms.get_potential_energy() == energy
+    assert calculator.parameters["dielectric"] == 4.0
+    with pytest.raises(ValueError, match="positive"):
+        calculator.dielectric = -1.0
+    np.testing.assert_allclose(calculator.dielectric, 4 * np.eye(3))
+    calculator.dielectric = None
+    np.testing.assert_allclose(atoms.get_charges(), charges)

@@ -25,11 +25,12 @@ from ase_les.calculator.charge_methods import ChargeMethods, array_of
 from ase_les.calculator.collisions import check_finite
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
+from ase_les.calculator.settings import described, dielectric_tensor, origin, sign_remedy
 from ase_les.derivatives import Derivatives, EnergyModel, differentiate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph, check_geometry
 from ase_les.model import LESModel, Prediction
-from ase_les.model_io import load_model, model_hash, shipped_models
+from ase_les.model_io import load_model, model_hash
 from ase_les.process_settings import keep_freed_memory, set_threads
 from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
 from ase_les.screening import charge_scaling, screening_factor
@@ -127,7 +128,7 @@ class LESCalculator(ChargeMethods):
         Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
         vacuum. Its square root turns latent into physical charges, Born charges and polarization
         of periodic structures; finite ones stand in vacuum. None takes what the card of the model
-        has, if anything; 1 gives latent values.
+        has, if anything; 1 gives latent values. May be assigned at any time.
     field_V_per_A : sequence of three floats
         Uniform electric field in V/Å. May be assigned at any time, also during a run.
     threads : int or None
@@ -208,20 +209,15 @@ class LESCalculator(ChargeMethods):
         self._with_kernels = kernels
         self._graphs = GraphCache(self._engine, skin, kernels)
         self._with_stress = False
-        if dielectric is None:
-            dielectric = self.model.card.get("dielectric", 1.0)
-        self._dielectric = _dielectric_tensor(dielectric)
-        self._screening = screening_factor(self._dielectric)
-        self._scaling = charge_scaling(self._dielectric)
         self.parameters.update(
-            model=_origin(model, self.model_hash),
+            model=origin(model, self.model_hash),
             device=str(device),
             dtype=dtype,
             skin=float(skin),
             accuracy=accuracy,
-            dielectric=np.asarray(dielectric, float).tolist(),
         )
-        self._warnings = ModelWarnings(self.model, _sign_remedy(model, self.parameters["model"]))
+        self.dielectric = dielectric
+        self._warnings = ModelWarnings(self.model, sign_remedy(model, self.parameters["model"]))
         self._field_of_results = self._field = np.zeros(3)
         self.field_V_per_A = field_V_per_A
         self._has_charges = self.model.has_charges
@@ -243,6 +239,31 @@ class LESCalculator(ChargeMethods):
             raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
         self._field = given
         self.parameters["field_V_per_A"] = given.tolist()
+
+    @property
+    def dielectric(self) -> np.ndarray:
+        """Electronic dielectric tensor (3, 3) of the bulk, relative to vacuum.
+
+        Assigning a number, a tensor or None (the value in the model card) discards the results.
+        """
+        return self._dielectric.copy()
+
+    @dielectric.setter
+    def dielectric(self, given: float | Sequence | np.ndarray | None) -> None:
+        if given is None:
+            given = self.model.card.get("dielectric", 1.0)
+        tensor = dielectric_tensor(given)
+        with self._lock:
+            self._dielectric = tensor
+            self._screening = screening_factor(tensor)
+            self._scaling = charge_scaling(tensor)
+            self.parameters["dielectric"] = np.asarray(given, float).tolist()
+            self.results = {}
+            self._kept_born_charges = None
+
+    def __repr__(self) -> str:
+        """Return the model with its elements and limits, and the settings."""
+        return described(self.model, self.parameters)
 
     def set(self, **settings) -> dict:
         """Settings are fixed when the calculator is made.
@@ -416,34 +437,6 @@ def _evaluate(
     with torch.enable_grad():
         derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
     return derivatives.prediction, derivatives
-
-
-def _dielectric_tensor(given: float | Sequence) -> np.ndarray:
-    tensor = np.asarray(given, dtype=float)
-    tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
-    symmetric = tensor.shape == (3, 3) and np.allclose(tensor, tensor.T, rtol=1e-6)
-    if not symmetric or not np.linalg.eigvalsh(tensor).min() > 0:
-        raise ValueError(
-            "`dielectric` must be a positive number or a symmetric positive 3×3 tensor (relative "
-            f"to vacuum), got {given!r}"
-        )
-    return tensor
-
-
-def _origin(model: str | Path | LESModel, hash_: str) -> str:
-    """Return the name of the model, its absolute path, or its hash if it was made in memory."""
-    if isinstance(model, LESModel):
-        return f"LESModel {hash_}"
-    if str(model) in shipped_models():
-        return str(model)
-    return str(Path(model).expanduser().resolve())
-
-
-def _sign_remedy(model: str | Path | LESModel, origin: str) -> str:
-    """Return how the sign of the charges is flipped."""
-    if isinstance(model, LESModel):
-        return "`model.long_range.charges.flip_sign()` before the calculator is made"
-    return f"`ase-les convert {origin} --output model.safetensors --sign auto --structure FILE`"
 
 
 def _results(prediction: Prediction, derivatives: Derivatives | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ase import Atoms, units
 from ase.io import Trajectory
 
 from ase_les.properties.correlation import uniform_timestep
+from ase_les.runs.output import RunFiles
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import Series
 
@@ -119,7 +120,7 @@ class RecordedRun:
 
 def series_path(stem: str | Path, kind: str) -> Path:
     """Return the path ``<stem>-<kind>.npz``."""
-    stem = Path(stem)
+    stem = Path(stem).expanduser()
     return stem.with_name(f"{stem.name}-{kind}.npz")
 
 
@@ -219,7 +220,7 @@ def _column(series: Series, name: str) -> np.ndarray:
 
 def trajectory_path(stem: str | Path) -> Path:
     """Return the path ``<stem>.traj``."""
-    return Path(stem).with_name(Path(stem).name + ".traj")
+    return RunFiles(Path(stem)).trajectory
 
 
 def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], float]:
@@ -258,7 +259,7 @@ def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], fl
 
 def logged_temperature(stem: str | Path, skip_ps: float = 0.0) -> float:
     """Return the mean temperature in K from ``<stem>.log``; nan without a log."""
-    path = Path(stem).with_name(Path(stem).name + ".log")
+    path = RunFiles(Path(stem)).log
     if not path.exists():
         return math.nan
     log = read_log(path)

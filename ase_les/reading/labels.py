@@ -188,10 +188,11 @@ class LabelSources:
             for name, count in self.everything.items()
             if name not in self._used_names()
         ]
+        note = ""
         if self._has_unused_free_energy():
-            unused.append("(forces belong to the free energy, not to this energy)")
+            note = " (forces belong to the free energy, not to this energy)"
         said = f"{self.n_frames} structures; used: {', '.join(used) or 'no label'}"
-        return said + (f"; not used: {listed(unused)}" if unused else "")
+        return said + (f"; not used: {listed(unused)}" if unused else "") + note
 
     def absent(self, label: str) -> str:
         """Return what a message says of a label that no structure has: its name and the others."""

@@ -57,9 +57,18 @@ def accept_quiet(function: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass(frozen=True)
 class OutputFiles:
-    """Names of the output files that most calculations have."""
+    """Names of the output files that most calculations have.
+
+    Parameters
+    ----------
+    stem : Path
+        A leading ``~`` is expanded: files of options are not read by a shell.
+    """
 
     stem: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stem", self.stem.expanduser())
 
     def named(self, ending: str) -> Path:
         """Return the path of the file with an ending, such as ``-current.npz``."""

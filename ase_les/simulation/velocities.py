@@ -85,7 +85,8 @@ def prepare_motion(
     if degrees_of_freedom <= 0:
         raise ValueError(
             f"{len(moving)} atoms have no degrees of freedom without constraints and overall "
-            "motion: nothing can move"
+            "motion: nothing can move. Remove constraints, such as FixSymmetry, with "
+            "atoms.set_constraint(), or use a larger cell"
         )
     return Start(moving, int(degrees_of_freedom), tuple(notes))
 

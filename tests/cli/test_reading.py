@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,9 @@ def test_labels_are_named_as_options(model, capsys):
     write("d.xyz", frames, format="extxyz")
     assert run("evaluate", "d.xyz", "--model", model, "--energy-label", "dft") == 2
     assert "dft" in capsys.readouterr().err
+
+
+def test_package_runs_as_a_module_and_tells_its_version():
+    command = [sys.executable, "-m", "ase_les", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=True)
+    assert done.stdout.split() == ["ase-les", metadata.version("ase_les")]

@@ -105,3 +105,13 @@ def test_a_new_run_removes_its_predecessor_and_no_other_files(tmp_path):
         files.prepare_run(overwrite=False)
     files.prepare_run(overwrite=True)
     assert sorted(tmp_path.iterdir()) == sorted(other)
+
+
+@pytest.mark.parametrize("kind", [OutputFiles, RunFiles])
+def test_tilde_in_an_output_is_the_home_folder(kind, tmp_path, monkeypatch):
+    # A shell expands it, but it does not read outputs in files of options.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert kind(Path("~/runs/water")).summary == tmp_path / "runs" / "water-summary.yml"
+    files = prepared_output("~/runs/water", overwrite=False)
+    assert files is not None and files.figure.parent == tmp_path / "runs"
+    assert (tmp_path / "runs").is_dir()

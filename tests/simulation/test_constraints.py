@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
 from ase.constraints import (
     ExternalForce,
     FixAtoms,
@@ -218,3 +219,11 @@ def test_a_relaxation_takes_a_structure_with_a_symmetry_constraint(symmetry):
     assert [type(each) for each in full.atoms.constraints] == ([] if symmetry else [FixSymmetry])
     # The trajectory can be read and continued.
     assert read("full.traj").constraints == []
+
+
+def test_structure_that_cannot_move_is_refused_with_a_remedy(tmp_path):
+    atoms = bulk("NaCl", "rocksalt", a=5.6)
+    atoms.set_constraint(FixSymmetry(atoms))
+    atoms.calc = LennardJones(sigma=2.5, rc=6.0)
+    with pytest.raises(ValueError, match=r"nothing can move.*set_constraint"):
+        run_dynamics(atoms, temperature_K=300, steps=1, output=tmp_path / "m")
