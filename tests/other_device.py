@@ -98,7 +98,7 @@ def _run(operation, args, kwargs):
     on_cpu, options = tree_unflatten([_held(each) for each in flat], structure)
     result = _AT_ONCE.get(operation, operation)(*on_cpu, **options)
     if name.endswith("_"):
-        return args[0]
+        return None if name.startswith("_foreach") else args[0]
     if moves and asked not in (None, NAME):
         return result
     return tree_map(lambda each: _ThereTensor(each) if isinstance(each, Tensor) else each, result)

@@ -94,6 +94,7 @@ class InVacuum(Calculator):
 
 
 def make_gpaw(atoms: Atoms, *, vacuum_A: float, **settings) -> Calculator:
+    """Return a GPAW calculator; structures with open directions are put into a box with vacuum."""
     from gpaw import GPAW
 
     charge = total_charge(atoms)
@@ -104,6 +105,7 @@ def make_gpaw(atoms: Atoms, *, vacuum_A: float, **settings) -> Calculator:
 
 
 def make_tblite(atoms: Atoms, *, vacuum_A: float, **settings: object) -> Calculator:
+    """Return a tblite calculator; slabs and wires are put into a box with vacuum."""
     from tblite.ase import TBLite
 
     made = TBLite(charge=total_charge(atoms), multiplicity=multiplicity(atoms), **settings)
@@ -188,10 +190,12 @@ class PySCF(Calculator):
 
 
 def make_pyscf(atoms: Atoms, **settings) -> Calculator:
+    """Return a PySCF calculator for a molecule."""
     return PySCF(total_charge(atoms), multiplicity(atoms), **settings)
 
 
 def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> Calculator:
+    """Return an Abinit calculator; structures with open directions get a box with vacuum."""
     from ase.calculators.abinit import Abinit, AbinitProfile, AbinitTemplate
     from ase.calculators.genericfileio import GenericFileIOCalculator
 
@@ -223,25 +227,29 @@ def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> C
     return InVacuum(InOwnFolder({**charge, **settings}), vacuum_A, None)
 
 
-def make_emt(atoms: Atoms) -> Calculator:
+def make_emt(atoms: Atoms) -> Calculator:  # noqa: ARG001
+    """Return ASE's effective-medium calculator."""
     from ase.calculators.emt import EMT
 
     return EMT()
 
 
-def make_lj(atoms: Atoms, **settings) -> Calculator:
+def make_lj(atoms: Atoms, **settings) -> Calculator:  # noqa: ARG001
+    """Return ASE's Lennard-Jones calculator."""
     from ase.calculators.lj import LennardJones
 
     return LennardJones(**settings)
 
 
-def make_ions(atoms: Atoms, **settings) -> Calculator:
+def make_ions(atoms: Atoms, **settings) -> Calculator:  # noqa: ARG001
+    """Return a calculator of rigid ions."""
     from ase_les.training.rigid_ions import RigidIons
 
     return RigidIons(**settings)
 
 
-def make_les(atoms: Atoms, *, model: str, **settings) -> Calculator:
+def make_les(atoms: Atoms, *, model: str, **settings) -> Calculator:  # noqa: ARG001
+    """Return a calculator with a trained model."""
     from ase_les import LESCalculator
 
     return LESCalculator(model, **settings)

@@ -229,7 +229,8 @@ def test_a_plan_changes_no_digit(rng, pbc, graph_of, fixed_charges):
     sums.use_analytic_gradients(1e-4)
     graph = graph_of(atoms)
     plan = sums.plan(graph)
-    assert sums.plan(graph, plan) is plan
+    # Plans of open structures are made anew, which costs next to nothing.
+    assert pbc is False or sums.plan(graph, plan) is plan
     stress = bool(graph.pbc.any())
     without = differentiate(model, graph, stress=stress)
     for _ in range(2):
