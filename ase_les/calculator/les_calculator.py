@@ -18,13 +18,13 @@ from ase.calculators.calculator import (
     external_calculators,
     register_calculator_class,
 )
-from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_les.calculator.boundary_conditions import check_boundaries, has_stress
 from ase_les.calculator.charge_methods import ChargeMethods, array_of
 from ase_les.calculator.collisions import check_finite
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
+from ase_les.calculator.results import ase_results
 from ase_les.calculator.settings import described, dielectric_tensor, origin, sign_remedy
 from ase_les.derivatives import Derivatives, EnergyModel, differentiate
 from ase_les.electrostatics.energy import Plan
@@ -407,7 +407,7 @@ class LESCalculator(ChargeMethods):
             stress=stress_defined and self._with_stress,
             energies="energies" in wanted,
         )
-        results = _results(prediction, derivatives)
+        results = ase_results(prediction, derivatives)
         if self._has_charges:
             latent = array_of(prediction.charges[:, 0])
             results["charges"] = self._charge_scaling(atoms) * latent
@@ -437,19 +437,6 @@ def _evaluate(
     with torch.enable_grad():
         derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
     return derivatives.prediction, derivatives
-
-
-def _results(prediction: Prediction, derivatives: Derivatives | None) -> dict[str, Any]:
-    energy = prediction.energy[0].item()
-    results: dict[str, Any] = {"energy": energy, "free_energy": energy}
-    if derivatives is None:
-        return results
-    results["forces"] = array_of(derivatives.forces)
-    if derivatives.stress is not None:
-        results["stress"] = full_3x3_to_voigt_6_stress(array_of(derivatives.stress[0]))
-    if derivatives.energies is not None:
-        results["energies"] = array_of(derivatives.energies)
-    return results
 
 
 # Reloading this module must not register twice: ASE refuses a name it knows.
