@@ -17,7 +17,7 @@ from ase_les.runs.provenance import changed
 
 # 2: different optimizer with another state.
 # 3: stores data and model that the checkpoint belongs to.
-FORMAT = "ase_les training 3"
+FORMAT = "ase_les training 4"
 
 
 class OtherTraining(ValueError):
