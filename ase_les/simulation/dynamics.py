@@ -32,7 +32,7 @@ from ase_les.runs.output import RunFiles, accept_quiet, replace_file
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain_mapping
 from ase_les.simulation.alarms import make_limits
-from ase_les.simulation.checkpoint import Checkpoint, packed, read_checkpoint
+from ase_les.simulation.checkpoint import Checkpoint, packed, read_checkpoint, write_checkpoint
 from ase_les.simulation.checks import (
     check_start,
     check_structure,
@@ -243,6 +243,9 @@ def _restored(
     notes += restart_notes(f"step {checkpoint.step} of {files.stem}", forces, checkpoint.forces)
     growing = rewind_files(files, settings, checkpoint)
     start = replace(checkpoint, settings=plain_mapping(asdict(settings)), notes=tuple(notes))
+    if start.settings != checkpoint.settings:
+        # The next checkpoint may be far away: the new number of steps must survive until then.
+        write_checkpoint(files.checkpoint, start)
     return start, settings, growing
 
 

@@ -395,6 +395,16 @@ def test_a_run_lengthened_between_checkpoints_is_the_long_run(stop):
     assert_identical(long, resume_dynamics("part", Remembering(), steps=37))
 
 
+def test_a_lengthened_run_keeps_its_length_between_checkpoints():
+    """The new number of steps is stored, although the next checkpoint is far away."""
+    settings = {"checkpoint_stride": 1000, "temperature_K": 900.0}
+    run_quietly(copper(), output="part", steps=10, **settings)
+    resume_dynamics("part", EMT(), steps=25)
+    again = resume_dynamics("part", EMT())
+    assert again.steps == 25
+    assert_identical(run_quietly(copper(), output="full", steps=25, **settings), again)
+
+
 def test_a_second_resume_is_refused_while_the_run_goes_on():
     class Resuming(EMT):
         """EMT during whose evaluation the same run is resumed again."""
