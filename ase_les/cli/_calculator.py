@@ -61,8 +61,8 @@ def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> 
     known = {atoms.info.get("charge", 0) for atoms in structures}
     if known != {charge}:
         raise ValueError(
-            f"the run {stem} is another one: the total charge is "
-            f"{', '.join(map(str, sorted(known)))} e, given --charge {charge}. Leave it out, or "
+            f"run {stem} does not match: its total charge is "
+            f"{', '.join(map(str, sorted(known)))} e, given --charge {charge}. Omit it, or "
             "start a new run with another output"
         )
 

@@ -245,7 +245,7 @@ def test_a_total_charge_belongs_to_the_run(capsys):
     assert exit_code(*go_on, "--steps", "6") == 0
     assert exit_code(*go_on, "--steps", "8", "--charge", "2") == 0
     assert exit_code(*go_on, "--steps", "9", "--charge", "0") == 2
-    assert "the total charge is 2 e, given --charge 0" in capsys.readouterr().err
+    assert "its total charge is 2 e, given --charge 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("files", [("copper.xyz",), ("copper.xyz", "copper.xyz")])
@@ -255,7 +255,7 @@ def test_structures_are_relaxed_under_the_total_charge_that_is_asked_for(files, 
     assert {frame.info["charge"] for frame in read(relaxed, ":")} == {-1}
     assert exit_code("relax", "--resume", "relaxed", "--steps", "100", "--charge", "-1") == 0
     assert exit_code("relax", "--resume", "relaxed", "--steps", "100", "--charge", "1") == 2
-    assert "the total charge is -1 e, given --charge 1" in capsys.readouterr().err
+    assert "its total charge is -1 e, given --charge 1" in capsys.readouterr().err
 
 
 def test_a_run_that_ended_early_is_no_success(capsys):
