@@ -47,9 +47,9 @@ from ase.io import read
 from rich import box
 from rich.table import Table
 
+from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reports.terminal import TerminalProgress, console, progress_bar
 from ase_les.runs.output import replace_file, write_summary
-from ase_les.training.labelled_frames import write_labelled
 
 KNOWN_CHARGES_E = {"O": -0.82, "H": 0.41, "K": 1.0, "F": -1.0}
 

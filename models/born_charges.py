@@ -19,7 +19,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.io import read
 
-from ase_les.training.labelled_frames import write_labelled
+from ase_les.reading.extended_xyz import write_labelled
 
 HERE = Path(__file__).parent
 STDEV_A = 0.08

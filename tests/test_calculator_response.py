@@ -449,8 +449,8 @@ def test_other_kinds_of_charge_are_not_known():
 
 
 def test_recorded_charges_tell_how_they_are_scaled(tmp_path):
+    from ase_les.reading.extended_xyz import read_extended_xyz, write_extended_xyz
     from ase_les.screening import latent_charges
-    from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
 
     frames = [calculated(structure(), dielectric=TENSOR) for structure in (salt, slab, free)]
     with Trajectory(tmp_path / "run.traj", "w") as file:

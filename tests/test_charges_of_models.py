@@ -13,8 +13,8 @@ from ase import Atoms
 from ase.build import molecule
 
 from ase_les import save_model
+from ase_les.reading.extended_xyz import write_labelled
 from ase_les.training.dataset import LabelNames
-from ase_les.training.labelled_frames import write_labelled
 
 COMMAND = Path(__file__).parents[1] / "models" / "charges.py"
 CHARGES = runpy.run_path(str(COMMAND))

@@ -22,8 +22,8 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from ase_les.reading.extended_xyz import without_labels, write_labelled
 from ase_les.reports.terminal import TerminalProgress
-from ase_les.training.labelled_frames import without_labels, write_labelled
 from ase_les.training.reference import label_structures
 
 LAST_A = 15.0

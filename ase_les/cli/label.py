@@ -111,8 +111,8 @@ def _frames(
     quiet: bool,
 ) -> list[Atoms]:
     from ase_les.cli._calculator import trajectory_frames
+    from ase_les.reading.extended_xyz import write_labelled
     from ase_les.reports.terminal import TerminalProgress, console
-    from ase_les.training.labelled_frames import write_labelled
     from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
 
     if sample is not None and resume and sampled.exists():

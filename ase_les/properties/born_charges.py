@@ -32,12 +32,12 @@ from ase_les.properties.layers import LAYER_GAP_A, unit_normal
 from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
+from ase_les.reading.extended_xyz import without_labels, write_labelled
 from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
 from ase_les.runs.record import Record
-from ase_les.training.labelled_frames import without_labels, write_labelled
 
 __all__ = [
     "BornCharges",

@@ -68,10 +68,8 @@ def _calculated_charges(
     if method == "analytic" or "polarization" in offered:
         try:
             return born_charges(atoms, method, symmetry_tolerance_A=tolerance_A).tensors
-        except PropertyNotImplementedError as error:
-            reason = str(error)
-        except ValueError as error:
-            # For example shared electrons, for which Born charges are not defined.
+        except (PropertyNotImplementedError, ValueError) as error:
+            # For example for atoms that share electrons, where Born charges are not defined.
             reason = str(error)
     if wanted:
         raise ValueError(

@@ -185,18 +185,19 @@ def phonons(
     _require_seekpath()
     run.prepare("-summary.yml", "-displacements.jsonl")
     notes: list[str] = []
-    if not atoms.pbc.all():
-        atoms = phonopy_files.slab_in_box(atoms)
-        notes.append(
-            "a slab: no non-analytic term; the field of longitudinal waves is two-dimensional and "
-            "vanishes at Γ"
-        )
-    multiples = _supercell_matrix(atoms, chosen.supercell, chosen.min_length_A)
-    crystal = phonopy_files.cells(atoms, multiples, chosen.symmetry_tolerance_A)
+    in_plane = _directions_of_waves(atoms, chosen.non_analytic, notes)
+    is_bulk = bool(in_plane.all())
+    multiples = _supercell_matrix(atoms, in_plane, chosen.supercell, chosen.min_length_A)
+    order = [0, 1, 2]
+    if not is_bulk:
+        atoms, order = phonopy_files.with_normal_last(atoms, in_plane)
+    crystal = phonopy_files.cells(
+        atoms, multiples[np.ix_(order, order)], chosen.symmetry_tolerance_A, primitive=is_bulk
+    )
     # Before the displacements are calculated, since missing charges may be an error.
     charges = bulk_charges(
         atoms,
-        _wants_term(atoms, chosen.non_analytic, notes),
+        chosen.non_analytic if is_bulk else False,
         chosen.born_effective_charges,
         chosen.dielectric,
         chosen.symmetry_tolerance_A,
@@ -208,8 +209,8 @@ def phonons(
     crystal.symmetrize_force_constants()
     term = None if charges is None else set_non_analytic_term(crystal, *charges)
     result = Phonons(
-        segments=_bands(atoms, crystal, chosen.points_per_segment),
-        density_of_states=_density_of_states(atoms, crystal, chosen.mesh_length_A),
+        segments=_bands(crystal, is_bulk, chosen.points_per_segment),
+        density_of_states=_density_of_states(crystal, is_bulk, chosen.mesh_length_A),
         thermal=_thermal(crystal, chosen.max_temperature_K, chosen.temperature_step_K),
         splitting=() if term is None else tuple(_splitting(crystal, d) for d in chosen.directions),
         non_analytic=term,
@@ -218,7 +219,7 @@ def phonons(
         displacements=count,
         displacement_A=chosen.displacement_A,
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
-        pressure_GPa=pressure_GPa(atoms) if atoms.pbc.all() else float("nan"),
+        pressure_GPa=pressure_GPa(atoms) if is_bulk else float("nan"),
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
         phonopy=crystal,
@@ -242,26 +243,29 @@ def _check(atoms: Atoms) -> None:
         )
 
 
-def _wants_term(atoms: Atoms, wanted: bool | None, notes: list[str]) -> bool | None:
-    """Return whether to include the non-analytic term; None if the charges decide."""
-    if wanted is False:
-        return False
+def _directions_of_waves(atoms: Atoms, non_analytic: bool | None, notes: list[str]) -> np.ndarray:
+    """Return along which cell vectors waves propagate: all of a crystal, two of a slab."""
     if not atoms.pbc.all():
-        if wanted:
+        if non_analytic:
             raise ValueError(
                 "the non-analytic term is that of a bulk crystal; a slab has none. Leave out "
                 "non_analytic=True (--nac)"
             )
-        return False
-    gap = gap_A(atoms)
-    if wanted is None and gap > _VACUUM_A:
         notes.append(
-            f"a gap of {gap:.1f} Å along {'abc'[normal_axis(atoms)]}: taken for a slab, without "
-            "the non-analytic term of a bulk crystal. Use two periodic directions for a slab, "
-            "or non_analytic=True (--nac) for a layered crystal"
+            "a slab: no non-analytic term; the field of longitudinal waves is two-dimensional and "
+            "vanishes at Γ"
         )
-        return False
-    return wanted
+        return atoms.pbc.copy()
+    gap = gap_A(atoms)
+    if non_analytic or gap <= _VACUUM_A:
+        return np.ones(3, dtype=bool)
+    axis = normal_axis(atoms)
+    notes.append(
+        f"a gap of {gap:.1f} Å along {'abc'[axis]}: taken for a slab, with waves in its plane and "
+        "without the non-analytic term of a bulk crystal. Use two periodic directions for a slab, "
+        "or non_analytic=True (--nac) for a layered crystal"
+    )
+    return np.arange(3) != axis
 
 
 def _calculate_forces(
@@ -295,13 +299,16 @@ def _require_seekpath() -> None:
         ) from None
 
 
-def _supercell_matrix(atoms: Atoms, given: Sequence[Any] | None, min_length_A: float) -> np.ndarray:
+def _supercell_matrix(
+    atoms: Atoms, in_plane: np.ndarray, given: Sequence[Any] | None, min_length_A: float
+) -> np.ndarray:
     if given is None:
-        # Distances between opposite faces: one over the lengths of the reciprocal vectors.
-        heights = 1 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1)
+        # Distances between opposite faces: one over the lengths of the reciprocal vectors. The
+        # vector along the open direction of a slab may be zero.
+        heights = 1 / np.linalg.norm(atoms.cell.complete().reciprocal().array, axis=1)
         # Lengths may be below the minimum by round-off.
         counts = np.maximum(1, np.ceil(min_length_A / heights - 1e-6)).astype(int)
-        return np.diag(np.where(atoms.pbc, counts, 1))
+        return np.diag(np.where(in_plane, counts, 1))
     matrix = np.array(given)
     matrix = np.diag(matrix) if matrix.shape == (3,) else matrix
     whole = matrix.shape == (3, 3) and np.array_equal(matrix, np.round(matrix))
@@ -332,11 +339,11 @@ def _structures(atoms: Atoms, crystal: Phonopy) -> dict[str, Atoms]:
     return structures
 
 
-def _path(atoms: Atoms, crystal: Phonopy) -> tuple[dict[str, np.ndarray], list[tuple[str, str]]]:
+def _path(crystal: Phonopy, is_bulk: bool) -> tuple[dict[str, np.ndarray], list[tuple[str, str]]]:
     """Return special points in primitive reciprocal vectors and the pairs to connect."""
     cell = crystal.primitive
-    if not atoms.pbc.all():
-        slab = phonopy_files.from_phonopy(cell, atoms.pbc)
+    if not is_bulk:
+        slab = phonopy_files.from_phonopy(cell, np.array([True, True, False]))
         special = slab.cell.bandpath(npoints=0, pbc=slab.pbc, eps=1e-3)
         points = {
             "GAMMA" if name == "G" else name: np.array(q)
@@ -364,8 +371,8 @@ def _names_of(path: str) -> list[str]:
     return [name for part in parts for name in [*part, ","]][:-1]
 
 
-def _bands(atoms: Atoms, crystal: Phonopy, points: int) -> tuple[Segment, ...]:
-    points_of, pairs = _path(atoms, crystal)
+def _bands(crystal: Phonopy, is_bulk: bool, points: int) -> tuple[Segment, ...]:
+    points_of, pairs = _path(crystal, is_bulk)
     reciprocal = np.linalg.inv(crystal.primitive.cell).T
     lengths = [
         float(np.linalg.norm((points_of[end] - points_of[start]) @ reciprocal))
@@ -388,11 +395,12 @@ def _bands(atoms: Atoms, crystal: Phonopy, points: int) -> tuple[Segment, ...]:
     )
 
 
-def _density_of_states(atoms: Atoms, crystal: Phonopy, mesh_length_A: float) -> DensityOfStates:
+def _density_of_states(crystal: Phonopy, is_bulk: bool, mesh_length_A: float) -> DensityOfStates:
     # The mesh contains Γ, whose three translations are excluded from thermal properties.
-    lengths = np.linalg.norm(np.linalg.inv(crystal.primitive.cell), axis=0) * mesh_length_A
-    counts = np.where(atoms.pbc, np.maximum(1, np.rint(lengths)), 1).astype(int)
-    mesh = mesh_length_A if atoms.pbc.all() else counts.tolist()
+    mesh: float | list[int] = mesh_length_A
+    if not is_bulk:
+        lengths = np.linalg.norm(np.linalg.inv(crystal.primitive.cell), axis=0) * mesh_length_A
+        mesh = [*(max(1, round(length)) for length in lengths[:2]), 1]
     crystal.run_mesh(mesh=mesh, is_gamma_center=True)
     modes: Any = crystal.mesh
     top = float(np.max(modes.frequencies))

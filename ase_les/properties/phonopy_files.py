@@ -47,23 +47,35 @@ def from_phonopy(cell: PhonopyAtoms, pbc: np.ndarray | bool = True) -> Atoms:
     )
 
 
-def slab_in_box(atoms: Atoms) -> Atoms:
-    """Return a slab in a box with vacuum, periodic along the first two vectors.
+def with_normal_last(atoms: Atoms, in_plane: np.ndarray) -> tuple[Atoms, list[int]]:
+    """Return a slab whose third cell vector is the one out of plane, and the order of the vectors.
 
-    The third vector is set along the normal; forces do not depend on it. The calculator is kept.
+    The open vector of a slab with two periodic directions is set along the normal, to a length with
+    vacuum; forces do not depend on it. The cell is right-handed. The calculator is kept.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Slab with two periodic directions, or in a periodic box with vacuum.
+    in_plane : array of bool, shape (3,)
+        Which cell vectors are in the plane of the slab.
     """
-    boxed = in_vacuum(atoms)
-    order = [*np.flatnonzero(atoms.pbc), *np.flatnonzero(~atoms.pbc)]
-    cell = boxed.cell.array[order]
-    if np.linalg.det(cell) < 0:
-        cell = cell[[1, 0, 2]]
-    boxed.set_cell(cell)
-    boxed.pbc = (True, True, False)
-    boxed.calc = atoms.calc
-    return boxed
+    oriented = atoms.copy() if atoms.pbc.all() else in_vacuum(atoms)
+    order = [int(i) for i in (*np.flatnonzero(in_plane), *np.flatnonzero(~in_plane))]
+    if np.linalg.det(oriented.cell.array[order]) < 0:
+        order = [order[1], order[0], order[2]]
+    oriented.set_cell(oriented.cell.array[order])
+    oriented.pbc = atoms.pbc[order]
+    oriented.calc = atoms.calc
+    return oriented, order
 
 
-def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float = 1e-3) -> Phonopy:
+def cells(
+    atoms: Atoms,
+    supercell: np.ndarray | None = None,
+    tolerance_A: float = 1e-3,
+    primitive: bool = True,
+) -> Phonopy:
     """Return unit cell, primitive cell, supercell and symmetry as a ``Phonopy`` object.
 
     Order and positions of the atoms are kept. phonopy requires right-handed cells: the second and
@@ -72,12 +84,14 @@ def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float 
     Parameters
     ----------
     atoms : ase.Atoms
-        Crystal, or slab as returned by `slab_in_box`, whose cell is used as primitive cell.
+        Crystal, or slab as returned by `with_normal_last`.
     supercell : array, shape (3, 3), or None
         Multiples of the cell vectors, one vector of the supercell per row, as in
         `ase.build.make_supercell`. By default the cell itself.
     tolerance_A : float
         Symmetry tolerance.
+    primitive : bool
+        Whether to determine the primitive cell; otherwise the cell itself is used.
     """
     phonopy = require_phonopy()
     from phonopy.structure.atoms import PhonopyAtoms
@@ -91,14 +105,13 @@ def cells(atoms: Atoms, supercell: np.ndarray | None = None, tolerance_A: float 
         masses=atoms.get_masses(),
     )
     multiples = np.eye(3, dtype=int) if supercell is None else supercell[np.ix_(order, order)]
-    bulk = bool(atoms.pbc.all())
     return phonopy.Phonopy(
         unitcell,
         # phonopy uses columns for vectors.
         supercell_matrix=multiples.T,
         # Equivalent to "auto", without its warning.
         primitive_matrix=guess_primitive_matrix(unitcell, symprec=tolerance_A)
-        if bulk
+        if primitive
         else np.eye(3),
         symprec=tolerance_A,
     )

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,7 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
     figure = Figure(figsize=(6.4, 1.0 + 2.0 * max(len(drawn), 1)), layout="constrained")
     axes = figure.subplots(max(len(drawn), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, drawn, strict=False):
-        for name, values in panel.curves.items():
-            if _has_values(values):
-                marker = "." if len(x) < 50 else ""
-                (line,) = axis.plot(x, values, label=name, linewidth=1.0, marker=marker)
-                error = panel.bands.get(name)
-                if error is not None:
-                    band = (values - error, values + error)
-                    axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
+        _draw_curves(axis, x, panel)
         if panel.logarithmic:
             axis.set_yscale("log")
         else:
@@ -68,6 +65,18 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
         axis.set_ylabel(panel.label)
     axes[-1].set_xlabel(x_label)
     figure.savefig(path, dpi=150)
+
+
+def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
+    """Draw the curves of a panel that have finite values, with their error bands."""
+    for name, values in panel.curves.items():
+        if _has_values(values):
+            marker = "." if len(x) < 50 else ""
+            (line,) = axis.plot(x, values, label=name, linewidth=1.0, marker=marker)
+            error = panel.bands.get(name)
+            if error is not None:
+                band = (values - error, values + error)
+                axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
 
 
 def _has_values(values: np.ndarray) -> bool:
@@ -108,11 +117,7 @@ def save_stacked_figure(
     figure = Figure(figsize=(6.4, 0.6 + 2.6 * max(len(panels), 1)), layout="constrained")
     axes = figure.subplots(max(len(panels), 1), 1, squeeze=False)[:, 0]
     for axis, (x, panel) in zip(axes, panels, strict=False):
-        for name, values in panel.curves.items():
-            (line,) = axis.plot(x, values, label=name, linewidth=1.0)
-            if name in panel.bands:
-                low, high = values - panel.bands[name], values + panel.bands[name]
-                axis.fill_between(x, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
+        _draw_curves(axis, x, panel)
         axis.set_xlabel(x_label)
         axis.set_ylabel(panel.label)
         axis.legend(frameon=False)

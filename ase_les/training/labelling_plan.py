@@ -10,9 +10,9 @@ from ase import Atoms
 
 from ase_les.configuration import from_mapping, read_yaml
 from ase_les.reading import all_frames
+from ase_les.reading.extended_xyz import write_labelled
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.dataset import split
-from ase_les.training.labelled_frames import write_labelled
 from ase_les.training.reference import label_structures
 from ase_les.training.sampling import SamplingRecipe, sample_by_recipe
 

@@ -17,6 +17,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from ase_les.reading.extended_xyz import without_labels, write_labelled
 from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
 from ase_les.runs.processes import run_in_processes, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -24,7 +25,6 @@ from ase_les.runs.provenance import fingerprint, plain
 from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
 from ase_les.training.engine_calculators import total_charge
 from ase_les.training.engines import Build, Reference, make_reference
-from ase_les.training.labelled_frames import without_labels, write_labelled
 
 FORMAT = "labels 1"
 

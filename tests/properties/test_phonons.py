@@ -351,7 +351,7 @@ def frequencies_at_gamma(atoms: Atoms, displacement: float = 0.005) -> np.ndarra
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_a_slab_has_the_modes_of_its_hessian_at_gamma(order):
     slab = copper_slab(order)
-    found = phonons(slab, supercell=None, **QUICK)
+    found = phonons(slab, **QUICK)
     assert "GAMMA" in found.labels and set(found.labels) <= {"GAMMA", "X", "M"}
     segment = next(segment for segment in found.segments if "GAMMA" in segment.labels)
     gamma = segment.frequencies_THz[0 if segment.labels[0] == "GAMMA" else -1]
@@ -359,8 +359,15 @@ def test_a_slab_has_the_modes_of_its_hessian_at_gamma(order):
     np.testing.assert_allclose(PER_CM_PER_THZ * gamma[3:], exact[3:], atol=0.5)
     np.testing.assert_allclose(PER_CM_PER_THZ * gamma[:3], 0.0, atol=0.5)
     # Waves run in the plane: no frequency depends on the vector along the normal.
-    assert found.supercell[2, 2] == 1 and not found.segments[0].qpoints[:, 2].any()
+    axis = order.index(2)
+    assert found.supercell[axis, axis] == 1 and not found.segments[0].qpoints[:, 2].any()
     assert any("two-dimensional" in note for note in found.notes)
+    # A supercell is given in multiples of the vectors of the structure, whatever their order.
+    given = [3, 3, 3]
+    given[axis] = 1
+    again = phonons(slab, supercell=given, **QUICK)
+    assert again.supercell.tolist() == np.diag(given).tolist()
+    assert again.supercell_atoms == 27
 
 
 def test_a_slab_has_no_non_analytic_term():
@@ -378,6 +385,12 @@ def test_a_crystal_with_vacuum_is_taken_for_a_slab():
     found = phonons(slab, supercell=(2, 2, 1), born_effective_charges=charges, **QUICK)
     assert found.non_analytic is None
     assert any("gap of 12.0 Å along c" in note for note in found.notes)
+    # Waves run in the plane, as in the same slab with two periodic directions.
+    open_slab = phonons(copper_slab(), supercell=(2, 2, 1), **QUICK)
+    for one, other in zip(found.segments, open_slab.segments, strict=True):
+        assert one.labels == other.labels
+        np.testing.assert_allclose(one.qpoints, other.qpoints, atol=1e-9)
+        np.testing.assert_allclose(one.frequencies_THz, other.frequencies_THz, atol=1e-3)
     insisted = phonons(
         slab, supercell=(2, 2, 1), born_effective_charges=charges, non_analytic=True, **QUICK
     )

@@ -13,12 +13,12 @@ from analytic import BAR, ChargedCrystal, Volume, crystal
 from ase import Atoms, units
 from ase.io import read
 
+from ase_les.reading.extended_xyz import read_extended_xyz, write_extended_xyz
 from ase_les.reports import dynamics as report
 from ase_les.reports import figures
 from ase_les.reports import relaxation as relaxation_report
 from ase_les.screening import latent_charges
 from ase_les.simulation import Series, Stage, measuring, relax, resume_dynamics, run_dynamics
-from ase_les.simulation.frames import read_extended_xyz, write_extended_xyz
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import SeriesRecord, read_record
 

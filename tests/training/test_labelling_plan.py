@@ -6,7 +6,7 @@ import yaml
 from ase.build import bulk
 from ase.io import read, write
 
-from ase_les.training.labelled_frames import write_labelled
+from ase_les.reading.extended_xyz import write_labelled
 from ase_les.training.labelling_plan import make_data, read_plan
 
 PLAN = {

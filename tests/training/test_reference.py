@@ -18,9 +18,9 @@ from ase.calculators.emt import EMT
 from ase.io import read
 
 from ase_les.cli import main
+from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.training.dataset import LabelNames, labelled, read_frames
-from ase_les.training.labelled_frames import write_labelled
 from ase_les.training.reference import label_structures
 
 
