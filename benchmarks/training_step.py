@@ -26,8 +26,7 @@ from ase.io import read
 
 from ase_les import LESCalculator
 from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.fit import _Run
-from ase_les.training.fit_settings import FitSettings
+from ase_les.training.fit import FitSettings, _Run
 from ase_les.training.initial_model import random_model
 from ase_les.training.train import read_data, read_training_config
 
