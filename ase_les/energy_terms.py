@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Context(NamedTuple):
-    """What terms share: ``features`` (N, n) of the environments, and the ``plan`` of the sums.
+    """Input shared by the terms: ``features`` (N, n) of environments and the ``plan`` of the sums.
 
     A plan of None is made where it is needed.
     """
@@ -56,7 +56,7 @@ class AtomicEnergies(nn.Module):
 
 
 class ShortRange(nn.Module):
-    """Energy of an atom's environment, learned.
+    """Learned energy of the environments of atoms.
 
     Parameters
     ----------

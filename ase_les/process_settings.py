@@ -104,7 +104,7 @@ def _default_thread_numbers() -> set[int]:
 
 
 def _mkl_threads_are_fixed() -> bool:
-    """Tell whether `torch.set_num_threads` was called, where torch is built with MKL.
+    """Return whether `torch.set_num_threads` was called, if torch is built with MKL.
 
     It is the only trace of a call with the default number: torch then forbids MKL to take fewer.
     """

@@ -29,7 +29,7 @@ from ase_les.units import COULOMB_CONSTANT
 
 @dataclass(frozen=True)
 class ElectrostaticsConfig:
-    """How charges become energy.
+    """Settings of the long-range sum.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class ElectrostaticsConfig:
 
 
 class GroupPlan(NamedTuple):
-    """How structures that are periodic along equally many directions are summed.
+    """Plan of the sums of structures with the same number of periodic directions.
 
     ``n_periodic``: 0, 2 or 3. ``chosen`` (S,): which structures of the batch, None for all.
     ``sum``: the reciprocal sum, None in free space. ``box_lengths``: of slabs, in Å, else None.
@@ -100,7 +100,7 @@ class GroupPlan(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How the energies of a graph are summed.
+    """Plan of the long-range sums of a graph.
 
     ``groups``: by the number of periodic directions. ``n_atoms``, ``cell`` (S, 3, 3) and ``pbc``
     (S, 3): of the graph it was made for. All of these are functions of the graph alone. ``metal``:

@@ -69,7 +69,7 @@ class OpenMeshPlan(NamedTuple):
 
 
 class OpenMesh:
-    """Sum over all pairs of Gaussian charges in free space, their self terms included.
+    """Compute the sum over all pairs of Gaussian charges in free space, including self terms.
 
     The mesh has a fixed spacing and position in space; its size only decides where it ends. The
     energy does not depend on it: atoms that move apart see one function.

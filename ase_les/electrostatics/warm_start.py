@@ -72,7 +72,7 @@ class Solution(NamedTuple):
 
 
 class WarmStart:
-    """Solver of one structure after the other; keeps a factor and the last charges.
+    """Solver for a sequence of structures; keeps the Cholesky factor and the last charges.
 
     Parameters
     ----------

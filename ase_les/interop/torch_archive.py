@@ -274,7 +274,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 def read_archive(path: str | Path):
-    """What a checkpoint written by ``torch.save`` contains, with nothing of it run.
+    """Read the contents of a checkpoint written by ``torch.save`` without executing any of it.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class UsesKernels(Protocol):
 
 
 def covers(model: LESModel) -> bool:
-    """Tell whether compiled kernels compute all features of a frozen model.
+    """Return whether compiled kernels compute all features of a frozen model.
 
     Not those of representations with message passing, nor where `compiled_kernels` finds none.
     """
@@ -47,7 +47,7 @@ def covers(model: LESModel) -> bool:
 
 
 def use_kernels(model: LESModel) -> None:
-    """Let a frozen model use compiled kernels wherever they apply; none may be there.
+    """Let a frozen model use compiled kernels where they apply; does nothing if there are none.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ _POLYNOMIALS = {torch.float32: (8, 0.5), torch.float64: (12, 0.7)}
 
 
 class FusedRepresentation:
-    """The features of a representation without messages, by the kernels.
+    """Features of a representation without message passing, computed by the compiled kernels.
 
     Parameters
     ----------

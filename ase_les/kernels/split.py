@@ -40,7 +40,7 @@ class SplitConstants(NamedTuple):
 
 
 class FusedSplitCharges:
-    """What neighbors exchange (`ase_les.charges`), by the kernels.
+    """Split charges (`ase_les.charges`) computed by the compiled kernels.
 
     Parameters
     ----------

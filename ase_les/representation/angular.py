@@ -196,7 +196,7 @@ class Invariants(nn.Module):
 
 
 class AnalyticInvariants(Invariants):
-    """The same invariants with their derivatives written out by hand, in both directions.
+    """Invariants with hand-written derivatives in both directions, for inference.
 
     Once differentiable.
     """

@@ -60,7 +60,7 @@ class RadialMessage(nn.Module):
 
 
 class InvariantMessage(nn.Module):
-    """What each neighbour derives from its invariants, h(B), weighing it in a new sum.
+    """Scalar function h(B) of the invariants of each neighbor, its weight in the next sum.
 
     Parameters
     ----------

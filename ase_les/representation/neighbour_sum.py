@@ -22,7 +22,7 @@ from ase_les.representation.radial import BesselBasis
 
 
 class Neighbourhoods(NamedTuple):
-    """Edges laid out as K slots per atom; unused slots lie outside the cutoff and weigh nothing.
+    """Edges in K slots per atom; unused slots lie outside the cutoff and do not contribute.
 
     ``vectors`` (3, N, K) are receiver → sender in Å in the precision of the network,
     ``senders`` (N, K) are atom indices.
@@ -80,7 +80,7 @@ class NeighbourSum(nn.Module):
         self.angular = angular
 
     def forward(self, vectors: Tensor, weights: Tensor) -> Tensor:
-        """Sums (n_l, n_s, N, n_radial).
+        """Return sums (n_l, n_s, N, n_radial).
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class NeighbourSum(nn.Module):
 
 
 class AnalyticNeighbourSum(NeighbourSum):
-    """The same sum with its derivatives written out by hand, in both directions, for inference.
+    """Neighbor sum with hand-written derivatives in both directions, for inference.
 
     Once differentiable.
     """

@@ -30,7 +30,7 @@ Rows = Sequence[Tensor]
 
 
 class WeightedProducts(nn.Module):
-    r"""The sums of a list of terms (a, b, r, w), each of which adds to one row of the result.
+    r"""Compute sums of terms (a, b, r, w), each of which contributes to one row of the result.
 
     Parameters
     ----------

@@ -247,7 +247,7 @@ def _from_the_dipole(
 def _from_changes_of_charge(
     model: LESModel, graph: Graph, create_graph: bool
 ) -> tuple[Tensor, Tensor]:
-    """What a displaced atom changes around itself, and how far away.
+    """Changes of charges caused by a displaced atom, and their range.
 
     Gradients go back layer by layer. Beside each of them travels its first moment: the gradient
     times the way from where it is to the charge it belongs to, which grows by an edge whenever

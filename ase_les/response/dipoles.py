@@ -34,7 +34,7 @@ def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
 
 
 def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
-    """Latent dipoles (S, 3) in e Å of structures, with positions as they are (never wrapped).
+    """Return latent dipoles (S, 3) in e Å of structures; positions are not wrapped.
 
     About the origin of the coordinates: it matters where charges do not sum to zero. Of a
     periodic structure this is volume times polarization.
@@ -51,7 +51,7 @@ def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
 
 
 def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
-    """Latent dipoles (S, 3) of cells in e Å as `dipoles`, without any energy being computed.
+    """Return latent dipoles (S, 3) of cells in e Å as `dipoles`, without computing energies.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
 
 
 def latent_charges(model: LESModel, graph: Graph) -> Tensor:
-    """Latent charges (N,) in e of the first channel, without any energy being computed.
+    """Return latent charges (N,) in e of the first channel without computing energies.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
 
 
 def charge_reach_A(model: LESModel) -> float:
-    """Distance in Å beyond which a displaced atom changes no charge, an even shift apart.
+    """Return the distance in Å beyond which a displacement only shifts all charges uniformly.
 
     A cutoff for the environment, one for every message-passing layer, and one more where charge is
     transferred along edges.

@@ -11,7 +11,7 @@ from ase_les.response.conditions import check_field
 
 
 class FieldEnthalpy(nn.Module):
-    r"""A model in a uniform electric field: the energy becomes the enthalpy.
+    r"""Enthalpy of a model in a uniform electric field.
 
     .. math::
         F = E - \boldsymbol{\mathcal{E}} \cdot \epsilon_\infty^{1/2} \sum_i \mathbf{m}_i, \qquad

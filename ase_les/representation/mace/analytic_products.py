@@ -33,7 +33,7 @@ class _Layout(NamedTuple):
 
 
 class AnalyticProducts(nn.Module):
-    """The products of one layer, frozen.
+    """Products of one layer with constant weights.
 
     Parameters
     ----------

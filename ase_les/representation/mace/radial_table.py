@@ -66,7 +66,7 @@ class ExactRadial:
 
 
 class RadialTable(nn.Module):
-    """Functions read from a table of their values and slopes.
+    """Functions interpolated from a table of values and slopes.
 
     Parameters
     ----------
