@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Threads
-from ase_les.configuration import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -65,7 +65,7 @@ def label(
         raise ValueError(
             "nothing to do: --engine says who labels, --sample makes structures (or both)"
         )
-    given = _settings(settings)
+    given = {} if settings is None else _settings(settings, engine)
     # Before an hour of sampling, not after it.
     reference = None if engine is None else make_reference(engine, given)
     frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
@@ -135,10 +135,11 @@ def _frames(
     return list(trajectory_frames(sampled))
 
 
-def _settings(path: Path | None) -> dict[str, object]:
-    if path is None:
-        return {}
-    given = read_yaml(path) or {}
-    if not isinstance(given, dict):
-        raise ValueError(f"{path} must hold lines of the form `setting: value`")
+def _settings(path: Path, engine: str | None) -> Mapping[str, object]:
+    from ase_les.configuration import Name, from_mapping, read_yaml
+    from ase_les.training.engines import checked_settings
+
+    given = from_mapping(dict[Name, object], read_yaml(path) or {}, file=path)
+    if engine is not None:
+        checked_settings(engine, given, path)
     return given

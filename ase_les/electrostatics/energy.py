@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ase_les.configuration import Fraction, Interval, Number, Positive, Unit, configuration
 from ase_les.electrostatics.auto_sum import AutoSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
@@ -27,7 +27,7 @@ from ase_les.graph import Graph, select_structures, sum_per_structure
 from ase_les.units import COULOMB_CONSTANT
 
 
-@dataclass(frozen=True)
+@configuration
 class ElectrostaticsConfig:
     """Settings of the long-range sum.
 
@@ -58,28 +58,18 @@ class ElectrostaticsConfig:
         Relative distance from ``k_cutoff`` at which a wave number still counts.
         With 0 round-off decides about wave numbers right at the cutoff, and so
         does the orientation of the cell: the published programs' choice.
-
-    Raises
-    ------
-    ValueError
-        If ``smearing`` or ``k_cutoff`` is not positive.
     """
 
-    smearing: float = 1.0
-    k_cutoff: float | None = None
+    smearing: Annotated[Positive, Unit("Å")] = 1.0
+    k_cutoff: Annotated[Positive, Unit("1/Å")] | None = None
     remove_self_energy: bool = False
     background: bool = True
-    weight: float = 1.0
-    self_energy_copies: int = 1
-    shell_tolerance: float = SHELL_TOLERANCE
-
-    def __post_init__(self) -> None:
-        self.kernel()
+    weight: Number = 1.0
+    self_energy_copies: Annotated[int, Interval(ge=0, le=64)] = 1
+    shell_tolerance: Fraction = SHELL_TOLERANCE
 
     def kernel(self) -> ReciprocalKernel:
         """The reciprocal kernel with these settings."""
-        if not self.smearing > 0:
-            raise ValueError(f"`smearing` must be positive, got {self.smearing}")
         cutoff = converged_k_cutoff(self.smearing) if self.k_cutoff is None else self.k_cutoff
         return ReciprocalKernel(self.smearing, cutoff, self.shell_tolerance)
 

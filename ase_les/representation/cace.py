@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
+from ase_les.configuration import Interval, MinLen, Positive, Unit, Width, configuration
 from ase_les.graph import Graph, edges_to
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.representation import FusedRepresentation
@@ -29,13 +30,13 @@ from ase_les.representation.neighbour_sum import (
 from ase_les.representation.radial import BesselBasis
 from ase_les.representation.recomputed import recomputed
 
-MESSAGES = ("memory", "radial", "invariant")
+Message = Literal["memory", "radial", "invariant"]
 
 # Bytes of the largest tensor of a block of atoms that is evaluated together.
 _BLOCK_BYTES = 32 * 2**20
 
 
-@dataclass(frozen=True)
+@configuration
 class CaceConfig:
     """Size and shape of a CACE representation.
 
@@ -63,40 +64,19 @@ class CaceConfig:
     separate_values : bool
         Whether "invariant" messages carry a number for each angular degree and
         edge channel instead of one for all.
-
-    Raises
-    ------
-    ValueError
-        If a value is outside its range.
     """
 
-    cutoff: float
-    n_radial: int = 6
-    n_mixed: int = 12
-    n_embedding: int = 3
-    l_max: int = 3
-    nu_max: int = 3
-    cutoff_exponent: int = 5
+    cutoff: Annotated[Positive, Unit("Å")]
+    n_radial: Width = 6
+    n_mixed: Width = 12
+    n_embedding: Width = 3
+    l_max: Annotated[int, Interval(ge=0, le=4)] = 3
+    nu_max: Annotated[int, Interval(ge=1, le=4)] = 3
+    cutoff_exponent: Annotated[int, Interval(ge=2, le=100)] = 5
     trainable_frequencies: bool = True
-    layers: tuple[tuple[str, ...], ...] = ()
-    mean_neighbours: float = 10.0
+    layers: tuple[Annotated[tuple[Message, ...], MinLen(1)], ...] = ()
+    mean_neighbours: Positive = 10.0
     separate_values: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(tuple(layer) for layer in self.layers))
-        positive = ("cutoff", "n_radial", "n_mixed", "n_embedding", "mean_neighbours")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
-        for name, low, high in (("l_max", 0, 4), ("nu_max", 1, 4)):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"`{name}` must be {low} to {high}, got {getattr(self, name)}")
-        if self.cutoff_exponent < 2:
-            raise ValueError(f"`cutoff_exponent` must be at least 2, got {self.cutoff_exponent}")
-        for layer in self.layers:
-            unknown = sorted(set(layer) - set(MESSAGES))
-            if unknown or not layer:
-                raise ValueError(f"a layer is made of {MESSAGES}, got {layer}")
 
 
 class Cace(nn.Module):

@@ -43,20 +43,21 @@ Limits
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from ase.data import atomic_numbers
 from torch import Tensor
 
 from ase_les.charges.bond_polarity import bond_charges
+from ase_les.configuration import Count, Fraction, NotNegative, Unit, configuration
 from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.response import local_born_charges, local_charges_are_complete
 from ase_les.training.response_evaluation import centre_of_mass
 
 
-@dataclass(frozen=True)
+@configuration
 class GaugeSettings:
     """Settings of the charge gauge.
 
@@ -75,27 +76,13 @@ class GaugeSettings:
         Charge through a bond in e per unit of Pauling electronegativity. If it is not 0, charges
         of structures without periodic directions are drawn to those of polar bonds
         (`ase_les.charges.bond_polarity`), atom by atom, and not to Born charges.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
     """
 
-    weight: float = 0.03
-    final_weight: float = 0.01
-    interval: int = 5
-    memory: float = 0.9
-    bond_polarity: float = 0.0
-
-    def __post_init__(self):
-        for name in ("weight", "final_weight", "bond_polarity"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}")
-        if self.interval < 1:
-            raise ValueError(f"`interval` must be at least 1, got {self.interval}")
-        if not 0 <= self.memory < 1:
-            raise ValueError(f"`memory` must be in [0, 1), got {self.memory}")
+    weight: Annotated[NotNegative, Unit("1/e²")] = 0.03
+    final_weight: Annotated[NotNegative, Unit("1/e²")] = 0.01
+    interval: Count = 5
+    memory: Fraction = 0.9
+    bond_polarity: Annotated[NotNegative, Unit("e")] = 0.0
 
     @property
     def is_on(self) -> bool:

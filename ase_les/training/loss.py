@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from ase_les.configuration import NotNegative, Unit, configuration
 from ase_les.derivatives import Derivatives
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
@@ -15,7 +17,7 @@ from ase_les.training.dataset import Sample
 from ase_les.training.response_evaluation import centre_of_mass
 
 
-@dataclass(frozen=True)
+@configuration
 class LossWeights:
     """Weights of the squared errors.
 
@@ -40,20 +42,19 @@ class LossWeights:
     Raises
     ------
     ValueError
-        If a weight is negative or all are zero.
+        If all weights are zero.
     """
 
-    energy: float = 1.0
-    forces: float = 1.0
-    stress: float = 0.0
-    dipole: float = 0.0
-    born_charges: float = 0.0
-    excess: float = 0.0
+    energy: Annotated[NotNegative, Unit("1/eV²")] = 1.0
+    forces: Annotated[NotNegative, Unit("Å²/eV²")] = 1.0
+    stress: Annotated[NotNegative, Unit("Å⁶/eV²")] = 0.0
+    dipole: Annotated[NotNegative, Unit("1/(e Å)²")] = 0.0
+    born_charges: Annotated[NotNegative, Unit("1/e²")] = 0.0
+    excess: Annotated[NotNegative, Unit("1/e²")] = 0.0
 
-    def __post_init__(self):
-        weights = astuple(self)
-        if min(weights) < 0 or max(weights) == 0:
-            raise ValueError(f"loss weights must be positive (some may be zero), got {self}")
+    def __post_init__(self) -> None:
+        if not any(astuple(self)):
+            raise ValueError("all weights of the loss are zero")
 
     def between(self, later: LossWeights, fraction: float) -> LossWeights:
         """Interpolate the weights, geometrically where both ends are positive."""

@@ -27,7 +27,7 @@ from ase_les.training.configuration import (
 from ase_les.training.dataset import Sample
 from ase_les.training.evaluation import Comparison, Errors, compare, errors
 from ase_les.training.fit import EpochRecord, Fit, fit
-from ase_les.training.initial_model import completed, model_from, random_model, representation_of
+from ase_les.training.initial_model import completed, model_from, random_model
 from ase_les.training.labelled_files import (
     LabelledFile,
     check_weights,
@@ -217,17 +217,14 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
 def _read_files(
     config: TrainingConfig, folder: Path
 ) -> tuple[dict[str, list[Sample]], list[LabelledFile]]:
-    data, cutoff = config.data, representation_of(config.model).cutoff
-    long_range = config.model.long_range
-    if long_range and long_range.representation:
-        cutoff = max(cutoff, long_range.representation.cutoff)
+    data = config.data
     files: list[LabelledFile] = []
 
     def read(path: str) -> list[Sample]:
         files.append(
             read_labelled(
                 folder / path,
-                cutoff,
+                config.model.cutoff,
                 data.labels,
                 dielectric=data.dielectric,
                 shortest_A=data.shortest_A,
