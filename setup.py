@@ -38,7 +38,7 @@ setup(
     packages=[*find_packages(include=["ase_les", "ase_les.*"]), "ase_les.shipped_models"],
     package_dir={"ase_les.shipped_models": "models"},
     package_data={
-        "ase_les": ["py.typed"],
+        "ase_les": ["py.typed", "reports/figures.mplstyle"],
         "ase_les.shipped_models": ["*/model.safetensors", "*/card.json"],
     },
     ext_modules=[KERNELS],
