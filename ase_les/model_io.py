@@ -56,7 +56,7 @@ _REMEDY = (
 
 
 class ModelHeader(NamedTuple):
-    """What a model file says without its weights: ``config`` and ``card``, plain values."""
+    """Read ``config`` and ``card`` of a model file without its weights, as plain values."""
 
     config: dict
     card: dict
@@ -100,7 +100,7 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
 
 
 def read_model(path: str | Path) -> LESModel:
-    """The model in a ``.safetensors`` file, in the precision it was trained in.
+    """Read the model of a ``.safetensors`` file, in the precision it was trained in.
 
     Raises
     ------
@@ -227,7 +227,7 @@ def _opened(path: Path, framework: str) -> Iterator:
 
 
 def _untrained(config: Mapping, path: Path) -> LESModel:
-    """The model that a config describes, with any weights."""
+    """Return the model that a config describes, with any weights."""
     from ase_les.model import LESModel, ModelConfig
 
     try:

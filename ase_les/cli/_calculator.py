@@ -111,7 +111,7 @@ def calculated_structure(
     charge: int | None = None,
     **settings: Any,
 ) -> tuple[Atoms, dict[str, str | int | None]]:
-    """A structure with its calculator, and where both came from.
+    """Hold a structure with its calculator, and where both came from.
 
     Further `settings` are the calculator's.
 
@@ -149,7 +149,7 @@ def tell_of_screening(runs: Sequence[RecordedRun], given: float | None, quiet: b
 
 
 def tell_of_latent_charges(quiet: bool) -> None:
-    """What physical numbers of a bulk lack, and how they get it."""
+    """Print that charges of a bulk are latent without ε∞, and how to give it."""
     from ase_les.reports.terminal import console
 
     console(quiet).print(

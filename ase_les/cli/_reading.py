@@ -1,4 +1,4 @@
-"""How commands read structures: ``--format``, ``--pbc``, and what they tell about a file."""
+"""Reading of structures by commands: ``--format``, ``--pbc`` and messages about files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Pbc = Annotated[
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What the command line says about reading structures.
+    """Options of the command line for reading structures.
 
     Parameters
     ----------

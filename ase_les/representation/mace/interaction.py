@@ -62,7 +62,7 @@ class Interaction(nn.Module):
         return matrices.flatten(1, 2)
 
     def raised(self, features: Sequence[Tensor]) -> Tensor:
-        """What neighbors send, (n_h, N, C), from features (2 l + 1, N, C) of every degree."""
+        """Return messages (n_h, N, C) of features (2 l + 1, N, C) of every degree."""
         return torch.cat([values @ self.up[degree] for degree, values in enumerate(features)])
 
     def mixed(self, summed: Sequence[Tensor]) -> Tensor:
@@ -76,7 +76,7 @@ class Interaction(nn.Module):
     def forward(
         self, radial: Tensor, angular: Tensor, edges: Neighbourhoods, raised: Tensor
     ) -> Tensor:
-        """Sums (n_lm, N, C) before their division by the mean number of neighbors.
+        """Return sums (n_lm, N, C) before division by the mean number of neighbors.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ def first_sums(
     functions: RadialFunctions,
     harmonics: SphericalHarmonics,
 ) -> Tensor:
-    """Sums (n_lm, N, C) of the first layer.
+    """Return sums (n_lm, N, C) of the first layer.
 
     Parameters
     ----------

@@ -174,7 +174,7 @@ class Mace(nn.Module):
         return self.features(graph, [edges] * self.config.n_layers)
 
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
-        """The edges this representation reads, in the precision of the parameters."""
+        """Return the edges this representation reads, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
 
     def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
