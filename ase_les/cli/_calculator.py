@@ -176,6 +176,7 @@ def differentiable_structure(
     *,
     processes: int,
     threads: int,
+    scheduler: str | None = None,
     charge: int | None = None,
     dielectric: float | None = None,
 ) -> tuple[Atoms, Jobs]:
@@ -191,8 +192,8 @@ def differentiable_structure(
     if dielectric is not None:
         settings["dielectric"] = dielectric
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
-    if processes == 1:
+    if processes == 1 and scheduler is None:
         return atoms, SERIAL
     assert model is not None  # checked by calculated_structure
     make = partial(make_calculator, model, device or "cpu", dtype, **settings)
-    return atoms, Jobs(processes, make, threads)
+    return atoms, Jobs(processes, make, threads, scheduler)
