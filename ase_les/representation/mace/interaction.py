@@ -187,7 +187,7 @@ def first_sums(
 
 
 def coupling_matrix(l_max: int, l_input: int) -> Tensor:
-    """Matrix (n_lm, angles) from harmonics to the coupled angles (m₁, m₃) of every path; float64."""
+    """Return the (n_lm, angles) matrix from harmonics to coupled angles (m₁, m₃); float64."""
     blocks = []
     for first, second, third in coupled_degrees(l_max, l_input):
         rows = torch.zeros((l_max + 1) ** 2, (2 * first + 1) * (2 * third + 1), dtype=torch.float64)
