@@ -1,7 +1,5 @@
 """Forces for a real i-PI: by the client of the command line, and by its own driver interface."""
 
-import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -23,8 +21,8 @@ needs_ipi = pytest.mark.skipif(not IPI.exists(), reason="needs the extra [ipi]")
 
 INPUT = """<simulation verbosity="quiet">
   <output prefix="run">
-    <properties stride="1" filename="out"> [ step, potential{{electronvolt}}, conserved{{electronvolt}},
-      {properties} ] </properties>
+    <properties stride="1" filename="out">
+      [ step, potential{{electronvolt}}, conserved{{electronvolt}}, {properties} ] </properties>
   </output>
   <total_steps>{steps}</total_steps>
   <prng><seed>7</seed></prng>
@@ -86,7 +84,8 @@ def run_with_clients(folder, name, model, *options, clients=1):
 def salt():
     atoms = bulk("NaCl", "rocksalt", a=5.7, cubic=True)
     # Triclinic, with the lattice vectors in the lower triangle as i-PI needs them.
-    atoms.set_cell(atoms.cell.array + [[0, 0, 0], [0.3, 0, 0], [-0.2, 0.25, 0]], scale_atoms=True)
+    tilt = np.array([[0, 0, 0], [0.3, 0, 0], [-0.2, 0.25, 0]])
+    atoms.set_cell(atoms.cell.array + tilt, scale_atoms=True)
     atoms.rattle(0.15, seed=3)
     return atoms
 

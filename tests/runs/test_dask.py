@@ -104,7 +104,7 @@ def test_workers_with_several_threads_are_refused():
 def test_no_scheduler_is_a_clear_error():
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}),
-        pytest.raises(ValueError, match="no Dask scheduler at 'tcp://127.0.0.1:9'"),
+        pytest.raises(ValueError, match="no Dask scheduler at 'tcp://"),
     ):
         next(run_on_scheduler(dask_tasks.double, tasks([1]), "tcp://127.0.0.1:9"))
 
