@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperOption
 
 from ase_les.configuration import read_yaml
 
+_WITHOUT_FIGURES = ("convert", "label")
 _UNIT = r"_(?:K|A|fs|ps|bar|per_bar|per_cm|mPa_s|V_per_A|eV_per_A|eA)"
 
 
@@ -84,8 +85,9 @@ def with_options(
 
 
 def with_figure_format(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with ``--figure-format`` if it has an output."""
-    if "output" not in inspect.signature(verb).parameters:
+    """Return a command with ``--figure-format`` if it draws figures."""
+    draws = "output" in inspect.signature(verb).parameters and verb.__name__ not in _WITHOUT_FIGURES
+    if not draws:
         return verb
 
     def setting(figure_format: str | None, quiet: bool) -> AbstractContextManager[None]:

@@ -59,7 +59,7 @@ class Mace(nn.Module):
 
     References
     ----------
-    .. [1] Batatia, Kovács, Simm, Ortner, Csányi, NeurIPS 35 (2022), arXiv 2206.07697.
+    Batatia, Kovács, Simm, Ortner, Csányi, NeurIPS 35 (2022), arXiv 2206.07697.
     """
 
     _row: Tensor
