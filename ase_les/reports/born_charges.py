@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ase_les.properties.born_layers import BornLayers
 from ase_les.properties.born_results import BornCharges
+from ase_les.reports import figures
 from ase_les.reports.terminal import console, print_notes
 from ase_les.runs.output import OutputFiles
 
@@ -54,9 +55,7 @@ def layers_table(layers: BornLayers) -> Table:
 
 def layers_figure(layers: BornLayers, path: Path) -> None:
     """Draw both components of each atom against its height, with bulk values as lines."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    figure = figures.new_figure(7.2, 5.4)
     panels = figure.subplots(2, 1, sharex=True)
     symbols = np.array(layers.symbols)
     known = np.isfinite(layers.normal_e)
@@ -78,7 +77,7 @@ def layers_figure(layers: BornLayers, path: Path) -> None:
         panels[0].set_title("lines: isotropic charges of the bulk", fontsize="small")
     if known.any():
         figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
-    figure.savefig(path, dpi=150)
+    figures.write_png(figure, path)
 
 
 def write(result: BornCharges, output: str | Path) -> None:

@@ -11,6 +11,20 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure; sizes in inches."""
+    # The object interface needs no display and does not change the state of pyplot.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG with the resolution of all reports."""
+    figure.savefig(path, dpi=150)
 
 
 @dataclass(frozen=True)
@@ -48,11 +62,8 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
         Label of the x axis with its unit.
     panels : sequence of Panel
     """
-    # The object interface needs no display and does not change the state of pyplot.
-    from matplotlib.figure import Figure
-
     drawn = [panel for panel in panels if any(map(_has_values, panel.curves.values()))]
-    figure = Figure(figsize=(6.4, 1.0 + 2.0 * max(len(drawn), 1)), layout="constrained")
+    figure = new_figure(6.4, 1.0 + 2.0 * max(len(drawn), 1))
     axes = figure.subplots(max(len(drawn), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, drawn, strict=False):
         _draw_curves(axis, x, panel)
@@ -64,7 +75,7 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
             axis.legend(frameon=False)
         axis.set_ylabel(panel.label)
     axes[-1].set_xlabel(x_label)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
@@ -112,25 +123,21 @@ def save_stacked_figure(
     panels : sequence of (array, Panel)
         x values and curves.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 0.6 + 2.6 * max(len(panels), 1)), layout="constrained")
+    figure = new_figure(6.4, 0.6 + 2.6 * max(len(panels), 1))
     axes = figure.subplots(max(len(panels), 1), 1, squeeze=False)[:, 0]
     for axis, (x, panel) in zip(axes, panels, strict=False):
         _draw_curves(axis, x, panel)
         axis.set_xlabel(x_label)
         axis.set_ylabel(panel.label)
         axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
     """Plot predictions against references, with the root-mean-square error of each panel."""
-    from matplotlib.figure import Figure
-
     drawn = [panel for panel in panels if len(panel.reference)]
     width = max(len(drawn), 1)
-    figure = Figure(figsize=(3.6 * width, 3.8), layout="constrained")
+    figure = new_figure(3.6 * width, 3.8)
     for axis, panel in zip(figure.subplots(1, width, squeeze=False)[0], drawn, strict=False):
         both = np.concatenate([panel.reference, panel.model])
         ends = [both.min(), both.max()]
@@ -142,7 +149,7 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
         axis.set_ylabel(f"model {panel.label}")
         axis.set_aspect("equal")
     figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:
@@ -157,16 +164,14 @@ def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> 
     counted : str
         Plural noun for what is counted, such as "molecules".
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.0, 3.6), layout="constrained")
+    figure = new_figure(5.0, 3.6)
     axis = figure.subplots()
     axis.hist(values, bins="auto", color="0.75")
     axis.axvline(float(np.mean(values)), color="C3", label=f"mean {np.mean(values):.3g}")
     axis.set_xlabel(label)
     axis.set_ylabel(f"number of {counted}")
     axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def save_bars(
@@ -183,9 +188,7 @@ def save_bars(
     label : str
         Quantity and unit.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.5 + 2.0 * len(groups), 3.6), layout="constrained")
+    figure = new_figure(1.5 + 2.0 * len(groups), 3.6)
     axis = figure.subplots()
     width = 0.8 / len(bars)
     for number, (name, heights) in enumerate(bars.items()):
@@ -197,4 +200,4 @@ def save_bars(
     axis.set_ylabel(label)
     axis.margins(y=0.15)
     axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)

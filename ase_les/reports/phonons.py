@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
+from ase_les.reports import figures
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import console, print_notes, results_table
 from ase_les.runs.output import OutputFiles
@@ -58,9 +59,7 @@ def splitting_table(result: Phonons) -> Table:
 
 def figure(result: Phonons, path: Path) -> None:
     """Draw the band structure beside the density of states, in THz and 1/cm."""
-    from matplotlib.figure import Figure
-
-    drawing = Figure(figsize=(7.2, 4.2), layout="constrained")
+    drawing = figures.new_figure(7.2, 4.2)
     bands, dos = drawing.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     for segment in result.segments:
         bands.plot(segment.distance_per_A, segment.frequencies_THz, color="C0", linewidth=1.0)
@@ -90,7 +89,7 @@ def figure(result: Phonons, path: Path) -> None:
         "right", functions=(lambda f: f * PER_CM_PER_THZ, lambda w: w / PER_CM_PER_THZ)
     )
     second.set_ylabel("wave number / cm⁻¹")
-    drawing.savefig(path, dpi=150)
+    figures.write_png(drawing, path)
 
 
 def thermal_figure(result: Phonons, path: Path) -> None:
