@@ -44,6 +44,7 @@ from ase_les.weight_names import load_weights, weights_of
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ase_les.committee import Committee
     from ase_les.model import LESModel
 
 FORMAT = "ase_les/1"
@@ -78,18 +79,28 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
     ValueError
         If the path ends otherwise, a weight is not finite, or the card does not fit into JSON.
     """
-    from safetensors.torch import save
-
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
-    _check_finite(tensors, f"the model for '{path}'")
+    check_finite(tensors, f"the model for '{path}'")
     header = {
         "format": FORMAT,
         "config": json.dumps(model.config.to_dict()),
-        "card": _card_text(model.card if card is None else card),
+        "card": card_text(model.card if card is None else card),
     }
+    write_tensors(Path(path), tensors, header)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file; a file in its place is replaced only by a complete one.
+
+    Raises
+    ------
+    ValueError
+        If the path does not end in ``.safetensors``.
+    """
+    from safetensors.torch import save
+
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(save(tensors, metadata=header))
@@ -112,10 +123,10 @@ def read_model(path: str | Path) -> LESModel:
     """
     path = Path(path)
     header = read_header(path)
-    model = _untrained(header.config, path)
-    with _opened(path, "pt") as file:
+    model = untrained(header.config, path)
+    with opened(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    _check_tensors(tensors, weights_of(model), path)
+    check_tensors(tensors, weights_of(model), path)
     model.to(next(iter(tensors.values())).dtype)
     load_weights(model, tensors)
     model.card = header.card
@@ -132,19 +143,26 @@ def read_header(path: str | Path) -> ModelHeader:
     ValueError
         If the file is damaged, of another program, or of a newer format.
     """
-    path = Path(path)
-    with _opened(path, "np") as file:
+    return read_entries(Path(path), FORMAT)
+
+
+def read_entries(path: Path, needed: str) -> ModelHeader:
+    """Return config and card of a file of the format needed, see `read_header`."""
+    with opened(path, "np") as file:
         entries = file.metadata() or {}
     given = entries.get("format", "")
-    if given != FORMAT:
+    if given != needed:
         what = f"a file of format {given!r}" if given else "no model file of ase_les"
-        remedy = "Update ase_les to read it" if given.startswith("ase_les/") else _REMEDY
-        raise ValueError(f"'{path}' is {what}; this version reads {FORMAT!r}. {remedy}")
+        remedy = "Update ase_les to read it" if given.startswith("ase_les") else _REMEDY
+        if given.startswith("ase_les committee/") and needed == FORMAT:
+            what = "a committee, where one model is needed"
+            remedy = "Take one of `ase_les.load_model(path).members`, saved with `save_model`"
+        raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
     return ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
 
 
-def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
-    """Return a shipped model by its name, or a model from a file.
+def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | Committee:
+    """Return a shipped model by its name, or a model or committee from a file.
 
     Parameters
     ----------
@@ -161,10 +179,10 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
     ValueError
         If the file does not hold a model.
     """
+    from ase_les.committee_io import is_committee, read_committee
+
     shipped = shipped_models()
-    if str(name_or_path) in shipped:
-        return read_model(shipped[str(name_or_path)])
-    path = Path(name_or_path).expanduser()
+    path = shipped.get(str(name_or_path), Path(name_or_path).expanduser())
     if not path.is_file():
         raise FileNotFoundError(
             f"no model file at '{name_or_path}' and no shipped model of that name; "
@@ -176,7 +194,26 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
         return read_checkpoint(path, head=head)
     if head is not None:
         raise ValueError(f"`head` belongs to MACE checkpoints (.model), got '{path}'; leave it out")
-    return read_model(path)
+    return read_committee(path) if is_committee(path) else read_model(path)
+
+
+def load_single_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
+    """Return a model as `load_model` does, where a committee has no meaning.
+
+    Raises
+    ------
+    ValueError
+        If it is a committee.
+    """
+    from ase_les.model import LESModel
+
+    loaded = load_model(name_or_path, head)
+    if isinstance(loaded, LESModel):
+        return loaded
+    raise ValueError(
+        f"'{name_or_path}' is a committee of {len(loaded.members)} models, where one model is "
+        "needed. Take one of `ase_les.load_model(path).members`, saved with `save_model`"
+    )
 
 
 def list_models() -> dict[str, dict]:
@@ -212,7 +249,8 @@ def model_hash(model: LESModel) -> str:
 
 
 @contextmanager
-def _opened(path: Path, framework: str) -> Iterator:
+def opened(path: Path, framework: str) -> Iterator:
+    """Open a safetensors file; ValueError if it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -226,7 +264,7 @@ def _opened(path: Path, framework: str) -> Iterator:
         ) from None
 
 
-def _untrained(config: Mapping, path: Path) -> LESModel:
+def untrained(config: Mapping, path: Path) -> LESModel:
     """The model that a config describes, with any weights."""
     from ase_les.model import LESModel, ModelConfig
 
@@ -248,7 +286,8 @@ def _json_object(entries: Mapping[str, str], name: str, path: Path) -> dict:
     return value
 
 
-def _check_tensors(given: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Path) -> None:
+def check_tensors(given: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Path) -> None:
+    """Check names, shapes, precision and values of the weights in a file."""
     import torch
 
     missing, extra = sorted(set(needed) - set(given)), sorted(set(given) - set(needed))
@@ -269,16 +308,18 @@ def _check_tensors(given: Mapping[str, Tensor], needed: Mapping[str, Tensor], pa
             f"weights in '{path}' must all be float32 or all float64, "
             f"got {sorted(map(str, precisions))}. {_REMEDY}"
         )
-    _check_finite(given, f"'{path}'")
+    check_finite(given, f"'{path}'")
 
 
-def _check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
+def check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
+    """Refuse weights that are not finite."""
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise ValueError(f"weights must be finite; in {owner} these are not: {broken}")
 
 
-def _card_text(card: Mapping) -> str:
+def card_text(card: Mapping) -> str:
+    """Return a card as JSON; ValueError if it does not fit."""
     try:
         return json.dumps(dict(card), allow_nan=False)
     except (TypeError, ValueError) as error:
