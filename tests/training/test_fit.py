@@ -67,7 +67,7 @@ def test_open_and_periodic_structures_of_different_size_are_learned_together(sam
     training, held_back = samples[:20], samples[20:]
     model = small_model()
     before = evaluate(model, held_back).forces_rmse_meV_per_A
-    settings = FitSettings(epochs=60, batch_size=4, learning_rate=0.02)
+    settings = FitSettings(epochs=25, batch_size=4, learning_rate=0.02)
     outcome = fit(model, training, held_back, settings, tmp_path / "fit.checkpoint")
     after = evaluate(outcome.model, held_back).forces_rmse_meV_per_A
     assert after < 0.2 * before
