@@ -183,7 +183,7 @@ class ModelConfig(ArchitectureConfig):
 
     @classmethod
     def from_dict(cls, given: Mapping) -> ModelConfig:
-        """The inverse of `to_dict`.
+        """Read what `to_dict` has written.
 
         Raises
         ------

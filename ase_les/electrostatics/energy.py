@@ -69,7 +69,7 @@ class ElectrostaticsConfig:
     shell_tolerance: Fraction = SHELL_TOLERANCE
 
     def kernel(self) -> ReciprocalKernel:
-        """The reciprocal kernel with these settings."""
+        """Return the reciprocal kernel with these settings."""
         cutoff = converged_k_cutoff(self.smearing) if self.k_cutoff is None else self.k_cutoff
         return ReciprocalKernel(self.smearing, cutoff, self.shell_tolerance)
 
@@ -226,7 +226,7 @@ class Electrostatics(nn.Module):
         return energies
 
     def _is_plan_of(self, plan: Plan, graph: Graph) -> bool:
-        """Whether a plan of one structure is that of another; batches are not compared."""
+        """Return whether the plan is the same as another of one structure."""
         if len(graph.cell) > 1 or plan.n_atoms != len(graph.positions):
             return False
         if not (torch.equal(plan.cell, graph.cell) and torch.equal(plan.pbc, graph.pbc)):

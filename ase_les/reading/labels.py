@@ -52,10 +52,10 @@ StressUnit = Annotated[
     BeforeValidator(lambda unit: str(unit).replace("Å", "A").replace("³", "^3").replace("**", "^")),
 ]
 StressSign = Literal["tension", "compression"]
-"""What a positive stress is; programs that print pressures, as VASP, use the second."""
+"""Meaning of a positive stress; programs that print pressures, as VASP, use the second."""
 
 BornRows = Literal["polarization", "displacement"]
-"""What the first Cartesian index of Born charges may be."""
+"""Meanings of the first Cartesian index of Born charges."""
 
 ISOLATED_ATOM = "isolatedatom"
 
@@ -119,7 +119,7 @@ class LabelNames:
 
 @dataclass(frozen=True)
 class LabelSources:
-    """Where the labels of one file are found.
+    """Names and units of the labels of a file.
 
     Parameters
     ----------
