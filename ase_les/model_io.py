@@ -6,6 +6,7 @@ Header entry   Meaning
 ``format``     `FORMAT`
 ``config``     `ModelConfig.to_dict` as JSON
 ``card``       data, errors, licence and citation of the model as JSON
+``sha256``     of config and weights; absent in files of earlier versions
 =============  ==================================================================
 
 A card is free in what it tells; ``ase-les models`` and ``info`` show the first of these entries,
@@ -34,16 +35,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ase_les.messages import one_line, without_control
 from ase_les.weight_names import load_weights, weights_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ase_les.committee import Committee
     from ase_les.model import LESModel
 
 FORMAT = "ase_les/1"
@@ -78,18 +81,30 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
     ValueError
         If the path ends otherwise, a weight is not finite, or the card does not fit into JSON.
     """
-    from safetensors.torch import save
-
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
-    _check_finite(tensors, f"the model for '{path}'")
+    check_finite(tensors, f"the model for '{path}'")
+    config = json.dumps(model.config.to_dict())
     header = {
         "format": FORMAT,
-        "config": json.dumps(model.config.to_dict()),
-        "card": _card_text(model.card if card is None else card),
+        "config": config,
+        "card": card_text(model.card if card is None else card),
+        "sha256": digest(config, tensors),
     }
+    write_tensors(Path(path), tensors, header)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file; a file in its place is replaced only by a complete one.
+
+    Raises
+    ------
+    ValueError
+        If the path does not end in ``.safetensors``.
+    """
+    from safetensors.torch import save
+
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(save(tensors, metadata=header))
@@ -112,13 +127,21 @@ def read_model(path: str | Path) -> LESModel:
     """
     path = Path(path)
     header = read_header(path)
-    model = _untrained(header.config, path)
-    with _opened(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    _check_tensors(tensors, weights_of(model), path)
+    with opened(path, "pt") as file:
+        entries = file.metadata()
+        tensors = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        model = untrained(header.config, {n: each.get_shape() for n, each in tensors.items()}, path)
+        tensors = {name: file.get_tensor(name) for name in tensors}
+    check_tensors(tensors, path)
     model.to(next(iter(tensors.values())).dtype)
     load_weights(model, tensors)
     model.card = header.card
+    recorded, found = entries.get("sha256"), None
+    if recorded is not None:
+        found = digest(entries["config"], tensors)
+    elif isinstance(recorded := header.card.get("hash"), str):
+        found = model_hash(model)
+    check_hash(recorded, found, path)
     return model.eval()
 
 
@@ -132,19 +155,29 @@ def read_header(path: str | Path) -> ModelHeader:
     ValueError
         If the file is damaged, of another program, or of a newer format.
     """
-    path = Path(path)
-    with _opened(path, "np") as file:
+    return read_entries(Path(path), FORMAT)
+
+
+def read_entries(path: Path, needed: str) -> ModelHeader:
+    """Return config and card of a file of the format needed, see `read_header`."""
+    with opened(path, "np") as file:
         entries = file.metadata() or {}
     given = entries.get("format", "")
-    if given != FORMAT:
+    if given != needed:
+        given = one_line(given, 40)
         what = f"a file of format {given!r}" if given else "no model file of ase_les"
-        remedy = "Update ase_les to read it" if given.startswith("ase_les/") else _REMEDY
-        raise ValueError(f"'{path}' is {what}; this version reads {FORMAT!r}. {remedy}")
-    return ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+        remedy = "Update ase_les to read it" if given.startswith("ase_les") else _REMEDY
+        if given.startswith("ase_les committee/") and needed == FORMAT:
+            what = "a committee, where one model is needed"
+            remedy = "Take one of `ase_les.load_model(path).members`, saved with `save_model`"
+        raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
+    header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+    _check_card(header.card, path)
+    return header
 
 
-def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
-    """Return a shipped model by its name, or a model from a file.
+def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | Committee:
+    """Return a shipped model by its name, or a model or committee from a file.
 
     Parameters
     ----------
@@ -161,10 +194,10 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
     ValueError
         If the file does not hold a model.
     """
+    from ase_les.committee_io import is_committee, read_committee
+
     shipped = shipped_models()
-    if str(name_or_path) in shipped:
-        return read_model(shipped[str(name_or_path)])
-    path = Path(name_or_path).expanduser()
+    path = shipped.get(str(name_or_path), Path(name_or_path).expanduser())
     if not path.is_file():
         raise FileNotFoundError(
             f"no model file at '{name_or_path}' and no shipped model of that name; "
@@ -176,7 +209,26 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
         return read_checkpoint(path, head=head)
     if head is not None:
         raise ValueError(f"`head` belongs to MACE checkpoints (.model), got '{path}'; leave it out")
-    return read_model(path)
+    return read_committee(path) if is_committee(path) else read_model(path)
+
+
+def load_single_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
+    """Return a model as `load_model` does, where a committee has no meaning.
+
+    Raises
+    ------
+    ValueError
+        If it is a committee.
+    """
+    from ase_les.model import LESModel
+
+    loaded = load_model(name_or_path, head)
+    if isinstance(loaded, LESModel):
+        return loaded
+    raise ValueError(
+        f"'{name_or_path}' is a committee of {len(loaded.members)} models, where one model is "
+        "needed. Take one of `ase_les.load_model(path).members`, saved with `save_model`"
+    )
 
 
 def list_models() -> dict[str, dict]:
@@ -212,7 +264,8 @@ def model_hash(model: LESModel) -> str:
 
 
 @contextmanager
-def _opened(path: Path, framework: str) -> Iterator:
+def opened(path: Path, framework: str) -> Iterator:
+    """Open a safetensors file; ValueError if it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -222,63 +275,105 @@ def _opened(path: Path, framework: str) -> Iterator:
             yield file
     except SafetensorError as error:
         raise ValueError(
-            f"'{path}' is damaged or no safetensors file ({error}). {_REMEDY}"
+            f"'{path}' is damaged or no safetensors file ({one_line(error)}). {_REMEDY}"
         ) from None
 
 
-def _untrained(config: Mapping, path: Path) -> LESModel:
-    """Return the model that a config describes, with any weights."""
-    from ase_les.model import LESModel, ModelConfig
+def untrained(config: Mapping, shapes: Mapping[str, Sequence[int]], path: Path) -> LESModel:
+    """Return the model that a config describes, with any weights, if they have these shapes.
+
+    Raises
+    ------
+    ValueError
+        If the config is no config of a model, or its weights have other names or shapes.
+    """
+    from ase_les.model_config import ModelConfig
+    from ase_les.model_sizes import check_config, model_of_shapes
 
     try:
-        return LESModel(ModelConfig.from_dict(config), seed=0)
-    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        settings = ModelConfig.from_dict(config)
+        check_config(settings)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ValueError(
-            f"the config in '{path}' does not describe a model: {error}. {_REMEDY}"
+            f"the config in '{path}' does not describe a model: {one_line(error)}. {_REMEDY}"
         ) from None
+    try:
+        return model_of_shapes(settings, shapes)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"the weights in '{path}' do not belong to its config: {one_line(error)}. {_REMEDY}"
+        ) from None
+
+
+def check_hash(recorded: object, found: object, path: Path) -> None:
+    """Compare the hash in the header of a file with that of its contents."""
+    if recorded != found:
+        raise ValueError(
+            f"'{path}' is damaged: config or weights differ from the hash in its header "
+            f"({one_line(recorded, 20)}, found {one_line(found, 20)}). Restore the file"
+        )
+
+
+def digest(config: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the hash of a config as it is in a file, and of names, types and values of weights."""
+    result = hashlib.sha256(config.encode())
+    for name, tensor in sorted(tensors.items()):
+        result.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        result.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return result.hexdigest()
 
 
 def _json_object(entries: Mapping[str, str], name: str, path: Path) -> dict:
     try:
-        value = json.loads(entries[name])
-    except (KeyError, ValueError):
+        value = without_control(json.loads(entries[name], parse_constant=_no_constant))
+    except (KeyError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"'{path}' needs a JSON object as header entry {name!r}. {_REMEDY}")
     return value
 
 
-def _check_tensors(given: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Path) -> None:
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_card(card: Mapping, path: Path) -> None:
+    """Check the entries of a card that calculations read."""
+    for name in ("dielectric", "closest_contact_A", "largest_force_eV_per_A"):
+        value = card.get(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and 0 <= value < 1e6):
+            raise ValueError(
+                f"the card in '{path}' needs a number from 0 to 1e6 as {name!r}, "
+                f"got {one_line(repr(value), 40)}"
+            )
+    for name, kind in (("data", dict), ("charges", dict), ("test_errors", dict)):
+        if not isinstance(card.get(name, {}), kind):
+            raise ValueError(f"the card in '{path}' needs an object as {name!r}")
+
+
+def check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
+    """Check precision and values of the weights in a file."""
     import torch
 
-    missing, extra = sorted(set(needed) - set(given)), sorted(set(given) - set(needed))
-    if missing or extra:
-        raise ValueError(
-            f"weights in '{path}' do not belong to its config: missing {missing}, extra {extra}. "
-            f"{_REMEDY}"
-        )
-    for name, tensor in given.items():
-        if tensor.shape != needed[name].shape:
-            raise ValueError(
-                f"weight {name!r} in '{path}' must have shape {tuple(needed[name].shape)}, "
-                f"got {tuple(tensor.shape)}. {_REMEDY}"
-            )
     precisions = {tensor.dtype for tensor in given.values()}
     if precisions not in ({torch.float32}, {torch.float64}):
         raise ValueError(
             f"weights in '{path}' must all be float32 or all float64, "
             f"got {sorted(map(str, precisions))}. {_REMEDY}"
         )
-    _check_finite(given, f"'{path}'")
+    check_finite(given, f"'{path}'")
 
 
-def _check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
+def check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
+    """Refuse weights that are not finite."""
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise ValueError(f"weights must be finite; in {owner} these are not: {broken}")
 
 
-def _card_text(card: Mapping) -> str:
+def card_text(card: Mapping) -> str:
+    """Return a card as JSON; ValueError if it does not fit."""
     try:
         return json.dumps(dict(card), allow_nan=False)
     except (TypeError, ValueError) as error:

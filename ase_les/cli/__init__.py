@@ -22,6 +22,7 @@ VERBS = (
     "convert",
     "label",
     "train",
+    "committee",
     "md",
     "relax",
     "born",
@@ -31,6 +32,7 @@ VERBS = (
     "transport",
     "surface",
     "profile",
+    "client",
     "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""

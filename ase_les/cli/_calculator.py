@@ -12,7 +12,7 @@ from ase_les.cli._reading import ReadingOptions, check_periodic, options, read
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from ase_les import LESModel
+    from ase_les import Committee, LESModel
     from ase_les.properties.recorded_run import RecordedRun
     from ase_les.runs.processes import Jobs
 
@@ -20,7 +20,9 @@ FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings of calculators whose forces are differentiated: rounding and meshes would show."""
 
 
-def make_calculator(model: str | LESModel, device: str, dtype: str | None, **settings: Any) -> Any:
+def make_calculator(
+    model: str | LESModel | Committee, device: str, dtype: str | None, **settings: Any
+) -> Any:
     """Return an ASE calculator of a shipped model, a model file or a model.
 
     With `dtype` None, the calculator chooses the precision.
@@ -176,6 +178,7 @@ def differentiable_structure(
     *,
     processes: int,
     threads: int,
+    scheduler: str | None = None,
     charge: int | None = None,
     dielectric: float | None = None,
 ) -> tuple[Atoms, Jobs]:
@@ -191,8 +194,8 @@ def differentiable_structure(
     if dielectric is not None:
         settings["dielectric"] = dielectric
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
-    if processes == 1:
+    if processes == 1 and scheduler is None:
         return atoms, SERIAL
     assert model is not None  # checked by calculated_structure
     make = partial(make_calculator, model, device or "cpu", dtype, **settings)
-    return atoms, Jobs(processes, make, threads)
+    return atoms, Jobs(processes, make, threads, scheduler)

@@ -187,3 +187,10 @@ NumberOfJobs = Annotated[
         "--jobs", min=1, help="Worker processes for the displacements, which share the threads."
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Dask scheduler whose workers calculate instead of --jobs: tcp://HOST:PORT, or its "
+        "scheduler file.",
+    ),
+]
