@@ -57,7 +57,7 @@ _REMEDY = (
 
 
 class ModelHeader(NamedTuple):
-    """What a model file says without its weights: ``config`` and ``card``, plain values."""
+    """Read ``config`` and ``card`` of a model file without its weights, as plain values."""
 
     config: dict
     card: dict
@@ -111,7 +111,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
 
 
 def read_model(path: str | Path) -> LESModel:
-    """The model in a ``.safetensors`` file, in the precision it was trained in.
+    """Read the model of a ``.safetensors`` file, in the precision it was trained in.
 
     Raises
     ------
@@ -265,7 +265,7 @@ def opened(path: Path, framework: str) -> Iterator:
 
 
 def untrained(config: Mapping, path: Path) -> LESModel:
-    """The model that a config describes, with any weights."""
+    """Return the model that a config describes, with any weights."""
     from ase_les.model import LESModel, ModelConfig
 
     try:

@@ -294,7 +294,7 @@ class LESCalculator(ModelResults):
         return described(self.model, self.parameters)
 
     def set(self, **settings) -> dict:
-        """Settings are fixed when the calculator is made.
+        """Refuse changes: settings are fixed when the calculator is created.
 
         Raises
         ------

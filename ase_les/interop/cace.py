@@ -213,7 +213,7 @@ def _terms(root: Record) -> Iterator[_Term]:
 
 
 def _energy_key(potential: Record) -> str:
-    """The output whose gradient the potential calls forces."""
+    """Return the output whose gradient the potential calls forces."""
     if potential.class_name != "NeuralNetworkPotential":
         raise unsupported("potential", potential, ("NeuralNetworkPotential",))
     if potential.get("do_postprocessing") and list(potential["postprocessors"]):
@@ -268,7 +268,7 @@ def _ignored(root: Record, terms: list[_Term]) -> set[str]:
 
 
 def _charges(term: _Term) -> Record:
-    """The readout of the charges that a long-range term reads."""
+    """Return the readout of the charges that a long-range term reads."""
     if term.module.class_name == "LesWrapper":
         les = term.module["les"]
         if not les.get("use_atomwise", True):

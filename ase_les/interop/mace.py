@@ -60,7 +60,7 @@ _EXTENSIONS = ("les_u", "les_quad", "les_alpha", "les_kappa", "les_dipole")
 
 
 def is_mace(root: object) -> bool:
-    """Whether the content of an archive is a MACE network."""
+    """Return whether the content of an archive is a MACE network."""
     return isinstance(root, Record) and root.name.startswith("mace.")
 
 
@@ -233,7 +233,7 @@ def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: 
 
 
 def _scalars(linear: Record) -> Tensor:
-    """The block (inputs, outputs) of a linear map between scalars."""
+    """Return the block (inputs, outputs) of a linear map between scalars."""
     for source, target, block in linear_blocks(linear):
         if source == 0 and target == 0:
             return block

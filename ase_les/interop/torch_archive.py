@@ -72,14 +72,14 @@ class Record:
         return self.name.rpartition(".")[2]
 
     def get(self, attribute: str, default=None):
-        """An attribute, or `default` where the object has none of that name."""
+        """Return an attribute, or `default` if the object has none of that name."""
         for group in (self.state, *map(self._registered, ("_parameters", "_buffers", "_modules"))):
             if attribute in group:
                 return _plain(group[attribute])
         return default
 
     def owns(self, attribute: str) -> bool:
-        """Whether the attribute is a parameter rather than a buffer or a plain value."""
+        """Return whether the attribute is a parameter rather than a buffer or a plain value."""
         return self._registered("_parameters").get(attribute) is not None
 
     def __getitem__(self, attribute: str):

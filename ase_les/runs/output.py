@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has files of its own.
-SERIES = ("current", "dipole")
+SERIES = ("current", "dipole", "spread")
 ACCUMULATED = ("rdf", "profile", "msd")
 
 
@@ -309,7 +309,7 @@ class TrainingFiles(OutputFiles):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where a calculation stores its files, how it is distributed and where it reports progress.
+    """Files, worker processes and progress report of a calculation.
 
     Parameters
     ----------

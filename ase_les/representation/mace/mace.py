@@ -174,7 +174,7 @@ class Mace(nn.Module):
         return self.features(graph, [edges] * self.config.n_layers)
 
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
-        """The edges this representation reads, in the precision of the parameters."""
+        """Return the edges this representation reads, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
 
     def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
@@ -245,9 +245,28 @@ class Mace(nn.Module):
             )
             sizes = [2 * path[2] + 1 for path in interaction.paths]
             return interaction.mixed(summed.split(sizes))
+        if interaction.kernels is not None and isinstance(edges, Neighbourhoods):
+            return self._with_kernels(layer, edges, vectors, raised)
         distances = lengths(vectors)
         angular = self.angular(vectors / distances)
         return interaction(self._functions(layer)(distances), angular, edges, raised)
+
+    def _with_kernels(
+        self, layer: int, edges: Neighbourhoods, vectors: Tensor, raised: Tensor
+    ) -> Tensor:
+        with torch.no_grad():
+            inside = (vectors * vectors).sum(0) < self.cutoff**2
+            kept = torch.nonzero(inside.flatten()).squeeze(1)
+            starts = nn.functional.pad(inside.sum(1).cumsum(0), (1, 0))
+            senders = edges.senders.flatten()[kept]
+        return self._interaction(layer).forward_with_kernels(
+            vectors.flatten(1).index_select(1, kept),
+            senders,
+            starts,
+            raised,
+            self._functions(layer),
+            self.angular,
+        )
 
     def _functions(self, layer: int) -> RadialFunctions:
         return RadialFunctions(
