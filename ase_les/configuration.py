@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 import typing
@@ -67,7 +68,7 @@ def from_mapping(cls: type[T], given: object, section: str = "") -> T:
     missing = [entry for entry in required if entry not in settings]
     if missing:
         raise ValueError(f"{name} lacks {', '.join(missing)}; its entries are {known}")
-    hints = typing.get_type_hints(cls)
+    hints = field_types(cls)
     above = f"{section}: " if section else ""
     values = {
         entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in settings.items()
@@ -76,6 +77,12 @@ def from_mapping(cls: type[T], given: object, section: str = "") -> T:
         return cls(**values)
     except TypeError as error:
         raise ValueError(f"an entry of {name} is of the wrong kind: {error}") from error
+
+
+@functools.cache
+def field_types(cls: type) -> dict[str, Any]:
+    """Return the types of the fields of a dataclass, whose annotations are text."""
+    return typing.get_type_hints(cls)
 
 
 def _is_required(entry: Field) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from ase_les.configuration import field_types
 from ase_les.electrostatics.wave_vectors import converged_k_cutoff
 from ase_les.model import LESModel
 from ase_les.model_config import ModelConfig
@@ -30,18 +31,16 @@ _FACTORIES = frozenset(
 )
 
 
-def _hints_of(kind: Any) -> dict[type, dict[str, Any]]:
-    """Return the types of the fields of a dataclass and of all dataclasses in it."""
-    found = {kind: typing.get_type_hints(kind)}
-    for hint in found[kind].values():
+def _compile_annotations(kind: Any) -> None:
+    """Evaluate the annotations of a dataclass and of all in it, which are text in our code."""
+    for hint in field_types(kind).values():
         for option in typing.get_args(hint) or (hint,):
             if is_dataclass(option):
-                found |= _hints_of(option)
-    return found
+                _compile_annotations(option)
 
 
-# Annotations are text that Python compiles: here, and not while a file is read.
-_HINTS = _hints_of(ModelConfig)
+# Here, so that nothing is compiled while a file is read.
+_compile_annotations(ModelConfig)
 
 
 def check_config(config: object, section: str = "") -> None:
@@ -59,7 +58,7 @@ def check_config(config: object, section: str = "") -> None:
     ValueError
         Naming the entry, its value and what is needed.
     """
-    hints = _HINTS[type(config)]
+    hints = field_types(type(config))
     for entry in fields(typing.cast(Any, config)):
         value, name = getattr(config, entry.name), f"{section}{entry.name}"
         _check(value, hints[entry.name], name)
