@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen, Unit
 from ase_les.configuration.base import (
     ByKind,
     Count,
+    Cutoff,
     Element,
     File,
     Files,
@@ -40,6 +41,7 @@ from ase_les.configuration.yaml_files import read_yaml
 __all__ = [
     "ByKind",
     "Count",
+    "Cutoff",
     "Element",
     "File",
     "Files",

@@ -10,7 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Unit
 from ase.data import chemical_symbols
 from pydantic import (
     AfterValidator,
@@ -99,6 +99,7 @@ Name = Annotated[str, MinLen(1), MaxLen(200)]
 Number = Annotated[float, Ge(-LARGEST), Le(LARGEST)]
 Positive = Annotated[float, Gt(0), Le(LARGEST)]
 NotNegative = Annotated[float, Ge(0), Le(LARGEST)]
+Cutoff = Annotated[float, Ge(0.5), Le(50), Unit("Å")]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 Count = Annotated[int, Ge(1), Le(int(LARGEST))]
 Width = Annotated[int, Ge(1), Le(10**4)]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ase_les.configuration import Interval, MinLen, Positive, Unit, Width, configuration
+from ase_les.configuration import Cutoff, Interval, MinLen, Positive, Width, configuration
 from ase_les.graph import Graph, edges_to
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.representation import FusedRepresentation
@@ -66,7 +66,7 @@ class CaceConfig:
         edge channel instead of one for all.
     """
 
-    cutoff: Annotated[Positive, Unit("Å")]
+    cutoff: Cutoff
     n_radial: Width = 6
     n_mixed: Width = 12
     n_embedding: Width = 3

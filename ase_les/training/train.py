@@ -13,6 +13,8 @@ import torch
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_single_model, model_hash, save_model
 from ase_les.response import check_polarization
+from ase_les.runs.growing_files import writing
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.atomic_energies import fit_atomic_energies
@@ -120,8 +122,41 @@ def train(
         If the checkpoint belongs to other data, another model or other settings.
     FileNotFoundError, ValueError
         If data or settings are missing or invalid; no file is written in this case.
+    OutputInUseError
+        If a different process uses the output.
     """
     files = TrainingFiles(Path(config.output))
+    with OutputLock(files.stem) as lock:
+        _refuse_existing(files, resume, overwrite)
+        check_device(device)
+        folder = Path(folder)
+        start = _trained_model(config.start, folder) if config.start else None
+        config = replace(config, model=completed(config.model, start))
+        config, parts = _questioned_data(config, folder, progress)
+        teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
+        model = _initial_model(config, parts, start)
+        progress.message(_description(parts, model))
+        training = _label(parts["training"], teachers, progress)
+        files.stem.parent.mkdir(parents=True, exist_ok=True)
+        lock.ensure()
+        _refuse_existing(files, resume, overwrite)
+        done = _fit_with_progress(
+            config, {**parts, "training": training}, model, files, resume, start, device,
+            _Refreshing(progress, lock),
+        )  # fmt: skip
+        result = _judged(config, parts, done, start, teachers, files)
+        done.model.cpu()
+        remedy = "then repeat the last epoch with --resume"
+        with writing(files.model, remedy):
+            save_model(files.model, done.model, result.card)
+        with writing(files.learning_table, remedy):
+            write_learning_table(files.learning_table, done)
+        with writing(files.summary, remedy):
+            write_summary(files.summary, result.summary())
+        return result
+
+
+def _refuse_existing(files: TrainingFiles, resume: bool, overwrite: bool) -> None:
     if files.checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(
             f"'{files.checkpoint}' exists: continue with resume=True (--resume) or start anew with "
@@ -132,25 +167,19 @@ def train(
             f"'{files.model}' is a finished model: replace it with overwrite=True (--overwrite) or "
             "choose another `output`"
         )
-    check_device(device)
-    folder = Path(folder)
-    start = _trained_model(config.start, folder) if config.start else None
-    config = replace(config, model=completed(config.model, start))
-    config, parts = _questioned_data(config, folder, progress)
-    teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
-    model = _initial_model(config, parts, start)
-    progress.message(_description(parts, model))
-    training = _label(parts["training"], teachers, progress)
-    files.stem.parent.mkdir(parents=True, exist_ok=True)
-    done = _fit_with_progress(
-        config, {**parts, "training": training}, model, files, resume, start, device, progress
-    )
-    result = _judged(config, parts, done, start, teachers, files)
-    done.model.cpu()
-    save_model(files.model, done.model, result.card)
-    write_learning_table(files.learning_table, done)
-    write_summary(files.summary, result.summary())
-    return result
+
+
+class _Refreshing:
+    """Progress that keeps a lock fresh."""
+
+    def __init__(self, progress: Progress, lock: OutputLock) -> None:
+        self.start, self.finish, self.message = progress.start, progress.finish, progress.message
+        self._advance, self._lock = progress.advance, lock
+
+    def advance(self, steps: int = 1, status: str | None = None) -> None:
+        """Advance, and refresh the lock."""
+        self._lock.refresh()
+        self._advance(steps, status)
 
 
 def _judged(

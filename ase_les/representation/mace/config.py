@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from ase_les.configuration import Interval, MinLen, Positive, Unit, Width, configuration
+from ase_les.configuration import Cutoff, Interval, MinLen, Positive, Width, configuration
 
 
 @configuration
@@ -55,7 +55,7 @@ class MaceConfig:
         If `l_hidden` is larger than `l_max`.
     """
 
-    cutoff: Annotated[Positive, Unit("Å")]
+    cutoff: Cutoff
     kind: Literal["mace"] = "mace"
     channels: Width = 64
     n_radial: Width = 8
