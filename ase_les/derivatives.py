@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class EnergyModel(Protocol):
-    """What gives the energy of a graph."""
+    """Anything that returns the energy of a graph."""
 
     def __call__(self, graph: Graph, plan: Plan | None = None, /) -> Prediction:
         """Return energies and charges."""
@@ -44,7 +44,7 @@ def differentiate(
     energies: bool = False,
     create_graph: bool = False,
 ) -> Derivatives:
-    r"""Forces, stress and atomic energies of a graph.
+    r"""Return forces, stress and atomic energies of a graph.
 
     .. math::
         \mathbf{F}_i = -\frac{\partial E}{\partial \mathbf{r}_i}, \qquad

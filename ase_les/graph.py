@@ -58,7 +58,7 @@ class Graph(NamedTuple):
         return self.cell.shape[0]
 
     def to(self, device: str | torch.device) -> Graph:
-        """The same graph on another device."""
+        """Return the same graph on another device."""
         return Graph(*(field.to(device) for field in self))
 
 
@@ -164,7 +164,7 @@ def batch(graphs: Sequence[Graph]) -> Graph:
 
 
 def strained(graph: Graph, strain: Tensor) -> Graph:
-    r"""The graph after a homogeneous strain, :math:`\mathbf{r} \to \mathbf{r}(1 + \epsilon)`.
+    r"""Return the graph after a strain, :math:`\mathbf{r} \to \mathbf{r}(1 + \epsilon)`.
 
     Positions and lattice vectors move together, so that edges, wave vectors and
     volumes all follow: no energy term can see unstrained geometry.
@@ -190,7 +190,7 @@ def edge_vectors(graph: Graph) -> Tensor:
 
 
 def edges_to(graph: Graph, atoms: range) -> Graph:
-    """The same atoms with only those edges that end at a range of them."""
+    """Return the same atoms with only the edges that end at a range of them."""
     ends = torch.tensor([atoms.start, atoms.stop], device=graph.receivers.device)
     chosen = slice(*torch.searchsorted(graph.receivers, ends).tolist())
     return graph._replace(
@@ -214,7 +214,7 @@ def edges_shorter_than(graph: Graph, length: float | Tensor) -> Graph:
 
 
 def atoms_without_edges(graph: Graph, atoms: Tensor) -> Graph:
-    """Some atoms (M,), ascending, of the same structures, without edges."""
+    """Return some atoms (M,), ascending, of the same structures, without edges."""
     return graph._replace(
         positions=graph.positions[atoms],
         numbers=graph.numbers[atoms],
@@ -239,7 +239,7 @@ def select_structures(graph: Graph, chosen: Tensor) -> Graph:
 
 
 def slab_axes(cell: Tensor, pbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The two periodic vectors (S, 3) in Å and the unit normal (S, 3) of slabs."""
+    """Return both periodic vectors (S, 3) in Å and the unit normal (S, 3) of slabs."""
     # A stable sort: the periodic rows keep their order and come first.
     order = torch.argsort((~pbc).to(torch.uint8), dim=1, stable=True)
     first, second = (

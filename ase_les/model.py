@@ -115,7 +115,7 @@ class LESModel(nn.Module):
 
     @property
     def has_charges(self) -> bool:
-        """Whether atoms have one charge each; charges of several channels have no such meaning."""
+        """Return whether atoms have one charge each; several channels have no such meaning."""
         return self.long_range is not None and self.long_range.charges.config.n_channels == 1
 
     @property

@@ -147,7 +147,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, given: Mapping) -> ModelConfig:
-        """The inverse of `to_dict`.
+        """Read what `to_dict` has written.
 
         Raises
         ------

@@ -6,6 +6,7 @@ Header entry   Meaning
 ``format``     `FORMAT`
 ``config``     `ModelConfig.to_dict` as JSON
 ``card``       data, errors, licence and citation of the model as JSON
+``sha256``     of config and weights; absent in files of earlier versions
 =============  ==================================================================
 
 A card is free in what it tells; ``ase-les models`` and ``info`` show the first of these entries,
@@ -39,6 +40,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ase_les.messages import one_line, without_control
 from ase_les.weight_names import load_weights, weights_of
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ _REMEDY = (
 
 
 class ModelHeader(NamedTuple):
-    """What a model file says without its weights: ``config`` and ``card``, plain values."""
+    """Read ``config`` and ``card`` of a model file without its weights, as plain values."""
 
     config: dict
     card: dict
@@ -85,10 +87,12 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
         raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
     _check_finite(tensors, f"the model for '{path}'")
+    config = json.dumps(model.config.to_dict())
     header = {
         "format": FORMAT,
-        "config": json.dumps(model.config.to_dict()),
+        "config": config,
         "card": _card_text(model.card if card is None else card),
+        "sha256": _digest(config, tensors),
     }
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -100,7 +104,7 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
 
 
 def read_model(path: str | Path) -> LESModel:
-    """The model in a ``.safetensors`` file, in the precision it was trained in.
+    """Read the model of a ``.safetensors`` file, in the precision it was trained in.
 
     Raises
     ------
@@ -111,14 +115,40 @@ def read_model(path: str | Path) -> LESModel:
         weights do not belong to its config.
     """
     path = Path(path)
+    from ase_les.model_config import ModelConfig
+    from ase_les.model_sizes import check_config, model_of_shapes
+
     header = read_header(path)
-    model = _untrained(header.config, path)
+    try:
+        config = ModelConfig.from_dict(header.config)
+        check_config(config)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"the config in '{path}' does not describe a model: {one_line(error)}. {_REMEDY}"
+        ) from None
     with _opened(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    _check_tensors(tensors, weights_of(model), path)
+        names, entries = list(file.keys()), file.metadata()
+        try:
+            model = model_of_shapes(config, {n: file.get_slice(n).get_shape() for n in names})
+        except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+            raise ValueError(
+                f"the weights in '{path}' do not belong to its config: {one_line(error)}. {_REMEDY}"
+            ) from None
+        tensors = {name: file.get_tensor(name) for name in names}
+    _check_tensors(tensors, path)
     model.to(next(iter(tensors.values())).dtype)
     load_weights(model, tensors)
     model.card = header.card
+    recorded, found = entries.get("sha256"), None
+    if recorded is not None:
+        found = _digest(entries["config"], tensors)
+    elif isinstance(recorded := header.card.get("hash"), str):
+        found = model_hash(model)
+    if recorded != found:
+        raise ValueError(
+            f"'{path}' is damaged: config or weights differ from the hash in its header "
+            f"({one_line(recorded, 20)}, found {one_line(found, 20)}). Restore the file"
+        )
     return model.eval()
 
 
@@ -137,10 +167,13 @@ def read_header(path: str | Path) -> ModelHeader:
         entries = file.metadata() or {}
     given = entries.get("format", "")
     if given != FORMAT:
+        given = one_line(given, 40)
         what = f"a file of format {given!r}" if given else "no model file of ase_les"
         remedy = "Update ase_les to read it" if given.startswith("ase_les/") else _REMEDY
         raise ValueError(f"'{path}' is {what}; this version reads {FORMAT!r}. {remedy}")
-    return ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+    header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+    _check_card(header.card, path)
+    return header
 
 
 def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
@@ -222,47 +255,51 @@ def _opened(path: Path, framework: str) -> Iterator:
             yield file
     except SafetensorError as error:
         raise ValueError(
-            f"'{path}' is damaged or no safetensors file ({error}). {_REMEDY}"
+            f"'{path}' is damaged or no safetensors file ({one_line(error)}). {_REMEDY}"
         ) from None
 
 
-def _untrained(config: Mapping, path: Path) -> LESModel:
-    """The model that a config describes, with any weights."""
-    from ase_les.model import LESModel, ModelConfig
-
-    try:
-        return LESModel(ModelConfig.from_dict(config), seed=0)
-    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise ValueError(
-            f"the config in '{path}' does not describe a model: {error}. {_REMEDY}"
-        ) from None
+def _digest(config: str, tensors: Mapping[str, Tensor]) -> str:
+    """Hash of a config as it is in a file, and of names, types, shapes and values of weights."""
+    digest = hashlib.sha256(config.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _json_object(entries: Mapping[str, str], name: str, path: Path) -> dict:
     try:
-        value = json.loads(entries[name])
-    except (KeyError, ValueError):
+        value = without_control(json.loads(entries[name], parse_constant=_no_constant))
+    except (KeyError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"'{path}' needs a JSON object as header entry {name!r}. {_REMEDY}")
     return value
 
 
-def _check_tensors(given: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Path) -> None:
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_card(card: Mapping, path: Path) -> None:
+    """Check the entries of a card that calculations read."""
+    for name in ("dielectric", "closest_contact_A", "largest_force_eV_per_A"):
+        value = card.get(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and 0 <= value < 1e6):
+            raise ValueError(
+                f"the card in '{path}' needs a number from 0 to 1e6 as {name!r}, "
+                f"got {one_line(repr(value), 40)}"
+            )
+    for name, kind in (("data", dict), ("charges", dict), ("test_errors", dict)):
+        if not isinstance(card.get(name, {}), kind):
+            raise ValueError(f"the card in '{path}' needs an object as {name!r}")
+
+
+def _check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
     import torch
 
-    missing, extra = sorted(set(needed) - set(given)), sorted(set(given) - set(needed))
-    if missing or extra:
-        raise ValueError(
-            f"weights in '{path}' do not belong to its config: missing {missing}, extra {extra}. "
-            f"{_REMEDY}"
-        )
-    for name, tensor in given.items():
-        if tensor.shape != needed[name].shape:
-            raise ValueError(
-                f"weight {name!r} in '{path}' must have shape {tuple(needed[name].shape)}, "
-                f"got {tuple(tensor.shape)}. {_REMEDY}"
-            )
     precisions = {tensor.dtype for tensor in given.values()}
     if precisions not in ({torch.float32}, {torch.float64}):
         raise ValueError(

@@ -139,13 +139,13 @@ def main() -> None:
     save_figure(
         arguments.output / "field.png",
         strengths,
-        "field along the dipole (V/Å)",
+        "field along the dipole / (V/Å)",
         [
             Panel(
-                "dipole (e Å)",
+                "dipole / (e Å)",
                 {"relaxed": moved, "nuclei held": held, "Born charges and modes": straight},
             ),
-            Panel("energy change (eV)", {"relaxed": enthalpy}),
+            Panel("energy change / eV", {"relaxed": enthalpy}),
         ],
     )
 

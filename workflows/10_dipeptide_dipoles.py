@@ -69,7 +69,7 @@ def infrared_of(
         arguments.output / "spectrum.png",
         wavenumbers,
         "wave number (cm⁻¹)",
-        [Panel("absorption (km/mol per cm⁻¹)", {"": modes.spectrum(wavenumbers)})],
+        [Panel("absorption / (km mol⁻¹ cm)", {"": modes.spectrum(wavenumbers)})],
     )
     return {
         "relaxed": {"converged": relaxed.converged, "steps": relaxed.steps},

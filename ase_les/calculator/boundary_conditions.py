@@ -1,4 +1,4 @@
-"""Which properties are defined for which boundary conditions."""
+"""Properties that are defined for given boundary conditions."""
 
 from __future__ import annotations
 

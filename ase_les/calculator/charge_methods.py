@@ -286,7 +286,7 @@ class ChargeMethods(Calculator):
         return array_of(found.potential[:, 0]), array_of(found.field[:, 0])
 
     def _charged(self, atoms: Atoms | None) -> tuple[Atoms, Graph]:
-        """The structure (None is that of the last calculation) and its graph, with charges."""
+        """Return the structure (default: of the last calculation) and its graph with charges."""
         if not self._has_charges:
             raise PropertyNotImplementedError("this model does not have one charge per atom")
         atoms = self.atoms if atoms is None else atoms

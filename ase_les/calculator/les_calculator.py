@@ -266,7 +266,7 @@ class LESCalculator(ChargeMethods):
         return described(self.model, self.parameters)
 
     def set(self, **settings) -> dict:
-        """Settings are fixed when the calculator is made.
+        """Refuse changes: settings are fixed when the calculator is created.
 
         Raises
         ------

@@ -33,13 +33,13 @@ def bonded(relative_distances: Tensor) -> Tensor:
 
 
 def bond_lengths(elements: Sequence[int]) -> Tensor:
-    """Sums of covalent radii (n, n) in Å."""
+    """Return sums of covalent radii (n, n) in Å."""
     radii = torch.tensor(covalent_radii[list(elements)], dtype=torch.float32)
     return radii[:, None] + radii
 
 
 def electronegativity_differences(elements: Sequence[int]) -> Tensor:
-    """That of the sender less that of the receiver, (receiver, sender), in Pauling units.
+    """Return sender minus receiver, shape (receiver, sender), in Pauling units.
 
     Elements without an electronegativity count as the average of the others.
     """

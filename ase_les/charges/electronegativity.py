@@ -1,4 +1,4 @@
-"""Which element draws electrons from which."""
+"""Electronegativities of the elements."""
 
 #: Pauling electronegativities: L. Pauling, The Nature of the Chemical Bond (1960), with the
 #: revised values of A. L. Allred, J. Inorg. Nucl. Chem. 17, 215 (1961).

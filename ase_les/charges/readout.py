@@ -57,7 +57,7 @@ class Readout(nn.Module):
         self._frozen = _Frozen.of(self)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Outputs (N, n_outputs) of features (N, n_features)."""
+        """Return outputs (N, n_outputs) of features (N, n_features)."""
         if self._frozen is not None:
             return _AnalyticReadout.apply(features, self._frozen)
         features = features / self.spread

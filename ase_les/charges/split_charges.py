@@ -234,7 +234,7 @@ class SplitCharges(NeutralityRule):
 
 
 def _first_guess(elements: Sequence[int], formal_charges: Mapping[str, float]) -> Tensor:
-    """What a bond brings its receiver before training, in e: electronegative atoms are negative.
+    """Return the charge (e) a bond brings its receiver before training.
 
     Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
     of every fit; this starts beside it, on the side chemistry says. Between two elements with

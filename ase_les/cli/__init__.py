@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Verb
+from ase_les.cli._options import Verb, with_figure_format
 from ase_les.cli._reading import with_reading_options
 from ase_les.cli._terminal import write_any_text
 
@@ -31,6 +31,7 @@ VERBS = (
     "transport",
     "surface",
     "profile",
+    "client",
     "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""
@@ -64,7 +65,7 @@ def _verbs(
 
 for _verb in VERBS:
     _function = getattr(import_module(f"{__name__}.{_verb}"), _verb)
-    app.command(_verb, cls=Verb)(with_reading_options(_function))
+    app.command(_verb, cls=Verb)(with_figure_format(with_reading_options(_function)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -111,7 +111,7 @@ def calculated_structure(
     charge: int | None = None,
     **settings: Any,
 ) -> tuple[Atoms, dict[str, str | int | None]]:
-    """A structure with its calculator, and where both came from.
+    """Hold a structure with its calculator, and where both came from.
 
     Further `settings` are the calculator's.
 
@@ -149,7 +149,7 @@ def tell_of_screening(runs: Sequence[RecordedRun], given: float | None, quiet: b
 
 
 def tell_of_latent_charges(quiet: bool) -> None:
-    """What physical numbers of a bulk lack, and how they get it."""
+    """Print that charges of a bulk are latent without ε∞, and how to give it."""
     from ase_les.reports.terminal import console
 
     console(quiet).print(
@@ -176,6 +176,7 @@ def differentiable_structure(
     *,
     processes: int,
     threads: int,
+    scheduler: str | None = None,
     charge: int | None = None,
     dielectric: float | None = None,
 ) -> tuple[Atoms, Jobs]:
@@ -191,8 +192,8 @@ def differentiable_structure(
     if dielectric is not None:
         settings["dielectric"] = dielectric
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
-    if processes == 1:
+    if processes == 1 and scheduler is None:
         return atoms, SERIAL
     assert model is not None  # checked by calculated_structure
     make = partial(make_calculator, model, device or "cpu", dtype, **settings)
-    return atoms, Jobs(processes, make, threads)
+    return atoms, Jobs(processes, make, threads, scheduler)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +16,7 @@ from typer.core import TyperCommand, TyperOption
 
 from ase_les.configuration import read_yaml
 
+_WITHOUT_FIGURES = ("convert", "label")
 _UNIT = r"_(?:K|A|fs|ps|bar|per_bar|per_cm|mPa_s|V_per_A|eV_per_A|eA)"
 
 
@@ -37,6 +43,59 @@ def _long_forms(parameter: Any) -> list[str]:
     """Return the long forms of an option, the preferred one first, or the name of an argument."""
     long = [option for option in parameter.opts if option.startswith("--")]
     return long or [parameter.name]
+
+
+def with_options(
+    verb: Callable[..., Any],
+    added: Mapping[str, Any],
+    setting: Callable[..., AbstractContextManager[Any]],
+) -> Callable[..., Any]:
+    """Return a command with further options, which hold while it runs.
+
+    Parameters
+    ----------
+    verb : callable
+        The command, which does not see these options.
+    added : mapping of str to annotation
+        Options by name, None by default.
+    setting : callable
+        Context manager of these options and of ``quiet``, entered around the command.
+    """
+    signature = inspect.signature(verb)
+    hints = {**typing.get_type_hints(verb, include_extras=True), **added}
+    parameters = [
+        parameter.replace(annotation=hints.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+    ]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in added.items()
+    ]
+
+    @functools.wraps(verb)
+    def command(*args: Any, **given: Any) -> Any:
+        options = {name: given.pop(name, None) for name in added}
+        with setting(**options, quiet=bool(given.get("quiet", False))):
+            return verb(*args, **given)
+
+    del command.__wrapped__
+    command.__annotations__ = hints
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command
+
+
+def with_figure_format(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command with ``--figure-format`` if it draws figures."""
+    draws = "output" in inspect.signature(verb).parameters and verb.__name__ not in _WITHOUT_FIGURES
+    if not draws:
+        return verb
+
+    def setting(figure_format: str | None, quiet: bool) -> AbstractContextManager[None]:
+        from ase_les.reports import figures
+
+        return figures.figure_format(figure_format or "png")
+
+    return with_options(verb, {"figure_format": FigureFormat}, setting)
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -114,6 +173,10 @@ DType = Annotated[
 ]
 Precision = Annotated[str, typer.Option(help="float32 or float64.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads to use, shared by all processes.")]
+FigureFormat = Annotated[
+    str | None,
+    typer.Option(help="Format of figures: png; pdf or svg for print.", show_default="png"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
@@ -122,5 +185,12 @@ NumberOfJobs = Annotated[
     int,
     typer.Option(
         "--jobs", min=1, help="Worker processes for the displacements, which share the threads."
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Dask scheduler whose workers calculate instead of --jobs: tcp://HOST:PORT, or its "
+        "scheduler file.",
     ),
 ]

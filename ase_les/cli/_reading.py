@@ -1,17 +1,18 @@
-"""How commands read structures: ``--format``, ``--pbc``, and what they tell about a file."""
+"""Reading of structures by commands: ``--format``, ``--pbc`` and messages about files."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ase_les.cli._options import with_options
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,7 +41,7 @@ Pbc = Annotated[
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What the command line says about reading structures.
+    """Options of the command line for reading structures.
 
     Parameters
     ----------
@@ -73,34 +74,18 @@ def with_reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     verb : callable
         Whose signature typer reads.
     """
-    signature = inspect.signature(verb)
-    if READING.isdisjoint(signature.parameters):
+    if READING.isdisjoint(inspect.signature(verb).parameters):
         return verb
-    hints = typing.get_type_hints(verb, include_extras=True)
-    added = {"format": Format, "pbc": Pbc}
-    hints |= added
-    parameters = [
-        parameter.replace(annotation=hints[name])
-        for name, parameter in signature.parameters.items()
-    ]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in added.items()
-    ]
+    return with_options(verb, {"format": Format, "pbc": Pbc}, _reading)
 
-    @functools.wraps(verb)
-    def command(*args: Any, format: str | None = None, pbc: str | None = None, **given: Any) -> Any:
-        quiet = bool(given.get("quiet", False))
-        token = _OPTIONS.set(ReadingOptions(format, directions(pbc), quiet))
-        try:
-            return verb(*args, **given)
-        finally:
-            _OPTIONS.reset(token)
 
-    del command.__wrapped__
-    command.__annotations__ = hints
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return command
+@contextmanager
+def _reading(format: str | None, pbc: str | None, quiet: bool) -> Iterator[None]:
+    token = _OPTIONS.set(ReadingOptions(format, directions(pbc), quiet))
+    try:
+        yield
+    finally:
+        _OPTIONS.reset(token)
 
 
 def directions(given: str | None) -> tuple[bool, bool, bool] | None:

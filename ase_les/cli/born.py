@@ -19,6 +19,7 @@ from ase_les.cli._options import (
     Precision,
     Quiet,
     Resume,
+    Scheduler,
     Structure,
     Threads,
 )
@@ -102,6 +103,7 @@ def born(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
+    scheduler: Scheduler = None,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -123,6 +125,7 @@ def born(
         device,
         dtype,
         processes=jobs,
+        scheduler=scheduler,
         threads=threads,
         charge=charge,
         dielectric=dielectric,

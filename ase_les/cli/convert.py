@@ -199,7 +199,7 @@ def _parsed(text: str) -> dict[str, float]:
 
 
 def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
-    """What the model lacks of the labels, as energies of the elements."""
+    """Return labels minus model energies, fitted as energies of the elements."""
     import torch
 
     from ase_les.cli._reading import read

@@ -19,13 +19,14 @@ from ase_les.cli._options import (
     Precision,
     Quiet,
     Resume,
+    Scheduler,
     Threads,
 )
 
 HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
 _ONLY_HARMONIC = (
     *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
-    *("resume", "jobs"),
+    *("resume", "jobs", "scheduler"),
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
@@ -73,6 +74,7 @@ def infrared(
     ] = 10.0,
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
+    scheduler: Scheduler = None,
     epsilon_infinity: Annotated[
         float | None,
         typer.Option(
@@ -161,7 +163,14 @@ def infrared(
         from ase_les.reports.terminal import TerminalProgress
 
         atoms, shared = differentiable_structure(
-            structure, model, device, dtype, processes=jobs, threads=threads, charge=charge
+            structure,
+            model,
+            device,
+            dtype,
+            processes=jobs,
+            scheduler=scheduler,
+            threads=threads,
+            charge=charge,
         )
         result = harmonic_infrared(
             atoms,

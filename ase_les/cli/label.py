@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Threads
+from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Scheduler, Threads
 from ase_les.configuration import read_yaml
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def label(
         int, typer.Option(min=1, help="Processes that share structures and threads.")
     ] = 1,
     threads: Threads = 1,
+    scheduler: Scheduler = None,
     resume: Resume = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="With --resume: failed structures again.")
@@ -90,6 +91,7 @@ def label(
         output=output,
         jobs=jobs,
         threads=threads,
+        scheduler=scheduler,
         resume=resume,
         retry_failed=retry_failed,
         overwrite=overwrite,

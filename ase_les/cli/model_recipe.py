@@ -107,7 +107,7 @@ def remake(folder: str | Path) -> None:
 
 
 def short_range_twin(config: TrainingConfig) -> TrainingConfig:
-    """The same training of the same architecture, without long range.
+    """Return the same training of the same architecture without long range.
 
     It has no charges, and so nothing to learn from dipoles, Born charges or teachers. Where the
     model starts from another, it starts from the twin of that one.
@@ -129,7 +129,7 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
 
 
 def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
-    """What the card of a model says about its short-range twin.
+    """Return the entry of a card about the short-range twin.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _after_teachers(
     device: str,
     as_trained: Callable[[TrainingConfig], TrainingConfig] = lambda plan: plan,
 ) -> TrainingConfig:
-    """A training whose start and teachers are there, trained first as ``teachers`` says."""
+    """Return a training whose start and teachers exist; train missing ones first."""
 
     @cache
     def file(name: str) -> str:
@@ -260,7 +260,7 @@ def _write_card(folder: Path, card: Mapping) -> None:
 
 
 def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
-    """What the card says of the training data, and of charges in them."""
+    """Return the entries of a card about training data and charges, measured again."""
     training = read_data(config, folder)["training"]
     told = describe_data(training, config.data.dielectric)
     model = load_model(folder / "model.safetensors")
@@ -277,7 +277,7 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
 
 
 def _told_apart_by(card: Mapping, other: Mapping) -> str | None:
-    """The fingerprint by which the data of two cards differ; earlier cards have only one."""
+    """Return the fingerprint by which the data of two cards differ; earlier cards have only one."""
     names = ("data_sha256", "samples_sha256")
     shared = (name for name in names if name in card and name in other)
     return next((name for name in shared if card[name] != other[name]), None)

@@ -18,6 +18,7 @@ from ase_les.cli._options import (
     Precision,
     Quiet,
     Resume,
+    Scheduler,
     Structure,
     Threads,
 )
@@ -56,6 +57,7 @@ def phonons(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "phonons",
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
+    scheduler: Scheduler = None,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -77,6 +79,7 @@ def phonons(
         device,
         dtype,
         processes=jobs,
+        scheduler=scheduler,
         threads=threads,
         charge=charge,
         dielectric=dielectric,

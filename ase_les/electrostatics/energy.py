@@ -77,7 +77,7 @@ class ElectrostaticsConfig:
         self.kernel()
 
     def kernel(self) -> ReciprocalKernel:
-        """The reciprocal kernel with these settings."""
+        """Return the reciprocal kernel with these settings."""
         if not self.smearing > 0:
             raise ValueError(f"`smearing` must be positive, got {self.smearing}")
         cutoff = converged_k_cutoff(self.smearing) if self.k_cutoff is None else self.k_cutoff
@@ -236,7 +236,7 @@ class Electrostatics(nn.Module):
         return energies
 
     def _is_plan_of(self, plan: Plan, graph: Graph) -> bool:
-        """Whether a plan of one structure is that of another; batches are not compared."""
+        """Return whether the plan is the same as another of one structure."""
         if len(graph.cell) > 1 or plan.n_atoms != len(graph.positions):
             return False
         if not (torch.equal(plan.cell, graph.cell) and torch.equal(plan.pbc, graph.pbc)):

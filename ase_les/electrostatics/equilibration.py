@@ -113,9 +113,9 @@ class EquilibrationConfig:
 
 
 class EquilibratedCharges(NamedTuple):
-    """Charges that have moved between atoms, and their energy.
+    r"""Charges that have moved between atoms, and their energy.
 
-    ``charges`` (N, 1): p in e. ``energies`` (N,): :math:`\\chi p + \\tfrac12 (\\eta + U) p^2` of
+    ``charges`` (N, 1): p in e. ``energies`` (N,): :math:`\chi p + \tfrac12 (\eta + U) p^2` of
     each atom, in eV.
     """
 

@@ -39,5 +39,5 @@ class Layout(NamedTuple):
         return block.view(self.n_structures, self.width, *values.shape[1:])
 
     def filled(self, like: Tensor) -> Tensor:
-        """Which slots hold an atom, (S, width), boolean."""
+        """Return which slots hold an atom, (S, width), boolean."""
         return self.pad(torch.ones(like.shape[0], dtype=torch.bool, device=like.device))

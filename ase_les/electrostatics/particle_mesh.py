@@ -54,7 +54,7 @@ class MeshSettings(NamedTuple):
 
     @classmethod
     def reaching(cls, accuracy: float, smearing: float) -> MeshSettings:
-        """The cheapest mesh whose forces are off by no more than `accuracy`, relatively.
+        """Return the cheapest mesh whose relative force error is at most `accuracy`.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class ParticleMesh(ReciprocalSum):
         self.settings = settings
 
     def mesh_size(self, cell: Tensor) -> tuple[int, int, int]:
-        """Steps along each lattice vector that keep the spacing in all cells (S, 3, 3)."""
+        """Return mesh points along each lattice vector for the spacing in all cells (S, 3, 3)."""
         x, y, z = (good_size(steps) for steps in self._steps(cell))
         return x, y, z
 
@@ -336,7 +336,7 @@ def _interpolate(seen: Tensor, spline: Tensor, tilt: Tensor) -> tuple[Tensor, Te
 
 
 def good_size(at_least: float) -> int:
-    """The smallest even number with no prime factor above 7, which transforms fast."""
+    """Return the smallest even number without prime factors above 7, fast in an FFT."""
     size = 2 * max(math.ceil(at_least / 2), 1)
     while _without_small_factors(size) > 1:
         size += 2

@@ -27,7 +27,7 @@ class Waves(NamedTuple):
 
 
 class SumPlan(NamedTuple):
-    """How a reciprocal sum over given cells is taken.
+    """Layout of a reciprocal sum over given cells.
 
     ``method``: the sum itself. ``waves``: its wave vectors. ``weights`` (S, n₁, n₂, n₃) in eV/e²:
     see `ReciprocalSum.weights`, or None where they are computed with every sum. ``truncated``:

@@ -174,7 +174,7 @@ def layer_potential(graph: Graph, charges: Tensor, box: SlabBox) -> Tensor:
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices of the wave vectors in the plane that are felt across the vacuum."""
+    """Return indices of the in-plane wave vectors that act across the vacuum."""
     k_cutoff = float((_DECAY / box.vacuum).max())
     lengths = torch.linalg.vector_norm(box.cell.detach()[:, :2], dim=2).amax(0)
     first, second = (k_cutoff * lengths / (2 * math.pi)).floor().long().tolist()

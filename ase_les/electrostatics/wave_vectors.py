@@ -77,7 +77,7 @@ class ReciprocalKernel:
 
 
 def half_space(bounds: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices along the three reciprocal axes; the first is not negative (see `multiplicity`)."""
+    """Return indices along three reciprocal axes, the first not negative (see `multiplicity`)."""
     first, second, third = bounds
     options: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
     return (
@@ -88,7 +88,7 @@ def half_space(bounds: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tens
 
 
 def multiplicity(first: Tensor) -> Tensor:
-    """How many wave vectors each index of the first axis stands for.
+    """Return how many wave vectors each index of the first axis stands for.
 
     Every wave vector stands for itself and its negative, except in the plane
     where the first index is zero, which holds both.

@@ -18,7 +18,7 @@ _MESSAGES = {"NodeMemory": "memory", "MessageAr": "radial", "MessageBchi": "inva
 
 
 class _Places(NamedTuple):
-    """Where the features of the file, in their order, stand among all of ours."""
+    """Return the positions of the features of the file among ours."""
 
     columns: Tensor
     n_features: int
@@ -88,7 +88,7 @@ _PARTS = {
 
 
 def read_representation(record: Record, elements: tuple[int, ...] | None = None) -> Features:
-    """Settings and weights of a whole representation; `elements` in the order wanted."""
+    """Return settings and weights of a representation; `elements` in the wanted order."""
     if record.class_name != "Cace":
         raise unsupported("representation", record, ("Cace",))
     for name, known in _PARTS.items():
@@ -208,7 +208,7 @@ def _values(entry: Record) -> tuple[int, int]:
 
 
 def _invariants(symmetrizer: Record, config: CaceConfig) -> list[int]:
-    """Which invariant of ours each of theirs is, found by their values for random sums."""
+    """Return which invariant each of the file is, by their values for random sums."""
     triples = angular_indices(config.l_max)
     position = {triple: index for index, triple in enumerate(triples)}
     sums = torch.randn(len(triples), 5, generator=torch.Generator().manual_seed(0)).double()
@@ -231,7 +231,7 @@ def _invariants(symmetrizer: Record, config: CaceConfig) -> list[int]:
 
 
 def read_readout(record: Record, features: Features) -> Outputs:
-    """Settings and weights of a readout of these features."""
+    """Return settings and weights of a readout of these features."""
     expect(record, aggregation_mode="sum", residual=False, use_batchnorm=False, post_process=None)
     if record.get("feature_key", "node_feats") not in ("node_feats", ["node_feats"]):
         raise ValueError(f"a readout reads {record['feature_key']!r}; supported is 'node_feats'")
@@ -275,7 +275,7 @@ def _activation(layer: Record) -> str | None:
 
 
 def single(entries: list, what: str):
-    """The only one of what may not be several."""
+    """Return the only entry, or raise ValueError."""
     if len(entries) != 1:
         raise ValueError(f"one {what} is supported, found {len(entries)}: {entries}")
     return entries[0]
@@ -290,5 +290,5 @@ def expect(record: Record, **values) -> None:
 
 
 def unsupported(what: str, record: Record, supported: tuple[str, ...]) -> ValueError:
-    """What to raise for a part without a counterpart here."""
+    """Return the error for a part that this package does not support."""
     return ValueError(f"{what} {record.name} is not supported; supported: {', '.join(supported)}")

@@ -64,7 +64,7 @@ def _entries(record: Record | str) -> Iterator[tuple[int, int, int]]:
 
 
 def read_network(root: Record) -> Network:
-    """Settings and weights of the representation of a MACE network, in float64."""
+    """Return settings and weights of the representation of a MACE network, in float64."""
     _refuse_unknown_parts(root)
     interactions, products = list(root["interactions"]), list(root["products"])
     elements = tuple(int(number) for number in root["atomic_numbers"].tolist())
@@ -270,7 +270,7 @@ def _interaction(
 
 
 def _path_order(product: Record, ours: Sequence[tuple[int, int, int]]) -> list[tuple[int, float]]:
-    """For every path of ours, its number in the file and its scale over √(2 l₃ + 1)."""
+    """Return the number in the file and the scale over √(2 l₃ + 1) of each path."""
     first, second, third = (irreps_of(product[f"irreps_{name}"]) for name in ("in1", "in2", "out"))
     places: dict[tuple[int, int, int], tuple[int, float]] = {}
     for number, instruction in enumerate(product["instructions"]):

@@ -56,6 +56,13 @@ typedef struct {
     const double *spline;  /* [power][point, padded], powers of the place within a step */
 } fused_mesh;
 
+/* Messages of MACE; paths are (first component of the message, 2 l1 + 1, 2 l3 + 1), angles of an
+ * edge are [path][m1][m3]. Edges of an atom lie between its start and the next one. */
+typedef struct {
+    int64_t n_atoms, n_channels, n_paths, n_sent, n_angles, n_rows;
+    const int64_t *paths, *starts, *senders;
+} fused_messages;
+
 #define N_FUNCTIONS 5  /* one of bonds and four waves */
 
 #ifdef __GNUC__
@@ -295,6 +302,69 @@ ENTRY int fused_split_backward(int is_double, int level, const fused_split *spli
     {
         if (is_double == 0) return split_backward_float_base(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
         return split_backward_double_base(split, graph, first, last, latent, by_charges, by_latent, by_positions, by_cells);
+    }
+}
+
+ENTRY int fused_messages_sum(int is_double, int level, const fused_messages *messages, const void *radial, const void *angles, const void *sent, void *sums)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return messages_sum_float_avx512(messages, radial, angles, sent, sums);
+        return messages_sum_double_avx512(messages, radial, angles, sent, sums);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return messages_sum_float_avx2(messages, radial, angles, sent, sums);
+        return messages_sum_double_avx2(messages, radial, angles, sent, sums);
+    }
+#endif
+    {
+        if (is_double == 0) return messages_sum_float_base(messages, radial, angles, sent, sums);
+        return messages_sum_double_base(messages, radial, angles, sent, sums);
+    }
+}
+
+ENTRY int fused_messages_gradient(int is_double, int level, const fused_messages *messages, const void *radial, const void *angles, const void *sent, const void *by_sums, void *by_radial, void *by_angles, void *by_sent)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return messages_gradient_float_avx512(messages, radial, angles, sent, by_sums, by_radial, by_angles, by_sent);
+        return messages_gradient_double_avx512(messages, radial, angles, sent, by_sums, by_radial, by_angles, by_sent);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return messages_gradient_float_avx2(messages, radial, angles, sent, by_sums, by_radial, by_angles, by_sent);
+        return messages_gradient_double_avx2(messages, radial, angles, sent, by_sums, by_radial, by_angles, by_sent);
+    }
+#endif
+    {
+        if (is_double == 0) return messages_gradient_float_base(messages, radial, angles, sent, by_sums, by_radial, by_angles, by_sent);
+        return messages_gradient_double_base(messages, radial, angles, sent, by_sums, by_radial, by_angles, by_sent);
+    }
+}
+
+ENTRY int fused_messages_second(int is_double, int level, const fused_messages *messages, const void *radial, const void *angles, const void *sent, const void *by_sums, const void *u_radial, const void *u_angles, const void *u_sent, void *to_radial, void *to_angles, void *to_sent, void *to_sums)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return messages_second_float_avx512(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
+        return messages_second_double_avx512(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return messages_second_float_avx2(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
+        return messages_second_double_avx2(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
+    }
+#endif
+    {
+        if (is_double == 0) return messages_second_float_base(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
+        return messages_second_double_base(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
     }
 }
 
@@ -6016,6 +6086,187 @@ static int NAME(split_backward)(const fused_split *split, const fused_graph *gra
         }
     }
     free(memory.memory);
+    return DONE;
+}
+
+/* ---- messages of MACE ----
+ *
+ * Sums of one atom over its edges e, for every path p = (l1, l2, l3) and channel c:
+ *     S[p, m3] = sum_e R[e, p] sum_m1 A[e, p, m1, m3] H[sender(e), l1, m1]
+ * Arrays are [edge][path][channel], [edge][angle], [atom][component][channel]. */
+
+/* Call a function of a path with constant numbers of components, which are unrolled. */
+#define FOR_PATH(function, d1, d3, ...)                                        \
+    switch (10 * (d1) + (d3)) {                                                \
+    case 11: NAME(function)(1, 1, __VA_ARGS__); break;                         \
+    case 13: NAME(function)(1, 3, __VA_ARGS__); break;                         \
+    case 15: NAME(function)(1, 5, __VA_ARGS__); break;                         \
+    case 17: NAME(function)(1, 7, __VA_ARGS__); break;                         \
+    case 31: NAME(function)(3, 1, __VA_ARGS__); break;                         \
+    case 33: NAME(function)(3, 3, __VA_ARGS__); break;                         \
+    case 35: NAME(function)(3, 5, __VA_ARGS__); break;                         \
+    case 37: NAME(function)(3, 7, __VA_ARGS__); break;                         \
+    case 51: NAME(function)(5, 1, __VA_ARGS__); break;                         \
+    case 53: NAME(function)(5, 3, __VA_ARGS__); break;                         \
+    case 55: NAME(function)(5, 5, __VA_ARGS__); break;                         \
+    case 57: NAME(function)(5, 7, __VA_ARGS__); break;                         \
+    default: return NOT_SUPPORTED;                                             \
+    }
+
+INLINE void NAME(path_sum)(const int d1, const int d3, int64_t n, const REAL *radial,
+                           const REAL *angles, const REAL *sent, REAL *sums)
+{
+    for (int64_t c = 0; c < n; c += LANES) {
+        const vec r = NAME(load)(radial + c);
+        vec weighted[5];
+        for (int i = 0; i < d1; ++i)
+            weighted[i] = r * NAME(load)(sent + i * n + c);
+        for (int k = 0; k < d3; ++k) {
+            vec sum = NAME(load)(sums + k * n + c);
+            for (int i = 0; i < d1; ++i)
+                sum += weighted[i] * angles[i * d3 + k];
+            NAME(store)(sums + k * n + c, sum);
+        }
+    }
+}
+
+INLINE void NAME(path_gradient)(const int d1, const int d3, int64_t n, const REAL *radial,
+                                const REAL *angles, const REAL *sent, const REAL *by_sums,
+                                REAL *by_radial, REAL *by_angles, REAL *by_sent)
+{
+    vec totals[35];
+    for (int i = 0; i < d1 * d3; ++i)
+        totals[i] = (vec){0};
+    for (int64_t c = 0; c < n; c += LANES) {
+        const vec r = NAME(load)(radial + c);
+        vec g[7], by_r = {0};
+        for (int k = 0; k < d3; ++k)
+            g[k] = NAME(load)(by_sums + k * n + c);
+        for (int i = 0; i < d1; ++i) {
+            const vec h = NAME(load)(sent + i * n + c), weighted = r * h;
+            vec t = {0};
+            for (int k = 0; k < d3; ++k) {
+                t += g[k] * angles[i * d3 + k];
+                totals[i * d3 + k] += weighted * g[k];
+            }
+            by_r += t * h;
+            NAME(store)(by_sent + i * n + c, NAME(load)(by_sent + i * n + c) + t * r);
+        }
+        NAME(store)(by_radial + c, by_r);
+    }
+    for (int i = 0; i < d1 * d3; ++i)
+        by_angles[i] = NAME(sum_of_lanes)(totals[i]);
+}
+
+/* Gradients of u_radial . by_radial + u_angles . by_angles + u_sent . by_sent. */
+INLINE void NAME(path_second)(const int d1, const int d3, int64_t n, const REAL *radial,
+                              const REAL *angles, const REAL *sent, const REAL *by_sums,
+                              const REAL *u_radial, const REAL *u_angles, const REAL *u_sent,
+                              REAL *to_radial, REAL *to_angles, REAL *to_sent, REAL *to_sums)
+{
+    vec totals[35];
+    for (int i = 0; i < d1 * d3; ++i)
+        totals[i] = (vec){0};
+    for (int64_t c = 0; c < n; c += LANES) {
+        const vec r = NAME(load)(radial + c), ur = NAME(load)(u_radial + c);
+        vec g[7], to_g[7], to_r = {0};
+        for (int k = 0; k < d3; ++k) {
+            g[k] = NAME(load)(by_sums + k * n + c);
+            to_g[k] = NAME(load)(to_sums + k * n + c);
+        }
+        for (int i = 0; i < d1; ++i) {
+            const vec h = NAME(load)(sent + i * n + c), uh = NAME(load)(u_sent + i * n + c);
+            const vec weighted = r * h, changed = ur * h + r * uh;
+            vec t = {0}, ut = {0};
+            for (int k = 0; k < d3; ++k) {
+                const REAL a = angles[i * d3 + k], ua = u_angles[i * d3 + k];
+                t += g[k] * a;
+                ut += g[k] * ua;
+                totals[i * d3 + k] += changed * g[k];
+                to_g[k] += changed * a + weighted * ua;
+            }
+            to_r += ut * h + t * uh;
+            NAME(store)(to_sent + i * n + c,
+                        NAME(load)(to_sent + i * n + c) + t * ur + ut * r);
+        }
+        for (int k = 0; k < d3; ++k)
+            NAME(store)(to_sums + k * n + c, to_g[k]);
+        NAME(store)(to_radial + c, to_r);
+    }
+    for (int i = 0; i < d1 * d3; ++i)
+        to_angles[i] = NAME(sum_of_lanes)(totals[i]);
+}
+
+#define EACH_PATH                                                              \
+    for (int64_t p = 0, angle = 0, row = 0; p < m->n_paths;                    \
+         angle += m->paths[3 * p + 1] * m->paths[3 * p + 2],                   \
+         row += m->paths[3 * p + 2], ++p)
+
+static int NAME(messages_sum)(const fused_messages *m, const REAL *radial, const REAL *angles,
+                              const REAL *sent, REAL *sums)
+{
+    const int64_t n = m->n_channels;
+    for (int64_t atom = 0; atom < m->n_atoms; ++atom) {
+        REAL *own = sums + atom * m->n_rows * n;
+        memset(own, 0, m->n_rows * n * sizeof(REAL));
+        for (int64_t edge = m->starts[atom]; edge < m->starts[atom + 1]; ++edge) {
+            const REAL *from = sent + m->senders[edge] * m->n_sent * n;
+            const REAL *r = radial + edge * m->n_paths * n, *a = angles + edge * m->n_angles;
+            EACH_PATH
+            {
+                const int64_t *path = m->paths + 3 * p;
+                FOR_PATH(path_sum, path[1], path[2], n, r + p * n, a + angle, from + path[0] * n,
+                         own + row * n)
+            }
+        }
+    }
+    return DONE;
+}
+
+static int NAME(messages_gradient)(const fused_messages *m, const REAL *radial,
+                                   const REAL *angles, const REAL *sent, const REAL *by_sums,
+                                   REAL *by_radial, REAL *by_angles, REAL *by_sent)
+{
+    const int64_t n = m->n_channels;
+    for (int64_t atom = 0; atom < m->n_atoms; ++atom) {
+        const REAL *own = by_sums + atom * m->n_rows * n;
+        for (int64_t edge = m->starts[atom]; edge < m->starts[atom + 1]; ++edge) {
+            const int64_t place = m->senders[edge] * m->n_sent * n, e = edge * m->n_paths * n;
+            const int64_t f = edge * m->n_angles;
+            EACH_PATH
+            {
+                const int64_t *path = m->paths + 3 * p, first = place + path[0] * n;
+                FOR_PATH(path_gradient, path[1], path[2], n, radial + e + p * n,
+                         angles + f + angle, sent + first, own + row * n, by_radial + e + p * n,
+                         by_angles + f + angle, by_sent + first)
+            }
+        }
+    }
+    return DONE;
+}
+
+static int NAME(messages_second)(const fused_messages *m, const REAL *radial, const REAL *angles,
+                                 const REAL *sent, const REAL *by_sums, const REAL *u_radial,
+                                 const REAL *u_angles, const REAL *u_sent, REAL *to_radial,
+                                 REAL *to_angles, REAL *to_sent, REAL *to_sums)
+{
+    const int64_t n = m->n_channels;
+    for (int64_t atom = 0; atom < m->n_atoms; ++atom) {
+        const int64_t own = atom * m->n_rows * n;
+        for (int64_t edge = m->starts[atom]; edge < m->starts[atom + 1]; ++edge) {
+            const int64_t place = m->senders[edge] * m->n_sent * n, e = edge * m->n_paths * n;
+            const int64_t f = edge * m->n_angles;
+            EACH_PATH
+            {
+                const int64_t *path = m->paths + 3 * p, first = place + path[0] * n;
+                const int64_t at = own + row * n, of = e + p * n, from = f + angle;
+                FOR_PATH(path_second, path[1], path[2], n, radial + of, angles + from,
+                         sent + first, by_sums + at, u_radial + of, u_angles + from,
+                         u_sent + first, to_radial + of, to_angles + from, to_sent + first,
+                         to_sums + at)
+            }
+        }
+    }
     return DONE;
 }
 

@@ -42,6 +42,14 @@ ENTRIES = {
     "split_backward": "const fused_split *split, const fused_graph *graph, int64_t first, "
     "int64_t last, const double *latent, const double *by_charges, double *by_latent, "
     "double *by_positions, double *by_cells",
+    "messages_sum": "const fused_messages *messages, const void *radial, const void *angles, "
+    "const void *sent, void *sums",
+    "messages_gradient": "const fused_messages *messages, const void *radial, "
+    "const void *angles, const void *sent, const void *by_sums, void *by_radial, "
+    "void *by_angles, void *by_sent",
+    "messages_second": "const fused_messages *messages, const void *radial, const void *angles, "
+    "const void *sent, const void *by_sums, const void *u_radial, const void *u_angles, "
+    "const void *u_sent, void *to_radial, void *to_angles, void *to_sent, void *to_sums",
 }
 MESH_ENTRIES = {
     "mesh_spread": "const fused_mesh *mesh, int64_t n_atoms, const double *fractional, "
@@ -72,6 +80,7 @@ def source() -> str:
         FORWARD_CASES=cases["forward"],
         BACKWARD_CASES=cases["backward"],
         SPLIT=(FOLDER / "split.c").read_text(encoding="utf-8"),
+        MESSAGES=(FOLDER / "messages.c").read_text(encoding="utf-8"),
         MESH=(FOLDER / "mesh.c").read_text(encoding="utf-8"),
     )
 

@@ -82,6 +82,18 @@ class SplitArguments(ctypes.Structure):
     ]
 
 
+class MessageArguments(ctypes.Structure):
+    """``fused_messages``: shapes of the messages of a MACE layer, paths and edges."""
+
+    _fields_ = [
+        *(
+            (name, c_int64)
+            for name in ("n_atoms", "n_channels", "n_paths", "n_sent", "n_angles", "n_rows")
+        ),
+        *((name, c_void_p) for name in ("paths", "starts", "senders")),
+    ]
+
+
 class MeshArguments(ctypes.Structure):
     """``fused_mesh``: size and splines of a mesh."""
 
@@ -148,9 +160,8 @@ def compiled_kernels() -> Kernels | None:
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    model, graph, split, mesh = (
-        POINTER(kind) for kind in (ModelArguments, GraphArguments, SplitArguments, MeshArguments)
-    )
+    kinds = (ModelArguments, GraphArguments, SplitArguments, MeshArguments, MessageArguments)
+    model, graph, split, mesh, messages = (POINTER(kind) for kind in kinds)
     choice: list[Any] = [c_int, c_int]
     atoms: list[Any] = [c_int64, c_int64]
     library.fused_best_level.argtypes = []
@@ -160,6 +171,9 @@ def _declare(library: ctypes.CDLL) -> None:
     library.fused_backward.argtypes = [*choice, model, graph, *atoms, *4 * [c_void_p]]
     library.fused_split_forward.argtypes = [*choice, split, graph, *atoms, *2 * [c_void_p]]
     library.fused_split_backward.argtypes = [*choice, split, graph, *atoms, *5 * [c_void_p]]
+    for name, n_arrays in (("sum", 4), ("gradient", 7), ("second", 11)):
+        entry = getattr(library, f"fused_messages_{name}")
+        entry.argtypes = [*choice, messages, *n_arrays * [c_void_p]]
     on_mesh: list[Any] = [c_int64, c_void_p, c_void_p, c_int64]
     library.fused_mesh_spread.argtypes = [*choice, mesh, *on_mesh, c_void_p]
     library.fused_mesh_gather.argtypes = [*choice, mesh, *on_mesh, *3 * [c_void_p]]

@@ -56,6 +56,13 @@ typedef struct {
     const double *spline;  /* [power][point, padded], powers of the place within a step */
 } fused_mesh;
 
+/* Messages of MACE; paths are (first component of the message, 2 l1 + 1, 2 l3 + 1), angles of an
+ * edge are [path][m1][m3]. Edges of an atom lie between its start and the next one. */
+typedef struct {
+    int64_t n_atoms, n_channels, n_paths, n_sent, n_angles, n_rows;
+    const int64_t *paths, *starts, *senders;
+} fused_messages;
+
 #define N_FUNCTIONS 5  /* one of bonds and four waves */
 
 #ifdef __GNUC__
@@ -360,6 +367,7 @@ static int NAME(backward)(const fused_model *model, const fused_graph *graph, in
 }
 
 @SPLIT@
+@MESSAGES@
 @MESH@
 
 #undef vec

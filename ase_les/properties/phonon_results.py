@@ -124,7 +124,7 @@ class NonAnalytic:
 
     @property
     def fits(self) -> bool:
-        """Whether subtracting the dipole interaction reduces distant force constants."""
+        """Return whether subtracting the dipole interaction reduces distant force constants."""
         before, after = self.far_force_constants_eV_per_A2
         return not after > before
 

@@ -79,7 +79,7 @@ class Profiles:
 
     @property
     def has_charges(self) -> bool:
-        """Whether the frames have charges."""
+        """Return whether the frames have charges."""
         return "potential_V" in self.curves
 
     @property

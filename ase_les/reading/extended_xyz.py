@@ -166,7 +166,7 @@ def _comment(atoms: Atoms, columns: Mapping[str, np.ndarray], info: Mapping[str,
 
 
 def _entry(key: str, value: object) -> str:
-    """An entry of the comment line that ASE reads back as the same, empty if there is none."""
+    """Return an entry of the comment line that ASE reads back unchanged, or an empty string."""
     if value is None or (isinstance(value, str) and not value.strip()) or np.size(value) == 0:  # type: ignore[arg-type]
         return ""
     if key in _TENSORS and np.size(value) in (6, 9):  # type: ignore[arg-type]
@@ -257,7 +257,7 @@ def _is_writable(name: str, values: np.ndarray, columns: Mapping[str, np.ndarray
 
 
 def _free_to_move(atoms: Atoms) -> np.ndarray | None:
-    """Which atoms (N,) or coordinates (N, 3) may move, None if all."""
+    """Return which atoms (N,) or coordinates (N, 3) may move, None if all."""
     known = [each for each in atoms.constraints if isinstance(each, FixAtoms | FixCartesian)]
     others = {type(each).__name__ for each in atoms.constraints if each not in known}
     if others:

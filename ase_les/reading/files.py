@@ -212,7 +212,7 @@ def _xyz_frames(
 
 
 def _index(chosen: Index | None, last_only: bool, total: int) -> Index:
-    """What ASE is to read, so that nothing else has to fit into memory."""
+    """Return the index of the frames to read, so that others need no memory."""
     if chosen is None:
         return -1 if last_only else ":"
     if not (last_only and isinstance(chosen, slice)):

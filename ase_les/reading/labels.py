@@ -46,10 +46,10 @@ STRESS_UNITS = {
 """Units of stress labels in eV/Å³."""
 
 STRESS_SIGNS = ("tension", "compression")
-"""What a positive stress is; programs that print pressures, as VASP, use the second."""
+"""Meaning of a positive stress; programs that print pressures, as VASP, use the second."""
 
 BORN_ROWS = ("polarization", "displacement")
-"""What the first Cartesian index of Born charges may be."""
+"""Meanings of the first Cartesian index of Born charges."""
 
 ISOLATED_ATOM = "isolatedatom"
 
@@ -131,7 +131,7 @@ class LabelNames:
 
 @dataclass(frozen=True)
 class LabelSources:
-    """Where the labels of one file are found.
+    """Names and units of the labels of a file.
 
     Parameters
     ----------

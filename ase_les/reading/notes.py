@@ -1,4 +1,4 @@
-"""What a reader has to say about one file: each message once, with the frames it concerns."""
+"""Messages about one file: each once, with the frames it concerns."""
 
 from __future__ import annotations
 

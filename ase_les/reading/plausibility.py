@@ -140,7 +140,7 @@ def _evenly(frames: Sequence[Atoms], most: int) -> list[Atoms]:
 
 
 def _displacement(first: Atoms, second: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Internal displacements (N, 3) in Å through periodic boundaries, and the strain (3, 3)."""
+    """Return internal displacements (N, 3) in Å across boundaries, and the strain (3, 3)."""
     if not first.pbc.any():
         return second.positions - first.positions, np.zeros((3, 3))
     cells = [atoms.cell.complete().array for atoms in (first, second)]
@@ -174,7 +174,7 @@ def _near_pairs(frames: Sequence[Atoms], sources: LabelSources) -> Iterator[_Pai
 
 
 def _question_lengths(frames: Sequence[Atoms]) -> tuple[str, list[str]]:
-    """The likely unit of lengths, and what to tell of it."""
+    """Return the likely unit of lengths, and messages about it."""
     ratios: list[float] = []
     for atoms in _evenly(frames, 12):
         i, j, _, d = nearest_pairs(atoms, reach=2.4)
@@ -251,7 +251,7 @@ def _question_energy_spread(spread: Slope | None) -> list[str]:
 
 
 def _units_told(factor: float | None, stiffness: float | None) -> list[str]:
-    """What the ratio of energies to forces and the stiffness of forces say of units."""
+    """Return messages about units from the energy–force ratio and the stiffness."""
     measured = []
     if factor is not None and not 0.8 < factor < 1.25:
         measured.append(f"energy differences of near structures are {factor:.3g} times -F·dx")
@@ -287,7 +287,7 @@ def _pair_told(force: str, energy: str, energies_known: bool) -> str:
 
 
 def _cost(force: str, energy: str, factor: float | None, stiffness: float | None) -> float | None:
-    """How badly two units explain what was measured, None if they do not."""
+    """Return the misfit of two units to the measurement, None if they do not fit."""
     size, own = _FORCE_UNITS[force]
     energy_size = _ENERGY_UNITS[energy]
     # Programs print both in their own units.

@@ -1,4 +1,4 @@
-"""What files say about structures beside elements, positions and cell: used, refused or told."""
+"""Entries of files beside elements, positions and cell: used, refused or reported."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _from_ipi(comment: str, matched: re.Match[str]) -> Comment:
 
 
 def _without_empty_entries(comment: str) -> tuple[str, list[str]]:
-    """A comment line without ``key=`` before another entry, which ASE would take for its value."""
+    """Return a comment line without empty ``key=``, which ASE would join with the next entry."""
     names: list[str] = []
 
     def left_out(match: re.Match[str]) -> str:

@@ -19,12 +19,12 @@ from ase_les.simulation.accumulators import (
 
 #: Labels of the panels of a profile, by the first word of the curves' names.
 PROFILE_LABELS = {
-    "number": "number density\n(1/Å³)",
-    "mass": "mass density\n(g/cm³)",
+    "number": "number density\n/ (1/Å³)",
+    "mass": "mass density\n/ (g/cm³)",
     "orientation": "⟨cos θ⟩ of water",
-    "charge": "charge density\n(e/Å³)",
-    "field": "field (V/Å)",
-    "potential": "potential (V)",
+    "charge": "charge density\n/ (e/Å³)",
+    "field": "field / (V/Å)",
+    "potential": "potential / V",
 }
 
 
@@ -71,7 +71,7 @@ def draw_profile(
             shown = {short: curves[name] for name, short in names.items()}
             bands = {short: standard_errors[name] for name, short in names.items()}
             panels.append(Panel(label, shown, bands=bands))
-    along = f"position along the normal, axis {'abc'[axis]} (Å)"
+    along = f"position along the normal, axis {'abc'[axis]} / Å"
     figures.save_figure(path, position_A, along, panels)
 
 
@@ -86,12 +86,12 @@ def _draw_radial_distribution(result: RadialDistributionResult, path: Path) -> N
             bands={name: result.coordination_standard_error},
         ),
     )
-    figures.save_figure(path, result.distance_A, "distance (Å)", panels)
+    figures.save_figure(path, result.distance_A, "distance / Å", panels)
 
 
 def _draw_displacement(result: MeanSquareDisplacementResult, path: Path) -> None:
     """Draw the mean square displacement of each element."""
     curves = {name: result.mean_A2(name) for name in result.elements}
     bands = {name: result.standard_error_A2(name) for name in result.elements}
-    panel = Panel("mean square\ndisplacement (Å²)", curves, bands=bands)
-    figures.save_figure(path, result.lag_fs * 1e-3, "time (ps)", (panel,))
+    panel = Panel("mean square\ndisplacement / Å²", curves, bands=bands)
+    figures.save_figure(path, result.lag_fs * 1e-3, "time / ps", (panel,))

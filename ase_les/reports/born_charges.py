@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ase_les.properties.born_layers import BornLayers
 from ase_les.properties.born_results import BornCharges
-from ase_les.reports import figures
+from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import console, print_notes
 from ase_les.runs.output import OutputFiles
 
@@ -55,29 +55,27 @@ def layers_table(layers: BornLayers) -> Table:
 
 def layers_figure(layers: BornLayers, path: Path) -> None:
     """Draw both components of each atom against its height, with bulk values as lines."""
-    figure = figures.new_figure(7.2, 5.4)
-    panels = figure.subplots(2, 1, sharex=True)
     symbols = np.array(layers.symbols)
     known = np.isfinite(layers.normal_e)
     values = {"Z*∥ / e": layers.in_plane_e, "Z*⊥ / e": layers.normal_e}
-    for axis, (label, component) in zip(panels, values.items(), strict=True):
-        for number, symbol in enumerate(dict.fromkeys(symbols[known].tolist())):
-            chosen = known & (symbols == symbol) & np.isfinite(component)
-            if not chosen.any():
-                continue
-            color = f"C{number}"
-            axis.plot(
-                layers.height_A[chosen], component[chosen], "o", ms=4, color=color, label=symbol
-            )
-            if symbol in layers.bulk_e:
-                axis.axhline(layers.bulk_e[symbol], color=color, linewidth=0.9, alpha=0.7)
-        axis.set_ylabel(label)
-    panels[-1].set_xlabel("height along the normal / Å")
-    if layers.bulk_e:
-        panels[0].set_title("lines: isotropic charges of the bulk", fontsize="small")
-    if known.any():
-        figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
-    figures.write_png(figure, path)
+    with new_figure(path, 7.2, 5.4) as figure:
+        panels = figure.subplots(2, 1, sharex=True)
+        for axis, (label, component) in zip(panels, values.items(), strict=True):
+            for number, symbol in enumerate(dict.fromkeys(symbols[known].tolist())):
+                chosen = known & (symbols == symbol) & np.isfinite(component)
+                if not chosen.any():
+                    continue
+                color = f"C{number}"
+                height = layers.height_A[chosen]
+                axis.plot(height, component[chosen], "o", color=color, label=symbol)
+                if symbol in layers.bulk_e:
+                    axis.axhline(layers.bulk_e[symbol], color=color, linewidth=0.9, alpha=0.7)
+            axis.set_ylabel(label)
+        panels[-1].set_xlabel("height along the normal / Å")
+        if layers.bulk_e:
+            panels[0].set_title("lines: isotropic charges of the bulk")
+        if known.any():
+            figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
 
 
 def write(result: BornCharges, output: str | Path) -> None:

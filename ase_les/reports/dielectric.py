@@ -33,7 +33,7 @@ def figure(result: DielectricResult, path: Path) -> None:
         Panel("Re ε(ω)", {"real": spectrum.real}, bands={"real": spectrum.real_error}),
         Panel("Im ε(ω)", {"loss": spectrum.loss}, bands={"loss": spectrum.loss_error}),
     ]
-    save_figure(path, spectrum.wavenumber_per_cm, "wave number (cm⁻¹)", panels)
+    save_figure(path, spectrum.wavenumber_per_cm, "wave number / cm⁻¹", panels)
 
 
 def write(result: DielectricResult, output: str | Path) -> None:

@@ -47,14 +47,14 @@ def figure(result: DynamicsResult, path: Path) -> None:
         "total": series.total_energy_eV - series.total_energy_eV[0],
     }
     panels = [
-        Panel("temperature (K)", {"temperature": series.temperature_K}),
-        Panel("energy − start (eV)", energies),
-        Panel("conserved − start\n(meV/atom)", {"conserved": 1e3 * conserved}),
-        Panel("pressure (bar)", {"pressure": series.pressure_bar}),
+        Panel("temperature / K", {"temperature": series.temperature_K}),
+        Panel("energy − start / eV", energies),
+        Panel("conserved − start\n/ (meV/atom)", {"conserved": 1e3 * conserved}),
+        Panel("pressure / bar", {"pressure": series.pressure_bar}),
     ]
     if np.ptp(series.volume_A3) > 0:
-        panels.append(Panel("volume (Å³)", {"volume": series.volume_A3}))
-    figures.save_figure(path, series.time_ps, "time (ps)", panels)
+        panels.append(Panel("volume / Å³", {"volume": series.volume_A3}))
+    figures.save_figure(path, series.time_ps, "time / ps", panels)
 
 
 def table(result: DynamicsResult) -> Table:

@@ -1,8 +1,14 @@
-"""Figures of results, drawn without a display and without changing the state of pyplot."""
+"""Figures of results, drawn without a display and without changing the state of pyplot.
+
+All are drawn in the style of ``figures.mplstyle``. The suffix of the path is the format: ``.png``,
+or ``.pdf`` and ``.svg`` for print. `figure_format` changes it where the library chooses the name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +19,68 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+STYLE = Path(__file__).with_name("figures.mplstyle")
+FORMATS = ("png", "pdf", "svg")
+_FORMAT: ContextVar[str] = ContextVar("format of figures", default="png")
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure; sizes in inches."""
-    # The object interface needs no display and does not change the state of pyplot.
+
+@contextmanager
+def figure_format(name: str) -> Iterator[None]:
+    """Write figures whose path ends in ``.png`` in another format.
+
+    Parameters
+    ----------
+    name : str
+        One of `FORMATS`.
+
+    Raises
+    ------
+    ValueError
+        If the format is not one of these.
+
+    Examples
+    --------
+    >>> with figure_format("pdf"):
+    ...     str(in_format(Path("run-bands.png")))
+    'run-bands.pdf'
+    """
+    if name not in FORMATS:
+        raise ValueError(f"figures are written as {', '.join(FORMATS)}, got {name!r}")
+    token = _FORMAT.set(name)
+    try:
+        yield
+    finally:
+        _FORMAT.reset(token)
+
+
+def in_format(path: Path) -> Path:
+    """Return the path at which a figure is written, see `figure_format`."""
+    return path.with_suffix(f".{_FORMAT.get()}") if path.suffix == ".png" else path
+
+
+@contextmanager
+def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+    """Provide an empty figure in the style of this package; save it at the end of the block.
+
+    Parameters
+    ----------
+    path : str or Path
+    width, height : float
+        In inches.
+    """
+    import matplotlib
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    with matplotlib.rc_context(fname=STYLE):
+        # The object interface needs no display and does not change the state of pyplot.
+        figure = Figure(figsize=(width, height))
+        yield figure
+        save_figure(figure, in_format(Path(path)))
 
 
-def write_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG with the resolution of all reports."""
-    figure.savefig(path, dpi=150)
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the suffix of its path."""
+    figure.savefig(path)
 
 
 @dataclass(frozen=True)
@@ -63,19 +119,19 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
     panels : sequence of Panel
     """
     drawn = [panel for panel in panels if any(map(_has_values, panel.curves.values()))]
-    figure = new_figure(6.4, 1.0 + 2.0 * max(len(drawn), 1))
-    axes = figure.subplots(max(len(drawn), 1), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, panel in zip(axes, drawn, strict=False):
-        _draw_curves(axis, x, panel)
-        if panel.logarithmic:
-            axis.set_yscale("log")
-        else:
-            axis.ticklabel_format(axis="y", useOffset=False)
-        if len(panel.curves) > 1:
-            axis.legend(frameon=False)
-        axis.set_ylabel(panel.label)
-    axes[-1].set_xlabel(x_label)
-    write_png(figure, path)
+    rows = max(len(drawn), 1)
+    with new_figure(path, 6.4, 1.0 + 2.0 * rows) as figure:
+        axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+        for axis, panel in zip(axes, drawn, strict=False):
+            _draw_curves(axis, x, panel)
+            if panel.logarithmic:
+                axis.set_yscale("log")
+            else:
+                axis.ticklabel_format(axis="y", useOffset=False)
+            if len(panel.curves) > 1:
+                axis.legend()
+            axis.set_ylabel(panel.label)
+        axes[-1].set_xlabel(x_label)
 
 
 def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
@@ -83,7 +139,7 @@ def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
     for name, values in panel.curves.items():
         if _has_values(values):
             marker = "." if len(x) < 50 else ""
-            (line,) = axis.plot(x, values, label=name, linewidth=1.0, marker=marker)
+            (line,) = axis.plot(x, values, label=name, marker=marker)
             error = panel.bands.get(name)
             if error is not None:
                 band = (values - error, values + error)
@@ -123,33 +179,34 @@ def save_stacked_figure(
     panels : sequence of (array, Panel)
         x values and curves.
     """
-    figure = new_figure(6.4, 0.6 + 2.6 * max(len(panels), 1))
-    axes = figure.subplots(max(len(panels), 1), 1, squeeze=False)[:, 0]
-    for axis, (x, panel) in zip(axes, panels, strict=False):
-        _draw_curves(axis, x, panel)
-        axis.set_xlabel(x_label)
-        axis.set_ylabel(panel.label)
-        axis.legend(frameon=False)
-    write_png(figure, path)
+    rows = max(len(panels), 1)
+    with new_figure(path, 6.4, 0.6 + 2.6 * rows) as figure:
+        axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
+        for axis, (x, panel) in zip(axes, panels, strict=False):
+            _draw_curves(axis, x, panel)
+            axis.set_xlabel(x_label)
+            axis.set_ylabel(panel.label)
+            axis.legend()
 
 
 def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
     """Plot predictions against references, with the root-mean-square error of each panel."""
     drawn = [panel for panel in panels if len(panel.reference)]
-    width = max(len(drawn), 1)
-    figure = new_figure(3.6 * width, 3.8)
-    for axis, panel in zip(figure.subplots(1, width, squeeze=False)[0], drawn, strict=False):
-        both = np.concatenate([panel.reference, panel.model])
-        ends = [both.min(), both.max()]
-        axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
-        axis.plot(panel.reference, panel.model, ".", markersize=2, rasterized=True)
-        error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
-        axis.set_title(f"RMSE {error:.3g}", fontsize="medium")
-        axis.set_xlabel(f"reference {panel.label}")
-        axis.set_ylabel(f"model {panel.label}")
-        axis.set_aspect("equal")
-    figure.suptitle(title)
-    write_png(figure, path)
+    columns = max(len(drawn), 1)
+    with new_figure(path, 3.6 * columns, 3.8) as figure:
+        for axis, panel in zip(figure.subplots(1, columns, squeeze=False)[0], drawn, strict=False):
+            both = np.concatenate([panel.reference, panel.model])
+            ends = [both.min(), both.max()]
+            axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
+            # A few points are dots, many are a cloud that vector formats hold as an image.
+            size = 4 if len(panel.reference) < 200 else 2
+            axis.plot(panel.reference, panel.model, ".", markersize=size, rasterized=True)
+            error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
+            axis.set_title(f"RMSE {error:.3g}")
+            axis.set_xlabel(f"reference {panel.label}")
+            axis.set_ylabel(f"model {panel.label}")
+            axis.set_aspect("equal")
+        figure.suptitle(title)
 
 
 def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:
@@ -164,14 +221,13 @@ def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> 
     counted : str
         Plural noun for what is counted, such as "molecules".
     """
-    figure = new_figure(5.0, 3.6)
-    axis = figure.subplots()
-    axis.hist(values, bins="auto", color="0.75")
-    axis.axvline(float(np.mean(values)), color="C3", label=f"mean {np.mean(values):.3g}")
-    axis.set_xlabel(label)
-    axis.set_ylabel(f"number of {counted}")
-    axis.legend(frameon=False)
-    write_png(figure, path)
+    with new_figure(path, 5.0, 3.6) as figure:
+        axis = figure.subplots()
+        axis.hist(values, bins="auto", color="0.75")
+        axis.axvline(float(np.mean(values)), color="C1", label=f"mean {np.mean(values):.3g}")
+        axis.set_xlabel(label)
+        axis.set_ylabel(f"number of {counted}")
+        axis.legend()
 
 
 def save_bars(
@@ -188,16 +244,15 @@ def save_bars(
     label : str
         Quantity and unit.
     """
-    figure = new_figure(1.5 + 2.0 * len(groups), 3.6)
-    axis = figure.subplots()
-    width = 0.8 / len(bars)
-    for number, (name, heights) in enumerate(bars.items()):
-        centers = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
-        drawn = axis.bar(centers, heights, width, label=name)
-        axis.bar_label(drawn, fmt="%.1f", fontsize="small")
-    axis.axhline(0.0, color="0.3", linewidth=0.8)
-    axis.set_xticks(np.arange(len(groups)), groups)
-    axis.set_ylabel(label)
-    axis.margins(y=0.15)
-    axis.legend(frameon=False)
-    write_png(figure, path)
+    with new_figure(path, 1.5 + 2.0 * len(groups), 3.6) as figure:
+        axis = figure.subplots()
+        width = 0.8 / len(bars)
+        for number, (name, heights) in enumerate(bars.items()):
+            centers = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
+            drawn = axis.bar(centers, heights, width, label=name)
+            axis.bar_label(drawn, fmt="%.1f", fontsize="small")
+        axis.axhline(0.0, color="0.3", linewidth=0.8)
+        axis.set_xticks(np.arange(len(groups)), groups)
+        axis.set_ylabel(label)
+        axis.margins(y=0.15)
+        axis.legend()

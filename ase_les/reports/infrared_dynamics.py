@@ -68,12 +68,12 @@ def figure(result: InfraredResult, path: Path) -> None:
     if reference is not None:
         curves[f"{Path(result.reference_name).stem}, scaled to the same height"] = reference
     label = (
-        "molar absorption\n(km/mol per cm⁻¹)"
+        "molar absorption\n/ (km mol⁻¹ cm)"
         if result.spectrum.volume_A3 is None
-        else "α(ω) n(ω) (cm⁻¹)"
+        else "α(ω) n(ω) / cm⁻¹"
     )
     panel = Panel(label, curves, bands={"molecular dynamics": errors})
-    save_figure(path, result.spectrum.wavenumber_per_cm, "wave number (cm⁻¹)", [panel])
+    save_figure(path, result.spectrum.wavenumber_per_cm, "wave number / cm⁻¹", [panel])
 
 
 def write(result: InfraredResult, output: str | Path) -> None:

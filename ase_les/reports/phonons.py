@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 
 from ase_les.properties.phonon_results import PER_CM_PER_THZ, Phonons
-from ase_les.reports import figures
-from ase_les.reports.figures import Panel, save_figure
+from ase_les.reports.figures import Panel, new_figure, save_figure
 from ase_les.reports.terminal import console, print_notes, results_table
 from ase_les.runs.output import OutputFiles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # With more modes than this, only those that the field shifts by so much (1/cm) are shown.
 _ALL_MODES = 12
@@ -59,12 +62,23 @@ def splitting_table(result: Phonons) -> Table:
 
 def figure(result: Phonons, path: Path) -> None:
     """Draw the band structure beside the density of states, in THz and 1/cm."""
-    drawing = figures.new_figure(7.2, 4.2)
-    bands, dos = drawing.subplots(1, 2, sharey=True, width_ratios=(4, 1))
-    for segment in result.segments:
-        bands.plot(segment.distance_per_A, segment.frequencies_THz, color="C0", linewidth=1.0)
+    with new_figure(path, 7.2, 4.2) as drawing:
+        bands, dos = drawing.subplots(1, 2, sharey=True, width_ratios=(4, 1))
+        _draw_bands(bands, result)
+        density = result.density_of_states
+        dos.plot(density.states_per_THz, density.frequencies_THz)
+        dos.set_xlim(left=0.0)
+        dos.set_xlabel("states / THz⁻¹")
+        second = dos.secondary_yaxis(
+            "right", functions=(lambda f: f * PER_CM_PER_THZ, lambda w: w / PER_CM_PER_THZ)
+        )
+        second.set_ylabel("wave number / cm⁻¹")
+
+
+def _draw_bands(bands: Axes, result: Phonons) -> None:
     ticks: dict[float, list[str]] = {}
     for segment in result.segments:
+        bands.plot(segment.distance_per_A, segment.frequencies_THz, color="C0")
         for where, name in zip(segment.distance_per_A[[0, -1]], segment.labels, strict=True):
             names = ticks.setdefault(round(float(where), 9), [])
             if _symbol(name) not in names:
@@ -77,19 +91,6 @@ def figure(result: Phonons, path: Path) -> None:
     margin = 0.03 * result.highest_THz
     bands.set_ylim(min(result.lowest[0], 0.0) - margin, result.highest_THz + margin)
     bands.set_ylabel("frequency / THz (imaginary: negative)")
-    dos.plot(
-        result.density_of_states.states_per_THz,
-        result.density_of_states.frequencies_THz,
-        color="C0",
-        linewidth=1.0,
-    )
-    dos.set_xlim(left=0.0)
-    dos.set_xlabel("states / THz⁻¹")
-    second = dos.secondary_yaxis(
-        "right", functions=(lambda f: f * PER_CM_PER_THZ, lambda w: w / PER_CM_PER_THZ)
-    )
-    second.set_ylabel("wave number / cm⁻¹")
-    figures.write_png(drawing, path)
 
 
 def thermal_figure(result: Phonons, path: Path) -> None:
@@ -102,7 +103,7 @@ def thermal_figure(result: Phonons, path: Path) -> None:
         [
             Panel("free energy / (kJ/mol)", {"free energy": thermal.free_energy_kJ_per_mol}),
             Panel(
-                "J/(K mol)",
+                "entropy, heat capacity\n/ (J K⁻¹ mol⁻¹)",
                 {
                     "entropy": thermal.entropy_J_per_K_mol,
                     "heat capacity": thermal.heat_capacity_J_per_K_mol,

@@ -42,13 +42,13 @@ def figure(result: RelaxationResult, path: Path) -> None:
     settings = result.settings
     smax = np.where(np.isnan(stress), np.nan, settings.smax_bar * units.bar)
     panels = (
-        Panel("energy − last (eV)", {"energy": energy - energy[-1]}),
+        Panel("energy − last / eV", {"energy": energy - energy[-1]}),
         Panel(
-            "largest force (eV/Å)",
+            "largest force / (eV/Å)",
             {"force": force, "fmax": np.full(len(step), settings.fmax)},
             logarithmic=True,
         ),
-        Panel("largest stress (eV/Å³)", {"stress": stress, "smax": smax}, logarithmic=True),
+        Panel("largest stress / (eV/Å³)", {"stress": stress, "smax": smax}, logarithmic=True),
     )
     figures.save_figure(path, step, "step", panels)
 

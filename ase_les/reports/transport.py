@@ -34,7 +34,7 @@ def figure(result: TransportResult, path: Path) -> None:
     panels = []
     if result.diffusion:
         displacements = Panel(
-            "mean squared\ndisplacement (Å²)",
+            "mean squared\ndisplacement / Å²",
             {each.species: each.msd_A2 for each in result.diffusion},
             bands={each.species: each.msd_error_A2 for each in result.diffusion},
         )
@@ -49,10 +49,10 @@ def figure(result: TransportResult, path: Path) -> None:
             if value is not None:
                 curves[name] = np.full(len(found.lag_ps), value.mean)
         conductivity = Panel(
-            "conductivity (S/m)", curves, bands={"Green–Kubo": found.running_error}
+            "conductivity / (S/m)", curves, bands={"Green–Kubo": found.running_error}
         )
         panels.append((found.lag_ps, conductivity))
-    save_stacked_figure(path, "time (ps)", panels)
+    save_stacked_figure(path, "time / ps", panels)
 
 
 def write(result: TransportResult, output: str | Path) -> None:

@@ -114,7 +114,7 @@ class Monomials(nn.Module):
         return torch.stack(values)
 
     def push_forward(self, values: Tensor, rate: Tensor) -> Tensor:
-        """How fast the values (n_l, ...) change when the unit vectors change at a rate (3, ...)."""
+        """Return the rate of the values (n_l, ...) for a rate of the unit vectors (3, ...)."""
         lower = values[: self._raised.shape[1]]
         result = torch.zeros_like(values)
         for axis in range(3):
@@ -215,7 +215,7 @@ class AnalyticInvariants(Invariants):
         return values
 
     def push_forward(self, sums: Tensor, rate: Tensor) -> Tensor:
-        """How fast the invariants change when the sums (n_l, M) change at a rate."""
+        """Return the rate of the invariants for a rate of the sums (n_l, M)."""
         rows = self._with_tensors(sums)
         rates = [*rate, *sums.new_zeros(self.tensors.n_rows, sums.shape[1])]
         self.tensors.add_rates(rates[len(sums) :], rows, rates)

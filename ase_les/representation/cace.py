@@ -183,7 +183,7 @@ class Cace(nn.Module):
 
     @property
     def has_kernels(self) -> bool:
-        """Whether `forward` uses compiled kernels."""
+        """Return whether `forward` uses compiled kernels."""
         return self._fused is not None
 
     def use_kernels(self, kernels: Kernels) -> None:
@@ -205,7 +205,7 @@ class Cace(nn.Module):
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
-        """The edges this representation reads, in the precision of the parameters."""
+        """Return the edges this representation reads, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
 
     def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:

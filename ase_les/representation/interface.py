@@ -1,4 +1,4 @@
-"""What a model asks of a representation."""
+"""Interface of representations."""
 
 from __future__ import annotations
 

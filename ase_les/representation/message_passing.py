@@ -1,4 +1,4 @@
-r"""One more layer of the neighbour sums: what the neighbours have already seen.
+r"""Message passing: a second layer of neighbor sums, of what neighbors have seen.
 
 .. math::
     A'_i = M \circ A_i + \bar N^{-1/2} \Big[ \sum_j a\, e^{-r_{ij}/r_0} f_c(r_{ij}) A_j
@@ -23,14 +23,14 @@ from ase_les.representation.radial import BesselBasis
 
 
 class Memory(nn.Module):
-    r"""What an atom keeps of its own sums, :math:`M \circ A_i`: a factor per degree and channel."""
+    r"""Memory of an atom's own sums, :math:`M \circ A_i`: a factor per degree and channel."""
 
     def __init__(self, n_degrees: int, channels: tuple[int, int, int]):
         super().__init__()
         self.factor = nn.Parameter(0.25 * torch.randn(n_degrees, *channels))
 
     def forward(self, sums: Tensor, degrees: Tensor) -> Tensor:
-        """Sums (n_l, s, N, m, r) to sums of the same shape."""
+        """Map sums (n_l, s, N, m, r) to sums of the same shape."""
         return sums * self.factor[degrees][:, :, None]
 
 

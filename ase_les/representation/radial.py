@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def polynomial_cutoff(x: Tensor, p: int) -> Tensor:
-    """The cutoff function f_c of `BesselBasis` at x = r/r_c: 1 at 0, and 0 from 1 on."""
+    """Return the cutoff function f_c of `BesselBasis` at x = r/r_c: 1 at 0, and 0 from 1 on."""
     inside = 1 - x**p * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
     return torch.where(x < 1, inside, 0.0)
 
@@ -62,7 +62,7 @@ class BesselBasis(nn.Module):
         return torch.sin(frequencies * distances) * envelope
 
     def envelope(self, distances: Tensor) -> Tensor:
-        """The cutoff function, 1 at r = 0 and 0 from the cutoff on."""
+        """Return the cutoff function, 1 at r = 0 and 0 from the cutoff on."""
         return polynomial_cutoff(distances / self.cutoff, self.exponent)
 
     def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,7 @@ class BesselBasis(nn.Module):
         return self._value_and_slope(distances, constant, torch.zeros_like(distances))
 
     def envelope_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
-        """The cutoff function and its derivative with respect to the distance."""
+        """Return the cutoff function and its derivative with respect to the distance."""
         p = self.exponent
         x = distances / self.cutoff
         x_p = x ** (p - 1)

@@ -1,4 +1,4 @@
-r"""How charges answer: dipole, polarization, Born effective charges, and energy in a uniform field.
+r"""Born effective charges: derivatives of dipole and polarization with respect to positions.
 
 Latent charges are screened. With :math:`\epsilon_\infty` the electronic dielectric tensor,
 
@@ -193,7 +193,7 @@ def _diagonal(charges: Tensor) -> Tensor:
 def _from_the_dipole(
     model: LESModel, graph: Graph, centre: Tensor | None, create_graph: bool
 ) -> tuple[Tensor, Tensor]:
-    """The gradient of the dipole: by positions at fixed latent numbers, and through them."""
+    """Return the gradient of the dipole: at fixed latent numbers, and through them."""
     representation, rule = (
         model.charge_representation,
         model.latent_electrostatics.charges.neutrality,
@@ -247,7 +247,7 @@ def _from_the_dipole(
 def _from_changes_of_charge(
     model: LESModel, graph: Graph, create_graph: bool
 ) -> tuple[Tensor, Tensor]:
-    """Changes of charges caused by a displaced atom, and their range.
+    """Return changes of charges caused by a displaced atom, and their range.
 
     Gradients go back layer by layer. Beside each of them travels its first moment: the gradient
     times the way from where it is to the charge it belongs to, which grows by an edge whenever
@@ -333,7 +333,7 @@ class _Layer:
 
 
 class _Message(NamedTuple):
-    """What was sent, the variable in its place, and its axis at which the edges (N, K) stand."""
+    """A message, the variable that replaces it, and its axis of the edges (N, K)."""
 
     sent: Tensor
     cut: Tensor
@@ -355,7 +355,7 @@ class _Sums:
         return self._values[id(variable)]
 
     def plus(self, variable: Tensor, more: Tensor) -> Tensor:
-        """What has arrived at a variable, and more."""
+        """Add a contribution to the gradient of a variable."""
         value = self.of(variable)
         return more if value is None else value + more
 

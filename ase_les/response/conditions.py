@@ -1,4 +1,4 @@
-"""Which structures have a dipole, a polarization and an energy in a uniform field."""
+"""Conditions for a dipole, a polarization and an energy in a uniform field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STRAY_FIELD = 1e-9
 
 
 def has_dipole(model: LESModel, periodic: bool) -> bool:
-    """Whether the dipole is a function of positions, so that its derivative is the current."""
+    """Return whether the dipole depends on positions only; its derivative is then the current."""
     rule = model.latent_electrostatics.charges.neutrality
     return rule.is_conserved and (rule.is_local or not periodic)
 
@@ -46,17 +46,17 @@ def check_polarization(model: LESModel, graph: Graph) -> None:
 
 
 def has_polarization(model: LESModel, graph: Graph) -> bool:
-    """Whether `check_polarization` lets all structures pass."""
+    """Return whether `check_polarization` lets all structures pass."""
     return not (model.latent_electrostatics.shares_electrons(graph) or _excess(model, graph).any())
 
 
 def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
-    """Whether formal charges make up the total charge of all periodic structures."""
+    """Return whether formal charges make up the total charge of all periodic structures."""
     return not bool(_excess(model, graph).any())
 
 
 def has_branches(model: LESModel, graph: Graph) -> bool:
-    """Whether the dipole changes when atoms are wrapped into the cell."""
+    """Return whether the dipole changes when atoms are wrapped into the cell."""
     rule = model.latent_electrostatics.charges.neutrality
     return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
 

@@ -17,8 +17,10 @@ _FORWARD_DIFFERENTIATION = Lock()
 
 
 def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
-    r"""Traceless quadrupoles :math:`\frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i -
-    x_i^2 1)` of structures, (S, 3, 3) in e Å².
+    r"""Return traceless quadrupoles of structures, (S, 3, 3) in e Å².
+
+    .. math::
+        \Theta = \tfrac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i - x_i^2 1)
 
     Parameters
     ----------

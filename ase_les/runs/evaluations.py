@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_properties
 
-from ase_les.runs.processes import SERIAL, Jobs, WorkerStartError, run_in_processes
+from ase_les.runs.processes import SERIAL, Jobs, WorkerStartError
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator, differences
 from ase_les.runs.record import Record, Results
@@ -36,7 +36,7 @@ def evaluate_structures(
     record : Record
         Stores every result as soon as it is available, in any order.
     jobs : Jobs
-        The results do not depend on the number of processes. If workers cannot be started, all
+        The results do not depend on the number of workers. If processes cannot be started, all
         structures are evaluated in this process.
     progress : Progress
 
@@ -54,9 +54,9 @@ def evaluate_structures(
     missing = {name: atoms for name, atoms in structures.items() if name not in record.results}
     known = len(structures) - len(missing)
     with task(progress, len(structures), "displacements", known):
-        if jobs.processes > 1 and len(missing) > 1:
+        if jobs.is_parallel and len(missing) > 1:
             try:
-                for name, results in _in_processes(missing, properties, calculator, jobs):
+                for name, results in _from_workers(missing, properties, calculator, jobs):
                     record.add(name, results)
                     progress.advance()
             except WorkerStartError as error:
@@ -85,7 +85,7 @@ def property_of(atoms: Atoms, name: str, calculator: Calculator) -> object:
     return getattr(calculator, f"get_{name}")(atoms)
 
 
-def _in_processes(
+def _from_workers(
     structures: Mapping[str, Atoms],
     properties: Sequence[str],
     calculator: Calculator,
@@ -97,20 +97,18 @@ def _in_processes(
         name: (atoms.copy(), tuple(properties), jobs.make_calculator, description)
         for name, atoms in structures.items()
     }
-    for name, results in run_in_processes(
-        _evaluate_in_worker, tasks, processes=jobs.processes, threads=jobs.threads_each
-    ):
+    for name, results in jobs.run(_evaluate_in_worker, tasks):
         if results is None:
             raise RuntimeError(
-                f"the process that calculated '{name}' died twice: out of memory, killed, or a "
-                "crash. Fewer processes need less memory; results recorded so far are kept for "
-                "resume=True (--resume)"
+                f"the worker that calculated '{name}' died repeatedly: out of memory, killed, or "
+                "a crash. Fewer workers on a machine need less memory; results recorded so far "
+                "are kept for resume=True (--resume)"
             )
         yield name, results
 
 
-# Each worker uses one calculator for all its structures.
-_worker_calculator: Calculator | None = None
+# Description and calculator of the last task of this worker. A Dask worker serves many runs.
+_worker_calculator: tuple[Mapping[str, object], Calculator] | None = None
 
 
 def _evaluate_in_worker(
@@ -120,7 +118,7 @@ def _evaluate_in_worker(
     description: Mapping[str, object],
 ) -> Results:
     global _worker_calculator
-    if _worker_calculator is None:
+    if _worker_calculator is None or _worker_calculator[0] != description:
         calculator = make_calculator()
         differing = differences(description, describe_calculator(calculator))
         if differing:
@@ -128,5 +126,5 @@ def _evaluate_in_worker(
                 "`make_calculator` makes a calculator that differs from that of the structure: "
                 f"{'; '.join(differing)}"
             )
-        _worker_calculator = calculator
-    return _properties(atoms, properties, _worker_calculator)
+        _worker_calculator = description, calculator
+    return _properties(atoms, properties, _worker_calculator[1])

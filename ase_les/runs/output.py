@@ -309,7 +309,7 @@ class TrainingFiles(OutputFiles):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where a calculation stores its files, how it is distributed and where it reports progress.
+    """Files, worker processes and progress report of a calculation.
 
     Parameters
     ----------

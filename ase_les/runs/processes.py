@@ -11,9 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ase.calculators.calculator import Calculator
+
+from ase_les.runs.dask import run_on_scheduler
+
+if TYPE_CHECKING:
+    from ase_les.runs.dask import Scheduler
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
@@ -30,7 +35,7 @@ class WorkerStartError(ValueError):
 
 @dataclass(frozen=True)
 class Jobs:
-    """Number of worker processes, and how each of them makes its calculator.
+    """Workers of a calculation, and how each of them makes its calculator.
 
     Parameters
     ----------
@@ -42,30 +47,58 @@ class Jobs:
         calling script needs an ``if __name__ == "__main__":`` guard.
     threads : int or None
         Total number of threads, divided evenly among the workers; None is one each.
+    scheduler : str, Path, distributed.Client or None
+        Dask scheduler whose workers are used instead of processes of this machine: its address,
+        its scheduler file, or a client. Each worker needs this package and one thread.
 
     Raises
     ------
     ValueError
-        If `processes` is less than 1, or greater than 1 without `make_calculator`.
+        If `processes` is less than 1, there are several workers without `make_calculator`, or
+        several processes besides a scheduler.
     """
 
     processes: int = 1
     make_calculator: Callable[[], Calculator] | None = None
     threads: int | None = None
+    scheduler: Scheduler | None = None
 
     def __post_init__(self) -> None:
         if self.processes < 1:
             raise ValueError(f"`processes` must be at least 1, got {self.processes}")
-        if self.processes > 1 and self.make_calculator is None:
+        if self.processes > 1 and self.scheduler is not None:
             raise ValueError(
-                f"{self.processes} processes need `make_calculator`, for example "
+                f"{self.processes} processes and a scheduler were given, but the scheduler has "
+                "workers of its own: omit `processes` (--jobs) or `scheduler` (--scheduler)"
+            )
+        if self.is_parallel and self.make_calculator is None:
+            workers = "Dask workers" if self.scheduler else f"{self.processes} processes"
+            raise ValueError(
+                f"{workers} need `make_calculator`, for example "
                 "functools.partial(LESCalculator, 'water-rpbe-d3'): each makes its own"
             )
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether there are workers besides the current process."""
+        return self.processes > 1 or self.scheduler is not None
 
     @property
     def threads_each(self) -> int:
         """Number of threads of each worker."""
         return threads_per_process(self.processes, self.threads)
+
+    def run(
+        self, function: Callable[..., Result], tasks: Mapping[Key, tuple[Any, ...]]
+    ) -> Iterator[tuple[Key, Result | None]]:
+        """Yield results from the workers, see `run_in_processes` and `run_on_scheduler`."""
+        return run_in_workers(
+            function,
+            tasks,
+            processes=self.processes,
+            threads=self.threads_each,
+            scheduler=self.scheduler,
+        )
 
 
 SERIAL = Jobs()
@@ -93,6 +126,23 @@ def initialize_worker(threads: int) -> None:
         os.environ[name] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def run_in_workers(
+    function: Callable[..., Result],
+    tasks: Mapping[Key, tuple[Any, ...]],
+    *,
+    processes: int,
+    threads: int,
+    scheduler: Scheduler | None,
+) -> Iterator[tuple[Key, Result | None]]:
+    """Yield results from processes of this machine, or from Dask workers if there is a scheduler.
+
+    See `run_in_processes` and `ase_les.runs.dask.run_on_scheduler`.
+    """
+    if scheduler is not None:
+        return run_on_scheduler(function, tasks, scheduler)
+    return run_in_processes(function, tasks, processes=processes, threads=threads)
 
 
 def run_in_processes(

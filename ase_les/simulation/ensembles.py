@@ -115,14 +115,14 @@ class ResolvedStage(Stage):
 
     @property
     def conserves(self) -> bool:
-        """Whether a conserved quantity exists during the whole stage."""
+        """Return whether a conserved quantity exists during the whole stage."""
         if self.ensemble in WITHOUT_CONSERVED_QUANTITY or "field_V_per_A" in self.ramped:
             return False
         return not (self.ensemble == "nvt-nose-hoover" and self.ramped)
 
     @property
     def barostatted(self) -> bool:
-        """Whether the cell changes."""
+        """Return whether the cell changes."""
         return self.ensemble.startswith("npt")
 
 

@@ -3,8 +3,8 @@
 =============  ==========================  ======================================================
 Name           Files                       Quantity
 =============  ==========================  ======================================================
-``current``    ``<stem>-current.npz``      J = ΣZ*v in e Å/fs (:mod:`charge_motion`)
-``dipole``     ``<stem>-dipole.npz``       itinerant dipole in e Å (:mod:`charge_motion`)
+``current``    ``<stem>-current.npz``      J = ΣZ*v in e Å/fs
+``dipole``     ``<stem>-dipole.npz``       itinerant dipole in e Å
 ``pressure``   the log                     pressure in NVE and NVT; costs the stress
 ``rdf``        ``<stem>-rdf.npz``, .png    radial distribution functions
 ``profile``    ``<stem>-profile.npz``, …   densities along an axis

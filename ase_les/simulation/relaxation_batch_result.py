@@ -76,7 +76,7 @@ class RelaxationBatchResult:
 
     @property
     def converged(self) -> bool:
-        """Whether all structures were relaxed to convergence."""
+        """Return whether all structures were relaxed to convergence."""
         return len(self.outcomes) == self.structures and all(
             each.converged for each in self.outcomes
         )

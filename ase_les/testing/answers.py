@@ -29,6 +29,7 @@ _STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 
 
 def answer_of(model: LESModel, atoms: Atoms) -> Answer:
+    """Return the answer of the plain definition."""
     result = differentiate(model, graph_of(model, atoms), stress=has_stress_tensor(atoms))
     return Answer(
         energy=result.prediction.energy[0].detach(),
@@ -39,6 +40,7 @@ def answer_of(model: LESModel, atoms: Atoms) -> Answer:
 
 
 def calculator_answer(calculator: LESCalculator, atoms: Atoms) -> Answer:
+    """Return the answer of a calculator."""
     with warnings.catch_warnings():
         # Net charge, of which it warns, is meant here.
         warnings.simplefilter("ignore")
@@ -56,18 +58,22 @@ def calculator_answer(calculator: LESCalculator, atoms: Atoms) -> Answer:
 
 
 def has_stress_tensor(atoms: Atoms) -> bool:
+    """Return whether a structure has a stress tensor."""
     return bool(atoms.pbc.sum() >= 2 and atoms.cell.volume > 0)
 
 
 def graph_of(model: LESModel, atoms: Atoms) -> Graph:
+    """Return the graph that a model reads."""
     return graph_from_atoms(atoms, NeighborList(model.config.cutoff))
 
 
 def float64(model: LESModel) -> LESModel:
+    """Return a copy in double precision."""
     return copy.deepcopy(model).double()
 
 
 def numerical_force(model: LESModel, atoms: Atoms, index: int) -> np.ndarray:
+    """Return the force (3,) on an atom by central differences of fourth order, in eV/Å."""
     moved = []
     for axis in range(3):
         for offset, _ in _STENCIL:
@@ -79,6 +85,7 @@ def numerical_force(model: LESModel, atoms: Atoms, index: int) -> np.ndarray:
 
 
 def numerical_stress(model: LESModel, atoms: Atoms) -> np.ndarray:
+    """Return the stress (6,) by central differences of fourth order, in eV/Å³."""
     weights = [weight for _, weight in _STENCIL]
     slopes = []
     for component in np.eye(6):

@@ -102,7 +102,7 @@ def check_model(
 def check_calculator(
     model: LESModel, device: str = "cpu", atoms_list: Sequence[Atoms] | None = None
 ) -> Report:
-    """What calculators on a device say, in both precisions, is what the plain definition says.
+    """Compare calculators on a device, in both precisions, with the plain definition.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def check_rotation(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_reflection(model, atoms_list, rng) -> list[Finding]:
-    """A structure and its mirror image have one energy."""
+    """Check that a structure and its mirror image have the same energy."""
     return _check_rotations("reflection", model, atoms_list, rng, mirror=-1.0)
 
 
@@ -225,7 +225,7 @@ def check_input_unchanged(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_forces(model, atoms_list, rng) -> list[Finding]:
-    """Forces are minus the derivative of the energy with respect to positions."""
+    """Check that forces are minus the derivative of the energy with respect to positions."""
     model = float64(model)
     findings = []
     for atoms in atoms_list:
@@ -242,7 +242,7 @@ def check_forces(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_stress(model, atoms_list, rng) -> list[Finding]:
-    """The stress is the derivative of the energy with respect to strain, a slab's in its plane."""
+    """Check that the stress is the derivative of the energy with respect to strain."""
     model = float64(model)
     findings = []
     for atoms in atoms_list:
@@ -259,7 +259,7 @@ def check_stress(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_atomic_energies(model, atoms_list, rng) -> list[Finding]:
-    """The shares of the atoms sum to the energy."""
+    """Check that atomic energies sum to the energy."""
     model = float64(model)
     findings = []
     for atoms in atoms_list:
@@ -289,7 +289,7 @@ def check_analytic_gradients(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_single_precision(model, atoms_list, rng) -> list[Finding]:
-    """A network in float32 gives the numbers of float64, to float32."""
+    """Check that a network in float32 agrees with float64 to single precision."""
     rounded = model.for_inference(dtype="float32")
     return _check_two_models(
         "float32 = float64", rounded, float64(model), atoms_list, SINGLE_PRECISION
@@ -297,7 +297,7 @@ def check_single_precision(model, atoms_list, rng) -> list[Finding]:
 
 
 def check_saved(model, atoms_list, rng) -> list[Finding]:
-    """A model read from its file is the model that was written."""
+    """Check that a model read from its file is the model that was written."""
     from ase_les.model_io import read_model, save_model
 
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ UNITS = {"energy": "eV", "forces": "eV/Å", "stress": "eV/Å³", "charges": "e"}
 
 
 class Finding(NamedTuple):
-    """How far a law was from holding, and how far it may be, in ``unit``."""
+    """Deviation from a law and its tolerance, in ``unit``."""
 
     law: str
     quantity: str
@@ -32,12 +32,12 @@ class Report(NamedTuple):
         return "\n".join(lines)
 
     def deviation(self, law: str, quantity: str) -> float:
-        """The deviation found for a law and a quantity."""
+        """Return the deviation found for a law and a quantity."""
         return next(f.deviation for f in self.findings if f[:2] == (law, quantity))
 
 
 class Answer(NamedTuple):
-    """What a model says about one structure."""
+    """Results of a model for one structure."""
 
     energy: Tensor
     forces: Tensor
@@ -46,6 +46,7 @@ class Answer(NamedTuple):
 
 
 def compare(law: str, got: Answer, expected: Answer, tolerances: dict[str, float]) -> list[Finding]:
+    """Return the deviations of two answers; raise AssertionError beyond a tolerance."""
     stiffness = max(1.0, float(expected.forces.abs().max()))
     findings = []
     for quantity, tolerance in tolerances.items():
@@ -65,7 +66,7 @@ def compare(law: str, got: Answer, expected: Answer, tolerances: dict[str, float
 
 
 def worst_of(findings: list[Finding]) -> list[Finding]:
-    """Of every law and quantity, the finding nearest to its tolerance."""
+    """Return, for every law and quantity, the finding nearest to its tolerance."""
     worst: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         key = finding.law, finding.quantity

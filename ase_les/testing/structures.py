@@ -45,13 +45,14 @@ def example_structures(model: LESModel, seed: int = 0) -> list[Atoms]:
 
 
 def displaced(atoms: Atoms, shift: np.ndarray) -> Atoms:
+    """Return a structure with atoms displaced by (N, 3), in Å."""
     moved = atoms.copy()
     moved.positions += shift
     return moved
 
 
 def with_lattice(atoms: Atoms, combination: np.ndarray) -> Atoms:
-    """The same structure with integer combinations of the lattice vectors in their place."""
+    """Return the structure with integer combinations of lattice vectors in their place."""
     other = atoms.copy()
     other.set_cell(combination @ atoms.cell.array, scale_atoms=False)
     other.pbc = (combination != 0) @ atoms.pbc
@@ -59,6 +60,7 @@ def with_lattice(atoms: Atoms, combination: np.ndarray) -> Atoms:
 
 
 def repeating(atoms_list: Sequence[Atoms]) -> list[Atoms]:
+    """Return the structures with periodic directions."""
     return [atoms for atoms in atoms_list if atoms.pbc.any()]
 
 

@@ -15,7 +15,9 @@ from torch import Tensor
 from ase_les.charges import MeanShift, Unconstrained
 from ase_les.configuration import from_mapping
 from ase_les.derivatives import differentiate
+from ase_les.kernels import use_training_kernels
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
+from ase_les.process_settings import keep_freed_memory
 from ase_les.training.charge_gauge import ChargeGauge
 from ase_les.training.checkpoint import (
     OtherTraining,
@@ -123,6 +125,8 @@ def fit(
             "`free_sum`); this model has no charges, or they sum to the total charge. Remove it"
         )
     model.to(device=device, dtype=PRECISIONS[settings.dtype])
+    use_training_kernels(model)
+    keep_freed_memory()
     run = _Run(model, settings, training, validation, start)
     if resume:
         run.restore(checkpoint)

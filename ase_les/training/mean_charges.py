@@ -106,9 +106,9 @@ def describe_charges(
 
 
 def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
-    """Make electronegative elements negative; return whether the charges were flipped.
+    r"""Make electronegative elements negative; return whether the charges were flipped.
 
-    Energies depend on products of charges only: :math:`q \\to -q` changes only the sign of charges,
+    Energies depend on products of charges only: :math:`q \to -q` changes only the sign of charges,
     dipoles and Born charges. The sign is chosen so that mean Born charges decrease with
     electronegativity (covariance over the elements): energies and forces determine them, while
     mean charges may nearly vanish in a crystal. Charges with several channels are not changed.

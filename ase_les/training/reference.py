@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -19,12 +20,15 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from ase_les.reading.extended_xyz import without_labels, write_labelled
 from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
-from ase_les.runs.processes import run_in_processes, threads_per_process
+from ase_les.runs.processes import run_in_workers, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import fingerprint, plain
 from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
 from ase_les.training.engine_calculators import total_charge
 from ase_les.training.engines import Build, Reference, make_reference
+
+if TYPE_CHECKING:
+    from ase_les.runs.dask import Scheduler
 
 FORMAT = "labels 1"
 
@@ -122,6 +126,7 @@ def label_structures(
     output: str | Path = "labelled",
     jobs: int = 1,
     threads: int | None = None,
+    scheduler: Scheduler | None = None,
     resume: bool = False,
     retry_failed: bool = False,
     overwrite: bool = False,
@@ -158,6 +163,9 @@ def label_structures(
     threads : int or None
         Total number of threads; None gives each process one, and with one job calculates in the
         present process.
+    scheduler : str, Path, distributed.Client or None
+        Dask scheduler whose workers calculate instead of processes of this machine
+        (`ase_les.runs.processes.Jobs`). Engines that write files write them where the worker runs.
     resume : bool
         Continue with existing labels.
     retry_failed : bool
@@ -182,6 +190,8 @@ def label_structures(
     """
     if jobs < 1:
         raise ValueError(f"`jobs` must be at least 1, got {jobs}")
+    if jobs > 1 and scheduler is not None:
+        raise ValueError(f"either `jobs` ({jobs}) or `scheduler`, which has workers of its own")
     if len(frames) == 0:
         raise ValueError("no structures to label")
     reference = make_reference(engine, settings, stress=stress)
@@ -194,7 +204,7 @@ def label_structures(
     stopped = None
     with task(progress, len(bare), "structures", len(bare) - len(left)):
         try:
-            for index, found in _labels(left, bare, reference, jobs, threads):
+            for index, found in _labels(left, bare, reference, jobs, threads, scheduler):
                 record.add(index, found)
                 failed = sum(each.problem is not None for each in record.labels.values())
                 progress.advance(status=f"{failed} failed" if failed else "")
@@ -303,14 +313,16 @@ def _labels(
     reference: Reference,
     jobs: int,
     threads: int | None,
+    scheduler: Scheduler | None,
 ) -> Iterator[tuple[int, Label]]:
-    if jobs == 1 and threads is None:
+    if jobs == 1 and threads is None and scheduler is None:
         for index in left:
             yield index, label(frames[index], reference)
         return
     tasks = {index: (frames[index], reference) for index in left}
     each = threads_per_process(jobs, threads)
-    for index, found in run_in_processes(label, tasks, processes=jobs, threads=each):
+    results = run_in_workers(label, tasks, processes=jobs, threads=each, scheduler=scheduler)
+    for index, found in results:
         died = Label(0.0, problem="the process died: killed, out of memory, or a crash")
         yield index, found or died
 

@@ -359,7 +359,7 @@ def test_a_process_killed_once_costs_nothing_but_time(tmp_path):
 def test_a_process_killed_twice_is_no_process_that_did_not_start():
     atoms = salt()
     atoms.calc = Dying()
-    with pytest.raises(RuntimeError, match=r"that calculated 'atom 0 .x' died twice"):
+    with pytest.raises(RuntimeError, match=r"that calculated 'atom 0 .x' died repeatedly"):
         born_charges(atoms, "displacement", jobs=Jobs(2, Dying), quiet=True)
 
 

@@ -14,9 +14,9 @@ def water() -> Atoms:
 
 
 ACCUMULATORS = {
-    "rdf": (RadialDistribution, ["distance (Å)", "g(r) O–O", "O around O"]),
-    "profile": (AxisProfile, ["position along the normal, axis c (Å)", "number density\n(1/Å³)"]),
-    "msd": (lambda: MeanSquareDisplacement(1.0, 3.0), ["time (ps)", "mean square\ndisplacement"]),
+    "rdf": (RadialDistribution, ["distance / Å", "g(r) O–O", "O around O"]),
+    "profile": (AxisProfile, ["position along the normal, axis c / Å", "number density\n/ (1/Å³)"]),
+    "msd": (lambda: MeanSquareDisplacement(1.0, 3.0), ["time / ps", "mean square\ndisplacement"]),
 }
 
 

@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+from matplotlib import rcParams
 
-from ase_les.reports.figures import Panel, save_figure
+from ase_les.reports.figures import Panel, figure_format, save_figure
 
 
 def test_figure_is_drawn_without_a_display_and_without_pyplot(tmp_path):
@@ -15,7 +17,7 @@ import sys
 import numpy as np
 from ase_les.reports.figures import Panel, save_figure
 x = np.arange(5.0)
-save_figure("a.png", x, "time (ps)", [Panel("T (K)", {"T": x}), Panel("none", {"n": x * np.nan})])
+save_figure("a.png", x, "time / ps", [Panel("T / K", {"T": x}), Panel("none", {"n": x * np.nan})])
 assert "matplotlib.pyplot" not in sys.modules
 assert "torch" not in sys.modules
 """
@@ -44,3 +46,17 @@ def test_axes_carry_their_units_and_empty_panels_are_left_out(tmp_path, monkeypa
     assert figure.axes[-1].get_xlabel() == "step"
     assert np.array_equal(figure.axes[0].lines[1].get_ydata(), 2 * x)
     assert figure.axes[1].get_yscale() == "log"
+
+
+def test_figures_are_vectors_if_asked_for_and_settings_of_matplotlib_stay(tmp_path):
+    x = np.arange(4.0)
+    before = dict(rcParams)
+    with figure_format("pdf"):
+        save_figure(tmp_path / "run-0.5.png", x, "step", [Panel("energy / eV", {"E": x})])
+    save_figure(tmp_path / "own.svg", x, "step", [Panel("energy / eV", {"E": x})])
+    assert dict(rcParams) == before
+    assert (tmp_path / "run-0.5.pdf").read_bytes().startswith(b"%PDF")
+    assert "energy / eV" in (tmp_path / "own.svg").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.svg", "run-0.5.pdf"]
+    with pytest.raises(ValueError, match="png, pdf, svg"), figure_format("bmp"):
+        pass

@@ -49,7 +49,7 @@ def test_a_run_has_summary_figures_and_table(drawn):
     dynamics.write(result)
     names = [name for name, _, _ in drawn]
     assert names == ["run.png", "run-rdf-Cu-Cu.png"]
-    energies = drawn[0][2]["energy − start (eV)"]
+    energies = drawn[0][2]["energy − start / eV"]
     assert energies["total"][0] == 0.0
     assert np.isclose(energies["total"][-1], np.diff(result.series.total_energy_eV).sum())
     summary = yaml.safe_load(Path("run-summary.yml").read_text())
@@ -62,7 +62,7 @@ def test_each_stage_of_the_figure_starts_from_zero(drawn):
     stages = [{"steps": 10, "ensemble": "nvt-bussi"}, {"steps": 10, "ensemble": "nve"}]
     result = run_dynamics(copper(), stages=stages, temperature_K=300, timestep_fs=2, log_stride=1)
     dynamics.write(result)
-    (conserved,) = drawn[0][2]["conserved − start\n(meV/atom)"].values()
+    (conserved,) = drawn[0][2]["conserved − start\n/ (meV/atom)"].values()
     # The conserved quantities of both ensembles differ by the heat of the thermostat.
     assert abs(np.diff(result.series.conserved_eV_per_atom)[10]) > 1e-4
     assert conserved[0] == conserved[11] == 0.0

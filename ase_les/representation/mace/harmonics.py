@@ -79,7 +79,7 @@ class SphericalHarmonics(nn.Module):
 
 
 def constants(table: Callable[..., Tensor], *arguments: Hashable, like: Tensor) -> Tensor:
-    """A table of constants in the precision and on the device of a tensor.
+    """Return a table of constants in the precision and on the device of a tensor.
 
     Rounded from float64 each time: a model that was float32 once keeps exact constants.
     """
@@ -112,7 +112,7 @@ def harmonics_as_monomials(l_max: int) -> Tensor:
 
 @cache
 def slopes_as_monomials(l_max: int) -> Tensor:
-    """Derivatives by x, y, z of all harmonics: (3, monomials up to l_max − 1, (l_max + 1)²)."""
+    """Return derivatives of all harmonics: (3, monomials up to l_max − 1, (l_max + 1)²)."""
     lower = angular_indices(max(l_max - 1, 0))
     position = {triple: index for index, triple in enumerate(lower)}
     matrix = harmonics_as_monomials(l_max)

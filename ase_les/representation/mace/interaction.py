@@ -19,6 +19,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.messages import MessageEdges, message_sums
 from ase_les.representation.mace.couplings import coupled_degrees, gaunt
 from ase_les.representation.mace.harmonics import SphericalHarmonics, constants, of_degree
 from ase_les.representation.mace.radial import RadialFunctions, RadialNetwork
@@ -54,6 +56,7 @@ class Interaction(nn.Module):
         fan_in = [sum(path[2] == own[2] for path in self.paths) * channels for own in self.paths]
         scales = torch.tensor(fan_in, dtype=torch.get_default_dtype()).rsqrt()
         self.linear = nn.Parameter(scales[:, None, None] * torch.randn(n_paths, channels, channels))
+        self.kernels: Kernels | None = None
 
     def first_mixing(self, embedding: Tensor) -> Tensor:
         """Matrices (l_max + 1, kinds · n_hidden, C) from sums per kind of sender to sums."""
@@ -62,7 +65,7 @@ class Interaction(nn.Module):
         return matrices.flatten(1, 2)
 
     def raised(self, features: Sequence[Tensor]) -> Tensor:
-        """What neighbors send, (n_h, N, C), from features (2 l + 1, N, C) of every degree."""
+        """Return messages (n_h, N, C) of features (2 l + 1, N, C) of every degree."""
         return torch.cat([values @ self.up[degree] for degree, values in enumerate(features)])
 
     def mixed(self, summed: Sequence[Tensor]) -> Tensor:
@@ -73,10 +76,54 @@ class Interaction(nn.Module):
             sums[degree] = mixed if before is None else before + mixed
         return torch.cat([values for values in sums if values is not None])
 
+    def forward_with_kernels(
+        self,
+        vectors: Tensor,
+        senders: Tensor,
+        starts: Tensor,
+        raised: Tensor,
+        functions: RadialFunctions,
+        harmonics: SphericalHarmonics,
+    ) -> Tensor:
+        """Return what `forward` does, from edges without slots, by compiled kernels.
+
+        Parameters
+        ----------
+        vectors : Tensor, shape (3, E)
+            From sender to receiver, in Å.
+        senders : Tensor, shape (E,)
+        starts : Tensor, shape (N + 1,)
+            First edge of every atom.
+        raised : Tensor, shape (n_h, N, C)
+        functions : RadialFunctions
+        harmonics : SphericalHarmonics
+        """
+        assert self.kernels is not None
+        distances = lengths(vectors)
+        hidden = functions(distances)
+        radial = hidden.T @ self.radial_weights.flatten(1)
+        angles = harmonics(vectors / distances).T @ constants(
+            coupling_matrix, self.l_max, len(self.up) - 1, like=vectors
+        )
+        edges = MessageEdges(self.kernels, self._path_table, starts, senders)
+        summed = message_sums(
+            radial.view(len(radial), *self.radial_weights.shape[1:]),
+            angles,
+            raised.transpose(0, 1),
+            edges,
+        )
+        sizes = [2 * third + 1 for _, _, third in self.paths]
+        return self.mixed(summed.transpose(0, 1).split(sizes))
+
+    @property
+    def _path_table(self) -> Tensor:
+        """Paths as `ase_les.kernels.messages.MessageEdges` needs them."""
+        return torch.tensor([[a * a, 2 * a + 1, 2 * c + 1] for a, _, c in self.paths])
+
     def forward(
         self, radial: Tensor, angular: Tensor, edges: Neighbourhoods, raised: Tensor
     ) -> Tensor:
-        """Sums (n_lm, N, C) before their division by the mean number of neighbors.
+        """Return sums (n_lm, N, C) before division by the mean number of neighbors.
 
         Parameters
         ----------
@@ -88,12 +135,14 @@ class Interaction(nn.Module):
         """
         sent = edges.of_senders(raised, 1)
         weights = torch.einsum("knj,kpc->pnjc", radial, self.radial_weights)
-        slices = of_degree(self.l_max)
+        # Split once: the gradient of an index is as large as the tensor that is indexed.
+        messages = sent.split([2 * degree + 1 for degree in range(len(self.up))])
+        harmonics = angular.split([2 * degree + 1 for degree in range(self.l_max + 1)])
         summed = []
-        for number, (first, second, third) in enumerate(self.paths):
+        for path_weights, (first, second, third) in zip(weights.unbind(), self.paths, strict=True):
             coupling = constants(scaled_coupling, first, second, third, like=radial)
-            message = weights[number] * sent[slices[first]]
-            angles = torch.einsum("abc,bnj->anjc", coupling, angular[slices[second]])
+            message = path_weights * messages[first]
+            angles = torch.einsum("abc,bnj->anjc", coupling, harmonics[second])
             # (N, 2 l₃ + 1, m₁ K) · (N, m₁ K, C): one matrix product per atom.
             product = torch.bmm(
                 angles.permute(1, 3, 0, 2).flatten(2), message.permute(1, 0, 2, 3).flatten(1, 2)
@@ -109,7 +158,7 @@ def first_sums(
     functions: RadialFunctions,
     harmonics: SphericalHarmonics,
 ) -> Tensor:
-    """Sums (n_lm, N, C) of the first layer.
+    """Return sums (n_lm, N, C) of the first layer.
 
     Parameters
     ----------
@@ -135,6 +184,17 @@ def first_sums(
             for components, matrix in zip(harmonics.of_degree, matrices, strict=True)
         ]
     )
+
+
+def coupling_matrix(l_max: int, l_input: int) -> Tensor:
+    """Return the (n_lm, angles) matrix from harmonics to coupled angles (m₁, m₃); float64."""
+    blocks = []
+    for first, second, third in coupled_degrees(l_max, l_input):
+        rows = torch.zeros((l_max + 1) ** 2, (2 * first + 1) * (2 * third + 1), dtype=torch.float64)
+        coupling = scaled_coupling(first, second, third)
+        rows[of_degree(l_max)[second]] = coupling.transpose(0, 1).flatten(1)
+        blocks.append(rows)
+    return torch.cat(blocks, dim=1)
 
 
 def scaled_coupling(first: int, second: int, third: int) -> Tensor:

@@ -184,7 +184,7 @@ class MonomialProducts(nn.Module):
 
 
 def has_tangent(values: Tensor) -> bool:
-    """Whether values carry a derivative of forward mode, which hand-written gradients lack."""
+    """Return whether values carry a forward-mode derivative (no hand-written gradients)."""
     return forward_ad.unpack_dual(values).tangent is not None
 
 

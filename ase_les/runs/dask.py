@@ -1,0 +1,151 @@
+"""Distribution of independent tasks over the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    Scheduler = str | Path | Client
+
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+def run_on_scheduler(
+    function: Callable[..., Result],
+    tasks: Mapping[Key, tuple[Any, ...]],
+    scheduler: Scheduler,
+) -> Iterator[tuple[Key, Result | None]]:
+    """Yield the results of ``function(*task)`` from Dask workers, as they become available.
+
+    Dask repeats the tasks of a lost worker on the others. It gives up on all tasks that a worker
+    held when it was lost for the fourth time (``distributed.scheduler.allowed-failures``), whether
+    they are the reason or not. They are then repeated one at a time; a task whose worker is lost
+    that often again has no result.
+
+    Parameters
+    ----------
+    function : callable
+        Function of a module that the workers can import. Its exceptions are raised here.
+    tasks : mapping
+        Arguments by key.
+    scheduler : str, Path or distributed.Client
+        Address (``tcp://host:8786``), scheduler file, or a client, which stays connected.
+
+    Yields
+    ------
+    key, result
+        The result is None if the worker was lost.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If ``distributed`` is not installed.
+    ValueError
+        If the scheduler cannot be reached, or a worker has several threads.
+    KeyboardInterrupt
+        After Ctrl-C, once the results of all running tasks were yielded.
+    """
+    with _connected(scheduler) as client:
+        suspected: list[Key] = []
+        yield from _run(client, function, tasks, suspected)
+        for key in suspected:
+            lost: list[Key] = []
+            yield from _run(client, function, {key: tasks[key]}, lost)
+            if lost:
+                yield key, None
+
+
+@contextmanager
+def _connected(scheduler: Scheduler) -> Iterator[Client]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "a Dask scheduler needs the package distributed: pip install 'ase_les[dask]'",
+            name=error.name,
+        ) from error
+    if isinstance(scheduler, Client):
+        _check_threads(scheduler)
+        yield scheduler
+        return
+    try:
+        if Path(scheduler).is_file():
+            client = Client(scheduler_file=str(scheduler), set_as_default=False)
+        else:
+            client = Client(str(scheduler), set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"no Dask scheduler at '{scheduler}' ({type(error).__name__}: {error}): give the "
+            "address that `dask scheduler` prints, or its scheduler file"
+        ) from error
+    with client:
+        _check_threads(client)
+        yield client
+
+
+def _check_threads(client: Client) -> None:
+    """Check that no worker computes several tasks in one process: calculators are not made for it.
+
+    Raises
+    ------
+    ValueError
+        If a worker has more than one thread.
+    """
+    shared = sorted(address for address, threads in client.nthreads().items() if threads > 1)
+    if shared:
+        raise ValueError(
+            f"Dask worker {shared[0]} has several threads, but calculators need a process each: "
+            "start workers with `dask worker --nthreads 1 --nworkers N`, or "
+            "LocalCluster(threads_per_worker=1)"
+        )
+
+
+def _run(
+    client: Client,
+    function: Callable[..., Result],
+    tasks: Mapping[Key, tuple[Any, ...]],
+    lost: list[Key],
+) -> Iterator[tuple[Key, Result]]:
+    """Yield results; `lost` then lists the keys of the tasks that Dask gave up."""
+    from distributed import KilledWorker, as_completed
+
+    waiting = {client.submit(function, *task, pure=False): key for key, task in tasks.items()}
+    finished = as_completed(list(waiting))
+    stopping = False
+    try:
+        while waiting:
+            try:
+                future = next(finished)
+            except KeyboardInterrupt:
+                if stopping:
+                    raise
+                stopping = True
+                _cancel_queued(client, waiting)
+                continue
+            key = waiting.pop(future)
+            if future.cancelled():
+                continue
+            try:
+                yield key, future.result()
+            except KilledWorker:
+                lost.append(key)
+    finally:
+        client.cancel(list(waiting))
+    if stopping:
+        raise KeyboardInterrupt
+
+
+def _cancel_queued(client: Client, waiting: Mapping[Future, Any]) -> None:
+    """Cancel the tasks that no worker computes yet."""
+    running = {
+        key
+        for calls in client.call_stack(keys=[future.key for future in waiting]).values()
+        for key in calls
+    }
+    client.cancel([future for future in waiting if future.key not in running])
