@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ase_les.calculator import LESCalculator
+    from ase_les.committee import Committee
+    from ase_les.committee_io import save_committee
     from ase_les.graph import Graph, graph_from_atoms
     from ase_les.model import LESModel, ModelConfig
     from ase_les.model_io import list_models, load_model, model_hash, save_model
 
 __all__ = [
+    "Committee",
     "Graph",
     "LESCalculator",
     "LESModel",
@@ -27,6 +30,7 @@ __all__ = [
     "list_models",
     "load_model",
     "model_hash",
+    "save_committee",
     "save_model",
 ]
 
@@ -35,6 +39,7 @@ __version__ = metadata.version("ase_les")
 # Loaded on first use: torch takes a second, and `ase-les --help` should not.
 _HOMES = {
     "LESCalculator": "ase_les.calculator",
+    "Committee": "ase_les.committee",
     "Graph": "ase_les.graph",
     "graph_from_atoms": "ase_les.graph",
     "LESModel": "ase_les.model",
@@ -42,6 +47,7 @@ _HOMES = {
     "list_models": "ase_les.model_io",
     "load_model": "ase_les.model_io",
     "model_hash": "ase_les.model_io",
+    "save_committee": "ase_les.committee_io",
     "save_model": "ase_les.model_io",
 }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from ase_les.energy_terms import Context
 from ase_les.graph import Graph, slab_axes, strained
-from ase_les.model import Prediction
+from ase_les.model import LESModel, Prediction
 
 if TYPE_CHECKING:
     from ase_les.electrostatics.energy import Plan
@@ -71,27 +73,72 @@ def differentiate(
     create_graph : bool
         Whether the result must be differentiable (training).
     """
+    given, variables = _with_variables(graph, stress)
+    prediction = model(given) if plan is None else model(given, plan)
+    return _derived(prediction, graph, variables, energies, create_graph=create_graph)
+
+
+def differentiate_sharing(
+    models: Sequence[LESModel],
+    graph: Graph,
+    plans: Sequence[Plan | None],
+    *,
+    stress: bool = False,
+    energies: bool = False,
+) -> list[Derivatives]:
+    """Compute forces, stress and atomic energies of models with equal representations.
+
+    The features of the atoms are computed once, their gradients once per model.
+
+    Parameters
+    ----------
+    models : sequence of LESModel
+    graph : Graph
+        One structure.
+    plans : sequence of Plan or None
+        Of this graph, one of each model.
+    stress, energies : bool
+        See `differentiate`.
+    """
+    given, variables = _with_variables(graph, stress)
+    features = models[0].representation(given)
+    found = []
+    for number, (model, plan) in enumerate(zip(models, plans, strict=True), start=1):
+        prediction = model.predict(given, Context(features, plan))
+        keep = number < len(models)
+        found.append(_derived(prediction, graph, variables, energies, retain_graph=keep))
+    return found
+
+
+def _with_variables(graph: Graph, stress: bool) -> tuple[Graph, list[Tensor]]:
+    """Return the graph as a function of positions and, for the stress, of a strain; and these."""
     positions = graph.positions.detach().requires_grad_(True)
     given = graph._replace(positions=positions)
-    variables = [positions]
-    if stress:
-        strain = torch.zeros_like(graph.cell, requires_grad=True)
-        variables.append(strain)
-        given = strained(given, 0.5 * (strain + strain.transpose(1, 2)))
-    prediction = model(given) if plan is None else model(given, plan)
+    if not stress:
+        return given, [positions]
+    strain = torch.zeros_like(graph.cell, requires_grad=True)
+    return strained(given, 0.5 * (strain + strain.transpose(1, 2))), [positions, strain]
 
+
+def _derived(
+    prediction: Prediction,
+    graph: Graph,
+    variables: Sequence[Tensor],
+    energies: bool,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> Derivatives:
     share = prediction.short_range
     if energies and prediction.charges.shape[1]:
         (potential,) = torch.autograd.grad(
             prediction.long_range.sum(), prediction.charges, retain_graph=True
         )
         share = share + 0.5 * (prediction.charges * potential).sum(1)
-
-    gradients = torch.autograd.grad(prediction.energy.sum(), variables, create_graph=create_graph)
-    tensor = None
-    if stress:
-        tensor = _per_volume(gradients[1], graph)
-    return Derivatives(prediction, -gradients[0], tensor, share if energies else None)
+    gradients = torch.autograd.grad(
+        prediction.energy.sum(), variables, create_graph=create_graph, retain_graph=retain_graph
+    )
+    stress = _per_volume(gradients[1], graph) if len(variables) > 1 else None
+    return Derivatives(prediction, -gradients[0], stress, share if energies else None)
 
 
 def _per_volume(by_strain: Tensor, graph: Graph) -> Tensor:

@@ -166,13 +166,13 @@ def _model(name: str, device: str, shipped: bool) -> CheckResult:
     """Compare the hash with that of the card, and results with the definition."""
     from ase_les.kernels import covers
     from ase_les.kernels.library import compiled_kernels
-    from ase_les.model_io import load_model, model_hash
+    from ase_les.model_io import load_single_model, model_hash
     from ase_les.testing import check_calculator
 
     subject = f"model {name}"
     again = f"install {PACKAGE} anew: the file is not the one that was shipped"
     try:
-        model = load_model(name)
+        model = load_single_model(name)
     except (OSError, ValueError) as error:
         return CheckResult(subject, "broken", str(error), again if shipped else "")
     stated, measured = model.card.get("hash"), model_hash(model)

@@ -277,7 +277,17 @@ class LESModel(nn.Module):
         plan : Plan or None
             From `plan`, of this graph.
         """
-        context = Context(self.representation(graph), plan)
+        return self.predict(graph, Context(self.representation(graph), plan))
+
+    def predict(self, graph: Graph, context: Context) -> Prediction:
+        """Return the energies for features that are already known.
+
+        Parameters
+        ----------
+        graph : Graph
+        context : Context
+            Features from `representation`, of this graph, and the plan of the sums.
+        """
         first, *others = self.local_terms
         atomic = first(graph, context)
         for term in others:

@@ -35,7 +35,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,6 +46,7 @@ from ase_les.weight_names import load_weights, weights_of
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ase_les.committee import Committee
     from ase_les.model import LESModel
 
 FORMAT = "ase_les/1"
@@ -80,20 +81,30 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
     ValueError
         If the path ends otherwise, a weight is not finite, or the card does not fit into JSON.
     """
-    from safetensors.torch import save
-
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
-    _check_finite(tensors, f"the model for '{path}'")
+    check_finite(tensors, f"the model for '{path}'")
     config = json.dumps(model.config.to_dict())
     header = {
         "format": FORMAT,
         "config": config,
-        "card": _card_text(model.card if card is None else card),
-        "sha256": _digest(config, tensors),
+        "card": card_text(model.card if card is None else card),
+        "sha256": digest(config, tensors),
     }
+    write_tensors(Path(path), tensors, header)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file; a file in its place is replaced only by a complete one.
+
+    Raises
+    ------
+    ValueError
+        If the path does not end in ``.safetensors``.
+    """
+    from safetensors.torch import save
+
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a model file ends in .safetensors, got '{path}'")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(save(tensors, metadata=header))
@@ -115,40 +126,22 @@ def read_model(path: str | Path) -> LESModel:
         weights do not belong to its config.
     """
     path = Path(path)
-    from ase_les.model_config import ModelConfig
-    from ase_les.model_sizes import check_config, model_of_shapes
-
     header = read_header(path)
-    try:
-        config = ModelConfig.from_dict(header.config)
-        check_config(config)
-    except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
-        raise ValueError(
-            f"the config in '{path}' does not describe a model: {one_line(error)}. {_REMEDY}"
-        ) from None
-    with _opened(path, "pt") as file:
-        names, entries = list(file.keys()), file.metadata()
-        try:
-            model = model_of_shapes(config, {n: file.get_slice(n).get_shape() for n in names})
-        except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
-            raise ValueError(
-                f"the weights in '{path}' do not belong to its config: {one_line(error)}. {_REMEDY}"
-            ) from None
-        tensors = {name: file.get_tensor(name) for name in names}
-    _check_tensors(tensors, path)
+    with opened(path, "pt") as file:
+        entries = file.metadata()
+        tensors = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        model = untrained(header.config, {n: each.get_shape() for n, each in tensors.items()}, path)
+        tensors = {name: file.get_tensor(name) for name in tensors}
+    check_tensors(tensors, path)
     model.to(next(iter(tensors.values())).dtype)
     load_weights(model, tensors)
     model.card = header.card
     recorded, found = entries.get("sha256"), None
     if recorded is not None:
-        found = _digest(entries["config"], tensors)
+        found = digest(entries["config"], tensors)
     elif isinstance(recorded := header.card.get("hash"), str):
         found = model_hash(model)
-    if recorded != found:
-        raise ValueError(
-            f"'{path}' is damaged: config or weights differ from the hash in its header "
-            f"({one_line(recorded, 20)}, found {one_line(found, 20)}). Restore the file"
-        )
+    check_hash(recorded, found, path)
     return model.eval()
 
 
@@ -162,22 +155,29 @@ def read_header(path: str | Path) -> ModelHeader:
     ValueError
         If the file is damaged, of another program, or of a newer format.
     """
-    path = Path(path)
-    with _opened(path, "np") as file:
+    return read_entries(Path(path), FORMAT)
+
+
+def read_entries(path: Path, needed: str) -> ModelHeader:
+    """Return config and card of a file of the format needed, see `read_header`."""
+    with opened(path, "np") as file:
         entries = file.metadata() or {}
     given = entries.get("format", "")
-    if given != FORMAT:
+    if given != needed:
         given = one_line(given, 40)
         what = f"a file of format {given!r}" if given else "no model file of ase_les"
-        remedy = "Update ase_les to read it" if given.startswith("ase_les/") else _REMEDY
-        raise ValueError(f"'{path}' is {what}; this version reads {FORMAT!r}. {remedy}")
+        remedy = "Update ase_les to read it" if given.startswith("ase_les") else _REMEDY
+        if given.startswith("ase_les committee/") and needed == FORMAT:
+            what = "a committee, where one model is needed"
+            remedy = "Take one of `ase_les.load_model(path).members`, saved with `save_model`"
+        raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
     header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
     _check_card(header.card, path)
     return header
 
 
-def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
-    """Return a shipped model by its name, or a model from a file.
+def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | Committee:
+    """Return a shipped model by its name, or a model or committee from a file.
 
     Parameters
     ----------
@@ -194,10 +194,10 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
     ValueError
         If the file does not hold a model.
     """
+    from ase_les.committee_io import is_committee, read_committee
+
     shipped = shipped_models()
-    if str(name_or_path) in shipped:
-        return read_model(shipped[str(name_or_path)])
-    path = Path(name_or_path).expanduser()
+    path = shipped.get(str(name_or_path), Path(name_or_path).expanduser())
     if not path.is_file():
         raise FileNotFoundError(
             f"no model file at '{name_or_path}' and no shipped model of that name; "
@@ -209,7 +209,26 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
         return read_checkpoint(path, head=head)
     if head is not None:
         raise ValueError(f"`head` belongs to MACE checkpoints (.model), got '{path}'; leave it out")
-    return read_model(path)
+    return read_committee(path) if is_committee(path) else read_model(path)
+
+
+def load_single_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
+    """Return a model as `load_model` does, where a committee has no meaning.
+
+    Raises
+    ------
+    ValueError
+        If it is a committee.
+    """
+    from ase_les.model import LESModel
+
+    loaded = load_model(name_or_path, head)
+    if isinstance(loaded, LESModel):
+        return loaded
+    raise ValueError(
+        f"'{name_or_path}' is a committee of {len(loaded.members)} models, where one model is "
+        "needed. Take one of `ase_les.load_model(path).members`, saved with `save_model`"
+    )
 
 
 def list_models() -> dict[str, dict]:
@@ -245,7 +264,8 @@ def model_hash(model: LESModel) -> str:
 
 
 @contextmanager
-def _opened(path: Path, framework: str) -> Iterator:
+def opened(path: Path, framework: str) -> Iterator:
+    """Open a safetensors file; ValueError if it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -259,13 +279,48 @@ def _opened(path: Path, framework: str) -> Iterator:
         ) from None
 
 
-def _digest(config: str, tensors: Mapping[str, Tensor]) -> str:
-    """Hash of a config as it is in a file, and of names, types, shapes and values of weights."""
-    digest = hashlib.sha256(config.encode())
+def untrained(config: Mapping, shapes: Mapping[str, Sequence[int]], path: Path) -> LESModel:
+    """Return the model that a config describes, with any weights, if they have these shapes.
+
+    Raises
+    ------
+    ValueError
+        If the config is no config of a model, or its weights have other names or shapes.
+    """
+    from ase_les.model_config import ModelConfig
+    from ase_les.model_sizes import check_config, model_of_shapes
+
+    try:
+        settings = ModelConfig.from_dict(config)
+        check_config(settings)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"the config in '{path}' does not describe a model: {one_line(error)}. {_REMEDY}"
+        ) from None
+    try:
+        return model_of_shapes(settings, shapes)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"the weights in '{path}' do not belong to its config: {one_line(error)}. {_REMEDY}"
+        ) from None
+
+
+def check_hash(recorded: object, found: object, path: Path) -> None:
+    """Compare the hash in the header of a file with that of its contents."""
+    if recorded != found:
+        raise ValueError(
+            f"'{path}' is damaged: config or weights differ from the hash in its header "
+            f"({one_line(recorded, 20)}, found {one_line(found, 20)}). Restore the file"
+        )
+
+
+def digest(config: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the hash of a config as it is in a file, and of names, types and values of weights."""
+    result = hashlib.sha256(config.encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        result.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        result.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return result.hexdigest()
 
 
 def _json_object(entries: Mapping[str, str], name: str, path: Path) -> dict:
@@ -297,7 +352,8 @@ def _check_card(card: Mapping, path: Path) -> None:
             raise ValueError(f"the card in '{path}' needs an object as {name!r}")
 
 
-def _check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
+def check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
+    """Check precision and values of the weights in a file."""
     import torch
 
     precisions = {tensor.dtype for tensor in given.values()}
@@ -306,16 +362,18 @@ def _check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
             f"weights in '{path}' must all be float32 or all float64, "
             f"got {sorted(map(str, precisions))}. {_REMEDY}"
         )
-    _check_finite(given, f"'{path}'")
+    check_finite(given, f"'{path}'")
 
 
-def _check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
+def check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
+    """Refuse weights that are not finite."""
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise ValueError(f"weights must be finite; in {owner} these are not: {broken}")
 
 
-def _card_text(card: Mapping) -> str:
+def card_text(card: Mapping) -> str:
+    """Return a card as JSON; ValueError if it does not fit."""
     try:
         return json.dumps(dict(card), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -6,10 +6,11 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from ase_les.electrostatics.wave_vectors import converged_k_cutoff
 from ase_les.model import LESModel
@@ -22,6 +23,25 @@ _LARGEST_INTEGER, _LARGEST_NUMBER, _MOST_ENTRIES, _LONGEST_TEXT = 10**6, 1e15, 2
 _LENGTHS_A = {"cutoff": (0.5, 50.0), "smearing": (0.1, 50.0)}
 #: Largest wave number, relative to that of a converged sum: the rest of the sum is rounding.
 _MOST_CONVERGED = 4.0
+#: Numbers that tables of any model may take, and what creates tensors of a size.
+_ALWAYS_ALLOWED = 4_000_000
+_FACTORIES = frozenset(
+    {torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand, torch.arange}
+)
+
+
+def _hints_of(kind: Any) -> dict[type, dict[str, Any]]:
+    """Return the types of the fields of a dataclass and of all dataclasses in it."""
+    found = {kind: typing.get_type_hints(kind)}
+    for hint in found[kind].values():
+        for option in typing.get_args(hint) or (hint,):
+            if is_dataclass(option):
+                found |= _hints_of(option)
+    return found
+
+
+# Annotations are text that Python compiles: here, and not while a file is read.
+_HINTS = _hints_of(ModelConfig)
 
 
 def check_config(config: object, section: str = "") -> None:
@@ -39,7 +59,7 @@ def check_config(config: object, section: str = "") -> None:
     ValueError
         Naming the entry, its value and what is needed.
     """
-    hints = typing.get_type_hints(type(config))
+    hints = _HINTS[type(config)]
     for entry in fields(typing.cast(Any, config)):
         value, name = getattr(config, entry.name), f"{section}{entry.name}"
         _check(value, hints[entry.name], name)
@@ -47,7 +67,7 @@ def check_config(config: object, section: str = "") -> None:
             low, high = _LENGTHS_A[entry.name]
             if not low <= value <= high:
                 raise ValueError(f"`{name}` must be {low} to {high} Å, got {value}")
-        if entry.name.endswith("hidden") and min(value, default=1) < 1:
+        if entry.name.endswith("hidden") and isinstance(value, tuple) and min(value, default=1) < 1:
             raise ValueError(f"`{name}` needs positive widths, got {value}")
     smearing, k_cutoff = (getattr(config, name, None) for name in ("smearing", "k_cutoff"))
     if smearing is not None and k_cutoff is not None:
@@ -111,7 +131,7 @@ def model_of_shapes(
 ) -> LESModel:
     """Return the model of a configuration, with any weights, if it has weights of these shapes.
 
-    The shapes are compared before anything of their size is allocated.
+    No more is allocated than weights of these shapes need.
 
     Parameters
     ----------
@@ -127,13 +147,13 @@ def model_of_shapes(
         If the configuration is invalid, or a weight is missing, unknown or has another shape.
     """
     check_config(config)
-    # Repulsion has no weights and reads numbers while it is built.
-    with torch.device("meta"):
-        empty = LESModel(replace(config, core_repulsion=None))
-    needed = {name: tuple(weight.shape) for name, weight in weights_of(empty).items()}
+    given = sum(map(math.prod, shapes.values()))
+    with _Allocation(4 * given + _ALWAYS_ALLOWED):
+        model = LESModel(config, seed=0)
+    needed = {name: tuple(weight.shape) for name, weight in weights_of(model).items()}
     required = set(needed)
     if only_parameters:
-        required = {name_in_files(name) for name, _ in empty.named_parameters()}
+        required = {name_in_files(name) for name, _ in model.named_parameters()}
     missing, extra = sorted(required - set(shapes)), sorted(set(shapes) - set(needed))
     if missing or extra:
         raise ValueError(
@@ -143,11 +163,32 @@ def model_of_shapes(
     for name, shape in shapes.items():
         if tuple(shape) != needed[name]:
             raise ValueError(f"weight {name!r} must have shape {needed[name]}, got {tuple(shape)}")
-    size = sum(map(math.prod, needed.values()))
-    known = sum(map(math.prod, shapes.values()))
-    if size > 2 * known + 10**6:
-        raise ValueError(f"the config describes {size} numbers, {known} are given")
-    return LESModel(config, seed=0)
+    return model
+
+
+class _Allocation(TorchFunctionMode):
+    """Context in which no more than so many numbers can be allocated.
+
+    Parameters
+    ----------
+    most : int
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._left = most
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: Mapping | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _FACTORIES:
+            sizes = args[0] if args and isinstance(args[0], tuple | list) else args
+            sizes = kwargs.get("size", sizes)
+            self._left -= math.prod(size for size in sizes if type(size) is int and size > 0)
+            if self._left < 0:
+                raise ValueError("the config describes a model larger than its weights")
+        return func(*args, **kwargs)
 
 
 def with_weights(config: ModelConfig, weights: Mapping[str, torch.Tensor]) -> LESModel:

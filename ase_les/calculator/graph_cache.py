@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from ase import Atoms
 from torch import Tensor
 
 from ase_les.calculator.collisions import check_contacts
-from ase_les.electrostatics.energy import Plan
+from ase_les.committee import CommitteeEngine
 from ase_les.graph import Graph, graph_from_atoms, total_charge_of
 from ase_les.kernels.edges import edges_within
 from ase_les.kernels.library import compiled_kernels
@@ -26,7 +26,7 @@ class GraphCache:
 
     Parameters
     ----------
-    model : LESModel
+    model : LESModel or CommitteeEngine
         Model that defines the supported elements, total charges, cutoff and device.
     skin : float
         Skin of the neighbour list in Å.
@@ -34,12 +34,12 @@ class GraphCache:
         Whether to use compiled kernels, on a CPU and where there are any.
     """
 
-    def __init__(self, model: LESModel, skin: float, kernels: bool = True):
+    def __init__(self, model: LESModel | CommitteeEngine, skin: float, kernels: bool = True):
         self._model = model
         self._skin = skin
         self._neighbors = NeighborList(model.config.cutoff, skin)
         self._topology: _Topology | None = None
-        self._plan: Plan | None = None
+        self._plan: Any = None
         on_cpu = model.device.type == "cpu"
         self._kernels = compiled_kernels() if kernels and on_cpu else None
 
@@ -75,8 +75,11 @@ class GraphCache:
         self._topology = known
         return graph
 
-    def plan(self, graph: Graph) -> Plan | None:
-        """Return the plan of the long-range sums of a graph, the last one if it still holds."""
+    def plan(self, graph: Graph) -> Any:
+        """Return the plan of the long-range sums of a graph, the last one if it still holds.
+
+        A tuple of plans for a committee, None for a short-range model.
+        """
         self._plan = self._model.plan(graph, self._plan)
         return self._plan
 

@@ -4,45 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from pathlib import Path
+from functools import partial
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.calculators.calculator import (
-    PropertyNotImplementedError,
     all_changes,
     equal,
     external_calculators,
     register_calculator_class,
 )
 
-from ase_les.calculator.boundary_conditions import check_boundaries, has_stress
-from ase_les.calculator.charge_methods import ChargeMethods, array_of
+from ase_les.calculator.boundary_conditions import check_boundaries
 from ase_les.calculator.collisions import check_finite
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
-from ase_les.calculator.results import ase_results
-from ase_les.calculator.settings import described, dielectric_tensor, origin, sign_remedy
-from ase_les.derivatives import Derivatives, EnergyModel, differentiate
-from ase_les.electrostatics.energy import Plan
+from ase_les.calculator.results import ModelResults
+from ase_les.calculator.settings import (
+    Source,
+    described,
+    dielectric_tensor,
+    names_committee,
+    origin,
+    sign_remedy,
+)
+from ase_les.committee import Committee, CommitteeEngine
 from ase_les.graph import Graph, check_geometry
-from ase_les.model import LESModel, Prediction
-from ase_les.model_io import load_model, model_hash
+from ase_les.model import LESModel
+from ase_les.model_io import load_single_model, model_hash
 from ase_les.process_settings import keep_freed_memory, set_threads
-from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
 from ase_les.screening import charge_scaling, screening_factor
 
 _CHARGE_PROPERTIES = (
     *("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor"),
 )
 _BORN_CHARGES = "born_effective_charges"
-_WITHOUT_ENERGY = {"born_effective_charges", "dielectric_tensor"}
+_APART = (_BORN_CHARGES, f"{_BORN_CHARGES}_std")
+_WITHOUT_ENERGY = {"born_effective_charges", "born_effective_charges_std", "dielectric_tensor"}
 
 
-class LESCalculator(ChargeMethods):
+class LESCalculator(ModelResults):
     r"""Energy, forces, stress and electrical response of atoms from a Latent Ewald Summation model.
 
     ==========================  ======  =======================================================
@@ -110,9 +114,10 @@ class LESCalculator(ChargeMethods):
 
     Parameters
     ----------
-    model : str, Path or LESModel
+    model : str, Path or LESModel; or a Committee or a sequence of these
         Name of a shipped model, path of a model file or a published checkpoint, or a
-        model; the calculator uses a frozen copy.
+        model; the calculator uses a frozen copy. Several models or a committee make a
+        `CommitteeCalculator`, whose results are means; `energy_std`, `forces_std` … are spreads.
     device : str
         As torch names it: "cpu", "cuda", "cuda:1" …
     dtype : str
@@ -169,6 +174,11 @@ class LESCalculator(ChargeMethods):
     >>> atoms.get_forces()  # doctest: +SKIP
     """
 
+    model: LESModel | Committee
+    # The model that warnings are about, and what graphs and plans are made for.
+    _judged: LESModel
+    _evaluated: LESModel | CommitteeEngine
+
     name = "les"
     implemented_properties = [  # noqa: RUF012 - ASE's own convention
         "energy",
@@ -183,9 +193,19 @@ class LESCalculator(ChargeMethods):
     polarization_follows_positions = True
     """Its changes are whole, not up to quanta, as long as positions are not wrapped."""
 
+    def __new__(
+        cls, model: Source | None = None, *arguments: Any, **settings: Any
+    ) -> LESCalculator:
+        """Return the calculator of a model, or that of a committee."""
+        if cls is LESCalculator and names_committee(model):
+            from ase_les.calculator.committee_calculator import CommitteeCalculator
+
+            return super().__new__(CommitteeCalculator)
+        return super().__new__(cls)
+
     def __init__(
         self,
-        model: str | Path | LESModel,
+        model: Source,
         device: str = "cpu",
         dtype: str = "float32",
         skin: float = 0.5,
@@ -197,17 +217,16 @@ class LESCalculator(ChargeMethods):
         kernels: bool = True,
     ):
         super().__init__()
-        self._kept_born_charges: np.ndarray | None = None
+        self._kept: dict[str, np.ndarray] = {}
         set_threads(threads)
         if keep_memory:
             keep_freed_memory()
-        self.model = model if isinstance(model, LESModel) else load_model(model)
-        self.model_hash = model_hash(self.model)
-        self._engine = self.model.for_inference(str(device), dtype, accuracy, kernels)
+        self._load(model)
+        self._prepare(str(device), dtype, accuracy, kernels)
         self._device = torch.device(device)
         self._lock = RLock()
         self._with_kernels = kernels
-        self._graphs = GraphCache(self._engine, skin, kernels)
+        self._graphs = GraphCache(self._evaluated, skin, kernels)
         self._with_stress = False
         self.parameters.update(
             model=origin(model, self.model_hash),
@@ -217,7 +236,7 @@ class LESCalculator(ChargeMethods):
             accuracy=accuracy,
         )
         self.dielectric = dielectric
-        self._warnings = ModelWarnings(self.model, sign_remedy(model, self.parameters["model"]))
+        self._warnings = ModelWarnings(self._judged, sign_remedy(model, self.parameters["model"]))
         self._field_of_results = self._field = np.zeros(3)
         self.field_V_per_A = field_V_per_A
         self._has_charges = self.model.has_charges
@@ -226,6 +245,15 @@ class LESCalculator(ChargeMethods):
             for name in type(self).implemented_properties
             if self._has_charges or name not in _CHARGE_PROPERTIES
         ]
+
+    def _load(self, model: Source) -> None:
+        loaded = model if isinstance(model, LESModel) else load_single_model(cast(str, model))
+        self.model = self._judged = loaded
+        self.model_hash = model_hash(loaded)
+
+    def _prepare(self, device: str, dtype: str, accuracy: float | None, kernels: bool) -> None:
+        self._engine = self._judged.for_inference(device, dtype, accuracy, kernels)
+        self._evaluated = self._engine
 
     @property
     def field_V_per_A(self) -> tuple[float, float, float]:
@@ -259,7 +287,7 @@ class LESCalculator(ChargeMethods):
             self._scaling = charge_scaling(tensor)
             self.parameters["dielectric"] = np.asarray(given, float).tolist()
             self.results = {}
-            self._kept_born_charges = None
+            self._kept = {}
 
     def __repr__(self) -> str:
         """Return the model with its elements and limits, and the settings."""
@@ -286,8 +314,8 @@ class LESCalculator(ChargeMethods):
         Results do not depend on it: equal structures give equal digits whatever came before.
         """
         super().reset()
-        self._kept_born_charges = None
-        self._graphs = GraphCache(self._engine, self.parameters["skin"], self._with_kernels)
+        self._kept = {}
+        self._graphs = GraphCache(self._evaluated, self.parameters["skin"], self._with_kernels)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_lock"}
@@ -303,12 +331,13 @@ class LESCalculator(ChargeMethods):
         Born charges are kept outside of ``results``: ASE's writers fail on arrays (N, 3, 3).
         """
         with self._lock:
-            if self._kept_born_charges is not None:
-                self.results[_BORN_CHARGES] = self._kept_born_charges
+            self.results |= self._kept
             try:
                 return super().get_property(name, atoms, allow_calculation)
             finally:
-                self._kept_born_charges = self.results.pop(_BORN_CHARGES, None)
+                self._kept = {
+                    each: self.results.pop(each) for each in _APART if each in self.results
+                }
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """Return what has changed since the last calculation; also charge, spin, masses, field."""
@@ -356,8 +385,7 @@ class LESCalculator(ChargeMethods):
             # Born charges alone need no energy; forces alone pay nothing for them.
             if not wanted <= _WITHOUT_ENERGY:
                 results |= self._energy_results(atoms, graph, self._graphs.plan(graph), wanted)
-            if "born_effective_charges" in wanted:
-                results["born_effective_charges"] = self._born_charges(atoms, graph)
+            results |= self._born_results(atoms, graph, wanted)
             if self._has_charges:
                 # Always there: it records how everything else that is made of charges is scaled.
                 results["dielectric_tensor"] = (
@@ -377,66 +405,20 @@ class LESCalculator(ChargeMethods):
             latent = results["charges"] / self._charge_scaling(atoms)
             self._warnings.check_net_charge(atoms, latent)
         if self._has_charges and ("numbers" in changes or "born_effective_charges" in results):
-            self._warnings.check_sign(atoms, graph, results, self._born_charges)
+            born_charges = partial(self._born_charges, self._engine)
+            self._warnings.check_sign(atoms, graph, results, born_charges)
+
+    def _born_results(
+        self, atoms: Atoms, graph: Graph, wanted: AbstractSet[str]
+    ) -> dict[str, np.ndarray]:
+        if _BORN_CHARGES not in wanted:
+            return {}
+        return {_BORN_CHARGES: self._born_charges(self._engine, atoms, graph)}
 
     def _energy_results(
-        self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]
     ) -> dict[str, Any]:
-        finite = not atoms.pbc.any()
-        stress_defined = has_stress(atoms)
-        model: EnergyModel = self._engine
-        if self._field.any():
-            # Latent charges are smaller than physical ones by √ε∞.
-            force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
-            model = FieldEnthalpy(self._engine, force_per_charge)
-            check_field(self._engine, graph, force_per_charge)
-            stress_defined &= not has_branches(self._engine, graph)
-            if "stress" in wanted and not stress_defined:
-                raise PropertyNotImplementedError(
-                    "in a field the stress needs a polarization without branches; formal charges "
-                    "have none. Keep the cell fixed"
-                )
-        # Cell relaxations and barostats ask for the stress after the forces of every step:
-        # from the first time on, both come from one pass (the stress adds a few per cent).
-        self._with_stress |= "stress" in wanted
-        prediction, derivatives = _evaluate(
-            model,
-            graph,
-            plan,
-            forces=not wanted.isdisjoint({"forces", "stress", "energies"}),
-            stress=stress_defined and self._with_stress,
-            energies="energies" in wanted,
-        )
-        results = ase_results(prediction, derivatives)
-        if self._has_charges:
-            latent = array_of(prediction.charges[:, 0])
-            results["charges"] = self._charge_scaling(atoms) * latent
-            if finite:
-                arms = atoms.positions - atoms.get_center_of_mass()
-                results["dipole"] = results["charges"] @ arms
-            if "polarization" in wanted:
-                moment = dipoles(self._engine, prediction, graph)[0]
-                results["polarization"] = (
-                    self._factor(atoms) @ array_of(moment) / atoms.get_volume()
-                )
-        return results
-
-
-def _evaluate(
-    model: EnergyModel,
-    graph: Graph,
-    plan: Plan | None,
-    *,
-    forces: bool,
-    stress: bool,
-    energies: bool,
-) -> tuple[Prediction, Derivatives | None]:
-    if not forces:
-        with torch.no_grad():
-            return model(graph, plan), None
-    with torch.enable_grad():
-        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
-    return derivatives.prediction, derivatives
+        return self._results_of(self._engine, atoms, graph, plan, wanted)
 
 
 # Reloading this module must not register twice: ASE refuses a name it knows.

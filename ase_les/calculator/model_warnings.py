@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ase
@@ -132,6 +132,27 @@ class ModelWarnings:
             "signs; charges, dipoles, polarization and Born charges are not. Flip it once: "
             f"{self._remedy}",
         )
+
+    def check_signs(self, charges: Sequence[np.ndarray]) -> None:
+        """Warn if the charges of a member of a committee have the sign opposite to the others'.
+
+        Parameters
+        ----------
+        charges : sequence of array, shape (N,)
+            Charges of all members in e.
+        """
+        if "signs" in self._given:
+            return
+        mean = np.mean(charges, axis=0)
+        opposite = [k for k, each in enumerate(charges) if float(each @ mean) < 0]
+        if opposite:
+            self._warn(
+                "signs",
+                f"charges of the members {opposite} of the committee have the sign opposite to the "
+                "others': their mean has no meaning. Energies and forces do not depend on the "
+                "sign; flip it (`ase-les convert MEMBER --output FILE --sign flip`) and combine "
+                "the members again",
+            )
 
     def _on_charged_cell(self, net: float, atoms: Atoms) -> str:
         background = self._model.latent_electrostatics.electrostatics.config.background

@@ -1,14 +1,86 @@
-"""Results of a prediction under the names and in the shapes of ASE."""
+"""Evaluation of a model, and results under the names and in the shapes of ASE."""
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from ase_les.calculator.charge_methods import array_of
-from ase_les.derivatives import Derivatives
-from ase_les.model import Prediction
+from ase_les.calculator.boundary_conditions import has_stress
+from ase_les.calculator.charge_methods import ChargeMethods, array_of
+from ase_les.derivatives import Derivatives, EnergyModel, differentiate
+from ase_les.electrostatics.energy import Plan
+from ase_les.graph import Graph
+from ase_les.model import LESModel, Prediction
+from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
+
+
+class ModelResults(ChargeMethods):
+    """Results of one model for a structure, in the field and scaling of the calculator."""
+
+    _field: np.ndarray
+    # Whether the stress comes with the forces.
+    _with_stress: bool
+
+    def _results_of(
+        self,
+        engine: LESModel,
+        atoms: Atoms,
+        graph: Graph,
+        plan: Plan | None,
+        wanted: AbstractSet[str],
+    ) -> dict[str, Any]:
+        """Evaluate one model."""
+        stress_defined = has_stress(atoms)
+        model: EnergyModel = engine
+        if self._field.any():
+            # Latent charges are smaller than physical ones by √ε∞.
+            force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
+            model = FieldEnthalpy(engine, force_per_charge)
+            check_field(engine, graph, force_per_charge)
+            stress_defined &= not has_branches(engine, graph)
+            if "stress" in wanted and not stress_defined:
+                raise PropertyNotImplementedError(
+                    "in a field the stress needs a polarization without branches; formal charges "
+                    "have none. Keep the cell fixed"
+                )
+        # Cell relaxations and barostats ask for the stress after the forces of every step:
+        # from the first time on, both come from one pass (the stress adds a few per cent).
+        self._with_stress |= "stress" in wanted
+        prediction, derivatives = evaluate(
+            model,
+            graph,
+            plan,
+            forces=not wanted.isdisjoint({"forces", "stress", "energies"}),
+            stress=stress_defined and self._with_stress,
+            energies="energies" in wanted,
+        )
+        return self._named(engine, prediction, derivatives, atoms, graph, wanted)
+
+    def _named(
+        self,
+        engine: LESModel,
+        prediction: Prediction,
+        derivatives: Derivatives | None,
+        atoms: Atoms,
+        graph: Graph,
+        wanted: AbstractSet[str],
+    ) -> dict[str, Any]:
+        """Return a prediction under ASE's names, with the charges and what they make."""
+        results = ase_results(prediction, derivatives)
+        if self._has_charges:
+            results |= charge_results(prediction, atoms, self._charge_scaling(atoms))
+            if "polarization" in wanted:
+                moment = dipoles(engine, prediction, graph)[0]
+                results["polarization"] = (
+                    self._factor(atoms) @ array_of(moment) / atoms.get_volume()
+                )
+        return results
 
 
 def ase_results(prediction: Prediction, derivatives: Derivatives | None) -> dict[str, Any]:
@@ -23,3 +95,30 @@ def ase_results(prediction: Prediction, derivatives: Derivatives | None) -> dict
     if derivatives.energies is not None:
         results["energies"] = array_of(derivatives.energies)
     return results
+
+
+def charge_results(prediction: Prediction, atoms: Atoms, scaling: float) -> dict[str, Any]:
+    """Return physical charges, and the dipole of a finite structure about its centre of mass."""
+    results: dict[str, Any] = {"charges": scaling * array_of(prediction.charges[:, 0])}
+    if not atoms.pbc.any():
+        arms = atoms.positions - atoms.get_center_of_mass()
+        results["dipole"] = results["charges"] @ arms
+    return results
+
+
+def evaluate(
+    model: EnergyModel,
+    graph: Graph,
+    plan: Plan | None,
+    *,
+    forces: bool,
+    stress: bool,
+    energies: bool,
+) -> tuple[Prediction, Derivatives | None]:
+    """Return a prediction, and its derivatives if forces are wanted."""
+    if not forces:
+        with torch.no_grad():
+            return model(graph, plan), None
+    with torch.enable_grad():
+        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
+    return derivatives.prediction, derivatives

@@ -7,8 +7,45 @@ from pathlib import Path
 
 import numpy as np
 
+from ase_les.committee import Committee
+from ase_les.committee_io import is_committee
 from ase_les.model import LESModel
-from ase_les.model_io import shipped_models
+from ase_les.model_io import load_model, model_hash, shipped_models
+
+Member = str | Path | LESModel
+Source = Member | Committee | Sequence[Member]
+"""Names, files or models, one or several."""
+
+
+def names_committee(model: Source | None) -> bool:
+    """Return whether this is a committee, several models or the file of a committee."""
+    if isinstance(model, str | Path):
+        return is_committee(shipped_models().get(str(model), Path(model).expanduser()))
+    return model is not None and not isinstance(model, LESModel)
+
+
+def load_committee(model: Source) -> Committee:
+    """Return a committee from a file, several models, or a committee.
+
+    Raises
+    ------
+    ValueError
+        If these models make no committee.
+    """
+    if isinstance(model, Committee):
+        return model
+    if isinstance(model, str | Path):
+        loaded = load_model(model)
+        return loaded if isinstance(loaded, Committee) else Committee([loaded])
+    assert isinstance(model, Sequence)
+    each: list[LESModel | Committee] = [
+        item if isinstance(item, LESModel) else load_model(item) for item in model
+    ]
+    members: list[LESModel] = []
+    for item in each:
+        # A committee among several models counts with all of its members.
+        members += [item] if isinstance(item, LESModel) else item.members
+    return Committee(members)
 
 
 def dielectric_tensor(given: float | Sequence | np.ndarray) -> np.ndarray:
@@ -30,23 +67,26 @@ def dielectric_tensor(given: float | Sequence | np.ndarray) -> np.ndarray:
     return tensor
 
 
-def origin(model: str | Path | LESModel, hash_: str) -> str:
+def origin(model: Source, hash_: str) -> str:
     """Return the name of the model, its absolute path, or its hash if it was made in memory."""
-    if isinstance(model, LESModel):
-        return f"LESModel {hash_}"
+    if isinstance(model, LESModel | Committee):
+        return f"{type(model).__name__} {hash_}"
+    if not isinstance(model, str | Path):
+        hashes = (model_hash(each) if isinstance(each, LESModel) else "" for each in model)
+        return ", ".join(origin(*pair) for pair in zip(model, hashes, strict=True))
     if str(model) in shipped_models():
         return str(model)
     return str(Path(model).expanduser().resolve())
 
 
-def sign_remedy(model: str | Path | LESModel, name: str) -> str:
+def sign_remedy(model: Source, name: str) -> str:
     """Return how to flip the sign of the charges of a model with this name (see `origin`)."""
     if isinstance(model, LESModel):
         return "`model.long_range.charges.flip_sign()` before the calculator is made"
     return f"`ase-les convert {name} --output model.safetensors --sign auto --structure FILE`"
 
 
-def described(model: LESModel, parameters: Mapping[str, object]) -> str:
+def described(model: LESModel | Committee, parameters: Mapping[str, object]) -> str:
     """Return one line with a model, its elements and stated limits, and the settings."""
     elements = " ".join(model.config.atomic_energies)
     limits = str(model.card.get("limits") or "none stated in the model card")

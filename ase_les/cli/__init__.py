@@ -22,6 +22,7 @@ VERBS = (
     "convert",
     "label",
     "train",
+    "committee",
     "md",
     "relax",
     "born",

@@ -12,7 +12,7 @@ from ase_les.cli._reading import ReadingOptions, check_periodic, options, read
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from ase_les import LESModel
+    from ase_les import Committee, LESModel
     from ase_les.properties.recorded_run import RecordedRun
     from ase_les.runs.processes import Jobs
 
@@ -20,7 +20,9 @@ FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings of calculators whose forces are differentiated: rounding and meshes would show."""
 
 
-def make_calculator(model: str | LESModel, device: str, dtype: str | None, **settings: Any) -> Any:
+def make_calculator(
+    model: str | LESModel | Committee, device: str, dtype: str | None, **settings: Any
+) -> Any:
     """Return an ASE calculator of a shipped model, a model file or a model.
 
     With `dtype` None, the calculator chooses the precision.

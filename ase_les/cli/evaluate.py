@@ -50,6 +50,14 @@ def evaluate(
     dielectric: Annotated[
         float, typer.Option(*DIELECTRIC, help="ε∞ of periodic structures, for their Born charges.")
     ] = 1.0,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Committee files: scale the spread to the errors on these structures, which must "
+            "not be training data, and store the scale in the file.",
+        ),
+    ] = False,
     threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
@@ -58,10 +66,12 @@ def evaluate(
 ) -> None:
     """Compare a model with labels: errors as a table and YAML, parity plots.
 
-    Dipoles, quadrupoles and Born charges are compared where the data have them.
+    Dipoles, quadrupoles and Born charges are compared where the data have them. For a committee,
+    the spread of its members is compared with the errors of their mean.
     """
-    from ase_les import load_model
+    from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
+    from ase_les.cli._committee import check_committee_file, evaluate_committee, store_calibration
     from ase_les.cli._reading import check_periodic, read, tell
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.figures import save_parity_figure
@@ -74,9 +84,11 @@ def evaluate(
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
-    written, drawn, drawn_response = _files(output, overwrite)
     set_threads(threads)
     judged = load_model(model)
+    if calibrate:
+        check_committee_file(model, judged)
+    written, drawn, drawn_response, drawn_spread = _files(output, overwrite)
     names = LabelNames(
         energy_label,
         forces_label,
@@ -94,17 +106,28 @@ def evaluate(
     tell([] if quiet else file.notes)
     tell([f"Warning: {warning}" for warning in file.warnings])
     samples = file.samples
+    first = judged if isinstance(judged, LESModel) else judged.members[0]
     for sample in samples:
-        judged.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
-    judged = judged.for_inference(device or "cpu", dtype)
-    comparison = compare(judged, samples)
-    found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
+        first.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
     summary: dict[str, object] = {"model": model, "data": str(data)}
     summary |= {"charge": charge, "dtype": dtype}
+    drawn_spread.unlink(missing_ok=True)
+    response = None
+    if isinstance(judged, LESModel):
+        engine = judged.for_inference(device or "cpu", dtype)
+        comparison = compare(engine, samples)
+        response = compare_response(engine, samples) if has_charges(engine) else None
+    else:
+        comparison, calibration = evaluate_committee(
+            judged, samples, device or "cpu", dtype, drawn_spread, data.name, quiet
+        )
+        summary["spread"] = calibration
+        if calibrate:
+            store_calibration(model, judged, {**calibration, "data": data.name})
+    found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
     summary["errors"] = found.to_dict()
     save_parity_figure(drawn, data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))
-    response = compare_response(judged, samples) if has_charges(judged) else None
     # That of an earlier evaluation would pass for one of this.
     drawn_response.unlink(missing_ok=True)
     if response and (agreements := response.agreements()):
@@ -117,10 +140,9 @@ def evaluate(
 
 
 def _files(output: str, overwrite: bool) -> list[Path]:
-    """Summary, parity figure and figure of responses; earlier ones go only if allowed."""
-    files = [
-        Path(f"{output}{ending}") for ending in ("-summary.yml", "-parity.png", "-response.png")
-    ]
+    """Summary and figures of parity, responses and spread; earlier ones go only if allowed."""
+    endings = ("-summary.yml", "-parity.png", "-response.png", "-reliability.png")
+    files = [Path(f"{output}{ending}") for ending in endings]
     old = [path for path in files if path.exists()]
     if old and not overwrite:
         raise FileExistsError(

@@ -43,16 +43,21 @@ def info(
     """
     import warnings
 
-    from ase_les import load_model
+    from ase_les import Committee, LESModel, load_model
     from ase_les.charges.sign import sign_is_free
     from ase_les.cli._calculator import make_calculator, read_structure, set_threads
     from ase_les.cli._reading import check_periodic
+    from ase_les.committee import committee_hash
     from ase_les.properties.charges_by_element import charges_by_element
     from ase_les.runs.output import summary_as_json
 
     set_threads(threads)
     loaded = load_model(model)
-    facts: dict[str, Any] = {"model": model, **_facts(loaded)}
+    # Members of a committee have the same elements and the same kind of charges.
+    first = loaded if isinstance(loaded, LESModel) else loaded.members[0]
+    facts: dict[str, Any] = {"model": model, **_facts(first)}
+    if isinstance(loaded, Committee):
+        facts |= {"hash": committee_hash(loaded), "members": len(loaded), "card": loaded.card}
     charges = None
     if structure is not None:
         atoms = read_structure(structure, charge)
@@ -66,15 +71,13 @@ def info(
             if "charges" in atoms.calc.implemented_properties:
                 charges = charges_by_element(atoms)
                 facts["structure"] |= charges.summary()
-        if atoms.pbc.any() and _is_truncated(loaded):
-            converged = make_calculator(loaded.with_converged_ewald(), device or "cpu", dtype)
+        if loaded is first and atoms.pbc.any() and _is_truncated(first):
+            converged = make_calculator(first.with_converged_ewald(), device or "cpu", dtype)
             facts["structure"] |= _effect_of_convergence(atoms, converged)
     if json:
         print(summary_as_json(facts))
     else:
-        _show(
-            facts, charges, can_flip=loaded.long_range is not None and sign_is_free(loaded.config)
-        )
+        _show(facts, charges, can_flip=first.long_range is not None and sign_is_free(first.config))
 
 
 def _facts(model: LESModel) -> dict[str, object]:

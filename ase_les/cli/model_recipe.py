@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ase_les.model_io import load_model, save_model
+from ase_les.model_io import load_single_model, save_model
 from ase_les.process_settings import set_threads
 from ase_les.reports import training as report
 from ase_les.reports.terminal import TerminalProgress, console
@@ -243,7 +243,7 @@ def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:
     path = folder / "model.safetensors"
     if not path.exists():
         return None
-    earlier = load_model(path)
+    earlier = load_single_model(path)
     old, new = earlier.config, result.model.config
     is_comparable = (
         "short_range" in earlier.card
@@ -263,7 +263,7 @@ def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
     """Return the entries of a card about training data and charges, measured again."""
     training = read_data(config, folder)["training"]
     told = describe_data(training, config.data.dielectric)
-    model = load_model(folder / "model.safetensors")
+    model = load_single_model(folder / "model.safetensors")
     name = _told_apart_by(told, model.card)
     if name:
         raise ValueError(
@@ -286,7 +286,7 @@ def _told_apart_by(card: Mapping, other: Mapping) -> str | None:
 def _update_card(folder: Path, words: Mapping, twin: Mapping | None = None) -> None:
     """Add to the card, which stands in the model file and beside it."""
     path = folder / "model.safetensors"
-    model = load_model(path)
+    model = load_single_model(path)
     card = {**model.card, **words}
     if twin is not None:
         card["short_range"] = short_range_entry(model.card, twin)

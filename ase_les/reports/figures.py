@@ -75,10 +75,10 @@ def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure
         # The object interface needs no display and does not change the state of pyplot.
         figure = Figure(figsize=(width, height))
         yield figure
-        save_figure(figure, in_format(Path(path)))
+        _render(figure, in_format(Path(path)))
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def _render(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix of its path."""
     figure.savefig(path)
 

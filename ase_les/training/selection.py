@@ -161,9 +161,9 @@ def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> l
     count : int
     """
     from ase_les.calculator import LESCalculator
-    from ase_les.model_io import load_model
+    from ase_les.model_io import load_single_model
 
     if len(models) == 1:
-        features = structure_features(frames, load_model(models[0]))
+        features = structure_features(frames, load_single_model(models[0]))
         return sorted(farthest_points(features, count))
     return sorted(select_by_disagreement(frames, [LESCalculator(each) for each in models], count))

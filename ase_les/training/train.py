@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ase_les.model import PRECISIONS, LESModel, check_device
-from ase_les.model_io import load_model, model_hash, save_model
+from ase_les.model_io import load_single_model, model_hash, save_model
 from ase_les.response import check_polarization
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -268,7 +268,7 @@ def _questioned_data(
 def _trained_model(name: str, folder: Path) -> LESModel:
     """Load a model from a file relative to a folder, or a shipped one by name."""
     file = folder / name
-    return load_model(file if file.is_file() else name)
+    return load_single_model(file if file.is_file() else name)
 
 
 def _label(

@@ -7,8 +7,9 @@ from pathlib import Path
 import commands
 import configuration
 import gallery
-import models
 from sphinx.application import Sphinx
+
+import models
 
 PAGES = (commands, configuration, gallery, models)
 

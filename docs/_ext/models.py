@@ -62,5 +62,3 @@ def _card(card: Mapping) -> str:
             found = card["test_response"][key]
             rows.append((f"{label}, R² and slope", f"{found['R2']:.3f}, {found['slope']:.2f}"))
     return fields(rows)
-
-

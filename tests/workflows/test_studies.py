@@ -28,9 +28,9 @@ def run(script, *arguments):
     """Run a study as `python script arguments` does, in this process; return what it printed."""
     printed = io.StringIO()
     command = [str(STUDIES / script), *map(str, arguments)]
-    with mock.patch.object(sys, "argv", command):
-        with redirect_stdout(printed), redirect_stderr(printed):
-            runpy.run_path(command[0], run_name="__main__")
+    argv = mock.patch.object(sys, "argv", command)
+    with argv, redirect_stdout(printed), redirect_stderr(printed):
+        runpy.run_path(command[0], run_name="__main__")
     return printed.getvalue()
 
 

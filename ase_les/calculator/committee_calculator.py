@@ -1,0 +1,202 @@
+"""Calculator of a committee: means over its members and their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from ase_les.calculator.boundary_conditions import has_stress
+from ase_les.calculator.les_calculator import LESCalculator
+from ase_les.calculator.settings import Source, load_committee
+from ase_les.committee import Committee, CommitteeEngine, committee_hash, spread_scales
+from ase_les.graph import Graph
+
+_SPREADS = {
+    name: f"{name}_std"
+    for name in (
+        *("energy", "energies", "forces", "stress"),
+        *("charges", "dipole", "polarization", "born_effective_charges"),
+    )
+}
+# What needs the derivatives of every member.
+_OF_FORCES = {"forces_std", "stress_std", "energies_std"}
+
+
+class CommitteeCalculator(LESCalculator):
+    r"""Mean results of a committee and their spread; made by `LESCalculator`.
+
+    Every property of `LESCalculator` is the mean over the members. The standard deviation over
+    the members, with M − 1 in the denominator, has the name of the property and ``_std``:
+    ``energy_std`` (eV), ``forces_std`` (N, 3) in eV/Å, ``stress_std``, ``charges_std``,
+    ``born_effective_charges_std`` … It is multiplied by the scale of the calibration in the card
+    of the committee, if it has one: that of energies for ``energy_std`` and ``energies_std``, that
+    of forces for ``forces_std`` and ``stress_std``.
+
+    The neighbor list is shared, the plan of the long-range sums where members have equal ones, and
+    the features of atoms where members have equal representations. The mean of a last-layer
+    committee is one model (`ase_les.committee`): its forces cost what those of a model cost, and
+    spreads are computed when they are requested. Spreads of other committees come with the forces.
+
+    Examples
+    --------
+    >>> atoms.calc = LESCalculator(["a.safetensors", "b.safetensors"])  # doctest: +SKIP
+    >>> atoms.calc.get_property("forces_std", atoms)  # doctest: +SKIP
+    """
+
+    model: Committee
+    _committee: CommitteeEngine
+
+    def __init__(self, model: Source, *arguments: Any, **settings: Any):
+        super().__init__(model, *arguments, **settings)
+        self._settings = (arguments, settings)
+        self._signs_checked = not self._has_charges
+        self._apart: tuple[LESCalculator, ...] | None = None
+        self.implemented_properties = [
+            *self.implemented_properties,
+            *(_SPREADS[name] for name in self.implemented_properties if name in _SPREADS),
+        ]
+
+    def _load(self, model: Source) -> None:
+        self.model = load_committee(model)
+        self._judged = self.model.members[0]
+        self.model_hash = committee_hash(self.model)
+        self._scales = spread_scales(self.model)
+
+    def _prepare(self, device: str, dtype: str, accuracy: float | None, kernels: bool) -> None:
+        self._committee = self.model.for_inference(device, dtype, accuracy, kernels)
+        self._evaluated = self._committee
+        # Getters that use it are replaced below by means.
+        self._engine = self._committee.members[0]
+
+    @property
+    def n_members(self) -> int:
+        """Number of models."""
+        return len(self.model)
+
+    def _energy_results(
+        self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]
+    ) -> dict[str, Any]:
+        central = self._committee.central
+        results = {}
+        if central is not None:
+            results = self._results_of(central, atoms, graph, plan[0], wanted)
+            if wanted.isdisjoint(_SPREADS.values()) and self._signs_checked:
+                return results
+        members = self._of_members(atoms, graph, plan, wanted)
+        if self._has_charges:
+            self._warnings.check_signs([each["charges"] for each in members])
+        self._signs_checked = True
+        return {**_means(members), **results, **self._spreads(members)}
+
+    def _of_members(
+        self, atoms: Atoms, graph: Graph, plans: Sequence, wanted: AbstractSet[str]
+    ) -> list[dict[str, Any]]:
+        """Return the results of every member."""
+        engines = self._committee.members
+        wanted = wanted | {"forces"} if not wanted.isdisjoint(_OF_FORCES) else wanted
+        if "energies_std" in wanted:
+            wanted = wanted | {"energies"}
+        if "stress_std" in wanted:
+            wanted = wanted | {"stress"}
+        if self._field.any():
+            return [
+                self._results_of(engine, atoms, graph, plan, wanted)
+                for engine, plan in zip(engines, plans, strict=True)
+            ]
+        self._with_stress |= "stress" in wanted
+        forces = not wanted.isdisjoint({"forces", "stress", "energies"})
+        predictions, derivatives = self._committee.evaluate(
+            graph,
+            tuple(plans),
+            forces=forces,
+            stress=has_stress(atoms) and self._with_stress,
+            energies="energies" in wanted,
+        )
+        none = [None] * len(engines)
+        return [
+            self._named(engine, prediction, derived, atoms, graph, wanted)
+            for engine, prediction, derived in zip(
+                engines, predictions, derivatives or none, strict=True
+            )
+        ]
+
+    def _born_results(
+        self, atoms: Atoms, graph: Graph, wanted: AbstractSet[str]
+    ) -> dict[str, np.ndarray]:
+        name = "born_effective_charges"
+        if wanted.isdisjoint({name, _SPREADS[name]}):
+            return {}
+        central = self._committee.central
+        if central is not None and _SPREADS[name] not in wanted:
+            return {name: self._born_charges(central, atoms, graph)}
+        each = [{name: self._born_charges(m, atoms, graph)} for m in self._committee.members]
+        return _means(each) | self._spreads(each)
+
+    def _spreads(self, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        scales = {
+            "energy": self._scales["energy"],
+            "energies": self._scales["energy"],
+            "forces": self._scales["forces"],
+            "stress": self._scales["forces"],
+        }
+        return {
+            _SPREADS[name]: scales.get(name, 1.0) * _std([each[name] for each in members])
+            for name in members[0]
+            if name in _SPREADS
+        }
+
+    def _calculators(self) -> tuple[LESCalculator, ...]:
+        """Return a calculator of the central model, or those of the members."""
+        if self._apart is None:
+            central = self.model.central
+            models = self.model.members if central is None else (central,)
+            arguments, settings = self._settings
+            self._apart = tuple(LESCalculator(each, *arguments, **settings) for each in models)
+        for each in self._apart:
+            each.field_V_per_A = self.field_V_per_A
+            if not np.array_equal(each.dielectric, self.dielectric):
+                each.dielectric = self.dielectric
+        return self._apart
+
+    @property
+    def charge_reach_A(self) -> float:
+        """Distance beyond which a displaced atom changes no charge, an even shift apart."""
+        return max(each.charge_reach_A for each in self._calculators())
+
+
+def _mean_of_calculators(name: str) -> Callable:
+    def method(self: CommitteeCalculator, atoms: Atoms | None = None, *given: Any, **more: Any):
+        atoms = self.atoms if atoms is None else atoms
+        found = [getattr(each, name)(atoms, *given, **more) for each in self._calculators()]
+        if isinstance(found[0], tuple):
+            return tuple(np.mean(parts, axis=0) for parts in zip(*found, strict=True))
+        return np.mean(found, axis=0)
+
+    method.__name__ = name
+    method.__doc__ = f"Return the mean over the members, see `LESCalculator.{name}`."
+    return method
+
+
+for _name in (
+    *("get_current", "get_quadrupole", "get_cell_dipole", "get_local_charges"),
+    *("get_potential_and_field", "get_born_effective_charges"),
+):
+    setattr(CommitteeCalculator, _name, _mean_of_calculators(_name))
+
+
+def _means(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: _mean([each[name] for each in members]) for name in members[0]}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    mean = np.mean(values, axis=0)
+    return float(mean) if np.ndim(mean) == 0 else mean
+
+
+def _std(values: Sequence[Any]) -> Any:
+    std = np.std(values, axis=0, ddof=1)
+    return float(std) if np.ndim(std) == 0 else std

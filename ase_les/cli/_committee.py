@@ -1,0 +1,61 @@
+"""Evaluation of committees: errors of the mean beside the spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ase_les import Committee, LESModel
+    from ase_les.training.dataset import Sample
+    from ase_les.training.evaluation import Comparison
+
+
+def check_committee_file(name: str, model: LESModel | Committee) -> None:
+    """Refuse a calibration that could not be stored.
+
+    Raises
+    ------
+    ValueError
+        If it is no committee, or no file of the user.
+    """
+    from ase_les import Committee
+
+    if not isinstance(model, Committee):
+        raise ValueError(
+            f"--calibrate scales the spread of a committee; '{name}' is one model. Combine several "
+            "with `ase-les committee`"
+        )
+    if not Path(name).is_file():
+        raise ValueError(f"--calibrate stores the scale in the file; '{name}' is no file")
+
+
+def evaluate_committee(
+    committee: Committee,
+    samples: Sequence[Sample],
+    device: str,
+    dtype: str,
+    figure: Path,
+    title: str,
+    quiet: bool,
+) -> tuple[Comparison, dict[str, float | int]]:
+    """Compare a committee with labels, show and draw its spread; return errors and calibration."""
+    from ase_les.reports.committee import calibration_table, save_reliability_figure
+    from ase_les.reports.terminal import console
+    from ase_les.training.calibration import compare_committee
+
+    found = compare_committee(committee.for_inference(device, dtype), samples)
+    calibration = found.calibration()
+    save_reliability_figure(figure, title, calibration)
+    console(quiet).print(calibration_table(calibration, committee))
+    return found.comparison, calibration.to_dict()
+
+
+def store_calibration(
+    name: str, committee: Committee, calibration: Mapping[str, float | int | str]
+) -> None:
+    """Write the committee again with the calibration in its card."""
+    from ase_les import save_committee
+
+    save_committee(name, committee, {**committee.card, "calibration": dict(calibration)})
