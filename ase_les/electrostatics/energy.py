@@ -72,8 +72,8 @@ class ElectrostaticsConfig:
         largest = 4.0 * converged_k_cutoff(self.smearing)
         if self.k_cutoff is not None and self.k_cutoff > largest:
             raise ValueError(
-                f"`k_cutoff` must be at most {largest:.3g} 1/Å for a smearing of {self.smearing} Å, "
-                f"beyond which all terms vanish; got {self.k_cutoff}"
+                f"`k_cutoff` must be at most {largest:.3g} 1/Å for a smearing of {self.smearing} "
+                f"Å, beyond which all terms vanish; got {self.k_cutoff}"
             )
 
     def kernel(self) -> ReciprocalKernel:

@@ -179,9 +179,9 @@ def label_structures(
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     with OutputLock(files.stem) as lock:
         record = LabelRecord.open(files, reference, bare, resume, retry_failed, overwrite)
-        return _label_all(
-            bare, reference, files, record, lock=lock, jobs=jobs, threads=threads, progress=progress
-        )
+        left = [index for index in range(len(bare)) if index not in record.labels]
+        labels = _labels(left, bare, reference, jobs, threads, scheduler)
+        return _label_all(bare, reference, files, record, labels, lock, progress)
 
 
 def _label_all(
@@ -189,19 +189,16 @@ def _label_all(
     reference: Reference,
     files: LabelFiles,
     record: LabelRecord,
-    *,
+    labels: Iterator[tuple[int, Label]],
     lock: OutputLock,
-    jobs: int,
-    threads: int | None,
     progress: Progress,
 ) -> LabelResult:
-    """Label the structures that the record does not have, and write all labels."""
-    left = [index for index in range(len(bare)) if index not in record.labels]
+    """Record labels as they are calculated, and write all of them."""
     began = perf_counter()
     stopped = None
-    with task(progress, len(bare), "structures", len(bare) - len(left)):
+    with task(progress, len(bare), "structures", len(record.labels)):
         try:
-            for index, found in _labels(left, bare, reference, jobs, threads, scheduler):
+            for index, found in labels:
                 record.add(index, found)
                 lock.refresh()
                 failed = sum(each.problem is not None for each in record.labels.values())
