@@ -181,22 +181,32 @@ def label_structures(
         record = LabelRecord.open(files, reference, bare, resume, retry_failed, overwrite)
         left = [index for index in range(len(bare)) if index not in record.labels]
         labels = _labels(left, bare, reference, jobs, threads, scheduler)
-        return _label_all(bare, reference, files, record, labels, lock, progress)
+        began = perf_counter()
+        stopped = _record_labels(record, labels, len(bare), lock, progress)
+        result = LabelResult(
+            files=files,
+            reference=reference,
+            structures=len(bare),
+            atoms=sum(map(len, bare)),
+            labels=dict(sorted(record.labels.items())),
+            processes=jobs,
+            wall_time_s=perf_counter() - began,
+            stopped=stopped,
+            without_stress=_without_stress(reference, bare, record.labels),
+        )
+        _write_results(result, bare)
+    return result
 
 
-def _label_all(
-    bare: Sequence[Atoms],
-    reference: Reference,
-    files: LabelFiles,
+def _record_labels(
     record: LabelRecord,
     labels: Iterator[tuple[int, Label]],
+    structures: int,
     lock: OutputLock,
     progress: Progress,
-) -> LabelResult:
-    """Record labels as they are calculated, and write all of them."""
-    began = perf_counter()
-    stopped = None
-    with task(progress, len(bare), "structures", len(record.labels)):
+) -> str | None:
+    """Record labels as they are calculated; return why it stopped before the last, or None."""
+    with task(progress, structures, "structures", len(record.labels)):
         try:
             for index, found in labels:
                 record.add(index, found)
@@ -206,31 +216,31 @@ def _label_all(
                 if found.problem is not None:
                     progress.message(f"structure {index} failed: {found.problem}", warning=True)
         except KeyboardInterrupt:
-            stopped = "interrupted"
-    result = LabelResult(
-        files=files,
-        reference=reference,
-        structures=len(bare),
-        atoms=sum(map(len, bare)),
-        labels=dict(sorted(record.labels.items())),
-        processes=jobs,
-        wall_time_s=perf_counter() - began,
-        stopped=stopped,
-        without_stress=sum(
-            reference.stress
-            and bool(bare[index].pbc.all())
-            and each.problem is None
-            and each.stress_eV_per_A3 is None
-            for index, each in record.labels.items()
-        ),
+            return "interrupted"
+    return None
+
+
+def _without_stress(
+    reference: Reference, bare: Sequence[Atoms], labels: Mapping[int, Label]
+) -> int:
+    """Return how many crystals lack the stress that was to be calculated."""
+    return sum(
+        reference.stress
+        and bool(bare[index].pbc.all())
+        and each.problem is None
+        and each.stress_eV_per_A3 is None
+        for index, each in labels.items()
     )
+
+
+def _write_results(result: LabelResult, bare: Sequence[Atoms]) -> None:
+    files = result.files
     for path, write in (
         (files.frames, lambda: write_labelled(files.frames, _with_labels(bare, result.labels))),
         (files.summary, lambda: write_summary(files.summary, result.summary())),
     ):
         with writing(path, "then continue with --resume: no label is lost"):
             write()
-    return result
 
 
 def label(atoms: Atoms, reference: Reference) -> Label:
