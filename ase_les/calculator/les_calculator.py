@@ -26,10 +26,11 @@ from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
 from ase_les.calculator.results import ase_results
 from ase_les.calculator.settings import described, dielectric_tensor, origin, sign_remedy
-from ase_les.derivatives import Derivatives, EnergyModel, differentiate
+from ase_les.calculator.shared import SharedEvaluation
+from ase_les.derivatives import EnergyModel, evaluate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph, check_geometry
-from ase_les.model import LESModel, Prediction
+from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash
 from ase_les.process_settings import keep_freed_memory, set_threads
 from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
@@ -195,6 +196,7 @@ class LESCalculator(ChargeMethods):
         threads: int | None = None,
         keep_memory: bool = True,
         kernels: bool = True,
+        group: Any = None,
     ):
         super().__init__()
         self._kept_born_charges: np.ndarray | None = None
@@ -209,6 +211,9 @@ class LESCalculator(ChargeMethods):
         self._with_kernels = kernels
         self._graphs = GraphCache(self._engine, skin, kernels)
         self._with_stress = False
+        self._shared: SharedEvaluation | None = None
+        if group is not None:
+            self._shared = SharedEvaluation(self._engine, group, str(device), skin, kernels)
         self.parameters.update(
             model=origin(model, self.model_hash),
             device=str(device),
@@ -350,14 +355,16 @@ class LESCalculator(ChargeMethods):
         check_geometry(atoms)
         check_boundaries(properties, atoms)
         with self._lock:
-            graph = self._graphs.at(atoms)
+            graph = self._graphs.at(atoms) if self._shared is None else self._shared.graph(atoms)
             wanted = set(properties)
             results: dict[str, Any] = {}
             # Born charges alone need no energy; forces alone pay nothing for them.
             if not wanted <= _WITHOUT_ENERGY:
                 results |= self._energy_results(atoms, graph, self._graphs.plan(graph), wanted)
             if "born_effective_charges" in wanted:
-                results["born_effective_charges"] = self._born_charges(atoms, graph)
+                results["born_effective_charges"] = self._born_charges(
+                    atoms, self._whole(atoms, graph)
+                )
             if self._has_charges:
                 # Always there: it records how everything else that is made of charges is scaled.
                 results["dielectric_tensor"] = (
@@ -377,7 +384,12 @@ class LESCalculator(ChargeMethods):
             latent = results["charges"] / self._charge_scaling(atoms)
             self._warnings.check_net_charge(atoms, latent)
         if self._has_charges and ("numbers" in changes or "born_effective_charges" in results):
-            self._warnings.check_sign(atoms, graph, results, self._born_charges)
+            whole = self._whole(atoms, graph)
+            self._warnings.check_sign(atoms, whole, results, self._born_charges)
+
+    def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
+        """Return the graph with the edges of all processes."""
+        return graph if self._shared is None else self._graphs.at(atoms)
 
     def _energy_results(
         self, atoms: Atoms, graph: Graph, plan: Plan | None, wanted: AbstractSet[str]
@@ -386,6 +398,8 @@ class LESCalculator(ChargeMethods):
         stress_defined = has_stress(atoms)
         model: EnergyModel = self._engine
         if self._field.any():
+            if self._shared is not None:
+                raise ValueError("a field needs a calculator without `group`")
             # Latent charges are smaller than physical ones by √ε∞.
             force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
             model = FieldEnthalpy(self._engine, force_per_charge)
@@ -399,14 +413,15 @@ class LESCalculator(ChargeMethods):
         # Cell relaxations and barostats ask for the stress after the forces of every step:
         # from the first time on, both come from one pass (the stress adds a few per cent).
         self._with_stress |= "stress" in wanted
-        prediction, derivatives = _evaluate(
-            model,
-            graph,
-            plan,
-            forces=not wanted.isdisjoint({"forces", "stress", "energies"}),
-            stress=stress_defined and self._with_stress,
-            energies="energies" in wanted,
-        )
+        parts = {
+            "forces": not wanted.isdisjoint({"forces", "stress", "energies"}),
+            "stress": stress_defined and self._with_stress,
+            "energies": "energies" in wanted,
+        }
+        if self._shared is None:
+            prediction, derivatives = evaluate(model, graph, plan, **parts)
+        else:
+            prediction, derivatives = self._shared.derivatives(graph, plan, **parts)
         results = ase_results(prediction, derivatives)
         if self._has_charges:
             latent = array_of(prediction.charges[:, 0])
@@ -420,23 +435,6 @@ class LESCalculator(ChargeMethods):
                     self._factor(atoms) @ array_of(moment) / atoms.get_volume()
                 )
         return results
-
-
-def _evaluate(
-    model: EnergyModel,
-    graph: Graph,
-    plan: Plan | None,
-    *,
-    forces: bool,
-    stress: bool,
-    energies: bool,
-) -> tuple[Prediction, Derivatives | None]:
-    if not forces:
-        with torch.no_grad():
-            return model(graph, plan), None
-    with torch.enable_grad():
-        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
-    return derivatives.prediction, derivatives
 
 
 # Reloading this module must not register twice: ASE refuses a name it knows.

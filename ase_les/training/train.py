@@ -12,6 +12,7 @@ import torch
 
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_model, model_hash, save_model
+from ase_les.ranks import ALONE, Ranks
 from ase_les.response import check_polarization
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -96,6 +97,7 @@ def train(
     overwrite: bool = False,
     device: str = "cpu",
     progress: Progress = NO_PROGRESS,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train a model and write it with its card and summary.
 
@@ -111,6 +113,8 @@ def train(
     device : str
         Device in the notation of torch: "cpu", "cuda", "cuda:1" …
     progress : Progress
+    ranks : Ranks
+        Processes that share each batch (`ase_les.ranks.ranks_of_torchrun`); the first one writes.
 
     Raises
     ------
@@ -143,10 +147,20 @@ def train(
     training = _label(parts["training"], teachers, progress)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     done = _fit_with_progress(
-        config, {**parts, "training": training}, model, files, resume, start, device, progress
+        config,
+        {**parts, "training": training},
+        model,
+        files,
+        resume,
+        start,
+        device,
+        progress,
+        ranks,
     )
     result = _judged(config, parts, done, start, teachers, files)
     done.model.cpu()
+    if not ranks.is_first:
+        return result
     save_model(files.model, done.model, result.card)
     write_learning_table(files.learning_table, done)
     write_summary(files.summary, result.summary())
@@ -321,6 +335,7 @@ def _fit_with_progress(
     start: LESModel | None,
     device: str,
     progress: Progress,
+    ranks: Ranks,
 ) -> Fit:
     epochs_done = 0
     validated: list[EpochRecord] = []
@@ -351,6 +366,7 @@ def _fit_with_progress(
                 start=None if start is None else model_hash(start),
                 device=device,
                 on_epoch=report,
+                ranks=ranks,
             )
     except KeyboardInterrupt:
         progress.message(
