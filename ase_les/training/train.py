@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_single_model, model_hash, save_model
+from ase_les.ranks import ALONE, Ranks
 from ase_les.response import check_polarization
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
@@ -98,6 +100,7 @@ def train(
     overwrite: bool = False,
     device: str = "cpu",
     progress: Progress = NO_PROGRESS,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train a model and write it with its card and summary.
 
@@ -113,6 +116,8 @@ def train(
     device : str
         Device in the notation of torch: "cpu", "cuda", "cuda:1" …
     progress : Progress
+    ranks : Ranks
+        Processes that share each batch (`ase_les.ranks.ranks_of_torchrun`); the first one writes.
 
     Raises
     ------
@@ -126,7 +131,9 @@ def train(
         If a different process uses the output.
     """
     files = TrainingFiles(Path(config.output))
-    with OutputLock(files.stem) as lock:
+    # The other processes wait for the first one before anything is written.
+    lock = OutputLock(files.stem) if ranks.is_first else None
+    with lock or nullcontext():
         _refuse_existing(files, resume, overwrite)
         check_device(device)
         folder = Path(folder)
@@ -138,14 +145,18 @@ def train(
         progress.message(_description(parts, model))
         training = _label(parts["training"], teachers, progress)
         files.stem.parent.mkdir(parents=True, exist_ok=True)
-        lock.ensure()
+        if lock is not None:
+            lock.ensure()
+            progress = _Refreshing(progress, lock)
         _refuse_existing(files, resume, overwrite)
         done = _fit_with_progress(
-            config, {**parts, "training": training}, model, files, resume, start, device,
-            _Refreshing(progress, lock),
+            config, {**parts, "training": training}, model, files, resume, start, device, progress,
+            ranks,
         )  # fmt: skip
         result = _judged(config, parts, done, start, teachers, files)
         done.model.cpu()
+        if not ranks.is_first:
+            return result
         remedy = "then repeat the last epoch with --resume"
         with writing(files.model, remedy):
             save_model(files.model, done.model, result.card)
@@ -347,6 +358,7 @@ def _fit_with_progress(
     start: LESModel | None,
     device: str,
     progress: Progress,
+    ranks: Ranks,
 ) -> Fit:
     epochs_done = 0
     validated: list[EpochRecord] = []
@@ -377,6 +389,7 @@ def _fit_with_progress(
                 start=None if start is None else model_hash(start),
                 device=device,
                 on_epoch=report,
+                ranks=ranks,
             )
     except KeyboardInterrupt:
         progress.message(
