@@ -30,6 +30,7 @@ SETTINGS = {
     "max_force": "max_force_eV_per_A",
     "max_dipole_change": "max_dipole_change_eA",
     "alarm_stride": "alarm_stride",
+    "beyond_limits": "beyond_limits",
 }
 
 

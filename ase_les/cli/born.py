@@ -9,6 +9,7 @@ import typer
 
 from ase_les.cli._options import (
     DIELECTRIC,
+    BeyondLimits,
     Charge,
     Config,
     Device,
@@ -102,6 +103,7 @@ def born(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -141,6 +143,7 @@ def born(
         symmetry_tolerance_A=symmetry_tolerance,
         sum_rule=sum_rule,
         displacement_A=displacement,
+        beyond_limits=beyond_limits,
         output=output,
         resume=resume,
         overwrite=overwrite,

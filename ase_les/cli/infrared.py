@@ -9,6 +9,7 @@ import typer
 
 from ase_les.cli._options import (
     DIELECTRIC,
+    BeyondLimits,
     Charge,
     Config,
     Device,
@@ -25,7 +26,7 @@ from ase_les.cli._options import (
 HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
 _ONLY_HARMONIC = (
     *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
-    *("resume", "jobs"),
+    *("resume", "jobs", "beyond_limits"),
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
@@ -117,6 +118,7 @@ def infrared(
         typer.Option(help="Spectrum for comparison in the figure.", rich_help_panel=RUN),
     ] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "infrared",
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -169,6 +171,7 @@ def infrared(
             chosen=chosen,
             displacement_A=displacement,
             width_per_cm=width,
+            beyond_limits=beyond_limits,
             resume=resume,
             jobs=shared,
             progress=TerminalProgress(quiet),

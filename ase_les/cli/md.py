@@ -49,6 +49,7 @@ def md(
     max_force: options.MaxForce = None,
     max_dipole_change: options.MaxDipoleChange = None,
     alarm_stride: options.AlarmStride = None,
+    beyond_limits: common.BeyondLimitsOfRun = None,
     device: common.Device = None,
     dtype: common.DType = None,
     threads: common.Threads = 1,

@@ -8,6 +8,7 @@ import typer
 
 from ase_les.cli._options import (
     DIELECTRIC,
+    BeyondLimits,
     Charge,
     Config,
     Device,
@@ -56,6 +57,7 @@ def phonons(
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "phonons",
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -90,6 +92,7 @@ def phonons(
         non_analytic=nac,
         mesh_length_A=mesh_length,
         max_temperature_K=max_temperature,
+        beyond_limits=beyond_limits,
         output=output,
         resume=resume,
         overwrite=overwrite,

@@ -192,6 +192,8 @@ class DynamicsSettings:
         those that the step has calculated.
     stages : sequence of Stage
         Parts of the run in order; empty is one stage with these settings.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
 
     Raises
     ------
@@ -228,6 +230,7 @@ class DynamicsSettings:
     alarm_stride: int = 10
     trajectory_properties: Sequence[str] | None = None
     stages: Sequence[Stage] = ()
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
         for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
