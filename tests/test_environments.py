@@ -20,7 +20,7 @@ from ase_les.environments import (
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 
-CUTOFF = 4.0
+CUTOFF = 5.0
 
 
 def edges(atoms: Atoms) -> Edges:
@@ -61,7 +61,7 @@ def test_training_structures_are_within_and_others_are_not(known):
         assert known.distances(edges(salt(seed))).max() < 1.5
     slab = salt(3)
     slab.center(vacuum=6, axis=2)
-    for outside in (slab, salt(3, scale=0.85), salt(3, stdev=0.5)):
+    for outside in (slab, salt(3, scale=0.85), salt(3, stdev=0.7)):
         assert known.distances(edges(outside)).max() > 1.5
 
 
@@ -70,7 +70,7 @@ def test_the_entry_of_a_card_is_small_and_gives_the_same(known):
     assert len(text) < 500
     again = Environments.of_entry(json.loads(text))
     one, other = (each.distances(edges(salt(30))) for each in (known, again))
-    np.testing.assert_allclose(one, other, rtol=2e-2)
+    np.testing.assert_allclose(one, other, rtol=2e-2, atol=5e-3)
 
 
 @pytest.mark.parametrize(

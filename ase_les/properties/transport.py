@@ -99,6 +99,7 @@ class TransportResult:
                     "fit_ps": each.fit_ps,
                     "exponent": each.exponent,
                     "blocks": each.n_blocks,
+                    "doubts": list(each.doubts),
                 }
                 for each in self.diffusion
             },
@@ -209,9 +210,9 @@ def transport_from_run(
             viscosity_mPa_s=viscosity_mPa_s,
         )
         notes += [
-            f"{each.species}: displacements grow as t^{each.exponent:.2f}, which is not diffusive"
+            f"D of {each.species} is not a diffusion coefficient yet: {'; '.join(each.doubts)}"
             for each in moving
-            if not 0.8 < each.exponent < 1.2
+            if each.doubts
         ]
     else:
         notes.append(f"{trajectory_path(stem)} does not exist: no diffusion, no Nernst–Einstein")
@@ -261,7 +262,7 @@ def _green_kubo(
 
 
 def _plateau_notes(found: GreenKubo) -> list[str]:
-    if abs(found.drift) <= 2 * found.value.standard_error:
+    if found.has_plateau:
         return []
     return [
         f"the running integral drifts by {found.drift:.2g} S/m over the plateau: choose another "
