@@ -20,7 +20,7 @@ everything else is outside as well. Prose stands in ``limits``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ VACUUM_A = 6.0
 SURFACES, SLABS, CONSTANT_PRESSURE = "surfaces", "slabs", "constant-pressure"
 TEMPERATURES = "temperatures_K"
 
+_EXCEEDS, _LIMITS = "this result exceeds the limits of the model: ", "limits of the model: "
 _KINDS = ("a molecule or cluster", "a wire", "a slab", "a crystal or liquid")
 
 
@@ -158,9 +159,14 @@ def check_limits(
             f"{card.get('name', 'of the calculator')}. Use a model trained for this, or accept "
             "results that may be wrong with `beyond_limits`"
         )
-    notes = [f"this result exceeds the limits of the model: {each}" for each in found]
+    notes = [f"{_EXCEEDS}{each}" for each in found]
     stated = stated_limits(card)
-    return (*notes, f"limits of the model: {stated}") if stated else tuple(notes)
+    return (*notes, f"{_LIMITS}{stated}") if stated else tuple(notes)
+
+
+def limit_notes(notes: Iterable[str]) -> tuple[str, ...]:
+    """Return the notes that `check_limits` made, out of those of a result or summary."""
+    return tuple(note for note in notes if str(note).startswith((_EXCEEDS, _LIMITS)))
 
 
 _DESCRIPTIONS = {

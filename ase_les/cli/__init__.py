@@ -31,6 +31,7 @@ VERBS = (
     "transport",
     "surface",
     "profile",
+    "structure",
     "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""

@@ -132,7 +132,7 @@ Stages = Annotated[
     object, typer.Option(parser=_stages, hidden=True, help="Stages of the run, only in a file.")
 ]
 Seed = Annotated[
-    int | None, typer.Option(help="Random seed of velocities and noise.", show_default="0")
+    int | None, typer.Option(help="Random seed of velocities and noise.", show_default="random")
 ]
 TrajectoryStride = Annotated[
     int | None, typer.Option(help="Steps between frames.", show_default="10")

@@ -48,8 +48,13 @@ def evaluate(
         str, typer.Option(help="Rows of Born charges: polarization or displacement.")
     ] = "polarization",
     dielectric: Annotated[
-        float, typer.Option(*DIELECTRIC, help="ε∞ of periodic structures, for their Born charges.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            *DIELECTRIC,
+            help="ε∞ of periodic structures, for their Born charges.",
+            show_default="of the model's card, or 1",
+        ),
+    ] = None,
     threads: Threads = 1,
     overwrite: Overwrite = False,
     config: Config = None,
@@ -63,9 +68,10 @@ def evaluate(
     from ase_les import load_model
     from ase_les.cli._calculator import set_threads
     from ase_les.cli._reading import check_periodic, read, tell
+    from ase_les.model_limits import stated_limits
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.figures import save_parity_figure
-    from ase_les.reports.terminal import console
+    from ase_les.reports.terminal import console, print_notes
     from ase_les.reports.training import agreements_table, errors_table, parity, response_parity
     from ase_les.runs.output import summary_as_json, write_summary
     from ase_les.training.evaluation import compare, errors
@@ -77,6 +83,8 @@ def evaluate(
     written, drawn, drawn_response = _files(output, overwrite)
     set_threads(threads)
     judged = load_model(model)
+    if dielectric is None:
+        dielectric = float(judged.card.get("dielectric", 1.0))
     names = LabelNames(
         energy_label,
         forces_label,
@@ -100,7 +108,9 @@ def evaluate(
     comparison = compare(judged, samples)
     found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
     summary: dict[str, object] = {"model": model, "data": str(data)}
-    summary |= {"charge": charge, "dtype": dtype}
+    summary |= {"charge": charge, "dtype": dtype, "dielectric": dielectric}
+    limits = stated_limits(judged.card)
+    summary["limits"] = limits or None
     summary["errors"] = found.to_dict()
     save_parity_figure(drawn, data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))
@@ -111,6 +121,7 @@ def evaluate(
         summary["response"] = {name: a.to_dict() for name, a in agreements.items()}
         save_parity_figure(drawn_response, data.name, response_parity(response))
         console(quiet).print(agreements_table("responses", agreements))
+    print_notes([f"limits of the model: {limits}"] if limits else [], quiet)
     write_summary(written, summary)
     if json:
         print(summary_as_json(summary))

@@ -117,7 +117,12 @@ def infrared(
         Path | None,
         typer.Option(help="Spectrum for comparison in the figure.", rich_help_panel=RUN),
     ] = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "infrared",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Stem of the files.", show_default="infrared, or STEM-infrared"
+        ),
+    ] = None,
     beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
@@ -131,6 +136,7 @@ def infrared(
     from ase_les.runs.output import summary_as_json
 
     result: Any
+    output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None:
         _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; leave out")
         from ase_les.cli._calculator import tell_of_screening
