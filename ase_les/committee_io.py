@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING, Any
 from ase_les.model_io import (
     card_text,
     check_finite,
+    check_hash,
     check_tensors,
+    digest,
     opened,
     read_entries,
     untrained,
@@ -76,11 +78,12 @@ def save_committee(
             if first is None or first.dtype != tensor.dtype or not torch.equal(first, tensor):
                 tensors[f"{number}/{name}"] = tensor.contiguous()
     check_finite(tensors, f"the committee for '{path}'")
-    configs = [member.config.to_dict() for member in committee.members]
+    config = json.dumps({"members": [each.config.to_dict() for each in committee.members]})
     header = {
         "format": FORMAT,
-        "config": json.dumps({"members": configs}),
+        "config": config,
         "card": card_text(committee.card if card is None else card),
+        "sha256": digest(config, tensors),
     }
     write_tensors(Path(path), tensors, header)
 
@@ -104,20 +107,23 @@ def read_committee(path: str | Path) -> Committee:
     if not isinstance(configs, list) or len(configs) == 0:
         raise ValueError(f"'{path}' lists no members; make it again with `ase-les committee`")
     with opened(path, "pt") as file:
+        entries = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    check_hash(entries.get("sha256"), digest(entries["config"], tensors), path)
+    shared = {
+        name.removeprefix("0/"): each for name, each in tensors.items() if name.startswith("0/")
+    }
     members = []
     for number, config in enumerate(configs):
         beginning = f"{number}/"
-        model = untrained(config, path)
-        needed = weights_of(model)
-        first = {name: tensors.get(f"0/{name}") for name in needed}
-        weights = {name: tensor for name, tensor in first.items() if tensor is not None}
-        weights |= {
+        own = {
             name.removeprefix(beginning): tensor
             for name, tensor in tensors.items()
             if name.startswith(beginning)
         }
-        check_tensors(weights, needed, path)
+        weights = shared | own
+        model = untrained(config, {name: each.shape for name, each in weights.items()}, path)
+        check_tensors(weights, path)
         model.to(next(iter(weights.values())).dtype)
         load_weights(model, weights)
         model.card = dict(header.card)

@@ -86,7 +86,7 @@ def differentiate_sharing(
     stress: bool = False,
     energies: bool = False,
 ) -> list[Derivatives]:
-    """Return forces, stress and atomic energies of models with equal representations.
+    """Compute forces, stress and atomic energies of models with equal representations.
 
     The features of the atoms are computed once, their gradients once per model.
 
@@ -139,6 +139,24 @@ def _derived(
     )
     stress = _per_volume(gradients[1], graph) if len(variables) > 1 else None
     return Derivatives(prediction, -gradients[0], stress, share if energies else None)
+
+
+def evaluate(
+    model: EnergyModel,
+    graph: Graph,
+    plan: Plan | None,
+    *,
+    forces: bool,
+    stress: bool,
+    energies: bool,
+) -> tuple[Prediction, Derivatives | None]:
+    """Return the prediction for a graph, and its derivatives if forces are wanted."""
+    if not forces:
+        with torch.no_grad():
+            return model(graph, plan), None
+    with torch.enable_grad():
+        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
+    return derivatives.prediction, derivatives
 
 
 def _per_volume(by_strain: Tensor, graph: Graph) -> Tensor:

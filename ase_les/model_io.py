@@ -6,6 +6,7 @@ Header entry   Meaning
 ``format``     `FORMAT`
 ``config``     `ModelConfig.to_dict` as JSON
 ``card``       data, errors, licence and citation of the model as JSON
+``sha256``     of config and weights; absent in files of earlier versions
 =============  ==================================================================
 
 A card is free in what it tells; ``ase-les models`` and ``info`` show the first of these entries,
@@ -34,11 +35,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ase_les.messages import one_line, without_control
 from ase_les.weight_names import load_weights, weights_of
 
 if TYPE_CHECKING:
@@ -81,10 +83,12 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
     """
     tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
     check_finite(tensors, f"the model for '{path}'")
+    config = json.dumps(model.config.to_dict())
     header = {
         "format": FORMAT,
-        "config": json.dumps(model.config.to_dict()),
+        "config": config,
         "card": card_text(model.card if card is None else card),
+        "sha256": digest(config, tensors),
     }
     write_tensors(Path(path), tensors, header)
 
@@ -123,13 +127,21 @@ def read_model(path: str | Path) -> LESModel:
     """
     path = Path(path)
     header = read_header(path)
-    model = untrained(header.config, path)
     with opened(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    check_tensors(tensors, weights_of(model), path)
+        entries = file.metadata()
+        tensors = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        model = untrained(header.config, {n: each.get_shape() for n, each in tensors.items()}, path)
+        tensors = {name: file.get_tensor(name) for name in tensors}
+    check_tensors(tensors, path)
     model.to(next(iter(tensors.values())).dtype)
     load_weights(model, tensors)
     model.card = header.card
+    recorded, found = entries.get("sha256"), None
+    if recorded is not None:
+        found = digest(entries["config"], tensors)
+    elif isinstance(recorded := header.card.get("hash"), str):
+        found = model_hash(model)
+    check_hash(recorded, found, path)
     return model.eval()
 
 
@@ -152,13 +164,16 @@ def read_entries(path: Path, needed: str) -> ModelHeader:
         entries = file.metadata() or {}
     given = entries.get("format", "")
     if given != needed:
+        given = one_line(given, 40)
         what = f"a file of format {given!r}" if given else "no model file of ase_les"
         remedy = "Update ase_les to read it" if given.startswith("ase_les") else _REMEDY
         if given.startswith("ase_les committee/") and needed == FORMAT:
             what = "a committee, where one model is needed"
             remedy = "Take one of `ase_les.load_model(path).members`, saved with `save_model`"
         raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
-    return ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+    header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+    _check_card(header.card, path)
+    return header
 
 
 def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | Committee:
@@ -260,48 +275,86 @@ def opened(path: Path, framework: str) -> Iterator:
             yield file
     except SafetensorError as error:
         raise ValueError(
-            f"'{path}' is damaged or no safetensors file ({error}). {_REMEDY}"
+            f"'{path}' is damaged or no safetensors file ({one_line(error)}). {_REMEDY}"
         ) from None
 
 
-def untrained(config: Mapping, path: Path) -> LESModel:
-    """Return the model that a config describes, with any weights."""
-    from ase_les.model import LESModel, ModelConfig
+def untrained(config: Mapping, shapes: Mapping[str, Sequence[int]], path: Path) -> LESModel:
+    """Return the model that a config describes, with any weights, if they have these shapes.
+
+    Raises
+    ------
+    ValueError
+        If the config is no config of a model, or its weights have other names or shapes.
+    """
+    from ase_les.model_config import ModelConfig
+    from ase_les.model_sizes import model_of_shapes
 
     try:
-        return LESModel(ModelConfig.from_dict(config), seed=0)
-    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        settings = ModelConfig.from_dict(config)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ValueError(
-            f"the config in '{path}' does not describe a model: {error}. {_REMEDY}"
+            f"the config in '{path}' does not describe a model: {one_line(error)}. {_REMEDY}"
         ) from None
+    try:
+        return model_of_shapes(settings, shapes)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"the weights in '{path}' do not belong to its config: {one_line(error)}. {_REMEDY}"
+        ) from None
+
+
+def check_hash(recorded: object, found: object, path: Path) -> None:
+    """Compare the hash in the header of a file with that of its contents."""
+    if recorded != found:
+        raise ValueError(
+            f"'{path}' is damaged: config or weights differ from the hash in its header "
+            f"({one_line(recorded, 20)}, found {one_line(found, 20)}). Restore the file"
+        )
+
+
+def digest(config: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the hash of a config as it is in a file, and of names, types and values of weights."""
+    result = hashlib.sha256(config.encode())
+    for name, tensor in sorted(tensors.items()):
+        result.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        result.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return result.hexdigest()
 
 
 def _json_object(entries: Mapping[str, str], name: str, path: Path) -> dict:
     try:
-        value = json.loads(entries[name])
-    except (KeyError, ValueError):
+        value = without_control(json.loads(entries[name], parse_constant=_no_constant))
+    except (KeyError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"'{path}' needs a JSON object as header entry {name!r}. {_REMEDY}")
     return value
 
 
-def check_tensors(given: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Path) -> None:
-    """Check names, shapes, precision and values of the weights in a file."""
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_card(card: Mapping, path: Path) -> None:
+    """Check the entries of a card that calculations read."""
+    for name in ("dielectric", "closest_contact_A", "largest_force_eV_per_A"):
+        value = card.get(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and 0 <= value < 1e6):
+            raise ValueError(
+                f"the card in '{path}' needs a number from 0 to 1e6 as {name!r}, "
+                f"got {one_line(repr(value), 40)}"
+            )
+    for name, kind in (("data", dict), ("charges", dict), ("test_errors", dict)):
+        if not isinstance(card.get(name, {}), kind):
+            raise ValueError(f"the card in '{path}' needs an object as {name!r}")
+
+
+def check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
+    """Check precision and values of the weights in a file."""
     import torch
 
-    missing, extra = sorted(set(needed) - set(given)), sorted(set(given) - set(needed))
-    if missing or extra:
-        raise ValueError(
-            f"weights in '{path}' do not belong to its config: missing {missing}, extra {extra}. "
-            f"{_REMEDY}"
-        )
-    for name, tensor in given.items():
-        if tensor.shape != needed[name].shape:
-            raise ValueError(
-                f"weight {name!r} in '{path}' must have shape {tuple(needed[name].shape)}, "
-                f"got {tuple(tensor.shape)}. {_REMEDY}"
-            )
     precisions = {tensor.dtype for tensor in given.values()}
     if precisions not in ({torch.float32}, {torch.float64}):
         raise ValueError(

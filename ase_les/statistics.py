@@ -169,7 +169,7 @@ class BlockedMean:
 
     @property
     def blocks(self) -> np.ndarray:
-        """Means of the full blocks in order of time, shape (n_blocks, *shape)."""
+        """Means of the full blocks in order of time, shape ``(n_blocks, *shape)``."""
         return self._blocks[: self.n_samples // self._block_length].copy()
 
     @property

@@ -12,12 +12,22 @@ from ase_les.charges import ChargesConfig
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.reports import figures
 from ase_les.representation import CaceConfig
+
+FOLDERS_OF_DRAWN_FIGURES = {"accumulators", "reports", "workflows"}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def figures_are_empty_files(request, monkeypatch):
+    """Render no figure where figures are not what is tested: each takes 0.3 s."""
+    if request.path.parent.name not in FOLDERS_OF_DRAWN_FIGURES:
+        monkeypatch.setattr(figures, "_render", lambda figure, path: path.touch())
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ VERBS = (
     "transport",
     "surface",
     "profile",
+    "client",
     "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""

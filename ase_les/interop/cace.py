@@ -46,8 +46,8 @@ from ase_les.interop.cace_network import (
 )
 from ase_les.interop.torch_archive import Record
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.model_sizes import with_weights
 from ase_les.units import COULOMB_CONSTANT
-from ase_les.weight_names import load_weights, name_in_files, weights_of
 
 #: 1/(2ε₀) in eV Å, the prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
@@ -102,25 +102,18 @@ def cace_model(
         weights |= charges.prefixed("charges.readout.")
         long_range = _long_range(term, charges, own, converged_ewald)
         facts = {"long_range": _facts(long_range, _stored_prefactor(term), converged_ewald)}
-    model = LESModel(
-        ModelConfig(
-            atomic_energies=_complete(atomic_energies, features.elements),
-            representation=features.config,
-            short_range=ShortRangeConfig(
-                hidden=energy.hidden,
-                bias=energy.bias,
-                linear=energy.linear,
-                scale=energy.scale * short.weight,
-            ),
-            long_range=long_range,
+    config = ModelConfig(
+        atomic_energies=_complete(atomic_energies, features.elements),
+        representation=features.config,
+        short_range=ShortRangeConfig(
+            hidden=energy.hidden,
+            bias=energy.bias,
+            linear=energy.linear,
+            scale=energy.scale * short.weight,
         ),
-        seed=0,
-    ).double()
-    known = weights_of(model)
-    unmatched = {name_in_files(name) for name, _ in model.named_parameters()} ^ set(weights)
-    if unmatched:
-        raise ValueError(f"no place or no value for the weights {sorted(unmatched)}")
-    load_weights(model, known | weights)
+        long_range=long_range,
+    )
+    model = with_weights(config, weights)
     model.card = {
         "name": path.stem,
         "source": {

@@ -8,6 +8,7 @@ from pathlib import Path
 from ase_les.interop.cace import cace_model
 from ase_les.interop.mace import is_mace, mace_model
 from ase_les.interop.torch_archive import read_archive
+from ase_les.messages import one_line
 from ase_les.model import LESModel
 
 #: Endings of the files of published checkpoints: CACE, MACE.
@@ -55,6 +56,8 @@ def read_checkpoint(
             raise ValueError(f"it has no heads, `head` is {head!r}; leave it out")
         return cace_model(root, path, atomic_energies, converged_ewald)
     except ValueError as error:
-        raise ValueError(f"'{path}' cannot be converted: {error}") from None
-    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
-        raise ValueError(f"'{path}' has an unknown layout: {error!r}") from error
+        raise ValueError(f"'{path}' cannot be converted: {one_line(error, 600)}") from None
+    except Exception as error:
+        # A damaged or hostile file can make the conversion fail in any way.
+        what = one_line(f"{type(error).__name__}: {error}")
+        raise ValueError(f"'{path}' has an unknown layout: {what}") from error

@@ -43,9 +43,9 @@ from ase_les.interop.mace_network import linear_blocks, read_network, silu_facto
 from ase_les.interop.torch_archive import Record
 from ase_les.mace_repulsion import MaceRepulsionConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.model_sizes import with_weights
 from ase_les.representation import MaceConfig
 from ase_les.units import COULOMB_CONSTANT
-from ase_les.weight_names import load_weights, weights_of
 
 #: 1/(2ε₀) in eV Å, the prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
@@ -111,22 +111,14 @@ def mace_model(
     energies = {**own, **(atomic_energies or {})}
     if unknown := sorted(set(energies) - set(own)):
         raise ValueError(f"`atomic_energies` of {', '.join(unknown)}, which it does not cover")
-    model = LESModel(
-        ModelConfig(
-            atomic_energies=energies,
-            representation=network.config,
-            short_range=ShortRangeConfig(energy.hidden, False, energy.linear, scale),
-            long_range=long_range,
-            core_repulsion=_repulsion(root, scale, network.elements),
-        ),
-        seed=0,
-    ).double()
-    known = weights_of(model)
-    spreads = {name for name in known if name.endswith("spread")}
-    unmatched = set(known) ^ (set(weights) | spreads)
-    if unmatched:
-        raise ValueError(f"no place or no value for the weights {sorted(unmatched)}")
-    load_weights(model, known | weights)
+    config = ModelConfig(
+        atomic_energies=energies,
+        representation=network.config,
+        short_range=ShortRangeConfig(energy.hidden, False, energy.linear, scale),
+        long_range=long_range,
+        core_repulsion=_repulsion(root, scale, network.elements),
+    )
+    model = with_weights(config, weights)
     model.card = {
         "name": path.stem,
         "source": {

@@ -1,17 +1,17 @@
 """Reader of torch checkpoints that runs nothing of what they contain.
 
 A checkpoint saved as a whole model is a pickle: a small program that names classes and functions
-and calls them. Here every name stands for something inert. Tensors and plain containers are
-rebuilt, objects of the name families below become a `Record` of their class name and attributes,
-and any other name is refused before it means anything.
+and calls them. `ase_les.interop.pickle_machine` interprets it, and here every name stands for
+something inert. Tensors and plain containers are rebuilt, objects of the name families below become
+a `Record` of their class name and attributes, and any other name is refused before it means
+anything. What a reader takes out of the records is limited, too (`Budget`): a file may share its
+parts any number of times.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import pickle
-import pickletools
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,9 +21,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ase_les.interop.pickle_machine import checked_key, interpret
+from ase_les.messages import one_line
+
 #: Modules whose classes and functions may appear in a checkpoint, as records only. Those of
 #: torch.fx would execute source text of the file: here the text is an argument of a record.
 RECORDED_FAMILIES = ("cace", "les", "mace", "e3nn", "torch.nn", "torch.fx")
+#: Largest number of different names, and of characters of one.
+MAX_NAMES, MAX_NAME_LENGTH = 1000, 200
+#: Attributes a reader takes at most, and bytes of tensors beyond four times the file: published
+#: models need 300 and twice the file.
+MAX_READS, MAX_TENSOR_BYTES = 10_000, 16 * 2**20
+#: Largest table of contents of an archive, in bytes; published models have 12,000.
+MAX_DIRECTORY_BYTES = 2**20
 _RECORDED_NAMES = {"torch.float32", "torch.float64"}
 _STORAGE_TYPES = {
     "DoubleStorage": torch.float64,
@@ -40,6 +50,35 @@ _STORAGE_TYPES = {
 _NUMPY_TYPES = {"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 
 
+class Budget:
+    """What a reader may still take out of the records of a file.
+
+    Parameters
+    ----------
+    reads : int
+        Attributes and entries.
+    tensor_bytes : int
+        Tensors, counted every time they are taken.
+    """
+
+    def __init__(self, reads: float = math.inf, tensor_bytes: float = math.inf) -> None:
+        self._reads, self._bytes = reads, tensor_bytes
+
+    def spend(self, value: object) -> None:
+        """Account for a value that is taken out.
+
+        Raises
+        ------
+        ValueError
+            If nothing is left.
+        """
+        self._reads -= 1
+        if isinstance(value, Tensor):
+            self._bytes -= value.numel() * value.element_size()
+        if self._reads < 0 or self._bytes < 0:
+            raise ValueError("its parts refer to each other without end, or share their tensors")
+
+
 class Record:
     """An object of a checkpoint: the name of its class, its arguments and its attributes.
 
@@ -49,6 +88,7 @@ class Record:
     """
 
     name = ""
+    budget = Budget()
     arguments: tuple
     state: dict
 
@@ -61,7 +101,7 @@ class Record:
     def __setstate__(self, state):
         if not isinstance(state, dict):
             raise ValueError(f"the attributes of a {self.name} must be a dict, got {type(state)}")
-        self.state = dict(state)
+        self.state = state
 
     def __repr__(self) -> str:
         return f"<record of {self.name}>"
@@ -75,7 +115,7 @@ class Record:
         """Return an attribute, or `default` if the object has none of that name."""
         for group in (self.state, *map(self._registered, ("_parameters", "_buffers", "_modules"))):
             if attribute in group:
-                return _plain(group[attribute])
+                return self._taken(group[attribute])
         return default
 
     def owns(self, attribute: str) -> bool:
@@ -91,7 +131,12 @@ class Record:
     def __iter__(self) -> Iterator:
         """Entries of a torch container, in order."""
         for group in ("_modules", "_parameters"):
-            yield from map(_plain, self._registered(group).values())
+            yield from map(self._taken, self._registered(group).values())
+
+    def _taken(self, value):
+        value = _plain(value)
+        self.budget.spend(value)
+        return value
 
     def _registered(self, group: str) -> dict:
         entries = self.state.get(group)
@@ -153,7 +198,7 @@ class _NumpyType(_Inert):
 
     def __init__(self, code: str):
         super().__init__("numpy.dtype")
-        if code not in _NUMPY_TYPES:
+        if not isinstance(code, str) or code not in _NUMPY_TYPES:
             raise ValueError(f"numpy type {code!r} is not a plain number")
         self.code = code
 
@@ -183,20 +228,22 @@ class _Dict(dict):
         pass
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, read_storage: Callable[[str], bytes]):
-        super().__init__(io.BytesIO(data))
+class _Names:
+    """What the names in a checkpoint stand for: rebuilders, records, or an error."""
+
+    def __init__(self, read_storage: Callable[[str], bytes], file_size: int):
         self._read_storage = read_storage
+        self._budget = Budget(MAX_READS, 4 * file_size + MAX_TENSOR_BYTES)
         self._records: dict[str, type] = {}
         self._storages: dict[str, Tensor] = {}
         self._rebuilders: dict[tuple[str, str], Callable[..., Any]] = {
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
             ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
-            ("torch", "device"): lambda *where: ":".join(map(str, where)),
+            ("torch", "device"): _device,
             ("torch", "Size"): tuple,
             ("collections", "OrderedDict"): _Dict,
-            ("__builtin__", "set"): set,
-            ("builtins", "set"): set,
+            ("__builtin__", "set"): _set,
+            ("builtins", "set"): _set,
             ("__builtin__", "getattr"): self._attribute_name,
             ("builtins", "getattr"): self._attribute_name,
             ("_codecs", "encode"): _encode,
@@ -206,7 +253,7 @@ class _Unpickler(pickle.Unpickler):
             self._rebuilders[module, "scalar"] = lambda kind, data: kind.read(data)[0].item()
             self._rebuilders[module, "_reconstruct"] = lambda *_: _NumpyArray("numpy.ndarray")
 
-    def find_class(self, module: str, name: str):
+    def find(self, module: str, name: str):
         full = f"{module}.{name}"
         if (module, name) in self._rebuilders:
             return _Function(full, self._rebuilders[module, name])
@@ -217,28 +264,46 @@ class _Unpickler(pickle.Unpickler):
         families = tuple(family + "." for family in RECORDED_FAMILIES)
         if (module + ".").startswith(families) or full in _RECORDED_NAMES:
             if full not in self._records:
-                self._records[full] = type("Record", (Record,), {"name": full})
+                if len(self._records) >= MAX_NAMES or len(full) > MAX_NAME_LENGTH:
+                    raise ValueError(f"it has too many or too long names, such as {full!r}")
+                body = {"name": full, "budget": self._budget}
+                self._records[full] = type("Record", (Record,), body)
             return self._records[full]
         raise ValueError(
-            f"it asks for {full!r}. Only tensors, plain containers and classes of "
-            f"{', '.join(RECORDED_FAMILIES)} are read, and nothing is ever run"
+            f"it asks for {one_line(repr(full), 80)}. Only tensors, plain containers and classes "
+            f"of {', '.join(RECORDED_FAMILIES)} are read, and nothing is ever run"
         )
 
-    def persistent_load(self, reference) -> _Array:
+    def call(self, function, arguments: tuple):
+        if isinstance(function, _Function) or (
+            isinstance(function, type) and issubclass(function, Record)
+        ):
+            return function(*arguments)
+        raise ValueError(f"it calls {function!r}, which is no function")
+
+    def set_state(self, target, state) -> None:
+        if not isinstance(target, Record | _Inert | _Dict):
+            raise ValueError(f"the file tries to change a {type(target).__name__}")
+        target.__setstate__(state)
+
+    def persistent(self, reference) -> _Array:
+        if not isinstance(reference, tuple) or len(reference) != 5:
+            raise ValueError("it refers to something other than a storage")
         kind, storage, key, _, size = reference
         if kind != "storage" or not isinstance(storage, _Inert):
-            raise ValueError(f"it refers to something other than a storage: {reference!r}")
+            raise ValueError("it refers to something other than a storage")
         if not isinstance(key, str) or not key.isdecimal():
             raise ValueError(f"the name of a storage must be a number, got {key!r}")
         if storage.name not in _STORAGE_TYPES:
             raise ValueError(f"{storage.name!r} is not a storage of numbers")
         if key not in self._storages:
-            data = bytearray(self._read_storage(key))
+            data = self._read_storage(key)
             dtype = _STORAGE_TYPES[storage.name]
-            if len(data) != size * dtype.itemsize:
+            if type(size) is not int or len(data) != size * dtype.itemsize:
                 raise ValueError(f"storage {key} should hold {size} {dtype}, it has {len(data)} B")
             empty = torch.empty(0, dtype=dtype)
-            self._storages[key] = torch.frombuffer(data, dtype=dtype) if data else empty
+            # The buffer can be written, as torch asks for; nobody does.
+            self._storages[key] = torch.frombuffer(bytearray(data), dtype=dtype) if data else empty
         return _Array("torch.storage", self._storages[key])
 
     def _attribute_name(self, owner, attribute):
@@ -249,7 +314,11 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _rebuild_tensor(storage, offset, shape, stride, *_) -> _Array:
+    if not isinstance(storage, _Array):
+        raise ValueError("a tensor has no storage")
     values = storage.content()
+    if not (isinstance(shape, tuple) and isinstance(stride, tuple) and len(shape) <= 10):
+        raise ValueError("a tensor has no shape")
     numbers = (offset, *shape, *stride)
     if len(shape) != len(stride) or any(type(n) is not int or n < 0 for n in numbers):
         raise ValueError(f"a tensor cannot have shape {shape}, stride {stride}, offset {offset}")
@@ -263,12 +332,21 @@ def _rebuild_tensor(storage, offset, shape, stride, *_) -> _Array:
         )
     if not size:
         return _Array("torch.Tensor", values.new_zeros(shape))
-    return _Array("torch.Tensor", torch.as_strided(values, shape, stride, offset).clone())
+    # A view: tensors that share a storage in the file share it here.
+    return _Array("torch.Tensor", torch.as_strided(values, shape, stride, offset))
+
+
+def _set(entries=()) -> set:
+    return set(map(checked_key, entries))
+
+
+def _device(*where) -> str:
+    return one_line(":".join(map(str, where[:2])), 40)
 
 
 def _encode(text: str, encoding: str) -> bytes:
     # Python 2 protocols store bytes as text; latin1 maps one to one.
-    if encoding != "latin1":
+    if not isinstance(text, str) or encoding != "latin1":
         raise ValueError(f"bytes must be stored as latin1 text, got {encoding!r}")
     return text.encode("latin1")
 
@@ -297,17 +375,28 @@ def read_archive(path: str | Path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at '{path}'")
-    try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError(_why_not_zip(path))
-        with zipfile.ZipFile(path) as archive:
-            return _load(archive, path.stat().st_size)
-    except OSError:
-        raise
-    except Exception as error:
-        # A damaged or hostile file can make the unpickler fail in any way.
-        what = str(error) or type(error).__name__
-        raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from None
+    with _BoundedFile(path) as file:
+        try:
+            if not zipfile.is_zipfile(path):
+                raise ValueError(_why_not_zip(path))
+            with zipfile.ZipFile(file) as archive:
+                file.largest_read = None
+                return _load(archive, path.stat().st_size)
+        except Exception as error:
+            # A damaged or hostile file can make the reader fail in any way.
+            what = one_line(error) or type(error).__name__
+            raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from None
+
+
+class _BoundedFile(io.FileIO):
+    """File of which no more is read at once than a limit: the table of contents of an archive."""
+
+    largest_read: int | None = MAX_DIRECTORY_BYTES
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.largest_read is not None and size is not None and size > self.largest_read:
+            raise ValueError(f"its table of contents would have {size} bytes")
+        return super().read(size)
 
 
 def _why_not_zip(path: Path) -> str:
@@ -337,15 +426,9 @@ def _load(archive: zipfile.ZipFile, file_size: int):
         raise ValueError("its entries claim more data than the file has, or are compressed")
     pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise ValueError(f"one 'data.pkl' is needed, the archive has {sorted(entries)[:5]}")
+        raise ValueError(f"one 'data.pkl' is needed, the archive has {sorted(entries)[:3]}")
     prefix = pickles[0].removesuffix("data.pkl")
     if prefix + "byteorder" in entries and archive.read(prefix + "byteorder") != b"little":
         raise ValueError("it was written on a big-endian machine")
-    data = archive.read(pickles[0])
-    for operation, argument, _ in pickletools.genops(data):
-        # The table of remembered objects grows to the largest index a file names.
-        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and (
-            argument is None or argument > len(data)
-        ):
-            raise ValueError("its pickle is malformed")
-    return _plain(_Unpickler(data, lambda key: archive.read(f"{prefix}data/{key}")).load())
+    names = _Names(lambda key: archive.read(f"{prefix}data/{key}"), file_size)
+    return _plain(interpret(archive.read(pickles[0]), names))

@@ -8,6 +8,7 @@ Kernel                 Instead of
 =====================  ==========================================================
 ``edges.py``           selection of edges within the cutoff
 ``representation.py``  `Cace` without message passing: features
+``messages.py``        `Interaction` of MACE, training included: sums of messages
 ``split.py``           `SplitCharges`: what neighbors exchange
 ``mesh.py``            `AnalyticParticleMesh`: charges to the mesh, potentials back
 =====================  ==========================================================
@@ -35,6 +36,14 @@ class UsesKernels(Protocol):
         """Compute with kernels from now on, as far as they cover this module."""
 
 
+@runtime_checkable
+class TrainsWithKernels(Protocol):
+    """A module with a part whose first and second derivatives compiled kernels can compute."""
+
+    def use_training_kernels(self, kernels: Kernels | None) -> None:
+        """Compute with kernels from now on, or with torch if None."""
+
+
 def covers(model: LESModel) -> bool:
     """Return whether compiled kernels compute all features of a frozen model.
 
@@ -60,3 +69,16 @@ def use_kernels(model: LESModel) -> None:
     for part in model.modules():
         if isinstance(part, UsesKernels):
             part.use_kernels(kernels)
+
+
+def use_training_kernels(model: LESModel) -> None:
+    """Let a model in training use compiled kernels where they apply: on a CPU only.
+
+    Parameters
+    ----------
+    model : LESModel
+    """
+    kernels = compiled_kernels() if model.device.type == "cpu" else None
+    for part in model.modules():
+        if isinstance(part, TrainsWithKernels):
+            part.use_training_kernels(kernels)

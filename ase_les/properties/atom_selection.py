@@ -1,16 +1,16 @@
 """Selection of atoms by index, element, layer, tag or distance.
 
-======================  ==========================================================================
-Word                    Atoms
-======================  ==========================================================================
-``7``, ``0:4``, ``-2:`` index, starting from 0, or slice as in Python
-``Ti``                  element
-``top``, ``top:2``      one or two uppermost layers (`ase_les.properties.layers`)
+========================  ========================================================================
+Word                      Atoms
+========================  ========================================================================
+``7``, ``0:4``, ``-2:``   index, starting from 0, or slice as in Python
+``Ti``                    element
+``top``, ``top:2``        one or two uppermost layers (`ase_les.properties.layers`)
 ``bottom``, ``bottom:2``  one or two lowest layers
-``within:5``            within 5 Å of the uppermost or lowest atom
-``near:Ti:3``           atoms of other elements within 3 Å of a titanium atom
-``tag:0``               tag; ASE's builders give adsorbates the tag 0
-======================  ==========================================================================
+``within:5``              within 5 Å of the uppermost or lowest atom
+``near:Ti:3``             atoms of other elements within 3 Å of a titanium atom
+``tag:0``                 tag; ASE's builders give adsorbates the tag 0
+========================  ========================================================================
 
 A comma means "or", ``&`` means "and", and the comma binds more strongly: ``O,H&near:Na:3`` are O
 and H within 3 Å of sodium, ``O&near:H:1.2`` is the oxygen of water.

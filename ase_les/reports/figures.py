@@ -75,7 +75,12 @@ def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure
         # The object interface needs no display and does not change the state of pyplot.
         figure = Figure(figsize=(width, height))
         yield figure
-        figure.savefig(in_format(Path(path)))
+        _render(figure, in_format(Path(path)))
+
+
+def _render(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the suffix of its path."""
+    figure.savefig(path)
 
 
 @dataclass(frozen=True)

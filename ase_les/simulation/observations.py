@@ -3,9 +3,9 @@
 =============  ==========================  ======================================================
 Name           Files                       Quantity
 =============  ==========================  ======================================================
-``current``    ``<stem>-current.npz``      J = ΣZ*v in e Å/fs (:mod:`charge_motion`)
-``dipole``     ``<stem>-dipole.npz``       itinerant dipole in e Å (:mod:`charge_motion`)
-``spread``     ``<stem>-spread.npz``       disagreement of a committee (:mod:`committee_spread`)
+``current``    ``<stem>-current.npz``      J = ΣZ*v in e Å/fs
+``dipole``     ``<stem>-dipole.npz``       itinerant dipole in e Å
+``spread``     ``<stem>-spread.npz``       disagreement of a committee
 ``pressure``   the log                     pressure in NVE and NVT; costs the stress
 ``rdf``        ``<stem>-rdf.npz``, .png    radial distribution functions
 ``profile``    ``<stem>-profile.npz``, …   densities along an axis

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from ase.io import write
 from scipy.spatial.distance import pdist
 
 from ase_les.charges import ChargesConfig
+from ase_les.cli import main
 from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
+from ase_les.model_io import read_model
 from ase_les.representation import CaceConfig
 from ase_les.training.card import describe_data
 from ase_les.training.checkpoint import read_checkpoint
@@ -64,7 +67,7 @@ def test_open_and_periodic_structures_of_different_size_are_learned_together(sam
     training, held_back = samples[:20], samples[20:]
     model = small_model()
     before = evaluate(model, held_back).forces_rmse_meV_per_A
-    settings = FitSettings(epochs=60, batch_size=4, learning_rate=0.02)
+    settings = FitSettings(epochs=25, batch_size=4, learning_rate=0.02)
     outcome = fit(model, training, held_back, settings, tmp_path / "fit.checkpoint")
     after = evaluate(outcome.model, held_back).forces_rmse_meV_per_A
     assert after < 0.2 * before
@@ -179,7 +182,7 @@ def test_a_foreign_file_is_no_checkpoint(samples, tmp_path):
 
 def test_the_order_of_structures_depends_on_seed_and_epoch_only(samples):
     def order(seed, epoch):
-        return [float(b.energy[0]) for b in shuffled_batches(samples, 1, seed, epoch)]
+        return [float(b.energy[0]) for (b,) in shuffled_batches(samples, 1, seed, epoch)]
 
     assert order(1, 3) == order(1, 3)
     assert order(1, 3) != order(1, 4)
@@ -217,41 +220,43 @@ def test_without_force_labels_a_card_sets_no_limit_to_forces(samples):
 
 
 @pytest.mark.slow
-def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path):
-    write(tmp_path / "data.extxyz", [morse_cluster(seed) for seed in range(20)])
-    (tmp_path / "train.yml").write_text(
+def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("data.extxyz", [morse_cluster(seed) for seed in range(20)])
+    Path("train.yml").write_text(
         "data: {training: data.extxyz, validation: 0.2}\n"
         "model:\n"
         "  representation: {cutoff: 3.5, n_mixed: 4, n_embedding: 1, l_max: 1, nu_max: 2}\n"
-        "fit: {epochs: 25, batch_size: 2, validate_every: 2}\n"
+        "fit: {epochs: 15, batch_size: 2, validate_every: 2}\n"
     )
-    run_cli = "import sys; from ase_les.cli import main; main(sys.argv[1:])"
+    arguments = ["train", "train.yml", "--threads", "1", "--quiet", "-o"]
+
+    def exit_code(*options):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, *options])
+        return ended.value.code or 0
+
     # Checkpoints every epoch instead of every half minute, so that a short run has some.
-    often = (
-        "import ase_les.training.fit as f; f.fit.__kwdefaults__['seconds_between_checkpoints']=0;"
+    script = (
+        "import sys, ase_les.training.fit as f; from ase_les.cli import main\n"
+        "f.fit.__kwdefaults__['seconds_between_checkpoints'] = 0; main(sys.argv[1:])"
     )
-    command = [sys.executable, "-c", often + run_cli, "train", "train.yml", "--threads", "1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def run(*options):
-        return subprocess.Popen(
-            [*command, *options], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
-        )
-
-    assert run("-o", "straight").wait() == 0
-    victim = run("-o", "killed")
-    checkpoint = tmp_path / "killed.checkpoint"
+    victim = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments, "killed"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    checkpoint = Path("killed.checkpoint")
     while not checkpoint.exists() or read_checkpoint(checkpoint)[1]["epoch"] < 2:
         assert victim.poll() is None
         time.sleep(0.01)
     victim.send_signal(signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL, "the run was over before it could be killed"
-    assert run("-o", "killed").wait() == 2, "an unfinished training was overwritten"
-    assert run("-o", "killed", "--resume").wait() == 0
+    assert exit_code("killed") == 2, "an unfinished training was overwritten"
+    assert read_checkpoint(checkpoint)[1]["epoch"] < 15
+    assert exit_code("killed", "--resume") == 0
+    assert exit_code("straight") == 0
 
-    from ase_les.model_io import read_model
-
-    straight, killed = (read_model(tmp_path / f"{s}.safetensors") for s in ("straight", "killed"))
+    straight, killed = (read_model(Path(f"{name}.safetensors")) for name in ("straight", "killed"))
     for name, value in straight.state_dict().items():
         assert torch.equal(value, killed.state_dict()[name]), name
     assert json.dumps(straight.card["validation_errors"]) == json.dumps(

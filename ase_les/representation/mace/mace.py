@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ase_les.graph import Graph
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.messages import LANES
 from ase_les.representation.mace.analytic import FirstSums, LaterSums
 from ase_les.representation.mace.analytic_products import AnalyticProducts
 from ase_les.representation.mace.config import MaceConfig
@@ -57,7 +59,7 @@ class Mace(nn.Module):
 
     References
     ----------
-    .. [1] Batatia, Kovács, Simm, Ortner, Csányi, NeurIPS 35 (2022), arXiv 2206.07697.
+    Batatia, Kovács, Simm, Ortner, Csányi, NeurIPS 35 (2022), arXiv 2206.07697.
     """
 
     _row: Tensor
@@ -152,6 +154,13 @@ class Mace(nn.Module):
                 for layer in range(self.config.n_layers)
             )
 
+    def use_training_kernels(self, kernels: Kernels | None) -> None:
+        """Sum messages with compiled kernels, twice differentiable; None for torch."""
+        if self.config.channels % LANES:
+            kernels = None
+        for layer in range(1, self.config.n_layers):
+            self._interaction(layer).kernels = kernels
+
     def _table(self, layer: int) -> RadialTable:
         """Return the table of the radial functions of a layer, made in double precision."""
         basis, interaction = copy.deepcopy(self.radial_basis), self._interaction(layer)
@@ -245,11 +254,15 @@ class Mace(nn.Module):
             )
             sizes = [2 * path[2] + 1 for path in interaction.paths]
             return interaction.mixed(summed.split(sizes))
-        if interaction.kernels is not None and isinstance(edges, Neighbourhoods):
+        if self._has_kernels(interaction, edges) and not has_tangent(vectors):
             return self._with_kernels(layer, edges, vectors, raised)
         distances = lengths(vectors)
         angular = self.angular(vectors / distances)
         return interaction(self._functions(layer)(distances), angular, edges, raised)
+
+    @staticmethod
+    def _has_kernels(interaction: Interaction, edges: Neighbourhoods) -> bool:
+        return interaction.kernels is not None and isinstance(edges, Neighbourhoods)
 
     def _with_kernels(
         self, layer: int, edges: Neighbourhoods, vectors: Tensor, raised: Tensor

@@ -1,0 +1,63 @@
+"""Text from files in messages: on one line, of limited length, without control characters."""
+
+from __future__ import annotations
+
+import unicodedata
+
+#: Longest text of a file that a message repeats.
+LONGEST = 300
+# Categories of Unicode: control, format (such as the direction of writing), private use, surrogate.
+_HIDDEN = ("Cc", "Cf", "Co", "Cs")
+
+
+def printable(text: str) -> str:
+    """Return a text whose control characters, except for line breaks and tabs, are visible.
+
+    Escape sequences in a file could otherwise change the terminal they are printed to.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if _is_shown(each) else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _is_shown(character: str) -> bool:
+    return character in "\n\t" or unicodedata.category(character) not in _HIDDEN
+
+
+def one_line(text: object, longest: int = LONGEST) -> str:
+    """Return a text on one line of limited length, without control characters.
+
+    Parameters
+    ----------
+    text : object
+        Converted to text.
+    longest : int
+        Number of characters; the middle of a longer text is left out.
+    """
+    whole = str(text)
+    if len(whole) > 20 * longest:
+        whole = whole[: 10 * longest] + whole[-10 * longest :]
+    line = printable(" ".join(whole.split()))
+    if len(line) <= longest:
+        return line
+    kept = longest // 2 - 2
+    return f"{line[:kept]} … {line[-kept:]}"
+
+
+def without_control(value: object, depth: int = 50) -> object:
+    """Return nested plain containers, as JSON gives them, whose texts are all `printable`.
+
+    Raises
+    ------
+    ValueError
+        If they are nested deeper than `depth`.
+    """
+    if depth == 0:
+        raise ValueError("lists or objects are nested too deep")
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(key): without_control(entry, depth - 1) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [without_control(entry, depth - 1) for entry in value]
+    return value
