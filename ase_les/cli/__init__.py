@@ -23,6 +23,7 @@ VERBS = (
     "label",
     "train",
     "committee",
+    "learn",
     "md",
     "relax",
     "born",
