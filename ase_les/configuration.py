@@ -68,7 +68,7 @@ def from_mapping(cls: type[T], given: object, section: str = "") -> T:
     missing = [entry for entry in required if entry not in settings]
     if missing:
         raise ValueError(f"{name} lacks {', '.join(missing)}; its entries are {known}")
-    hints = field_types(cls)
+    hints = field_types(cast(Any, cls))
     above = f"{section}: " if section else ""
     values = {
         entry: _value(hints[entry], value, f"{above}{entry}") for entry, value in settings.items()

@@ -58,7 +58,7 @@ def check_config(config: object, section: str = "") -> None:
     ValueError
         Naming the entry, its value and what is needed.
     """
-    hints = field_types(type(config))
+    hints = field_types(typing.cast(Any, type(config)))
     for entry in fields(typing.cast(Any, config)):
         value, name = getattr(config, entry.name), f"{section}{entry.name}"
         _check(value, hints[entry.name], name)
