@@ -52,6 +52,7 @@ setup(
         "typer>=0.12",
         "rich>=13",
         "PyYAML>=6",
+        "pydantic>=2.9,<3",
         "matplotlib>=3.7",
         "packaging>=21",
     ],

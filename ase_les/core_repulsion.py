@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.charges.bond_polarity import bond_lengths
+from ase_les.configuration import Interval, configuration, renamed
 from ase_les.graph import Graph, edge_vectors, edges_shorter_than
 from ase_les.representation.radial import polynomial_cutoff
 from ase_les.units import BOHR, COULOMB_CONSTANT
@@ -27,7 +27,7 @@ _SCREENING, _EXPONENT = 0.88534, 0.23
 _CUTOFF_EXPONENT = 6
 
 
-@dataclass(frozen=True)
+@configuration
 class CoreRepulsionConfig:
     """Repulsion of nuclei at short distances.
 
@@ -37,21 +37,12 @@ class CoreRepulsionConfig:
         Outer cutoff of the repulsion, in units of the sum of the two covalent radii. Keep it below
         the bond lengths of the data: the repulsion is steep there, and the network would have to
         learn to cancel it.
-
-    Raises
-    ------
-    ValueError
-        If it is not positive.
     """
 
-    cutoff_scale: float = 0.8
+    cutoff_scale: Annotated[float, Interval(gt=0, le=10)] = 0.8
 
-    #: Names in earlier model files and training configurations.
-    RENAMED: ClassVar[dict[str, str]] = {"reach": "cutoff_scale"}
-
-    def __post_init__(self):
-        if not self.cutoff_scale > 0:
-            raise ValueError(f"`cutoff_scale` must be positive, got {self.cutoff_scale}")
+    # The name in earlier model files and training configurations.
+    _earlier = renamed(reach="cutoff_scale")
 
 
 class CoreRepulsion(nn.Module):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated, Literal
 
 import torch
 from ase.data import atomic_numbers, covalent_radii
 from torch import Tensor, nn
 
+from ase_les.configuration import Element, Interval, Number, Positive, Unit, configuration
 from ase_les.core_repulsion import CoreRepulsion, CoreRepulsionConfig
 from ase_les.graph import Graph, edge_vectors, edges_shorter_than
 from ase_les.representation.radial import polynomial_cutoff
@@ -18,7 +20,7 @@ _COULOMB, _BOHR = 14.3996, 0.529
 _DECAYS = 3.2, 0.9423, 0.4028, 0.2016
 
 
-@dataclass(frozen=True)
+@configuration
 class MaceRepulsionConfig:
     """Settings of `MaceRepulsion`.
 
@@ -37,31 +39,15 @@ class MaceRepulsionConfig:
     radii : mapping of str to float
         Covalent radii in Å that differ from those of ASE, as those of files in
         single precision do.
-
-    Raises
-    ------
-    ValueError
-        If there are not four strengths, or a value is not positive.
     """
 
-    kind: str = "mace"
-    scale: float = 1.0
-    strengths: tuple[float, ...] = (0.1818, 0.5099, 0.2802, 0.02817)
-    screening: float = 0.4543
-    power: float = 0.3
-    exponent: int = 6
-    radii: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self):
-        object.__setattr__(self, "radii", {key: float(r) for key, r in self.radii.items()})
-        object.__setattr__(self, "strengths", tuple(map(float, self.strengths)))
-        if self.kind != "mace":
-            raise ValueError(f"`kind` of a MaceRepulsionConfig is 'mace', got {self.kind!r}")
-        if len(self.strengths) != len(_DECAYS):
-            raise ValueError(f"`strengths` needs {len(_DECAYS)} numbers, got {self.strengths}")
-        for name in ("screening", "power", "exponent"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+    kind: Literal["mace"] = "mace"
+    scale: Number = 1.0
+    strengths: tuple[Number, Number, Number, Number] = (0.1818, 0.5099, 0.2802, 0.02817)
+    screening: Positive = 0.4543
+    power: Annotated[float, Interval(gt=0, le=10)] = 0.3
+    exponent: Annotated[int, Interval(ge=1, le=100)] = 6
+    radii: Mapping[Element, Annotated[Positive, Unit("Å")]] = field(default_factory=dict)
 
 
 class MaceRepulsion(nn.Module):

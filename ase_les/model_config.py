@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field, fields
+from typing import Annotated
 
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers
 
 from ase_les.charges import ChargesConfig
-from ase_les.configuration import from_mapping
+from ase_les.configuration import (
+    ByKind,
+    Element,
+    Interval,
+    MinLen,
+    Number,
+    Unit,
+    Width,
+    configuration,
+    from_mapping,
+)
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
 from ase_les.mace_repulsion import MaceRepulsionConfig
 from ase_les.representation import RepresentationConfig
 
+TotalCharge = Annotated[int, Interval(ge=-1000, le=1000), Unit("e")]
+Energies = Annotated[Mapping[Element, Annotated[Number, Unit("eV")]], MinLen(1)]
 
-@dataclass(frozen=True)
+
+@configuration
 class ShortRangeConfig:
     """Short-range energy of an environment.
 
@@ -28,26 +42,25 @@ class ShortRangeConfig:
     linear : bool
         Whether the readout has a linear part beside its network.
     scale : float
-        Factor between readout and energy, in eV.
+        Factor between readout and energy.
     """
 
-    hidden: tuple[int, ...] = (32, 16)
+    hidden: tuple[Width, ...] = (32, 16)
     bias: bool = True
     linear: bool = True
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+    scale: Annotated[Number, Unit("eV")] = 1.0
 
 
-@dataclass(frozen=True)
+@configuration
 class LongRangeConfig:
     """Long-range part: charges and their electrostatics.
 
     Parameters
     ----------
     charges : ChargesConfig
+        Latent charges.
     electrostatics : ElectrostaticsConfig
+        Sum of their interactions.
     representation : RepresentationConfig or None
         A representation of its own for the charges; None shares that of the
         short-range energy.
@@ -61,8 +74,8 @@ class LongRangeConfig:
         If electrons are shared by charges of several channels.
     """
 
-    charges: ChargesConfig = field(default_factory=ChargesConfig)
-    electrostatics: ElectrostaticsConfig = field(default_factory=ElectrostaticsConfig)
+    charges: ChargesConfig = ChargesConfig()
+    electrostatics: ElectrostaticsConfig = ElectrostaticsConfig()
     representation: RepresentationConfig | None = None
     equilibration: EquilibrationConfig | None = None
 
@@ -74,66 +87,89 @@ class LongRangeConfig:
             )
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything that defines a model but its weights.
+@configuration
+class ArchitectureConfig:
+    """Architecture of a model, as far as it does not depend on data.
 
     Parameters
     ----------
-    atomic_energies : mapping of str to float
-        Energy E0 of every element the model covers, in eV; its keys are the
-        elements, in the order of the embedding rows.
-    representation : RepresentationConfig
-    short_range : ShortRangeConfig
+    atomic_energies : mapping of str to float, or None
+        Energy E0 of each element; its keys are the elements that the model covers, in the
+        order of the embedding rows. None fits them to the data.
+    representation : RepresentationConfig or None
+        Features of environments. None uses those of the initial model (`start`), with its core
+        repulsion and total charges.
+    short_range : ShortRangeConfig or None
+        Energy of environments. None uses the root-mean-square force of the data as scale, or the
+        settings of the initial model.
     long_range : LongRangeConfig or None
-        None for a short-range model.
+        Charges and their energy. None for a short-range model.
     total_charges : tuple of int
-        Total charges of structures the model tells apart; empty when it does not.
+        Total charges of structures to distinguish; empty if there is one charge state.
     core_repulsion : CoreRepulsionConfig, MaceRepulsionConfig or None
-        Repulsion of nuclei nearer than bonds, which data seldom show; None for none.
+        Repulsion of nuclei at distances shorter than bonds, where there are no data. None for
+        none.
 
     Raises
     ------
     ValueError
-        If an element is unknown or none is given.
+        If an element of the equilibration is not covered.
     """
 
-    atomic_energies: Mapping[str, float]
-    representation: RepresentationConfig
-    short_range: ShortRangeConfig = field(default_factory=ShortRangeConfig)
-    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
-    total_charges: tuple[int, ...] = ()
-    core_repulsion: CoreRepulsionConfig | MaceRepulsionConfig | None = None
+    atomic_energies: Energies | None = None
+    representation: RepresentationConfig | None = None
+    short_range: ShortRangeConfig | None = None
+    long_range: LongRangeConfig | None = LongRangeConfig()
+    total_charges: tuple[TotalCharge, ...] = ()
+    core_repulsion: Annotated[CoreRepulsionConfig | MaceRepulsionConfig, ByKind()] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "total_charges", tuple(self.total_charges))
-        object.__setattr__(
-            self, "atomic_energies", {k: float(v) for k, v in self.atomic_energies.items()}
-        )
         shared = self.long_range.equilibration if self.long_range else None
-        unknown = sorted(set(self.atomic_energies) - set(chemical_symbols[1:]))
-        if unknown or not self.atomic_energies:
-            raise ValueError(
-                "`atomic_energies` needs an energy in eV for every element by its symbol, "
-                f"got {dict(self.atomic_energies)}"
-            )
-        absent = sorted(set(shared.elements) - set(self.atomic_energies)) if shared else []
+        covered = self.atomic_energies or (shared.elements if shared else ())
+        absent = sorted(set(shared.elements) - set(covered)) if shared else []
         if absent:
             raise ValueError(
                 f"`equilibration` names {', '.join(absent)}, which the model does not cover; it "
-                f"covers {', '.join(self.atomic_energies)}"
+                f"covers {', '.join(covered)}"
             )
-
-    @property
-    def elements(self) -> tuple[int, ...]:
-        """Atomic numbers covered, in the order of the embedding rows."""
-        return tuple(atomic_numbers[symbol] for symbol in self.atomic_energies)
 
     @property
     def cutoff(self) -> float:
         """Longest edge that any part of the model reads, in Å."""
         charges = self.long_range.representation if self.long_range else None
-        return max(self.representation.cutoff, charges.cutoff if charges else 0.0)
+        return max(part.cutoff for part in (self.representation, charges) if part)
+
+    def complete(
+        self, atomic_energies: Mapping[str, float], short_range: ShortRangeConfig
+    ) -> ModelConfig:
+        """Return the configuration of a model, with what depends on data."""
+        given = {entry.name: getattr(self, entry.name) for entry in fields(ArchitectureConfig)}
+        given |= {"atomic_energies": atomic_energies, "short_range": short_range}
+        return ModelConfig(**given)
+
+
+@configuration
+class ModelConfig(ArchitectureConfig):
+    """Everything that defines a model but its weights: a complete architecture.
+
+    Parameters
+    ----------
+    atomic_energies : mapping of str to float
+        Energy E0 of each element that the model covers.
+    representation : RepresentationConfig
+        Features of environments.
+    short_range : ShortRangeConfig
+        Energy of environments.
+    """
+
+    atomic_energies: Energies = field()
+    representation: RepresentationConfig = field()
+    short_range: ShortRangeConfig = ShortRangeConfig()
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """Atomic numbers covered, in the order of the embedding rows."""
+        return tuple(atomic_numbers[symbol] for symbol in self.atomic_energies)
 
     def to_dict(self) -> dict:
         """Plain containers, ready for JSON."""

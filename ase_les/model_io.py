@@ -288,11 +288,10 @@ def untrained(config: Mapping, shapes: Mapping[str, Sequence[int]], path: Path) 
         If the config is no config of a model, or its weights have other names or shapes.
     """
     from ase_les.model_config import ModelConfig
-    from ase_les.model_sizes import check_config, model_of_shapes
+    from ase_les.model_sizes import model_of_shapes
 
     try:
         settings = ModelConfig.from_dict(config)
-        check_config(settings)
     except (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ValueError(
             f"the config in '{path}' does not describe a model: {one_line(error)}. {_REMEDY}"

@@ -120,5 +120,5 @@ def test_a_cutoff_beyond_the_edges_is_refused():
         ValueError, match=r"repulsion of K and K would extend to 4\.87 Å.*edges end"
     ):
         CoreRepulsion(CoreRepulsionConfig(1.2), (9, 19), CUTOFF)
-    with pytest.raises(ValueError, match="`cutoff_scale` must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"`cutoff_scale`: given 0.0, needed: number > 0"):
         CoreRepulsionConfig(0.0)

@@ -231,7 +231,7 @@ def _config(*keys, value):
         (_entry("format", "pt"), "'pt'.*ase-les convert"),
         (_entry("config", "{not json"), "JSON object as header entry 'config'"),
         (_entry("card", "[1, 2]"), "JSON object as header entry 'card'"),
-        (_config("from_the_future", value=1), r"unknown entries \['from_the_future'\]"),
+        (_config("from_the_future", value=1), "`from_the_future`: unknown key"),
         (_config("representation", value=None), "config .* does not describe a model"),
         (_config("representation", value=[1]), "config .* does not describe a model"),
         (_config("representation", "cutoff", value="far"), "config .* does not describe a model"),

@@ -35,6 +35,7 @@ from ase_les.charges import ChargesConfig
 from ase_les.cli.model_recipe import short_range_twin
 from ase_les.electrostatics.energy import ElectrostaticsConfig
 from ase_les.model import LongRangeConfig
+from ase_les.model_config import ArchitectureConfig
 from ase_les.reports import training as report
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import TerminalProgress
@@ -43,7 +44,6 @@ from ase_les.runs.output import write_summary
 from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.dataset import LabelNames
 from ase_les.training.fit_settings import FitSettings
-from ase_les.training.initial_model import ArchitectureConfig
 from ase_les.training.loss import LossWeights
 from ase_les.training.train import (
     DataConfig,
@@ -125,7 +125,7 @@ def compared(
     energies = {"reference": np.array([atoms.info["REF_energy"] for atoms in frames])}
     config = TrainingConfig(
         data=DataConfig(files["near"], 0.0, files["far"], LabelNames(stress="none")),
-        model=ArchitectureConfig(REPRESENTATION, long_range=LONG_RANGE),
+        model=ArchitectureConfig(representation=REPRESENTATION, long_range=LONG_RANGE),
         fit=fit,
     )
     found = {}

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated, Literal
 
-from ase.data import atomic_numbers
-
-#: Names of the neutrality rules, see `ase_les.charges.neutrality`.
-NEUTRALITY = ("mean", "none", "split")
+from ase_les.configuration import Element, Interval, Number, Unit, Width, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class ChargesConfig:
     """Latent charges of a model.
 
@@ -44,31 +42,19 @@ class ChargesConfig:
     Raises
     ------
     ValueError
-        If a setting is unknown or not positive.
+        If formal charges are given to another rule than "split".
     """
 
-    n_channels: int = 1
-    hidden: tuple[int, ...] = (24, 12)
+    n_channels: Annotated[int, Interval(ge=1, le=64)] = 1
+    hidden: tuple[Width, ...] = (24, 12)
     bias: bool = False
     linear: bool = True
-    scale: float = 0.1
-    neutrality: str = "split"
-    formal_charges: Mapping[str, float] = field(default_factory=dict)
+    scale: Annotated[Number, Unit("e")] = 0.1
+    neutrality: Literal["mean", "none", "split"] = "split"
+    formal_charges: Mapping[Element, Annotated[Number, Unit("e")]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        formal = {symbol: float(charge) for symbol, charge in self.formal_charges.items()}
-        object.__setattr__(self, "formal_charges", formal)
-        if self.n_channels < 1:
-            raise ValueError(f"`n_channels` must be at least 1, got {self.n_channels}")
-        if self.neutrality not in NEUTRALITY:
-            raise ValueError(
-                f"`neutrality` must be one of {sorted(NEUTRALITY)}, got {self.neutrality!r}"
-            )
-        unknown = sorted(set(formal) - set(atomic_numbers))
-        if unknown:
-            raise ValueError(f"`formal_charges` needs element symbols, got {unknown}")
-        if formal and self.neutrality != "split":
+        if self.formal_charges and self.neutrality != "split":
             raise ValueError(
                 f"`formal_charges` belong to neutrality 'split', got {self.neutrality!r}"
             )

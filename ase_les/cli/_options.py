@@ -14,8 +14,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from ase_les.configuration import read_yaml
-
 _WITHOUT_FIGURES = ("convert", "label")
 _UNIT = r"_(?:K|A|fs|ps|bar|per_bar|per_cm|mPa_s|V_per_A|eV_per_A|eA)"
 
@@ -105,6 +103,8 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     """
     if path is None:
         return None
+    from ase_les.configuration import read_yaml
+
     given = read_yaml(path) or {}
     if not isinstance(given, dict):
         raise ValueError(f"{path} must contain lines of the form `option: value`")

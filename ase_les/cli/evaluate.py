@@ -73,6 +73,7 @@ def evaluate(
     from ase_les.cli._calculator import set_threads
     from ase_les.cli._committee import check_committee_file, evaluate_committee, store_calibration
     from ase_les.cli._reading import check_periodic, read, tell
+    from ase_les.configuration import from_mapping
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.figures import save_parity_figure
     from ase_les.reports.terminal import console
@@ -89,15 +90,9 @@ def evaluate(
     if calibrate:
         check_committee_file(model, judged)
     written, drawn, drawn_response, drawn_spread = _files(output, overwrite)
-    names = LabelNames(
-        energy_label,
-        forces_label,
-        stress_label,
-        virial=virial_label,
-        stress_unit=stress_unit,
-        stress_sign=stress_sign,
-        born_rows=born_rows,
-    )
+    given = {"energy": energy_label, "forces": forces_label, "stress": stress_label}
+    given |= {"virial": virial_label, "stress_unit": stress_unit, "stress_sign": stress_sign}
+    names = from_mapping(LabelNames, {**given, "born_rows": born_rows})
     structures = read(data, charge=charge, silent=True)
     for number, atoms in enumerate(structures.frames):
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Scheduler, Threads
-from ase_les.configuration import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -55,7 +55,10 @@ def label(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Label structures; each is on disk when it is done. Exit code 1 if none has a label."""
+    """Label structures; each is on disk when it is done.
+
+    Exit code 1 if none has a label, 130 after Ctrl-C.
+    """
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.reports.training import show_labels
     from ase_les.runs.output import summary_as_json
@@ -66,7 +69,7 @@ def label(
         raise ValueError(
             "nothing to do: --engine says who labels, --sample makes structures (or both)"
         )
-    given = _settings(settings)
+    given = {} if settings is None else _settings(settings, engine)
     # Before an hour of sampling, not after it.
     reference = None if engine is None else make_reference(engine, given)
     frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
@@ -100,6 +103,8 @@ def label(
     show_labels(result, quiet)
     if json:
         print(summary_as_json(result.summary()))
+    if result.stopped:
+        raise typer.Exit(130)
     if result.labelled == 0:
         raise typer.Exit(1)
 
@@ -137,10 +142,11 @@ def _frames(
     return list(trajectory_frames(sampled))
 
 
-def _settings(path: Path | None) -> dict[str, object]:
-    if path is None:
-        return {}
-    given = read_yaml(path) or {}
-    if not isinstance(given, dict):
-        raise ValueError(f"{path} must hold lines of the form `setting: value`")
+def _settings(path: Path, engine: str | None) -> Mapping[str, object]:
+    from ase_les.configuration import Name, from_mapping, read_yaml
+    from ase_les.training.engines import checked_settings
+
+    given = from_mapping(dict[Name, object], read_yaml(path) or {}, file=path)
+    if engine is not None:
+        checked_settings(engine, given, path)
     return given

@@ -47,6 +47,7 @@ def md(
     max_temperature_jump: options.MaxTemperatureJump = None,
     min_distance: options.MinDistance = None,
     max_force: options.MaxForce = None,
+    max_force_std: options.MaxForceStd = None,
     max_dipole_change: options.MaxDipoleChange = None,
     alarm_stride: options.AlarmStride = None,
     device: common.Device = None,

@@ -78,7 +78,7 @@ def remake(folder: str | Path) -> None:
         _try_out(config, folder, asked.device)
         return
     if asked.only_card:
-        _update_card(folder, {**config.card, **_measured_anew(folder, config)})
+        _update_card(folder, {**config.card.entries(), **_measured_anew(folder, config)})
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):

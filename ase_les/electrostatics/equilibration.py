@@ -29,13 +29,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from dataclasses import field
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import torch
 from ase.data import atomic_numbers
 from torch import Tensor, nn
 
+from ase_les.configuration import Element, MinLen, Number, Positive, Unit, configuration
 from ase_les.electrostatics.energy import (
     Electrostatics,
     ElectrostaticsConfig,
@@ -66,7 +67,7 @@ _NO_MINIMUM = (
 )
 
 
-@dataclass(frozen=True)
+@configuration
 class EquilibrationConfig:
     """Elements whose atoms share electrons, as those of a metal do.
 
@@ -84,27 +85,19 @@ class EquilibrationConfig:
     Raises
     ------
     ValueError
-        If there are no elements, one is unknown, or the hardness is not positive.
+        If an element is given twice, or an electronegativity is that of another element.
     """
 
-    elements: tuple[str, ...]
-    hardness: float = 1.0
-    electronegativities: Mapping[str, float] = field(default_factory=dict)
+    elements: Annotated[tuple[Element, ...], MinLen(1)]
+    hardness: Annotated[Positive, Unit("eV/e²")] = 1.0
+    electronegativities: Mapping[Element, Annotated[Number, Unit("eV")]] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
-        if isinstance(self.elements, str):
-            raise ValueError(f"`elements` needs a list of symbols, got {self.elements!r}")
-        object.__setattr__(self, "elements", tuple(self.elements))
-        unknown = sorted(set(self.elements) - set(atomic_numbers))
-        if unknown or not self.elements or len(set(self.elements)) < len(self.elements):
-            raise ValueError(
-                f"`elements` needs element symbols, each once, got {list(self.elements)}"
-            )
-        if not self.hardness > 0:
-            raise ValueError(f"`hardness` must be positive (eV/e²), got {self.hardness}")
-        given = {symbol: float(chi) for symbol, chi in self.electronegativities.items()}
-        object.__setattr__(self, "electronegativities", given)
-        others = sorted(set(given) - set(self.elements))
+        if len(set(self.elements)) < len(self.elements):
+            raise ValueError(f"`elements` needs each symbol once, got {list(self.elements)}")
+        others = sorted(set(self.electronegativities) - set(self.elements))
         if others:
             raise ValueError(
                 f"`electronegativities` belong to {', '.join(self.elements)}, got also "

@@ -13,8 +13,13 @@ from torch import Tensor
 from ase_les.interop.torch_archive import Record
 from ase_les.representation import CaceConfig
 from ase_les.representation.angular import Invariants, angular_indices
+from ase_les.representation.cace import Message
 
-_MESSAGES = {"NodeMemory": "memory", "MessageAr": "radial", "MessageBchi": "invariant"}
+_MESSAGES: dict[str, Message] = {
+    "NodeMemory": "memory",
+    "MessageAr": "radial",
+    "MessageBchi": "invariant",
+}
 
 
 class _Places(NamedTuple):

@@ -27,11 +27,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from ase import Atoms, units
+from pydantic import BeforeValidator
 
+from ase_les.configuration import Name, configuration
 from ase_les.reading.structures import listed, unused_keys
 
 STRESS_UNITS = {
@@ -45,10 +47,14 @@ STRESS_UNITS = {
 }
 """Units of stress labels in eV/Å³."""
 
-STRESS_SIGNS = ("tension", "compression")
+StressUnit = Annotated[
+    Literal["eV/A^3", "GPa", "kbar", "bar", "Pa", "Ha/bohr^3", "Ry/bohr^3"],
+    BeforeValidator(lambda unit: str(unit).replace("Å", "A").replace("³", "^3").replace("**", "^")),
+]
+StressSign = Literal["tension", "compression"]
 """Meaning of a positive stress; programs that print pressures, as VASP, use the second."""
 
-BORN_ROWS = ("polarization", "displacement")
+BornRows = Literal["polarization", "displacement"]
 """Meanings of the first Cartesian index of Born charges."""
 
 ISOLATED_ATOM = "isolatedatom"
@@ -62,7 +68,7 @@ _PLAIN_VIRIALS = ("virial", "virials")
 _RESULTS = {"energy": ("free_energy", "energy"), "forces": ("forces",), "stress": ("stress",)}
 
 
-@dataclass(frozen=True)
+@configuration
 class LabelNames:
     r"""Names, units and signs of labels.
 
@@ -93,36 +99,18 @@ class LabelNames:
     born_rows : str
         Meaning of the rows of Born charges, "polarization" (columns are displacements) or
         "displacement". Molecules with a dipole tell which it is.
-
-    Raises
-    ------
-    ValueError
-        If a unit, sign or `born_rows` is unknown.
     """
 
-    energy: str = "REF_energy"
-    forces: str = "REF_forces"
-    stress: str = "REF_stress"
-    virial: str = "REF_virial"
-    stress_unit: str = "eV/A^3"
-    stress_sign: str = "tension"
-    dipole: str = "REF_dipole"
-    quadrupole: str = "REF_quadrupole"
-    born_effective_charges: str = "REF_born_effective_charges"
-    born_rows: str = "polarization"
-
-    def __post_init__(self) -> None:
-        unit = self.stress_unit.replace("Å", "A").replace("³", "^3").replace("**", "^")
-        object.__setattr__(self, "stress_unit", unit)
-        for name, known in (
-            ("stress_unit", tuple(STRESS_UNITS)),
-            ("stress_sign", STRESS_SIGNS),
-            ("born_rows", BORN_ROWS),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"`{name}` must be one of {', '.join(known)}; got {getattr(self, name)!r}"
-                )
+    energy: Name = "REF_energy"
+    forces: Name = "REF_forces"
+    stress: Name = "REF_stress"
+    virial: Name = "REF_virial"
+    stress_unit: StressUnit = "eV/A^3"
+    stress_sign: StressSign = "tension"
+    dipole: Name = "REF_dipole"
+    quadrupole: Name = "REF_quadrupole"
+    born_effective_charges: Name = "REF_born_effective_charges"
+    born_rows: BornRows = "polarization"
 
     def is_default(self, label: str) -> bool:
         """Return whether a label has its default name."""
@@ -321,7 +309,7 @@ def _check_agreement(stress: np.ndarray, from_virial: np.ndarray, sources: Label
     factor = STRESS_UNITS[sources.names.stress_unit]
     if sources.names.stress_sign == "compression":
         factor = -factor
-    for sign in STRESS_SIGNS:
+    for sign in get_args(StressSign):
         for unit, size_of_unit in STRESS_UNITS.items():
             right = size_of_unit if sign == "tension" else -size_of_unit
             if abs(ratio * right / factor - 1) < 0.05:

@@ -46,9 +46,18 @@ def figure(result: DynamicsResult, path: Path) -> None:
         "potential": series.potential_energy_eV - series.potential_energy_eV[0],
         "total": series.total_energy_eV - series.total_energy_eV[0],
     }
+    bands, disagreement = {}, {}
+    if result.spread is not None:
+        energy, mean, largest = (
+            np.interp(series.time_ps, 1e-3 * result.spread.time_fs, values)
+            for values in result.spread.columns["spread"].T
+        )
+        bands = {"potential": energy}
+        disagreement = {"largest of an atom": largest, "mean": mean}
     panels = [
         Panel("temperature / K", {"temperature": series.temperature_K}),
-        Panel("energy − start / eV", energies),
+        Panel("energy − start / eV", energies, bands=bands),
+        Panel("force spread / (eV/Å)", disagreement),
         Panel("conserved − start\n/ (meV/atom)", {"conserved": 1e3 * conserved}),
         Panel("pressure / bar", {"pressure": series.pressure_bar}),
     ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from ase_les.configuration import ByKind
 from ase_les.representation.cace import Cace, CaceConfig
 from ase_les.representation.interface import Representation
 from ase_les.representation.mace import Mace, MaceConfig
 
 #: Settings of any representation.
-RepresentationConfig = CaceConfig | MaceConfig
+RepresentationConfig = Annotated[CaceConfig | MaceConfig, ByKind()]
 
 __all__ = [
     "Cace",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
+from ase_les.configuration import Cutoff, Interval, MinLen, Positive, Width, configuration
 from ase_les.graph import Graph, edges_to
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.representation import FusedRepresentation
@@ -18,7 +19,7 @@ from ase_les.representation.angular import (
     angular_indices,
 )
 from ase_les.representation.embedding import Embedding
-from ase_les.representation.message_blocks import features_in_blocks
+from ase_les.representation.message_blocks import blocks_of, features_in_blocks
 from ase_les.representation.message_passing import InvariantMessage, Memory, RadialMessage
 from ase_les.representation.neighbour_sum import (
     AnalyticNeighbourSum,
@@ -29,13 +30,13 @@ from ase_les.representation.neighbour_sum import (
 from ase_les.representation.radial import BesselBasis
 from ase_les.representation.recomputed import recomputed
 
-MESSAGES = ("memory", "radial", "invariant")
+Message = Literal["memory", "radial", "invariant"]
 
 # Bytes of the largest tensor of a block of atoms that is evaluated together.
 _BLOCK_BYTES = 32 * 2**20
 
 
-@dataclass(frozen=True)
+@configuration
 class CaceConfig:
     """Size and shape of a CACE representation.
 
@@ -63,40 +64,19 @@ class CaceConfig:
     separate_values : bool
         Whether "invariant" messages carry a number for each angular degree and
         edge channel instead of one for all.
-
-    Raises
-    ------
-    ValueError
-        If a value is outside its range.
     """
 
-    cutoff: float
-    n_radial: int = 6
-    n_mixed: int = 12
-    n_embedding: int = 3
-    l_max: int = 3
-    nu_max: int = 3
-    cutoff_exponent: int = 5
+    cutoff: Cutoff
+    n_radial: Width = 6
+    n_mixed: Width = 12
+    n_embedding: Width = 3
+    l_max: Annotated[int, Interval(ge=0, le=4)] = 3
+    nu_max: Annotated[int, Interval(ge=1, le=4)] = 3
+    cutoff_exponent: Annotated[int, Interval(ge=2, le=100)] = 5
     trainable_frequencies: bool = True
-    layers: tuple[tuple[str, ...], ...] = ()
-    mean_neighbours: float = 10.0
+    layers: tuple[Annotated[tuple[Message, ...], MinLen(1)], ...] = ()
+    mean_neighbours: Positive = 10.0
     separate_values: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(tuple(layer) for layer in self.layers))
-        positive = ("cutoff", "n_radial", "n_mixed", "n_embedding", "mean_neighbours")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
-        for name, low, high in (("l_max", 0, 4), ("nu_max", 1, 4)):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"`{name}` must be {low} to {high}, got {getattr(self, name)}")
-        if self.cutoff_exponent < 2:
-            raise ValueError(f"`cutoff_exponent` must be at least 2, got {self.cutoff_exponent}")
-        for layer in self.layers:
-            unknown = sorted(set(layer) - set(MESSAGES))
-            if unknown or not layer:
-                raise ValueError(f"a layer is made of {MESSAGES}, got {layer}")
 
 
 class Cace(nn.Module):
@@ -204,6 +184,29 @@ class Cace(nn.Module):
         edges = self.neighbourhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
+    def features_of(self, graph: Graph, atoms: range, of_all: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the features (n, n_features) of a range of atoms, for inference.
+
+        Parameters
+        ----------
+        graph : Graph
+            With the edges that end at these atoms.
+        atoms : range
+        of_all : callable
+            Returns what all atoms send (N, n_values), given what these send (n, n_values).
+
+        Raises
+        ------
+        ValueError
+            If the model has radial messages, which would have to send all sums of an atom.
+        """
+        if self._fused is not None:
+            return self._fused(graph, atoms)
+        block = self._atoms_per_block(graph)
+        if self.layers:
+            return features_in_blocks(self, graph, block, atoms, of_all)
+        return self._in_blocks(graph, block, atoms)
+
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
         """Return the edges this representation reads, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
@@ -235,25 +238,25 @@ class Cace(nn.Module):
         bytes_per_atom = self.mixing.element_size() * max(sums, mean_edges * per_edge)
         return max(self._in_blocks_of_bytes // bytes_per_atom, 1)
 
-    def _in_blocks(self, graph: Graph, block: int) -> Tensor:
+    def _in_blocks(self, graph: Graph, block: int, atoms: range | None = None) -> Tensor:
+        atoms = range(graph.n_atoms) if atoms is None else atoms
         if self.layers:
-            return features_in_blocks(self, graph, block)
+            return features_in_blocks(self, graph, block, atoms)
         sender, receiver = self.embedding(graph)
         sender = sender.T
 
-        def of(atoms: range) -> Tensor:
-            ends = edges_to(graph, atoms)
-            own = receiver[atoms.start : atoms.stop]
+        def of(part: range) -> Tensor:
+            ends = edges_to(graph, part)
+            own = receiver[part.start : part.stop]
 
             def features(positions: Tensor, cell: Tensor) -> Tensor:
                 placed = ends._replace(positions=positions, cell=cell)
-                edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, atoms)
+                edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, part)
                 return self.invariant_features(self.sums(edges, sender, own))
 
             return recomputed(features, graph.positions, graph.cell)
 
-        starts = range(0, graph.n_atoms, block)
-        return torch.cat([of(range(start, min(start + block, graph.n_atoms))) for start in starts])
+        return torch.cat([of(part) for part in blocks_of(atoms, block)])
 
     def sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
         """Return mixed sums (n_l, s, n, m, r) of atoms over edges that end at them.

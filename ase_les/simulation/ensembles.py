@@ -183,6 +183,9 @@ class DynamicsSettings:
     max_force_eV_per_A : float or None
         The run stops above this force. None: twice the largest force in the training data, if the
         model card contains it, else no limit.
+    max_force_std_eV_per_A : float or None
+        The run stops if the members of a committee disagree about the force on an atom by more
+        than this: the root of the summed variances of its components.
     max_dipole_change_eA : float or None
         The run stops if an observed dipole differs by more than this from its first value.
     alarm_stride : int
@@ -224,6 +227,7 @@ class DynamicsSettings:
     max_temperature_jump_K: float = 5_000.0
     min_distance_A: float | None = None
     max_force_eV_per_A: float | None = None
+    max_force_std_eV_per_A: float | None = None
     max_dipole_change_eA: float | None = None
     alarm_stride: int = 10
     trajectory_properties: Sequence[str] | None = None
@@ -238,7 +242,10 @@ class DynamicsSettings:
         object.__setattr__(self, "observe", observe)
         stages = tuple(_with_strides(_as_stage(each), self.timestep_fs) for each in self.stages)
         object.__setattr__(self, "stages", stages)
-        for name in ("min_distance_A", "max_force_eV_per_A", "max_dipole_change_eA"):
+        for name in (
+            *("min_distance_A", "max_force_eV_per_A", "max_force_std_eV_per_A"),
+            "max_dipole_change_eA",
+        ):
             if getattr(self, name) is not None:
                 _require_positive(name, getattr(self, name))
         strides = ("trajectory_stride", "log_stride", "checkpoint_stride", "alarm_stride")

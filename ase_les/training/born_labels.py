@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 
-from ase_les.reading.labels import BORN_ROWS as ROWS
+from ase_les.reading.labels import BornRows
 
 # In e Å; smaller violations of the sum rule may be noise of the labels.
 _VIOLATION = 0.1
@@ -36,7 +38,7 @@ def check_order(
     dipole : array of shape (3,)
         In e Å, relative to the center of mass.
     rows : str
-        Index order used to read the labels, one of `ROWS`.
+        Index order used to read the labels, one of `BornRows`.
     what : str
         Name of structure and label in the error message.
 
@@ -51,7 +53,7 @@ def check_order(
         for each in (born_charges, born_charges.transpose(0, 2, 1))
     ]
     if violations[0] > _VIOLATION and violations[1] < 0.3 * violations[0]:
-        (other,) = set(ROWS) - {rows}
+        (other,) = set(get_args(BornRows)) - {rows}
         raise ValueError(
             f"{what}, read with `born_rows: {rows}`, are inconsistent with the labeled dipole: "
             f"the rotational sum rule is violated by {violations[0]:.2f} e Å, and by "

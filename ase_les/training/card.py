@@ -54,7 +54,7 @@ def model_card(
         Whether the sign of the charges was changed after training.
     """
     card: dict[str, Any] = {
-        **config.card,
+        **config.card.entries(),
         "structures": {name: len(samples) for name, samples in parts.items()},
         "elements": list(done.model.config.atomic_energies),
         "cutoff_A": done.model.config.cutoff,

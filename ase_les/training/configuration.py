@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from ase import Atoms
 
-from ase_les.configuration import from_mapping, read_yaml
+from ase_les.configuration import (
+    File,
+    Files,
+    Interval,
+    MinLen,
+    Name,
+    Number,
+    Pair,
+    Positive,
+    Text,
+    Unit,
+    configuration,
+    read_configuration,
+    renamed,
+)
+from ase_les.model_config import ArchitectureConfig
 from ase_les.reading import read_file
-from ase_les.training.dataset import LabelNames, split
+from ase_les.reading.labels import LabelNames
+from ase_les.training.dataset import split
 from ase_les.training.fit_settings import FitSettings
-from ase_les.training.initial_model import ArchitectureConfig
 from ase_les.training.labelled_files import chosen_frames
 
 T = TypeVar("T")
 
+Part = Annotated[float, Interval(ge=0, lt=1)]
 
-@dataclass(frozen=True)
+
+@configuration
 class DataConfig:
     """Files with labelled structures; paths are relative to the configuration file.
 
@@ -34,8 +52,9 @@ class DataConfig:
         Test set, evaluated once after training: a file, or the fraction of the structures of each
         training file to hold back.
     labels : LabelNames
+        Names of the labels in the files, and their conventions.
     shortest_A : mapping of str to float
-        Minimum distances in Å by pair of elements, such as ``{Na-H: 2.0}``; structures with
+        Minimum distances by pair of elements, such as ``{Na-H: 2.0}``; structures with
         shorter distances are excluded.
     dielectric : float
         Electronic dielectric constant of periodic structures; labels of Born charges are divided by
@@ -46,19 +65,13 @@ class DataConfig:
         content.
     """
 
-    training: tuple[str, ...]
-    validation: str | float = 0.1
-    test: str | float | None = None
-    labels: LabelNames = field(default_factory=LabelNames)
-    shortest_A: Mapping[str, float] = field(default_factory=dict)
-    dielectric: float = 1.0
-    format: str | None = None
-
-    def __post_init__(self):
-        files = (self.training,) if isinstance(self.training, str) else tuple(self.training)
-        if not files:
-            raise ValueError("`training` needs at least one file")
-        object.__setattr__(self, "training", files)
+    training: Annotated[Files, MinLen(1)]
+    validation: File | Part = 0.1
+    test: File | Part | None = None
+    labels: LabelNames = LabelNames()
+    shortest_A: Mapping[Pair, Annotated[Positive, Unit("Å")]] = field(default_factory=dict)
+    dielectric: Annotated[float, Interval(ge=1, le=1e4)] = 1.0
+    format: Name | None = None
 
     def frames(self, path: Path) -> list[Atoms]:
         """Return the structures of a file without excluded ones.
@@ -73,37 +86,133 @@ class DataConfig:
         return chosen_frames(read_file(path, self.format).frames, self.shortest_A)
 
 
-@dataclass(frozen=True)
+@configuration
+class DataSource:
+    """Where the data of a model are from.
+
+    Parameters
+    ----------
+    name, level, source : str or None
+        What the structures are, their level of theory, and where they are found.
+    citation, licence : str or None
+        How to cite the data, and their licence.
+    """
+
+    name: Text | None = None
+    level: Text | None = None
+    source: Text | None = None
+    citation: Text | None = None
+    licence: Text | None = None
+
+    _spelling = renamed(license="licence")
+
+
+@configuration
+class PublishedErrors:
+    """Published errors of models of the same kind, for comparison.
+
+    Parameters
+    ----------
+    short_range, les : mapping of str to float
+        Errors of a model without and with charges, such as ``forces_rmse_meV_per_A``.
+    other : str or None
+        Remarks.
+    """
+
+    short_range: Mapping[Name, Number] = field(default_factory=dict)
+    les: Mapping[Name, Number] = field(default_factory=dict)
+    other: Text | None = None
+
+
+@configuration
+class CardConfig:
+    """Entries of the model card written by a person.
+
+    Parameters
+    ----------
+    name : str or None
+        Name of the model.
+    summary : str or None
+        One line: what the model is for.
+    data : DataSource or None
+        Where the data are from.
+    limits : str or None
+        What the model is not for; shown with results.
+    published : PublishedErrors or None
+        Published errors, for comparison.
+    history : str or None
+        How the model was made.
+    licence, citation : str or None
+        Licence of the model, and how to cite it.
+    notes : mapping
+        Anything else.
+    """
+
+    name: Text | None = None
+    summary: Text | None = None
+    data: DataSource | None = None
+    limits: Text | None = None
+    published: PublishedErrors | None = None
+    history: Text | None = None
+    licence: Text | None = None
+    citation: Text | None = None
+    notes: Mapping[Name, object] = field(default_factory=dict)
+
+    _spelling = renamed(license="licence")
+
+    def __post_init__(self) -> None:
+        try:
+            json.dumps(self.notes, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`notes` needs plain finite values: {error}") from None
+
+    def entries(self) -> dict[str, object]:
+        """Return what is given, as plain containers."""
+
+        def given(entries: dict) -> dict:
+            plain = {k: given(v) if isinstance(v, dict) else v for k, v in entries.items()}
+            return {key: value for key, value in plain.items() if value not in (None, {})}
+
+        return given(asdict(self))
+
+
+@configuration
 class TrainingConfig:
     """Configuration of a training.
 
     Parameters
     ----------
     data : DataConfig
+        Labelled structures.
     model : ArchitectureConfig
+        Architecture of the model; without it, that of `start`.
     fit : FitSettings
+        Settings of the fit.
     start : str or None
-        Trained model of the same architecture that provides the initial weights: a file or the name
-        of a shipped model. By default weights are random.
+        Trained model that provides the initial weights: a file or the name of a shipped model.
+        By default weights are random.
     teachers : tuple of str
         Trained models, as for `start`, whose mean dipoles and Born charges serve as labels of the
         training structures, with the weights of the loss (`ase_les.training.teachers`).
     output : str
         Stem of the output files.
-    card : mapping
-        Entries of the model card written by a person: summary, data with citation and license.
+    card : CardConfig
+        Entries of the model card written by a person.
     """
 
     data: DataConfig
-    model: ArchitectureConfig
-    fit: FitSettings = field(default_factory=FitSettings)
-    start: str | None = None
-    teachers: tuple[str, ...] = ()
-    output: str = "model"
-    card: Mapping[str, object] = field(default_factory=dict)
+    model: ArchitectureConfig = ArchitectureConfig()
+    fit: FitSettings = FitSettings()
+    start: File | None = None
+    teachers: Files = ()
+    output: File = "model"
+    card: CardConfig = CardConfig()
 
-    def __post_init__(self):
-        object.__setattr__(self, "teachers", tuple(self.teachers))
+    def __post_init__(self) -> None:
+        if not self.start and self.model.representation is None:
+            raise ValueError(
+                "`model` lacks `representation`; add it, or set `start` to a trained model"
+            )
         if self.start and self.fit.bond_polarity:
             raise ValueError(
                 "`bond_polarity` would replace the charges of `start`: leave out one of them"
@@ -126,10 +235,7 @@ def read_training_config(path: str | Path) -> tuple[TrainingConfig, Path]:
     ValueError
         If it is not YAML, or an entry is unknown, missing or invalid.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no configuration at '{path}'")
-    return from_mapping(TrainingConfig, read_yaml(path)), path.parent
+    return read_configuration(TrainingConfig, path), Path(path).expanduser().parent
 
 
 def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[T]]:

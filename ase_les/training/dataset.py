@@ -167,14 +167,14 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 def shuffled_batches(
     samples: Sequence[Sample], batch_size: int, seed: int, epoch: int
-) -> Iterator[Sample]:
-    """Yield every sample once, in an order determined by seed and epoch.
+) -> Iterator[list[Sample]]:
+    """Yield the members of every batch, in an order determined by seed and epoch.
 
     The order has no other state, so that a resumed training uses the same batches.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(samples))
     for start in range(0, len(order), batch_size):
-        yield joined([samples[index] for index in order[start : start + batch_size]])
+        yield [samples[index] for index in order[start : start + batch_size]]
 
 
 def batches(samples: Sequence[Sample], batch_size: int) -> Iterator[Sample]:

@@ -5,16 +5,21 @@ They are optional and imported when their first structure is calculated.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
 
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
+from pydantic import AfterValidator
 
+from ase_les.configuration import Means, Name, configuration, from_mapping
 from ase_les.training.engine_calculators import (
     make_abinit,
     make_emt,
@@ -25,6 +30,16 @@ from ase_les.training.engine_calculators import (
     make_pyscf,
     make_tblite,
     total_charge,
+)
+from ase_les.training.engine_settings import (
+    AbinitSettings,
+    EMTSettings,
+    GPAWSettings,
+    IonsSettings,
+    LESSettings,
+    LJSettings,
+    PySCFSettings,
+    TBLiteSettings,
 )
 
 Build = Callable[..., GetPropertiesMixin]
@@ -38,8 +53,8 @@ class Engine:
     ----------
     build : callable
         ``build(atoms, **settings)`` returns a calculator for that structure.
-    settings : mapping
-        Default settings; entries of the user replace them.
+    settings : type
+        Configuration of its settings.
     module : str or None
         Module that must be importable.
     program : str or None
@@ -53,7 +68,7 @@ class Engine:
     """
 
     build: Build
-    settings: Mapping[str, object] = field(default_factory=dict)
+    settings: type
     module: str | None = None
     program: str | None = None
     package: str | None = None
@@ -161,7 +176,7 @@ def make_reference(
     missing_program = known.program and shutil.which(known.program) is None
     if missing_module or missing_program:
         raise ModuleNotFoundError(f"the engine '{engine}' is not installed; {known.install}")
-    settings = {**known.settings, **given}
+    settings = checked_settings(engine, given)
     return Reference(engine, known.build, settings, known.charged, known.package, stress)
 
 
@@ -193,17 +208,7 @@ def _imported(entry: str) -> Build:
 ENGINES: dict[str, Engine] = {
     "gpaw": Engine(
         make_gpaw,
-        {
-            "mode": {"name": "pw", "ecut": 600.0},
-            "xc": "PBE",
-            "kpts": {"density": 2.5, "gamma": True},
-            "occupations": {"name": "fermi-dirac", "width": 0.05},
-            "convergence": {"density": 1e-5, "energy": 1e-6},
-            # Time reversal still halves the k-points; distorted structures have no more than that.
-            "symmetry": {"point_group": False},
-            "txt": None,
-            "vacuum_A": 5.0,
-        },
+        GPAWSettings,
         module="gpaw",
         package="gpaw",
         install="pip install gpaw gpaw-data (it compiles against libxc and BLAS: apt-get install "
@@ -211,72 +216,90 @@ ENGINES: dict[str, Engine] = {
     ),
     "tblite": Engine(
         make_tblite,
-        {
-            "method": "GFN1-xTB",
-            "accuracy": 0.1,
-            "max_iterations": 250,
-            "verbosity": 0,
-            "vacuum_A": 15.0,
-        },
+        TBLiteSettings,
         module="tblite",
         package="tblite",
         install="pip install tblite",
     ),
     "pyscf": Engine(
-        make_pyscf,
-        {
-            "xc": "PBE",
-            "basis": "def2-svp",
-            "max_cycle": 100,
-            "conv_tol": 1e-9,
-            "grid_level": 3,
-            "smearing_eV": 0.0,
-        },
-        module="pyscf",
-        package="pyscf",
-        install="pip install pyscf",
+        make_pyscf, PySCFSettings, module="pyscf", package="pyscf", install="pip install pyscf"
     ),
     "abinit": Engine(
         make_abinit,
-        {
-            "command": "abinit",
-            "xc": "PBE",
-            "ecut": 30 * units.Hartree,
-            "tolvrs": 1e-10,
-            "nstep": 60,
-            "kpts": (1, 1, 1),
-            "vacuum_A": 5.0,
-        },
+        AbinitSettings,
         program="abinit",
         install="apt-get install abinit abinit-data; the settings `pps` and `pp_paths` name the "
         "pseudopotentials",
     ),
-    "les": Engine(make_les, {"accuracy": 1e-7, "dtype": "float64"}, package="ase_les"),
-    "ions": Engine(make_ions, package="ase_les"),
-    "emt": Engine(make_emt, package="ase", charged=False),
-    "lj": Engine(make_lj, package="ase", charged=False),
+    "les": Engine(make_les, LESSettings, package="ase_les"),
+    "ions": Engine(make_ions, IonsSettings, package="ase_les"),
+    "emt": Engine(make_emt, EMTSettings, package="ase", charged=False),
+    "lj": Engine(make_lj, LJSettings, package="ase", charged=False),
 }
-r"""Engines by name.
+"""Engines by name; `ase_les.training.engine_settings` describes their settings."""
 
-==========  ===========================================================================
-Name        Defaults
-==========  ===========================================================================
-``gpaw``    plane waves to 600 eV, PBE, k-points at 2.5 per Å⁻¹ with Γ, Fermi–Dirac 0.05 eV;
-            ``vacuum_A`` around directions that are not periodic. Charged molecules stand in
-            open boundaries, charged cells in a uniform background. Semi-core shells need the
-            600 eV and stress labels more: against 800 eV, a rattled MgO pair is 2 meV/Å off in
-            its forces and 0.03 eV/Å³ in its stress (at 400 eV: 0.03 eV/Å and 0.38 eV/Å³).
-            Other entries are GPAW's own
-``tblite``  GFN1-xTB, SCF accuracy 0.1, 250 iterations; entries of ``tblite.ase.TBLite``.
-            It repeats slabs and wires in all directions: ``vacuum_A`` is put on either side of
-            the directions that are not periodic
-``pyscf``   molecules only: PBE/def2-SVP with density fitting, grid level 3, energy to 1e-9 Eh.
-            ``smearing_eV`` (Fermi–Dirac, at fixed spin) helps where levels nearly coincide
-``abinit``  PBE to 30 Ha, Γ only; ``pps`` and ``pp_paths`` must be given; entries of
-            ``ase.calculators.abinit.Abinit`` (energies there in eV)
-``les``     a LES model as teacher: ``model`` by name or path; entries of ``LESCalculator``
-``ions``    rigid ions: point charges and Born–Mayer repulsion, to move ionic crystals and melts
-``emt``     effective-medium theory of ASE, for trials; no charge
-``lj``      Lennard-Jones of ASE, for trials; no charge
-==========  ===========================================================================
-"""
+
+def checked_settings(
+    engine: str, given: Mapping[str, object], file: str | Path | None = None
+) -> dict[str, object]:
+    """Return the settings of an engine, completed with defaults.
+
+    Those of functions (``package.module:function``) are returned as they are.
+
+    Parameters
+    ----------
+    engine : str
+    given : mapping
+    file : str or Path, optional
+        YAML file with this content, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a setting is unknown, missing or invalid.
+    """
+    if engine not in ENGINES:
+        return dict(given)
+    settings: Any = ENGINES[engine].settings
+    known = [entry.name for entry in fields(settings)]
+    others = {name: value for name, value in given.items() if name not in known}
+    for name in others if getattr(settings, "OPEN", False) else ():
+        if close := difflib.get_close_matches(name, known, 1, 0.85):
+            raise ValueError(f"`settings`: unknown key `{name}`, did you mean `{close[0]}`?")
+    if getattr(settings, "OPEN", False):
+        given = {name: value for name, value in given.items() if name in known}
+    else:
+        others = {}
+    return {**vars(from_mapping(settings, given, "settings", file)), **others}
+
+
+def _engine_name(name: str) -> str:
+    if name not in ENGINES and ":" not in name:
+        raise ValueError(f"no engine {name!r}")
+    return name
+
+
+EngineName = Annotated[
+    str,
+    AfterValidator(_engine_name),
+    Means(f"engine ({', '.join(ENGINES)}, or package.module:function)"),
+]
+
+
+@configuration
+class EngineConfig:
+    """Calculator of a labelling program.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine, or ``package.module:function`` of a function that returns a calculator.
+    settings : mapping
+        Settings of the engine.
+    """
+
+    engine: EngineName
+    settings: Mapping[Name, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_settings(self.engine, self.settings)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from ase_les.model import PRECISIONS
+from ase_les.configuration import (
+    Count,
+    Fraction,
+    Interval,
+    NotNegative,
+    Number,
+    Positive,
+    Seed,
+    Unit,
+    configuration,
+)
 from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.loss import LossWeights
 
 
-@dataclass(frozen=True)
+@configuration
 class FitSettings:
     """Settings of a fit.
 
@@ -55,41 +65,25 @@ class FitSettings:
         Precision of the network; sums of charges and energies always use float64.
     seed : int
         Seed of initial weights and of the order of structures.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
     """
 
-    epochs: int = 400
-    batch_size: int = 2
-    learning_rate: float = 0.005
-    warmup_epochs: float = 1.0
-    final_learning_rate: float = 1e-5
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 10.0
-    average_decay: float = 0.995
+    epochs: Count = 400
+    batch_size: Count = 2
+    learning_rate: Annotated[float, Interval(gt=0, le=10)] = 0.005
+    warmup_epochs: NotNegative = 1.0
+    final_learning_rate: Annotated[float, Interval(ge=0, le=10)] = 1e-5
+    weight_decay: NotNegative = 0.0
+    max_gradient_norm: Positive = 10.0
+    average_decay: Fraction = 0.995
     free_sum: bool = False
-    bond_polarity: float = 0.0
-    loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
-    final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
-    gauge: GaugeSettings = field(default_factory=GaugeSettings)
-    validate_every: int = 5
-    patience: int | None = None
-    dtype: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "learning_rate", "max_gradient_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
-        if self.validate_every < 1:
-            raise ValueError(f"`validate_every` must be at least 1, got {self.validate_every}")
-        if not 0 <= self.average_decay < 1:
-            raise ValueError(f"`average_decay` must be in [0, 1), got {self.average_decay}")
-        if self.dtype not in PRECISIONS:
-            raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {self.dtype!r}")
+    bond_polarity: Annotated[Number, Unit("e")] = 0.0
+    loss: LossWeights = LossWeights(1.0, 1.0, 0.0)
+    final_loss: LossWeights = LossWeights(100.0, 1.0, 0.0)
+    gauge: GaugeSettings = GaugeSettings()
+    validate_every: Count = 5
+    patience: Count | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+    seed: Seed = 0
 
     @property
     def needs_stress(self) -> bool:

@@ -3,85 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ase_les.core_repulsion import CoreRepulsionConfig
-from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
-from ase_les.representation import RepresentationConfig
+from ase_les.model import LESModel, LongRangeConfig, ShortRangeConfig
+from ase_les.model_config import ArchitectureConfig
 from ase_les.runs.provenance import changed
 from ase_les.training.atomic_energies import fit_atomic_energies
 from ase_les.training.dataset import Sample
 
 
-@dataclass(frozen=True)
-class ArchitectureConfig:
-    """Architecture of a model, independent of the data.
-
-    Parameters
-    ----------
-    representation : RepresentationConfig or None
-        None uses those of the initial model, including its core repulsion.
-    short_range : ShortRangeConfig or None
-        None uses the root-mean-square force of the data as energy scale.
-    long_range : LongRangeConfig or None
-        None for a short-range model.
-    total_charges : tuple of int
-        Total charges to distinguish; empty if there is one charge state.
-    atomic_energies : mapping of str to float, or None
-        In eV by symbol; None fits them to the data.
-    core_repulsion : CoreRepulsionConfig or None
-        Repulsion of nuclei at distances shorter than bonds.
-    """
-
-    representation: RepresentationConfig | None = None
-    short_range: ShortRangeConfig | None = None
-    long_range: LongRangeConfig | None = field(default_factory=LongRangeConfig)
-    total_charges: tuple[int, ...] = ()
-    atomic_energies: Mapping[str, float] | None = None
-    core_repulsion: CoreRepulsionConfig | None = None
-
-
 def completed(architecture: ArchitectureConfig, start: LESModel | None) -> ArchitectureConfig:
-    """Return the architecture, completed with the representation of the initial model.
+    """Return the architecture, completed with that of the initial model.
 
-    Raises
-    ------
-    ValueError
-        If there is neither a representation nor an initial model.
+    An empty architecture is that of the initial model, but for its atomic energies. One without
+    representation is completed with representation, core repulsion and total charges.
     """
-    if architecture.representation is not None:
+    if start is None or architecture.representation is not None:
         return architecture
-    if start is None:
-        raise ValueError(
-            "`model` lacks `representation`; add it, or set `start` to a trained model"
-        )
+    known = start.config
+    if architecture == ArchitectureConfig():
+        parts = {name: getattr(known, name) for name in vars(architecture)}
+        return ArchitectureConfig(**parts | {"atomic_energies": None})
     return replace(
         architecture,
-        representation=start.config.representation,
-        # A MACE model may bring a repulsion of its own, which a YAML file cannot specify.
-        core_repulsion=cast(
-            "CoreRepulsionConfig | None",
-            architecture.core_repulsion or start.config.core_repulsion,
-        ),
-        total_charges=architecture.total_charges or start.config.total_charges,
+        representation=known.representation,
+        core_repulsion=architecture.core_repulsion or known.core_repulsion,
+        total_charges=architecture.total_charges or known.total_charges,
     )
-
-
-def representation_of(architecture: ArchitectureConfig) -> RepresentationConfig:
-    """Return the representation of a completed architecture.
-
-    Raises
-    ------
-    ValueError
-        If it has none.
-    """
-    if architecture.representation is None:
-        raise ValueError("`model` lacks `representation`; add it")
-    return architecture.representation
 
 
 def random_model(
@@ -102,15 +53,8 @@ def random_model(
         forces = torch.cat([sample.forces.flatten() for sample in samples])
         scale = float(forces[~forces.isnan()].square().mean().sqrt())
         short_range = ShortRangeConfig(scale=scale if np.isfinite(scale) and scale > 0 else 1.0)
-    config = ModelConfig(
-        atomic_energies=architecture.atomic_energies or fit_atomic_energies(samples),
-        representation=representation_of(architecture),
-        short_range=short_range,
-        long_range=architecture.long_range,
-        total_charges=architecture.total_charges,
-        core_repulsion=architecture.core_repulsion,
-    )
-    return LESModel(config, seed=seed)
+    energies = architecture.atomic_energies or fit_atomic_energies(samples)
+    return LESModel(architecture.complete(energies, short_range), seed=seed)
 
 
 def model_from(
@@ -146,13 +90,8 @@ def model_from(
     ValueError
         If the architectures differ, or the model does not cover an element or total charge.
     """
-    asked = replace(
-        known.config,
-        representation=representation_of(architecture),
-        short_range=architecture.short_range or known.config.short_range,
-        long_range=architecture.long_range,
-        total_charges=architecture.total_charges,
-        core_repulsion=architecture.core_repulsion,
+    asked = architecture.complete(
+        known.config.atomic_energies, architecture.short_range or known.config.short_range
     )
     if known.config.long_range is None and architecture.long_range is not None:
         known = _with_charges(known, architecture.long_range, samples, seed)

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated
 
 from ase import Atoms
 
-from ase_les.configuration import from_mapping, read_yaml
+from ase_les.configuration import (
+    Count,
+    File,
+    Interval,
+    MinLen,
+    Name,
+    configuration,
+    read_configuration,
+)
 from ase_les.reading import all_frames
 from ase_les.reading.extended_xyz import write_labelled
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.dataset import split
+from ase_les.training.engines import EngineName, checked_settings
+from ase_les.training.moves import Ratio
 from ase_les.training.reference import label_structures
 from ase_les.training.sampling import SamplingRecipe, sample_by_recipe
 
 BORN_CHARGES = "REF_born_effective_charges"
 
 
-@dataclass(frozen=True)
+@configuration
 class StructureSet:
     """Structures generated from one file and labeled with the same settings.
 
@@ -27,9 +38,9 @@ class StructureSet:
     ----------
     start : str
         File of initial structures, relative to the folder of the plan.
-    sample : mapping or None
-        A sampling recipe (`ase_les.training.sampling.SamplingRecipe`); None uses the
-        structures of the file, including their Born charges.
+    sample : SamplingRecipe or None
+        Moves that generate structures; None uses the structures of the file, including their
+        Born charges.
     repeat : tuple of 3 int
         Repetitions of periodic structures along the lattice vectors.
     volume : float
@@ -40,12 +51,12 @@ class StructureSet:
         Fraction of the structures held back for the test, evenly spaced.
     """
 
-    start: str
-    sample: Mapping[str, object] | None = None
-    repeat: tuple[int, int, int] = (1, 1, 1)
-    volume: float = 1.0
-    settings: Mapping[str, object] = field(default_factory=dict)
-    test: float = 0.15
+    start: File
+    sample: SamplingRecipe | None = None
+    repeat: tuple[Count, Count, Count] = (1, 1, 1)
+    volume: Ratio = 1.0
+    settings: Mapping[Name, object] = field(default_factory=dict)
+    test: Annotated[float, Interval(ge=0, le=1)] = 0.15
 
     def structures(self, folder: Path) -> tuple[Atoms, ...]:
         """Return the structures to label; deterministic."""
@@ -57,17 +68,17 @@ class StructureSet:
             starts.append(start)
         if self.sample is None:
             return tuple(starts)
-        return sample_by_recipe(starts, SamplingRecipe.from_dict(self.sample)).frames
+        return sample_by_recipe(starts, self.sample).frames
 
 
-@dataclass(frozen=True)
+@configuration
 class LabellingPlan:
     """The contents of a ``label.yml``.
 
     Parameters
     ----------
     engine : str
-        See `ase_les.training.engines.ENGINES`.
+        Labelling program, or ``package.module:function`` of a function that returns a calculator.
     sets : mapping of str to StructureSet
         Sets by name.
     settings : mapping
@@ -76,10 +87,14 @@ class LabellingPlan:
         Whether to calculate stresses.
     """
 
-    engine: str
-    sets: Mapping[str, StructureSet]
-    settings: Mapping[str, object] = field(default_factory=dict)
+    engine: EngineName
+    sets: Annotated[Mapping[Name, StructureSet], MinLen(1)]
+    settings: Mapping[Name, object] = field(default_factory=dict)
     stress: bool = True
+
+    def __post_init__(self) -> None:
+        for each in self.sets.values():
+            checked_settings(self.engine, {**self.settings, **each.settings})
 
     def carry_out(
         self, folder: Path, work: Path, progress: Progress = NO_PROGRESS
@@ -140,16 +155,9 @@ def read_plan(path: Path) -> LabellingPlan:
     Raises
     ------
     ValueError
-        If an entry is unknown or missing.
+        If an entry is unknown, missing or invalid.
     """
-    given = read_yaml(path)
-    if not isinstance(given, Mapping):
-        raise ValueError(f"'{path}' needs a mapping of settings, got {given!r}")
-    given = dict(given)
-    given["sets"] = {
-        name: from_mapping(StructureSet, each) for name, each in given.get("sets", {}).items()
-    }
-    return from_mapping(LabellingPlan, given)
+    return read_configuration(LabellingPlan, path)
 
 
 def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> None:

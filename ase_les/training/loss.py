@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from ase_les.configuration import NotNegative, Unit, configuration
 from ase_les.derivatives import Derivatives
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
@@ -15,7 +17,7 @@ from ase_les.training.dataset import Sample
 from ase_les.training.response_evaluation import centre_of_mass
 
 
-@dataclass(frozen=True)
+@configuration
 class LossWeights:
     """Weights of the squared errors.
 
@@ -40,20 +42,19 @@ class LossWeights:
     Raises
     ------
     ValueError
-        If a weight is negative or all are zero.
+        If all weights are zero.
     """
 
-    energy: float = 1.0
-    forces: float = 1.0
-    stress: float = 0.0
-    dipole: float = 0.0
-    born_charges: float = 0.0
-    excess: float = 0.0
+    energy: Annotated[NotNegative, Unit("1/eV²")] = 1.0
+    forces: Annotated[NotNegative, Unit("Å²/eV²")] = 1.0
+    stress: Annotated[NotNegative, Unit("Å⁶/eV²")] = 0.0
+    dipole: Annotated[NotNegative, Unit("1/(e Å)²")] = 0.0
+    born_charges: Annotated[NotNegative, Unit("1/e²")] = 0.0
+    excess: Annotated[NotNegative, Unit("1/e²")] = 0.0
 
-    def __post_init__(self):
-        weights = astuple(self)
-        if min(weights) < 0 or max(weights) == 0:
-            raise ValueError(f"loss weights must be positive (some may be zero), got {self}")
+    def __post_init__(self) -> None:
+        if not any(astuple(self)):
+            raise ValueError("all weights of the loss are zero")
 
     def between(self, later: LossWeights, fraction: float) -> LossWeights:
         """Interpolate the weights, geometrically where both ends are positive."""
@@ -66,57 +67,78 @@ class LossWeights:
         return LossWeights(*map(mix, astuple(self), astuple(later)))
 
 
-def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
+def loss(
+    derived: Derivatives, sample: Sample, weights: LossWeights, batch: Sample | None = None
+) -> Tensor:
     r"""Compute the weighted mean squared error over available labels.
 
     .. math::
         L = \frac{w_E}{S} \sum_s \Big(\frac{\Delta E_s}{N_s}\Big)^2
           + \frac{w_F}{3N} \sum_{i\alpha} \Delta F_{i\alpha}^2
           + \frac{w_\sigma}{9S} \sum_{s\alpha\beta} \Delta \sigma_{s\alpha\beta}^2
+
+    Parameters
+    ----------
+    derived : Derivatives
+    sample : Sample
+    weights : LossWeights
+    batch : Sample or None
+        Batch that the sample is a part of: the losses of all parts add up to that of the batch.
     """
+    batch = batch or sample
     size = torch.bincount(sample.graph.structure, minlength=sample.graph.n_structures)
     total = weights.energy * _mean_square(
-        derived.prediction.energy / size, sample.energy / size
-    ) + weights.forces * _mean_square(derived.forces, sample.forces)
+        derived.prediction.energy / size, sample.energy / size, batch.energy
+    ) + weights.forces * _mean_square(derived.forces, sample.forces, batch.forces)
     if derived.stress is not None:
-        total = total + weights.stress * _mean_square(derived.stress, sample.stress)
+        total = total + weights.stress * _mean_square(derived.stress, sample.stress, batch.stress)
     return total
 
 
 def response_loss(
-    model: LESModel, derived: Derivatives, sample: Sample, weights: LossWeights
+    model: LESModel,
+    derived: Derivatives,
+    sample: Sample,
+    weights: LossWeights,
+    batch: Sample | None = None,
 ) -> Tensor:
     r"""Compute the weighted mean squared error of dipoles and Born charges.
 
     .. math::
         L = \frac{w_\mu}{3S} \sum_{s\alpha} \Delta\mu_{s\alpha}^2
           + \frac{w_Z}{9N} \sum_{i\alpha\beta} (\Delta Z^*_{i\alpha\beta})^2
+
+    Parameters as of `loss`.
     """
+    batch = batch or sample
     graph = sample.graph
     total = sample.energy.new_zeros(())
     centre = centre_of_mass(graph)
     if weights.dipole and not sample.dipole.isnan().all():
         arms = graph.positions - centre[graph.structure]
         dipole = sum_per_structure(derived.prediction.charges[:, :1] * arms, graph)
-        total = total + weights.dipole * _mean_square(dipole, sample.dipole)
+        total = total + weights.dipole * _mean_square(dipole, sample.dipole, batch.dipole)
     if weights.born_charges and not sample.born_charges.isnan().all():
         _, born = born_charges(model, graph, centre, create_graph=True)
-        total = total + weights.born_charges * _mean_square(born, sample.born_charges)
+        error = _mean_square(born, sample.born_charges, batch.born_charges)
+        total = total + weights.born_charges * error
     return total
 
 
-def excess_loss(prediction: Prediction, graph: Graph) -> Tensor:
+def excess_loss(prediction: Prediction, graph: Graph, n_structures: int | None = None) -> Tensor:
     r"""Compute the excess charge loss :math:`\frac{1}{S} \sum_s (\sum_i q_i - Q_s)^2`.
 
     Energies do not fully determine the sum of free charges, because the short-range energy can
     compensate: all sums may converge to −0.3 e, and a shift after training costs 5 meV/atom.
+    ``n_structures`` is the number S in the batch that the graph is a part of.
     """
     excess = sum_per_structure(prediction.charges[:, 0], graph) - graph.total_charge
-    return excess.square().mean()
+    return excess.square().sum() / (n_structures or graph.n_structures)
 
 
-def _mean_square(predicted: Tensor, label: Tensor) -> Tensor:
+def _mean_square(predicted: Tensor, label: Tensor, labels_of_batch: Tensor) -> Tensor:
     known = ~torch.isnan(label)
     if not known.any():
         return predicted.new_zeros(())
-    return ((predicted[known] - label[known]) ** 2).mean()
+    count = int((~torch.isnan(labels_of_batch)).sum())
+    return ((predicted[known] - label[known]) ** 2).sum() / count

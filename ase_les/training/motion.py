@@ -7,9 +7,8 @@ unphysical structures: `CommitteeMD` stops where independently trained models be
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import Annotated, Literal
 
 import numpy as np
 from ase import Atoms, units
@@ -17,11 +16,16 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase.constraints import FixAtoms, FixCom
 from ase.md.langevin import Langevin
 
-from ase_les.training.moves import bare, collision
+from ase_les.configuration import Count, Element, File, Interval, MinLen, Unit, configuration
+from ase_les.training.moves import Temperature, bare, collision
 from ase_les.training.selection import disagreements
 
+Temperatures = Annotated[tuple[Temperature, ...], MinLen(1)]
+Timestep = Annotated[float, Interval(gt=0, le=100), Unit("fs")]
+Friction = Annotated[float, Interval(ge=0, le=10), Unit("1/fs")]
 
-@dataclass(frozen=True)
+
+@configuration
 class Dynamics:
     """Langevin dynamics at several temperatures, each starting from the given structure.
 
@@ -38,17 +42,13 @@ class Dynamics:
         Elements that are held fixed, such as those of a solid that the calculator does not cover.
     """
 
-    temperatures_K: tuple[float, ...] = (300.0, 600.0, 1200.0)
-    structures: int = 10
-    timestep_fs: float = 1.0
-    stride: int = 50
-    friction_per_fs: float = 0.02
-    held: tuple[str, ...] = ()
-    kind: ClassVar[str] = "dynamics"
-
-    def __post_init__(self):
-        object.__setattr__(self, "temperatures_K", tuple(self.temperatures_K))
-        object.__setattr__(self, "held", tuple(self.held))
+    temperatures_K: Temperatures = (300.0, 600.0, 1200.0)
+    structures: Count = 10
+    timestep_fs: Timestep = 1.0
+    stride: Count = 50
+    friction_per_fs: Friction = 0.02
+    held: tuple[Element, ...] = ()
+    kind: Literal["dynamics"] = "dynamics"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`; a run ends early if atoms collide or the calculator fails."""
@@ -61,7 +61,7 @@ class Dynamics:
         return found
 
 
-@dataclass(frozen=True)
+@configuration
 class CommitteeMD:
     """Langevin dynamics until a committee of models disagrees about the forces.
 
@@ -86,33 +86,18 @@ class CommitteeMD:
     friction_per_fs : float
     held : tuple of str
         Elements that are held fixed.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two models, or the disagreement is not positive.
     """
 
-    models: tuple[str, ...]
-    temperatures_K: tuple[float, ...] = (300.0, 600.0)
-    runs: int = 1
-    disagreement_eV_per_A: float = 0.5
-    timestep_fs: float = 0.5
-    stride: int = 10
-    steps: int = 4000
-    friction_per_fs: float = 0.02
-    held: tuple[str, ...] = ()
-    kind: ClassVar[str] = "explore"
-
-    def __post_init__(self):
-        for name in ("models", "temperatures_K", "held"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(self.models) < 2:
-            raise ValueError(f"`models` needs at least two to compare, got {list(self.models)}")
-        if not self.disagreement_eV_per_A > 0:
-            raise ValueError(
-                f"`disagreement_eV_per_A` must be positive, got {self.disagreement_eV_per_A}"
-            )
+    models: Annotated[tuple[File, ...], MinLen(2)]
+    temperatures_K: Temperatures = (300.0, 600.0)
+    runs: Count = 1
+    disagreement_eV_per_A: Annotated[float, Interval(gt=0, le=1000), Unit("eV/Å")] = 0.5
+    timestep_fs: Timestep = 0.5
+    stride: Count = 10
+    steps: Count = 4000
+    friction_per_fs: Friction = 0.02
+    held: tuple[Element, ...] = ()
+    kind: Literal["explore"] = "explore"
 
     def sampled(self, atoms, rng, calculator=None):
         """Use the committee's first model for the dynamics; `calculator` is ignored."""

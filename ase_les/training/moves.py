@@ -7,8 +7,7 @@ and drawn again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from ase import Atoms, units
@@ -18,8 +17,25 @@ from ase.neighborlist import neighbor_list
 from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
+from ase_les.configuration import (
+    Count,
+    Element,
+    Interval,
+    MinLen,
+    Number,
+    Unit,
+    configuration,
+)
+
 COVALENT_FRACTION = 0.6
 """Fraction of the sum of covalent radii below which atoms collide."""
+
+Atom = Annotated[int, Interval(ge=0, le=10**9)]
+Length = Annotated[float, Interval(ge=0, le=1000), Unit("Å")]
+Angle = Annotated[float, Interval(ge=0, le=3600), Unit("°")]
+Ratio = Annotated[float, Interval(gt=0, le=100)]
+Temperature = Annotated[float, Interval(gt=0, le=1e6), Unit("K")]
+Fragment = Annotated[tuple[Atom, ...], MinLen(1)]
 
 MAX_ATTEMPTS = 20
 """Maximum number of attempts to draw a structure without collisions."""
@@ -28,7 +44,9 @@ MAX_ATTEMPTS = 20
 class Move(Protocol):
     """Move that generates structures from one."""
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str:
+        """Return the name of the move in recipes."""
 
     def sampled(
         self, atoms: Atoms, rng: np.random.Generator, calculator: GetPropertiesMixin | None
@@ -36,7 +54,7 @@ class Move(Protocol):
         """Return new structures without collisions; fewer than requested if attempts fail."""
 
 
-@dataclass(frozen=True)
+@configuration
 class Rattle:
     """Gaussian noise on all positions.
 
@@ -47,9 +65,9 @@ class Rattle:
         Standard deviation of every coordinate.
     """
 
-    structures: int = 10
-    stdev_A: float = 0.1
-    kind: ClassVar[str] = "rattle"
+    structures: Count = 10
+    stdev_A: Length = 0.1
+    kind: Literal["rattle"] = "rattle"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
@@ -62,7 +80,7 @@ class Rattle:
         return _without_collisions(draw, self.structures)
 
 
-@dataclass(frozen=True)
+@configuration
 class Strain:
     r"""Evenly spaced volumes, each with a random volume-conserving shear.
 
@@ -89,16 +107,11 @@ class Strain:
         Standard deviation of additional noise on all positions.
     """
 
-    structures: int = 10
-    volume: tuple[float, float] = (0.9, 1.1)
-    shear: float = 0.03
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "strain"
-
-    def __post_init__(self):
-        object.__setattr__(self, "volume", tuple(self.volume))
-        if len(self.volume) != 2 or min(self.volume) <= 0:
-            raise ValueError(f"`volume` needs two positive ratios, got {self.volume}")
+    structures: Count = 10
+    volume: tuple[Ratio, Ratio] = (0.9, 1.1)
+    shear: Annotated[float, Interval(ge=0, le=10)] = 0.03
+    stdev_A: Length = 0.0
+    kind: Literal["strain"] = "strain"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
@@ -126,7 +139,7 @@ class Strain:
         return found
 
 
-@dataclass(frozen=True)
+@configuration
 class DisplaceIon:
     """Displacement of one atom.
 
@@ -139,14 +152,10 @@ class DisplaceIon:
         Elements of the atoms to displace; empty for all.
     """
 
-    structures: int = 10
-    distance_A: tuple[float, float] = (0.3, 1.0)
-    elements: tuple[str, ...] = ()
-    kind: ClassVar[str] = "displace"
-
-    def __post_init__(self):
-        object.__setattr__(self, "distance_A", tuple(self.distance_A))
-        object.__setattr__(self, "elements", tuple(self.elements))
+    structures: Count = 10
+    distance_A: tuple[Length, Length] = (0.3, 1.0)
+    elements: tuple[Element, ...] = ()
+    kind: Literal["displace"] = "displace"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
@@ -166,7 +175,7 @@ class DisplaceIon:
         return _without_collisions(draw, self.structures)
 
 
-@dataclass(frozen=True)
+@configuration
 class Dissociate:
     """Displacement of a fragment as a rigid body.
 
@@ -182,15 +191,13 @@ class Dissociate:
         Standard deviation of additional noise on all positions.
     """
 
-    fragment: tuple[int, ...]
-    distances_A: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
-    axis: tuple[float, float, float] | None = None
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "dissociate"
-
-    def __post_init__(self):
-        object.__setattr__(self, "fragment", tuple(self.fragment))
-        object.__setattr__(self, "distances_A", tuple(self.distances_A))
+    fragment: Fragment
+    distances_A: Annotated[
+        tuple[Annotated[float, Interval(ge=-1000, le=1000), Unit("Å")], ...], MinLen(1)
+    ] = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
+    axis: tuple[Number, Number, Number] | None = None
+    stdev_A: Length = 0.0
+    kind: Literal["dissociate"] = "dissociate"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
@@ -217,7 +224,7 @@ class Dissociate:
         return found
 
 
-@dataclass(frozen=True)
+@configuration
 class MoveFragment:
     """Shift, rotation and scaling of a fragment, such as a molecule on a surface.
 
@@ -236,20 +243,13 @@ class MoveFragment:
         Standard deviation of additional noise on all positions.
     """
 
-    fragment: tuple[int, ...]
-    structures: int = 10
-    shift_A: float | tuple[float, float, float] = 0.2
-    turn_degrees: float = 15.0
-    stretch: tuple[float, float] = (0.95, 1.05)
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "fragment"
-
-    def __post_init__(self):
-        object.__setattr__(self, "fragment", tuple(self.fragment))
-        object.__setattr__(self, "shift_A", tuple(np.broadcast_to(self.shift_A, 3).tolist()))
-        object.__setattr__(self, "stretch", tuple(self.stretch))
-        if len(self.stretch) != 2 or min(self.stretch) <= 0:
-            raise ValueError(f"`stretch` needs two positive factors, got {self.stretch}")
+    fragment: Fragment
+    structures: Count = 10
+    shift_A: Length | tuple[Length, Length, Length] = 0.2
+    turn_degrees: Angle = 15.0
+    stretch: tuple[Ratio, Ratio] = (0.95, 1.05)
+    stdev_A: Length = 0.0
+    kind: Literal["fragment"] = "fragment"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
@@ -259,14 +259,14 @@ class MoveFragment:
             moved = bare(atoms)
             centre, arms = _turned(moved.positions[chosen], rng, self.turn_degrees)
             arms *= rng.uniform(*self.stretch)
-            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A) + arms
+            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A, 3) + arms
             moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
             return moved
 
         return _without_collisions(draw, self.structures)
 
 
-@dataclass(frozen=True)
+@configuration
 class RigidBodies:
     r"""Metropolis Monte Carlo of rigid molecules; all other atoms are fixed.
 
@@ -292,17 +292,14 @@ class RigidBodies:
         Standard deviation of noise on all positions of structures that are kept.
     """
 
-    molecules: tuple[tuple[int, ...], ...]
-    structures: int = 10
-    temperature_K: float = 300.0
-    stride: int = 100
-    shift_A: float = 0.2
-    turn_degrees: float = 20.0
-    stdev_A: float = 0.0
-    kind: ClassVar[str] = "rigid-bodies"
-
-    def __post_init__(self):
-        object.__setattr__(self, "molecules", tuple(map(tuple, self.molecules)))
+    molecules: Annotated[tuple[Fragment, ...], MinLen(1)]
+    structures: Count = 10
+    temperature_K: Temperature = 300.0
+    stride: Count = 100
+    shift_A: Length = 0.2
+    turn_degrees: Angle = 20.0
+    stdev_A: Length = 0.0
+    kind: Literal["rigid-bodies"] = "rigid-bodies"
 
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
-from ase_les.configuration import from_mapping, read_yaml
+from ase_les.configuration import (
+    ByKind,
+    Count,
+    Files,
+    MinLen,
+    Seed,
+    configuration,
+    read_configuration,
+)
 from ase_les.runs.output import accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.training.engines import EngineConfig, make_reference
 from ase_les.training.motion import CommitteeMD, Dynamics
 from ase_les.training.moves import (
     DisplaceIon,
@@ -31,22 +40,20 @@ from ase_les.training.moves import (
     collision,
 )
 
-MOVES: dict[str, type] = {
-    each.kind: each
-    for each in (
-        Rattle,
-        Strain,
-        DisplaceIon,
-        Dissociate,
-        MoveFragment,
-        RigidBodies,
-        Dynamics,
-        CommitteeMD,
-    )
-}
+AnyMove = Annotated[
+    Rattle
+    | Strain
+    | DisplaceIon
+    | Dissociate
+    | MoveFragment
+    | RigidBodies
+    | Dynamics
+    | CommitteeMD,
+    ByKind(),
+]
 
 
-@dataclass(frozen=True)
+@configuration
 class Selection:
     """Selection of structures to label.
 
@@ -58,69 +65,33 @@ class Selection:
         One model: farthest points of its features. Several: where their forces differ most.
     """
 
-    structures: int
-    models: tuple[str, ...]
-
-    def __post_init__(self):
-        given = [self.models] if isinstance(self.models, str) else self.models
-        object.__setattr__(self, "models", tuple(given))
-        if not self.models:
-            raise ValueError("`select` needs `models`: one for its features, several to compare")
-        if self.structures < 1:
-            raise ValueError(f"`structures` must be at least 1, got {self.structures}")
+    structures: Count
+    models: Annotated[Files, MinLen(1)]
 
 
-@dataclass(frozen=True)
+@configuration
 class SamplingRecipe:
     """Moves and selection, as written in a YAML file.
 
     Parameters
     ----------
     moves : tuple of moves
+        What generates structures, each with its `kind`.
     seed : int
-    calculator : mapping or None
-        ``engine`` and ``settings`` of the calculator that dynamics use.
+        Seed of the random numbers.
+    calculator : EngineConfig or None
+        Calculator that dynamics use.
     select : Selection or None
-        None keeps all.
+        Selection among the structures; None keeps all.
     include_start : bool
         Whether to include the initial structures.
     """
 
-    moves: tuple[Move, ...]
-    seed: int = 0
-    calculator: Mapping[str, object] | None = None
+    moves: Annotated[tuple[AnyMove, ...], MinLen(1)]
+    seed: Seed = 0
+    calculator: EngineConfig | None = None
     select: Selection | None = None
     include_start: bool = True
-
-    @classmethod
-    def from_dict(cls, given: object) -> SamplingRecipe:
-        """Build a recipe from plain containers; every move is a mapping with its `kind`.
-
-        Raises
-        ------
-        ValueError
-            If an entry is unknown or missing.
-        """
-        if not isinstance(given, Mapping) or not given.get("moves"):
-            raise ValueError("a sampling recipe needs `moves`, a list of mappings with a `kind`")
-        known = {"moves", "seed", "calculator", "select", "include_start"}
-        if unknown := sorted(set(given) - known):
-            raise ValueError(f"unknown entries {unknown} of a recipe; known are {sorted(known)}")
-        entries = dict(given)
-        entries["moves"] = tuple(map(_move, given["moves"]))
-        if entries.get("select") is not None:
-            entries["select"] = from_mapping(Selection, entries["select"])
-        return cls(**entries)
-
-    def to_dict(self) -> dict:
-        """Return plain containers for summaries."""
-        return {
-            "moves": [{"kind": each.kind, **asdict(cast(Any, each))} for each in self.moves],
-            "seed": self.seed,
-            "calculator": self.calculator,
-            "select": None if self.select is None else asdict(self.select),
-            "include_start": self.include_start,
-        }
 
 
 def read_sampling_recipe(path: str | Path) -> SamplingRecipe:
@@ -129,13 +100,9 @@ def read_sampling_recipe(path: str | Path) -> SamplingRecipe:
     Raises
     ------
     ValueError
-        If the file is not YAML or an entry is unknown or missing.
+        If the file is not YAML or an entry is unknown, missing or invalid.
     """
-    given = read_yaml(path)
-    try:
-        return SamplingRecipe.from_dict(given)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    return read_configuration(SamplingRecipe, path)
 
 
 @dataclass(frozen=True)
@@ -231,14 +198,10 @@ def sample_by_recipe(
     ValueError
         See `sample_structures`.
     """
-    from ase_les.training.engines import make_reference
-
     calculator = None
     if recipe.calculator is not None:
-        given: dict[str, Any] = dict(recipe.calculator)
-        if "engine" not in given or set(given) - {"engine", "settings"}:
-            raise ValueError(f"`calculator` needs `engine` and may have `settings`, got {given}")
-        calculator = make_reference(given["engine"], given.get("settings")).calculator(starts[0])
+        engine = make_reference(recipe.calculator.engine, recipe.calculator.settings)
+        calculator = engine.calculator(starts[0])
     samples = sample_structures(
         starts,
         recipe.moves,
@@ -253,10 +216,3 @@ def sample_by_recipe(
 
     chosen = informative(samples.frames, recipe.select.models, recipe.select.structures)
     return Samples(tuple(samples.frames[index] for index in chosen), samples.made)
-
-
-def _move(given: object) -> Move:
-    if not isinstance(given, Mapping) or given.get("kind") not in MOVES:
-        raise ValueError(f"every move needs a `kind`, one of {', '.join(MOVES)}; got {given!r}")
-    entries = {name: value for name, value in given.items() if name != "kind"}
-    return from_mapping(MOVES[given["kind"]], entries)

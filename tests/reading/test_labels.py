@@ -167,7 +167,7 @@ def test_units_and_signs_of_stress(unit, sign, factor):
 
 @pytest.mark.parametrize("given", [{"stress_unit": "MPa·s"}, {"stress_sign": "vasp"}])
 def test_unknown_units_and_signs_are_refused(given):
-    with pytest.raises(ValueError, match="must be one of"):
+    with pytest.raises(ValueError, match="needed: one of"):
         LabelNames(**given)
 
 

@@ -397,13 +397,13 @@ def test_edges_in_the_skin_weigh_nothing():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"cutoff": 0}, "`cutoff` must be positive"),
-        ({"n_radial": 0}, "`n_radial` must be positive"),
-        ({"l_max": 5}, "`l_max` must be 0 to 4, got 5"),
-        ({"nu_max": 0}, "`nu_max` must be 1 to 4, got 0"),
-        ({"cutoff_exponent": 1}, "`cutoff_exponent` must be at least 2"),
-        ({"layers": (("charm",),)}, "a layer is made of"),
-        ({"layers": ((),)}, "a layer is made of"),
+        ({"cutoff": 0}, "`cutoff`: given 0, needed: number > 0 in Å"),
+        ({"n_radial": 0}, "`n_radial`: given 0, needed: whole number ≥ 1"),
+        ({"l_max": 5}, "`l_max`: given 5, needed: whole number ≥ 0 and ≤ 4"),
+        ({"nu_max": 0}, "`nu_max`: given 0, needed: whole number ≥ 1 and ≤ 4"),
+        ({"cutoff_exponent": 1}, "`cutoff_exponent`: given 1, needed: whole number ≥ 2"),
+        ({"layers": (("charm",),)}, r"`layers\[0\]\[0\]`: given 'charm', needed: one of memory"),
+        ({"layers": ((),)}, r"`layers\[0\]`: given \(\), needed: list"),
     ],
 )
 def test_impossible_settings_are_refused(setting, message):

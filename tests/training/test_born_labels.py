@@ -64,7 +64,9 @@ def test_noise_and_missing_dipoles_decide_nothing(rng):
 
 
 def test_an_unknown_order_is_refused():
-    with pytest.raises(ValueError, match="polarization, displacement; got 'columns'"):
+    with pytest.raises(
+        ValueError, match="given 'columns', needed: one of polarization, displacement"
+    ):
         LabelNames(born_rows="columns")
 
 

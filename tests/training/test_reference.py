@@ -247,7 +247,7 @@ def test_labels_from_before_stress_was_noted_go_on(stress):
     ("engine", "settings", "error", "told"),
     [
         ("vesp", {}, ValueError, "no engine 'vesp'; known are gpaw"),
-        ("emt", {"asap": 1}, ValueError, "does not take the settings"),
+        ("emt", {"asap": 1}, ValueError, "`settings`: `asap`: unknown key; known are none"),
         ("ase.calculators.emt:EMT", {}, ValueError, "must be a function"),
         ("no_such_module:make", {}, ValueError, "cannot import 'no_such_module'"),
         ("ase.calculators.emt:make", {}, ValueError, "has no 'make'"),

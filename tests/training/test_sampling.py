@@ -1,5 +1,6 @@
 """Sampled structures are what was asked for, the same under one seed, and never collide."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ase.io import read
 
 from ase_les import LESCalculator
 from ase_les.cli import main
+from ase_les.configuration import from_mapping
 from ase_les.model_io import save_model
 from ase_les.training.motion import CommitteeMD, Dynamics
 from ase_les.training.moves import (
@@ -202,9 +204,11 @@ def test_dynamics_say_so_if_the_calculator_does_not_cover_the_start(random_model
 
 
 def test_exploring_needs_somebody_to_disagree():
-    with pytest.raises(ValueError, match=r"`models` needs at least two to compare, got \['one'\]"):
+    with pytest.raises(ValueError, match=r"`models`: given \('one',\), needed: .*at least 2"):
         CommitteeMD(("one",))
-    with pytest.raises(ValueError, match="`disagreement_eV_per_A` must be positive, got 0"):
+    with pytest.raises(
+        ValueError, match=r"`disagreement_eV_per_A`: given 0\.0, needed: number > 0"
+    ):
         CommitteeMD(("one", "other"), disagreement_eV_per_A=0.0)
 
 
@@ -309,13 +313,20 @@ def test_a_recipe_reads_as_it_is_written_and_refuses_what_it_does_not_know():
         "seed": 3,
         "moves": [{"kind": "strain", "volume": [0.9, 1.1]}, {"kind": "rattle", "stdev_A": 0.2}],
     }
-    recipe = SamplingRecipe.from_dict(given)
+    recipe = from_mapping(SamplingRecipe, given)
     assert recipe.moves == (Strain(volume=(0.9, 1.1)), Rattle(stdev_A=0.2))
-    assert SamplingRecipe.from_dict(recipe.to_dict()) == recipe
-    with pytest.raises(ValueError, match="needs a `kind`, one of rattle"):
-        SamplingRecipe.from_dict({"moves": [{"kind": "shake"}]})
-    with pytest.raises(ValueError, match="stdev"):
-        SamplingRecipe.from_dict({"moves": [{"kind": "rattle", "stdev": 0.2}]})
+    assert from_mapping(SamplingRecipe, asdict(recipe)) == recipe
+    for wrong, message in {
+        "shake": r"`moves\[0\]`: unknown kind 'shake'; known are rattle, strain",
+        "ratle": "did you mean `rattle`",
+        None: r"`moves\[0\]`: `kind` is missing; known are rattle",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            from_mapping(SamplingRecipe, {"moves": [{"kind": wrong} if wrong else {}]})
+    with pytest.raises(
+        ValueError, match=r"`moves\[0\]\.stdev`: unknown key \(did you mean `stdev_A`"
+    ):
+        from_mapping(SamplingRecipe, {"moves": [{"kind": "rattle", "stdev": 0.2}]})
 
 
 def test_the_command_samples_labels_and_goes_on_with_the_same_samples(tmp_path, monkeypatch):

@@ -12,10 +12,11 @@ from ase_les.charges import ChargesConfig
 from ase_les.configuration import from_mapping
 from ase_les.electrostatics.energy import ElectrostaticsConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.model_config import ArchitectureConfig
 from ase_les.model_io import load_model, model_hash, save_model
 from ase_les.representation import CaceConfig
 from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.initial_model import ArchitectureConfig, model_from
+from ase_les.training.initial_model import model_from
 from ase_les.training.response_evaluation import compare_response
 from ase_les.training.teachers import distill_labels
 from ase_les.training.train import TrainingConfig, train
@@ -23,7 +24,9 @@ from ase_les.units import COULOMB_CONSTANT
 
 REPRESENTATION = CaceConfig(3.5, n_radial=3, n_mixed=2, n_embedding=1, l_max=1, nu_max=2)
 LONG_RANGE = LongRangeConfig(ChargesConfig(neutrality="mean", scale=1.0))
-ARCHITECTURE = ArchitectureConfig(REPRESENTATION, ShortRangeConfig(scale=0.5), LONG_RANGE)
+ARCHITECTURE = ArchitectureConfig(
+    representation=REPRESENTATION, short_range=ShortRangeConfig(scale=0.5), long_range=LONG_RANGE
+)
 # He comes first, against the order of the alphabet and of the periodic table's lower rows.
 ENERGIES = {"He": -2.0, "Ar": -5.0, "Ne": -3.0}
 
@@ -224,7 +227,9 @@ def test_a_training_does_not_go_on_with_another_start_or_teacher(changed):
 def test_a_shipped_model_may_be_the_start():
     known = load_model("nacl")
     architecture = ArchitectureConfig(
-        known.config.representation, None, known.config.long_range, known.config.total_charges
+        representation=known.config.representation,
+        long_range=known.config.long_range,
+        total_charges=known.config.total_charges,
     )
     crystal = Atoms(
         "NaCl",

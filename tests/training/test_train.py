@@ -165,7 +165,9 @@ def test_every_file_gives_its_share_to_validation_and_test():
 
 
 def test_no_file_to_train_on_is_refused():
-    with pytest.raises(ValueError, match="`training` needs at least one file"):
+    with pytest.raises(
+        ValueError, match=r"`data.training`: given \[\], needed: file name, or list of them"
+    ):
         config({"training": []})
 
 

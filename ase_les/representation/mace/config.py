@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from ase_les.configuration import Cutoff, Interval, MinLen, Positive, Width, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class MaceConfig:
     """Size and shape of a MACE representation.
 
@@ -50,47 +52,28 @@ class MaceConfig:
     Raises
     ------
     ValueError
-        If a value is outside its range.
+        If `l_hidden` is larger than `l_max`.
     """
 
-    cutoff: float
-    kind: str = "mace"
-    channels: int = 64
-    n_radial: int = 8
-    l_max: int = 3
-    l_hidden: int = 0
-    correlation: int = 3
-    n_layers: int = 2
-    radial_hidden: tuple[int, ...] = (64, 64, 64)
-    cutoff_exponent: int = 5
+    cutoff: Cutoff
+    kind: Literal["mace"] = "mace"
+    channels: Width = 64
+    n_radial: Width = 8
+    l_max: Annotated[int, Interval(ge=1, le=3)] = 3
+    l_hidden: Annotated[int, Interval(ge=0, le=2)] = 0
+    correlation: Annotated[int, Interval(ge=1, le=3)] = 3
+    n_layers: Annotated[int, Interval(ge=1, le=3)] = 2
+    radial_hidden: Annotated[tuple[Width, ...], MinLen(1)] = (64, 64, 64)
+    cutoff_exponent: Annotated[int, Interval(ge=2, le=20)] = 5
     trainable_frequencies: bool = False
-    mean_neighbors: float = 10.0
+    mean_neighbors: Positive = 10.0
     residual_first: bool = True
     cutoff_on_weights: bool = False
-    stored_paths: tuple[tuple[int, ...], ...] = ()
+    stored_paths: tuple[tuple[Annotated[int, Interval(ge=0, le=10**4)], ...], ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "radial_hidden", tuple(self.radial_hidden))
-        object.__setattr__(self, "stored_paths", tuple(tuple(row) for row in self.stored_paths))
-        if self.kind != "mace":
-            raise ValueError(f"`kind` of a MaceConfig is 'mace', got {self.kind!r}")
-        for name in ("cutoff", "channels", "n_radial", "mean_neighbors"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
-        ranges = (
-            ("l_max", 1, 3),
-            ("l_hidden", 0, min(2, self.l_max)),
-            ("correlation", 1, 3),
-            ("n_layers", 1, 3),
-            ("cutoff_exponent", 2, 20),
-        )
-        for name, low, high in ranges:
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"`{name}` must be {low} to {high}, got {getattr(self, name)}")
-        if not self.radial_hidden or min(self.radial_hidden) < 1:
-            raise ValueError(
-                f"`radial_hidden` needs at least one positive width, got {list(self.radial_hidden)}"
-            )
+        if self.l_hidden > self.l_max:
+            raise ValueError(f"`l_hidden` must be at most `l_max`, {self.l_max}")
 
     @property
     def l_results(self) -> tuple[int, ...]:

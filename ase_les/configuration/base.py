@@ -1,0 +1,209 @@
+"""The decorator of configurations, types of their fields, and how they are read."""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Mapping
+from dataclasses import field, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Unit
+from ase.data import chemical_symbols
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BeforeValidator,
+    ConfigDict,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import core_schema
+from typing_extensions import dataclass_transform, get_type_hints
+
+from ase_les.configuration.errors import told
+from ase_les.configuration.kinds import LARGEST, Means, kind_of
+from ase_les.configuration.yaml_files import read_yaml
+
+T = TypeVar("T")
+
+_SCALARS: dict[object, object] = {
+    int: Annotated[int, Strict()],
+    float: Annotated[float, Strict(), AllowInfNan(False)],
+    bool: Annotated[bool, Strict()],
+    str: Annotated[str, Strict()],
+}
+
+
+class ByKind:
+    """Annotation of a union of configurations told apart by the key ``kind``.
+
+    The field ``kind`` of each type has its value as default. One type may have no such field; a
+    mapping without ``kind`` is of that type.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Return a union that chooses by kind."""
+        options = {kind_of(option) or "": option for option in get_args(source)}
+
+        def chosen(given: Any) -> object:
+            if isinstance(given, Mapping):
+                return str(given["kind"]) if "kind" in given else ""
+            return kind_of(type(given)) or ("" if isinstance(given, tuple(options.values())) else 0)
+
+        schemas = {kind: handler.generate_schema(option) for kind, option in options.items()}
+        return core_schema.tagged_union_schema(schemas, chosen)
+
+
+def _symbol(text: str) -> str:
+    if text not in chemical_symbols[1:]:
+        raise ValueError(f"{text!r} is no element symbol")
+    return text
+
+
+def _symbols(pair: str) -> str:
+    if len(list(map(_symbol, pair.split("-")))) != 2:
+        raise ValueError(f"{pair!r} is no pair of element symbols")
+    return pair
+
+
+def _printable(text: str) -> str:
+    if not all(letter.isprintable() or letter in "\n\t" for letter in text):
+        raise ValueError("text with control characters")
+    return text
+
+
+def _path(name: str) -> str:
+    if not name or "\0" in name:
+        raise ValueError(f"{name!r} is no file name")
+    return os.path.expanduser(name)
+
+
+Element = Annotated[str, AfterValidator(_symbol), Means("element symbol")]
+Pair = Annotated[str, AfterValidator(_symbols), Means("pair of element symbols such as Na-Cl")]
+#: Name of a file; ``~`` is the home directory.
+File = Annotated[str, AfterValidator(_path), Means("file name")]
+#: Names of files, or a single one.
+Files = Annotated[
+    tuple[File, ...],
+    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+    Means("file name, or list of them"),
+]
+Text = Annotated[str, AfterValidator(_printable), Means("text")]
+Name = Annotated[str, MinLen(1), MaxLen(200)]
+Number = Annotated[float, Ge(-LARGEST), Le(LARGEST)]
+Positive = Annotated[float, Gt(0), Le(LARGEST)]
+NotNegative = Annotated[float, Ge(0), Le(LARGEST)]
+Cutoff = Annotated[float, Ge(0.5), Le(50), Unit("Å")]
+Fraction = Annotated[float, Ge(0), Lt(1)]
+Count = Annotated[int, Ge(1), Le(int(LARGEST))]
+Width = Annotated[int, Ge(1), Le(10**4)]
+Seed = Annotated[int, Ge(0), Lt(2**63)]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def configuration(cls: type[T]) -> type[T]:
+    """Make a class a configuration: a frozen dataclass with validated fields.
+
+    Building one raises a ValueError that names every invalid field, what was given and what is
+    needed. ``__post_init__`` may check fields against each other.
+    """
+    hints = get_type_hints(cls, include_extras=True)
+    cls.__annotations__ = {name: _strict(hints[name]) for name in cls.__annotations__}
+    made: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
+    build = made.__init__
+
+    @wraps(build)
+    def __init__(self: Any, *args: Any, **settings: Any) -> None:  # noqa: N807
+        try:
+            build(self, *map(_plain, args), **{k: _plain(v) for k, v in settings.items()})
+        except ValidationError as error:
+            names = [entry.name for entry in fields(made)]
+            given = {**dict(zip(names, args, strict=False)), **settings}
+            raise ValueError(told(error, made, given, made.__name__, arguments=names)) from None
+
+    made.__init__ = __init__
+    return made
+
+
+def renamed(**names: str) -> Any:
+    """Return a validator that accepts earlier names of keys, ``earlier="present"``."""
+
+    def accept(cls: type, given: Any) -> Any:  # noqa: ARG001
+        if not isinstance(given, Mapping):
+            return given
+        return {names.get(key, key): value for key, value in given.items()}
+
+    return model_validator(mode="before")(classmethod(accept))  # type: ignore[arg-type]
+
+
+def read_configuration(cls: type[T], path: str | Path) -> T:
+    """Read a configuration from a YAML file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If it is not YAML or an entry is unknown, missing or invalid; the message lists all of them
+        with their lines.
+    """
+    given = read_yaml(path)
+    return from_mapping(cls, {} if given is None else given, file=path)
+
+
+def from_mapping(
+    cls: type[T], given: object, section: str = "", file: str | Path | None = None
+) -> T:
+    """Build a configuration, including nested ones, from a mapping.
+
+    Parameters
+    ----------
+    cls : type
+        A configuration, or any type that pydantic knows.
+    given : Mapping
+    section : str
+        Key of the mapping within a larger one, for messages: ``model.representation``.
+    file : str or Path, optional
+        YAML file with this content, for messages.
+
+    Raises
+    ------
+    ValueError
+        If an entry is unknown, missing or invalid; the message lists all of them.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(_plain(given))
+    except ValidationError as error:
+        where = f"`{section}`" if section else getattr(cls, "__name__", str(cls))
+        raise ValueError(told(error, cls, given, str(file or where), file)) from None
+
+
+def _strict(hint: Any) -> Any:
+    """Return a type hint whose scalars are not converted from other types."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    if origin is Annotated:
+        return Annotated[tuple([_strict(args[0]), *hint.__metadata__])]  # noqa: C409
+    if origin in (Union, types.UnionType):
+        return Union[tuple(map(_strict, args))]  # noqa: UP007
+    if origin in (None, Literal, ClassVar):
+        return hint
+    return origin[tuple(arg if arg is Ellipsis else _strict(arg) for arg in args)]
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers and arrays of numpy as those of Python, also within containers."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    if type(value) is dict:
+        return {key: _plain(each) for key, each in value.items()}
+    return value
