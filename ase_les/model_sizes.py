@@ -1,129 +1,23 @@
-"""Models of configurations from files, checked and sized before anything is allocated."""
+"""Models of configurations from files, sized before anything is allocated."""
 
 from __future__ import annotations
 
 import math
-import types
-import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ase_les.electrostatics.wave_vectors import converged_k_cutoff
 from ase_les.model import LESModel
 from ase_les.model_config import ModelConfig
 from ase_les.weight_names import load_weights, name_in_files, weights_of
 
-# Beyond any model: sizes of layers, numbers of entries, lengths of texts.
-_LARGEST_INTEGER, _LARGEST_NUMBER, _MOST_ENTRIES, _LONGEST_TEXT = 10**6, 1e15, 200, 200
-#: Ranges of lengths in Å by the name of the setting.
-_LENGTHS_A = {"cutoff": (0.5, 50.0), "smearing": (0.1, 50.0)}
-#: Largest wave number, relative to that of a converged sum: the rest of the sum is rounding.
-_MOST_CONVERGED = 4.0
 #: Numbers that tables of any model may take, and what creates tensors of a size.
 _ALWAYS_ALLOWED = 4_000_000
 _FACTORIES = frozenset(
     {torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand, torch.arange}
 )
-
-
-def _hints_of(kind: Any) -> dict[type, dict[str, Any]]:
-    """Return the types of the fields of a dataclass and of all dataclasses in it."""
-    found = {kind: typing.get_type_hints(kind)}
-    for hint in found[kind].values():
-        for option in typing.get_args(hint) or (hint,):
-            if is_dataclass(option):
-                found |= _hints_of(option)
-    return found
-
-
-# Annotations are text that Python compiles: here, and not while a file is read.
-_HINTS = _hints_of(ModelConfig)
-
-
-def check_config(config: object, section: str = "") -> None:
-    """Check kinds and magnitudes of all entries of a configuration.
-
-    Parameters
-    ----------
-    config : dataclass instance
-        Such as `ModelConfig`.
-    section : str
-        Its name for messages.
-
-    Raises
-    ------
-    ValueError
-        Naming the entry, its value and what is needed.
-    """
-    hints = _HINTS[type(config)]
-    for entry in fields(typing.cast(Any, config)):
-        value, name = getattr(config, entry.name), f"{section}{entry.name}"
-        _check(value, hints[entry.name], name)
-        if entry.name in _LENGTHS_A and value is not None:
-            low, high = _LENGTHS_A[entry.name]
-            if not low <= value <= high:
-                raise ValueError(f"`{name}` must be {low} to {high} Å, got {value}")
-        if entry.name.endswith("hidden") and isinstance(value, tuple) and min(value, default=1) < 1:
-            raise ValueError(f"`{name}` needs positive widths, got {value}")
-    smearing, k_cutoff = (getattr(config, name, None) for name in ("smearing", "k_cutoff"))
-    if smearing is not None and k_cutoff is not None:
-        largest = _MOST_CONVERGED * converged_k_cutoff(smearing)
-        if k_cutoff > largest:
-            raise ValueError(
-                f"`{section}k_cutoff` must be at most {largest:.3g} 1/Å for a smearing of "
-                f"{smearing} Å, got {k_cutoff}"
-            )
-
-
-def _check(value: Any, hint: Any, name: str) -> None:
-    if isinstance(hint, types.UnionType):
-        options = typing.get_args(hint)
-        if value is None and types.NoneType in options:
-            return
-        options = tuple(option for option in options if option is not types.NoneType)
-        hint = next(
-            (each for each in options if is_dataclass(each) and type(value) is each), options[0]
-        )
-    kind = typing.get_origin(hint) or hint
-    if is_dataclass(kind) and type(value) is kind:
-        check_config(value, f"{name}.")
-    elif kind is tuple and isinstance(value, tuple) and len(value) <= _MOST_ENTRIES:
-        for number, entry in enumerate(value):
-            _check(entry, typing.get_args(hint)[0], f"{name}[{number}]")
-    elif isinstance(kind, type) and issubclass(kind, Mapping) and isinstance(value, Mapping):
-        if len(value) > _MOST_ENTRIES:
-            raise ValueError(f"`{name}` has {len(value)} entries")
-        for key, entry in value.items():
-            _check(key, typing.get_args(hint)[0], f"name in {name}")
-            _check(entry, typing.get_args(hint)[1], f"{name}.{key}")
-    elif not _fits(value, kind):
-        raise ValueError(f"`{name}` needs {_NEEDED.get(kind, kind)}, got {value!r}")
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if kind is bool:
-        return isinstance(value, bool)
-    if kind is int:
-        return type(value) is int and abs(value) <= _LARGEST_INTEGER
-    if kind is float:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and abs(value) <= _LARGEST_NUMBER
-    if kind is str:
-        return isinstance(value, str) and len(value) <= _LONGEST_TEXT
-    return False
-
-
-_NEEDED: dict[Any, str] = {
-    bool: "true or false",
-    int: f"an integer of at most {_LARGEST_INTEGER}",
-    float: "a finite number",
-    str: f"text of at most {_LONGEST_TEXT} characters",
-    tuple: f"a list of at most {_MOST_ENTRIES} entries",
-}
 
 
 def model_of_shapes(
@@ -146,7 +40,6 @@ def model_of_shapes(
     ValueError
         If the configuration is invalid, or a weight is missing, unknown or has another shape.
     """
-    check_config(config)
     given = sum(map(math.prod, shapes.values()))
     with _Allocation(4 * given + _ALWAYS_ALLOWED):
         model = LESModel(config, seed=0)
