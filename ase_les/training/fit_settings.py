@@ -9,6 +9,9 @@ from ase_les.model import PRECISIONS
 from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.loss import LossWeights
 
+#: Parts of a model that `FitSettings.freeze` can name.
+PARTS = ("representation", "short_range", "long_range")
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -47,6 +50,10 @@ class FitSettings:
     gauge : GaugeSettings
         Loss term that lets mean charges of elements follow their isotropic Born charges
         (`ase_les.training.charge_gauge`); no labels are needed.
+    freeze : tuple of str
+        Parts of the model whose weights stay as they start: "representation", "short_range",
+        "long_range" (charges). ``[representation, short_range]`` adds charges to a trained model
+        without changing the rest.
     validate_every : int
         Epochs between validations.
     patience : int or None
@@ -75,6 +82,7 @@ class FitSettings:
     loss: LossWeights = field(default_factory=lambda: LossWeights(1.0, 1.0, 0.0))
     final_loss: LossWeights = field(default_factory=lambda: LossWeights(100.0, 1.0, 0.0))
     gauge: GaugeSettings = field(default_factory=GaugeSettings)
+    freeze: tuple[str, ...] = ()
     validate_every: int = 5
     patience: int | None = None
     dtype: str = "float32"
@@ -84,6 +92,11 @@ class FitSettings:
         for name in ("epochs", "batch_size", "learning_rate", "max_gradient_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+        object.__setattr__(self, "freeze", tuple(self.freeze))
+        if unknown := sorted(set(self.freeze) - set(PARTS)):
+            raise ValueError(
+                f"`freeze` names parts of the model, {list(PARTS)}, got {unknown}: correct them"
+            )
         if self.validate_every < 1:
             raise ValueError(f"`validate_every` must be at least 1, got {self.validate_every}")
         if not 0 <= self.average_decay < 1:
