@@ -81,11 +81,8 @@ def with_tables(model: Mace) -> Mace:
     """Return the model for inference, its radial functions from tables in double precision."""
     model = copy.deepcopy(model).requires_grad_(False)
     model.use_analytic_gradients()
-    exact = [
-        ExactRadial(model._functions(layer), model._interaction(layer).radial_weights)
-        for layer in range(model.config.n_layers)
-    ]
-    exact[0] = ExactRadial(model._functions(0))
+    weights = [None, *(interaction.radial_weights for interaction in model.layers)]
+    exact = [ExactRadial(model._functions(layer), weight) for layer, weight in enumerate(weights)]
     model.tables = torch.nn.ModuleList(
         RadialTable(functions, model.cutoff, torch.float64) for functions in exact
     )
@@ -113,8 +110,15 @@ def test_inference_has_the_gradients_of_torch(settings, graph):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_threads_share_the_atoms(request):
-    request.addfinalizer(lambda before=torch.get_num_threads(): torch.set_num_threads(before))
+@pytest.fixture
+def threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads_as_before")
+def test_threads_share_the_atoms():
     graph = graph_from_atoms(crystal(5), NeighborList(3.2))
     fused = with_kernels(with_tables(mace(l_hidden=1)))
     results = []
