@@ -24,6 +24,7 @@ from ase import Atoms
 from ase_les.calculator import LESCalculator
 from ase_les.committee import Committee
 from ase_les.committee_io import save_committee
+from ase_les.configuration import from_mapping
 from ase_les.model_io import load_single_model
 from ase_les.properties.charges_by_element import charges_by_element
 from ase_les.reading import all_frames
@@ -219,7 +220,9 @@ class _Learning:
         path = self.state / "samples.extxyz"
         if not path.exists():
             given = self.plan.structures(self.folder)
-            recipe = SamplingRecipe.from_dict({"seed": self.plan.seed, **self.plan.sample})
+            recipe = from_mapping(
+                SamplingRecipe, {"seed": self.plan.seed, **self.plan.sample}, "sample"
+            )
             self.progress.message("sampling the structures of the first round")
             samples = sample_by_recipe(given, recipe, progress=self.progress)
             write_labelled(path, samples.frames)

@@ -224,7 +224,7 @@ class LearningPlan:
         if not self.stress and pressures != [None] * len(pressures):
             raise ValueError("conditions of constant pressure need `stress: true`")
         # Errors of settings appear before the first label.
-        SamplingRecipe.from_dict(self.sample)
+        from_mapping(SamplingRecipe, self.sample, "sample")
         self.fit_of(1)
         for each in self.conditions:
             DynamicsSettings(**each.settings(self.criterion.picoseconds))
