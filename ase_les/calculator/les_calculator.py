@@ -430,10 +430,13 @@ class LESCalculator(ChargeMethods):
                 arms = atoms.positions - atoms.get_center_of_mass()
                 results["dipole"] = results["charges"] @ arms
             if "polarization" in wanted:
-                moment = dipoles(self._engine, prediction, graph)[0]
-                results["polarization"] = (
-                    self._factor(atoms) @ array_of(moment) / atoms.get_volume()
-                )
+                if self._shared is not None:
+                    graph = self._whole(atoms, graph)
+                    prediction, _ = evaluate(
+                        self._engine, graph, plan, **dict.fromkeys(parts, False)
+                    )
+                moment = array_of(dipoles(self._engine, prediction, graph)[0])
+                results["polarization"] = self._factor(atoms) @ moment / atoms.get_volume()
         return results
 
 
