@@ -73,6 +73,8 @@ setup(
         "exam": ["openmm>=8.1"],
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.6",
+            "coverage>=7.6",
             "hypothesis>=6",
             "ruff>=0.6",
             "mypy>=1.13",
