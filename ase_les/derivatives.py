@@ -141,6 +141,24 @@ def _derived(
     return Derivatives(prediction, -gradients[0], stress, share if energies else None)
 
 
+def evaluate(
+    model: EnergyModel,
+    graph: Graph,
+    plan: Plan | None,
+    *,
+    forces: bool,
+    stress: bool,
+    energies: bool,
+) -> tuple[Prediction, Derivatives | None]:
+    """Return the prediction for a graph, and its derivatives if forces are wanted."""
+    if not forces:
+        with torch.no_grad():
+            return model(graph, plan), None
+    with torch.enable_grad():
+        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
+    return derivatives.prediction, derivatives
+
+
 def _per_volume(by_strain: Tensor, graph: Graph) -> Tensor:
     """Stress (S, 3, 3) from the derivative by strain, without what a slab has along its normal."""
     volume = torch.linalg.det(graph.cell).abs()

@@ -9,7 +9,7 @@ sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 project = "ase_les"
 author = "The ase_les developers"
-copyright = "The ase_les developers, BSD-3-Clause"
+project_copyright = "The ase_les developers, BSD-3-Clause"
 release = metadata.version("ase_les")
 
 extensions = [
@@ -59,6 +59,6 @@ copybutton_prompt_is_regexp = True
 _MATHJAX = util.find_spec("sphinx-mathjax-offline")
 if _MATHJAX is not None and _MATHJAX.submodule_search_locations:
     html_static_path.append(
-        str(Path(_MATHJAX.submodule_search_locations[0]) / "static" / "mathjax" / "tex-svg.js")
+        str(Path(_MATHJAX.submodule_search_locations[0]) / "static" / "mathjax" / "tex-svg-full.js")
     )
-    mathjax_path = "tex-svg.js"
+    mathjax_path = "tex-svg-full.js"

@@ -9,12 +9,16 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
+from ase.io import read
 
 from ase_les import Committee, LESCalculator, load_model, save_committee, save_model
 from ase_les.cli import main
 from ase_les.committee import last_layers
+from ase_les.configuration import read_yaml
 from ase_les.model_io import load_single_model
 from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reports import dynamics as report
+from ase_les.simulation import run_dynamics
 from ase_les.training.calibration import Calibration, CommitteeComparison, Reliability
 
 SPLIT = {"neutrality": "split", "scale": 1.0}
@@ -217,3 +221,27 @@ def run(*arguments):
         warnings.simplefilter("ignore")
         main([*arguments])
     assert ended.value.code == 0
+
+
+def test_dynamics_records_disagreement_and_stops_above_the_limit(members, tmp_path):
+    atoms = water()
+    atoms.calc = LESCalculator(members)
+    settings = {"temperature_K": 50, "steps": 4, "timestep_fs": 0.1, "alarm_stride": 2}
+    settings |= {"observe": {"spread": 2}, "trajectory_stride": 2, "max_force_eV_per_A": 1e3}
+    result = run_dynamics(atoms, output=tmp_path / "free", **settings)
+    assert result.stopped is None
+    largest = result.spread.columns["spread"][:, 2]
+    frames = read(tmp_path / "free.traj", ":")
+    np.testing.assert_allclose([each.info["largest_force_std"] for each in frames], largest)
+    for frame, value in zip(frames, largest, strict=True):
+        spread = LESCalculator(members).get_property("forces_std", frame)
+        assert np.linalg.norm(spread, axis=1).max() == pytest.approx(value, rel=1e-4)
+    report.write(result)
+    written = read_yaml(tmp_path / "free-summary.yml")["results"]["spread"]
+    assert written["largest_force_std_eV_per_A"] == pytest.approx(largest.max())
+    limit = 0.5 * float(largest.min())
+    with pytest.raises(ValueError, match="the committee disagrees about the force on atom"):
+        run_dynamics(atoms, output=tmp_path / "x", max_force_std_eV_per_A=limit, **settings)
+    atoms.calc = LESCalculator(members[0])
+    with pytest.raises(ValueError, match="needs a committee"):
+        run_dynamics(atoms, output=tmp_path / "x", max_force_std_eV_per_A=limit, temperature_K=9)

@@ -130,6 +130,10 @@ def test_example_structures_are_the_same_every_time(random_model):
     assert {z for atoms in first for z in atoms.numbers} == set(model.config.elements)
 
 
+def subject_of(model):
+    return testing.Subject(model, example_structures(model))
+
+
 def break_energy(term):
     """A model that forgets a law: its energy has a term that depends on the wrong thing."""
 
@@ -194,7 +198,7 @@ def test_the_contract_notices_a_broken_law(random_model, monkeypatch, law):
         check_model(model)
     check = getattr(testing, "check_" + law.replace(" = single", "").replace(" ", "_"))
     with pytest.raises(AssertionError, match=f"^{law}: "):
-        check(model, example_structures(model), np.random.default_rng(0))
+        check(subject_of(model), np.random.default_rng(0))
 
 
 def test_the_contract_notices_forces_that_are_no_gradient(random_model, monkeypatch):
@@ -207,7 +211,7 @@ def test_the_contract_notices_forces_that_are_no_gradient(random_model, monkeypa
     monkeypatch.setattr(answers, "differentiate", wrong)
     model = random_model()
     with pytest.raises(AssertionError, match=r"^forces = -dE/dr: forces deviates by .* eV/Å"):
-        testing.check_forces(model, example_structures(model), np.random.default_rng(0))
+        testing.check_forces(subject_of(model), np.random.default_rng(0))
 
 
 def test_the_contract_notices_a_stress_blind_to_the_long_range_part(random_model, monkeypatch):
@@ -230,10 +234,10 @@ def test_the_contract_notices_a_stress_blind_to_the_long_range_part(random_model
         )
 
     structures = [atoms for atoms in example_structures(model) if atoms.pbc.all()]
-    testing.check_stress(model, structures, np.random.default_rng(0))
+    testing.check_stress(testing.Subject(model, structures), np.random.default_rng(0))
     monkeypatch.setattr(type(model.long_range.electrostatics), "forward", unstrained)
     with pytest.raises(AssertionError, match="stress = dE/dstrain / V: stress deviates"):
-        testing.check_stress(model, structures, np.random.default_rng(0))
+        testing.check_stress(testing.Subject(model, structures), np.random.default_rng(0))
 
 
 def test_the_contract_notices_a_wrong_analytic_gradient(random_model, monkeypatch):
@@ -248,7 +252,7 @@ def test_the_contract_notices_a_wrong_analytic_gradient(random_model, monkeypatc
     monkeypatch.setattr(BesselBasis, "value_and_slope", careless)
     model = random_model()
     with pytest.raises(AssertionError, match=r"^analytic = autograd: forces"):
-        testing.check_analytic_gradients(model, example_structures(model), None)
+        testing.check_analytic_gradients(subject_of(model), None)
 
 
 @pytest.mark.skipif(compiled_kernels() is None, reason="the kernels were not compiled here")
@@ -259,7 +263,7 @@ def test_the_contract_notices_wrong_kernels(random_model, monkeypatch):
     )
     model = random_model()
     with pytest.raises(AssertionError, match=r"^kernels = autograd: "):
-        testing.check_analytic_gradients(model, example_structures(model), None)
+        testing.check_analytic_gradients(subject_of(model), None)
 
 
 def test_the_contract_notices_an_evaluation_that_moves_atoms(random_model, monkeypatch):
@@ -273,7 +277,7 @@ def test_the_contract_notices_an_evaluation_that_moves_atoms(random_model, monke
     monkeypatch.setattr(testing, "differentiate", careless)
     model = random_model()
     with pytest.raises(AssertionError, match="`positions` of the graph changed"):
-        testing.check_input_unchanged(model, example_structures(model), None)
+        testing.check_input_unchanged(subject_of(model), None)
 
 
 def test_the_contract_notices_not_a_number(random_model):

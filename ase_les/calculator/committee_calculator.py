@@ -52,6 +52,8 @@ class CommitteeCalculator(LESCalculator):
 
     def __init__(self, model: Source, *arguments: Any, **settings: Any):
         super().__init__(model, *arguments, **settings)
+        if self._shared is not None:
+            raise ValueError("a committee cannot be shared by a `group`; calculate with one model")
         self._settings = (arguments, settings)
         self._signs_checked = not self._has_charges
         self._apart: tuple[LESCalculator, ...] | None = None

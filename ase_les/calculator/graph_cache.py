@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +33,18 @@ class GraphCache:
         Skin of the neighbour list in Å.
     kernels : bool
         Whether to use compiled kernels, on a CPU and where there are any.
+    select : callable or None
+        Returns a new graph with those edges that are wanted.
     """
 
-    def __init__(self, model: LESModel | CommitteeEngine, skin: float, kernels: bool = True):
+    def __init__(
+        self,
+        model: LESModel | CommitteeEngine,
+        skin: float,
+        kernels: bool = True,
+        select: Callable[[Graph], Graph] | None = None,
+    ):
+        self._select = select
         self._model = model
         self._skin = skin
         self._neighbors = NeighborList(model.config.cutoff, skin)
@@ -62,7 +72,10 @@ class GraphCache:
             known = None
         edges = self._neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)
         if known is None or known.edges is not edges:
-            graph = graph_from_atoms(atoms, self._neighbors).to(self._model.device)
+            graph = graph_from_atoms(atoms, self._neighbors)
+            if self._select is not None:
+                graph = self._select(graph)
+            graph = graph.to(self._model.device)
             known = _Topology(atoms.numbers.copy(), charge, edges, graph)
         place = self._model.device
         moved = known.graph._replace(

@@ -31,6 +31,7 @@ from ase_les.calculator.settings import (
     origin,
     sign_remedy,
 )
+from ase_les.calculator.shared import SharedEvaluation
 from ase_les.committee import Committee, CommitteeEngine
 from ase_les.graph import Graph, check_geometry
 from ase_les.model import LESModel
@@ -215,6 +216,7 @@ class LESCalculator(ModelResults):
         threads: int | None = None,
         keep_memory: bool = True,
         kernels: bool = True,
+        group: Any = None,
     ):
         super().__init__()
         self._kept: dict[str, np.ndarray] = {}
@@ -228,6 +230,9 @@ class LESCalculator(ModelResults):
         self._with_kernels = kernels
         self._graphs = GraphCache(self._evaluated, skin, kernels)
         self._with_stress = False
+        self._shared: SharedEvaluation | None = None
+        if group is not None:
+            self._shared = SharedEvaluation(self._engine, group, str(device), skin, kernels)
         self.parameters.update(
             model=origin(model, self.model_hash),
             device=str(device),
@@ -379,7 +384,7 @@ class LESCalculator(ModelResults):
         check_geometry(atoms)
         check_boundaries(properties, atoms)
         with self._lock:
-            graph = self._graphs.at(atoms)
+            graph = self._graphs.at(atoms) if self._shared is None else self._shared.graph(atoms)
             wanted = set(properties)
             results: dict[str, Any] = {}
             # Born charges alone need no energy; forces alone pay nothing for them.
@@ -401,19 +406,25 @@ class LESCalculator(ModelResults):
         self, atoms: Atoms, graph: Graph, results: Mapping[str, Any], changes: Sequence[str]
     ) -> None:
         self._warnings.check_total_charge(atoms)
+        self._warnings.domain.check(atoms, graph, results.get("forces"))
         if "charges" in results:
             latent = results["charges"] / self._charge_scaling(atoms)
             self._warnings.check_net_charge(atoms, latent)
         if self._has_charges and ("numbers" in changes or "born_effective_charges" in results):
             born_charges = partial(self._born_charges, self._engine)
-            self._warnings.check_sign(atoms, graph, results, born_charges)
+            self._warnings.check_sign(atoms, self._whole(atoms, graph), results, born_charges)
 
     def _born_results(
         self, atoms: Atoms, graph: Graph, wanted: AbstractSet[str]
     ) -> dict[str, np.ndarray]:
         if _BORN_CHARGES not in wanted:
             return {}
-        return {_BORN_CHARGES: self._born_charges(self._engine, atoms, graph)}
+        whole = self._whole(atoms, graph)
+        return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole)}
+
+    def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
+        """Return the graph with the edges of all processes."""
+        return graph if self._shared is None else self._graphs.at(atoms)
 
     def _energy_results(
         self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]

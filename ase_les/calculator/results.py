@@ -13,7 +13,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_les.calculator.boundary_conditions import has_stress
 from ase_les.calculator.charge_methods import ChargeMethods, array_of
-from ase_les.derivatives import Derivatives, EnergyModel, differentiate
+from ase_les.calculator.shared import SharedEvaluation
+from ase_les.derivatives import Derivatives, EnergyModel, evaluate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph
 from ase_les.model import LESModel, Prediction
@@ -24,6 +25,8 @@ class ModelResults(ChargeMethods):
     """Results of one model for a structure, in the field and scaling of the calculator."""
 
     _field: np.ndarray
+    # Processes that share every force call.
+    _shared: SharedEvaluation | None
     # Whether the stress comes with the forces.
     _with_stress: bool
 
@@ -39,6 +42,8 @@ class ModelResults(ChargeMethods):
         stress_defined = has_stress(atoms)
         model: EnergyModel = engine
         if self._field.any():
+            if self._shared is not None:
+                raise ValueError("a field needs a calculator without `group`")
             # Latent charges are smaller than physical ones by √ε∞.
             force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
             model = FieldEnthalpy(engine, force_per_charge)
@@ -52,14 +57,15 @@ class ModelResults(ChargeMethods):
         # Cell relaxations and barostats ask for the stress after the forces of every step:
         # from the first time on, both come from one pass (the stress adds a few per cent).
         self._with_stress |= "stress" in wanted
-        prediction, derivatives = evaluate(
-            model,
-            graph,
-            plan,
-            forces=not wanted.isdisjoint({"forces", "stress", "energies"}),
-            stress=stress_defined and self._with_stress,
-            energies="energies" in wanted,
-        )
+        parts = {
+            "forces": not wanted.isdisjoint({"forces", "stress", "energies"}),
+            "stress": stress_defined and self._with_stress,
+            "energies": "energies" in wanted,
+        }
+        if self._shared is None:
+            prediction, derivatives = evaluate(model, graph, plan, **parts)
+        else:
+            prediction, derivatives = self._shared.derivatives(graph, plan, **parts)
         return self._named(engine, prediction, derivatives, atoms, graph, wanted)
 
     def _named(
@@ -104,21 +110,3 @@ def charge_results(prediction: Prediction, atoms: Atoms, scaling: float) -> dict
         arms = atoms.positions - atoms.get_center_of_mass()
         results["dipole"] = results["charges"] @ arms
     return results
-
-
-def evaluate(
-    model: EnergyModel,
-    graph: Graph,
-    plan: Plan | None,
-    *,
-    forces: bool,
-    stress: bool,
-    energies: bool,
-) -> tuple[Prediction, Derivatives | None]:
-    """Return a prediction, and its derivatives if forces are wanted."""
-    if not forces:
-        with torch.no_grad():
-            return model(graph, plan), None
-    with torch.enable_grad():
-        derivatives = differentiate(model, graph, plan=plan, stress=stress, energies=energies)
-    return derivatives.prediction, derivatives

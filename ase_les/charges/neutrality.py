@@ -16,6 +16,8 @@ Rule       Charges                                                             C
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -43,6 +45,17 @@ class NeutralityRule(nn.Module):
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return charges (N, n_channels) in e from latent numbers (N, n_numbers), float64."""
         raise NotImplementedError
+
+    def exchanged(self, latent: Tensor, graph: Graph) -> Tensor | None:
+        """Return what atoms gain along the edges, (N, n_channels) in e; None for other rules.
+
+        The sum over graphs that share the edges among them is that of the whole graph.
+        """
+        return None
+
+    def with_exchanged(self, latent: Tensor, graph: Graph, exchanged: Tensor | None) -> Tensor:
+        """Return charges (N, n_channels) in e, given what atoms gain along the edges."""
+        return cast(Tensor, self(latent, graph))
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return the moments (N, 3) in e Å of the atoms, for the first channel."""

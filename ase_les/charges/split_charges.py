@@ -129,10 +129,12 @@ class SplitCharges(NeutralityRule):
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return charges (N, n_channels) in e from latent numbers (N, n_numbers), float64."""
-        exchanged = self._exchanged if self._fused is None else self._fused
-        charges = exchanged(latent, graph)
+        return self.with_exchanged(latent, graph, self.exchanged(latent, graph))
+
+    def with_exchanged(self, latent: Tensor, graph: Graph, exchanged: Tensor | None) -> Tensor:
+        assert exchanged is not None
         own = self._own_charges(latent, graph)
-        return charges if own is None else charges + own
+        return exchanged if own is None else exchanged + own
 
     def use_kernels(self, kernels: Kernels) -> None:
         """Exchange charge by compiled kernels in `forward` from now on (inference only)."""
@@ -151,8 +153,10 @@ class SplitCharges(NeutralityRule):
             self._row,
         )
 
-    def _exchanged(self, latent: Tensor, graph: Graph) -> Tensor:
+    def exchanged(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return what every atom gains from its neighbors, (N, n_channels) in e."""
+        if self._fused is not None:
+            return self._fused(latent, graph)
         split, _ = self._split_charges(latent, graph)
         charges = split.new_zeros(graph.n_atoms, split.shape[1])
         charges = charges.index_add(0, graph.receivers, split)

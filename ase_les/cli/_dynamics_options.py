@@ -28,8 +28,10 @@ SETTINGS = {
     "max_temperature_jump": "max_temperature_jump_K",
     "min_distance": "min_distance_A",
     "max_force": "max_force_eV_per_A",
+    "max_force_std": "max_force_std_eV_per_A",
     "max_dipole_change": "max_dipole_change_eA",
     "alarm_stride": "alarm_stride",
+    "beyond_limits": "beyond_limits",
 }
 
 
@@ -131,7 +133,7 @@ Stages = Annotated[
     object, typer.Option(parser=_stages, hidden=True, help="Stages of the run, only in a file.")
 ]
 Seed = Annotated[
-    int | None, typer.Option(help="Random seed of velocities and noise.", show_default="0")
+    int | None, typer.Option(help="Random seed of velocities and noise.", show_default="random")
 ]
 TrajectoryStride = Annotated[
     int | None, typer.Option(help="Steps between frames.", show_default="10")
@@ -160,6 +162,10 @@ MinDistance = Annotated[
 ]
 MaxForce = Annotated[
     float | None, typer.Option(help="eV/Å; stop above. By default from the model card.")
+]
+MaxForceStd = Annotated[
+    float | None,
+    typer.Option(help="eV/Å; stop if a committee disagrees about a force by more than this."),
 ]
 MaxDipoleChange = Annotated[
     float | None, typer.Option(help="e Å since the start; stop above, if the dipole is observed.")

@@ -64,7 +64,10 @@ def label(
         printed("--keys", sampling_keys, "Print all keys of --sample and --settings and exit."),
     ] = False,
 ) -> None:
-    """Label structures; each is on disk when it is done. Exit code 1 if none has a label."""
+    """Label structures; each is on disk when it is done.
+
+    Exit code 1 if none has a label, 130 after Ctrl-C.
+    """
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.reports.training import show_labels
     from ase_les.runs.output import summary_as_json
@@ -109,6 +112,8 @@ def label(
     show_labels(result, quiet)
     if json:
         print(summary_as_json(result.summary()))
+    if result.stopped:
+        raise typer.Exit(130)
     if result.labelled == 0:
         raise typer.Exit(1)
 

@@ -34,10 +34,14 @@ def train(
         bool, printed("--keys", training_keys, "Print all keys of the YAML and exit.")
     ] = False,
 ) -> None:
-    """Train a model; writes the model with its card, a learning curve and parity plots."""
+    """Train a model; writes the model with its card, a learning curve and parity plots.
+
+    `torchrun --nproc-per-node N -m ase_les train CONFIG` shares each batch among N processes.
+    """
     from dataclasses import replace
 
     from ase_les.cli._calculator import set_threads
+    from ase_les.ranks import ranks_of_torchrun
     from ase_les.reports import training as report
     from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
@@ -48,14 +52,18 @@ def train(
     settings, folder = read_training_config(config)
     if output is not None:
         settings = replace(settings, output=output)
-    result = train_model(
-        settings,
-        folder=folder,
-        resume=resume,
-        overwrite=overwrite,
-        device=device or "cpu",
-        progress=TerminalProgress(quiet),
-    )
+    with ranks_of_torchrun(device or "cpu") as ranks:
+        result = train_model(
+            settings,
+            folder=folder,
+            resume=resume,
+            overwrite=overwrite,
+            device=str(ranks.device) if ranks.device.type == "cuda" else device or "cpu",
+            progress=TerminalProgress(quiet or not ranks.is_first),
+            ranks=ranks,
+        )
+    if not ranks.is_first:
+        return
     report.write(result, settings.output)
     report.show(result, quiet)
     if json:

@@ -14,7 +14,7 @@ from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.open_boundary import AnalyticOpenSum, OpenSum
 from ase_les.electrostatics.open_mesh import OpenMesh, OpenMeshPlan
-from ase_les.electrostatics.particle_mesh import MeshSettings
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
 from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan
 from ase_les.electrostatics.slab import SlabBox, box_lengths, layer_correction
 from ase_les.electrostatics.warm_start import WarmStart
@@ -23,7 +23,8 @@ from ase_les.electrostatics.wave_vectors import (
     ReciprocalKernel,
     converged_k_cutoff,
 )
-from ase_les.graph import Graph, select_structures, sum_per_structure
+from ase_les.graph import Graph, atoms_without_edges, select_structures, sum_per_structure
+from ase_les.ranks import ALONE, Ranks
 from ase_les.units import COULOMB_CONSTANT
 
 
@@ -148,6 +149,11 @@ class Electrostatics(nn.Module):
         self.periodic_sum: ReciprocalSum | AutoSum = EwaldSum(config.kernel())
         self.open_sum = OpenSum(config.smearing)
         self.open_mesh: OpenMesh | None = None
+        self._ranks = ALONE
+
+    def share(self, ranks: Ranks) -> None:
+        """Share the sums of `part` among processes from now on."""
+        self._ranks = ranks
 
     def use_analytic_gradients(self, accuracy: float | None = None) -> None:
         """Use hand-written gradients of the periodic sum from now on (inference only).
@@ -235,6 +241,56 @@ class Electrostatics(nn.Module):
                 self._energy_of_group(part, part_charges, group),
             )
         return energies
+
+    def part(self, graph: Graph, charges: Tensor, atoms: range, plan: Plan | None = None) -> Tensor:
+        """Return the part (1,) in eV of this process in the energy of one structure.
+
+        Parameters
+        ----------
+        graph : Graph
+            One structure.
+        charges : Tensor, shape (N, n_q)
+            Of all atoms, in e, the same in all processes.
+        atoms : range
+            Of this process.
+        plan : Plan or None
+            Of the whole structure.
+        """
+        (group,) = (self.plan(graph) if plan is None else plan).groups
+        layout = Layout.of(graph.structure, graph.n_structures)
+        nothing = charges.new_zeros(1)
+        if group.n_periodic == 0:
+            return self._energy_of_group(graph, charges, group) if self._ranks.is_first else nothing
+        box = None if group.box_lengths is None else SlabBox.of(graph, group.box_lengths)
+        cell = graph.cell if box is None else box.cell
+        energy = self._part_of_sum(graph, charges, cell, atoms, group.sum)
+        if self.config.remove_self_energy:
+            own = atoms_without_edges(graph, torch.arange(atoms.start, atoms.stop))
+            copies = self.config.self_energy_copies
+            energy = energy - copies * self._self_energy(own, charges[atoms.start : atoms.stop])
+        if self._ranks.is_first:
+            truncated = group.sum is not None and group.sum.truncated
+            if box is not None and not truncated:
+                energy = energy + layer_correction(graph, charges, box, layout)
+            if (box is None and self.config.background) or (box is not None and not truncated):
+                energy = energy - self._background(graph, cell, charges)
+        return self.config.weight * energy
+
+    def _part_of_sum(
+        self, graph: Graph, charges: Tensor, cell: Tensor, atoms: range, plan: SumPlan | None
+    ) -> Tensor:
+        if plan is None:
+            plan = self.periodic_sum.plan(cell, Layout.of(graph.structure, graph.n_structures))
+        if isinstance(plan.method, AnalyticParticleMesh):
+            own = slice(atoms.start, atoms.stop)
+            layout = Layout.of(graph.structure[own], 1)
+            place = graph.positions[own], charges[own]
+            return plan.method.shared_by(self._ranks)(*place, cell, layout, plan)
+        waves = plan.part(self._ranks.rank, self._ranks.size)
+        if waves is None:
+            return charges.new_zeros(1)
+        layout = Layout.of(graph.structure, 1)
+        return plan.method(graph.positions, charges, cell, layout, waves)
 
     def _is_plan_of(self, plan: Plan, graph: Graph) -> bool:
         """Return whether the plan is the same as another of one structure."""

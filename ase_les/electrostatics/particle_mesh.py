@@ -6,6 +6,7 @@ transform of the mesh gives all :math:`S(\mathbf{k})`, and one back gives all po
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
+from ase_les.ranks import ALONE, Ranks
 
 # Mesh points that a block of atoms touches together: its products fit into the cache of one core.
 _BLOCK = 2**16
@@ -147,22 +149,32 @@ class AnalyticParticleMesh(ParticleMesh):
     def __init__(self, kernel: ReciprocalKernel, settings: MeshSettings):
         super().__init__(kernel, settings)
         self._kernels: Kernels | None = None
+        self._ranks = ALONE
 
     def use_kernels(self, kernels: Kernels) -> None:
         """Spread charges and gather potentials by compiled kernels from now on."""
         self._kernels = kernels
 
+    def shared_by(self, ranks: Ranks) -> AnalyticParticleMesh:
+        """Return the same sum for processes that have some of the atoms each.
+
+        Its energies add up to that of all atoms.
+        """
+        shared = copy.copy(self)
+        shared._ranks = ranks
+        return shared
+
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
         if self._kernels is not None:
-            return _FusedPower.apply(fractional, charges, weights, mesh, self._kernels)
-        return _AnalyticPower.apply(fractional, charges, weights, mesh)
+            return _FusedPower.apply(fractional, charges, weights, mesh, self._kernels, self._ranks)
+        return _AnalyticPower.apply(fractional, charges, weights, mesh, self._ranks)
 
 
 class _AnalyticPower(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, fractional: Tensor, charges: Tensor, weights: Tensor, mesh: _Mesh
+        ctx: Any, fractional: Tensor, charges: Tensor, weights: Tensor, mesh: _Mesh, ranks: Ranks
     ) -> Tensor:
         first, inside = mesh.locate(fractional)
         # Neighbours on the mesh one after the other: what one touches is in the cache for the next.
@@ -175,20 +187,21 @@ class _AnalyticPower(torch.autograd.Function):
             products = _products(_polynomials(pieces, inside[atoms]))
             for density, charge in zip(densities, flat[atoms].unbind(1), strict=True):
                 density.index_add_(0, points, (products * charge[:, None]).flatten())
-        factors = torch.stack([mesh.transform(density) for density in densities])
+        factors = torch.stack([mesh.transform(ranks.sum_(density)) for density in densities])
         power = factors.real**2
         power = power.addcmul_(factors.imag, factors.imag).sum(0)
-        ctx.mesh = mesh
+        ctx.mesh, ctx.ranks = mesh, ranks
         ctx.save_for_backward(order, first, inside, flat, weights, factors, power)
         ctx.block = charges.shape
-        return torch.linalg.vecdot(power.flatten(1), weights.flatten(1))
+        return torch.linalg.vecdot(power.flatten(1), weights.flatten(1)) / ranks.size
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
         order, first, inside, flat, weights, factors, power = ctx.saved_tensors
         mesh = ctx.mesh
         scale = gradient[:, None, None, None]
+        power = power / ctx.ranks.size
         potential, slope = torch.empty_like(flat), torch.zeros_like(inside)
         values = _spline_pieces(mesh.order, inside)
         slopes = values[1:] * torch.arange(1, mesh.order).to(values)[:, None]
@@ -210,6 +223,7 @@ class _AnalyticPower(torch.autograd.Function):
             potential.view(ctx.block),
             scale * power if ctx.needs_input_grad[2] else None,
             None,
+            None,
         )
 
 
@@ -224,27 +238,30 @@ class _FusedPower(torch.autograd.Function):
         weights: Tensor,
         mesh: _Mesh,
         kernels: Kernels,
+        ranks: Ranks,
     ) -> Tensor:
         spline = _spline_table(mesh.order)
         densities = spread(kernels, mesh.size, spline, fractional, charges)
-        factors = torch.stack([mesh.transform(density) for density in densities])
+        factors = torch.stack([mesh.transform(ranks.sum_(density)) for density in densities])
         power = factors.real**2
         power = power.addcmul_(factors.imag, factors.imag).sum(0)
-        ctx.mesh, ctx.kernels = mesh, kernels
+        ctx.mesh, ctx.kernels, ctx.ranks = mesh, kernels, ranks
         ctx.save_for_backward(fractional, charges, weights, factors, power)
-        return torch.linalg.vecdot(power.flatten(1), weights.flatten(1))
+        return torch.linalg.vecdot(power.flatten(1), weights.flatten(1)) / ranks.size
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
         fractional, charges, weights, factors, power = ctx.saved_tensors
         mesh = ctx.mesh
         scale = gradient[:, None, None, None]
         surfaces = [mesh.transform_back(factor * (scale * weights)) for factor in factors]
         spline = _spline_table(mesh.order)
         potential, slope = gather(ctx.kernels, mesh.size, spline, fractional, charges, surfaces)
-        by_weights = scale * power if ctx.needs_input_grad[2] else None
-        return slope, potential, by_weights, None, None
+        by_weights = scale * power / ctx.ranks.size if ctx.needs_input_grad[2] else None
+        return slope, potential, by_weights, None, None, None
 
 
 class _Mesh(NamedTuple):

@@ -39,6 +39,22 @@ class SumPlan(NamedTuple):
     weights: Tensor | None
     truncated: bool = False
 
+    def part(self, index: int, count: int) -> SumPlan | None:
+        """Return one of several plans that share the wave vectors; None if it has none.
+
+        For sums that are taken wave vector by wave vector.
+        """
+        first, second, third = self.waves.axes
+        # The rows next to k = 0 are not cheaper or dearer than others: every count-th.
+        rows = torch.arange(index, len(first), count, device=first.device)
+        if not len(rows):
+            return None
+        counts = self.waves.counts
+        if len(counts) == len(first):
+            counts = counts[rows]
+        weights = None if self.weights is None else self.weights[:, rows].contiguous()
+        return self._replace(waves=Waves((first[rows], second, third), counts), weights=weights)
+
 
 class ReciprocalSum(nn.Module):
     r"""Energy of Gaussian charges under periodic boundary conditions, their self terms included.

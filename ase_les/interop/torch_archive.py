@@ -375,18 +375,17 @@ def read_archive(path: str | Path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at '{path}'")
-    try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError(_why_not_zip(path))
-        with _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
-            file.largest_read = None
-            return _load(archive, path.stat().st_size)
-    except OSError:
-        raise
-    except Exception as error:
-        # A damaged or hostile file can make the reader fail in any way.
-        what = one_line(error) or type(error).__name__
-        raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from None
+    with _BoundedFile(path) as file:
+        try:
+            if not zipfile.is_zipfile(path):
+                raise ValueError(_why_not_zip(path))
+            with zipfile.ZipFile(file) as archive:
+                file.largest_read = None
+                return _load(archive, path.stat().st_size)
+        except Exception as error:
+            # A damaged or hostile file can make the reader fail in any way.
+            what = one_line(error) or type(error).__name__
+            raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from None
 
 
 class _BoundedFile(io.FileIO):

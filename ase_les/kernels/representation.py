@@ -60,18 +60,21 @@ class FusedRepresentation:
         self._n_raw = config.n_embedding * n_angular * _up(config.n_radial)
         self._n_features = cace.n_features
 
-    def __call__(self, graph: Graph) -> Tensor:
-        """Return the features (N, n_features) of all atoms."""
+    def __call__(self, graph: Graph, atoms: range | None = None) -> Tensor:
+        """Return the features (n, n_features) of all atoms, or of a range of them."""
         kinds = self._embedding.kinds(graph)
-        return _Features.apply(graph.positions, graph.cell, graph, kinds, self)
+        atoms = range(graph.n_atoms) if atoms is None else atoms
+        return _Features.apply(graph.positions, graph.cell, graph, kinds, self, atoms)
 
-    def forward(self, graph: PreparedGraph, keep: bool) -> tuple[Tensor, Tensor | None]:
-        """Return features and, if the gradient is wanted, the raw sums it needs."""
-        values = torch.empty(graph.n_atoms, self._n_features, dtype=self.dtype)
-        raw = torch.empty(graph.n_atoms, self._n_raw, dtype=self.dtype) if keep else None
+    def forward(
+        self, graph: PreparedGraph, atoms: range, keep: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return features of some atoms and, if the gradient is wanted, the raw sums it needs."""
+        values = torch.empty(len(atoms), self._n_features, dtype=self.dtype)
+        raw = torch.empty(len(atoms), self._n_raw, dtype=self.dtype) if keep else None
         model = self._arguments()
         in_ranges(
-            ranges(graph.n_atoms),
+            _ranges_within(atoms),
             lambda _, first, last: self.kernels.call(
                 "forward",
                 self.dtype,
@@ -79,17 +82,17 @@ class FusedRepresentation:
                 graph.arguments,
                 first,
                 last,
-                pointer(raw),
-                pointer(values),
+                _address(raw, atoms),
+                _address(values, atoms),
             ),
         )
         return values, raw
 
     def backward(
-        self, graph: PreparedGraph, raw: Tensor, gradient: Tensor, by_cell: bool
+        self, graph: PreparedGraph, atoms: range, raw: Tensor, gradient: Tensor, by_cell: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Return gradients by positions (N, 3) and, if wanted, by cells (S, 3, 3)."""
-        bounds = ranges(graph.n_atoms)
+        bounds = _ranges_within(atoms)
         n_parts = len(bounds) - 1
         positions = torch.zeros(n_parts, graph.n_atoms, 3, dtype=torch.float64)
         cells = None
@@ -106,8 +109,8 @@ class FusedRepresentation:
                 graph.arguments,
                 first,
                 last,
-                pointer(raw),
-                pointer(gradient),
+                _address(raw, atoms),
+                _address(gradient, atoms),
                 pointer(positions[part]),
                 None if cells is None else pointer(cells[part]),
             ),
@@ -133,20 +136,33 @@ class FusedRepresentation:
 
 class _Features(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, positions, cell, graph, kinds, representation):
+    def forward(ctx, positions, cell, graph, kinds, representation, atoms):
         prepared = PreparedGraph(graph, positions, cell, kinds)
         keep = any(ctx.needs_input_grad)
-        values, raw = representation.forward(prepared, keep)
+        values, raw = representation.forward(prepared, atoms, keep)
         ctx.prepared, ctx.raw, ctx.representation = prepared, raw, representation
+        ctx.atoms = atoms
         return values
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         by_positions, by_cell = ctx.representation.backward(
-            ctx.prepared, ctx.raw, gradient, ctx.needs_input_grad[1]
+            ctx.prepared, ctx.atoms, ctx.raw, gradient, ctx.needs_input_grad[1]
         )
-        return by_positions, by_cell, None, None, None
+        return by_positions, by_cell, None, None, None, None
+
+
+def _ranges_within(atoms: range) -> list[int]:
+    """Return the ends of the ranges of atoms that threads share."""
+    return [atoms.start + bound for bound in ranges(len(atoms))]
+
+
+def _address(rows: Tensor | None, atoms: range) -> int | None:
+    """Return where the row of atom 0 would be; kernels count atoms from the first of all."""
+    if rows is None:
+        return None
+    return rows.data_ptr() - atoms.start * rows.shape[1] * rows.element_size()
 
 
 def total(parts: Tensor) -> Tensor:

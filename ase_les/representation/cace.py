@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -19,7 +19,7 @@ from ase_les.representation.angular import (
     angular_indices,
 )
 from ase_les.representation.embedding import Embedding
-from ase_les.representation.message_blocks import features_in_blocks
+from ase_les.representation.message_blocks import blocks_of, features_in_blocks
 from ase_les.representation.message_passing import InvariantMessage, Memory, RadialMessage
 from ase_les.representation.neighbour_sum import (
     AnalyticNeighbourSum,
@@ -184,6 +184,29 @@ class Cace(nn.Module):
         edges = self.neighbourhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
+    def features_of(self, graph: Graph, atoms: range, of_all: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the features (n, n_features) of a range of atoms, for inference.
+
+        Parameters
+        ----------
+        graph : Graph
+            With the edges that end at these atoms.
+        atoms : range
+        of_all : callable
+            Returns what all atoms send (N, n_values), given what these send (n, n_values).
+
+        Raises
+        ------
+        ValueError
+            If the model has radial messages, which would have to send all sums of an atom.
+        """
+        if self._fused is not None:
+            return self._fused(graph, atoms)
+        block = self._atoms_per_block(graph)
+        if self.layers:
+            return features_in_blocks(self, graph, block, atoms, of_all)
+        return self._in_blocks(graph, block, atoms)
+
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
         """Return the edges this representation reads, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
@@ -215,25 +238,25 @@ class Cace(nn.Module):
         bytes_per_atom = self.mixing.element_size() * max(sums, mean_edges * per_edge)
         return max(self._in_blocks_of_bytes // bytes_per_atom, 1)
 
-    def _in_blocks(self, graph: Graph, block: int) -> Tensor:
+    def _in_blocks(self, graph: Graph, block: int, atoms: range | None = None) -> Tensor:
+        atoms = range(graph.n_atoms) if atoms is None else atoms
         if self.layers:
-            return features_in_blocks(self, graph, block)
+            return features_in_blocks(self, graph, block, atoms)
         sender, receiver = self.embedding(graph)
         sender = sender.T
 
-        def of(atoms: range) -> Tensor:
-            ends = edges_to(graph, atoms)
-            own = receiver[atoms.start : atoms.stop]
+        def of(part: range) -> Tensor:
+            ends = edges_to(graph, part)
+            own = receiver[part.start : part.stop]
 
             def features(positions: Tensor, cell: Tensor) -> Tensor:
                 placed = ends._replace(positions=positions, cell=cell)
-                edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, atoms)
+                edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, part)
                 return self.invariant_features(self.sums(edges, sender, own))
 
             return recomputed(features, graph.positions, graph.cell)
 
-        starts = range(0, graph.n_atoms, block)
-        return torch.cat([of(range(start, min(start + block, graph.n_atoms))) for start in starts])
+        return torch.cat([of(part) for part in blocks_of(atoms, block)])
 
     def sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
         """Return mixed sums (n_l, s, n, m, r) of atoms over edges that end at them.

@@ -6,6 +6,7 @@ sums of each block, which the next layer reads; what is computed of edges is com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 _SMALL_BLOCK = 128
 
 
-def features_in_blocks(representation: Cace, graph: Graph, block: int) -> Tensor:
-    """Return the features (N, n_features) of a representation with message passing.
+def features_in_blocks(
+    representation: Cace,
+    graph: Graph,
+    block: int,
+    atoms: range,
+    of_all: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Return the features (n, n_features) of a representation with message passing.
 
     Once differentiable; parameters get no gradient.
 
@@ -33,22 +40,39 @@ def features_in_blocks(representation: Cace, graph: Graph, block: int) -> Tensor
     graph : Graph
     block : int
         Atoms evaluated together.
+    atoms : range
+        Atoms whose features are returned.
+    of_all : callable or None
+        Returns what all atoms send, given what these send; None if these are all.
+
+    Raises
+    ------
+    ValueError
+        If these are not all atoms, and layers send more than a few numbers of each.
     """
     layers = cast(list[nn.ModuleDict], list(representation.layers))
     if any("radial" in layer for layer in layers):
+        if of_all is not None:
+            raise ValueError("models with radial messages cannot be shared by processes")
         block = min(block, _SMALL_BLOCK)
-    starts = range(0, graph.n_atoms, block)
-    blocks = [
-        _Block(representation, graph, range(start, min(start + block, graph.n_atoms)))
-        for start in starts
-    ]
+    blocks = [_Block(representation, graph, part) for part in blocks_of(atoms, block)]
     sums = [each.first_sums() for each in blocks]
     features = [torch.cat([representation.invariant_features(part) for part in sums])]
     for layer in layers:
         values = layer["invariant"](features[-1]) if "invariant" in layer else None
+        if values is not None and of_all is not None:
+            values = of_all(values)
         sums = [each.next_sums(layer, index, sums, values) for index, each in enumerate(blocks)]
         features.append(torch.cat([representation.invariant_features(part) for part in sums]))
     return torch.cat(features, dim=1)
+
+
+def blocks_of(atoms: range, size: int) -> list[range]:
+    """Return a range of atoms in blocks of at most a size."""
+    return [
+        range(start, min(start + size, atoms.stop))
+        for start in range(atoms.start, atoms.stop, size)
+    ]
 
 
 class _Block:

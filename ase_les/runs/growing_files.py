@@ -141,8 +141,16 @@ def _without(
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(
+    path: Path, afterwards: str = "then continue from the last checkpoint with resume (--resume)"
+) -> Iterator[None]:
     """Context in which errors of the disk name the file and the remedy.
+
+    Parameters
+    ----------
+    path : Path
+    afterwards : str
+        What to do when there is space again.
 
     Raises
     ------
@@ -156,8 +164,7 @@ def writing(path: Path) -> Iterator[None]:
             raise
         raise OSError(
             error.errno,
-            f"{error.strerror}: free disk space or raise the limit, then continue from the last "
-            "checkpoint with resume (--resume)",
+            f"{error.strerror}: free disk space or raise the limit, {afterwards}",
             str(path),
         ) from error
 

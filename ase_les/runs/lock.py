@@ -52,9 +52,19 @@ class OutputLock:
         self._refreshed = 0.0
 
     def __enter__(self) -> OutputLock:
-        if self._stem.parent.is_dir():
-            self._acquire()
+        self.ensure()
         return self
+
+    def ensure(self) -> None:
+        """Lock the output unless it is locked; if its folder does not exist, nothing is done.
+
+        Raises
+        ------
+        OutputInUseError
+            See the class.
+        """
+        if self._descriptor is None and self._stem.parent.is_dir():
+            self._acquire()
 
     def __exit__(
         self,

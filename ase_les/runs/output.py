@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has files of its own.
-SERIES = ("current", "dipole")
+SERIES = ("current", "dipole", "spread")
 ACCUMULATED = ("rdf", "profile", "msd")
 
 

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ase_les.messages import one_line
+from ase_les.runs.growing_files import append_completely, writing
 from ase_les.runs.output import replace_file
 from ase_les.runs.provenance import differences, plain, plain_mapping
 
 Results = dict[str, np.ndarray]
 
+_CHECKSUM = "crc32"
+
 
 class LineRecord:
     """File of JSON lines to which entries are appended; the first line describes the calculations.
 
-    An incomplete last line, left by a run that was killed, is dropped.
+    Every line ends with its checksum, the entry `crc32`. An incomplete last line, left by a run
+    that was killed, is dropped.
 
     Parameters
     ----------
@@ -39,19 +45,31 @@ class LineRecord:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         # Python writes floats so that they are read back exactly.
-        text = "".join(json.dumps(line) + "\n" for line in (header, *entries))
-        replace_file(path, text.encode())
+        text = "".join(map(_line, (header, *entries)))
+        with writing(path):
+            replace_file(path, text.encode())
 
     def append(self, entry: Mapping[str, object]) -> None:
         """Append an entry and flush it to disk."""
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
-            file.flush()
+        with writing(self.path), open(self.path, "ab", buffering=0) as file:
+            append_completely(file, _line(entry).encode())
             os.fsync(file.fileno())
 
 
+def _line(entry: Mapping[str, object]) -> str:
+    text = json.dumps(entry)
+    separator = ", " if entry else ""
+    return f'{text[:-1]}{separator}"{_CHECKSUM}": "{zlib.crc32(text.encode()):08x}"}}\n'
+
+
 def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return header and complete entries of a line record; an empty header if there is none."""
+    """Return header and complete entries of a line record; an empty header if there is none.
+
+    Raises
+    ------
+    ValueError
+        If a line is damaged; it names the line. Nothing is changed.
+    """
     lines = list(_complete_lines(path))
     return (lines[0], lines[1:]) if lines else ({}, [])
 
@@ -153,8 +171,32 @@ def _arrays(results: Mapping[str, object]) -> Results:
 
 
 def _complete_lines(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    *lines, last = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            return
+            yield _entry(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"line {number} of '{path}' is damaged ({one_line(error, 100)}). Restore the file, "
+                + (
+                    "or remove this line: its calculation is then repeated, and the others are kept"
+                    if number > 1
+                    else "or start anew with overwrite=True (--overwrite)"
+                )
+            ) from None
+    # Without its line break, the last line was not written completely.
+    del last
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    """Return the entry of a line after verifying its checksum; earlier versions have none."""
+    text = line.decode()
+    entry = json.loads(text)
+    if not isinstance(entry, dict):
+        raise ValueError("it is not a JSON object")
+    recorded = entry.pop(_CHECKSUM, None)
+    if recorded is not None:
+        content = text.rpartition(f'"{_CHECKSUM}"')[0].removesuffix(", ") + "}"
+        if recorded != f"{zlib.crc32(content.encode()):08x}":
+            raise ValueError("its checksum differs")
+    return entry

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
-from ase_les.calculator_extensions import model_card
+from ase_les.calculator_extensions import model_card, supports
 from ase_les.simulation.close_contacts import closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 
@@ -31,7 +31,7 @@ class Limits:
         Largest temperature, and its largest increase within one step.
     closest_A : array, shape (n_elements, n_elements)
         Smallest distances by atomic numbers.
-    max_force_eV_per_A, max_dipole_change_eA : float
+    max_force_eV_per_A, max_dipole_change_eA, max_force_std_eV_per_A : float
         inf without a limit.
     """
 
@@ -40,6 +40,7 @@ class Limits:
     closest_A: np.ndarray
     max_force_eV_per_A: float
     max_dipole_change_eA: float
+    max_force_std_eV_per_A: float = np.inf
 
     def check_temperature(self, temperature_K: float, before_K: float) -> str | None:
         """Return what is wrong with the temperature, if anything."""
@@ -61,7 +62,7 @@ class Limits:
         contact = closest_contact(atoms, self.closest_A)
         if contact is not None:
             return f"{contact.describe(atoms)}, outside the domain of the model (min_distance_A)"
-        return self._check_forces(atoms)
+        return self._check_forces(atoms) or self._check_spread(atoms)
 
     def check_dipole(self, first: np.ndarray, last: np.ndarray) -> str | None:
         """Return what is wrong with the dipole, if anything."""
@@ -87,6 +88,28 @@ class Limits:
             "(max_force_eV_per_A)"
         )
 
+    def _check_spread(self, atoms: Atoms) -> str | None:
+        if np.isinf(self.max_force_std_eV_per_A):
+            return None
+        spread = disagreement_of_atoms(atoms)
+        worst = int(spread.argmax())
+        if spread[worst] <= self.max_force_std_eV_per_A:
+            return None
+        return (
+            f"the committee disagrees about the force on atom {worst} ({atoms.symbols[worst]}) by "
+            f"{spread[worst]:.4g} eV/Å, more than {self.max_force_std_eV_per_A:g}: the structure "
+            "is unlike the training data (max_force_std_eV_per_A)"
+        )
+
+
+def disagreement_of_atoms(atoms: Atoms) -> np.ndarray:
+    r"""Return :math:`\sqrt{\sum_\alpha \sigma_{i\alpha}^2}` (N,) of the forces in eV/Å.
+
+    The calculator is that of a committee.
+    """
+    spread = atoms.calc.get_property("forces_std", atoms)
+    return np.linalg.norm(spread, axis=1)
+
 
 def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
     """Return the limits of a run from its settings and the model card, if there is one."""
@@ -101,11 +124,17 @@ def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
     force = settings.max_force_eV_per_A
     if force is None:
         force = FORCE_FACTOR * float(card.get("largest_force_eV_per_A", np.inf))
-    dipole = settings.max_dipole_change_eA
+    dipole, spread = settings.max_dipole_change_eA, settings.max_force_std_eV_per_A
+    if spread is not None and not supports(calculator, "forces_std"):
+        raise ValueError(
+            "`max_force_std_eV_per_A` needs a committee; give several models, or a file made by "
+            "`ase-les committee`"
+        )
     return Limits(
         max_temperature_K=settings.max_temperature_K,
         max_temperature_jump_K=settings.max_temperature_jump_K,
         closest_A=closest,
         max_force_eV_per_A=force,
         max_dipole_change_eA=np.inf if dipole is None else dipole,
+        max_force_std_eV_per_A=np.inf if spread is None else spread,
     )

@@ -13,8 +13,10 @@ from ase import Atoms
 from ase_les.runs.output import RunFiles
 from ase_les.runs.provenance import describe_structure
 from ase_les.simulation.accumulators import AccumulatorResult
+from ase_les.simulation.committee_spread import describe_spread
 from ase_les.simulation.ensembles import DynamicsSettings, ResolvedStage
 from ase_les.simulation.observers import ThermodynamicSeries, read_log
+from ase_les.simulation.series import Series
 from ase_les.statistics import Estimate, block_average
 
 
@@ -76,6 +78,8 @@ class DynamicsResult:
     charges : mapping or None
         Whether charges and properties derived from them are physical, and the scaling factor;
         None without charges.
+    spread : Series or None
+        Disagreement of a committee, if it was observed (:mod:`committee_spread`).
     """
 
     atoms: Atoms
@@ -94,6 +98,7 @@ class DynamicsResult:
     calculator: Mapping[str, object]
     files: RunFiles
     charges: Mapping[str, object] | None = None
+    spread: Series | None = None
 
     @property
     def time_ps(self) -> float:
@@ -148,6 +153,7 @@ class DynamicsResult:
                 "volume_A3": self.stages[-1].volume_A3,
                 "drift_of_conserved_quantity_meV_per_atom_per_ps": self.drift_meV_per_atom_per_ps,
                 "stages": self.stages,
+                **({} if self.spread is None else {"spread": describe_spread(self.spread)}),
                 "averages": {name: each.summary() for name, each in self.averages.items()},
                 "wall_time_s": self.wall_time_s,
                 "steps_per_second": self.steps_per_second,

@@ -317,10 +317,13 @@ class DynamicsRun:
     def _result(self, stopped: str | None) -> DynamicsResult:
         """Write the result files of all observers and return the result."""
         averages: dict[str, AccumulatorResult] = {}
+        spread = None
         for observer in self._observers.values():
             observer.write_results(final=True)
             if isinstance(observer, Averages):
                 averages |= observer.results()
+        if (recorded := self._observers.get("spread")) and isinstance(recorded, RecordedSeries):
+            spread = recorded.series() if recorded.first is not None else None
         wall_time_s = self._wall_time_s
         steps_per_second = self.step / wall_time_s
         return DynamicsResult(
@@ -340,6 +343,7 @@ class DynamicsRun:
             calculator=describe_calculator(self.atoms.calc),
             charges=describe_charges(self.atoms),
             files=self._files,
+            spread=spread,
         )
 
 

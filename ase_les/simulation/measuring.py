@@ -26,15 +26,22 @@ from ase_les.simulation.charge_motion import (
     Measured,
     electronic_dielectric,
 )
+from ase_les.simulation.committee_spread import CommitteeSpread
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
-from ase_les.simulation.series import SeriesRecord, read_record
+from ase_les.simulation.series import Series, SeriesRecord, read_record
 
 #: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this factor:
 #: the total effort remains proportional to the length of the run.
 SERIES_GROWTH = 1.25
 
 DEFAULT_MAX_LAG_FS = 5000.0
+
+_MEASURED: Mapping[str, Callable[[Atoms], Measured]] = {
+    "current": Current,
+    "dipole": ItinerantDipole,
+    "spread": CommitteeSpread,
+}
 
 
 class RecordedSeries:
@@ -85,7 +92,11 @@ class RecordedSeries:
         length = self._record.path.stat().st_size
         if final or length > SERIES_GROWTH * self._length_written:
             self._length_written = length
-            read_record(self._record.path).save(self._arrays)
+            self.series().save(self._arrays)
+
+    def series(self) -> Series:
+        """Return all values so far."""
+        return read_record(self._record.path)
 
     def close(self) -> None:
         """Close the record."""
@@ -163,7 +174,7 @@ def make_observer(
         If atoms or calculator do not support it, or an option is unknown.
     """
     if name in SERIES:
-        measured = Current(atoms) if name == "current" else ItinerantDipole(atoms)
+        measured = _MEASURED[name](atoms)
         files = (file(f"-{name}{ending}") for ending in (".raw", ".npz"))
         return RecordedSeries(measured, electronic_dielectric(atoms), *files)
     return Averages(make_accumulators(name, options, atoms, timestep_fs), file)
@@ -179,10 +190,8 @@ def check_observable(
     ValueError
         See :func:`make_observer`.
     """
-    if name == "current":
-        Current(atoms)
-    elif name == "dipole":
-        ItinerantDipole(atoms)
+    if name in SERIES:
+        _MEASURED[name](atoms)
     elif name == "pressure":
         if not supports(atoms.calc, "stress"):
             raise ValueError(

@@ -148,12 +148,27 @@ class TrajectoryFrames(Stateless):
         # Each property requested from a calculator costs a comparison of all atoms.
         ready = self._properties is None and hasattr(atoms.calc, "results")
         frame.calc = _CalculatedResults(atoms.calc) if ready else atoms.calc
+        frame.info |= _spread_of(getattr(atoms.calc, "results", {}))
         with writing(self._path):
             self._writer.write(frame)
 
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
+
+
+def _spread_of(results: Mapping[str, Any]) -> dict[str, float]:
+    """Return spreads of a committee that are already calculated, as entries of ``info``.
+
+    ASE's trajectories keep no arrays but its own: of forces, the largest spread of an atom.
+    """
+    found = {}
+    if "energy_std" in results:
+        found["energy_std"] = float(results["energy_std"])
+    if "forces_std" in results:
+        largest = np.linalg.norm(results["forces_std"], axis=1).max()
+        found["largest_force_std"] = float(largest)
+    return found
 
 
 class _CalculatedResults:

@@ -17,7 +17,9 @@ in proportion to the largest force, because round-off and finite differences do.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,7 @@ from ase_les.testing.answers import (
     numerical_stress,
 )
 from ase_les.testing.findings import Answer, Finding, Report, compare, worst_of
-from ase_les.testing.structures import displaced, example_structures, repeating, with_lattice
+from ase_les.testing.structures import displaced, example_structures, with_lattice
 
 # What float64 leaves of an exact law, and float32 of a number.
 ROUND_OFF = {"energy": 1e-8, "forces": 1e-8, "stress": 1e-8, "charges": 1e-9}
@@ -59,6 +61,30 @@ _LATTICE_DESCRIPTIONS = (
 
 # Atoms per structure whose forces are differentiated numerically.
 _MOST_ATOMS = 10
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Model and structures that are checked, with the answers that all laws refer to.
+
+    Parameters
+    ----------
+    model : LESModel
+    structures : sequence of ase.Atoms
+    """
+
+    model: LESModel
+    structures: Sequence[Atoms]
+
+    @cached_property
+    def definition(self) -> LESModel:
+        """Copy of the model in float64, without fast paths."""
+        return float64(self.model)
+
+    @cached_property
+    def expected(self) -> list[tuple[Atoms, Answer]]:
+        """Each structure with the answer of the definition."""
+        return [(atoms, answer_of(self.definition, atoms)) for atoms in self.structures]
 
 
 def check_model(
@@ -93,9 +119,10 @@ def check_model(
         atoms_list = example_structures(model)
     for atoms in atoms_list:
         model.check_coverage(atoms.numbers, total_charge_of(atoms))
+    subject = Subject(model, atoms_list)
     findings: list[Finding] = []
     for number, check in enumerate(CHECKS):
-        findings += check(model, atoms_list, np.random.default_rng([seed, number]))
+        findings += check(subject, np.random.default_rng([seed, number]))
     return Report(tuple(findings))
 
 
@@ -132,71 +159,70 @@ def check_calculator(
     return Report(tuple(worst_of(findings)))
 
 
-def check_rotation(model, atoms_list, rng) -> list[Finding]:
+def check_rotation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Energy and charges ignore the orientation in space; forces and stress follow it."""
-    return _check_rotations("rotation", model, atoms_list, rng, mirror=1.0)
+    return _check_rotations("rotation", subject, rng, mirror=1.0)
 
 
-def check_reflection(model, atoms_list, rng) -> list[Finding]:
+def check_reflection(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that a structure and its mirror image have the same energy."""
-    return _check_rotations("reflection", model, atoms_list, rng, mirror=-1.0)
+    return _check_rotations("reflection", subject, rng, mirror=-1.0)
 
 
-def check_translation(model, atoms_list, rng) -> list[Finding]:
+def check_translation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Nothing depends on where the structure is."""
     return _check_equal_answers(
-        "translation", model, atoms_list, lambda atoms: displaced(atoms, rng.uniform(-9, 9, 3))
+        "translation", subject, lambda atoms: displaced(atoms, rng.uniform(-9, 9, 3))
     )
 
 
-def check_lattice_translation(model, atoms_list, rng) -> list[Finding]:
+def check_lattice_translation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Nothing depends on which periodic image of an atom is given."""
 
     def wrapped(atoms: Atoms) -> Atoms:
         cells = rng.integers(-2, 3, (len(atoms), 3)) * atoms.pbc
         return displaced(atoms, cells @ atoms.cell.array)
 
-    return _check_equal_answers("lattice translation", model, repeating(atoms_list), wrapped)
+    return _check_equal_answers("lattice translation", subject, wrapped, needed=_repeats)
 
 
-def check_lattice_description(model, atoms_list, rng) -> list[Finding]:
+def check_lattice_description(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Nothing depends on which vectors describe the lattice: reordered, reversed, sheared."""
     findings = []
     for combination in map(np.array, _LATTICE_DESCRIPTIONS):
         sheared = np.count_nonzero(combination) > 3
-        structures = [atoms for atoms in repeating(atoms_list) if atoms.pbc.all() or not sheared]
         findings += _check_equal_answers(
             "lattice description",
-            model,
-            structures,
-            lambda atoms, combination=combination: with_lattice(atoms, combination),
+            subject,
+            partial(with_lattice, combination=combination),
+            needed=_is_crystal if sheared else _repeats,
         )
     return worst_of(findings)
 
 
-def check_permutation(model, atoms_list, rng) -> list[Finding]:
+def check_permutation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Atoms of one element are interchangeable: order does not matter."""
-    model = float64(model)
     findings = []
-    for atoms in atoms_list:
+    for atoms, expected in subject.expected:
         order = rng.permutation(len(atoms))
-        expected = answer_of(model, atoms)
         assert expected.charges is not None
         expected = expected._replace(forces=expected.forces[order], charges=expected.charges[order])
-        findings += compare("permutation", answer_of(model, atoms[order]), expected, ROUND_OFF)
+        findings += compare(
+            "permutation", answer_of(subject.definition, atoms[order]), expected, ROUND_OFF
+        )
     return worst_of(findings)
 
 
-def check_batch(model, atoms_list, rng) -> list[Finding]:
+def check_batch(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Structures side by side do not see each other."""
-    model = float64(model)
-    graph = batch([graph_of(model, atoms) for atoms in atoms_list])
+    model = subject.definition
+    graph = batch([graph_of(model, atoms) for atoms in subject.structures])
     together = differentiate(model, graph)
     stress = None
-    if any(has_stress_tensor(atoms) for atoms in atoms_list):
+    if any(has_stress_tensor(atoms) for atoms in subject.structures):
         stress = differentiate(model, graph, stress=True).stress
     findings = []
-    for index, atoms in enumerate(atoms_list):
+    for index, (atoms, expected) in enumerate(subject.expected):
         mine = graph.structure == index
         got = Answer(
             energy=together.prediction.energy[index].detach(),
@@ -204,14 +230,15 @@ def check_batch(model, atoms_list, rng) -> list[Finding]:
             stress=None if stress is None or not has_stress_tensor(atoms) else stress[index],
             charges=together.prediction.charges[mine].detach(),
         )
-        findings += compare("batch = single", got, answer_of(model, atoms), ROUND_OFF)
+        findings += compare("batch = single", got, expected, ROUND_OFF)
     return worst_of(findings)
 
 
-def check_input_unchanged(model, atoms_list, rng) -> list[Finding]:
+def check_input_unchanged(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Asking for the energy changes neither the question nor the model."""
+    model = subject.model
     weights = {name: value.clone() for name, value in model.state_dict().items()}
-    for atoms in atoms_list:
+    for atoms in subject.structures:
         given, graph = atoms.copy(), graph_of(model, atoms)
         fields = [field.clone() for field in graph]
         differentiate(model, graph, stress=has_stress_tensor(atoms), energies=True)
@@ -224,14 +251,14 @@ def check_input_unchanged(model, atoms_list, rng) -> list[Finding]:
     return [Finding("input unchanged", "all", 0.0, 0.0, "")]
 
 
-def check_forces(model, atoms_list, rng) -> list[Finding]:
+def check_forces(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that forces are minus the derivative of the energy with respect to positions."""
-    model = float64(model)
     findings = []
-    for atoms in atoms_list:
-        expected = answer_of(model, atoms)
+    for atoms, expected in subject.expected:
         few = rng.permutation(len(atoms))[:_MOST_ATOMS]
-        numerical = torch.tensor(np.array([numerical_force(model, atoms, i) for i in few]))
+        numerical = torch.tensor(
+            np.array([numerical_force(subject.definition, atoms, i) for i in few])
+        )
         findings += compare(
             "forces = -dE/dr",
             expected._replace(forces=expected.forces[few]),
@@ -241,14 +268,12 @@ def check_forces(model, atoms_list, rng) -> list[Finding]:
     return worst_of(findings)
 
 
-def check_stress(model, atoms_list, rng) -> list[Finding]:
+def check_stress(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that the stress is the derivative of the energy with respect to strain."""
-    model = float64(model)
     findings = []
-    for atoms in atoms_list:
+    for atoms, expected in subject.expected:
         if has_stress_tensor(atoms):
-            expected = answer_of(model, atoms)
-            numerical = torch.tensor(numerical_stress(model, atoms))
+            numerical = torch.tensor(numerical_stress(subject.definition, atoms))
             findings += compare(
                 "stress = dE/dstrain / V",
                 expected,
@@ -258,11 +283,11 @@ def check_stress(model, atoms_list, rng) -> list[Finding]:
     return worst_of(findings)
 
 
-def check_atomic_energies(model, atoms_list, rng) -> list[Finding]:
+def check_atomic_energies(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that atomic energies sum to the energy."""
-    model = float64(model)
+    model = subject.definition
     findings = []
-    for atoms in atoms_list:
+    for atoms in subject.structures:
         result = differentiate(model, graph_of(model, atoms), energies=True)
         assert result.energies is not None
         total = result.prediction.energy.detach()
@@ -275,40 +300,36 @@ def check_atomic_energies(model, atoms_list, rng) -> list[Finding]:
     return worst_of(findings)
 
 
-def check_analytic_gradients(model, atoms_list, rng) -> list[Finding]:
+def check_analytic_gradients(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Hand-written gradients, and compiled kernels, agree with automatic differentiation."""
-    engines = {"analytic = autograd": model.for_inference(dtype="float64", kernels=False)}
+    engines = {"analytic = autograd": subject.model.for_inference(dtype="float64", kernels=False)}
     if compiled_kernels() is not None:
-        engines["kernels = autograd"] = model.for_inference(dtype="float64")
-    definition = float64(model)
+        engines["kernels = autograd"] = subject.model.for_inference(dtype="float64")
     return [
         finding
         for law, engine in engines.items()
-        for finding in _check_two_models(law, engine, definition, atoms_list, ANALYTIC)
+        for finding in _check_model(law, engine, subject, ANALYTIC)
     ]
 
 
-def check_single_precision(model, atoms_list, rng) -> list[Finding]:
+def check_single_precision(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that a network in float32 agrees with float64 to single precision."""
-    rounded = model.for_inference(dtype="float32")
-    return _check_two_models(
-        "float32 = float64", rounded, float64(model), atoms_list, SINGLE_PRECISION
-    )
+    rounded = subject.model.for_inference(dtype="float32")
+    return _check_model("float32 = float64", rounded, subject, SINGLE_PRECISION)
 
 
-def check_saved(model, atoms_list, rng) -> list[Finding]:
+def check_saved(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that a model read from its file is the model that was written."""
     from ase_les.model_io import read_model, save_model
 
+    model = subject.model
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         save_model(path, model, {})
         loaded = read_model(path)
     assert loaded.config == model.config, "saved = loaded: the config changed"
     assert loaded.precision == model.precision, "saved = loaded: the precision changed"
-    return _check_two_models(
-        "saved = loaded", float64(loaded), float64(model), atoms_list, ROUND_OFF
-    )
+    return _check_model("saved = loaded", float64(loaded), subject, ROUND_OFF)
 
 
 #: The contract, in the order in which `check_model` goes through it.
@@ -330,36 +351,52 @@ CHECKS = (
 )
 
 
-def _check_equal_answers(law, model, atoms_list, change) -> list[Finding]:
-    model = float64(model)
+def _repeats(atoms: Atoms) -> bool:
+    return bool(atoms.pbc.any())
+
+
+def _is_crystal(atoms: Atoms) -> bool:
+    return bool(atoms.pbc.all())
+
+
+def _check_equal_answers(
+    law: str,
+    subject: Subject,
+    change: Callable[[Atoms], Atoms],
+    needed: Callable[[Atoms], bool] = lambda atoms: True,
+) -> list[Finding]:
+    """Compare the answers before and after a change of the structures that are needed."""
     findings = []
-    for atoms in atoms_list:
-        findings += compare(
-            law, answer_of(model, change(atoms)), answer_of(model, atoms), ROUND_OFF
-        )
+    for atoms, expected in subject.expected:
+        if needed(atoms):
+            changed = answer_of(subject.definition, change(atoms))
+            findings += compare(law, changed, expected, ROUND_OFF)
     return worst_of(findings)
 
 
-def _check_two_models(law, got, expected, atoms_list, tolerances) -> list[Finding]:
+def _check_model(
+    law: str, model: LESModel, subject: Subject, tolerances: dict[str, float]
+) -> list[Finding]:
+    """Compare the answers of a model with those of the definition."""
     findings = []
-    for atoms in atoms_list:
-        findings += compare(law, answer_of(got, atoms), answer_of(expected, atoms), tolerances)
+    for atoms, expected in subject.expected:
+        findings += compare(law, answer_of(model, atoms), expected, tolerances)
     return worst_of(findings)
 
 
-def _check_rotations(law, model, atoms_list, rng, mirror) -> list[Finding]:
-    model = float64(model)
+def _check_rotations(
+    law: str, subject: Subject, rng: np.random.Generator, mirror: float
+) -> list[Finding]:
     findings = []
-    for atoms in atoms_list:
+    for atoms, expected in subject.expected:
         rotation = mirror * special_ortho_group.rvs(3, random_state=rng)
         turned = atoms.copy()
         turned.set_cell(atoms.cell.array @ rotation)
         turned.positions = atoms.positions @ rotation
-        expected = answer_of(model, atoms)
         turn = torch.tensor(rotation)
         expected = expected._replace(
             forces=expected.forces @ turn,
             stress=None if expected.stress is None else turn.T @ expected.stress @ turn,
         )
-        findings += compare(law, answer_of(model, turned), expected, ROUND_OFF)
+        findings += compare(law, answer_of(subject.definition, turned), expected, ROUND_OFF)
     return worst_of(findings)

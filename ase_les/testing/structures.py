@@ -59,11 +59,6 @@ def with_lattice(atoms: Atoms, combination: np.ndarray) -> Atoms:
     return other
 
 
-def repeating(atoms_list: Sequence[Atoms]) -> list[Atoms]:
-    """Return the structures with periodic directions."""
-    return [atoms for atoms in atoms_list if atoms.pbc.any()]
-
-
 def random_structure(numbers: Sequence[int], pbc, rng: np.random.Generator) -> Atoms:
     """Atoms at random places of a random triclinic box, none closer than their bond length."""
     radii = covalent_radii[list(numbers)]

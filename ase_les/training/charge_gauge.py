@@ -53,6 +53,7 @@ from ase_les.charges.bond_polarity import bond_charges
 from ase_les.configuration import Count, Fraction, NotNegative, Unit, configuration
 from ase_les.graph import Graph
 from ase_les.model import LESModel
+from ase_les.ranks import ALONE, Ranks
 from ase_les.response import local_born_charges, local_charges_are_complete
 from ase_les.training.response_evaluation import centre_of_mass
 
@@ -105,6 +106,8 @@ class ChargeGauge:
     settings : GaugeSettings
     model : LESModel
         Without charges, or with several charges per atom, there is no gauge term.
+    ranks : Ranks
+        Processes that share each batch.
 
     Attributes
     ----------
@@ -113,63 +116,87 @@ class ChargeGauge:
         part of the checkpoint of a training.
     """
 
-    def __init__(self, settings: GaugeSettings, model: LESModel):
+    def __init__(self, settings: GaugeSettings, model: LESModel, ranks: Ranks = ALONE):
         self.settings = settings
         self.model = model
+        self._ranks = ranks
         self.applies = settings.is_on and model.has_charges
         size = max(atomic_numbers.values()) + 1
         self.difference = torch.full((size,), torch.nan, dtype=torch.float64)
 
-    def loss(self, charges: Tensor, graph: Graph, step: int, fraction: float) -> Tensor:
-        """Return the gauge term for one batch.
+    def loss(
+        self, charges: Tensor, graph: Graph, step: int, fraction: float, batch: Graph | None = None
+    ) -> Tensor:
+        """Return the gauge term for one batch, or the contribution of a part of it.
 
         Parameters
         ----------
         charges : Tensor, shape (N, 1)
-            Predicted for the batch, differentiable, in e.
+            Predicted for the graph, differentiable, in e.
         graph : Graph
-            The batch.
+            The batch, or a part.
         step : int
             Number of the training step.
         fraction : float
             Completed fraction of the training.
+        batch : Graph or None
+            The whole batch if the graph is a part.
         """
         if not self.applies:
             return charges.new_zeros(())
+        batch = batch or graph
         weight = self.settings.weight_at(fraction)
-        if self.settings.bond_polarity and not graph.pbc.any():
+        if self._is_drawn_to_bonds(batch):
             target = bond_charges(graph, self.settings.bond_polarity)
-            return weight * (charges[:, 0] - target).square().mean()
-        if step % self.settings.interval == 0:
-            self._measure(graph)
-        elements, means = _means_by_element(charges[:, 0], graph)
-        difference = self.difference.to(charges.device)[elements]
-        difference = torch.nan_to_num(difference)
+            return weight * (charges[:, 0] - target).square().sum() / batch.n_atoms
+        self.measure(graph, batch, step)
+        # One entry per element, in the order of the atomic numbers.
+        counts = torch.bincount(batch.numbers, minlength=len(self.difference)).to(charges)
+        means = _sums_by_element(charges[:, 0], graph) / counts.clamp_min(1)
+        difference = torch.nan_to_num(self.difference.to(charges.device)) * (counts > 0)
         # Value w d², gradient 2 w d ∂q: the Born charges in d are constants.
-        return weight * (difference.square() + 2 * difference * (means - means.detach())).mean()
+        value = difference.square() * (graph.n_atoms / batch.n_atoms)
+        gradient = 2 * difference * (means - means.detach())
+        return weight * (value + gradient).sum() / (counts > 0).sum()
 
-    def _measure(self, graph: Graph) -> None:
-        """Update the running means from the Born charges of a batch."""
-        model = self.model
-        if not local_charges_are_complete(model, graph):
+    def measure(self, graph: Graph | None, batch: Graph, step: int) -> None:
+        """Update the running means from the Born charges of a batch, if it is time.
+
+        A process without a part of the batch takes part with `graph` None.
+        """
+        due = self.applies and step % self.settings.interval == 0
+        if not due or self._is_drawn_to_bonds(batch):
             return
-        charges, tensors = local_born_charges(model, graph, centre_of_mass(graph))
-        isotropic = torch.einsum("iaa->i", tensors.detach()) / 3
-        elements, found = _means_by_element(charges.detach() - isotropic, graph)
-        elements, found = elements.cpu(), found.double().cpu()
-        long_range = model.config.long_range
+        size = len(self.difference)
+        # Sums and numbers of atoms by element, and whether charges are incomplete.
+        totals = torch.zeros(2 * size + 1, dtype=torch.float64)
+        if graph is not None:
+            totals[-1] = not local_charges_are_complete(self.model, graph)
+            if not totals[-1]:
+                charges, tensors = local_born_charges(self.model, graph, centre_of_mass(graph))
+                isotropic = torch.einsum("iaa->i", tensors.detach()) / 3
+                totals[:size] = _sums_by_element(charges.detach() - isotropic, graph).cpu()
+                totals[size : 2 * size] = torch.bincount(graph.numbers.cpu(), minlength=size)
+        self._ranks.sum_(totals)
+        if totals[-1] > 0:
+            return
+        sums, counts = totals[:size], totals[size : 2 * size]
+        elements = torch.nonzero(counts).squeeze(1)
+        long_range = self.model.config.long_range
         shared = None if long_range is None else long_range.equilibration
         if shared:
-            kept = ~torch.isin(elements, torch.tensor([atomic_numbers[s] for s in shared.elements]))
-            elements, found = elements[kept], found[kept]
+            excluded = torch.tensor([atomic_numbers[symbol] for symbol in shared.elements])
+            elements = elements[~torch.isin(elements, excluded)]
+        found = sums[elements] / counts[elements]
         known = self.difference[elements]
         mixed = self.settings.memory * known + (1 - self.settings.memory) * found
         self.difference[elements] = torch.where(known.isnan(), found, mixed)
 
+    def _is_drawn_to_bonds(self, batch: Graph) -> bool:
+        return bool(self.settings.bond_polarity) and not batch.pbc.any()
 
-def _means_by_element(values: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-    """Return the atomic numbers of a batch and the mean of atomic values for each."""
-    elements, row = torch.unique(graph.numbers, return_inverse=True)
-    count = torch.bincount(row).to(values)
-    total = values.new_zeros(len(elements)).index_add(0, row, values)
-    return elements, total / count
+
+def _sums_by_element(values: Tensor, graph: Graph) -> Tensor:
+    """Return the sum of atomic values for every atomic number, float64."""
+    size = max(atomic_numbers.values()) + 1
+    return values.new_zeros(size, dtype=torch.float64).index_add(0, graph.numbers, values.double())

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
+from ase_les.messages import one_line
+from ase_les.runs.growing_files import writing
+from ase_les.runs.output import replace_file
 from ase_les.runs.provenance import changed
 
 # 2: different optimizer with another state.
 # 3: stores data and model that the checkpoint belongs to.
-FORMAT = "ase_les training 4"
+# 5: weights have the names of the present modules; checksum.
+FORMAT = "ase_les training 5"
+
+
+_REMEDY = "Restore the file, or pass --overwrite or remove it to start a new training"
 
 
 class OtherTraining(ValueError):
@@ -62,12 +69,20 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict) -> Non
 
     Tensors must not share memory.
     """
-    temporary = path.with_name(path.name + ".partial")
-    metadata = {"format": FORMAT, "state": json.dumps(state)}
-    save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
+    text = json.dumps(state)
+    metadata = {"format": FORMAT, "state": text, "sha256": _checksum(text, tensors)}
+    with writing(path, "then continue with --resume"):
+        replace_file(path, save(tensors, metadata))
+
+
+def _checksum(state: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(state.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # Bytes of any type, also of those that numpy does not have.
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
@@ -86,15 +101,21 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"'{path}' is not a training checkpoint ({error})") from None
+    except Exception as error:
+        # Damaged files cause errors of many types.
+        raise ValueError(
+            f"'{path}' is not a training checkpoint, or is damaged ({one_line(error)}). {_REMEDY}"
+        ) from None
     if metadata.get("format") != FORMAT:
         raise ValueError(
-            f"'{path}' has format '{metadata.get('format')}'; checkpoints of this version "
-            f"have '{FORMAT}'. Complete the training with the version that wrote it, or pass "
-            "--overwrite or remove the file to start a new one"
+            f"'{path}' has format '{one_line(metadata.get('format'), 40)}'; checkpoints of this "
+            f"version have '{FORMAT}'. Complete the training with the version that wrote it, or "
+            "pass --overwrite or remove the file to start a new one"
         )
-    return tensors, json.loads(metadata["state"])
+    text = metadata.get("state", "")
+    if metadata.get("sha256") != _checksum(text, tensors):
+        raise ValueError(f"'{path}' is damaged: its content differs from its checksum. {_REMEDY}")
+    return tensors, json.loads(text)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from ase_les.neighbors import NeighborList
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames, LabelSources, find_labels, full_tensor
 from ase_les.reading.plausibility import check_density
+from ase_les.structure_limits import check_extent
 from ase_les.training.born_labels import by_polarization, check_order
 
 T = TypeVar("T")
@@ -84,6 +85,11 @@ def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -
         cutoffs[symbols] = distance
     if not cutoffs:
         return list(frames)
+    for index, atoms in enumerate(frames):
+        try:
+            check_extent(atoms)
+        except ValueError as error:
+            raise ValueError(f"structure {index}: {error}") from None
     return [atoms for atoms in frames if not len(neighbor_list("i", atoms, cutoffs))]
 
 
@@ -167,14 +173,14 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 def shuffled_batches(
     samples: Sequence[Sample], batch_size: int, seed: int, epoch: int
-) -> Iterator[Sample]:
-    """Yield every sample once, in an order determined by seed and epoch.
+) -> Iterator[list[Sample]]:
+    """Yield the members of every batch, in an order determined by seed and epoch.
 
     The order has no other state, so that a resumed training uses the same batches.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(samples))
     for start in range(0, len(order), batch_size):
-        yield joined([samples[index] for index in order[start : start + batch_size]])
+        yield [samples[index] for index in order[start : start + batch_size]]
 
 
 def batches(samples: Sequence[Sample], batch_size: int) -> Iterator[Sample]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel
+from ase_les.ranks import Ranks
 from ase_les.training.dataset import Sample, batches
 
 
@@ -117,6 +118,27 @@ def evaluate(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) ->
     """Compute the errors of a model on samples."""
     n_atoms = sum(sample.graph.n_atoms for sample in samples)
     return errors(compare(model, samples, batch_size), len(samples), n_atoms)
+
+
+def shared_rmse(
+    model: LESModel, samples: Sequence[Sample], ranks: Ranks
+) -> tuple[float | None, float | None, float | None]:
+    """Return the errors of energy, forces and stress, computed by several processes together.
+
+    In meV/atom, meV/Å and meV/Å³; None where there are no labels.
+    """
+    own = samples[ranks.rank :: ranks.size]
+    totals = torch.zeros(2, 3, dtype=torch.float64)
+    if own:
+        found = compare(model, own)
+        for column, pair in enumerate((found.energy, found.forces, found.stress)):
+            totals[0, column] = float(np.sum((1000 * (pair[1] - pair[0])) ** 2))
+            totals[1, column] = pair.shape[1]
+    ranks.sum_(totals)
+    energy, forces, stress = (
+        None if count == 0 else float(np.sqrt(total / count)) for total, count in totals.T.tolist()
+    )
+    return energy, forces, stress
 
 
 def _rmse_and_mae(pair: np.ndarray) -> tuple[float, float] | tuple[None, None]:

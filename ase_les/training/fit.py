@@ -18,6 +18,7 @@ from ase_les.derivatives import differentiate
 from ase_les.kernels import use_training_kernels
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
 from ase_les.process_settings import keep_freed_memory
+from ase_les.ranks import ALONE, Ranks
 from ase_les.training.charge_gauge import ChargeGauge
 from ase_les.training.checkpoint import (
     OtherTraining,
@@ -27,8 +28,8 @@ from ase_les.training.checkpoint import (
     restore_optimizer,
     write_checkpoint,
 )
-from ase_les.training.dataset import Sample, fingerprint, shuffled_batches
-from ase_les.training.evaluation import evaluate
+from ase_les.training.dataset import Sample, fingerprint, joined, shuffled_batches
+from ase_les.training.evaluation import shared_rmse
 from ase_les.training.fit_settings import FitSettings
 from ase_les.training.loss import excess_loss, loss, response_loss
 from ase_les.training.soap import SOAP
@@ -76,6 +77,7 @@ def fit(
     device: str = "cpu",
     seconds_between_checkpoints: float = 30.0,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    ranks: Ranks = ALONE,
 ) -> Fit:
     """Fit a model to samples.
 
@@ -101,6 +103,9 @@ def fit(
         Interval between checkpoints; a crash loses at most this plus one epoch.
     on_epoch : callable
         Called with every `EpochRecord`.
+    ranks : Ranks
+        Processes that share each batch; the first one writes the checkpoint. The result is that
+        of one process to rounding, and a fit may be resumed with another number of processes.
 
     Raises
     ------
@@ -127,14 +132,21 @@ def fit(
     model.to(device=device, dtype=PRECISIONS[settings.dtype])
     use_training_kernels(model)
     keep_freed_memory()
-    run = _Run(model, settings, training, validation, start)
+    run = _Run(model, settings, training, validation, start, ranks)
     if resume:
         run.restore(checkpoint)
         for record in run.history:
             on_epoch(record)
     whole = run.state()
+    # Only now, as all processes have read it.
+    ranks.wait()
+
+    def write() -> None:
+        if ranks.is_first:
+            write_checkpoint(checkpoint, *whole)
+
     # Written immediately, so that a replaced training cannot be resumed by mistake.
-    write_checkpoint(checkpoint, *whole)
+    write()
     saved = time.monotonic()
     try:
         while not run.finished:
@@ -142,11 +154,11 @@ def fit(
             whole = run.state()
             on_epoch(record)
             if time.monotonic() - saved > seconds_between_checkpoints:
-                write_checkpoint(checkpoint, *whole)
+                write()
                 saved = time.monotonic()
     finally:
         # After Ctrl-C the incomplete epoch is repeated on resuming.
-        write_checkpoint(checkpoint, *whole)
+        write()
     model.load_state_dict(run.best)
     return Fit(model, run.best_epoch, tuple(run.history))
 
@@ -161,7 +173,9 @@ class _Run:
         training: Sequence[Sample],
         validation: Sequence[Sample],
         start: str | None,
+        ranks: Ranks = ALONE,
     ):
+        self.ranks = ranks
         self.model = model
         self.start = start
         self.settings = settings
@@ -180,7 +194,7 @@ class _Run:
         self.best = _copied(model.state_dict())
         self.best_epoch = 0
         self.best_loss = math.inf
-        self.gauge = ChargeGauge(settings.gauge, model)
+        self.gauge = ChargeGauge(settings.gauge, model, ranks)
         self.epoch = 0
         self.steps = 0
         self.seconds = 0.0
@@ -191,11 +205,12 @@ class _Run:
         n_steps = math.ceil(len(self.training) / settings.batch_size)
         total = 0.0
         with _free_sum(self.model) if settings.free_sum else nullcontext():
-            for step, sample in enumerate(
+            for step, members in enumerate(
                 shuffled_batches(self.training, settings.batch_size, settings.seed, self.epoch)
             ):
                 progress = self.epoch + (step + 1) / n_steps
-                total += self._step(sample, progress) / n_steps
+                total += self._step(members, progress) / n_steps
+        self._align()
         self.epoch += 1
         last = self.epoch == settings.epochs
         energy = forces = score = None
@@ -228,32 +243,68 @@ class _Run:
         )
         return out_of_patience or self.epoch >= self.settings.epochs
 
-    def _step(self, sample: Sample, progress: float) -> float:
-        settings, sample = self.settings, sample.to(self.model.device)
+    def _step(self, members: Sequence[Sample], progress: float) -> float:
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate_at(progress)
+            group["lr"] = self.settings.learning_rate_at(progress)
+        own = self.ranks.share(members, [sample.graph.n_atoms for sample in members])
+        batch = joined(members)
+        self.optimizer.zero_grad()
+        value = 0.0
+        if own:
+            part = batch if len(own) == len(members) else joined(own)
+            value = self._backward(part.to(self.model.device), batch, progress)
+        else:
+            self.gauge.measure(None, batch.graph, self.steps)
+        value = self._share_gradient(value)
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value} in epoch {self.epoch + 1}; lower `learning_rate` "
+                f"(now {self.settings.learning_rate}) or check the labels"
+            )
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_gradient_norm)
+        self.optimizer.step()
+        self._update_average()
+        return value
+
+    def _backward(self, sample: Sample, batch: Sample, progress: float) -> float:
+        """Add the gradient of a part of a batch, and return its share of the loss."""
+        settings = self.settings
+        batch = sample if sample.graph.n_structures == batch.graph.n_structures else batch
         weights = settings.loss.between(settings.final_loss, progress / settings.epochs)
         derived = differentiate(
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
-        value = loss(derived, sample, weights) + response_loss(self.model, derived, sample, weights)
+        value = loss(derived, sample, weights, batch)
+        value = value + response_loss(self.model, derived, sample, weights, batch)
         if weights.excess:
-            value = value + weights.excess * excess_loss(derived.prediction, sample.graph)
-        value = value + self.gauge.loss(
-            derived.prediction.charges, sample.graph, self.steps, progress / settings.epochs
-        )
-        if not torch.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is {value.item()} in epoch {self.epoch + 1}; lower `learning_rate` "
-                f"(now {settings.learning_rate}) or check the labels"
-            )
-        self.optimizer.zero_grad()
+            count = batch.graph.n_structures
+            value = value + weights.excess * excess_loss(derived.prediction, sample.graph, count)
+        charges, fraction = derived.prediction.charges, progress / settings.epochs
+        whole = batch.graph._replace(numbers=batch.graph.numbers.to(charges.device))
+        value = value + self.gauge.loss(charges, sample.graph, self.steps, fraction, whole)
         # Parameters only: gradients with respect to positions would cost a tenth of a step.
         value.backward(inputs=[p for p in self.model.parameters() if p.requires_grad])
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_gradient_norm)
-        self.optimizer.step()
-        self._update_average()
         return value.item()
+
+    def _share_gradient(self, value: float) -> float:
+        """Add gradients and loss of all processes."""
+        if self.ranks.size == 1:
+            return value
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        there = [p.grad is not None for p in parameters]
+        flat = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+        known = torch.tensor([*map(float, there), value], dtype=torch.float64)
+        self.ranks.sum_(known)
+        summed = self.ranks.sum_(torch.cat(flat)).split([p.numel() for p in parameters])
+        for parameter, gradient, count in zip(parameters, summed, known.tolist(), strict=False):
+            parameter.grad = gradient.view_as(parameter).clone() if count else None
+        return float(known[-1])
+
+    @torch.no_grad()
+    def _align(self) -> None:
+        """Take the weights of the first process: those of other machines may differ by rounding."""
+        for values in (*self.model.parameters(), *self.average.values()):
+            self.ranks.copy_from_first_(values)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -267,20 +318,20 @@ class _Run:
     def _validate(self) -> tuple[float | None, float | None, float]:
         current = _copied(self.model.state_dict())
         self.model.load_state_dict(self.average)
-        found = evaluate(self.model, self.validation)
+        energy, forces, stress = shared_rmse(self.model, self.validation, self.ranks)
         weights = self.settings.final_loss
         # Always with the final weights, so that epochs are comparable.
         score = sum(
             weight * (error / 1000) ** 2
             for weight, error in (
-                (weights.energy, found.energy_rmse_meV_per_atom),
-                (weights.forces, found.forces_rmse_meV_per_A),
-                (weights.stress, found.stress_rmse_meV_per_A3),
+                (weights.energy, energy),
+                (weights.forces, forces),
+                (weights.stress, stress),
             )
             if error is not None
         )
         self.model.load_state_dict(current)
-        return found.energy_rmse_meV_per_atom, found.forces_rmse_meV_per_A, score
+        return energy, forces, score
 
     def _keep(self, score: float) -> None:
         self.best, self.best_epoch, self.best_loss = _copied(self.average), self.epoch, score

@@ -67,57 +67,78 @@ class LossWeights:
         return LossWeights(*map(mix, astuple(self), astuple(later)))
 
 
-def loss(derived: Derivatives, sample: Sample, weights: LossWeights) -> Tensor:
+def loss(
+    derived: Derivatives, sample: Sample, weights: LossWeights, batch: Sample | None = None
+) -> Tensor:
     r"""Compute the weighted mean squared error over available labels.
 
     .. math::
         L = \frac{w_E}{S} \sum_s \Big(\frac{\Delta E_s}{N_s}\Big)^2
           + \frac{w_F}{3N} \sum_{i\alpha} \Delta F_{i\alpha}^2
           + \frac{w_\sigma}{9S} \sum_{s\alpha\beta} \Delta \sigma_{s\alpha\beta}^2
+
+    Parameters
+    ----------
+    derived : Derivatives
+    sample : Sample
+    weights : LossWeights
+    batch : Sample or None
+        Batch that the sample is a part of: the losses of all parts add up to that of the batch.
     """
+    batch = batch or sample
     size = torch.bincount(sample.graph.structure, minlength=sample.graph.n_structures)
     total = weights.energy * _mean_square(
-        derived.prediction.energy / size, sample.energy / size
-    ) + weights.forces * _mean_square(derived.forces, sample.forces)
+        derived.prediction.energy / size, sample.energy / size, batch.energy
+    ) + weights.forces * _mean_square(derived.forces, sample.forces, batch.forces)
     if derived.stress is not None:
-        total = total + weights.stress * _mean_square(derived.stress, sample.stress)
+        total = total + weights.stress * _mean_square(derived.stress, sample.stress, batch.stress)
     return total
 
 
 def response_loss(
-    model: LESModel, derived: Derivatives, sample: Sample, weights: LossWeights
+    model: LESModel,
+    derived: Derivatives,
+    sample: Sample,
+    weights: LossWeights,
+    batch: Sample | None = None,
 ) -> Tensor:
     r"""Compute the weighted mean squared error of dipoles and Born charges.
 
     .. math::
         L = \frac{w_\mu}{3S} \sum_{s\alpha} \Delta\mu_{s\alpha}^2
           + \frac{w_Z}{9N} \sum_{i\alpha\beta} (\Delta Z^*_{i\alpha\beta})^2
+
+    Parameters as of `loss`.
     """
+    batch = batch or sample
     graph = sample.graph
     total = sample.energy.new_zeros(())
     centre = centre_of_mass(graph)
     if weights.dipole and not sample.dipole.isnan().all():
         arms = graph.positions - centre[graph.structure]
         dipole = sum_per_structure(derived.prediction.charges[:, :1] * arms, graph)
-        total = total + weights.dipole * _mean_square(dipole, sample.dipole)
+        total = total + weights.dipole * _mean_square(dipole, sample.dipole, batch.dipole)
     if weights.born_charges and not sample.born_charges.isnan().all():
         _, born = born_charges(model, graph, centre, create_graph=True)
-        total = total + weights.born_charges * _mean_square(born, sample.born_charges)
+        error = _mean_square(born, sample.born_charges, batch.born_charges)
+        total = total + weights.born_charges * error
     return total
 
 
-def excess_loss(prediction: Prediction, graph: Graph) -> Tensor:
+def excess_loss(prediction: Prediction, graph: Graph, n_structures: int | None = None) -> Tensor:
     r"""Compute the excess charge loss :math:`\frac{1}{S} \sum_s (\sum_i q_i - Q_s)^2`.
 
     Energies do not fully determine the sum of free charges, because the short-range energy can
     compensate: all sums may converge to −0.3 e, and a shift after training costs 5 meV/atom.
+    ``n_structures`` is the number S in the batch that the graph is a part of.
     """
     excess = sum_per_structure(prediction.charges[:, 0], graph) - graph.total_charge
-    return excess.square().mean()
+    return excess.square().sum() / (n_structures or graph.n_structures)
 
 
-def _mean_square(predicted: Tensor, label: Tensor) -> Tensor:
+def _mean_square(predicted: Tensor, label: Tensor, labels_of_batch: Tensor) -> Tensor:
     known = ~torch.isnan(label)
     if not known.any():
         return predicted.new_zeros(())
-    return ((predicted[known] - label[known]) ** 2).mean()
+    count = int((~torch.isnan(labels_of_batch)).sum())
+    return ((predicted[known] - label[known]) ** 2).sum() / count

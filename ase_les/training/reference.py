@@ -19,44 +19,21 @@ from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from ase_les.reading.extended_xyz import without_labels, write_labelled
+from ase_les.runs.growing_files import writing
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
 from ase_les.runs.processes import run_in_workers, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.runs.provenance import fingerprint, plain
-from ase_les.runs.record import LineRecord, read_lines, refuse_other_calculations
+from ase_les.structure_limits import check_extent
 from ase_les.training.engine_calculators import total_charge
 from ase_les.training.engines import Build, Reference, make_reference
+from ase_les.training.label_record import Label, LabelRecord
 
 if TYPE_CHECKING:
     from ase_les.runs.dask import Scheduler
 
-FORMAT = "labels 1"
-
 CLOSEST_PAIR_A = 0.4
 """Minimum distance in Å; shorter ones do not occur at ordinary conditions."""
-
-
-@dataclass(frozen=True)
-class Label:
-    """Result of a calculation, or the reason of its failure.
-
-    Attributes
-    ----------
-    seconds : float
-        Wall time of the calculation.
-    energy_eV : float or None
-        Energy consistent with the forces: ``free_energy`` if the calculator provides it.
-    forces_eV_per_A : list of 3 floats per atom, or None
-    stress_eV_per_A3 : list of 9 floats or None
-        Rows of the tensor, tension positive; None also if not defined.
-    problem : str or None
-    """
-
-    seconds: float
-    energy_eV: float | None = None
-    forces_eV_per_A: list | None = None
-    stress_eV_per_A3: list | None = None
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +164,8 @@ def label_structures(
         If the engine is not installed.
     FileExistsError
         If files of that name exist and neither `resume` nor `overwrite` is given.
+    OutputInUseError
+        If a different process uses the output.
     """
     if jobs < 1:
         raise ValueError(f"`jobs` must be at least 1, got {jobs}")
@@ -198,40 +177,71 @@ def label_structures(
     bare = [without_labels(atoms) for atoms in frames]
     _try_settings(reference, bare)
     files = LabelFiles(Path(output))
-    record = _LabelRecord.open(files, reference, bare, resume, retry_failed, overwrite)
-    left = [index for index in range(len(bare)) if index not in record.labels]
-    began = perf_counter()
-    stopped = None
-    with task(progress, len(bare), "structures", len(bare) - len(left)):
+    files.stem.parent.mkdir(parents=True, exist_ok=True)
+    with OutputLock(files.stem) as lock:
+        record = LabelRecord.open(files, reference, bare, resume, retry_failed, overwrite)
+        left = [index for index in range(len(bare)) if index not in record.labels]
+        labels = _labels(left, bare, reference, jobs, threads, scheduler)
+        began = perf_counter()
+        stopped = _record_labels(record, labels, len(bare), lock, progress)
+        result = LabelResult(
+            files=files,
+            reference=reference,
+            structures=len(bare),
+            atoms=sum(map(len, bare)),
+            labels=dict(sorted(record.labels.items())),
+            processes=jobs,
+            wall_time_s=perf_counter() - began,
+            stopped=stopped,
+            without_stress=_without_stress(reference, bare, record.labels),
+        )
+        _write_results(result, bare)
+    return result
+
+
+def _record_labels(
+    record: LabelRecord,
+    labels: Iterator[tuple[int, Label]],
+    structures: int,
+    lock: OutputLock,
+    progress: Progress,
+) -> str | None:
+    """Record labels as they are calculated; return why it stopped before the last, or None."""
+    with task(progress, structures, "structures", len(record.labels)):
         try:
-            for index, found in _labels(left, bare, reference, jobs, threads, scheduler):
+            for index, found in labels:
                 record.add(index, found)
+                lock.refresh()
                 failed = sum(each.problem is not None for each in record.labels.values())
                 progress.advance(status=f"{failed} failed" if failed else "")
                 if found.problem is not None:
                     progress.message(f"structure {index} failed: {found.problem}", warning=True)
         except KeyboardInterrupt:
-            stopped = "interrupted"
-    result = LabelResult(
-        files=files,
-        reference=reference,
-        structures=len(bare),
-        atoms=sum(map(len, bare)),
-        labels=dict(sorted(record.labels.items())),
-        processes=jobs,
-        wall_time_s=perf_counter() - began,
-        stopped=stopped,
-        without_stress=sum(
-            stress
-            and bool(bare[index].pbc.all())
-            and each.problem is None
-            and each.stress_eV_per_A3 is None
-            for index, each in record.labels.items()
-        ),
+            return "interrupted"
+    return None
+
+
+def _without_stress(
+    reference: Reference, bare: Sequence[Atoms], labels: Mapping[int, Label]
+) -> int:
+    """Return how many crystals lack the stress that was to be calculated."""
+    return sum(
+        reference.stress
+        and bool(bare[index].pbc.all())
+        and each.problem is None
+        and each.stress_eV_per_A3 is None
+        for index, each in labels.items()
     )
-    write_labelled(files.frames, _with_labels(bare, result.labels))
-    write_summary(files.summary, result.summary())
-    return result
+
+
+def _write_results(result: LabelResult, bare: Sequence[Atoms]) -> None:
+    files = result.files
+    for path, write in (
+        (files.frames, lambda: write_labelled(files.frames, _with_labels(bare, result.labels))),
+        (files.summary, lambda: write_summary(files.summary, result.summary())),
+    ):
+        with writing(path, "then continue with --resume: no label is lost"):
+            write()
 
 
 def label(atoms: Atoms, reference: Reference) -> Label:
@@ -266,8 +276,7 @@ def check_labellable(atoms: Atoms) -> None:
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise ValueError("positions or cell are not finite")
+    check_extent(atoms)
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise ValueError(
@@ -347,55 +356,3 @@ def _with_labels(frames: Sequence[Atoms], labels: Mapping[int, Label]) -> Iterat
             if found.stress_eV_per_A3 is not None:
                 atoms.info["REF_stress"] = np.array(found.stress_eV_per_A3)
             yield atoms
-
-
-class _LabelRecord:
-    """Labels by number of the structure, stored in a line record."""
-
-    def __init__(self, lines: LineRecord, labels: dict[int, Label]) -> None:
-        self._lines = lines
-        self.labels = labels
-
-    @classmethod
-    def open(
-        cls,
-        files: LabelFiles,
-        reference: Reference,
-        frames: Sequence[Atoms],
-        resume: bool,
-        retry_failed: bool,
-        overwrite: bool,
-    ) -> _LabelRecord:
-        """Return a new record, or the existing one with `resume`."""
-        header: dict[str, object] = {
-            "format": FORMAT,
-            "engine": reference.name,
-            "engine version": reference.version,
-            "settings": plain(reference.settings),
-            "stress": reference.stress,
-            "structures": len(frames),
-            "fingerprint of the structures": fingerprint(*frames),
-        }
-        resuming = resume and files.record.exists()
-        files.prepare((files.record, files.frames, files.summary), resuming or overwrite)
-        labels: dict[int, Label] = {}
-        if resuming:
-            recorded, entries = read_lines(files.record)
-            if recorded:
-                # Older records lack the entry for stress and continue with the present setting.
-                recorded = {"stress": reference.stress, **recorded}
-                refuse_other_calculations(files.record, recorded, header)
-            labels = {entry.pop("index"): Label(**entry) for entry in entries}
-        if retry_failed:
-            labels = {index: each for index, each in labels.items() if each.problem is None}
-        lines = [_line(index, each) for index, each in labels.items()]
-        return cls(LineRecord(files.record, header, lines), labels)
-
-    def add(self, index: int, found: Label) -> None:
-        """Store the label of a structure."""
-        self.labels[index] = found
-        self._lines.append(_line(index, found))
-
-
-def _line(index: int, found: Label) -> dict[str, object]:
-    return {"index": index, **vars(found)}

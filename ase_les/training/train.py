@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import torch
 
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_single_model, model_hash, save_model
+from ase_les.ranks import ALONE, Ranks
 from ase_les.response import check_polarization
+from ase_les.runs.growing_files import writing
+from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.atomic_energies import fit_atomic_energies
@@ -96,6 +100,7 @@ def train(
     overwrite: bool = False,
     device: str = "cpu",
     progress: Progress = NO_PROGRESS,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train a model and write it with its card and summary.
 
@@ -111,6 +116,8 @@ def train(
     device : str
         Device in the notation of torch: "cpu", "cuda", "cuda:1" …
     progress : Progress
+    ranks : Ranks
+        Processes that share each batch (`ase_les.ranks.ranks_of_torchrun`); the first one writes.
 
     Raises
     ------
@@ -120,8 +127,47 @@ def train(
         If the checkpoint belongs to other data, another model or other settings.
     FileNotFoundError, ValueError
         If data or settings are missing or invalid; no file is written in this case.
+    OutputInUseError
+        If a different process uses the output.
     """
     files = TrainingFiles(Path(config.output))
+    # The other processes wait for the first one before anything is written.
+    lock = OutputLock(files.stem) if ranks.is_first else None
+    with lock or nullcontext():
+        _refuse_existing(files, resume, overwrite)
+        check_device(device)
+        folder = Path(folder)
+        start = _trained_model(config.start, folder) if config.start else None
+        config = replace(config, model=completed(config.model, start))
+        config, parts = _questioned_data(config, folder, progress)
+        teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
+        model = _initial_model(config, parts, start)
+        progress.message(_description(parts, model))
+        training = _label(parts["training"], teachers, progress)
+        files.stem.parent.mkdir(parents=True, exist_ok=True)
+        if lock is not None:
+            lock.ensure()
+            progress = _Refreshing(progress, lock)
+        _refuse_existing(files, resume, overwrite)
+        done = _fit_with_progress(
+            config, {**parts, "training": training}, model, files, resume, start, device, progress,
+            ranks,
+        )  # fmt: skip
+        result = _judged(config, parts, done, start, teachers, files)
+        done.model.cpu()
+        if not ranks.is_first:
+            return result
+        remedy = "then repeat the last epoch with --resume"
+        with writing(files.model, remedy):
+            save_model(files.model, done.model, result.card)
+        with writing(files.learning_table, remedy):
+            write_learning_table(files.learning_table, done)
+        with writing(files.summary, remedy):
+            write_summary(files.summary, result.summary())
+        return result
+
+
+def _refuse_existing(files: TrainingFiles, resume: bool, overwrite: bool) -> None:
     if files.checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(
             f"'{files.checkpoint}' exists: continue with resume=True (--resume) or start anew with "
@@ -132,25 +178,19 @@ def train(
             f"'{files.model}' is a finished model: replace it with overwrite=True (--overwrite) or "
             "choose another `output`"
         )
-    check_device(device)
-    folder = Path(folder)
-    start = _trained_model(config.start, folder) if config.start else None
-    config = replace(config, model=completed(config.model, start))
-    config, parts = _questioned_data(config, folder, progress)
-    teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
-    model = _initial_model(config, parts, start)
-    progress.message(_description(parts, model))
-    training = _label(parts["training"], teachers, progress)
-    files.stem.parent.mkdir(parents=True, exist_ok=True)
-    done = _fit_with_progress(
-        config, {**parts, "training": training}, model, files, resume, start, device, progress
-    )
-    result = _judged(config, parts, done, start, teachers, files)
-    done.model.cpu()
-    save_model(files.model, done.model, result.card)
-    write_learning_table(files.learning_table, done)
-    write_summary(files.summary, result.summary())
-    return result
+
+
+class _Refreshing:
+    """Progress that keeps a lock fresh."""
+
+    def __init__(self, progress: Progress, lock: OutputLock) -> None:
+        self.start, self.finish, self.message = progress.start, progress.finish, progress.message
+        self._advance, self._lock = progress.advance, lock
+
+    def advance(self, steps: int = 1, status: str | None = None) -> None:
+        """Advance, and refresh the lock."""
+        self._lock.refresh()
+        self._advance(steps, status)
 
 
 def _judged(
@@ -318,6 +358,7 @@ def _fit_with_progress(
     start: LESModel | None,
     device: str,
     progress: Progress,
+    ranks: Ranks,
 ) -> Fit:
     epochs_done = 0
     validated: list[EpochRecord] = []
@@ -348,6 +389,7 @@ def _fit_with_progress(
                 start=None if start is None else model_hash(start),
                 device=device,
                 on_epoch=report,
+                ranks=ranks,
             )
     except KeyboardInterrupt:
         progress.message(

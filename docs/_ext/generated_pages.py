@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import commands
-import configuration
-import gallery
+from commands_pages import pages as of_commands
+from configuration_pages import pages as of_configuration
+from gallery_pages import pages as of_gallery
+from models_pages import pages as of_models
 from sphinx.application import Sphinx
 
-import models
-
-PAGES = (commands, configuration, gallery, models)
+WRITERS = (of_commands, of_configuration, of_gallery, of_models)
 
 
 def write_pages(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    for page in PAGES:
-        for name, text in page.pages(Path(app.srcdir)).items():
+    for pages in WRITERS:
+        for name, text in pages(Path(app.srcdir)).items():
             path = folder / f"{name}.rst"
             # Unchanged pages are not read again.
             if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import accumulate, pairwise
+from pathlib import Path
+from types import ModuleType
 
 import torch
 from ase.data import covalent_radii
@@ -287,3 +290,53 @@ def repulsion() -> Record:
         a_exp=torch.tensor(0.3),
         a_prefactor=torch.tensor(0.4543),
     )
+
+
+def as_file(network: Record, path: Path) -> Path:
+    """Write records as the objects they stand for, in the layout of ``torch.save``."""
+    classes: dict[str, type] = {}
+
+    def stub(name: str) -> type:
+        if name not in classes:
+            module, _, class_name = name.rpartition(".")
+            body = {"__module__": module, "__reduce__": lambda self: self.reduced}
+            classes[name] = type(class_name, (), body)
+        return classes[name]
+
+    def of(value):
+        if isinstance(value, type):
+            return stub(value.name)
+        if isinstance(value, list) and value and all(isinstance(e, Tensor) for e in value):
+            parameters = {str(number): entry for number, entry in enumerate(value)}
+            value = record("torch.nn.modules.container.ParameterList", _parameters=parameters)
+        if isinstance(value, list | tuple):
+            return type(value)(map(of, value))
+        if isinstance(value, dict):
+            return {key: of(entry) for key, entry in value.items()}
+        if not isinstance(value, Record):
+            return value
+        made = stub(value.name)()
+        state = {key: of(entry) for key, entry in value.state.items()}
+        made.reduced = (stub(value.name), tuple(map(of, value.arguments)), state)
+        return made
+
+    content = of(network)
+    added, replaced = [], []
+    for full, made in classes.items():
+        *parts, class_name = full.split(".")
+        for depth in range(1, len(parts) + 1):
+            name = ".".join(parts[:depth])
+            if name not in sys.modules:
+                added.append(name)
+                sys.modules[name] = ModuleType(name)
+        module = sys.modules[".".join(parts)]
+        replaced.append((module, class_name, getattr(module, class_name, None)))
+        setattr(module, class_name, made)
+    try:
+        torch.save(content, path)
+    finally:
+        for module, class_name, before in replaced:
+            setattr(module, class_name, before)
+        for name in added:
+            del sys.modules[name]
+    return path

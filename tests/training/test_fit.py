@@ -182,7 +182,7 @@ def test_a_foreign_file_is_no_checkpoint(samples, tmp_path):
 
 def test_the_order_of_structures_depends_on_seed_and_epoch_only(samples):
     def order(seed, epoch):
-        return [float(b.energy[0]) for b in shuffled_batches(samples, 1, seed, epoch)]
+        return [float(b.energy[0]) for (b,) in shuffled_batches(samples, 1, seed, epoch)]
 
     assert order(1, 3) == order(1, 3)
     assert order(1, 3) != order(1, 4)

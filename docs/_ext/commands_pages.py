@@ -20,7 +20,6 @@ def pages(_source: Path) -> dict[str, str]:
         "every command can be stored in a YAML file, without dashes, and read by ``--config``; the "
         "command line takes precedence. Commands exit with 0 on success, 1 if a calculation ended "
         "without its goal, and 2 after an error.\n\n"
-        ".. contents::\n   :local:\n   :depth: 1\n\n"
     )
     return {"commands": text + "".join(_command(verb, commands[verb]) for verb in VERBS)}
 

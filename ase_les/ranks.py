@@ -1,0 +1,133 @@
+"""Processes of `torch.distributed` that share one calculation, as ``torchrun`` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """A group of processes; one process without a group.
+
+    Parameters
+    ----------
+    rank, size : int
+        Number of this process, and number of processes.
+    group : torch.distributed.ProcessGroup or None
+    device : torch.device
+        Where the tensors of collective operations have to be.
+    """
+
+    rank: int = 0
+    size: int = 1
+    group: Any = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @classmethod
+    def of(cls, group: Any, device: str | torch.device = "cpu") -> Ranks:
+        """Return the processes of an initialized `torch.distributed` group.
+
+        Raises
+        ------
+        ValueError
+            If `torch.distributed` is not initialized, or this process is not in the group.
+        """
+        if not torch.distributed.is_initialized():
+            raise ValueError(
+                "a group of processes needs torch.distributed.init_process_group() first; start "
+                "the script with torchrun"
+            )
+        rank = torch.distributed.get_rank(group)
+        if rank < 0:
+            raise ValueError("this process does not belong to the given group")
+        backend = torch.distributed.get_backend(group)
+        place = torch.device(device) if backend == "nccl" else torch.device("cpu")
+        return cls(rank, torch.distributed.get_world_size(group), group, place)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and tells of progress."""
+        return self.rank == 0
+
+    def sum_(self, values: Tensor) -> Tensor:
+        """Replace values by their sum over all processes, the same to the last digit on each."""
+        if self.size > 1:
+            shared = values.to(self.device).contiguous()
+            torch.distributed.all_reduce(shared, group=self.group)
+            if shared is not values:
+                values.copy_(shared)
+        return values
+
+    def copy_from_first_(self, values: Tensor) -> Tensor:
+        """Replace values by those of the first process."""
+        if self.size > 1:
+            shared = values.to(self.device).contiguous()
+            torch.distributed.broadcast(shared, group=self.group, group_src=0)
+            if shared is not values:
+                values.copy_(shared)
+        return values
+
+    def wait(self) -> None:
+        """Wait until all processes have come here."""
+        if self.size > 1:
+            torch.distributed.barrier(group=self.group)
+
+    def share(self, items: Sequence[T], costs: Sequence[float]) -> list[T]:
+        """Return the items of this process, so that the costs of all processes are similar.
+
+        Every process must be given the same items.
+        """
+        if self.size == 1:
+            return list(items)
+        loads = [0.0] * self.size
+        own = []
+        for index in sorted(range(len(items)), key=lambda index: -costs[index]):
+            least = loads.index(min(loads))
+            loads[least] += costs[index]
+            if least == self.rank:
+                own.append(index)
+        return [items[index] for index in sorted(own)]
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def ranks_of_torchrun(device: str = "cpu") -> Iterator[Ranks]:
+    """Yield the processes that ``torchrun`` has started; one process without it.
+
+    Communication is by NCCL for devices "cuda", where each process takes the one of its local
+    rank, and by Gloo otherwise.
+
+    Raises
+    ------
+    ValueError
+        If a single graphics card is named for several processes.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1 or "RANK" not in os.environ:
+        yield ALONE
+        return
+    place = torch.device(device)
+    if place.type == "cuda":
+        if place.index is not None:
+            raise ValueError(
+                f"{size} processes cannot share {device}: name 'cuda', each takes its own"
+            )
+        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(place)
+    torch.distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    try:
+        yield Ranks.of(torch.distributed.group.WORLD, place)
+    finally:
+        torch.distributed.destroy_process_group()
