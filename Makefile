@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quicktest types lint clean
+.PHONY: demo test quicktest types lint docs clean
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv .venv
@@ -29,5 +29,13 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+.venv/documented: .venv/installed
+	$(BIN)/pip install --quiet --editable ".[docs]"
+	touch $@
+
+docs: .venv/documented
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv demo build *.egg-info docs/_build docs/generated

@@ -167,7 +167,11 @@ class SharedModel:
         self, prediction: Prediction, found: Derivatives | None
     ) -> tuple[Prediction, Derivatives | None]:
         """Add up what the processes have found, in one message."""
-        parts = [prediction.energy, prediction.short_range, prediction.long_range]
+        parts: list[Tensor | None] = [
+            prediction.energy,
+            prediction.short_range,
+            prediction.long_range,
+        ]
         if found is not None:
             parts += [found.forces, found.stress, found.energies]
         there = [part for part in parts if part is not None]
@@ -175,7 +179,7 @@ class SharedModel:
         self.ranks.sum_(flat)
         sums = flat.split([part.numel() for part in there])
         shaped = iter(values.view_as(part) for values, part in zip(sums, there, strict=True))
-        totals = [None if part is None else next(shaped) for part in parts]
+        totals: list[Any] = [None if part is None else next(shaped) for part in parts]
         energy, short_range, long_range = totals[:3]
         whole = prediction._replace(energy=energy, short_range=short_range, long_range=long_range)
         return whole, None if found is None else Derivatives(whole, *totals[3:])

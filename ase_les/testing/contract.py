@@ -19,7 +19,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -194,7 +194,7 @@ def check_lattice_description(subject: Subject, rng: np.random.Generator) -> lis
         findings += _check_equal_answers(
             "lattice description",
             subject,
-            lambda atoms, combination=combination: with_lattice(atoms, combination),
+            partial(with_lattice, combination=combination),
             needed=_is_crystal if sheared else _repeats,
         )
     return worst_of(findings)

@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     studies = yaml.safe_load((HERE / "studies.yml").read_text(encoding="utf-8"))
     for name, study in studies.items():
-        if arguments.studies and name[:2] not in arguments.studies:
+        if study.get("stored") or (arguments.studies and name[:2] not in arguments.studies):
             continue
         print(name, flush=True)
         try:
