@@ -24,7 +24,6 @@ from ase import Atoms
 from ase_les.calculator import LESCalculator
 from ase_les.committee import Committee
 from ase_les.committee_io import save_committee
-from ase_les.configuration import from_mapping
 from ase_les.model_io import load_single_model
 from ase_les.properties.charges_by_element import charges_by_element
 from ase_les.reading import all_frames
@@ -42,7 +41,7 @@ from ase_les.training.exploration import RunRecord, chosen, run_once
 from ase_les.training.labelled_files import read_labelled
 from ase_les.training.learning_plan import LearningPlan
 from ase_les.training.reference import label_structures
-from ase_les.training.sampling import SamplingRecipe, sample_by_recipe
+from ase_les.training.sampling import sample_by_recipe
 from ase_les.training.train import train
 
 
@@ -220,11 +219,10 @@ class _Learning:
         path = self.state / "samples.extxyz"
         if not path.exists():
             given = self.plan.structures(self.folder)
-            recipe = from_mapping(
-                SamplingRecipe, {"seed": self.plan.seed, **self.plan.sample}, "sample"
-            )
+            recipe = self.plan.sample
+            seed = seed_of(self.plan.seed, "samples", recipe.seed)
             self.progress.message("sampling the structures of the first round")
-            samples = sample_by_recipe(given, recipe, progress=self.progress)
+            samples = sample_by_recipe(given, replace(recipe, seed=seed), progress=self.progress)
             write_labelled(path, samples.frames)
         return self.plan.divided(all_frames(path), self.folder)
 
