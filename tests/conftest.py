@@ -30,6 +30,13 @@ def figures_are_empty_files(request, monkeypatch):
         monkeypatch.setattr(figures, "_render", lambda figure, path: path.touch())
 
 
+@pytest.fixture(autouse=True)
+def same_seed(request, monkeypatch):
+    """Runs without a seed are repeatable, except in tests of the random seed."""
+    if "random_seed" not in request.keywords:
+        monkeypatch.setattr("ase_les.simulation.ensembles.random_seed", lambda: 0)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)

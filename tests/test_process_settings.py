@@ -33,9 +33,8 @@ def threads_with(**options):
 
 """
 
-on_glibc = pytest.mark.skipif(
-    not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="mallopt belongs to glibc"
-)
+# mallopt belongs to glibc.
+ON_GLIBC = hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
 
 
 def answer(script: str, **environment: str):
@@ -56,25 +55,35 @@ def answer(script: str, **environment: str):
 
 
 @pytest.mark.slow
-def test_calculators_use_one_thread_until_told_otherwise():
+def test_calculators_use_one_thread_and_keep_memory_until_told_otherwise():
     script = (
         "found = [torch.get_num_threads()]\n"
         "import ase_les.calculator\n"
         "found += [torch.get_num_threads(), threads_with()]\n"
         f"torch.set_num_threads({CORES})\n"
         "found += [threads_with(), threads_with(threads=3), threads_with()]\n"
-        "print(json.dumps(found))"
+        "print(json.dumps([keeps_freed_memory(), *found]))"
     )
-    default, *found = answer(script)
+    kept, default, *found = answer(script)
     assert found == [default, 1, CORES, 3, 3]
+    assert kept or not ON_GLIBC
 
 
 @pytest.mark.slow
-def test_threads_that_the_user_set_before_are_kept():
-    # All cores is also what torch takes by itself.
-    script = f"torch.set_num_threads({CORES}); print(json.dumps(threads_with()))"
-    assert answer(script) == CORES
-    assert answer("print(json.dumps(threads_with()))", OMP_NUM_THREADS=str(CORES)) == CORES
+@pytest.mark.parametrize(
+    ("before", "options", "environment"),
+    [
+        # All cores is also what torch takes by itself.
+        (f"torch.set_num_threads({CORES})", "keep_memory=False", {}),
+        ("", "", {"OMP_NUM_THREADS": str(CORES), "MALLOC_MMAP_THRESHOLD_": "131072"}),
+    ],
+    ids=["set in Python", "set in the environment"],
+)
+def test_threads_and_memory_that_the_user_set_before_are_kept(before, options, environment):
+    script = f"{before}\nprint(json.dumps([threads_with({options}), keeps_freed_memory()]))"
+    threads, kept = answer(script, **environment)
+    assert threads == CORES
+    assert not (kept and ON_GLIBC)
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True])
@@ -83,18 +92,3 @@ def test_a_number_of_threads_must_be_a_positive_integer(number):
     with pytest.raises(ValueError, match="`threads` must be a positive integer"):
         set_threads(number)
     assert torch.get_num_threads() == before
-
-
-@pytest.mark.slow
-@on_glibc
-@pytest.mark.parametrize(
-    ("options", "environment", "kept"),
-    [
-        ("", {}, True),
-        ("keep_memory=False", {}, False),
-        ("", {"MALLOC_MMAP_THRESHOLD_": "131072"}, False),
-    ],
-)
-def test_freed_memory_is_kept_unless_the_user_decides_otherwise(options, environment, kept):
-    script = f"threads_with({options}); print(json.dumps(keeps_freed_memory()))"
-    assert answer(script, **environment) is kept

@@ -406,6 +406,7 @@ class LESCalculator(ModelResults):
         self, atoms: Atoms, graph: Graph, results: Mapping[str, Any], changes: Sequence[str]
     ) -> None:
         self._warnings.check_total_charge(atoms)
+        self._warnings.domain.check(atoms, graph, results.get("forces"))
         if "charges" in results:
             latent = results["charges"] / self._charge_scaling(atoms)
             self._warnings.check_net_charge(atoms, latent)

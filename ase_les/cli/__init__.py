@@ -23,6 +23,7 @@ VERBS = (
     "label",
     "train",
     "committee",
+    "learn",
     "md",
     "relax",
     "born",
@@ -33,6 +34,7 @@ VERBS = (
     "surface",
     "profile",
     "client",
+    "structure",
     "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""

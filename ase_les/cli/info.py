@@ -33,6 +33,9 @@ def info(
             show_default="of the model's card, or 1",
         ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show the whole configuration and card.")
+    ] = False,
     threads: Threads = 1,
     json: Json = False,
 ) -> None:
@@ -77,7 +80,29 @@ def info(
     if json:
         print(summary_as_json(facts))
     else:
-        _show(facts, charges, can_flip=first.long_range is not None and sign_is_free(first.config))
+        can_flip = first.long_range is not None and sign_is_free(first.config)
+        _show(facts if everything else _short(facts), charges, can_flip)
+        if not everything:
+            typer.echo("Whole configuration and card: --all or --json", err=True)
+
+
+#: Entries shown without ``--all``.
+_MAIN = ("model", "hash", "parameters", "precision", "elements", "cutoff_A", "structure")
+_MAIN_OF_CARD = (
+    *("summary", "limits", "named_limits", "structures", "periodic_directions", "total_charges_e"),
+    *("dielectric", "test_errors", "test_response", "citation", "licence"),
+)
+
+
+def _short(facts: Mapping[str, Any]) -> dict[str, Any]:
+    card = facts["card"]
+    kept = {name: facts[name] for name in _MAIN if name in facts}
+    errors = {name: card[name] for name in _MAIN_OF_CARD if name in card}
+    if isinstance(errors.get("test_errors"), Mapping):
+        errors["test_errors"] = {
+            name: value for name, value in errors["test_errors"].items() if "rmse_m" in name
+        }
+    return {**kept, "card": errors}
 
 
 def _facts(model: LESModel) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from ase_les.model_limits import limit_notes
 from ase_les.reports import averages, figures, terminal
 from ase_les.reports.figures import Panel
 from ase_les.runs.output import RunFiles, write_summary
@@ -90,10 +91,11 @@ def table(result: DynamicsResult) -> Table:
 def show(result: DynamicsResult, quiet: bool = False) -> None:
     """Print the table and, if the run stopped early, the reason and the remedy.
 
-    The notes of a run are reported as messages when it starts.
+    Limits of the model stand below; other notes are reported as messages when the run starts.
     """
     console = terminal.console(quiet)
     console.print(table(result))
+    terminal.print_notes(limit_notes(result.notes), quiet)
     if result.stopped is not None:
         console.print(f"Stopped: {result.stopped}", style="bold red", markup=False)
         console.print(_remedy(result), markup=False, soft_wrap=True)

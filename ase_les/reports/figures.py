@@ -97,12 +97,15 @@ class Panel:
         Whether the y axis is logarithmic.
     bands : mapping of str to array
         Standard errors, drawn as a band around the curve of the same name.
+    spans : mapping of str to (float, float)
+        Ranges of x to mark, by name.
     """
 
     label: str
     curves: Mapping[str, np.ndarray]
     logarithmic: bool = False
     bands: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]) -> None:
@@ -128,7 +131,8 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
                 axis.set_yscale("log")
             else:
                 axis.ticklabel_format(axis="y", useOffset=False)
-            if len(panel.curves) > 1:
+            _draw_spans(axis, panel)
+            if len(panel.curves) > 1 or panel.spans:
                 axis.legend()
             axis.set_ylabel(panel.label)
         axes[-1].set_xlabel(x_label)
@@ -144,6 +148,12 @@ def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
             if error is not None:
                 band = (values - error, values + error)
                 axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
+
+
+def _draw_spans(axis: Axes, panel: Panel) -> None:
+    """Mark ranges of x behind the curves."""
+    for number, (name, (low, high)) in enumerate(panel.spans.items()):
+        axis.axvspan(low, high, color=f"C{number + 1}", alpha=0.25, linewidth=0.8, label=name)
 
 
 def _has_values(values: np.ndarray) -> bool:

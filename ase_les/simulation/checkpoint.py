@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.messages import one_line
 from ase_les.runs.growing_files import FileMark
 from ase_les.runs.output import replace_file
 from ase_les.runs.stored_atoms import atoms_as_arrays, atoms_from_arrays
@@ -246,8 +247,8 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
 def _not_a_checkpoint(path: Path, task: str, error: Exception) -> ValueError:
     # Damaged files cause errors of many types.
     return ValueError(
-        f"{path} is not a checkpoint of {task}, or is damaged ({type(error).__name__}: {error}). "
-        "Restore the file, or start a new run"
+        f"{path} is not a checkpoint of {task}, or is damaged "
+        f"({one_line(f'{type(error).__name__}: {error}')}). Restore the file, or start a new run"
     )
 
 
@@ -268,8 +269,11 @@ def _decode(
         )
     try:
         with np.load(path, allow_pickle=False) as content:
+            # Written without compression, so that no small file can unpack to a huge one.
+            if sum(each.file_size for each in content.zip.infolist()) > path.stat().st_size:
+                raise ValueError("its arrays claim more data than the file has")
             arrays = {name: content[name] for name in content.files}
-        facts = json.loads(arrays.pop("facts").tobytes())
+        facts = json.loads(arrays.pop("facts").tobytes().decode())
         if not isinstance(facts, dict):
             raise ValueError("its description is not a mapping")
     except Exception as error:

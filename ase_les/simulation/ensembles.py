@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -41,6 +42,11 @@ class Targets(NamedTuple):
     temperature_K: float | None
     pressure_bar: float
     field_V_per_A: tuple[float, float, float] | None
+
+
+def random_seed() -> int:
+    """Return a seed that differs from run to run."""
+    return secrets.randbelow(2**31)
 
 
 @dataclass(frozen=True)
@@ -156,8 +162,8 @@ class DynamicsSettings:
     thermostat_time_fs : float
         Relaxation time of the kinetic energy (Bussi, Nosé–Hoover), inverse friction (Langevin).
         Bussi hardly disturbs the dynamics; Langevin slows diffusion if this time is short.
-    seed : int
-        Random seed of velocities and thermostat noise.
+    seed : int or None
+        Random seed of velocities and thermostat noise. None draws one, which is recorded.
     trajectory_stride, log_stride, checkpoint_stride : int
         Steps between frames, log lines and checkpoints. After a crash, at most one checkpoint
         stride is computed again; no data are lost.
@@ -195,6 +201,8 @@ class DynamicsSettings:
         those that the step has calculated.
     stages : sequence of Stage
         Parts of the run in order; empty is one stage with these settings.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
 
     Raises
     ------
@@ -214,7 +222,7 @@ class DynamicsSettings:
     timestep_fs: float = 0.5
     steps: int = 1000
     thermostat_time_fs: float = 100.0
-    seed: int = 0
+    seed: int | None = None
     trajectory_stride: int = 10
     log_stride: int = 10
     checkpoint_stride: int = 200
@@ -232,8 +240,11 @@ class DynamicsSettings:
     alarm_stride: int = 10
     trajectory_properties: Sequence[str] | None = None
     stages: Sequence[Stage] = ()
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
+        if self.seed is None:
+            object.__setattr__(self, "seed", random_seed())
         for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
             object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):

@@ -224,18 +224,19 @@ def test_a_negative_surface_energy_is_noted(tmp_path):
 
 def test_limits_of_the_card_stand_among_the_notes(tmp_path):
     crystal = nearest_neighbours()
-    found = {}
-    for limits in ("no surfaces, no melt", "no melt", ""):
-        crystal.calc.model = SimpleNamespace(card={"limits": limits})
-        found[limits] = surface_energy(
-            crystal, (1, 0, 0), layers=(2,), relaxation=None, output=tmp_path / "x", overwrite=True
-        ).notes
-    assert (
-        "this result exceeds the limits of the model: no surfaces, no melt"
-        in found["no surfaces, no melt"]
-    )
-    assert "limits of the model: no melt" in found["no melt"]
-    assert not any("limits" in note for note in found[""])
+    settings = {"layers": (2,), "relaxation": None}
+    for name, card in {"with": {"limits": "no melt"}, "without": {}}.items():
+        crystal.calc.model = SimpleNamespace(card=card)
+        notes = surface_energy(crystal, (1, 0, 0), output=tmp_path / name, **settings).notes
+        assert ("limits of the model: no melt" in notes) == (name == "with")
+    crystal.calc.model = SimpleNamespace(card={"named_limits": {"surfaces": "crystals only"}})
+    with pytest.raises(ValueError, match="crystals only"):
+        surface_energy(crystal, (1, 0, 0), output=tmp_path / "refused", **settings)
+    assert not list(tmp_path.glob("refused*"))
+    notes = surface_energy(
+        crystal, (1, 0, 0), output=tmp_path / "allowed", beyond_limits=True, **settings
+    ).notes
+    assert any("exceeds the limits of the model" in note for note in notes)
 
 
 @pytest.mark.parametrize(
