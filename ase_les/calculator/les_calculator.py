@@ -25,7 +25,13 @@ from ase_les.calculator.collisions import check_finite
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
 from ase_les.calculator.results import ase_results
-from ase_les.calculator.settings import described, dielectric_tensor, origin, sign_remedy
+from ase_les.calculator.settings import (
+    described,
+    dielectric_tensor,
+    field_vector,
+    origin,
+    sign_remedy,
+)
 from ase_les.derivatives import Derivatives, EnergyModel, differentiate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph, check_geometry
@@ -234,9 +240,7 @@ class LESCalculator(ChargeMethods):
 
     @field_V_per_A.setter
     def field_V_per_A(self, field: Sequence[float]) -> None:
-        given = np.array(field, dtype=float)
-        if given.shape != (3,) or not np.isfinite(given).all():
-            raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
+        given = field_vector(field)
         self._field = given
         self.parameters["field_V_per_A"] = given.tolist()
 
