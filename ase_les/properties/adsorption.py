@@ -158,9 +158,8 @@ def adsorption_of(
             outward = 1.0 if above else -1.0
             ends = normal_dipole(both, joint), normal_dipole(slab, of_slab)
             dipole = outward * (ends[0] - ends[1])
-            # The potential is that of the latent charges.
-            latent = outward * (ends[0] / scaling - ends[1] / slab_scaling)
-            step = -4 * math.pi * COULOMB_CONSTANT * latent / area_A2(both)
+            screened = outward * (ends[0] / scaling**2 - ends[1] / slab_scaling**2)
+            step = -4 * math.pi * COULOMB_CONSTANT * screened / area_A2(both)
     return Adsorption(
         both=both.copy(),
         slab=slab.copy(),
