@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ase_les.messages import printable
+
 
 def console(quiet: bool = False) -> Console:
     """Return a console that writes to stderr, so that stdout is reserved for JSON output."""
@@ -20,7 +22,8 @@ def print_notes(notes: Sequence[str], quiet: bool = False) -> None:
     """Print remarks on a result, one per line."""
     on = console(quiet)
     for note in notes:
-        on.print(f"Note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        text = printable(f"Note: {note}")
+        on.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def progress_bar(on: Console) -> Progress:
@@ -114,14 +117,16 @@ class TerminalProgress:
     def message(self, text: str, *, warning: bool = False) -> None:
         """Print a message, warnings in yellow."""
         style = "yellow" if warning else None
-        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(
+            printable(text), style=style, markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def results_table(title: str, rows: Mapping[str, object]) -> Table:
     """Return a table of quantities and their values; the names should include the units."""
     table = Table("quantity", "value", title=title, title_justify="left")
     for name, value in rows.items():
-        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
+        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else printable(str(value)))
     return table
 
 
@@ -129,5 +134,5 @@ def columns_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]
     """Return a table with one head per column."""
     table = Table(*heads, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
