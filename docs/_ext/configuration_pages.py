@@ -11,8 +11,9 @@ except ImportError:
 
 TITLE = "Configuration files"
 WITHOUT_REFERENCE = (
-    "Keys of ``ase-les train`` are the fields of ``ase_les.training.configuration.TrainingConfig``, "
-    "those of ``ase-les label --sample`` of ``ase_les.training.sampling.SamplingRecipe``.\n"
+    "Keys of ``ase-les train`` are the fields of "
+    "``ase_les.training.configuration.TrainingConfig``, those of ``ase-les label --sample`` of "
+    "``ase_les.training.sampling.SamplingRecipe``.\n"
 )
 
 
