@@ -422,10 +422,6 @@ class LESCalculator(ModelResults):
         whole = self._whole(atoms, graph)
         return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole)}
 
-    def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
-        """Return the graph with the edges of all processes."""
-        return graph if self._shared is None else self._graphs.at(atoms)
-
     def _energy_results(
         self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]
     ) -> dict[str, Any]:

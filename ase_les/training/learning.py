@@ -41,7 +41,7 @@ from ase_les.training.exploration import RunRecord, chosen, run_once
 from ase_les.training.labelled_files import read_labelled
 from ase_les.training.learning_plan import LearningPlan
 from ase_les.training.reference import label_structures
-from ase_les.training.sampling import SamplingRecipe, sample_by_recipe
+from ase_les.training.sampling import sample_by_recipe
 from ase_les.training.train import train
 
 
@@ -219,9 +219,10 @@ class _Learning:
         path = self.state / "samples.extxyz"
         if not path.exists():
             given = self.plan.structures(self.folder)
-            recipe = SamplingRecipe.from_dict({"seed": self.plan.seed, **self.plan.sample})
+            recipe = self.plan.sample
+            seed = seed_of(self.plan.seed, "samples", recipe.seed)
             self.progress.message("sampling the structures of the first round")
-            samples = sample_by_recipe(given, recipe, progress=self.progress)
+            samples = sample_by_recipe(given, replace(recipe, seed=seed), progress=self.progress)
             write_labelled(path, samples.frames)
         return self.plan.divided(all_frames(path), self.folder)
 

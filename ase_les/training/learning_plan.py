@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ase import Atoms
 
-from ase_les.configuration import from_mapping, read_yaml
+from ase_les.configuration import (
+    Count,
+    File,
+    Fraction,
+    Ge,
+    MinLen,
+    Name,
+    Number,
+    Positive,
+    Seed,
+    Unit,
+    configuration,
+    read_configuration,
+)
 from ase_les.reading import all_frames
 from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.training.dataset import split
+from ase_les.training.engines import EngineName, checked_settings
 from ase_les.training.fit_settings import FitSettings
 from ase_les.training.initial_model import ArchitectureConfig
 from ase_les.training.moves import bare
@@ -55,7 +69,7 @@ rounds: 5
 """
 
 
-@dataclass(frozen=True)
+@configuration
 class Conditions:
     """Conditions of dynamics.
 
@@ -67,9 +81,9 @@ class Conditions:
     timestep_fs : float
     """
 
-    temperature_K: float
-    pressure_bar: float | None = None
-    timestep_fs: float = 0.5
+    temperature_K: Annotated[Positive, Unit("K")]
+    pressure_bar: Annotated[Number, Unit("bar")] | None = None
+    timestep_fs: Annotated[Positive, Unit("fs")] = 0.5
 
     def settings(self, picoseconds: float) -> dict[str, Any]:
         """Return settings of `ase_les.simulation.run_dynamics`."""
@@ -89,7 +103,7 @@ class Conditions:
         return f"{self.temperature_K:g} K{pressure}"
 
 
-@dataclass(frozen=True)
+@configuration
 class Exploration:
     """Dynamics of the committee that finds new structures.
 
@@ -107,18 +121,13 @@ class Exploration:
         (``max_force_std_eV_per_A`` of dynamics).
     """
 
-    runs: int = 4
-    picoseconds: float = 1.0
-    structures: int = 20
-    disagreement_eV_per_A: float = 0.5
-
-    def __post_init__(self) -> None:
-        _check_positive(self, "runs", "picoseconds", "disagreement_eV_per_A")
-        if self.structures < 2:
-            raise ValueError(f"`structures` must be at least 2, got {self.structures}")
+    runs: Count = 4
+    picoseconds: Annotated[Positive, Unit("ps")] = 1.0
+    structures: Annotated[int, Ge(2)] = 20
+    disagreement_eV_per_A: Annotated[Positive, Unit("eV/Å")] = 0.5
 
 
-@dataclass(frozen=True)
+@configuration
 class Criterion:
     """When a model holds: all runs are complete and the errors of its own dynamics are small.
 
@@ -138,17 +147,11 @@ class Criterion:
         spaced in time.
     """
 
-    runs: int = 3
-    picoseconds: float = 2.0
-    repeat: tuple[int, int, int] = (2, 1, 1)
-    disagreement_eV_per_A: float = 0.5
-    forces_rmse_meV_per_A: float = 100.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "repeat", tuple(self.repeat))
-        _check_positive(
-            self, "runs", "picoseconds", "disagreement_eV_per_A", "forces_rmse_meV_per_A"
-        )
+    runs: Count = 3
+    picoseconds: Annotated[Positive, Unit("ps")] = 2.0
+    repeat: tuple[Count, Count, Count] = (2, 1, 1)
+    disagreement_eV_per_A: Annotated[Positive, Unit("eV/Å")] = 0.5
+    forces_rmse_meV_per_A: Annotated[Positive, Unit("meV/Å")] = 100.0
 
     def start(self, atoms: Atoms) -> Atoms:
         """Return a held-back structure, repeated."""
@@ -158,7 +161,7 @@ class Criterion:
         return start
 
 
-@dataclass(frozen=True)
+@configuration
 class LearningPlan:
     """The contents of a ``plan.yml``.
 
@@ -169,8 +172,8 @@ class LearningPlan:
         ``info["spin"]`` are those of their samples.
     engine : str
         See `ase_les.training.engines.ENGINES`, or ``package.module:function``.
-    sample : mapping
-        Sampling recipe of the first round (`ase_les.training.sampling.SamplingRecipe`).
+    sample : SamplingRecipe
+        Moves that generate the structures of the first round.
     model : ArchitectureConfig
     conditions : tuple of Conditions
     settings : mapping
@@ -196,35 +199,29 @@ class LearningPlan:
         Fraction of the structures of each round that chooses the best epoch.
     """
 
-    start: str
-    engine: str
-    sample: Mapping[str, object]
+    start: File
+    engine: EngineName
+    sample: SamplingRecipe
     model: ArchitectureConfig
-    conditions: tuple[Conditions, ...]
-    settings: Mapping[str, object] = field(default_factory=dict)
+    conditions: Annotated[tuple[Conditions, ...], MinLen(1)]
+    settings: Mapping[Name, object] = field(default_factory=dict)
     stress: bool = True
-    held_back: str | float = 0.2
+    held_back: File | Fraction = 0.2
     fit: FitSettings = field(default_factory=FitSettings)
-    refit: Mapping[str, object] = field(default_factory=dict)
-    committee: int = 3
+    refit: Mapping[Name, object] = field(default_factory=dict)
+    committee: Annotated[int, Ge(2)] = 3
     explore: Exploration = field(default_factory=Exploration)
     criterion: Criterion = field(default_factory=Criterion)
-    rounds: int = 5
-    seed: int = 0
-    validation: float = 0.1
+    rounds: Count = 5
+    seed: Seed = 0
+    validation: Fraction = 0.1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "conditions", tuple(self.conditions))
-        if not self.conditions:
-            raise ValueError("`conditions` needs at least one entry, such as {temperature_K: 300}")
-        if self.committee < 2:
-            raise ValueError(f"`committee` needs at least 2 models, got {self.committee}")
-        _check_positive(self, "rounds")
         pressures = [each.pressure_bar for each in self.conditions]
         if not self.stress and pressures != [None] * len(pressures):
             raise ValueError("conditions of constant pressure need `stress: true`")
         # Errors of settings appear before the first label.
-        SamplingRecipe.from_dict(self.sample)
+        checked_settings(self.engine, self.settings)
         self.fit_of(1)
         for each in self.conditions:
             DynamicsSettings(**each.settings(self.criterion.picoseconds))
@@ -283,20 +280,4 @@ def read_learning_plan(path: str | Path) -> tuple[LearningPlan, Path]:
         raise FileNotFoundError(
             f"no plan at '{path}'; `ase-les learn --example` prints one to start from"
         )
-    given = read_yaml(path)
-    if not isinstance(given, Mapping):
-        raise ValueError(f"'{path}' needs a mapping of settings, got {given!r}")
-    conditions = given.get("conditions", ())
-    if isinstance(conditions, Mapping):
-        conditions = [conditions]
-    built = tuple(
-        from_mapping(Conditions, each, f"conditions: {number}")
-        for number, each in enumerate(conditions)
-    )
-    return from_mapping(LearningPlan, {**given, "conditions": built}), path.parent
-
-
-def _check_positive(settings: object, *names: str) -> None:
-    for name in names:
-        if not getattr(settings, name) > 0:
-            raise ValueError(f"`{name}` must be positive, got {getattr(settings, name)}")
+    return read_configuration(LearningPlan, path), path.parent
