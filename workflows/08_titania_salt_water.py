@@ -67,6 +67,7 @@ def dynamics_for(
             atoms,
             ensemble="nvt-bussi",
             temperature_K=temperature_K,
+            beyond_limits=True,
             timestep_fs=TIMESTEP_FS,
             steps=FIRST_STEPS,
             seed=1,
@@ -148,6 +149,7 @@ def main() -> None:
             optimizer="fire",
             fmax=0.01,
             steps=arguments.relax_steps,
+            beyond_limits=True,
             output=arguments.output / "relaxed",
             overwrite=arguments.overwrite,
         )
