@@ -1,11 +1,15 @@
 # Two commands do everything on a fresh machine with Python 3.10 or newer:
 #   make demo    install into .venv and run 64 water molecules with the shipped model
 #   make test    install into .venv and run the tests
+#   make test WORKERS=8    the same on eight cores
 
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
+# A file of tests stays in one process, which makes its fixtures once.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test quicktest types lint docs clean
+.PHONY: demo test quicktest coverage types lint docs clean
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv .venv
@@ -17,10 +21,14 @@ demo: .venv/installed
 	$(BIN)/python workflows/01_liquid_water.py --output demo --overwrite
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 quicktest: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
+
+coverage: .venv/installed
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
 
 types: .venv/installed
 	$(BIN)/mypy

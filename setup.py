@@ -82,6 +82,8 @@ setup(
         ],
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.6",
+            "coverage>=7.6",
             "hypothesis>=6",
             "ruff>=0.6",
             "mypy>=1.13",

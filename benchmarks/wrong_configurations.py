@@ -11,6 +11,7 @@ import argparse
 import collections
 import math
 import random
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType
@@ -140,7 +141,7 @@ def _obeys(note: Any, value: Any) -> bool:
     if note.text == "file name":
         return value != "" and "\0" not in value
     if note.text in ("name", "text"):
-        return all(letter.isprintable() or letter in "\n\t" for letter in value)
+        return all(unicodedata.category(x) != "Cc" or x in "\n\t" for x in value)
     return True
 
 

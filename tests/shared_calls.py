@@ -94,6 +94,8 @@ def results(name, group=None) -> dict[str, np.ndarray]:
     found = {"energy alone": np.array(atoms.get_potential_energy())}
     wanted = ["energy", "forces", "energies"]
     wanted += ["stress"] if atoms.pbc.any() else []
+    wanted += ["polarization"] if name in ("direct", "mesh", "messages", "mean") else []
+    wanted += ["born_effective_charges"] if name in ("direct", "slab") else []
     for what in wanted:
         found[what] = np.array(atoms.calc.get_property(what, atoms))
     if "charges" in atoms.calc.implemented_properties:

@@ -125,6 +125,8 @@ def test_blocks_run(page, tmp_path, monkeypatch):
 def run(command: list[str]) -> None:
     values = SHORTER | ({"--steps": RECORDED_STEPS} if "--observe" in command else {})
     shorter = [command[0], *(values.get(one, two) for one, two in pairwise(command))]
+    if command[0] == "relax" and "--steps" not in command:
+        shorter += ["--steps", values["--steps"]]
     outcome = CliRunner().invoke(app, shorter)
     if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
         raise outcome.exception

@@ -122,7 +122,7 @@ def test_unit_charges_of_a_random_salt_are_found_from_energies_and_forces():
     rng = np.random.default_rng(5)
     data = Labelled([disordered_salt(rng) for _ in range(16)], salt_energy)
     model = build(("Na", "Cl"), 4.0, n_radial=6, n_mixed=4)
-    train(model, data, adam_steps=300, lbfgs_steps=200, force_weight=1.0)
+    train(model, data, adam_steps=300, lbfgs_steps=120, force_weight=1.0)
 
     unseen = Labelled([disordered_salt(rng) for _ in range(4)], salt_energy)
     charges = model(batch(unseen.graphs(model))).charges.detach().view(4, 36).numpy()
@@ -165,7 +165,7 @@ def ion_pairs() -> tuple[Labelled, Labelled]:
 def errors_far_apart(ion_pairs, **settings) -> tuple[np.ndarray, torch.Tensor]:
     near, far = ion_pairs
     model = build(("N", "H", "C", "O"), 4.5, n_radial=4, n_mixed=2, **settings)
-    train(model, near, adam_steps=0, lbfgs_steps=300, force_weight=0.01)
+    train(model, near, adam_steps=0, lbfgs_steps=200, force_weight=0.01)
     prediction = model(batch(far.graphs(model)))
     return (prediction.energy - far.energies).detach().numpy(), prediction.charges.detach()
 

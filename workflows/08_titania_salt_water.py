@@ -16,7 +16,7 @@ K in the authors' frame), and forces of the authors' own program: then the table
 those found here. The relaxation is a few steps from the frame; it shows how far the structure is
 from a minimum, and the dynamics starts from it only if the frame has no velocities.
 
-Profiles are centred on the solid. The potential is that of latent charges, smeared as the model
+Profiles are centred on the solid. The potential acts on physical charges, smeared as the model
 smears them: it tells how the potential changes across the interface as the model sees it, and is
 no absolute quantity. Time and peak memory are in the summary.
 """

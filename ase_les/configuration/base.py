@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Strict,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -56,28 +57,10 @@ class ByKind:
         def chosen(given: Any) -> object:
             if isinstance(given, Mapping):
                 return str(given.get("kind", _NO_KIND))
-            return kind_of(type(given)) or _NO_KIND
+            return getattr(given, "kind", _NO_KIND)
 
         schemas = {kind: handler.generate_schema(option) for kind, option in options.items()}
         return core_schema.tagged_union_schema(schemas, chosen)
-
-
-def _symbol(text: str) -> str:
-    if text not in chemical_symbols[1:]:
-        raise ValueError(f"{text!r} is no element symbol")
-    return text
-
-
-def _symbols(pair: str) -> str:
-    if len(list(map(_symbol, pair.split("-")))) != 2:
-        raise ValueError(f"{pair!r} is no pair of element symbols")
-    return pair
-
-
-def _printable(text: str) -> str:
-    if not all(letter.isprintable() or letter in "\n\t" for letter in text):
-        raise ValueError("text with control characters")
-    return text
 
 
 def _path(name: str) -> str:
@@ -86,8 +69,18 @@ def _path(name: str) -> str:
     return os.path.expanduser(name)
 
 
-Element = Annotated[str, AfterValidator(_symbol), Means("element symbol")]
-Pair = Annotated[str, AfterValidator(_symbols), Means("pair of element symbols such as Na-Cl")]
+def _pattern(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=f"^{pattern}$")
+
+
+_SYMBOL = f"({'|'.join(chemical_symbols[1:])})"
+# Any characters but control characters, which would reach terminals.
+_PRINTABLE = r"[\P{Cc}\n\t]*"
+
+Element = Annotated[str, _pattern(_SYMBOL), Means("element symbol")]
+Pair = Annotated[
+    str, _pattern(f"{_SYMBOL}-{_SYMBOL}"), Means("pair of element symbols such as Na-Cl")
+]
 #: Name of a file; ``~`` is the home directory.
 File = Annotated[str, AfterValidator(_path), Means("file name")]
 #: Names of files, or a single one.
@@ -96,8 +89,8 @@ Files = Annotated[
     BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
     Means("file name, or list of them"),
 ]
-Text = Annotated[str, AfterValidator(_printable), Means("text")]
-Name = Annotated[str, MinLen(1), MaxLen(200), AfterValidator(_printable), Means("name")]
+Text = Annotated[str, _pattern(_PRINTABLE), Means("text")]
+Name = Annotated[str, MinLen(1), MaxLen(200), _pattern(_PRINTABLE), Means("name")]
 Number = Annotated[float, Ge(-LARGEST), Le(LARGEST)]
 Positive = Annotated[float, Gt(0), Le(LARGEST)]
 NotNegative = Annotated[float, Ge(0), Le(LARGEST)]
@@ -181,7 +174,7 @@ def from_mapping(
         If an entry is unknown, missing or invalid; the message lists all of them.
     """
     try:
-        return TypeAdapter(cls).validate_python(_plain(given))
+        return TypeAdapter(cls).validate_python(_plain(given) if file is None else given)
     except ValidationError as error:
         where = f"`{section}`" if section else getattr(cls, "__name__", str(cls))
         raise ValueError(told(error, cls, given, str(file or where), file)) from None

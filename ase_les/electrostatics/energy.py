@@ -70,9 +70,11 @@ class ElectrostaticsConfig:
     shell_tolerance: Fraction = SHELL_TOLERANCE
 
     def __post_init__(self) -> None:
+        if self.k_cutoff is None:
+            return
         # Beyond, the rest of the sum is rounding.
         largest = 4 * converged_k_cutoff(self.smearing)
-        if self.k_cutoff is not None and self.k_cutoff > largest:
+        if self.k_cutoff > largest:
             raise ValueError(
                 f"`k_cutoff` must be at most {largest:.3g} 1/Å for a smearing of {self.smearing} "
                 f"Å, got {self.k_cutoff}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, field
 from pathlib import Path
@@ -23,7 +22,6 @@ from ase_les.configuration import (
     Unit,
     configuration,
     read_configuration,
-    renamed,
 )
 from ase_les.model_config import ArchitectureConfig
 from ase_les.reading import read_file
@@ -104,8 +102,6 @@ class DataSource:
     citation: Text | None = None
     licence: Text | None = None
 
-    _spelling = renamed(license="licence")
-
 
 @configuration
 class PublishedErrors:
@@ -145,7 +141,7 @@ class CardConfig:
     licence, citation : str or None
         Licence of the model, and how to cite it.
     notes : mapping
-        Anything else.
+        Anything else, by name.
     """
 
     name: Text | None = None
@@ -156,15 +152,7 @@ class CardConfig:
     history: Text | None = None
     licence: Text | None = None
     citation: Text | None = None
-    notes: Mapping[Name, object] = field(default_factory=dict)
-
-    _spelling = renamed(license="licence")
-
-    def __post_init__(self) -> None:
-        try:
-            json.dumps(self.notes, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`notes` needs plain finite values: {error}") from None
+    notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
 
     def entries(self) -> dict[str, object]:
         """Return what is given, as plain containers."""

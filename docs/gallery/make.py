@@ -10,17 +10,19 @@
 import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import yaml
+from PIL import Image
 
 HERE = Path(__file__).parent
 STUDIES = HERE.parents[1] / "workflows"
 TIMES = HERE / "times.yml"
+COLORS = 255
+"""Of the stored figures, in files of some ten kB."""
 
 
 def run(name: str, study: dict[str, str], shared: Path) -> float:
@@ -34,7 +36,9 @@ def run(name: str, study: dict[str, str], shared: Path) -> float:
             stdout=subprocess.DEVNULL,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-        shutil.copy(Path(folder) / study["figure"], HERE / "figures" / f"{name}.png")
+        with Image.open(Path(folder) / study["figure"]) as figure:
+            small = figure.convert("RGB").quantize(COLORS)
+        small.save(HERE / "figures" / f"{name}.png", optimize=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
