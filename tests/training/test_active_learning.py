@@ -171,7 +171,7 @@ def test_seeds_depend_on_the_place_alone():
     [
         ({"conditions": []}, "conditions"),
         ({"committee": 1}, "committee"),
-        ({"refit": {"epoch": 3}}, r"unknown entries \['epoch'\]"),
+        ({"refit": {"epoch": 3}}, "`refit`: .*`epoch`: unknown key"),
         ({"sample": {"moves": [{"kind": "shake"}]}}, "shake"),
         ({"conditions": [{"temperature_K": 300, "pressure_bar": 1.0}]}, "stress: true"),
         ({"conditions": [{"temperature": 300}]}, "temperature"),
