@@ -2,10 +2,10 @@
 #   make demo    install into .venv and run 64 water molecules with the shipped model
 #   make test    install into .venv and run the tests
 
-#   make test WORKERS=8    the same on eight cores
+# `make test WORKERS=8` runs the tests in eight processes.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 0
 # A file of tests stays in one process, which makes its fixtures once.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
