@@ -103,8 +103,6 @@ def main() -> None:
         output=arguments.output / "film",
         overwrite=arguments.overwrite,
         progress=TerminalProgress(),
-        # The model knows bulk water only; see the docstring.
-        beyond_limits=True,
     )
     report.write(run)
     report.show(run)
