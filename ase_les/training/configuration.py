@@ -24,6 +24,7 @@ from ase_les.configuration import (
     read_configuration,
 )
 from ase_les.model_config import ArchitectureConfig
+from ase_les.model_limits import TEMPERATURES
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames
 from ase_les.training.dataset import split
@@ -134,6 +135,9 @@ class CardConfig:
         Where the data are from.
     limits : str or None
         What the model is not for; shown with results.
+    named_limits : mapping of str to str or pair of float
+        Reasons of limits by name, which calculations are checked for (`ase_les.model_limits`);
+        ``temperatures_K`` is the lowest and the highest temperature.
     published : PublishedErrors or None
         Published errors, for comparison.
     history : str or None
@@ -148,11 +152,18 @@ class CardConfig:
     summary: Text | None = None
     data: DataSource | None = None
     limits: Text | None = None
+    named_limits: Mapping[Name, Text | tuple[Number, Number]] = field(default_factory=dict)
     published: PublishedErrors | None = None
     history: Text | None = None
     licence: Text | None = None
     citation: Text | None = None
     notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, limit in self.named_limits.items():
+            if isinstance(limit, str) == (name == TEMPERATURES):
+                needed = "two temperatures" if name == TEMPERATURES else "a reason in words"
+                raise ValueError(f"`named_limits.{name}`: given {limit!r}, needed: {needed}")
 
     def entries(self) -> dict[str, object]:
         """Return what is given, as plain containers."""
