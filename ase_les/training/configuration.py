@@ -26,6 +26,7 @@ from ase_les.configuration import (
     read_configuration,
 )
 from ase_les.model_config import ArchitectureConfig
+from ase_les.model_limits import TEMPERATURES
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames
 from ase_les.training.dataset import split
@@ -164,6 +165,12 @@ class CardConfig:
     licence: Text | None = None
     citation: Text | None = None
     notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, limit in self.named_limits.items():
+            if isinstance(limit, str) == (name == TEMPERATURES):
+                needed = "two temperatures" if name == TEMPERATURES else "a reason in words"
+                raise ValueError(f"`named_limits.{name}`: given {limit!r}, needed: {needed}")
 
     def entries(self) -> dict[str, object]:
         """Return what is given, as plain containers."""

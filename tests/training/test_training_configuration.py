@@ -137,6 +137,23 @@ def test_a_mistake_in_a_plan_names_set_move_and_key(tmp_path):
         read_plan(plan)
 
 
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"surfaces": [0, 1]}, "`named_limits.surfaces`: given .* needed: a reason in words"),
+        ({"temperatures_K": "hot"}, "`named_limits.temperatures_K`: .* needed: two temperatures"),
+        ({"temperatures_K": [1]}, r"`card.named_limits.temperatures_K\[1\]`: missing"),
+    ],
+)
+def test_limits_in_a_card_are_reasons_and_temperatures(limits, told):
+    given = {"data": {"training": "a"}, "model": {"representation": {"cutoff": 4.0}}}
+    card = {"named_limits": {"surfaces": "crystals only", "temperatures_K": [0, 400]}}
+    found = from_mapping(TrainingConfig, {**given, "card": card}).card.entries()
+    assert found == {"named_limits": {"surfaces": "crystals only", "temperatures_K": (0.0, 400.0)}}
+    with pytest.raises(ValueError, match=told):
+        from_mapping(TrainingConfig, {**given, "card": {"named_limits": limits}})
+
+
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*/train.yml")), ids=lambda p: p.parent.name)
 def test_configurations_of_shipped_models_are_valid(path):
     read_training_config(path)
