@@ -5,7 +5,8 @@
 
 The methods are those of the libraries: `ase.eos`, stresses of strained cells, `phonopy.PhonopyQHA`
 and `ase.mep.NEB`. The functions take any ASE calculator and can be copied. The barrier is that of
-an ion of the first element that goes into a vacancy beside it (``--barrier``). Models that were not trained on stresses or vacancies give extrapolations: look at the card.
+an ion of the first element that goes into a vacancy beside it (``--barrier``). Models
+that were not trained on stresses or vacancies give extrapolations: look at the card.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def layers_figure(layers: BornLayers, path: Path) -> None:
         panels[0].set_title("lines: isotropic charges of the bulk", fontsize="small")
     if known.any():
         figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
 def write(result: BornCharges, output: str | Path) -> None:

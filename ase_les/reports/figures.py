@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
             axis.legend(frameon=False, fontsize="small")
         axis.set_ylabel(panel.label)
     axes[-1].set_xlabel(x_label)
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
 
 
 def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
@@ -81,6 +83,11 @@ def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
             if error is not None:
                 band = (values - error, values + error)
                 axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a figure whose borders include all labels, however long."""
+    figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
 def _draw_spans(axis: Axes, panel: Panel) -> None:
@@ -131,7 +138,7 @@ def save_stacked_figure(
         axis.set_xlabel(x_label)
         axis.set_ylabel(panel.label)
         axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
 
 
 def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
@@ -148,11 +155,14 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
         axis.plot(panel.reference, panel.model, ".", markersize=2, rasterized=True)
         error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
         axis.set_title(f"RMSE {error:.3g}", fontsize="medium")
-        axis.set_xlabel(f"reference {panel.label}")
-        axis.set_ylabel(f"model {panel.label}")
+        label = panel.label.replace(" / ", "\n/ ")
+        axis.set_xlabel(f"reference {label}")
+        axis.set_ylabel(f"model {label}")
+        axis.ticklabel_format(useOffset=False)
+        axis.locator_params(nbins=4)
         axis.set_aspect("equal")
-    figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    figure.suptitle("\n".join(wrap(title, 36 * width)))
+    _save(figure, path)
 
 
 def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:
@@ -176,7 +186,7 @@ def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> 
     axis.set_xlabel(label)
     axis.set_ylabel(f"number of {counted}")
     axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
 
 
 def save_bars(
@@ -207,4 +217,4 @@ def save_bars(
     axis.set_ylabel(label)
     axis.margins(y=0.15)
     axis.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    _save(figure, path)

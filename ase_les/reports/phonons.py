@@ -90,7 +90,7 @@ def figure(result: Phonons, path: Path) -> None:
         "right", functions=(lambda f: f * PER_CM_PER_THZ, lambda w: w / PER_CM_PER_THZ)
     )
     second.set_ylabel("wave number / cm⁻¹")
-    drawing.savefig(path, dpi=150)
+    drawing.savefig(path, dpi=150, bbox_inches="tight")
 
 
 def thermal_figure(result: Phonons, path: Path) -> None:
