@@ -24,6 +24,10 @@ Card entry                  Meaning
                             ``physical_over_latent``, and what decided about the sign
 ``closest_contact_A``       shortest distance in the training data, in Å
 ``largest_force_eV_per_A``  largest force on an atom there, in eV/Å
+``closest_contacts_A``      the shortest distance of each pair of elements there
+``environments``            their environments (`ase_les.environments`)
+``limits``                  prose: what the model is not made for
+``named_limits``            the same by name (`ase_les.model_limits`)
 ==========================  =====================================================
 
 Reading a file executes nothing that stands in it.

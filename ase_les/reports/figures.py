@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +81,8 @@ def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure
 
 def _render(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix of its path."""
-    figure.savefig(path)
+    # The borders include all labels, however long.
+    figure.savefig(path, bbox_inches="tight")
 
 
 @dataclass(frozen=True)
@@ -213,10 +215,13 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
             axis.plot(panel.reference, panel.model, ".", markersize=size, rasterized=True)
             error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
             axis.set_title(f"RMSE {error:.3g}")
-            axis.set_xlabel(f"reference {panel.label}")
-            axis.set_ylabel(f"model {panel.label}")
+            label = panel.label.replace(" / ", "\n/ ")
+            axis.set_xlabel(f"reference {label}")
+            axis.set_ylabel(f"model {label}")
+            axis.ticklabel_format(useOffset=False)
+            axis.locator_params(nbins=4)
             axis.set_aspect("equal")
-        figure.suptitle(title)
+        figure.suptitle("\n".join(wrap(title, 36 * columns)))
 
 
 def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:

@@ -52,8 +52,8 @@ class _Task:
     total: int = 0
     done: int = 0
     first: int = 0
-    began: float = field(default_factory=time.monotonic)
-    printed: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
+    printed: float = field(default_factory=lambda: time.monotonic())
 
     def print_when_due(self, on: Console, status: str | None) -> None:
         """Print a line if the last one is long ago."""
