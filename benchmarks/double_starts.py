@@ -1,6 +1,6 @@
 """Start every long command a second time while it runs; each second start must be refused.
 
-    python benchmarks/double_starts.py [--starts 100]
+    python benchmarks/double_starts.py [--starts 100] [--commands md,train]
 
 Dynamics, relaxations of one and of several structures, labelling, training, Born charges, phonons,
 infrared spectra and surface energies run on the command line, slowly. Once one has locked its
@@ -49,9 +49,9 @@ COMMANDS = {
     "label": "label copper.xyz --engine slow_engine:slow",
     "train": "train training.yml",
     "born": f"born large.xyz --model {MODEL} --method displacement",
-    "phonons": f"phonons salt.xyz --model {MODEL} --supercell 6",
-    "infrared": f"infrared large.xyz --model {MODEL}",
-    "surface": f"surface salt.xyz --model {MODEL} --miller 1,0,0",
+    "phonons": f"phonons salt.xyz --model {MODEL} --supercell 9 9 9",
+    "infrared": f"infrared large.xyz --model {MODEL} --atoms 0:900",
+    "surface": f"surface salt.xyz --model {MODEL} --miller 1,0,0 --fmax 1e-9",
 }
 
 
@@ -61,7 +61,7 @@ def prepare(folder: Path) -> None:
     salt.rattle(0.05, seed=1)
     write(folder / "salt.xyz", salt, format="extxyz")
     write(folder / "salts.xyz", [salt] * 3, format="extxyz")
-    write(folder / "large.xyz", salt * (3, 3, 3), format="extxyz")
+    write(folder / "large.xyz", salt * (5, 5, 5), format="extxyz")
     copper = []
     for seed in range(50):
         atoms = bulk("Cu", cubic=True)
@@ -125,13 +125,15 @@ def resumed(name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=100)
+    parser.add_argument("--commands", default=",".join(COMMANDS))
     options = parser.parse_args()
     refused, others = 0, []
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder))
         left = options.starts
-        for place, name in enumerate(COMMANDS):
-            count = round(left / (len(COMMANDS) - place))
+        names = options.commands.split(",")
+        for place, name in enumerate(names):
+            count = round(left / (len(names) - place))
             left -= count
             found, failed = second_starts(Path(folder), name, count)
             refused, others = refused + found, others + failed

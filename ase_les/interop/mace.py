@@ -210,6 +210,8 @@ def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: 
         (activation,) = record["non_linearity"]["acts"]
         # Hidden units of a head stand together.
         width = inner.shape[1] // n_heads
+        if len(inner) != channels:
+            raise ValueError(f"a readout reads {len(inner)} scalars of {channels} channels")
         units = slice(head * width, (head + 1) * width)
         weight = torch.zeros(width, n_layers * channels, dtype=torch.float64)
         weight[:, columns] = inner[:, units].T

@@ -109,6 +109,30 @@ def test_a_sum_of_terms_that_names_itself_ends(tmp_path):
     assert time.process_time() - began < 2
 
 
+@pytest.mark.parametrize("name", ["embedding_weights", "weights", "hidden"])
+def test_settings_that_describe_more_than_the_file_has_are_refused(tmp_path, name):
+    published = Published(Sizes())
+    network = published.network()
+    if name == "embedding_weights":
+        for kind in ("sender", "receiver"):
+            embedding = getattr(network.representation, f"node_embedding_{kind}")
+            embedding.embedding_weights = torch.nn.Parameter(torch.ones(3, 20_000))
+    elif name == "weights":
+        # One invariant of the many of these degrees, and a layer as wide as the file allows.
+        network.representation.symmetrizer.vec_dict_allnu = {}
+        wide = torch.nn.Linear(published.sizes.n_mixed * published.sizes.n_emb**2, 20_000)
+        published.energy.outnet[0].linear = wide
+    else:
+        published.energy.outnet[0].linear = torch.nn.Linear(5, 10**6)
+    path = published.stubs.save(network, tmp_path / "model.pth")
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    with pytest.raises(ValueError, match=r"cannot be converted|unknown layout"):
+        read_checkpoint(path)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert time.process_time() - began < 2
+    assert grown < 200 + path.stat().st_size / 1e6
+
+
 @pytest.fixture
 def model_path(tmp_path) -> Path:
     from ase_les.model import LESModel, ModelConfig, ShortRangeConfig
