@@ -149,7 +149,7 @@ def test_charges_added_to_a_frozen_model_lower_its_errors():
 
 def test_freezing_what_is_not_there_is_refused():
     stored_short_range_model(n_layers=1)
-    with pytest.raises(ValueError, match="freeze.*'charges'"):
+    with pytest.raises(ValueError, match=r"freeze.*'charges'"):
         trained({"long_range": None}, start="short.safetensors", fit={"freeze": ["charges"]})
     with pytest.raises(ValueError, match="`freeze` names 'long_range', which this model does not"):
         trained({"long_range": None}, start="short.safetensors", fit={"freeze": ["long_range"]})
