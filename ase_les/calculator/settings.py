@@ -47,6 +47,7 @@ def load_committee(model: Source) -> Committee:
         members += [item] if isinstance(item, LESModel) else item.members
     return Committee(members)
 
+
 #: Largest plausible ε∞; narrow-gap semiconductors have 16 (Ge) to 33 (PbTe).
 LARGEST_DIELECTRIC = 50.0
 #: Largest plausible field in V/Å; molecules ionize at 1 to 4.
