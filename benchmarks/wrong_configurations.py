@@ -27,6 +27,7 @@ from ase_les.reports.configuration import sections
 from ase_les.training.configuration import TrainingConfig
 from ase_les.training.engines import ENGINES
 from ase_les.training.labelling_plan import LabellingPlan
+from ase_les.training.learning_plan import LearningPlan
 from ase_les.training.sampling import SamplingRecipe
 
 VALUES: tuple[Any, ...] = (
@@ -51,6 +52,14 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "SamplingRecipe": {"moves": [{"kind": "rattle"}]},
     "StructureSet": {"start": "a.xyz"},
     "LabellingPlan": {"engine": "emt", "sets": {"a": {"start": "a.xyz"}}},
+    "Conditions": {"temperature_K": 300.0},
+    "LearningPlan": {
+        "start": "a.xyz",
+        "engine": "emt",
+        "sample": {"moves": [{"kind": "rattle"}]},
+        "model": {"representation": CACE},
+        "conditions": [{"temperature_K": 300.0}],
+    },
     "EngineConfig": {"engine": "emt"},
     "Dissociate": {"fragment": [0]},
     "MoveFragment": {"fragment": [0]},
@@ -61,7 +70,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 def configurations() -> list[Any]:
     """All configurations that files are made of."""
-    roots = (TrainingConfig, ModelConfig, SamplingRecipe, LabellingPlan)
+    roots = (TrainingConfig, ModelConfig, SamplingRecipe, LabellingPlan, LearningPlan)
     roots += tuple(engine.settings for engine in ENGINES.values())
     return list(dict.fromkeys(cls for root in roots for _, cls in sections(root)))
 

@@ -97,12 +97,12 @@ def main() -> None:
         timestep_fs=0.5,
         steps=arguments.steps,
         seed=1,
+        # The model knows water in boxes: a film is what is tried out here.
+        beyond_limits=True,
         trajectory_stride=10,
         output=arguments.output / "film",
         overwrite=arguments.overwrite,
         progress=TerminalProgress(),
-        # The model knows bulk water only; see the docstring.
-        beyond_limits=True,
     )
     report.write(run)
     report.show(run)

@@ -172,12 +172,14 @@ def configuration_reference() -> str:
     from ase_les.training.configuration import TrainingConfig
     from ase_les.training.engines import ENGINES
     from ase_les.training.labelling_plan import LabellingPlan
+    from ase_les.training.learning_plan import LearningPlan
     from ase_les.training.sampling import SamplingRecipe
 
     files: dict[str, Any] = {
         "Training (``ase-les train``)": TrainingConfig,
         "Sampling (``ase-les label --sample``)": SamplingRecipe,
         "Labelling plan (``label.yml``)": LabellingPlan,
+        "Active learning (``ase-les learn``)": LearningPlan,
     }
     files |= {f"Settings of the engine ``{n}``": each.settings for n, each in ENGINES.items()}
     return "\n".join(

@@ -13,8 +13,10 @@ from ase_les.configuration import (
     File,
     Files,
     Interval,
+    Len,
     MinLen,
     Name,
+    NotNegative,
     Number,
     Pair,
     Positive,
@@ -120,6 +122,10 @@ class PublishedErrors:
     other: Text | None = None
 
 
+#: Reason of each limit, or two temperatures.
+NamedLimits = Mapping[Name, Text | Annotated[tuple[NotNegative, ...], Len(2, 2)]]
+
+
 @configuration
 class CardConfig:
     """Entries of the model card written by a person.
@@ -134,6 +140,10 @@ class CardConfig:
         Where the data are from.
     limits : str or None
         What the model is not for; shown with results.
+    named_limits : mapping or None
+        Limits that calculations are checked against, with a reason each
+        (`ase_les.model_limits`): ``surfaces``, ``slabs``, ``constant-pressure``; and
+        ``temperatures_K``, the lowest and the highest.
     published : PublishedErrors or None
         Published errors, for comparison.
     history : str or None
@@ -148,6 +158,7 @@ class CardConfig:
     summary: Text | None = None
     data: DataSource | None = None
     limits: Text | None = None
+    named_limits: NamedLimits | None = None
     published: PublishedErrors | None = None
     history: Text | None = None
     licence: Text | None = None

@@ -15,6 +15,7 @@ from ase_les.configuration import (
     File,
     Fraction,
     Ge,
+    Interval,
     MinLen,
     Name,
     Number,
@@ -76,9 +77,11 @@ class Conditions:
     Parameters
     ----------
     temperature_K : float
+        Temperature.
     pressure_bar : float or None
-        None keeps the cell.
+        Pressure; None keeps the cell.
     timestep_fs : float
+        Time step.
     """
 
     temperature_K: Annotated[Positive, Unit("K")]
@@ -110,9 +113,9 @@ class Exploration:
     Parameters
     ----------
     runs : int
-        In every round; starting structures and conditions in turn.
+        Number of runs in every round; starting structures and conditions in turn.
     picoseconds : float
-        Of each run.
+        Length of each run.
     structures : int
         Structures to label in every round: one half evenly spaced in time, on which the errors
         of the criterion are measured, the other half those of the largest disagreement.
@@ -123,7 +126,7 @@ class Exploration:
 
     runs: Count = 4
     picoseconds: Annotated[Positive, Unit("ps")] = 1.0
-    structures: Annotated[int, Ge(2)] = 20
+    structures: Annotated[Count, Ge(2)] = 20
     disagreement_eV_per_A: Annotated[Positive, Unit("eV/Å")] = 0.5
 
 
@@ -134,9 +137,9 @@ class Criterion:
     Parameters
     ----------
     runs : int
-        From held-back structures, conditions in turn.
+        Number of runs, from held-back structures, conditions in turn.
     picoseconds : float
-        Of each run.
+        Length of each run.
     repeat : tuple of 3 int
         Repetitions of the held-back structures along periodic directions.
     disagreement_eV_per_A : float
@@ -171,26 +174,30 @@ class LearningPlan:
         File of starting structures, relative to the folder of the plan. ``info["charge"]`` and
         ``info["spin"]`` are those of their samples.
     engine : str
-        See `ase_les.training.engines.ENGINES`, or ``package.module:function``.
+        Labelling program, or ``package.module:function`` of a function that returns a calculator.
     sample : SamplingRecipe
         Moves that generate the structures of the first round.
     model : ArchitectureConfig
+        Architecture of the models.
     conditions : tuple of Conditions
+        Conditions under which the model has to hold.
     settings : mapping
-        Of the engine.
+        Settings of the engine.
     stress : bool
         Whether stresses are calculated; needed for constant pressure.
     held_back : str or float
         Structures from which the runs of the criterion start: a file, or the fraction of the
         samples of the first round, which are then not trained on.
     fit : FitSettings
-        Of the first round.
+        Settings of the fit of the first round.
     refit : mapping
         Entries of `fit` that differ in later rounds.
     committee : int
         Models, which differ by seed.
     explore : Exploration
+        Dynamics that finds new structures.
     criterion : Criterion
+        When a model holds.
     rounds : int
         Most rounds.
     seed : int
@@ -209,7 +216,7 @@ class LearningPlan:
     held_back: File | Fraction = 0.2
     fit: FitSettings = field(default_factory=FitSettings)
     refit: Mapping[Name, object] = field(default_factory=dict)
-    committee: Annotated[int, Ge(2)] = 3
+    committee: Annotated[int, Interval(ge=2, le=100)] = 3
     explore: Exploration = field(default_factory=Exploration)
     criterion: Criterion = field(default_factory=Criterion)
     rounds: Count = 5
@@ -222,7 +229,10 @@ class LearningPlan:
             raise ValueError("conditions of constant pressure need `stress: true`")
         # Errors of settings appear before the first label.
         checked_settings(self.engine, self.settings)
-        self.fit_of(1)
+        try:
+            self.fit_of(1)
+        except ValueError as error:
+            raise ValueError(f"`refit`: {error}") from None
         for each in self.conditions:
             DynamicsSettings(**each.settings(self.criterion.picoseconds))
 
@@ -230,9 +240,6 @@ class LearningPlan:
         """Return the settings of the fit of a round."""
         if number == 0:
             return self.fit
-        unknown = sorted(set(self.refit) - set(vars(self.fit)))
-        if unknown:
-            raise ValueError(f"`refit` has unknown entries {unknown}; it takes those of `fit`")
         # Models that start from trained ones have their charges already.
         return replace(self.fit, **{"bond_polarity": 0.0, **self.refit})  # type: ignore[arg-type]
 
