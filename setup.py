@@ -78,7 +78,6 @@ setup(
             "sphinx-copybutton>=0.5",
             "sphinx-design>=0.6",
             "sphinx-mathjax-offline>=0.0.2",
-            *PHONONS,
         ],
         "test": [
             "pytest>=8",

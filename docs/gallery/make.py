@@ -37,7 +37,7 @@ def run(name: str, study: dict[str, str], shared: Path) -> float:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         with Image.open(Path(folder) / study["figure"]) as figure:
-            small = figure.convert("RGB").quantize(COLORS)
+            small = figure.convert("RGB").quantize(COLORS, method=Image.Quantize.FASTOCTREE)
         small.save(HERE / "figures" / f"{name}.png", optimize=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
