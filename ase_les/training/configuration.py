@@ -141,7 +141,7 @@ class CardConfig:
         Where the data are from.
     limits : str or None
         What the model is not for; shown with results.
-    named_limits : mapping or None
+    named_limits : mapping
         Limits that calculations are checked against, with a reason each
         (`ase_les.model_limits`): ``surfaces``, ``slabs``, ``constant-pressure``; and
         ``temperatures_K``, the lowest and the highest.
@@ -159,7 +159,7 @@ class CardConfig:
     summary: Text | None = None
     data: DataSource | None = None
     limits: Text | None = None
-    named_limits: NamedLimits | None = None
+    named_limits: NamedLimits = field(default_factory=dict)
     published: PublishedErrors | None = None
     history: Text | None = None
     licence: Text | None = None
