@@ -55,7 +55,7 @@ def walk(path: Path) -> dict[str, list[Stay]]:
     """Return the stays by part of the way; a function counts in the first part."""
     (config, folder), reading = entered(lambda: train.read_training_config(path))
     architecture, completing = entered(lambda: completed(config.model, None))
-    _, parts = train._questioned_data(config, folder, NO_PROGRESS)
+    _, parts = train._checked_data(config, folder, NO_PROGRESS)
     _, building = entered(lambda: random_model(architecture, parts["training"], config.fit.seed))
     first = next(n for n, stay in enumerate(building) if stay.function == "LESModel.__init__")
     found = {

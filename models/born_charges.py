@@ -1,9 +1,9 @@
 """Born charges of rattled crystals by perturbation theory: ``python born_charges.py nacl mgo``.
 
 ABINIT gives Born charges and the electronic dielectric tensor of every structure from its response
-to an electric field. ``<name>/born.extxyz`` holds them; nothing there is ever trained on. They are
-what the charges learned from energies and forces are compared with. Interrupted, it goes on when
-started again.
+to an electric field. They are stored in ``<name>/born.extxyz``, are never used for training, and
+serve as reference for charges learned from energies and forces. An interrupted calculation is
+continued when started again.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", help="models: nacl, mgo")
     parser.add_argument("--structures", type=int, default=4)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     if shutil.which("abinit") is None:
         raise SystemExit("ABINIT is not installed; apt-get install abinit abinit-data")
-    for name in asked.names:
+    for name in args.names:
         path = HERE / name / "born.extxyz"
         done = read(path, ":") if path.exists() else []
-        structures = rattled(read(HERE / name / "crystal.extxyz"), asked.structures)
+        structures = rattled(read(HERE / name / "crystal.extxyz"), args.structures)
         for atoms in structures[len(done) :]:
             done.append(with_response(atoms))
             write_labelled(path, done)
 
 
 def rattled(crystal: Atoms, count: int) -> list[Atoms]:
-    """The structures: never the same noise as in the training data."""
+    """Return rattled structures, with other random numbers than in the training data."""
     found = []
     for index in range(count):
         atoms = crystal.copy()
@@ -75,7 +75,7 @@ def rattled(crystal: Atoms, count: int) -> list[Atoms]:
 
 
 def with_response(atoms: Atoms) -> Atoms:
-    """A structure with its Born charges and dielectric tensor."""
+    """Return a structure with its Born charges and dielectric tensor."""
     with tempfile.TemporaryDirectory(prefix="abinit-") as folder:
         (Path(folder) / "run.abi").write_text(_input(atoms), encoding="utf-8")
         subprocess.run(
@@ -91,7 +91,7 @@ def with_response(atoms: Atoms) -> Atoms:
 
 
 def born_charges(output: str, n_atoms: int) -> np.ndarray:
-    """(N, 3, 3) [atom, polarization, displacement] in e, their sum over atoms taken off evenly."""
+    """Return Born charges (N, 3, 3) in e, [atom, polarization, displacement], with zero sum."""
     found = np.full((n_atoms, 3, 3), np.nan)
     for displaced, atom, field, value in _matrix(output, "(from electric field response)"):
         if atom <= n_atoms:
@@ -102,7 +102,7 @@ def born_charges(output: str, n_atoms: int) -> np.ndarray:
 
 
 def dielectric_tensor(output: str) -> np.ndarray:
-    """(3, 3), without unit."""
+    """Return the dielectric tensor (3, 3)."""
     found = np.full((3, 3), np.nan)
     for first, _, second, value in _matrix(output, "Dielectric tensor, in cartesian coordinates"):
         found[first - 1, second - 1] = value
@@ -110,7 +110,7 @@ def dielectric_tensor(output: str) -> np.ndarray:
 
 
 def _matrix(output: str, title: str) -> list[tuple[int, int, int, float]]:
-    """Direction and perturbation of the first index, direction of the second, value."""
+    """Return direction and perturbation of the first index, direction of the second, and value."""
     block = output.split(title)[-1]
     rows = []
     for line in block.splitlines()[1:]:
@@ -130,7 +130,7 @@ def _input(atoms: Atoms) -> str:
         raise SystemExit(f"no {missing[0]} in {PSEUDOPOTENTIALS}; apt-get install abinit-data")
 
     def words(values: np.ndarray) -> str:
-        # Lines must not be long.
+        # ABINIT limits the length of lines.
         return "\n".join(" ".join(f"{x:.12f}" for x in row) for row in values)
 
     valence = {"Na": 1, "Cl": 7, "Mg": 2, "O": 6}

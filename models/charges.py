@@ -1,24 +1,24 @@
-r"""Charges of models beside references: ``python models/charges.py``, or names of models.
+r"""Compare charges of models with references: ``python models/charges.py [MODEL …]``.
 
 For every shipped model with one charge per atom, over its test structures, by element: the mean
 latent charge :math:`q`, the mean latent Born charge :math:`\mathrm{tr}\,Z/3`, standard deviations,
-and the ratio :math:`q / (\mathrm{tr}\,Z/3)` of the means. Where charges sit on the atoms that carry
-them, the ratio is near 1. Beside them, where the data have it:
+and the ratio :math:`q / (\mathrm{tr}\,Z/3)` of the means. The ratio is near 1 if the charges are
+localized on the atoms. Also shown, if the data contain them:
 
 - Born charges of density functional theory, :math:`\mathrm{tr}\,Z^*/3 \sqrt{\epsilon_\infty}^{-1}`:
-  on the scale of latent charges. Of the test structures, or else (water) of training structures, of
-  which only energies and forces were learned from.
+  on the scale of latent charges; for the test structures, or else (water) for training structures,
+  whose Born charges were not used for training.
 - A population analysis (MBIS, Hirshfeld): R² and slope of model against reference, over atoms.
-- The dipole of a water molecule, :math:`\sqrt{\epsilon_\infty} |\sum_i q_i \mathbf{r}_i|` of the
-  charges of its own three atoms. From the Born charges of RPBE-D3 it is 0.442 e Å in liquid water
+- The dipole of a water molecule, :math:`\sqrt{\epsilon_\infty} |\sum_i q_i \mathbf{r}_i|` from the
+  charges of its three atoms. From the Born charges of RPBE-D3 it is 0.442 e Å in liquid water
   (Zhong, Kim, King, Cheng, arXiv 2504.05169).
 
-ε∞ is that of the model's card, or 1 where the card has none: dipoles are latent then.
+ε∞ is taken from the card of the model, or 1 without entry; dipoles are then latent.
 
 Other models and structures: ``--model FILE --data FILE.extxyz --dielectric 1.78``. Many shipped
-models are tested on data sets that are not part of this repository; those not found are named and
-left out. ``--data-sets FOLDER`` says where they are, if not in the place that ``train.yml`` names.
-Writes ``<output>-summary.yml`` and ``<output>.png``.
+models are tested on data sets that are not part of this repository; missing ones are reported and
+skipped. ``--data-sets FOLDER`` replaces the location given in ``train.yml``. Writes
+``<output>-summary.yml`` and ``<output>.png``.
 """
 
 from __future__ import annotations
@@ -57,16 +57,15 @@ POPULATION = "REF_charges"
 POPULATION_ANALYSIS = {"dipeptides": "MBIS", "carbon-chain": "Hirshfeld"}
 LITERATURE_DIPOLE_EA = 0.442
 SHORT = 3
-"""Structures of a model with ``--short``."""
+"""Number of structures of each model with ``--short``."""
 
 
 @dataclass(frozen=True)
 class Structures:
-    """What a model is looked at with.
+    """Structures on which the charges of a model are evaluated.
 
-    ``source`` names the structures. ``born_frames`` have Born charges of reference, if they are
-    others than ``frames`` (None), and ``born_source`` names those. ``labels`` are names in the
-    files.
+    ``source``: name of the structures. ``born_frames``, ``born_source``: structures with reference
+    Born charges and their name, None if the same as ``frames``. ``labels``: names in the files.
     """
 
     frames: Sequence[Atoms]
@@ -76,7 +75,7 @@ class Structures:
     born_source: str | None = None
 
     def some(self, count: int) -> Structures:
-        """Evenly spaced ones, at most so many of each kind."""
+        """Return evenly spaced structures, at most `count` of each kind."""
         return Structures(
             evenly(self.frames, count),
             self.source,
@@ -88,12 +87,12 @@ class Structures:
 
 @dataclass(frozen=True)
 class Charges:
-    """Charges of all atoms of some structures, (N,) in e; NaN where there is none.
+    """Charges of all atoms of several structures, (N,) in e; NaN if missing.
 
-    ``latent`` sit on atoms; ``born`` are tr Z/3, also latent; ``reference_born`` are those of the
-    labels divided by √ε∞, ``population`` those of a population analysis. ``born_pair`` (2, n) has
-    all nine components of labels and model; ``water_dipoles`` (M,) in e Å are magnitudes of the
-    latent dipoles of water molecules.
+    ``latent``: charges of the model. ``born``: latent tr Z/3 of the model. ``reference_born``: tr
+    Z/3 of the labels divided by √ε∞. ``population``: charges of a population analysis.
+    ``born_pair`` (2, n): all components of the Born charges of labels and model. ``water_dipoles``
+    (M,): magnitudes of the latent dipoles of water molecules in e Å.
     """
 
     symbols: np.ndarray
@@ -108,41 +107,41 @@ class Charges:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="shipped models; default: all")
-    parser.add_argument("--model", type=Path, help="a model file instead, with --data")
-    parser.add_argument("--data", type=Path, help="structures, as x.extxyz or x.extxyz@:5")
+    parser.add_argument("--model", type=Path, help="model file; requires --data")
+    parser.add_argument("--data", type=Path, help="structures, such as x.extxyz or x.extxyz@:5")
     parser.add_argument("--dielectric", type=float, help="ε∞ of the periodic structures of --data")
     parser.add_argument(
         "--born-rows", choices=["polarization", "displacement"], default="polarization"
     )
     parser.add_argument(
-        "--data-sets", type=Path, help=f"folder that stands for {DATA_SETS} in train.yml"
+        "--data-sets", type=Path, help=f"folder that replaces {DATA_SETS} in train.yml"
     )
-    parser.add_argument("--short", action="store_true", help=f"only {SHORT} structures a model")
+    parser.add_argument("--short", action="store_true", help=f"only {SHORT} structures per model")
     parser.add_argument("--output", default="charges", help="stem of the files")
     parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    if bool(asked.model) != bool(asked.data) or (asked.model and asked.names):
+    args = parser.parse_args()
+    if bool(args.model) != bool(args.data) or (args.model and args.names):
         parser.error("give names of shipped models, or --model and --data together")
-    torch.set_num_threads(asked.threads)
+    torch.set_num_threads(args.threads)
     results = {}
-    for name, path in chosen_models(asked.names, asked.model).items():
+    for name, path in chosen_models(args.names, args.model).items():
         model = load_model(path)
         if not has_charges(model):
-            say(f"{name}: no single charge per atom; skipped")
+            report(f"{name}: no single charge per atom; skipped")
             continue
         try:
             found = (
                 Structures(
-                    read_frames(asked.data), str(asked.data), LabelNames(born_rows=asked.born_rows)
+                    read_frames(args.data), str(args.data), LabelNames(born_rows=args.born_rows)
                 )
-                if asked.data
-                else own_structures(HERE / name, asked.data_sets)
+                if args.data
+                else own_structures(HERE / name, args.data_sets)
             )
         except FileNotFoundError as error:
-            say(f"{name} skipped: {error}")
+            report(f"{name} skipped: {error}")
             continue
-        dielectric = asked.dielectric or float(model.card.get("dielectric") or 1.0)
-        if asked.short:
+        dielectric = args.dielectric or float(model.card.get("dielectric") or 1.0)
+        if args.short:
             found = found.some(SHORT)
         results[name] = summarize(model, found, dielectric, name)
     if not results:
@@ -154,16 +153,16 @@ def main() -> None:
     ):
         if table.row_count:
             console().print(table)
-    output = Path(asked.output)
+    output = Path(args.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     summary, figure = (output.with_name(output.name + end) for end in ("-summary.yml", ".png"))
     write_summary(summary, {"models": results})
     draw(figure, results)
-    say(f"written: {summary}, {figure}")
+    report(f"written: {summary}, {figure}")
 
 
 def chosen_models(names: Sequence[str], model: Path | None) -> dict[str, Path]:
-    """Model files by name."""
+    """Return model files by name."""
     if model:
         return {model.stem: model}
     shipped = shipped_models()
@@ -174,19 +173,19 @@ def chosen_models(names: Sequence[str], model: Path | None) -> dict[str, Path]:
 
 
 def own_structures(folder: Path, data_sets: Path | None = None) -> Structures:
-    """Test structures of a shipped model, as its ``train.yml`` has them.
+    """Return the test structures of a shipped model, as specified in its ``train.yml``.
 
     Parameters
     ----------
     folder : Path
-        Of the model.
+        Folder of the model.
     data_sets : Path or None
-        Stands for ``DATA_SETS`` in names of files.
+        Folder that replaces ``DATA_SETS`` in file names.
 
     Raises
     ------
     FileNotFoundError
-        If a file they are in is not there.
+        If a file is missing.
     """
     data = from_mapping(DataConfig, read_yaml(folder / "train.yml")["data"])
     labels = data.labels
@@ -196,14 +195,14 @@ def own_structures(folder: Path, data_sets: Path | None = None) -> Structures:
             return data_sets / file[len(DATA_SETS) :].lstrip("/")
         return folder / file
 
-    apart = isinstance(data.test, str)
-    for file in [data.test] if apart else data.training:
+    separate_test = isinstance(data.test, str)
+    for file in [data.test] if separate_test else data.training:
         if not without_slice(place(file)).is_file():
             raise FileNotFoundError(
-                f"'{without_slice(place(file))}' is not there: a data set that is not part of the "
-                "repository. Say where data sets are with --data-sets, or give --model and --data"
+                f"'{without_slice(place(file))}' is missing; this data set is not part of the "
+                "repository. Give its folder with --data-sets, or use --model and --data"
             )
-    if apart:
+    if separate_test:
         frames, source = data.frames(place(data.test)), Path(data.test).name
     else:
         frames = divided(data, lambda file: data.frames(place(file)))["test"]
@@ -223,7 +222,7 @@ def own_structures(folder: Path, data_sets: Path | None = None) -> Structures:
 
 
 def evenly(items: Sequence, count: int) -> list:
-    """At most so many of the items."""
+    """Return at most `count` evenly spaced items."""
     chosen = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return [items[index] for index in chosen]
 
@@ -235,7 +234,7 @@ def charges_of(
     dielectric: float,
     what: str = "structures",
 ) -> Charges:
-    """Charges of a model and of labels in all structures.
+    """Return the charges of a model and of the labels for all structures.
 
     Parameters
     ----------
@@ -244,9 +243,9 @@ def charges_of(
     frames : sequence of Atoms
     labels : LabelNames
     dielectric : float
-        ε∞ of periodic structures, which Born charges of labels are divided by the root of.
+        ε∞ of periodic structures; labels of Born charges are divided by its square root.
     what : str
-        For the progress.
+        Description for the progress bar.
     """
     neighbors = NeighborList(model.config.cutoff)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in Charges.__dataclass_fields__}
@@ -272,7 +271,7 @@ def charges_of(
 
 
 def _of_structure(model: LESModel, graph) -> tuple[np.ndarray, np.ndarray]:
-    """Latent charges (N,) and Born charges (N, 3, 3) in e; these NaN where there are none."""
+    """Return latent charges (N,) and Born charges (N, 3, 3) in e, NaN if not defined."""
     if has_polarization(model, graph):
         latent, tensors = born_charges(model, graph, centre_of_mass(graph))
         return latent.detach().double().numpy(), tensors.detach().double().numpy()
@@ -282,7 +281,7 @@ def _of_structure(model: LESModel, graph) -> tuple[np.ndarray, np.ndarray]:
 
 
 def reference_born_charges(atoms: Atoms, labels: LabelNames, dielectric: float) -> np.ndarray:
-    """Born charges (N, 3, 3) of labels on the scale of latent ones; NaN where there are none."""
+    """Return labeled Born charges (N, 3, 3) on the scale of latent ones, NaN if missing."""
     known = atoms.arrays.get(labels.born_effective_charges)
     if known is None:
         return np.full((len(atoms), 3, 3), np.nan)
@@ -291,10 +290,9 @@ def reference_born_charges(atoms: Atoms, labels: LabelNames, dielectric: float) 
 
 
 def water_dipoles(atoms: Atoms, charges: np.ndarray) -> np.ndarray:
-    """Magnitudes of the dipoles of all water molecules, (M,) in e Å, from their own charges.
+    """Return the magnitudes of the dipoles of all water molecules, (M,) in e Å.
 
-    Only oxygen and hydrogen are looked at, so that a molecule that touches an ion or a surface
-    counts too.
+    Only oxygen and hydrogen are considered, to include molecules bonded to an ion or a surface.
     """
     candidates = np.flatnonzero(np.isin(atoms.numbers, (1, 8)))
     part = atoms[candidates]
@@ -311,7 +309,7 @@ def water_dipoles(atoms: Atoms, charges: np.ndarray) -> np.ndarray:
 def summarize(
     model: LESModel, structures: Structures, dielectric: float, name: str
 ) -> dict[str, object]:
-    """All that is said of a model, in plain containers."""
+    """Return the results for a model as plain containers."""
     found = charges_of(model, structures.frames, structures.labels, dielectric, name)
     others = structures.born_frames
     known = (
@@ -319,45 +317,45 @@ def summarize(
         if others is None
         else charges_of(model, others, structures.labels, dielectric, f"{name}, Born charges")
     )
-    told: dict[str, object] = {
+    entries: dict[str, object] = {
         "structures": structures.source,
         "n_structures": len(structures.frames),
         "dielectric": dielectric,
         "elements": elements_of(found, known),
     }
     if known.born_pair.size:
-        told["born_charges_model_vs_DFT"] = {
+        entries["born_charges_model_vs_DFT"] = {
             "structures": structures.source if others is None else structures.born_source,
             **Agreement.between(*known.born_pair).to_dict(),
         }
     compared = np.isfinite(found.population)
     if compared.any():
-        told["latent_charges_vs_population_analysis"] = {
+        entries["latent_charges_vs_population_analysis"] = {
             "analysis": POPULATION_ANALYSIS.get(name, POPULATION),
             **Agreement.between(found.population[compared], found.latent[compared]).to_dict(),
         }
     if len(found.water_dipoles):
         dipoles = np.sqrt(dielectric) * found.water_dipoles
-        told["water_dipole_eA"] = {
+        entries["water_dipole_eA"] = {
             "mean": rounded(dipoles.mean()),
             "stdev": rounded(dipoles.std()),
             "molecules": len(dipoles),
             "literature": LITERATURE_DIPOLE_EA,
         }
-    return told
+    return entries
 
 
 def elements_of(found: Charges, known: Charges) -> dict[str, dict[str, float]]:
-    """By element: means, standard deviations and ratio; references as far as they exist.
+    """Return means, standard deviations, ratio and available references by element.
 
     Parameters
     ----------
     found : Charges
-        Of the structures looked at.
+        Charges of the structures.
     known : Charges
-        Of those that have Born charges of reference.
+        Charges of the structures with reference Born charges.
     """
-    told = {}
+    entries = {}
     for element in sorted(set(found.symbols.tolist()), key=chemical_symbols.index):
         chosen = found.symbols == element
         latent, born = found.latent[chosen], found.born[chosen]
@@ -368,7 +366,7 @@ def elements_of(found: Charges, known: Charges) -> dict[str, dict[str, float]]:
         }
         born = born[np.isfinite(born)]
         if len(born):
-            # Where some structures have no Born charges, the ratio is that of the others.
+            # The ratio excludes structures without Born charges.
             same = latent[np.isfinite(found.born[chosen])]
             row |= {"born_e": rounded(born.mean()), "born_stdev_e": rounded(born.std())}
             row["ratio"] = rounded(same.mean() / born.mean())
@@ -379,19 +377,19 @@ def elements_of(found: Charges, known: Charges) -> dict[str, dict[str, float]]:
         population = found.population[chosen]
         if np.isfinite(population).any():
             row["population_e"] = rounded(np.nanmean(population))
-        told[element] = row
-    return told
+        entries[element] = row
+    return entries
 
 
 def table_of_elements(results: Mapping[str, Mapping]) -> Table:
-    """Charges by model and element, all latent: DFT values are divided by √ε∞."""
+    """Return a table of latent charges by model and element; DFT values are divided by √ε∞."""
     table = _table("latent charges in e, mean ± deviation; DFT is tr Z*/3 / √ε∞")
     for column in ("model", "atoms"):
         table.add_column(column, no_wrap=True)
     for column in ("q", "±", "tr Z/3", "±", "ratio", "DFT", "pop."):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, told in results.items():
-        for index, (element, row) in enumerate(told["elements"].items()):
+    for name, entries in results.items():
+        for index, (element, row) in enumerate(entries["elements"].items()):
             table.add_row(
                 name if index == 0 else "",
                 f"{row['atoms']} {element}",
@@ -408,15 +406,15 @@ def table_of_elements(results: Mapping[str, Mapping]) -> Table:
 
 
 def table_of_agreements(results: Mapping[str, Mapping]) -> Table:
-    """Correlations with references and dipoles of water molecules, by model."""
+    """Return a table of correlations with references by model."""
     table = _table("against references")
     for column in ("model", "what"):
         table.add_column(column, no_wrap=True)
     for column in ("R²", "slope", "RMSE / e", "numbers"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, told in results.items():
-        born = told.get("born_charges_model_vs_DFT")
-        population = told.get("latent_charges_vs_population_analysis")
+    for name, entries in results.items():
+        born = entries.get("born_charges_model_vs_DFT")
+        population = entries.get("latent_charges_vs_population_analysis")
         if born:
             table.add_row(name, "all nine of Z, DFT", *_agreement(born))
         if population:
@@ -425,18 +423,18 @@ def table_of_agreements(results: Mapping[str, Mapping]) -> Table:
 
 
 def table_of_dipoles(results: Mapping[str, Mapping]) -> Table:
-    """Dipoles of water molecules from the charges of their own atoms, by model."""
+    """Return a table of dipoles of water molecules by model."""
     table = _table(f"dipole of H2O in e Å: √ε∞ |Σ q r|; DFT {LITERATURE_DIPOLE_EA}")
     table.add_column("model", no_wrap=True)
     for column in ("dipole", "molecules", "ε∞"):
         table.add_column(column, justify="right")
-    for name, told in results.items():
-        if dipole := told.get("water_dipole_eA"):
+    for name, entries in results.items():
+        if dipole := entries.get("water_dipole_eA"):
             table.add_row(
                 name,
                 f"{dipole['mean']:.3f} ± {dipole['stdev']:.3f}",
                 str(dipole["molecules"]),
-                f"{told['dielectric']:g}",
+                f"{entries['dielectric']:g}",
             )
     return table
 
@@ -447,7 +445,7 @@ def _table(title: str) -> Table:
 
 
 def draw(path: Path, results: Mapping[str, Mapping]) -> None:
-    """Mean latent charges, and Born charges of reference, against tr Z/3 of the model."""
+    """Plot latent charges against tr Z/3 of the model, and the latter against references."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.5, 5.2), layout="constrained")
@@ -458,8 +456,8 @@ def draw(path: Path, results: Mapping[str, Mapping]) -> None:
     )
     for axis, (horizontal, vertical, label) in zip(panels, drawn, strict=True):
         reached = 0.5
-        for index, (name, told) in enumerate(results.items()):
-            rows = {e: r for e, r in told["elements"].items() if horizontal in r}
+        for index, (name, entries) in enumerate(results.items()):
+            rows = {e: r for e, r in entries["elements"].items() if horizontal in r}
             if not rows:
                 continue
             x, y = (
@@ -491,7 +489,7 @@ def rounded(value: float) -> float:
     return float(f"{float(value):.4g}")
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,9 +1,9 @@
-"""Labels against better converged ones: ``python convergence.py NAME --k-points 3 3 1``.
+"""Compare labels with better converged ones: ``python convergence.py NAME --k-points 3 3 1``.
 
-Calculates structures of a model's own data again, with its settings but for the plane waves
-(``--cutoff-eV``) or the k-points, and says how far the shipped forces are from those. What labels
-lack is much the same in like structures, so that models learn it as if it were physics: their
-errors do not show it.
+Recalculates structures of the training data of a model with its settings except for the plane-wave
+cutoff (``--cutoff-eV``) or the k-points, and prints how much the forces change. Convergence errors
+of labels are similar in similar structures, so that models learn them; they are not visible in the
+test errors.
 """
 
 import argparse
@@ -20,26 +20,28 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="a model whose label.yml says gpaw")
-    better = parser.add_argument_group("what to converge, one of these or both")
+    parser.add_argument("name", help="model labeled with gpaw (label.yml)")
+    better = parser.add_argument_group("what to converge (one or both)")
     better.add_argument("--cutoff-eV", type=float)
     better.add_argument("--k-points", type=int, nargs=3, metavar="N")
-    parser.add_argument("--index", default="0", help="in data.extxyz, as 0, 3 or ::20")
-    asked = parser.parse_args()
-    if asked.cutoff_eV is None and asked.k_points is None:
+    parser.add_argument(
+        "--index", default="0", help="structures of data.extxyz, such as 0, 3 or ::20"
+    )
+    args = parser.parse_args()
+    if args.cutoff_eV is None and args.k_points is None:
         parser.error("give --cutoff-eV, --k-points or both")
-    plan = read_plan(HERE / asked.name / "label.yml")
+    plan = read_plan(HERE / args.name / "label.yml")
     if plan.engine != "gpaw":
-        raise SystemExit(f"{asked.name} is labelled by {plan.engine}, not by plane waves of gpaw")
-    found = read(HERE / asked.name / "data.extxyz", asked.index)
+        raise SystemExit(f"{args.name} is labeled with {plan.engine}, not with gpaw")
+    found = read(HERE / args.name / "data.extxyz", args.index)
     for atoms in found if isinstance(found, list) else [found]:
         settings = {**plan.settings, **plan.sets[atoms.info["set"]].settings}
-        if asked.cutoff_eV is not None:
-            settings["mode"] = {**settings["mode"], "ecut": asked.cutoff_eV}
-            # The grid of the density has to follow the waves.
+        if args.cutoff_eV is not None:
+            settings["mode"] = {**settings["mode"], "ecut": args.cutoff_eV}
+            # The density grid depends on the cutoff.
             settings.pop("h", None)
-        if asked.k_points is not None:
-            settings["kpts"] = {"size": asked.k_points}
+        if args.k_points is not None:
+            settings["kpts"] = {"size": args.k_points}
         calculator = make_reference(plan.engine, settings, stress=False).calculator(atoms)
         change = atoms.arrays["REF_forces"] - calculator.get_property("forces", atoms)
         print(

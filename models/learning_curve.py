@@ -1,9 +1,9 @@
-"""How errors fall with the number of structures: ``python learning_curve.py carbon-chain 20 40``.
+"""Errors against the number of structures: ``python learning_curve.py carbon-chain 20 40``.
 
 Trains the architecture of a shipped model on evenly spaced parts of its training structures, with
-the validation and test structures and the number of steps of the model itself, and with its card as
-the last point. Writes ``<work>/learning-curve.yml`` and a figure. Interrupted, it goes on when
-started again.
+the validation and test structures and the number of steps of the model; its card provides the last
+point. Writes ``<work>/learning-curve.yml`` and a figure. An interrupted calculation is continued
+when started again.
 """
 
 from __future__ import annotations
@@ -29,28 +29,26 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="of the model")
-    parser.add_argument("structures", type=int, nargs="+", help="to train on, one or more numbers")
-    parser.add_argument("--work", type=Path, help="where trainings are kept")
+    parser.add_argument("name", help="name of the model")
+    parser.add_argument("structures", type=int, nargs="+", help="numbers of training structures")
+    parser.add_argument("--work", type=Path, help="folder of the trainings")
     parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    folder = HERE / asked.name
-    work = asked.work or folder / "work" / "learning-curve"
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    folder = HERE / args.name
+    work = args.work or folder / "work" / "learning-curve"
     work.mkdir(parents=True, exist_ok=True)
     config, _ = read_training_config(folder / "train.yml")
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     parts = divided(config.data, lambda name: config.data.frames(folder / name))
     n_all = len(parts["training"])
-    points = {
-        n: trained(n, config, parts, work) for n in sorted(set(asked.structures)) if n < n_all
-    }
+    points = {n: trained(n, config, parts, work) for n in sorted(set(args.structures)) if n < n_all}
     points[n_all] = on_test(card)
-    report(asked.name, points, work)
+    report(args.name, points, work)
 
 
 def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) -> dict:
-    """What `on_test` tells after training on ``n`` structures."""
+    """Train on ``n`` structures and return the test errors, see `on_test`."""
     every = parts["training"]
     chosen = [every[int((i + 0.5) * len(every) / n)] for i in range(n)]
     paths = {name: work / f"{n}-{name}.extxyz" for name in ("training", "validation", "test")}
@@ -74,12 +72,12 @@ def trained(n: int, config: TrainingConfig, parts: dict[str, list], work: Path) 
 
 
 def on_test(card: Mapping) -> dict:
-    """Errors on the test structures, and how responses follow their labels where there are any."""
+    """Return errors on the test structures, and agreement of responses with labels, if any."""
     return {"errors": card["test_errors"], "response": card.get("test_response", {})}
 
 
 def report(name: str, points: dict[int, dict], work: Path) -> None:
-    """A table, YAML and a figure."""
+    """Print a table, and write YAML and a figure."""
     energy, forces = "energy_rmse_meV_per_atom", "forces_rmse_meV_per_A"
     write_summary(
         work / "learning-curve.yml", {"model": name, "on_test_by_training_structures": points}

@@ -1,9 +1,9 @@
-"""Does a model hold in dynamics? ``python stability.py licl-gaf3 --temperature-K 400``.
+"""Test the stability of dynamics: ``python stability.py licl-gaf3 --temperature-K 400``.
 
-Langevin dynamics from every held-back structure of a model, as many picoseconds as asked for: small
-errors on structures as they are do not tell where a model leads them. A run ends early when one of
-its alarms goes off (temperature, contacts, forces: ``ase-les md``). Writes ``<work>/stability.yml``
-and every run beside it. Interrupted, it goes on when started again.
+Runs Langevin dynamics from every held-back structure of a model: small errors on given structures
+do not guarantee stable dynamics. A run ends early if an alarm is raised (temperature, contacts,
+forces: ``ase-les md``). Writes ``<work>/stability.yml`` and the files of every run. An interrupted
+calculation is continued when started again.
 """
 
 from __future__ import annotations
@@ -32,43 +32,48 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="of the model whose test.extxyz is started from")
-    parser.add_argument("--model", help="another model, by name or file")
+    parser.add_argument("name", help="model whose test.extxyz provides the initial structures")
+    parser.add_argument("--model", help="another model to run, by name or file")
     parser.add_argument("--temperature-K", type=float, default=300.0)
     parser.add_argument("--picoseconds", type=float, default=1.0)
     parser.add_argument("--timestep-fs", type=float, default=0.5)
-    parser.add_argument("--index", default=":", help="of test structures, as 3, 3: or ::5")
+    parser.add_argument("--index", default=":", help="test structures, such as 3, 3: or ::5")
     parser.add_argument(
-        "--repeat", type=int, nargs=3, default=(1, 1, 1), metavar="N", help="of the structures"
+        "--repeat",
+        type=int,
+        nargs=3,
+        default=(1, 1, 1),
+        metavar="N",
+        help="repetitions of the structures",
     )
-    parser.add_argument("--work", type=Path, help="where runs are kept")
-    asked = parser.parse_args()
+    parser.add_argument("--work", type=Path, help="folder of the runs")
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    folder = HERE / asked.name
-    work = asked.work or folder / "work" / "stability"
+    folder = HERE / args.name
+    work = args.work or folder / "work" / "stability"
     work.mkdir(parents=True, exist_ok=True)
     frames = read(folder / "test.extxyz", ":")
-    chosen = np.atleast_1d(np.arange(len(frames))[string2index(asked.index)]).tolist()
-    steps = round(1000 * asked.picoseconds / asked.timestep_fs)
+    chosen = np.atleast_1d(np.arange(len(frames))[string2index(args.index)]).tolist()
+    steps = round(1000 * args.picoseconds / args.timestep_fs)
     settings = {
         "ensemble": "nvt-langevin",
-        "temperature_K": asked.temperature_K,
+        "temperature_K": args.temperature_K,
         "beyond_limits": True,
-        "timestep_fs": asked.timestep_fs,
+        "timestep_fs": args.timestep_fs,
         "steps": steps,
     }
-    calculator = LESCalculator(asked.model or asked.name)
+    calculator = LESCalculator(args.model or args.name)
     runs = {}
     for index in chosen:
-        start = bare(frames[index]).repeat(asked.repeat)
-        start.info["charge"] = frames[index].info.get("charge", 0) * prod(asked.repeat)
+        start = bare(frames[index]).repeat(args.repeat)
+        start.info["charge"] = frames[index].info.get("charge", 0) * prod(args.repeat)
         runs[index] = run(start, calculator, work / f"{index}", {**settings, "seed": index})
         console().print(f"{index}: {runs[index]}", markup=False, highlight=False, soft_wrap=True)
-    report(asked.model or asked.name, runs, {**settings, "repeat": list(asked.repeat)}, work)
+    report(args.model or args.name, runs, {**settings, "repeat": list(args.repeat)}, work)
 
 
 class Run(NamedTuple):
-    """How far one came. ``stopped`` says why it ended early, if it did."""
+    """Outcome of a run; ``stopped`` is the reason for an early end, or None."""
 
     time_ps: float
     temperature_K: float
@@ -79,7 +84,7 @@ class Run(NamedTuple):
 
 
 def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -> Run:
-    """To its end or to an alarm; one that was interrupted goes on."""
+    """Run to the end or an alarm; an interrupted run is resumed."""
     summary = output.with_name(f"{output.name}-summary.yml")
     try:
         if output.with_name(f"{output.name}.checkpoint").exists():
@@ -88,17 +93,17 @@ def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -
             atoms.calc = calculator
             result = run_dynamics(atoms, output=output, **settings)
         if result.interrupted:
-            raise SystemExit("interrupted; start again to go on")
+            raise SystemExit("interrupted; start again to continue")
     except ValueError:
-        # Between two looks of the alarms the model itself refused: the summary says so.
+        # Raised by the model itself between two checks; the summary contains the reason.
         if not summary.exists():
             raise
-    said = read_yaml(summary)["results"]
-    return Run(said["time_ps"], said["temperature_K"]["mean"], said["stopped"])
+    results = read_yaml(summary)["results"]
+    return Run(results["time_ps"], results["temperature_K"]["mean"], results["stopped"])
 
 
 def report(name: str, runs: dict[int, Run], settings: dict, work: Path) -> None:
-    """A table and YAML."""
+    """Print a table and write YAML."""
     held = sum(each.stopped is None for each in runs.values())
     title = f"{name}: {held} of {len(runs)} runs held"
     table = Table("structure", "ps", "temperature K", "ended by", title=title)
@@ -107,9 +112,10 @@ def report(name: str, runs: dict[int, Run], settings: dict, work: Path) -> None:
             str(index), f"{each.time_ps:.2f}", f"{each.temperature_K:.0f}", each.stopped or "–"
         )
     console().print(table)
-    told = {index: each._asdict() for index, each in runs.items()}
+    outcomes = {index: each._asdict() for index, each in runs.items()}
     write_summary(
-        work / "stability.yml", {"model": name, "settings": settings, "held": held, "runs": told}
+        work / "stability.yml",
+        {"model": name, "settings": settings, "held": held, "runs": outcomes},
     )
 
 

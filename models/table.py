@@ -1,4 +1,4 @@
-"""Write the tables of shipped models, from their cards, wherever they are shown."""
+"""Update the tables of shipped models in the documentation from their cards."""
 
 from pathlib import Path
 

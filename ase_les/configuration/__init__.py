@@ -2,14 +2,14 @@
 
 A configuration is a class decorated with `configuration`: a frozen dataclass whose fields pydantic
 validates. Numbers, truth values and strings are never converted into each other (except whole
-numbers into floats), unknown keys are errors, ranges and units stand in the annotations, and the
-docstring describes the fields::
+numbers into floats), unknown keys are errors, ranges and units are given in the annotations, and
+the docstring describes the fields::
 
     @configuration
     class Box:
         length: Annotated[float, Gt(0), Unit("Å")]
 
-`ase_les.reports.configuration` makes references and examples of these.
+`ase_les.reports.configuration` generates references and examples.
 """
 
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, Unit

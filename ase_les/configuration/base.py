@@ -1,4 +1,4 @@
-"""The decorator of configurations, types of their fields, and how they are read."""
+"""Decorator for configurations, types of their fields, and functions to read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import core_schema
 from typing_extensions import dataclass_transform, get_type_hints
 
-from ase_les.configuration.errors import told
+from ase_les.configuration.errors import error_message
 from ase_les.configuration.kinds import LARGEST, Means, kind_of
 from ase_les.configuration.yaml_files import read_yaml
 
@@ -44,7 +44,7 @@ _NO_KIND = "<no kind>"
 
 
 class ByKind:
-    """Annotation of a union of configurations told apart by the key ``kind``.
+    """Annotation of a union of configurations distinguished by the key ``kind``.
 
     The field ``kind`` of each type has its value as default. One type may have no such field; a
     mapping without ``kind`` is of that type.
@@ -65,7 +65,7 @@ class ByKind:
 
 def _path(name: str) -> str:
     if not name or "\0" in name:
-        raise ValueError(f"{name!r} is no file name")
+        raise ValueError(f"{name!r} is not a file name")
     return os.path.expanduser(name)
 
 
@@ -111,20 +111,22 @@ def configuration(cls: type[T]) -> type[T]:
     """
     hints = get_type_hints(cls, include_extras=True)
     cls.__annotations__ = {name: _strict(hints[name]) for name in cls.__annotations__}
-    made: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
-    build = made.__init__
+    decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
+    build = decorated.__init__
 
     @wraps(build)
     def __init__(self: Any, *args: Any, **settings: Any) -> None:  # noqa: N807
         try:
             build(self, *map(_plain, args), **{k: _plain(v) for k, v in settings.items()})
         except ValidationError as error:
-            names = [entry.name for entry in fields(made)]
+            names = [entry.name for entry in fields(decorated)]
             given = {**dict(zip(names, args, strict=False)), **settings}
-            raise ValueError(told(error, made, given, made.__name__, arguments=names)) from None
+            raise ValueError(
+                error_message(error, decorated, given, decorated.__name__, arguments=names)
+            ) from None
 
-    made.__init__ = __init__
-    return made
+    decorated.__init__ = __init__
+    return decorated
 
 
 def renamed(**names: str) -> Any:
@@ -177,7 +179,7 @@ def from_mapping(
         return TypeAdapter(cls).validate_python(_plain(given) if file is None else given)
     except ValidationError as error:
         where = f"`{section}`" if section else getattr(cls, "__name__", str(cls))
-        raise ValueError(told(error, cls, given, str(file or where), file)) from None
+        raise ValueError(error_message(error, cls, given, str(file or where), file)) from None
 
 
 def _strict(hint: Any) -> Any:
@@ -191,8 +193,8 @@ def _strict(hint: Any) -> Any:
         return Union[tuple(map(_strict, args))]  # noqa: UP007
     if origin in (None, Literal, ClassVar):
         return hint
-    made = origin[tuple(arg if arg is Ellipsis else _strict(arg) for arg in args)]
-    return Annotated[made, BeforeValidator(_ordered)] if origin is tuple else made
+    strict = origin[tuple(arg if arg is Ellipsis else _strict(arg) for arg in args)]
+    return Annotated[strict, BeforeValidator(_ordered)] if origin is tuple else strict
 
 
 def _ordered(given: Any) -> Any:

@@ -23,7 +23,7 @@ from ase_les.configuration.kinds import (
 from ase_les.configuration.yaml_files import line_of
 
 
-def told(
+def error_message(
     error: ValidationError,
     cls: Any,
     given: Any,
@@ -41,7 +41,7 @@ def told(
     given : object
         The value.
     where : str
-        Name of the file or configuration, the begin of the message.
+        Name of the file or configuration, the beginning of the message.
     file : str or Path, optional
         YAML file with this content.
     arguments : sequence of str
@@ -54,7 +54,7 @@ def told(
             loc[0] = arguments[loc[0]] if loc[0] < len(arguments) else str(loc[0])
         place = _place(loc, each["type"], given)
         found.setdefault(place, _message(each, cls, given, place))
-    # Of a union, the errors of the option that fits best are those that lie deepest.
+    # The errors of the best-fitting option of a union are the most deeply nested ones.
     lines = [
         f"{_named(place, file)}{text}"
         for place, text in found.items()

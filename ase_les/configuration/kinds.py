@@ -1,4 +1,4 @@
-"""Types of configurations: their fields, their parts, and their values in words."""
+"""Fields and nested types of configurations, and descriptions of their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annotated_types import GroupedMetadata, MaxLen, MinLen, Unit
 from typing_extensions import get_type_hints
 
 LARGEST = 1e9
-"""Largest size of numbers; beyond are mistakes of units. Descriptions do not name it."""
+"""Largest magnitude of numbers, to detect wrong units; omitted from descriptions."""
 
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
@@ -63,7 +63,7 @@ def child_type(hint: Any, key: Any) -> Any:
 
 
 def _fitting(hint: Any, given: Any) -> Any:
-    """Return the option of a union that a value has the form of."""
+    """Return the option of a union that matches the form of a value."""
     found = options(hint)
     nested = [option for option in found if is_dataclass(option)]
     if isinstance(given, Mapping):
@@ -123,6 +123,6 @@ def _size(least: int) -> str:
 
 
 def flattened(notes: Sequence[Any]) -> Iterator[Any]:
-    """Yield annotations; those of an interval one by one."""
+    """Yield annotations, with intervals expanded into their bounds."""
     for note in notes:
         yield from note if isinstance(note, GroupedMetadata) else (note,)

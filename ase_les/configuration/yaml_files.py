@@ -1,8 +1,8 @@
 """Read YAML files in the notation that scientists expect, with the lines of their entries.
 
 PyYAML reads YAML 1.1, in which ``1e-4`` is a string, ``No`` is false, ``010`` is eight, ``1:20`` is
-eighty and of two equal keys the first is lost. Here numbers are those of YAML 1.2, ``No`` is a
-string (nobelium), dates are strings, and equal keys are an error.
+eighty and the first of two equal keys is lost. Here numbers are those of YAML 1.2, ``No`` is a
+string (nobelium), dates are strings, and duplicate keys are an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_VALUES = 10**6
 
 
 class _Loader(yaml.SafeLoader):
-    """Loader without the implicit types of YAML 1.1, and of plain containers only."""
+    """Loader for plain containers without the implicit types of YAML 1.1."""
 
     yaml_implicit_resolvers: dict = {}  # noqa: RUF012
     yaml_constructors = {  # noqa: RUF012
@@ -34,7 +34,7 @@ class _Loader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict:
-        """Return a mapping; refuse equal keys."""
+        """Return a mapping; reject duplicate keys."""
         lines: dict[object, int] = {}
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else id(key_node)
@@ -82,7 +82,7 @@ def read_yaml(path: str | Path) -> object:
 
 
 def line_of(path: str | Path, keys: Sequence[object]) -> int | None:
-    """Return the line of an entry of a YAML file, or of the innermost mapping that would hold it.
+    """Return the line of an entry of a YAML file, or of the innermost mapping around it.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def line_of(path: str | Path, keys: Sequence[object]) -> int | None:
 
 
 def _check_size(node: Any, sizes: dict[int, int]) -> int:
-    """Return the number of values; refuse aliases that expand without bound."""
+    """Return the number of values; reject aliases that expand without bound."""
     if id(node) not in sizes:
         sizes[id(node)] = MAX_VALUES
         size = 1 + sum(_check_size(child, sizes) for _, _, child in _children(node))

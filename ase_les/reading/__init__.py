@@ -1,28 +1,28 @@
-r"""Structures and labels from files: what is read under which names, and what is said of the rest.
+r"""Read structures and labels from files.
 
-Names are those of extended XYZ (``atoms.info`` for a structure, ``atoms.arrays`` for its atoms);
-other formats come through ASE, whose calculator results count as labels under ASE's names.
+Names are those of extended XYZ (``atoms.info`` for a structure, ``atoms.arrays`` for its atoms).
+Other formats are read by ASE; its calculator results serve as labels under ASE's names.
 
 ==========================================  ======================================================
-Entry                                       What becomes of it
+Entry                                       Use
 ==========================================  ======================================================
-``Lattice``, ``lattice``, ``cell``,         cell; so are the comments of i-PI and CP2K
+``Lattice``, ``lattice``, ``cell``,         cell; also from comments of i-PI and CP2K
 ``box``                                     (`ase_les.reading.xyz_text`)
-``pbc``, ``PBC``                            periodic directions; a cell without it repeats in three
-``charge``; ``total_charge``,               total charge in e; refused if it is no number, or if two
+``pbc``, ``PBC``                            periodic directions; with a cell, by default all three
+``charge``; ``total_charge``,               total charge in e; an error if not a number, or if two
 ``tot_charge``, ``net_charge``,             disagree. An unknown name with "charge" and a whole
-``Charge`` …                                number other than 0 is refused
+``Charge`` …                                number other than 0 is an error
                                             (`ase_les.reading.total_charge`)
-initial charges                             not used; told if they sum to a charge
-``spin``                                    2S + 1, for programs that label
+initial charges                             not used; reported if they sum to a charge
+``spin``                                    2S + 1, for labeling programs
 ``masses``, ``mass``; ``D``, ``T``          masses in u
 ``momenta``                                 velocities, in ASE's units
-``velocities``, ``velo``, ``vel``           told: not used
+``velocities``, ``velo``, ``vel``           not used; reported
 ``move_mask``                               fixed atoms and coordinates
-``occupancy`` (cif)                         told if partial: the most frequent element stays
+``occupancy`` (cif)                         reported if partial; the most frequent element is used
 ``config_type=IsolatedAtom``                energy of the element, not trained on
 ``REF_energy`` …                            labels, see `ase_les.reading.labels`
-anything else                               told once per file: not used
+anything else                               not used; reported once per file
 ==========================================  ======================================================
 """
 

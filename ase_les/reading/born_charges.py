@@ -1,4 +1,4 @@
-"""Shapes in which calculators and files give Born charges."""
+"""Convert Born charges of calculators and files to one shape."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def born_tensors(values: object, n_atoms: int, origin: str) -> np.ndarray:
-    """Return Born charges as (N, 3, 3), whether given so or as nine numbers per atom.
+    """Return Born charges as (N, 3, 3), from this shape or nine numbers per atom.
 
     Parameters
     ----------
@@ -14,12 +14,12 @@ def born_tensors(values: object, n_atoms: int, origin: str) -> np.ndarray:
         In e; nine numbers are the rows one after another.
     n_atoms : int
     origin : str
-        Calculator or file, for the message.
+        Name of calculator or file, for the message.
 
     Raises
     ------
     ValueError
-        If the shape is another one.
+        If the shape is different.
     """
     given = np.asarray(values, dtype=float)
     if given.shape not in ((n_atoms, 3, 3), (n_atoms, 9)):

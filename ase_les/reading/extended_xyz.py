@@ -1,4 +1,4 @@
-"""Extended XYZ with every digit, written so that ASE reads back what was there."""
+"""Read and write extended XYZ, such that ASE reads back exactly the same values."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:
     Parameters
     ----------
     path : str or Path
-        Replaced in one go when all frames are written.
+        Replaced when all frames are written.
     frames : iterable of ase.Atoms
         Such as ``ase.io.iread("run.traj")``; not changed.
 
     Raises
     ------
     ValueError
-        If a number would not be read back as it is.
+        If a number would not be read back unchanged.
     """
     _write(path, frames, lambda atoms: getattr(atoms.calc, "results", {}))
 
@@ -58,19 +58,19 @@ def write_labelled(path: str | Path, frames: Iterable[Atoms]) -> None:
     Parameters
     ----------
     path : str or Path
-        Replaced in one go when all frames are written.
+        Replaced when all frames are written.
     frames : iterable of ase.Atoms
 
     Raises
     ------
     ValueError
-        If a number would not be read back as it is.
+        If a number would not be read back unchanged.
     """
     _write(path, frames, lambda atoms: {})
 
 
 def read_extended_xyz(path: str | Path) -> list[Atoms]:
-    """Read frames of :func:`write_extended_xyz`, Born charges (N, 3, 3) among the results."""
+    """Read frames of :func:`write_extended_xyz`, including Born charges as (N, 3, 3)."""
     from ase_les.reading.files import all_frames
 
     frames = all_frames(path, "extxyz")
@@ -86,7 +86,7 @@ def without_labels(atoms: Atoms) -> Atoms:
     bare = atoms.copy()
     bare.set_constraint()
     for place in (bare.info, bare.arrays):
-        # All of them: charges of another method must not pass for those of this one.
+        # All labels, so that none of another method remains.
         for name in [each for each in place if each.startswith(LABEL_PREFIX)]:
             del place[name]
     return bare
@@ -98,15 +98,15 @@ def extended_xyz(atoms: Atoms, results: Mapping[str, object] | None = None) -> s
     Parameters
     ----------
     atoms : ase.Atoms
-        Entries of `info` that are empty or None are left out: ASE would read the next entry, or
-        True, in their place.
+        Entries of `info` that are empty or None are omitted: ASE would read the next entry, or
+        True, instead.
     results : mapping of str to object, optional
-        Of a calculator; those of `RESULTS` are written.
+        Results of a calculator; those in `RESULTS` are written.
 
     Raises
     ------
     ValueError
-        If a number would not be read back as it is.
+        If a number would not be read back unchanged.
     """
     columns: dict[str, np.ndarray] = {
         "species": np.array(list(atoms.symbols)),
@@ -187,7 +187,7 @@ def _entry(key: str, value: object) -> str:
 
 
 def _spellings(value: object) -> Iterable[str]:
-    """Ways to write a value, the plainest first."""
+    """Yield ways to write a value, simplest first."""
     if isinstance(value, bool | np.bool_):
         yield "T" if value else "F"
     elif isinstance(value, int | float | np.integer | np.floating):
@@ -202,7 +202,7 @@ def _spellings(value: object) -> Iterable[str]:
         plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         yield _quoted("_JSON " + json.dumps(plain))
     except (TypeError, ValueError):
-        # Objects, as ASE's space groups: their text.
+        # Objects such as ASE's space groups are written as text.
         yield _quoted(str(getattr(value, "symbol", value)))
 
 
@@ -248,8 +248,8 @@ def _is_writable(name: str, values: np.ndarray, columns: Mapping[str, np.ndarray
         return False
     if kind == "U" and any(not text or len(text.split()) != 1 for text in values.ravel().tolist()):
         warnings.warn(
-            f"atoms.arrays['{name}'] holds empty text or spaces, which extended XYZ cannot hold; "
-            "it is left out",
+            f"atoms.arrays['{name}'] contains empty text or spaces, which extended XYZ cannot "
+            "store; it is omitted",
             stacklevel=2,
         )
         return False
@@ -262,8 +262,8 @@ def _free_to_move(atoms: Atoms) -> np.ndarray | None:
     others = {type(each).__name__ for each in atoms.constraints if each not in known}
     if others:
         warnings.warn(
-            f"extended XYZ has no constraints of the kinds {', '.join(sorted(others))}; they are "
-            "left out. ASE's .traj keeps them",
+            f"extended XYZ cannot store constraints of type {', '.join(sorted(others))}; they are "
+            "omitted. Use ASE's .traj format to keep them",
             stacklevel=2,
         )
     if not known:

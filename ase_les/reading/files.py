@@ -1,4 +1,4 @@
-"""Structures from files of any format that ASE reads."""
+"""Read structures from files in any format that ASE supports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from ase_les.reading.structures import complete
 
 Index = int | slice | str
 
-_CHOSEN = "after @ stands which structures of the file, counted from 0, as in @3, @:10 or @-10:"
+_SELECTION_HELP = (
+    "select structures by an index or slice after @, counted from 0: @3, @:10 or @-10:"
+)
 # Formats in which text after @ is a query.
 _DATABASES = (".db", ".json")
 
@@ -35,11 +37,12 @@ class StructureFile:
     path : Path
         The file itself, without ``@``.
     frames : list of ase.Atoms
-        Those that were asked for; the total charge is ``info["charge"]`` whatever its name was.
+        The selected structures; the total charge is ``info["charge"]``, whatever its name in the
+        file.
     total : int
         Number of structures in the file.
     notes : Notes
-        What the user should know about them.
+        Notes for the user.
     """
 
     path: Path
@@ -54,9 +57,9 @@ class StructureFile:
 
 
 def split_name(path: str | Path) -> tuple[Path, Index | None]:
-    """Return file and chosen structures of a name such as ``run.xyz@-10:``.
+    """Split a name such as ``run.xyz@-10:`` into file and selection.
 
-    A file whose whole name exists is that file, whatever ``@`` its name has.
+    If a file of the whole name exists, ``@`` is a part of its name.
     """
     whole = Path(path).expanduser()
     name, separator, chosen = whole.name.rpartition("@")
@@ -73,7 +76,7 @@ def split_name(path: str | Path) -> tuple[Path, Index | None]:
 
 
 def without_slice(path: str | Path) -> Path:
-    """Return the file itself of a name that may ask for some of its structures."""
+    """Return the file of a name that may contain a selection."""
     return split_name(path)[0]
 
 
@@ -84,35 +87,35 @@ def read_file(
     last_only: bool = False,
     charge: float | None = None,
 ) -> StructureFile:
-    """Read structures of a file, all or those that its name asks for.
+    """Read all structures of a file, or those selected by its name.
 
     Parameters
     ----------
     path : str or Path
-        As in ``run.xyz``, ``run.xyz@3`` or ``run.xyz@-10:``.
+        Such as ``run.xyz``, ``run.xyz@3`` or ``run.xyz@-10:``.
     format : str or None
-        As ASE names it, or ``dpdata:NAME``; None decides by name and content.
+        ASE format name, or ``dpdata:NAME``; None determines it from name and content.
     last_only : bool
-        Read the last of them only.
+        Read only the last structure.
     charge : float or None
-        Total charge (e) in place of what the file says.
+        Total charge (e), replacing that in the file.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be read, has no such structures, or a structure cannot be understood.
+        If it cannot be read, has no such structures, or a structure is invalid.
     """
     file, chosen = split_name(path)
     if not file.is_file():
-        raise FileNotFoundError(f"no file at '{file}'; give a path relative to where you are")
+        raise FileNotFoundError(f"no file at '{file}'; give a path from the current folder")
     notes = Notes(file)
     with readable(path):
         kind = formats.format_of(file, format)
         frames, total = _frames(file, kind, chosen, last_only, notes)
     if not frames:
-        raise ValueError(f"{path} has no such structure: {_CHOSEN}")
+        raise ValueError(f"{path} has no such structure: {_SELECTION_HELP}")
     for number, atoms in enumerate(frames):
         try:
             complete(atoms, notes, charge)
@@ -123,12 +126,12 @@ def read_file(
 
 
 def last_frame(path: str | Path, format: str | None = None) -> Atoms:
-    """Return the structure of a file, the last of several."""
+    """Return the last structure of a file."""
     return read_file(path, format, last_only=True).last
 
 
 def all_frames(path: str | Path, format: str | None = None) -> list[Atoms]:
-    """Return every structure of a file, or those that its name asks for (``run.xyz@-10:``).
+    """Return all structures of a file, or those selected by its name (``run.xyz@-10:``).
 
     Raises
     ------
@@ -142,7 +145,7 @@ def all_frames(path: str | Path, format: str | None = None) -> list[Atoms]:
 
 @contextmanager
 def readable(path: str | Path) -> Iterator[None]:
-    """Turn whatever a reader fails with into one error that names the file and its format.
+    """Convert any error of a reader into one that names the file and its format.
 
     Raises
     ------
@@ -151,20 +154,20 @@ def readable(path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    # Readers fail with anything, assertions included.
+    # Readers raise errors of any type, including AssertionError.
     except Exception as error:
-        # A damaged file can ask for an impossible position in it.
+        # EINVAL: a damaged file refers to an invalid position.
         from_system = getattr(error, "errno", None) not in (None, errno.EINVAL)
         if from_system or isinstance(error, ModuleNotFoundError):
             raise
-        # An error of this package says it all.
+        # Errors of this package already name the file.
         if isinstance(error, ValueError) and str(without_slice(path)) in str(error):
             raise
         reason = one_line(f"{type(error).__name__}: {error}".removesuffix(": "))
-        remedy = "repair the file, or name its format with --format"
+        remedy = "repair the file, or specify its format with --format"
         raise ValueError(
             f"cannot read {path} as {_format_or_unknown(path)} ({reason}): "
-            + (remedy if split_name(path)[1] is None else _CHOSEN)
+            + (remedy if split_name(path)[1] is None else _SELECTION_HELP)
         ) from error
 
 
@@ -178,7 +181,7 @@ def _format_or_unknown(path: str | Path) -> str:
 def _frames(
     file: Path, kind: str, chosen: Index | None, last_only: bool, notes: Notes
 ) -> tuple[list[Atoms], int]:
-    """Return the structures that were asked for, and how many the file has."""
+    """Return the selected structures, and the number of structures in the file."""
     if kind.startswith(formats.DPDATA):
         every = formats.read_with_dpdata(file, kind)
         return _chosen(every, chosen, last_only), len(every)
@@ -210,19 +213,19 @@ def _xyz_frames(
     every = _read(done.text, ":", "extxyz")
     for number, atoms in enumerate(every):
         done.finish(atoms, number)
-    for told in done.told:
-        notes.add(told)
+    for note in done.notes:
+        notes.add(note)
     return _chosen(every, chosen, last_only), len(every)
 
 
 def _index(chosen: Index | None, last_only: bool, total: int) -> Index:
-    """Return the index of the frames to read, so that others need no memory."""
+    """Return the index of the frames to read; others are not loaded."""
     if chosen is None:
         return -1 if last_only else ":"
     if not (last_only and isinstance(chosen, slice)):
         return chosen
-    wanted = range(total)[chosen]
-    return wanted[-1] if wanted else chosen
+    selected = range(total)[chosen]
+    return selected[-1] if selected else chosen
 
 
 def _chosen(every: list[Atoms], chosen: Index | None, last_only: bool) -> list[Atoms]:

@@ -1,4 +1,4 @@
-"""Formats of structure files: those ASE reads, those it has to be told, and those of dpdata."""
+"""Formats of structure files: detection, LAMMPS data files, and formats read with dpdata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ase.io import read
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 DPDATA = "dpdata:"
-"""Beginning of formats that dpdata reads, as in ``dpdata:cp2k/output``."""
+"""Prefix of formats read with dpdata, as in ``dpdata:cp2k/output``."""
 
 LAMMPS_DATA = "lammps-data"
 """Elements of atom types may follow, as in ``lammps-data:Na,Cl``."""
@@ -24,18 +24,18 @@ _HEAD_BYTES, _HEAD_LINES = 16384, 60
 
 
 def format_of(path: Path, given: str | None = None) -> str:
-    """Return the format of a file, as ASE names it.
+    """Return the ASE name of the format of a file.
 
     Parameters
     ----------
     path : Path
     given : str or None
-        What the user says it is; None decides by name and content.
+        Format given by the user; None determines it from name and content.
 
     Raises
     ------
     ValueError
-        If the format is unknown or cannot be told.
+        If the format is unknown or cannot be determined.
     """
     if given is not None:
         name, _, elements = given.partition(":")
@@ -57,7 +57,7 @@ def format_of(path: Path, given: str | None = None) -> str:
         return str(filetype(str(path)))
     except UnknownFileTypeError as error:
         raise ValueError(
-            f"cannot tell the format of the file {path}: {error}. Name it with --format, one of "
+            f"cannot determine the format of {path}: {error}. Specify it with --format, one of "
             f"{', '.join(sorted(_readable()))}"
         ) from error
 
@@ -79,13 +79,13 @@ def read_lammps_data(path: Path, name: str) -> Atoms:
     Raises
     ------
     ValueError
-        If nothing says which elements the atom types are.
+        If the elements of the atom types are not specified.
     """
     listed = name.partition(":")[2]
     symbols = [symbol.strip() for symbol in listed.split(",")] if listed else []
     unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
     if unknown:
-        raise ValueError(f"{path}: the format {name} names {unknown}, which are no elements")
+        raise ValueError(f"{path}: the format {name} names {unknown}, which are not elements")
     chosen = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
     options: dict[str, Any] = {"Z_of_type": chosen or None, "do_not_split_by_at_sign": True}
     atoms = cast(Atoms, read(str(path), format=LAMMPS_DATA, **options))
@@ -102,7 +102,7 @@ def is_xyz(name: str) -> bool:
 def read_with_dpdata(path: Path, name: str) -> list[Atoms]:
     """Return labeled structures of a format that dpdata reads, ``dpdata:NAME``.
 
-    Energies (eV), forces (eV/Å) and stresses (eV/Å³) are results of a calculator, as from ASE.
+    Energies (eV), forces (eV/Å) and stresses (eV/Å³) are calculator results, as in ASE.
 
     Raises
     ------
@@ -141,9 +141,9 @@ def _is_cp2k_output(path: Path) -> bool:
 
 
 def _check_lammps_elements(path: Path, atoms: Atoms) -> None:
-    """Refuse atom types that are not known to be elements.
+    """Reject atom types whose elements are not specified.
 
-    ASE takes types without masses for atomic numbers: type 1 would be hydrogen.
+    ASE interprets types without masses as atomic numbers: type 1 would be hydrogen.
     """
     text = path.read_text(encoding="utf-8", errors="replace")
     masses = re.search(r"^\s*Masses\b", text, re.MULTILINE)
@@ -151,8 +151,8 @@ def _check_lammps_elements(path: Path, atoms: Atoms) -> None:
     named = labels and all(row.split()[1] in atomic_numbers for row in labels[1].splitlines())
     if not (masses or named):
         raise ValueError(
-            f"{path} does not say which elements its atom types are: give them in the order of the "
-            f"types with --format {LAMMPS_DATA}:Na,Cl, or add a section Masses to the file"
+            f"{path} does not specify the elements of its atom types: give them in the order of "
+            f"the types with --format {LAMMPS_DATA}:Na,Cl, or add a section Masses to the file"
         )
     if not masses:
         return
@@ -161,6 +161,6 @@ def _check_lammps_elements(path: Path, atoms: Atoms) -> None:
     off = np.where((atoms.numbers == 1) & (atoms.get_masses() < 3.1), 0.0, off)
     if off.max() > 0.6:
         raise ValueError(
-            f"{path}: a mass of {atoms.get_masses()[int(off.argmax())]:g} u belongs to no element; "
-            "models need atoms, with masses in g/mol (LAMMPS units metal or real)"
+            f"{path}: a mass of {atoms.get_masses()[int(off.argmax())]:g} u matches no element; "
+            "models need atoms with masses in g/mol (LAMMPS units metal or real)"
         )

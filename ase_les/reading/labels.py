@@ -1,7 +1,7 @@
-r"""Labels of structures: names, units and signs, and where they are found.
+r"""Labels of structures: names, units, signs and locations.
 
 ====================  ======================================  =====================================
-Label                 Default name, and what else is taken    Unit and sign
+Label                 Default name, and alternatives          Unit and sign
 ====================  ======================================  =====================================
 energy                ``REF_energy``; ASE's ``free_energy``,  eV
                       else ``energy``
@@ -15,11 +15,11 @@ quadrupole            ``REF_quadrupole``                      e Å²
 Born charges          ``REF_born_effective_charges``          e
 ====================  ======================================  =====================================
 
-ASE's names are those of its calculators' results: its readers move ``energy``, ``free_energy``,
-``forces``, ``stress``, ``dipole`` and others there from whatever file they read. They are taken
-where no structure of a file has the default name, or where they are the name that is asked for
-(and so are ``virial`` and ``virials``). The free energy belongs to the forces where electrons are
-smeared. ASE's readers of DFT outputs convert stresses: leave unit and sign out for those.
+ASE's names are those of its calculator results, in which its readers store ``energy``,
+``free_energy``, ``forces``, ``stress``, ``dipole`` and others. They are used if no structure of a
+file has the default name, or if they are requested by name (likewise ``virial`` and ``virials``).
+With smeared electrons, forces are derivatives of the free energy. ASE's readers of DFT outputs
+convert stresses: do not set unit and sign for those.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ StressUnit = Annotated[
     BeforeValidator(lambda unit: str(unit).replace("Å", "A").replace("³", "^3").replace("**", "^")),
 ]
 StressSign = Literal["tension", "compression"]
-"""Meaning of a positive stress; programs that print pressures, as VASP, use the second."""
+"""Meaning of a positive stress; programs that print pressures, such as VASP, use the second."""
 
 BornRows = Literal["polarization", "displacement"]
 """Meanings of the first Cartesian index of Born charges."""
@@ -64,7 +64,7 @@ PROPERTIES = ("energy", "forces", "stress", "dipole", "quadrupole", "born_effect
 
 _VIRIALS = ("REF_virial", "REF_virials")
 _PLAIN_VIRIALS = ("virial", "virials")
-# Names that are looked for beside the configured one, as long as that is the default.
+# Calculator results used if a label has its default name, which no structure has.
 _RESULTS = {"energy": ("free_energy", "energy"), "forces": ("forces",), "stress": ("stress",)}
 
 
@@ -78,27 +78,27 @@ class LabelNames:
         Names in ``atoms.info`` (energy in eV) and ``atoms.arrays`` (forces in eV/Å).
     stress : str
         Name in ``atoms.info`` of stresses, 9 or 6 numbers (xx yy zz yz xz xy), of structures
-        with three periodic directions. Of slabs, with two, the components in their plane are
-        read, per volume of the cell as given, vacuum included; molecules and wires have no stress.
+        with three periodic directions. For slabs, with two, the in-plane components are read, per
+        volume of the cell including vacuum; molecules and wires have no stress.
     virial : str
-        Name in ``atoms.info`` of virials in eV, :math:`-V \sigma`, 9 or 6 numbers; the stress of
-        structures that have no other.
+        Name in ``atoms.info`` of virials in eV, :math:`-V \sigma`, 9 or 6 numbers; used for
+        structures without a stress.
     stress_unit : str
         Unit of stresses.
     stress_sign : str
-        What is positive, "tension" (ASE) or "compression" (VASP's output, pressures).
+        Positive direction, "tension" (ASE) or "compression" (VASP's output, pressures).
     dipole : str
         Name in ``atoms.info`` of dipoles in e Å, of structures without periodic
-        directions; about the center of mass if they are charged.
+        directions; relative to the center of mass if they are charged.
     quadrupole : str
         Name in ``atoms.info`` of second moments :math:`\sum q\, r \otimes r` in e Å², nine
-        numbers, about the center of mass, of structures without periodic directions. Models are
-        compared with their traceless part and not trained on them.
+        numbers, relative to the center of mass, of structures without periodic directions. They are
+        compared with models (traceless part), and not used for training.
     born_effective_charges : str
         Name in ``atoms.arrays`` of Born charges in e, nine per atom.
     born_rows : str
         Meaning of the rows of Born charges, "polarization" (columns are displacements) or
-        "displacement". Molecules with a dipole tell which it is.
+        "displacement". It is checked for molecules with a dipole.
     """
 
     energy: Name = "REF_energy"
@@ -165,8 +165,8 @@ class LabelSources:
         _check_agreement(full_tensor(found), from_virial, self)
         return found
 
-    def told(self) -> str:
-        """Return one line that says which entries are used and which are not."""
+    def summary(self) -> str:
+        """Return one line that lists used and unused entries."""
         used = []
         for label in PROPERTIES:
             if self.present.get(label):
@@ -179,11 +179,11 @@ class LabelSources:
         note = ""
         if self._has_unused_free_energy():
             note = " (forces belong to the free energy, not to this energy)"
-        said = f"{self.n_frames} structures; used: {', '.join(used) or 'no label'}"
-        return said + (f"; not used: {listed(unused)}" if unused else "") + note
+        text = f"{self.n_frames} structures; used: {', '.join(used) or 'no label'}"
+        return text + (f"; not used: {listed(unused)}" if unused else "") + note
 
     def absent(self, label: str) -> str:
-        """Return what a message says of a label that no structure has: its name and the others."""
+        """Describe a missing label for a message: its name, and the entries of the file."""
         name = getattr(self.names, label)
         instead = [f"{each} ({count})" for each, count in self.everything.items()]
         return f"no structure has {label.replace('_', ' ')} '{name}'; the file has " + (
@@ -211,7 +211,7 @@ class LabelSources:
 
 
 def find_labels(frames: Sequence[Atoms], names: LabelNames) -> LabelSources:
-    """Find out where the labels of the structures of a file are.
+    """Locate the labels of the structures of a file.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def find_labels(frames: Sequence[Atoms], names: LabelNames) -> LabelSources:
     """
     if "virial" in names.stress.lower():
         raise ValueError(
-            f"'{names.stress}' is the name of a virial (eV) and was given as that of the stress "
+            f"'{names.stress}' is the name of a virial (eV), given as the name of the stress "
             f"(eV/Å³): write `virial: {names.stress}` under `data: labels:` (--virial-label)"
         )
     of_results: dict[str, str] = {}
@@ -233,8 +233,8 @@ def find_labels(frames: Sequence[Atoms], names: LabelNames) -> LabelSources:
     has_virial = any(virial in atoms.info for atoms in frames)
     for label, candidates in _RESULTS.items():
         name = getattr(names, label)
-        there = any(_entry(atoms, name, label, None) is not None for atoms in frames)
-        if there or not names.is_default(label) or (label == "stress" and has_virial):
+        has_label = any(_entry(atoms, name, label, None) is not None for atoms in frames)
+        if has_label or not names.is_default(label) or (label == "stress" and has_virial):
             continue
         for candidate in candidates:
             if any(candidate in _results(atoms) for atoms in frames):
@@ -295,10 +295,10 @@ def _entry(atoms: Atoms, name: str, label: str, result: str | None) -> Any:
     for place in (atoms.info, atoms.arrays):
         if name in place:
             return place[name]
-    # ASE moves labels of its own names into a calculator that only remembers them.
+    # ASE moves labels with its own names into a SinglePointCalculator.
     own = {"energy": ("energy", "free_energy")}.get(label, (label,))
-    wanted = result or (name if name in own else None)
-    return None if wanted is None else _results(atoms).get(wanted)
+    key = result or (name if name in own else None)
+    return None if key is None else _results(atoms).get(key)
 
 
 def _check_agreement(stress: np.ndarray, from_virial: np.ndarray, sources: LabelSources) -> None:
@@ -321,5 +321,5 @@ def _check_agreement(stress: np.ndarray, from_virial: np.ndarray, sources: Label
                 )
     raise ValueError(
         f"stress '{sources.names.stress}' and virial '{sources.virial}' disagree (ratio "
-        f"{ratio:.4g}); name one of them only"
+        f"{ratio:.4g}); specify only one of them"
     )

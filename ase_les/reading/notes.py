@@ -1,4 +1,4 @@
-"""Messages about one file: each once, with the frames it concerns."""
+"""Messages about one file, each with the number of frames it concerns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 @dataclass
 class Notes:
-    """Messages about the frames of one file, in the order in which they came up.
+    """Messages about the frames of one file, in order of first occurrence.
 
     Parameters
     ----------
     path : Path
-        The file, which every message begins with.
+        File, named at the beginning of every message.
     """
 
     path: Path
@@ -27,7 +27,7 @@ class Notes:
         ----------
         text : str
         important : bool
-            Whether it is shown even where a command is asked to be quiet.
+            Whether it is shown even with ``--quiet``.
         """
         self._frames[text] = self._frames.get(text, 0) + 1
         if important:
@@ -39,7 +39,7 @@ class Notes:
         Parameters
         ----------
         total : int
-            Number of frames that were read; messages about some of them say how many.
+            Number of frames that were read; messages about some of them contain the count.
         only_important : bool
         """
         return [

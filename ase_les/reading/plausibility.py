@@ -2,13 +2,13 @@ r"""Check labels before training: energies, forces and stresses against each oth
 
 Three tests, each independent of the level of theory:
 
-- Energy differences of near structures follow from forces and stresses,
+- Energy differences of similar structures follow from forces and stresses,
   :math:`\Delta E \approx -\bar{\mathbf F} \cdot \Delta\mathbf r + \bar V \bar\sigma : \epsilon`;
-- forces oppose the displacement of neighbors, as stiffly as in all materials
+- forces oppose the displacement of neighbors with a stiffness common to all materials
   (`ase_les.reading.stiffness`);
 - nearest neighbors are about as far apart as the sum of their covalent radii.
 
-Ratios that are far off and that agree with a unit or sign name it.
+If a ratio is far off and agrees with a unit or sign, the message names it.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ _LEAST_VOLUME = 1.0
 _MOST_FRAMES = 60
 _MOST_PAIRS = 40
 _MOST_ATOMS = 2000
-# In Å: farther apart, mean forces do not give energy differences.
+# In Å; mean forces do not give energy differences for larger displacements.
 _NEAR = 0.45
-# Median stress (eV/Å³) that no experiment reaches, and one that shock waves do.
+# Median stresses (eV/Å³) beyond any experiment, and as large as in shock waves.
 _IMPOSSIBLE_STRESS, _LARGE_STRESS = 5.0, 0.6
-# Of energies over those of bonds; 1.0 to 8 in published data sets.
+# Range of the energy spread relative to that of bonds; 1.0 to 8 in published data sets.
 _LEAST_SPREAD, _MOST_SPREAD = 0.4, 20.0
-# Range of K d³ / k_e; that of published data sets lies between 3.7 and 20.
+# Range and usual value of K d³ / k_e; between 3.7 and 20 in published data sets.
 _SOFTEST, _STIFFEST, _USUAL = 1.2, 60.0, 9.0
 
 
 def check_density(atoms: Atoms) -> None:
-    """Refuse a crystal that is denser than any matter, before neighbors are searched.
+    """Reject a crystal that is denser than any matter, before neighbors are searched.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def check_density(atoms: Atoms) -> None:
 
 
 def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
-    """Return warnings about units and signs of the labels of one file; none if all is well.
+    """Return warnings about units and signs of the labels of one file; empty if there are none.
 
     Parameters
     ----------
@@ -97,28 +97,28 @@ def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]
     Raises
     ------
     ValueError
-        If stresses are larger than any material bears.
+        If stresses are larger than any material can sustain.
     """
     chosen = _evenly([atoms for atoms in frames if 1 < len(atoms) <= _MOST_ATOMS], _MOST_FRAMES)
-    told = _question_stress_size(frames, sources)
-    length, said = _question_lengths(chosen)
+    messages = _check_stress_size(frames, sources)
+    length, length_messages = _check_lengths(chosen)
     if length != "Å":
-        # Nothing else can be judged before that is put right.
-        return said + told
+        # Other checks are meaningless with wrong lengths.
+        return length_messages + messages
     slope = _energy_slope(chosen, sources)
     stiffness = stiffness_of_neighbors(chosen, sources) or stiffness_of_bonds(chosen, sources)
-    told += _question_energies_and_forces(slope, stiffness)
-    if slope is None and not told:
-        told += _question_energy_spread(energy_spread(chosen, sources))
-    told += _question_total_energies(chosen, sources, has_forces=slope is not None)
-    if not told:
-        told += _question_stress_sign(chosen, sources)
-    return told
+    messages += _check_energies_and_forces(slope, stiffness)
+    if slope is None and not messages:
+        messages += _check_energy_spread(energy_spread(chosen, sources))
+    messages += _check_total_energies(chosen, sources, has_forces=slope is not None)
+    if not messages:
+        messages += _check_stress_sign(chosen, sources)
+    return messages
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Energy difference (eV) of two near structures, measured and as forces and stresses say."""
+    """Energy difference (eV) of two similar structures, from labels and from forces."""
 
     energy: float
     by_forces: float
@@ -126,7 +126,7 @@ class _Pair:
 
 
 def _energy_slope(frames: Sequence[Atoms], sources: LabelSources) -> Slope | None:
-    """Energy differences against ``-F·dx`` of the nearest pairs of structures."""
+    """Fit energy differences against ``-F·dx`` of the most similar pairs of structures."""
     pairs = sorted(_near_pairs(frames, sources), key=lambda pair: pair.distance)[:_MOST_PAIRS]
     return regression([pair.by_forces for pair in pairs], [pair.energy for pair in pairs])
 
@@ -134,7 +134,7 @@ def _energy_slope(frames: Sequence[Atoms], sources: LabelSources) -> Slope | Non
 def _evenly(frames: Sequence[Atoms], most: int) -> list[Atoms]:
     if len(frames) <= most:
         return list(frames)
-    # Neighbors in time are the nearest: whole stretches are kept.
+    # Consecutive frames are the most similar: keep groups of them.
     starts = np.linspace(0, len(frames) - 4, most // 4).astype(int)
     return [frames[i] for i in sorted({int(s) + k for s in starts for k in range(4)})]
 
@@ -156,7 +156,7 @@ def _displacement(first: Atoms, second: Atoms) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _near_pairs(frames: Sequence[Atoms], sources: LabelSources) -> Iterator[_Pair]:
-    """Pairs of one cell, whose energies differ by what forces say."""
+    """Yield pairs of similar structures in the same cell."""
     for group in groups_of_same_atoms(frames):
         for first, second in combinations(group, 2):
             if first.pbc.any() and np.abs(first.cell.array - second.cell.array).max() > 1e-3:
@@ -173,7 +173,7 @@ def _near_pairs(frames: Sequence[Atoms], sources: LabelSources) -> Iterator[_Pai
                 yield _Pair(float(energies[1]) - float(energies[0]), by_forces, distance)
 
 
-def _question_lengths(frames: Sequence[Atoms]) -> tuple[str, list[str]]:
+def _check_lengths(frames: Sequence[Atoms]) -> tuple[str, list[str]]:
     """Return the likely unit of lengths, and messages about it."""
     ratios: list[float] = []
     for atoms in _evenly(frames, 12):
@@ -199,12 +199,12 @@ def _question_lengths(frames: Sequence[Atoms]) -> tuple[str, list[str]]:
     return "Å", []
 
 
-def _question_energies_and_forces(slope: Slope | None, stiffness: Slope | None) -> list[str]:
-    told: list[str] = []
+def _check_energies_and_forces(slope: Slope | None, stiffness: Slope | None) -> list[str]:
+    messages: list[str] = []
     usable = slope is not None and slope.n >= 3
     if usable and slope is not None and abs(slope.correlation) < 0.6 and slope.n >= 6:
         return [
-            "energy differences of near structures do not follow from their forces (correlation "
+            "energy differences of similar structures do not follow from their forces (correlation "
             f"{slope.correlation:.2f} of {slope.n} pairs): energies and forces may belong to "
             "different structures, methods or orders of atoms"
         ]
@@ -213,7 +213,7 @@ def _question_energies_and_forces(slope: Slope | None, stiffness: Slope | None) 
     if stiffness is not None and abs(stiffness.correlation) > 0.4:
         scaled = -stiffness.value
         if scaled < 0:
-            told.append(
+            messages.append(
                 "forces pull neighbors further apart the farther apart they are: the forces likely "
                 "have the wrong sign (gradients of the energy instead of forces)"
             )
@@ -221,16 +221,16 @@ def _question_energies_and_forces(slope: Slope | None, stiffness: Slope | None) 
         if not _SOFTEST < abs(scaled) < _STIFFEST:
             force_scale = abs(scaled)
     if factor is not None and factor < 0:
-        told.append(
-            "energy differences of near structures have the sign opposite to -F·dx: the energies "
-            "or the forces have the wrong sign"
+        messages.append(
+            "energy differences of similar structures have the sign opposite to -F·dx: the "
+            "energies or the forces have the wrong sign"
         )
         factor = -factor
-    return told + _units_told(factor, force_scale)
+    return messages + _unit_messages(factor, force_scale)
 
 
-def _question_energy_spread(spread: Slope | None) -> list[str]:
-    """Energies of structures that are far from each other, against those of their bonds."""
+def _check_energy_spread(spread: Slope | None) -> list[str]:
+    """Compare the energy spread of dissimilar structures with that of their bonds."""
     if spread is None:
         return []
     certain = abs(spread.correlation) * np.sqrt(spread.n)
@@ -250,11 +250,11 @@ def _question_energy_spread(spread: Slope | None) -> list[str]:
     ]
 
 
-def _units_told(factor: float | None, stiffness: float | None) -> list[str]:
+def _unit_messages(factor: float | None, stiffness: float | None) -> list[str]:
     """Return messages about units from the energy–force ratio and the stiffness."""
     measured = []
     if factor is not None and not 0.8 < factor < 1.25:
-        measured.append(f"energy differences of near structures are {factor:.3g} times -F·dx")
+        measured.append(f"energy differences of similar structures are {factor:.3g} times -F·dx")
     if stiffness is not None:
         measured.append(
             f"forces between neighbors change {stiffness / _USUAL:.2g} times as much with distance "
@@ -269,18 +269,20 @@ def _units_told(factor: float | None, stiffness: float | None) -> list[str]:
         if (cost := _cost(force, energy, factor, stiffness)) is not None
     }
     costs.pop(("eV/Å", "eV"), None)
-    said = " and ".join(measured)
+    finding = " and ".join(measured)
     if not costs:
-        return [f"{said}: check the units (eV, eV/Å and Å are needed)"]
+        return [f"{finding}: check the units (eV, eV/Å and Å are needed)"]
     least = min(costs.values())
     likely = sorted((pair for pair in costs if costs[pair] < least + 0.2), key=lambda p: costs[p])
     energies_known = factor is not None
-    told = dict.fromkeys(_pair_told(force, energy, energies_known) for force, energy in likely)
-    return [f"{said}: likely {', or '.join(list(told)[:3])}"]
+    messages = dict.fromkeys(
+        _describe_units(force, energy, energies_known) for force, energy in likely
+    )
+    return [f"{finding}: likely {', or '.join(list(messages)[:3])}"]
 
 
-def _pair_told(force: str, energy: str, energies_known: bool) -> str:
-    """Name the units of a pair that are not the ones that are needed."""
+def _describe_units(force: str, energy: str, energies_known: bool) -> str:
+    """Name the units of a pair that differ from the needed ones."""
     energies = f"energies in {energy} (needed: eV)" if energy != "eV" and energies_known else ""
     forces = f"forces in {force} (needed: eV/Å)" if force != "eV/Å" else ""
     return " and ".join(part for part in (energies, forces) if part)
@@ -290,7 +292,7 @@ def _cost(force: str, energy: str, factor: float | None, stiffness: float | None
     """Return the misfit of two units to the measurement, None if they do not fit."""
     size, own = _FORCE_UNITS[force]
     energy_size = _ENERGY_UNITS[energy]
-    # Programs print both in their own units.
+    # Most programs print both in the same system of units.
     cost = 0.0 if energy == own else 0.3
     if energy != own and energy != "eV" and force != "eV/Å":
         # Two mistakes of different kinds.
@@ -305,21 +307,21 @@ def _cost(force: str, energy: str, factor: float | None, stiffness: float | None
     if stiffness is not None:
         off = abs(float(np.log(stiffness * size / _USUAL)))
         return None if off > 1.9 else cost + 0.2 * off
-    # Forces are as stiff as they should be, up to what eV/bohr makes of them.
+    # The stiffness is usual, so that forces off by a large factor are unlikely.
     return cost + 0.5 if abs(float(np.log(size))) > 1 else cost
 
 
 def _all_electron_energy(numbers: np.ndarray) -> float:
-    """Energy in eV of atoms with all electrons, by Thomas, Fermi, Scott and Schwinger."""
+    """Return the Thomas–Fermi–Scott–Schwinger energy (eV) of atoms with all electrons."""
     z = numbers.astype(float)
     hartree = -0.768745 * z ** (7 / 3) + 0.5 * z**2 - 0.269900 * z ** (5 / 3)
     return float(hartree.sum()) * units.Hartree
 
 
-def _question_total_energies(
+def _check_total_energies(
     frames: Sequence[Atoms], sources: LabelSources, *, has_forces: bool
 ) -> list[str]:
-    """Energies below those of all electrons, or just those in hartree."""
+    """Compare total energies with all-electron energies, in eV and in hartree."""
     ratios = []
     for atoms in frames:
         energy = sources.value(atoms, "energy")
@@ -342,26 +344,26 @@ def _question_total_energies(
 
 
 def question_atomic_energies(energies: dict[str, float]) -> list[str]:
-    """Return warnings about energies of elements that no atom can have.
+    """Return warnings about atomic energies below those of all electrons.
 
     Parameters
     ----------
     energies : dict of str to float
         In eV by symbol.
     """
-    told = []
+    messages = []
     for symbol, energy in energies.items():
         bound = _all_electron_energy(np.array([chemical_symbols.index(symbol)]))
         if energy < 1.3 * bound - 20.0:
-            told.append(
+            messages.append(
                 f"the atomic energy of {symbol}, {energy:.6g} eV, lies below that of all its "
                 f"electrons, {bound:.6g} eV: check the unit of the energies, or give "
                 "`atomic_energies`"
             )
-    return told
+    return messages
 
 
-def _question_stress_size(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
+def _check_stress_size(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
     sizes = [
         float(np.abs(full_tensor(stress)).max())
         for atoms in frames
@@ -371,7 +373,7 @@ def _question_stress_size(frames: Sequence[Atoms], sources: LabelSources) -> lis
         return []
     median = float(np.median(sizes))
     given = STRESS_UNITS[sources.names.stress_unit]
-    said = (
+    finding = (
         f"half of the stresses have components above {median:.3g} eV/Å³ "
         f"({median / units.GPa:.4g} GPa)"
     )
@@ -385,15 +387,16 @@ def _question_stress_size(frames: Sequence[Atoms], sources: LabelSources) -> lis
             unit for unit, size in STRESS_UNITS.items() if 1e-5 < median / given * size < 0.3
         ]
         raise ValueError(
-            f"{said}, which no material bears; likely units are {', '.join(fitting)}: {remedy}"
+            f"{finding}, which no material can sustain; likely units are "
+            f"{', '.join(fitting)}: {remedy}"
         )
     if median > _LARGE_STRESS:
-        return [f"{said}: if they are not in {sources.names.stress_unit}, {remedy}"]
+        return [f"{finding}: if they are not in {sources.names.stress_unit}, {remedy}"]
     return []
 
 
-def _question_stress_sign(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
-    """Energy differences of structures in different cells against their stresses."""
+def _check_stress_sign(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
+    """Compare energy differences of structures in different cells with their stresses."""
     x, y = [], []
     for group in groups_of_same_atoms(frames):
         if not group[0].pbc.all():
@@ -406,21 +409,21 @@ def _question_stress_sign(frames: Sequence[Atoms], sources: LabelSources) -> lis
     slope = regression(x, y)
     if slope is None or abs(slope.correlation) < 0.85 or 0.6 < slope.value < 1.6:
         return []
-    said = (
+    finding = (
         f"energies of structures in different cells change by {slope.value:.3g} times what their "
-        "stresses say"
+        "stresses predict"
     )
     names = sources.names
     given = STRESS_UNITS[names.stress_unit] * (1 if names.stress_sign == "tension" else -1)
     for sign, direction in (("tension", 1.0), ("compression", -1.0)):
         for unit, size in STRESS_UNITS.items():
             if 0.7 < slope.value * given / (size * direction) < 1.4:
-                return [f"{said}: likely `stress_unit: {unit}`, `stress_sign: {sign}`"]
-    return [f"{said}: check unit and sign of the stress"]
+                return [f"{finding}: likely `stress_unit: {unit}`, `stress_sign: {sign}`"]
+    return [f"{finding}: check unit and sign of the stress"]
 
 
 def _strain_point(first: Atoms, second: Atoms, sources: LabelSources) -> tuple[float, float] | None:
-    """Energy difference by stresses, and the one that is left after the work of the forces."""
+    """Return the energy difference from stresses, and that of the labels less forces times dx."""
     values = [
         [sources.value(atoms, label) for atoms in (first, second)]
         for label in ("energy", "forces", "stress")

@@ -1,4 +1,4 @@
-r"""Stiffness of forces between neighbors, in a measure that all materials share.
+r"""Dimensionless stiffness of forces between neighbors, similar in all materials.
 
 The slope :math:`-K` of the relative force of two neighbors along their distance :math:`d` obeys
 :math:`K d^3 / k_e \approx 4 \dots 20` in water, molecules, ionic crystals, oxides, metals and
@@ -35,7 +35,7 @@ class Slope:
 
 
 def regression(x: Sequence[float], y: Sequence[float]) -> Slope | None:
-    """Return the regression of y on x through the origin; None of fewer than three points."""
+    """Return the regression of y on x through the origin; None for fewer than three points."""
     a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     norm = float((a @ a) * (b @ b)) if len(a) else 0.0
     if len(a) < 3 or norm == 0:
@@ -53,7 +53,7 @@ def groups_of_same_atoms(frames: Sequence[Atoms]) -> list[list[Atoms]]:
 
 
 def stiffness_of_neighbors(frames: Sequence[Atoms], sources: LabelSources) -> Slope | None:
-    """``-K d³ / k_e`` of neighbors, from what the same pair does in different structures."""
+    """Return ``-K d³ / k_e`` of neighbors, from the same pairs in different structures."""
     distances: list[float] = []
     pulls: list[float] = []
     for group in groups_of_same_atoms(frames):
@@ -71,7 +71,7 @@ def stiffness_of_neighbors(frames: Sequence[Atoms], sources: LabelSources) -> Sl
             lengths.append(r)
             relative.append(((f[second] - f[first]) * vectors).sum(axis=1) / r)
         r, f = np.array(lengths), np.array(relative)
-        # Pairs that parted are no neighbors any more, atoms that were wrapped seem to.
+        # Exclude pairs that separated, or seem to because atoms were wrapped.
         kept = (np.abs(r - length) < 0.3 * length).all(axis=0)
         r, f = r[:, kept], f[:, kept]
         if not r.size:
@@ -79,7 +79,7 @@ def stiffness_of_neighbors(frames: Sequence[Atoms], sources: LabelSources) -> Sl
         cubed = length[kept] ** 3 / COULOMB
         f = (f - f.mean(axis=0)) * cubed
         r = r - r.mean(axis=0)
-        # Even compression moves all neighbors without a force.
+        # Uniform compression changes all distances without forces.
         if r.shape[1] > 1:
             r, f = r - r.mean(axis=1)[:, None], f - f.mean(axis=1)[:, None]
         distances += r.ravel().tolist()
@@ -90,7 +90,7 @@ def stiffness_of_neighbors(frames: Sequence[Atoms], sources: LabelSources) -> Sl
 
 
 def stiffness_of_bonds(frames: Sequence[Atoms], sources: LabelSources) -> Slope | None:
-    """``-K d³ / k_e`` from bonds of the same two elements, where no two structures are alike."""
+    """Return ``-K d³ / k_e`` from bonds of the same two elements, for dissimilar structures."""
     kinds: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
     for atoms in frames:
         force = sources.value(atoms, "forces")
@@ -124,13 +124,13 @@ def stiffness_of_bonds(frames: Sequence[Atoms], sources: LabelSources) -> Slope 
 def nearest_pairs(
     atoms: Atoms, reach: float = _REACH
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return each atom (of those that have one) with its nearest neighbor.
+    """Return the nearest neighbor of each atom that has one.
 
     Parameters
     ----------
     atoms : ase.Atoms
     reach : float
-        Neighbors are searched up to this many times twice the largest covalent radius.
+        Search radius in units of twice the largest covalent radius.
 
     Returns
     -------
@@ -159,14 +159,14 @@ def nearest_pairs(
 def energy_spread(frames: Sequence[Atoms], sources: LabelSources) -> Slope | None:
     r"""Return energy differences of structures against those of their bonds.
 
-    For structures that are nowhere near each other, as frames of a liquid: in cells of one size
-    energies spread :math:`1 \dots 8` times as much as the harmonic energies of nearest neighbors,
+    For dissimilar structures, such as frames of a liquid: in cells of the same size, energies
+    spread :math:`1 \dots 8` times as much as the harmonic energies of nearest neighbors,
     :math:`-\tfrac12 \sum_i F_i (d_i - \bar d)`, and with the same sign.
 
     Returns
     -------
     Slope or None
-        ``value`` is the ratio of the two spreads; None of fewer than twelve structures.
+        ``value`` is the ratio of the two spreads; None for fewer than twelve structures.
     """
     usual: dict[tuple[int, int], list[float]] = defaultdict(list)
     bonds = []

@@ -1,4 +1,4 @@
-"""Entries of files beside elements, positions and cell: used, refused or reported."""
+"""Use, reject or report entries of files besides elements, positions and cell."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _MOST_NAMED = 12
 
 
 def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
-    """Take over what a file says in other words than ASE's, in place.
+    """Convert entries of a file with other names than those of ASE, in place.
 
     Parameters
     ----------
     atoms : ase.Atoms
     notes : Notes
-        Told what is read under another name, and what is not used though it matters.
+        Receives notes on entries read under another name, and on relevant ones that are not used.
     charge : float or None
-        Total charge (e) in place of what the file says.
+        Total charge (e), replacing that in the file.
 
     Raises
     ------
     ValueError
-        If the total charge is no number, or two disagree.
+        If the total charge is not a number, or two disagree.
     """
     adopt_total_charge(atoms, notes, charge)
-    _tell_of_occupancy(atoms, notes)
+    _report_occupancy(atoms, notes)
     _take_velocities(atoms, notes)
     _take_masses(atoms, notes)
 
 
 def unused_keys(atoms: Atoms) -> list[str]:
-    """Return names of entries of a structure that no command reads, results left out."""
+    """Return the names of unused entries of a structure, without calculator results."""
     info = [
         key
         for key in atoms.info
@@ -53,7 +53,7 @@ def unused_keys(atoms: Atoms) -> list[str]:
 
 
 def listed(names: list[str]) -> str:
-    """Return names with commas between, the first dozen of many."""
+    """Return names separated by commas, at most the first twelve."""
     shown = ", ".join(names[:_MOST_NAMED])
     return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
 
@@ -61,20 +61,20 @@ def listed(names: list[str]) -> str:
 def check_periodicity(atoms: Atoms, card: Mapping[str, object], name: str) -> None:
     """Refuse a structure without periodic directions if all training structures had some.
 
-    A cell that a file gives in words its reader does not know leaves a cluster in vacuum.
+    A cell in a notation that the reader does not know would be lost.
 
     Parameters
     ----------
     atoms : ase.Atoms
     card : mapping
-        Of the model; ``periodic_directions`` lists how many the training structures had.
+        Card of the model; ``periodic_directions`` lists how many the training structures had.
     name : str
-        Of the file.
+        Name of the file, for the message.
 
     Raises
     ------
     ValueError
-        If the structure has none and the model knows no such structure.
+        If the structure has none, and no training structure was without.
     """
     known = card.get("periodic_directions")
     if not isinstance(known, list) or 0 in known or atoms.pbc.any():
@@ -83,11 +83,11 @@ def check_periodicity(atoms: Atoms, card: Mapping[str, object], name: str) -> No
     raise ValueError(
         f"{name} has {cell} no periodic directions, and the model was trained on periodic "
         'structures only: give the file a cell (Lattice="ax ay az bx by bz cx cy cz" pbc="T T T" '
-        "in extended XYZ), or --pbc F if a cluster in vacuum is meant"
+        "in extended XYZ), or use --pbc F for a cluster in vacuum"
     )
 
 
-def _tell_of_occupancy(atoms: Atoms, notes: Notes) -> None:
+def _report_occupancy(atoms: Atoms, notes: Notes) -> None:
     sites = atoms.info.get("occupancy")
     if not isinstance(sites, dict):
         return
@@ -97,13 +97,13 @@ def _tell_of_occupancy(atoms: Atoms, notes: Notes) -> None:
         if isinstance(shares, dict) and (len(shares) > 1 or min(shares.values()) < 1 - 1e-6)
     }
     if partial:
-        told = "; ".join(
+        listed_sites = "; ".join(
             " + ".join(f"{share:g} {symbol}" for symbol, share in shares.items())
             for shares in partial.values()
         )
         notes.add(
-            f"partial occupancies ({told}) are not used: every site holds its most frequent "
-            "element. Make an ordered structure if that is not meant",
+            f"partial occupancies ({listed_sites}) are not used: every site has its most frequent "
+            "element. Create an ordered structure if this is not intended",
             important=True,
         )
 

@@ -1,4 +1,4 @@
-"""The total charge of a structure, under the names that programs give it."""
+"""Read the total charge of a structure under the names that programs use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def charge_number(key: str, value: object) -> float:
     Raises
     ------
     ValueError
-        If it is anything else, or no charge that a structure can have.
+        If it is anything else, or implausibly large.
     """
     charge = float("nan")
     if isinstance(value, str) or (np.isscalar(value) and not isinstance(value, bool | np.bool_)):
@@ -56,7 +56,7 @@ def charge_number(key: str, value: object) -> float:
             charge = float("nan")
     if not abs(charge) <= _LARGEST:
         raise ValueError(
-            f"the total charge '{key}' is {value!r}, and a number in e is needed: write "
+            f"the total charge '{key}' is {value!r}, but must be a number in e: write "
             f"{KEY}=0 (or the charge) in the file, or give --charge"
         )
     return charge
@@ -68,18 +68,18 @@ def total_charge_in(info: Mapping[str, object]) -> tuple[str, float] | None:
     Raises
     ------
     ValueError
-        If an entry of such a name is no number, two entries disagree, or an entry of an unknown
+        If an entry of such a name is not a number, two entries disagree, or an entry of an unknown
         name looks like a charge.
     """
     found = {
         key: charge_number(key, value)
         for key, value in info.items()
-        # Charges of atoms have such names too.
+        # Charges of atoms can have such names, too.
         if is_total_charge(key) and (np.ndim(value) == 0 or key == KEY)  # type: ignore[arg-type]
     }
     if len(set(found.values())) > 1:
-        told = ", ".join(f"{key} = {value:g}" for key, value in found.items())
-        raise ValueError(f"total charges that disagree: {told} (e). Keep one, or give --charge")
+        values = ", ".join(f"{key} = {value:g}" for key, value in found.items())
+        raise ValueError(f"conflicting total charges (e): {values}. Keep one, or give --charge")
     if not found:
         _refuse_unknown_names(info)
         return None
@@ -88,16 +88,16 @@ def total_charge_in(info: Mapping[str, object]) -> tuple[str, float] | None:
 
 
 def adopt_total_charge(atoms: Atoms, notes: Notes, given: float | None = None) -> None:
-    """Keep the total charge of a structure as ``atoms.info["charge"]``, whatever its name was.
+    """Store the total charge of a structure as ``atoms.info["charge"]``, whatever its name.
 
     Parameters
     ----------
     atoms : ase.Atoms
         Changed in place.
     notes : Notes
-        Told where the charge comes from if its name is another one.
+        Receives a note if the charge is read under another name.
     given : float or None
-        Total charge (e) that takes the place of what the file says.
+        Total charge (e), replacing that in the file.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def adopt_total_charge(atoms: Atoms, notes: Notes, given: float | None = None) -
         return
     found = total_charge_in(atoms.info)
     if found is None:
-        _tell_of_charges_of_atoms(atoms, notes)
+        _report_initial_charges(atoms, notes)
         return
     key, charge = found
     if key != KEY:
@@ -129,11 +129,11 @@ def _refuse_unknown_names(info: Mapping[str, object]) -> None:
             )
 
 
-def _tell_of_charges_of_atoms(atoms: Atoms, notes: Notes) -> None:
+def _report_initial_charges(atoms: Atoms, notes: Notes) -> None:
     net = float(atoms.get_initial_charges().sum())
     if abs(net) > 0.01:
         notes.add(
             f"initial charges of the atoms sum to {net:+.3g} e and are not used: the structure "
-            "counts as neutral unless --charge says otherwise",
+            "is treated as neutral unless --charge is given",
             important=True,
         )

@@ -1,4 +1,4 @@
-r"""Comment lines of XYZ files that ASE's reader does not understand, translated into ones it does.
+r"""Translate comment lines of XYZ files that ASE's reader does not understand.
 
 ============================================  ====================================================
 Comment line                                  Read as
@@ -54,26 +54,26 @@ class Comment:
     Parameters
     ----------
     text : str
-        In the words of extended XYZ.
+        In the notation of extended XYZ.
     scale : float
         Factor from the positions in the file to Å.
-    told : str
-        What was done, for the user; empty if nothing.
+    note : str
+        Note on the changes for the user; empty if there are none.
     """
 
     text: str
     scale: float = 1.0
-    told: str = ""
+    note: str = ""
 
 
 @dataclass
 class TranslatedXYZ:
-    """An XYZ file as text that ASE reads, and what has to be done to its frames afterwards."""
+    """An XYZ file as text that ASE reads, and corrections to apply to its frames."""
 
     text: StringIO
     scales: list[float] = field(default_factory=list)
     isotopes: list[dict[int, float]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def finish(self, atoms: Atoms, frame: int) -> None:
         """Scale positions to Å and set masses of isotopes of one frame, in place."""
@@ -98,12 +98,12 @@ def needs_translation(path: Path) -> bool:
 
 
 def translated(path: Path) -> TranslatedXYZ:
-    """Return an XYZ file with every comment line in the words of extended XYZ.
+    """Return an XYZ file with all comment lines in the notation of extended XYZ.
 
     Raises
     ------
     ValueError
-        If a cell is given in a way that can be read differently.
+        If a cell is ambiguous.
     """
     done = TranslatedXYZ(StringIO())
     with open(path, encoding="utf-8", errors="replace") as file:
@@ -119,44 +119,44 @@ def translated(path: Path) -> TranslatedXYZ:
             done.text.writelines(rows)
             done.scales.append(line.scale)
             done.isotopes.append(masses)
-            if line.told and line.told not in done.told:
-                done.told.append(line.told)
+            if line.note and line.note not in done.notes:
+                done.notes.append(line.note)
     done.text.seek(0)
     if any(done.isotopes):
-        done.told.append("D and T are read as hydrogen with the mass of the isotope")
+        done.notes.append("D and T are read as hydrogen with the mass of the isotope")
     return done
 
 
 def translate(comment: str) -> Comment:
-    """Return a comment line in the words of extended XYZ.
+    """Return a comment line in the notation of extended XYZ.
 
     Raises
     ------
     ValueError
-        If a cell is given in a way that can be read differently, or in an unknown unit.
+        If a cell is ambiguous, or its unit unknown.
     """
-    comment, told_of_empty = _without_empty_entries(comment.strip())
+    comment, notes = _without_empty_entries(comment.strip())
     matched = _IPI_CELL.search(comment)
     if matched:
         return _from_ipi(comment, matched)
     given = {match["key"]: match for match in _ASSIGNMENT.finditer(comment)}
-    text, told = comment, told_of_empty
+    text = comment
     for key, match in given.items():
         proper = _KEYS.get(key.lower())
         if proper is not None and proper != key and proper not in given:
             text = re.sub(rf"(?<![\w-]){key}(?=\s*=)", proper, text, count=1)
-            told.append(f"'{key}' read as '{proper}'")
+            notes.append(f"'{key}' read as '{proper}'")
         elif key.lower() in _CELL_KEYS and "lattice" not in {each.lower() for each in given}:
             cell = _cell(_values(match))
             if cell is None:
                 continue
             text = text.replace(match.group(0), _lattice(cell), 1)
-            told.append(f"cell read from '{key}'")
-    return Comment(text, told=", ".join(told))
+            notes.append(f"cell read from '{key}'")
+    return Comment(text, note=", ".join(notes))
 
 
 def is_misread(atoms: Atoms) -> bool:
-    """Return whether ASE's reader overlooked a cell, or took an entry for the value of another."""
+    """Return whether ASE's reader overlooked a cell, or read an entry as value of another."""
     return any(
         key.lower() in ("lattice", "properties", *_CELL_KEYS)
         or key.startswith("CELL")
@@ -171,7 +171,7 @@ def count_frames(path: Path) -> int:
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             if not line.strip().isdigit():
-                # Lattice vectors as lines of their own, or the end.
+                # Lattice vectors on separate lines, or the end.
                 continue
             count += 1
             for _ in islice(file, int(line) + 1):
@@ -205,17 +205,17 @@ def _from_ipi(comment: str, matched: re.Match[str]) -> Comment:
         vectors = numbers.reshape(3, 3)
         if np.abs(vectors - np.diag(np.diag(vectors))).max() > 1e-6:
             raise ValueError(
-                f"CELL({matched['kind']}) of a cell that is not right-angled can mean rows or "
-                'columns: write the lattice vectors as Lattice="ax ay az bx by bz cx cy cz"'
+                f"CELL({matched['kind']}) of a cell that is not right-angled is ambiguous (rows "
+                'or columns): write the lattice vectors as Lattice="ax ay az bx by bz cx cy cz"'
             )
     else:
         vectors = cellpar_to_cell(numbers)
     scale = _LENGTHS[chosen.get("cell", "angstrom")]
-    told = f"cell read from the comment CELL({matched['kind']})"
+    note = f"cell read from the comment CELL({matched['kind']})"
     if "positions" not in chosen:
-        told += ", lengths taken as Å"
+        note += ", lengths taken as Å"
     text = f'{_lattice(vectors * scale)} pbc="T T T"'
-    return Comment(text, _LENGTHS[chosen.get("positions", "angstrom")], told)
+    return Comment(text, _LENGTHS[chosen.get("positions", "angstrom")], note)
 
 
 def _without_empty_entries(comment: str) -> tuple[str, list[str]]:
@@ -229,7 +229,7 @@ def _without_empty_entries(comment: str) -> tuple[str, list[str]]:
         return ""
 
     text = _EMPTY.sub(left_out, comment)
-    return text, [f"the empty entry '{name}' is left out" for name in names]
+    return text, [f"the empty entry '{name}' is omitted" for name in names]
 
 
 def _values(match: re.Match[str]) -> np.ndarray:

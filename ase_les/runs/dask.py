@@ -1,4 +1,4 @@
-"""Distribution of independent tasks over the workers of a Dask scheduler."""
+"""Distribute independent tasks over the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def run_on_scheduler(
 ) -> Iterator[tuple[Key, Result | None]]:
     """Yield the results of ``function(*task)`` from Dask workers, as they become available.
 
-    Dask repeats the tasks of a lost worker on the others. It gives up on all tasks that a worker
-    held when it was lost for the fourth time (``distributed.scheduler.allowed-failures``), whether
-    they are the reason or not. They are then repeated one at a time; a task whose worker is lost
-    that often again has no result.
+    Dask repeats the tasks of a lost worker on the others. It gives up all tasks that a worker held
+    when it was lost for the fourth time (``distributed.scheduler.allowed-failures``), whether they
+    are the reason or not. They are then repeated one at a time; a task whose worker is lost that
+    often again has no result.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _connected(scheduler: Scheduler) -> Iterator[Client]:
 
 
 def _check_threads(client: Client) -> None:
-    """Check that no worker computes several tasks in one process: calculators are not made for it.
+    """Check that no worker computes several tasks in one process, as calculators need their own.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _run(
 
 
 def _cancel_queued(client: Client, waiting: Mapping[Future, Any]) -> None:
-    """Cancel the tasks that no worker computes yet."""
+    """Cancel the tasks that are not running yet."""
     running = {
         key
         for calls in client.call_stack(keys=[future.key for future in waiting]).values()

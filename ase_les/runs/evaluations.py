@@ -1,4 +1,4 @@
-"""Evaluation of independent structures, in this process or in several."""
+"""Evaluate independent structures, in this process or in several."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def evaluate_structures(
     Raises
     ------
     ValueError
-        If workers make a calculator that differs from `calculator`.
+        If the calculator of a worker differs from `calculator`.
     RuntimeError
-        If the worker of a structure dies, also in a process of its own.
+        If the worker of a structure dies again when run separately.
     """
     missing = {name: atoms for name, atoms in structures.items() if name not in record.results}
     known = len(structures) - len(missing)
@@ -78,7 +78,7 @@ def property_of(atoms: Atoms, name: str, calculator: Calculator) -> object:
     Raises
     ------
     PropertyNotImplementedError
-        If the calculator does not give it for this structure.
+        If the calculator does not provide it for this structure.
     """
     if name in all_properties:
         return calculator.get_property(name, atoms)

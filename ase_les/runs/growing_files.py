@@ -1,4 +1,4 @@
-"""Restoring files that are appended to during a run to their state at a checkpoint."""
+"""Restore files that are appended to during a run to their state at a checkpoint."""
 
 from __future__ import annotations
 

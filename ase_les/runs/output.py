@@ -29,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
-#: has files of its own.
+#: has its own files.
 SERIES = ("current", "dipole", "spread")
 ACCUMULATED = ("rdf", "profile", "msd")
 
@@ -62,7 +62,7 @@ class OutputFiles:
     Parameters
     ----------
     stem : Path
-        A leading ``~`` is expanded: files of options are not read by a shell.
+        A leading ``~`` is expanded: file names in options are not expanded by a shell.
     """
 
     stem: Path
@@ -259,16 +259,16 @@ class BatchFiles(OutputFiles):
 
 @dataclass(frozen=True)
 class LabelFiles(OutputFiles):
-    """Files of a labelling."""
+    """Files of a labeling."""
 
     @property
     def frames(self) -> Path:
-        """Labelled structures, extended XYZ."""
+        """Labeled structures, extended XYZ."""
         return self.named(".extxyz")
 
     @property
     def record(self) -> Path:
-        """Outcome of each structure, one JSON line each, from which labelling can be resumed."""
+        """Outcome of each structure, one JSON line each, from which labeling can be resumed."""
         return self.named("-labels.jsonl")
 
 

@@ -1,4 +1,4 @@
-"""Distribution of independent tasks over worker processes that may die."""
+"""Distribute independent tasks over worker processes that may die."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WorkerStartError(ValueError):
 
 @dataclass(frozen=True)
 class Jobs:
-    """Workers of a calculation, and how each of them makes its calculator.
+    """Workers of a calculation, and the function that builds their calculators.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ class Jobs:
         if self.processes > 1 and self.scheduler is not None:
             raise ValueError(
                 f"{self.processes} processes and a scheduler were given, but the scheduler has "
-                "workers of its own: omit `processes` (--jobs) or `scheduler` (--scheduler)"
+                "its own workers: omit `processes` (--jobs) or `scheduler` (--scheduler)"
             )
         if self.is_parallel and self.make_calculator is None:
             workers = "Dask workers" if self.scheduler else f"{self.processes} processes"
             raise ValueError(
                 f"{workers} need `make_calculator`, for example "
-                "functools.partial(LESCalculator, 'water-rpbe-d3'): each makes its own"
+                "functools.partial(LESCalculator, 'water-rpbe-d3'): each builds its own"
             )
 
     @property

@@ -69,7 +69,7 @@ class WarningsOnly:
 def task(
     progress: Progress, total: int, description: str, completed: int = 0
 ) -> Iterator[Progress]:
-    """Context of one task, which is finished in any case.
+    """Context of one task, which is ended even after an error.
 
     Parameters
     ----------

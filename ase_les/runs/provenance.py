@@ -1,4 +1,4 @@
-"""Description of structures, calculators and software, and comparison of such descriptions."""
+"""Describe structures, calculators and software, and compare such descriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record of independent calculations, each on disk as soon as it is finished."""
+"""Record of independent calculations, each stored as soon as it is finished."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def refuse_other_calculations(
     if differing:
         raise ValueError(
             f"'{path}' belongs to different calculations: {'; '.join(differing)}. Restore these "
-            "settings, choose another output, or start anew with overwrite=True (--overwrite)"
+            "settings, choose another output, or start over with overwrite=True (--overwrite)"
         )
 
 
@@ -140,7 +140,7 @@ class Record:
         if path.exists() and not (resume or overwrite):
             raise FileExistsError(
                 f"'{path}' exists; resume=True (--resume) continues it, overwrite=True "
-                "(--overwrite) starts anew"
+                "(--overwrite) starts over"
             )
         entries: list[dict[str, Any]] = []
         if path.exists() and resume:
@@ -181,7 +181,7 @@ def _complete_lines(path: Path) -> Iterator[dict[str, Any]]:
                 + (
                     "or remove this line: its calculation is then repeated, and the others are kept"
                     if number > 1
-                    else "or start anew with overwrite=True (--overwrite)"
+                    else "or start over with overwrite=True (--overwrite)"
                 )
             ) from None
     # Without its line break, the last line was not written completely.

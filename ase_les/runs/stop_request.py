@@ -1,4 +1,4 @@
-"""Stopping a run between two steps on Ctrl-C or SIGTERM."""
+"""Stop a run between two steps on Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spread of a committee against its errors on labelled structures, and the scale between them."""
+"""Calibrate the spread of a committee against its errors on labeled structures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ase_les.committee import CommitteeEngine
 from ase_les.training.dataset import Sample
 from ase_les.training.evaluation import Comparison
 
-# Bins of equal counts in a reliability diagram, and the fewest atoms of a bin.
+# Number of bins of equal counts in a reliability diagram, and minimum number of atoms per bin.
 _BINS, _FEWEST = 12, 10
 
 
@@ -21,8 +21,8 @@ _BINS, _FEWEST = 12, 10
 class Reliability:
     """Root-mean-square spread and error in bins of equal counts, ascending spread.
 
-    ``slope``: of the logarithm of the error against that of the spread, least squares over bins;
-    1 if the spread tells large errors from small ones as well as it could, 0 if not at all.
+    ``slope``: slope of log(error) against log(spread), least squares over bins; 1 if errors are
+    proportional to the spread, 0 if they are unrelated.
     """
 
     spread: np.ndarray
@@ -57,13 +57,13 @@ class Calibration:
     Parameters
     ----------
     energy_scale, forces_scale : float or None
-        None without labels.
+        Scale factors; None without labels.
     forces : Reliability or None
-        Of atoms: error and scaled spread in eV/Å, root mean square over the three components.
+        Per atom: error and scaled spread in eV/Å, root mean square over the three components.
     energies : Reliability or None
-        Of structures, in eV per atom.
+        Per structure, in eV per atom.
     n_structures, n_atoms : int
-        With labels.
+        Numbers of labeled structures and atoms.
     """
 
     energy_scale: float | None
@@ -92,7 +92,7 @@ class CommitteeComparison:
     """Labels, means and spreads of a committee.
 
     ``comparison``: labels and means. ``energy_std`` (S,) in eV per atom and ``energy_error``;
-    ``force_std`` (n,) and ``force_error`` of atoms in eV/Å, root mean square over components.
+    ``force_std`` (n,) and ``force_error`` per atom in eV/Å, root mean square over components.
     Spreads are not scaled.
     """
 
@@ -137,9 +137,9 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
             both = torch.stack([label[known], means[name][known]])
             pairs[name].append(both.flatten(1).cpu().numpy())
             if name == "forces":
-                whole = known.all(dim=1)
-                error = (means[name] - label)[whole].square().mean(1).sqrt()
-                std = stds[name][whole].square().mean(1).sqrt()
+                complete = known.all(dim=1)
+                error = (means[name] - label)[complete].square().mean(1).sqrt()
+                std = stds[name][complete].square().mean(1).sqrt()
                 spreads[name].append(torch.stack([std, error]).cpu().numpy())
                 elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[known.flatten()])
             elif name == "energy" and bool(known.all()):
@@ -156,10 +156,10 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
     return CommitteeComparison(comparison, *energy, *forces)
 
 
-Labelled = dict[str, Tensor]
+Values = dict[str, Tensor]
 
 
-def _compared(engine: CommitteeEngine, sample: Sample) -> tuple[Labelled, Labelled, Labelled]:
+def _compared(engine: CommitteeEngine, sample: Sample) -> tuple[Values, Values, Values]:
     """Return labels, means and standard deviations of one structure, energies per atom."""
     graph, size = sample.graph, sample.graph.n_atoms
     with_stress = bool((~sample.stress.isnan()).any())

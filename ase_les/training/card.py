@@ -45,7 +45,7 @@ def model_card(
     Parameters
     ----------
     config : TrainingConfig
-        Its `card` contains the entries written by a person.
+        Its `card` contains the entries written by hand.
     parts : mapping of str to sequence of Sample
         Structures for training, validation and test.
     done : Fit
@@ -139,7 +139,7 @@ def describe_data(
     and of atoms far from the `environments` (see `ase_les.environments`). It scales Born charges
     by the square root of `dielectric` (absent if 1). Calculations refuse structures whose number
     of periodic directions is not in `periodic_directions`, and total charges that are not in
-    `total_charges_e`, unless told otherwise. ``data_sha256`` is the hash of elements,
+    `total_charges_e`, unless explicitly allowed. ``data_sha256`` is the hash of elements,
     positions, energies and forces, ``samples_sha256`` that of all labels.
 
     Parameters
@@ -148,7 +148,7 @@ def describe_data(
     dielectric : float
         Electronic dielectric constant.
     cutoff_A : float or None
-        Cutoff of the graphs; None leaves out `environments`.
+        Cutoff of the graphs; None omits `environments`.
     """
     contacts = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
     edges = [edges_of(s.graph) for s in samples]

@@ -14,16 +14,16 @@ over the environment gives a smoother potential, which is easier to learn. Oxyge
 has a mean charge of -0.03 e and :math:`\mathrm{tr} Z^*/3 = -0.60` e.
 
 The gauge of this package localizes the charge on the atoms. For every element *Z* of a structure
-the mean charge is drawn to the mean isotropic Born charge of the same model,
+the mean charge is restrained to the mean isotropic Born charge of the same model,
 
 .. math::
     L = \frac{w}{n_Z} \sum_Z d_Z^2, \qquad
     d_Z = \frac{1}{N_Z} \sum_{i \in Z} \Big(q_i - \tfrac13 \mathrm{tr} Z^*_i\Big),
 
 with :math:`Z^*` held constant in the gradient. Otherwise the Born charges, which forces determine,
-would be drawn to the charges. All elements have equal weight, so that two ions count as much as
-sixty molecules of water. Only the means are restrained: energies and forces determine how charges
-of one element differ from atom to atom.
+would be pulled toward the charges. All elements have equal weight, so that two ions count as much
+as sixty molecules of water. Only the means are restrained: energies and forces determine how
+charges of one element differ from atom to atom.
 
 Born charges are evaluated every few steps; in between, a running mean of :math:`d_Z` is used,
 so that the gradient :math:`2 w\, d_Z / (n_Z N_Z)` is smooth and costs nothing.
@@ -35,7 +35,7 @@ Limits
 - In covalent crystals, where Born charges are anomalous, a mean charge equal to the Born charge is
   a convention and not a population.
 - In organic molecules isotropic Born charges contain large charge fluxes and describe the dipole of
-  a molecule at rest poorly. There, charges can be drawn to those of polar bonds instead
+  a molecule at rest poorly. There, charges can be restrained to those of polar bonds instead
   (``bond_polarity``), as far as energies and forces do not determine them.
 - Charges transferred by equilibration (`ase_les.electrostatics.equilibration`) are not included:
   local charges follow local Born charges.
@@ -75,7 +75,7 @@ class GaugeSettings:
         Weight of earlier measurements in the running mean of the difference.
     bond_polarity : float
         Charge through a bond in e per unit of Pauling electronegativity. If it is not 0, charges
-        of structures without periodic directions are drawn to those of polar bonds
+        of structures without periodic directions are restrained to those of polar bonds
         (`ase_les.charges.bond_polarity`), atom by atom, and not to Born charges.
     """
 
@@ -146,7 +146,7 @@ class ChargeGauge:
             return charges.new_zeros(())
         batch = batch or graph
         weight = self.settings.weight_at(fraction)
-        if self._is_drawn_to_bonds(batch):
+        if self._uses_bond_polarity(batch):
             target = bond_charges(graph, self.settings.bond_polarity)
             return weight * (charges[:, 0] - target).square().sum() / batch.n_atoms
         self.measure(graph, batch, step)
@@ -160,12 +160,12 @@ class ChargeGauge:
         return weight * (value + gradient).sum() / (counts > 0).sum()
 
     def measure(self, graph: Graph | None, batch: Graph, step: int) -> None:
-        """Update the running means from the Born charges of a batch, if it is time.
+        """Update the running means from the Born charges of a batch, if an update is due.
 
-        A process without a part of the batch takes part with `graph` None.
+        A process without a part of the batch must call this, too, with `graph` None.
         """
         due = self.applies and step % self.settings.interval == 0
-        if not due or self._is_drawn_to_bonds(batch):
+        if not due or self._uses_bond_polarity(batch):
             return
         size = len(self.difference)
         # Sums and numbers of atoms by element, and whether charges are incomplete.
@@ -192,7 +192,7 @@ class ChargeGauge:
         mixed = self.settings.memory * known + (1 - self.settings.memory) * found
         self.difference[elements] = torch.where(known.isnan(), found, mixed)
 
-    def _is_drawn_to_bonds(self, batch: Graph) -> bool:
+    def _uses_bond_polarity(self, batch: Graph) -> bool:
         return bool(self.settings.bond_polarity) and not batch.pbc.any()
 
 

@@ -58,10 +58,10 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
     weight[0] = 0.0
     for sample in samples[:: math.ceil(len(samples) / _STRUCTURES)]:
         features = representation(sample.graph)
-        wanted = bond_charges(sample.graph, per_pauling) - charges.latent(features)[:, 0]
+        target = bond_charges(sample.graph, per_pauling) - charges.latent(features)[:, 0]
         scaled = (features / readout.spread).double()
         gram += scaled.T @ scaled
-        moment += scaled.T @ wanted
+        moment += scaled.T @ target
     ridge = _RIDGE * gram.diagonal().mean()
     solution = torch.linalg.solve(gram + ridge * torch.eye(size, dtype=torch.float64), moment)
     weight[0] = (solution / charges.config.scale).to(weight.dtype)

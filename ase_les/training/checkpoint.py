@@ -18,9 +18,8 @@ from ase_les.runs.growing_files import writing
 from ase_les.runs.output import replace_file
 from ase_les.runs.provenance import changed
 
-# 2: different optimizer with another state.
-# 3: stores data and model that the checkpoint belongs to.
-# 5: weights have the names of the present modules; checksum.
+# History: 2, new optimizer state; 3, data and model are recorded; 5, weights are named after the
+# current modules, and there is a checksum.
 FORMAT = "ase_les training 5"
 
 
@@ -35,7 +34,7 @@ class OtherTraining(ValueError):
     path : Path
         Path of the checkpoint.
     changes : sequence of str
-        Differing settings with previous and present values.
+        Differing settings with previous and current values.
     finished : bool
         Whether that training is complete, so that nothing is lost by starting a new one.
     """
@@ -80,7 +79,7 @@ def _checksum(state: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(state.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        # Bytes of any type, also of those that numpy does not have.
+        # Hash the bytes, since numpy lacks some types.
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 

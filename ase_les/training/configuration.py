@@ -40,7 +40,7 @@ Part = Annotated[float, Interval(ge=0, lt=1)]
 
 @configuration
 class DataConfig:
-    """Files with labelled structures; paths are relative to the configuration file.
+    """Files with labeled structures; paths are relative to the configuration file.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ class DataConfig:
         Electronic dielectric constant of periodic structures; labels of Born charges are divided by
         its square root.
     format : str or None
-        Format of all files: a name of ASE (``vasp-out``, ``espresso-out`` …), or ``dpdata:NAME`` to
-        read them with dpdata (``dpdata:cp2k/output``). By default it is determined from name and
-        content.
+        Format of all files: an ASE format name (``vasp-out``, ``espresso-out`` …), or
+        ``dpdata:NAME`` to read them with dpdata (``dpdata:cp2k/output``). By default it is
+        determined from name and content.
     """
 
     training: Annotated[Files, MinLen(1)]
@@ -89,14 +89,14 @@ class DataConfig:
 
 @configuration
 class DataSource:
-    """Where the data of a model are from.
+    """Origin of the data of a model.
 
     Parameters
     ----------
     name, level, source : str or None
-        What the structures are, their level of theory, and where they are found.
+        Description of the structures, their level of theory, and where to obtain them.
     citation, licence : str or None
-        How to cite the data, and their licence.
+        How to cite the data, and their license.
     """
 
     name: Text | None = None
@@ -108,7 +108,7 @@ class DataSource:
 
 @configuration
 class PublishedErrors:
-    """Published errors of models of the same kind, for comparison.
+    """Published errors of comparable models.
 
     Parameters
     ----------
@@ -123,26 +123,26 @@ class PublishedErrors:
     other: Text | None = None
 
 
-#: Reason of each limit, or two temperatures.
+#: Reason for each limit, or two temperatures.
 NamedLimits = Mapping[Name, Text | Annotated[tuple[NotNegative, ...], Len(2, 2)]]
 
 
 @configuration
 class CardConfig:
-    """Entries of the model card written by a person.
+    """Entries of the model card written by hand.
 
     Parameters
     ----------
     name : str or None
         Name of the model.
     summary : str or None
-        One line: what the model is for.
+        One-line description of the purpose of the model.
     data : DataSource or None
-        Where the data are from.
+        Origin of the data.
     limits : str or None
-        What the model is not for; shown with results.
+        Known limitations of the model; shown with results.
     named_limits : mapping
-        Limits that calculations are checked against, with a reason each
+        Limits that calculations are checked against, each with a reason
         (`ase_les.model_limits`): ``surfaces``, ``slabs``, ``constant-pressure``; and
         ``temperatures_K``, the lowest and the highest.
     published : PublishedErrors or None
@@ -150,9 +150,9 @@ class CardConfig:
     history : str or None
         How the model was made.
     licence, citation : str or None
-        Licence of the model, and how to cite it.
+        License of the model, and how to cite it.
     notes : mapping
-        Anything else, by name.
+        Additional entries by name.
     """
 
     name: Text | None = None
@@ -173,7 +173,7 @@ class CardConfig:
                 raise ValueError(f"`named_limits.{name}`: given {limit!r}, needed: {needed}")
 
     def entries(self) -> dict[str, object]:
-        """Return what is given, as plain containers."""
+        """Return the entries that are set, as plain containers."""
 
         def given(entries: dict) -> dict:
             plain = {k: given(v) if isinstance(v, dict) else v for k, v in entries.items()}
@@ -189,9 +189,9 @@ class TrainingConfig:
     Parameters
     ----------
     data : DataConfig
-        Labelled structures.
+        Labeled structures.
     model : ArchitectureConfig
-        Architecture of the model; without it, that of `start`.
+        Architecture of the model; by default that of `start`.
     fit : FitSettings
         Settings of the fit.
     start : str or None
@@ -203,7 +203,7 @@ class TrainingConfig:
     output : str
         Stem of the output files.
     card : CardConfig
-        Entries of the model card written by a person.
+        Entries of the model card written by hand.
     """
 
     data: DataConfig
@@ -221,12 +221,12 @@ class TrainingConfig:
             )
         if self.start and self.fit.bond_polarity:
             raise ValueError(
-                "`bond_polarity` would replace the charges of `start`: leave out one of them"
+                "`bond_polarity` would replace the charges of `start`: remove one of them"
             )
         if self.teachers and not self.fit.needs_response:
             raise ValueError(
                 "`teachers` provide dipoles and Born charges, whose weights are zero: set "
-                "`born_charges` or `dipole` in `fit: loss:` and `final_loss:`, or leave out "
+                "`born_charges` or `dipole` in `fit: loss:` and `final_loss:`, or remove "
                 "`teachers`"
             )
 
@@ -259,8 +259,8 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
         kept = read(file)
         for name, fraction in given.items():
             if not isinstance(fraction, str):
-                kept, apart = split(kept, fraction, name)
-                parts[name] += apart
+                kept, held_back = split(kept, fraction, name)
+                parts[name] += held_back
         parts["training"] += kept
     for name, path in given.items():
         if isinstance(path, str):

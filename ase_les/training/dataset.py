@@ -28,9 +28,9 @@ T = TypeVar("T")
 
 
 class Sample(NamedTuple):
-    """Structures with their labels; labels that a structure does not have are NaN.
+    """Structures with their labels; missing labels are NaN.
 
-    ``graph`` holds S structures of N atoms; ``energy`` (S,) in eV, ``forces``
+    ``graph`` contains S structures with N atoms in total; ``energy`` (S,) in eV, ``forces``
     (N, 3) in eV/Å, ``stress`` (S, 3, 3) in eV/Å³, ``dipole`` (S, 3) in e Å,
     ``quadrupole`` (S, 3, 3) in e Å², traceless (see `ase_les.response.quadrupoles`),
     ``born_charges`` (N, 3, 3) in e, latent: divided by √ε∞.
@@ -64,7 +64,7 @@ def read_frames(path: str | Path) -> list[Atoms]:
 
 
 def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
-    """Return the structures without distances shorter than a minimum.
+    """Remove structures with interatomic distances below a minimum.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -
     Raises
     ------
     ValueError
-        If a pair is not two element symbols with a hyphen.
+        If a pair is not two element symbols joined by a hyphen.
     """
     cutoffs = {}
     for pair, distance in shortest_A.items():
@@ -110,14 +110,14 @@ def labelled(
     names : LabelNames
     dielectric : float
         Electronic dielectric constant ε∞ of periodic structures, which screens their latent
-        charges; Born charges are labels of the model after division by its square root.
+        charges; labels of Born charges are divided by its square root.
     sources : LabelSources, optional
         Location of the labels; by default determined from these structures.
 
     Raises
     ------
     ValueError
-        If a structure has neither energy nor forces, atoms that coincide, or a label that is not
+        If a structure has neither energy nor forces, coinciding atoms, or a label that is not
         finite or has the wrong shape.
     """
     if sources is None:
@@ -145,11 +145,11 @@ def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list
     """
     if not 0 <= fraction <= 1:
         raise ValueError(f"`{name}` is a file or a fraction of at most 1, got {fraction}")
-    n_apart = round(fraction * len(items))
-    apart = {int((index + 0.5) * len(items) / n_apart) for index in range(n_apart)}
+    n_held_back = round(fraction * len(items))
+    held_back = {int((index + 0.5) * len(items) / n_held_back) for index in range(n_held_back)}
     return (
-        [item for index, item in enumerate(items) if index not in apart],
-        [items[index] for index in sorted(apart)],
+        [item for index, item in enumerate(items) if index not in held_back],
+        [items[index] for index in sorted(held_back)],
     )
 
 
@@ -228,8 +228,8 @@ def _without_labels(atoms: Atoms, index: int, names: LabelNames) -> str:
     present += [f"ASE's {name}" for name in results]
     return (
         f"structure {index} has neither energy '{names.energy}' nor forces '{names.forces}'; it "
-        f"has {present}. Name the labels under `data: labels:` of a training, with --energy-label "
-        "and --forces-label of a command"
+        f"has {present}. Set the names of the labels under `data: labels:` of a training, or with "
+        "--energy-label and --forces-label on the command line"
     )
 
 

@@ -1,4 +1,4 @@
-"""ASE calculators of the labelling programs, each built for one structure.
+"""ASE calculators of the labeling programs, each built for one structure.
 
 The programs are imported when they are used.
 """
@@ -80,7 +80,7 @@ class InVacuum(Calculator):
         """Return a property; raise PropertyNotImplementedError for an unavailable stress.
 
         GPAW raises AttributeError for it in LCAO and finite-difference mode. Programs without a
-        free energy have no smearing: it is the energy.
+        free energy have no smearing, and their energy is used.
         """
         offered = getattr(self.calculator, "implemented_properties", ("free_energy",))
         if name == "free_energy" and "free_energy" not in offered:
@@ -94,7 +94,7 @@ class InVacuum(Calculator):
 
 
 def make_gpaw(atoms: Atoms, *, vacuum_A: float, **settings) -> Calculator:
-    """Return a GPAW calculator; structures with open directions are put into a box with vacuum."""
+    """Return a GPAW calculator; vacuum is added along non-periodic directions."""
     from gpaw import GPAW
 
     charge = total_charge(atoms)
@@ -105,7 +105,7 @@ def make_gpaw(atoms: Atoms, *, vacuum_A: float, **settings) -> Calculator:
 
 
 def make_tblite(atoms: Atoms, *, vacuum_A: float, **settings: object) -> Calculator:
-    """Return a tblite calculator; slabs and wires are put into a box with vacuum."""
+    """Return a tblite calculator; vacuum is added around slabs and wires."""
     from tblite.ase import TBLite
 
     made = TBLite(charge=total_charge(atoms), multiplicity=multiplicity(atoms), **settings)
@@ -151,7 +151,7 @@ class PySCF(Calculator):
         super().calculate(atoms, properties, system_changes)
         if self.atoms.pbc.any():
             raise ValueError(
-                f"PySCF is set up for molecules here, pbc is {self.atoms.pbc.tolist()}; use gpaw"
+                f"the engine pyscf is for molecules, but pbc is {self.atoms.pbc.tolist()}; use gpaw"
             )
         electrons = int(self.atoms.numbers.sum()) - self.charge
         unpaired = electrons % 2 if self.multiplicity is None else self.multiplicity - 1
@@ -195,7 +195,7 @@ def make_pyscf(atoms: Atoms, **settings) -> Calculator:
 
 
 def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> Calculator:
-    """Return an Abinit calculator; structures with open directions get a box with vacuum."""
+    """Return an Abinit calculator; vacuum is added along non-periodic directions."""
     from ase.calculators.abinit import Abinit, AbinitProfile, AbinitTemplate
     from ase.calculators.genericfileio import GenericFileIOCalculator
 
@@ -207,7 +207,7 @@ def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> C
                 raise RuntimeError("the density did not converge in `nstep` cycles")
             return super().read_results(directory)
 
-    class InOwnFolder(Abinit):
+    class InTemporaryFolder(Abinit):
         """Calculator with a temporary directory of the same lifetime."""
 
         def __init__(self, parameters):
@@ -224,7 +224,7 @@ def make_abinit(atoms: Atoms, *, command: str, vacuum_A: float, **settings) -> C
     spin = multiplicity(atoms)
     if spin is not None and spin > 1:
         charge |= {"nsppol": 2, "spinmagntarget": spin - 1}
-    return InVacuum(InOwnFolder({**charge, **settings}), vacuum_A, None)
+    return InVacuum(InTemporaryFolder({**charge, **settings}), vacuum_A, None)
 
 
 def make_emt(atoms: Atoms) -> Calculator:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""Settings of the labelling programs, with defaults."""
+"""Settings of the labeling programs, with defaults."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Vacuum = Annotated[float, Interval(gt=0, le=1000), Unit("Å")]
 class GPAWSettings:
     """Settings of GPAW; others are passed on to it.
 
-    Charged molecules stand in open boundaries, charged cells in a uniform background. Semi-core
-    shells need the 600 eV and stress labels more: against 800 eV, a rattled MgO pair is 2 meV/Å off
-    in its forces and 0.03 eV/Å³ in its stress (at 400 eV: 0.03 eV/Å and 0.38 eV/Å³).
+    Charged molecules have open boundary conditions, charged cells a uniform background. Semi-core
+    shells need 600 eV, and stress labels more: relative to 800 eV, a rattled MgO pair is 2 meV/Å
+    off in its forces and 0.03 eV/Å³ in its stress (at 400 eV: 0.03 eV/Å and 0.38 eV/Å³).
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class GPAWSettings:
     convergence : mapping
         Thresholds of the self-consistent field.
     symmetry : mapping or str
-        Symmetry. Time reversal halves the k-points; distorted structures have no more than that.
+        Symmetry. Time reversal halves the k-points; distorted structures have no other symmetry.
     txt : str or None
-        Output of GPAW; None for none.
+        Output file of GPAW; None writes no output.
     vacuum_A : float
         Vacuum around directions that are not periodic.
     """
@@ -119,7 +119,7 @@ class PySCFSettings:
     grid_level : int
         Fineness of the grid.
     smearing_eV : float
-        Fermi–Dirac smearing at fixed spin, which helps where levels nearly coincide.
+        Fermi–Dirac smearing at fixed spin, for nearly degenerate levels.
     """
 
     xc: Name = "PBE"
@@ -167,7 +167,7 @@ class AbinitSettings:
 
 @configuration
 class LESSettings:
-    """Settings of a LES model as labelling program; see `ase_les.LESCalculator`.
+    """Settings of a LES model as labeling program; see `ase_les.LESCalculator`.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ class LESSettings:
 
 @configuration
 class IonsSettings:
-    """Rigid ions: point charges and Born–Mayer repulsion, to move ionic crystals and melts.
+    """Rigid ions: point charges and Born–Mayer repulsion, for ionic crystals and melts.
 
     Parameters
     ----------
@@ -208,19 +208,19 @@ class IonsSettings:
 
 @configuration
 class EMTSettings:
-    """ASE's effective-medium theory, for trials; it has no settings and no charge."""
+    """ASE's effective-medium theory, for tests; it has no settings and no charge."""
 
 
 @configuration
 class LJSettings:
-    """ASE's Lennard-Jones potential, for trials; no charge.
+    """ASE's Lennard-Jones potential, for tests; no charge.
 
     Parameters
     ----------
     sigma, epsilon : float
         Length and energy.
     rc, ro : float or None
-        Cutoff, and begin of smoothing; None for those of ASE.
+        Cutoff and onset of smoothing; None uses the defaults of ASE.
     smooth : bool
         Whether the cutoff is smooth.
     """

@@ -47,7 +47,7 @@ Build = Callable[..., GetPropertiesMixin]
 
 @dataclass(frozen=True)
 class Engine:
-    """Program for labeling structures.
+    """Program that labels structures.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Engine:
 class Reference:
     """Engine with settings that builds a calculator for any structure.
 
-    Every structure has its own calculator, so that labels do not depend on earlier calculations or
+    Every structure gets a new calculator, so that labels do not depend on earlier calculations or
     the process.
 
     Parameters
@@ -92,7 +92,7 @@ class Reference:
     settings : mapping
     charged : bool
     package : str or None
-        Whose version is recorded.
+        Distribution whose version is recorded.
     stress : bool
         Whether stresses are calculated.
     """
@@ -114,14 +114,14 @@ class Reference:
         """
         if not self.charged and total_charge(atoms) != 0:
             raise ValueError(
-                f"'{self.name}' knows no total charge, atoms.info['charge'] is "
-                f"{total_charge(atoms)}; label charged structures with an engine that does"
+                f"'{self.name}' does not support total charges, and atoms.info['charge'] is "
+                f"{total_charge(atoms)}; use an engine that supports charged structures"
             )
         try:
             return self.build(atoms, **self.settings)
         except TypeError as error:
             raise ValueError(
-                f"'{self.name}' does not take the settings {dict(self.settings)}: {error}"
+                f"'{self.name}' does not accept the settings {dict(self.settings)}: {error}"
             ) from error
 
     @property
@@ -147,8 +147,7 @@ def make_reference(
     ----------
     engine : str or callable
         A function is called as ``function(atoms, **settings)`` and returns an ASE calculator for
-        this structure; ``atoms.info["charge"]`` and ``atoms.info["spin"]`` (2S + 1) are for it to
-        read.
+        this structure; it should read ``atoms.info["charge"]`` and ``atoms.info["spin"]`` (2S + 1).
     settings : mapping, optional
     stress : bool
         Whether stresses are calculated.
@@ -156,7 +155,7 @@ def make_reference(
     Raises
     ------
     ValueError
-        If the name is unknown or names no function.
+        If the name is unknown or does not refer to a function.
     ModuleNotFoundError
         If the engine is not installed; the message contains instructions.
     """
@@ -168,7 +167,7 @@ def make_reference(
         return _of_function(_imported(engine), engine, given, stress)
     if engine not in ENGINES:
         raise ValueError(
-            f"no engine '{engine}'; known are {', '.join(ENGINES)}, and any Python function as "
+            f"no engine '{engine}'; available are {', '.join(ENGINES)}, and any Python function as "
             "package.module:function"
         )
     known = ENGINES[engine]
@@ -186,8 +185,8 @@ def _of_function(
     if isinstance(function, type) or not callable(function):
         raise ValueError(
             f"'{name}' must be a function(atoms, **settings) that returns an ASE calculator, "
-            f"and is a {type(function).__name__}: wrap it in one, which also hands over "
-            "atoms.info['charge'] where the calculator needs it"
+            f"got a {type(function).__name__}: wrap it in such a function, which also passes "
+            "atoms.info['charge'] to the calculator if needed"
         )
     return Reference(name, function, settings, stress=stress)
 
@@ -198,11 +197,11 @@ def _imported(entry: str) -> Build:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"cannot import '{module}' of '{entry}' ({error}); it must be installed, or lie where "
-            "PYTHONPATH points"
+            f"cannot import '{module}' of '{entry}' ({error}); it must be installed or on "
+            "PYTHONPATH"
         ) from error
     except AttributeError:
-        raise ValueError(f"'{module}' has no '{name}', asked for by '{entry}'") from None
+        raise ValueError(f"'{module}' has no '{name}', requested by '{entry}'") from None
 
 
 ENGINES: dict[str, Engine] = {
@@ -244,7 +243,7 @@ def checked_settings(
 ) -> dict[str, object]:
     """Return the settings of an engine, completed with defaults.
 
-    Those of functions (``package.module:function``) are returned as they are.
+    Settings of functions (``package.module:function``) are returned unchanged.
 
     Parameters
     ----------
@@ -288,7 +287,7 @@ EngineName = Annotated[
 
 @configuration
 class EngineConfig:
-    """Calculator of a labelling program.
+    """Calculator of a labeling program.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Runs of dynamics with a committee, and the choice of structures to label."""
+"""Run dynamics with a committee and select structures to label."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ase_les.simulation.dynamics_result import DynamicsError, DynamicsResult
 from ase_les.training.learning_plan import Conditions
 from ase_les.training.moves import bare, collision
 
-# Frames of a run among which structures are chosen.
+# Number of frames of a run from which structures are selected.
 _FRAMES = 50
 
 _DISAGREEMENT = "disagreement_eV_per_A"
@@ -35,10 +35,11 @@ _AT_THE_END = "stopped"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """How far a run came.
+    """Outcome of a run.
 
-    ``name``: stem of its files. ``time_ps`` of ``wanted_ps``; ``stopped``: why it ended early, or
-    None. ``disagreement_eV_per_A``: mean and largest one of frames, see
+    ``name``: stem of the files. ``time_ps``, ``wanted_ps``: completed and requested time.
+    ``stopped``: reason for an early end, or None. ``mean_disagreement_eV_per_A``,
+    ``largest_disagreement_eV_per_A``: over the frames, see
     `ase_les.simulation.alarms.disagreement_of_atoms`.
     """
 
@@ -62,10 +63,10 @@ def run_once(
     seed: int,
     progress: Progress,
 ) -> RunRecord:
-    """Run dynamics to the end or to an alarm; a run that was interrupted goes on.
+    """Run dynamics until the end or an alarm; an interrupted run is resumed.
 
     Writes frames with their disagreement to ``<output>.extxyz`` and the record to
-    ``<output>.json``; a run that has one is not repeated.
+    ``<output>.json``; a run with a record is not repeated.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def run_once(
     conditions : Conditions
     picoseconds : float
     disagreement_eV_per_A : float
-        The run stops above it.
+        The run stops if this is exceeded.
     output : Path
     seed : int
     progress : Progress
@@ -112,31 +113,34 @@ def run_once(
 
 @contextmanager
 def without_extrapolation_warnings() -> Iterator[None]:
-    """Hide warnings of structures unlike the training data: these are looked for."""
+    """Hide extrapolation warnings: exploration looks for such structures."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*an extrapolation")
         yield
 
 
 def chosen(runs: Sequence[Path], structures: int) -> tuple[list[Atoms], list[Atoms]]:
-    """Choose structures to label: evenly spaced ones, and those of the largest disagreement.
+    """Select structures to label: half evenly spaced, half with the largest disagreement.
 
     Parameters
     ----------
     runs : sequence of Path
         Files of frames, from `run_once`.
     structures : int
-        Number of structures, one half of each kind.
+        Number of structures, half of each kind.
 
     Returns
     -------
     (list of Atoms, list of Atoms)
-        Frames evenly spaced over all runs, without those at which a run was stopped; and others.
+        Frames evenly spaced over all runs, except those at which a run stopped; and frames with the
+        largest disagreement.
     """
     frames = [each for path in runs for each in all_frames(path)]
-    usual = [k for k, each in enumerate(frames) if not each.info.get(_AT_THE_END)]
-    n_usual = min((structures + 1) // 2, len(usual))
-    spaced = {usual[k] for k in np.linspace(0, len(usual) - 1, n_usual).round().astype(int)}
+    candidates = [k for k, each in enumerate(frames) if not each.info.get(_AT_THE_END)]
+    n_usual = min((structures + 1) // 2, len(candidates))
+    spaced = {
+        candidates[k] for k in np.linspace(0, len(candidates) - 1, n_usual).round().astype(int)
+    }
     order = np.argsort([-each.info[_DISAGREEMENT] for each in frames], kind="stable").tolist()
     disputed = [k for k in order if k not in spaced][: structures - len(spaced)]
     return [bare(frames[k]) for k in sorted(spaced)], [bare(frames[k]) for k in sorted(disputed)]
@@ -149,7 +153,7 @@ def _frames(
     disagreement: float,
     progress: Progress,
 ) -> tuple[list[Atoms], str | None, int]:
-    """Return frames with their disagreement, why the run ended early, and its steps."""
+    """Return frames with disagreement, reason for an early end, and number of steps."""
     total = settings["steps"]
     stride = max(total // _FRAMES, 1)
     settings |= {
@@ -171,23 +175,25 @@ def _frames(
     except ValueError as error:
         if resuming:
             raise
-        # The start itself is beyond a limit.
-        return _judged([], [bare(atoms)], calculator), str(error), 0
+        # The initial structure exceeds a limit.
+        return _with_disagreement([], [bare(atoms)], calculator), str(error), 0
     if result.interrupted:
-        raise KeyboardInterrupt(f"interrupted; '{output}' goes on when started again")
-    return _judged(*_positions(result), calculator), result.stopped, result.steps
+        raise KeyboardInterrupt(f"interrupted; start again to continue '{output}'")
+    return _with_disagreement(*_positions(result), calculator), result.stopped, result.steps
 
 
 def _positions(result: DynamicsResult) -> tuple[list[Atoms], list[Atoms]]:
-    """Return the frames of a run, and the last structure of one that was stopped."""
+    """Return the frames of a run, and the last structure if the run was stopped."""
     with Trajectory(result.files.trajectory) as trajectory:
-        # The first is the structure started from, which is labelled already.
+        # The first frame is the initial structure, which is already labeled.
         frames = [bare(each) for each in trajectory][1:]
     return frames, [bare(result.atoms)] if result.stopped else []
 
 
-def _judged(frames: list[Atoms], last: list[Atoms], calculator: LESCalculator) -> list[Atoms]:
-    """Return frames that can be labelled, with their disagreement."""
+def _with_disagreement(
+    frames: list[Atoms], last: list[Atoms], calculator: LESCalculator
+) -> list[Atoms]:
+    """Return frames that can be labeled, with their disagreement."""
     found = []
     for number, atoms in enumerate([*frames, *last]):
         if not np.isfinite(atoms.positions).all() or collision(atoms) is not None:

@@ -139,7 +139,7 @@ def fit(
         for record in run.history:
             on_epoch(record)
     whole = run.state()
-    # Only now, as all processes have read it.
+    # Write only after all processes have read the checkpoint.
     ranks.wait()
 
     def write() -> None:
@@ -308,9 +308,9 @@ class _Run:
         if self.ranks.size == 1:
             return value
         parameters = [p for p in self.model.parameters() if p.requires_grad]
-        there = [p.grad is not None for p in parameters]
+        has_gradient = [p.grad is not None for p in parameters]
         flat = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
-        known = torch.tensor([*map(float, there), value], dtype=torch.float64)
+        known = torch.tensor([*map(float, has_gradient), value], dtype=torch.float64)
         self.ranks.sum_(known)
         summed = self.ranks.sum_(torch.cat(flat)).split([p.numel() for p in parameters])
         for parameter, gradient, count in zip(parameters, summed, known.tolist(), strict=False):
@@ -319,7 +319,7 @@ class _Run:
 
     @torch.no_grad()
     def _align(self) -> None:
-        """Take the weights of the first process: those of other machines may differ by rounding."""
+        """Copy the weights of the first process; other machines may differ by rounding."""
         for values in (*self.model.parameters(), *self.average.values()):
             self.ranks.copy_from_first_(values)
 

@@ -31,15 +31,15 @@ class FitSettings:
     batch_size : int
         Structures per step.
     learning_rate : float
-        Largest step size; reached after the warm-up, then lowered along a cosine.
+        Maximum learning rate; reached after the warm-up, then annealed along a cosine.
     warmup_epochs : float
-        Epochs of linear increase from zero.
+        Epochs over which the learning rate increases linearly from zero.
     final_learning_rate : float
-        Step size at the end.
+        Learning rate at the end.
     weight_decay : float
-        Pull of the weights towards zero, as in AdamW.
+        Decoupled weight decay, as in AdamW.
     max_gradient_norm : float
-        Gradients longer than this are shortened to it.
+        Maximum norm of the gradient; larger gradients are scaled down to it.
     average_decay : float
         Decay per step of the exponential moving average that becomes the model.
     free_sum : bool
@@ -58,7 +58,7 @@ class FitSettings:
         Loss term that lets mean charges of elements follow their isotropic Born charges
         (`ase_les.training.charge_gauge`); no labels are needed.
     freeze : tuple of str
-        Parts of the model whose weights stay as they start: "representation", "short_range",
+        Parts of the model whose weights are kept fixed: "representation", "short_range",
         "long_range" (charges). ``[representation, short_range]`` adds charges to a trained model
         without changing the rest.
     validate_every : int
@@ -101,7 +101,7 @@ class FitSettings:
         return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
 
     def learning_rate_at(self, epoch: float) -> float:
-        """Return the step size at a (fractional) epoch."""
+        """Return the learning rate at a (fractional) epoch."""
         if epoch < self.warmup_epochs:
             return self.learning_rate * epoch / self.warmup_epochs
         done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)

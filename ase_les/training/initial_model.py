@@ -18,8 +18,9 @@ from ase_les.training.dataset import Sample
 def completed(architecture: ArchitectureConfig, start: LESModel | None) -> ArchitectureConfig:
     """Return the architecture, completed with that of the initial model.
 
-    An empty architecture is that of the initial model, but for its atomic energies. One without
-    representation is completed with representation, core repulsion and total charges.
+    An empty architecture becomes that of the initial model without its atomic energies. An
+    architecture without representation takes representation, core repulsion and total charges from
+    the initial model.
     """
     if start is None or architecture.representation is not None:
         return architecture
@@ -90,25 +91,26 @@ def model_from(
     ValueError
         If the architectures differ, or the model does not cover an element or total charge.
     """
-    asked = architecture.complete(
+    requested = architecture.complete(
         known.config.atomic_energies, architecture.short_range or known.config.short_range
     )
     if known.config.long_range is None and architecture.long_range is not None:
         known = _with_charges(known, architecture.long_range, samples, seed)
     known = _with_electrostatics(known, architecture)
-    changes = list(changed(known.config.to_dict(), asked.to_dict()))
+    changes = list(changed(known.config.to_dict(), requested.to_dict()))
     if changes:
-        said = "; ".join(
+        differing = "; ".join(
             f"{'.'.join(path)} is {old}, requested {new}" for path, old, new in changes
         )
         raise ValueError(
-            f"`start` has a different architecture: {said}. Adapt `model` to it, or remove `start`"
+            f"`start` has a different architecture: {differing}. Adapt `model` to it, or "
+            "remove `start`"
         )
     for sample in samples:
         known.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
     energies = dict(known.config.atomic_energies)
-    fitted = architecture.atomic_energies or _moved(energies, known, samples)
-    # The order of the elements must stay that of the weights.
+    fitted = architecture.atomic_energies or _shifted_energies(energies, known, samples)
+    # The order of the elements must match the weights.
     energies = {symbol: fitted.get(symbol, energy) for symbol, energy in energies.items()}
     model = LESModel(replace(known.config, atomic_energies=energies), seed=0).to(known.precision)
     model.load_state_dict(known.state_dict())
@@ -131,17 +133,17 @@ def _with_charges(
 
 def _with_electrostatics(known: LESModel, architecture: ArchitectureConfig) -> LESModel:
     """Return the model with the requested electrostatics, if both have charges."""
-    ours, asked = known.config.long_range, architecture.long_range
-    if ours is None or asked is None or ours.electrostatics == asked.electrostatics:
+    ours, requested = known.config.long_range, architecture.long_range
+    if ours is None or requested is None or ours.electrostatics == requested.electrostatics:
         return known
-    long_range = replace(ours, electrostatics=asked.electrostatics)
+    long_range = replace(ours, electrostatics=requested.electrostatics)
     model = LESModel(replace(known.config, long_range=long_range), seed=0).to(known.precision)
     model.load_state_dict(known.state_dict())
     return model
 
 
 @torch.no_grad()
-def _moved(
+def _shifted_energies(
     energies: Mapping[str, float], known: LESModel, samples: Sequence[Sample]
 ) -> dict[str, float]:
     left = [s._replace(energy=s.energy - known(s.graph).energy) for s in samples]

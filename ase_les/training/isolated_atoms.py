@@ -52,8 +52,9 @@ def take_isolated_atoms(
         else:
             energies[symbol] = float(energy)
     if energies:
-        told = ", ".join(f"{symbol} {energy:g}" for symbol, energy in energies.items())
+        listed = ", ".join(f"{symbol} {energy:g}" for symbol, energy in energies.items())
         notes.append(
-            f"atomic energies / eV from isolated atoms: {told}; they are excluded from the training"
+            f"atomic energies / eV from isolated atoms: {listed}; they are excluded from the "
+            "training"
         )
     return others, energies, notes

@@ -1,4 +1,4 @@
-"""Record of labels: one line for every structure, on disk as soon as it is labelled."""
+"""Record of labels: one line per structure, written as soon as the structure is labeled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT = "labels 1"
 
 @dataclass(frozen=True)
 class Label:
-    """Result of a calculation, or the reason of its failure.
+    """Result of a calculation, or the reason for its failure.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class LabelRecord:
         if resuming:
             recorded, labels = read_label_record(files.record)
             if recorded:
-                # Older records lack the entry for stress and continue with the present setting.
+                # Older records lack the entry for stress and continue with the current setting.
                 recorded = {"stress": reference.stress, **recorded}
                 refuse_other_calculations(files.record, recorded, header)
         if retry_failed:
@@ -89,7 +89,7 @@ class LabelRecord:
 
 
 def read_label_record(path: Path) -> tuple[dict[str, object], dict[int, Label]]:
-    """Return the description of a labelling and its labels by index of the structure.
+    """Return the description of a labeling and its labels by index of the structure.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def read_label_record(path: Path) -> tuple[dict[str, object], dict[int, Label]]:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"line {number} of '{path}' is not a label ({one_line(error, 100)}). Restore the "
-                "file, or remove this line: the structure is then labelled again"
+                "file, or remove this line: the structure is then labeled again"
             ) from None
         labels[index] = found
     return recorded, labels
@@ -121,7 +121,7 @@ def _check_label(index: object, found: Label) -> None:
         raise ValueError("energy or time is not finite")
     if found.problem is not None:
         if not isinstance(found.problem, str):
-            raise ValueError("the reason of failure is not text")
+            raise ValueError("the reason for the failure is not text")
         return
     values = np.asarray(forces, dtype=float)
     if found.energy_eV is None or values.ndim != 2 or values.shape[1] != 3:

@@ -108,10 +108,10 @@ def labelled_file(
         warnings = question_labels(kept, sources)
     except ValueError as error:
         raise ValueError(f"{file.path}: {error}") from None
-    told = [*file.notes.lines(len(file.frames)), f"{file.path}: {sources.told()}"]
-    told += [f"{file.path}: {note}" for note in notes]
-    asked = [f"{file.path}: {warning}" for warning in warnings]
-    return LabelledFile(file.path, samples, sources, energies, told, asked)
+    lines = [*file.notes.lines(len(file.frames))]
+    lines += [f"{file.path}: {note}" for note in (sources.summary(), *notes)]
+    warnings = [f"{file.path}: {warning}" for warning in warnings]
+    return LabelledFile(file.path, samples, sources, energies, lines, warnings)
 
 
 def check_names(file: LabelledFile) -> None:
@@ -163,7 +163,7 @@ def check_weights(
 
 
 def chosen_frames(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> list[Atoms]:
-    """Return the structures without those that have too short distances.
+    """Remove structures with distances that are too short.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class LabellingPlan:
     Parameters
     ----------
     engine : str
-        Labelling program, or ``package.module:function`` of a function that returns a calculator.
+        Labeling program, or ``package.module:function`` of a function that returns a calculator.
     sets : mapping of str to StructureSet
         Sets by name.
     settings : mapping
@@ -109,7 +109,7 @@ class LabellingPlan:
         folder : Path
             Folder of the plan.
         work : Path
-            Where labels are stored as soon as they are calculated.
+            Folder where labels are stored as soon as they are calculated.
         progress : Progress
 
         Returns
@@ -122,7 +122,7 @@ class LabellingPlan:
         ModuleNotFoundError
             If the engine is not installed.
         RuntimeError
-            If labelling was interrupted; calling this again continues it.
+            If labeling was interrupted; calling this again continues it.
         """
         training, test = [], []
         for name, each in self.sets.items():
@@ -137,9 +137,7 @@ class LabellingPlan:
                 progress=progress,
             )
             if result.stopped:
-                raise RuntimeError(
-                    f"labelling of '{name}' was interrupted; start again to continue"
-                )
+                raise RuntimeError(f"labeling of '{name}' was interrupted; start again to continue")
             frames = all_frames(result.files.frames)
             labelled = [structures[i] for i in result.labels if i not in result.failures]
             for atoms, structure in zip(frames, labelled, strict=True):
@@ -170,7 +168,7 @@ def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> 
     ----------
     folder : Path
     work : Path
-        Where labels are stored as soon as they are calculated.
+        Folder where labels are stored as soon as they are calculated.
     progress : Progress
     """
     training, test = read_plan(folder / "label.yml").carry_out(folder, work, progress)

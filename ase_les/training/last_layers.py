@@ -24,7 +24,7 @@ def last_layer_committee(
     seed: int = 0,
     on_structure: Callable[[], None] = lambda: None,
 ) -> Committee:
-    r"""Return a committee around a trained model that agrees where there are training data.
+    r"""Return a committee around a trained model whose members agree near training data.
 
     Energies and forces are, to first order, linear in the last layers :math:`w` of the readouts.
     Members are drawn from the posterior of a linear regression on the training structures,
@@ -34,9 +34,9 @@ def last_layer_committee(
         \tau = \frac{\operatorname{tr} J J^T}{R}
 
     with R rows of J: derivatives of energies per atom, and of forces projected on random
-    directions. The mean over the members is :math:`w`, and the spread of the rows is made as large
-    as the errors on these structures. Those on others are larger: calibrate on structures that
-    were not trained on (`ase_les.training.calibration`).
+    directions. The mean over the members is :math:`w`, and the spread of the rows is scaled to the
+    errors on these structures. Errors on other structures are larger: calibrate on structures not
+    used for training (`ase_les.training.calibration`).
 
     =================  ====================================================
     Symbol             Code
@@ -51,7 +51,7 @@ def last_layer_committee(
     samples : sequence of Sample
         Training structures; some tens are enough.
     members : int
-        Forces of the mean cost the same for any number. The spread of few members is noisy.
+        The cost of the mean forces does not depend on it. The spread of few members is noisy.
     projections : int
         Random directions per structure.
     regularization : float
@@ -71,7 +71,7 @@ def last_layer_committee(
     .. [2] M. Kellner, M. Ceriotti, Mach. Learn.: Sci. Technol. 5, 035006 (2024).
     """
     if not samples:
-        raise ValueError("no structures; give those that the model was trained on")
+        raise ValueError("no structures; pass the training structures of the model")
     if members < 2:
         raise ValueError(f"`members` must be at least 2, got {members}")
     random = torch.Generator().manual_seed(seed)
@@ -82,9 +82,9 @@ def last_layer_committee(
     steps = steps - steps.mean(0)
     error = residuals[residuals.isfinite()].square().mean().sqrt()
     if not error > 0:
-        raise ValueError("the structures have no labels of energies or forces that give errors")
+        raise ValueError("the structures have no energy or force labels that differ from the model")
     steps = steps * error / (rows @ steps.T).square().mean().sqrt()
-    return Committee([_moved(model, names, step) for step in steps])
+    return Committee([_shifted(model, names, step) for step in steps])
 
 
 def _rows(
@@ -103,7 +103,7 @@ def _rows(
     parameters = dict(plain.named_parameters())
     for name, parameter in parameters.items():
         parameter.requires_grad_(name in names)
-    wanted = [parameters[name] for name in names]
+    weights = [parameters[name] for name in names]
     rows, residuals = [], []
     for sample in samples:
         derived = differentiate(plain, sample.graph, create_graph=True)
@@ -117,7 +117,7 @@ def _rows(
             residuals.append((sample.forces * direction).sum() - values[-1].detach())
         for number, value in enumerate(values, start=1):
             found = torch.autograd.grad(
-                value, wanted, retain_graph=number < len(values), allow_unused=True
+                value, weights, retain_graph=number < len(values), allow_unused=True
             )
             rows.append(
                 torch.cat(
@@ -125,7 +125,7 @@ def _rows(
                         torch.zeros(parameter.numel(), dtype=torch.float64)
                         if each is None
                         else each.flatten()
-                        for each, parameter in zip(found, wanted, strict=True)
+                        for each, parameter in zip(found, weights, strict=True)
                     ]
                 )
             )
@@ -151,8 +151,8 @@ def _posterior(
     return start - (rows.T @ solved).T
 
 
-def _moved(model: LESModel, names: Sequence[str], step: Tensor) -> LESModel:
-    """Return a copy whose last layers have moved by a step."""
+def _shifted(model: LESModel, names: Sequence[str], step: Tensor) -> LESModel:
+    """Return a copy of the model with shifted last layers."""
     member = copy.deepcopy(model)
     parameters, first = dict(member.named_parameters()), 0
     with torch.no_grad():

@@ -1,12 +1,13 @@
-"""Active learning: label, train, explore, judge, until a model holds.
+"""Active learning: label, train and explore until the model meets the criterion.
 
 A round trains a committee on all labels so far, runs dynamics with it at the conditions of the
-plan, labels structures of these runs, and judges by them and by runs from held-back structures
-whether the model holds. Otherwise these structures are trained on in the next round.
+plan, labels structures of these runs, and uses them and runs from held-back structures to decide
+whether the model meets the criterion. Otherwise these structures are added to the training data of
+the next round.
 
-Everything is kept in one folder and written in the order of the calculation. Every part is a
-function of the plan and of files that are complete, so that a learning that was stopped at any
-moment goes on to the same models.
+All results are written to one folder in the order of the calculation. Every step depends only on
+the plan and on complete files, so that a calculation interrupted at any moment resumes with the
+same results.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ from ase_les.training.train import train
 class Round:
     """Result of a round, as stored in its ``round.json``.
 
-    ``labelled``: structures trained on. ``errors``: by set of structures, entries of
-    `ase_les.training.evaluation.Errors`; "held back" and "own dynamics". ``calibration``: see
-    `ase_les.training.calibration`. ``explored``, ``held``: runs of exploration and criterion.
-    ``charges``: mean by element in e, empty without charges. ``failed_labels``: structures without
-    a label. ``reasons``: why the model does not hold; empty if it does.
+    ``labelled``: number of training structures. ``errors``: entries of
+    `ase_les.training.evaluation.Errors` for the sets "held back" and "own dynamics".
+    ``calibration``: see `ase_les.training.calibration`. ``explored``, ``held``: runs of the
+    exploration and of the criterion. ``charges``: mean charge of each element in e, empty without
+    charges. ``failed_labels``: number of structures that could not be labeled. ``reasons``: why the
+    model fails the criterion; empty if it meets it.
     """
 
     number: int
@@ -91,9 +93,9 @@ class Round:
 
 @dataclass(frozen=True)
 class LearningResult:
-    """Rounds of a learning, and the committee of the last one.
+    """Rounds of active learning, and the committee of the last one.
 
-    ``model``: its file. ``state``: folder of the learning.
+    ``model``: file of the committee. ``state``: folder of all results.
     """
 
     plan: LearningPlan
@@ -133,15 +135,16 @@ def learn(
     folder : str or Path
         Folder that paths of the plan refer to.
     state : str or Path
-        Folder of all results. A learning in it goes on.
+        Folder of all results; a calculation in it is resumed.
     jobs : int
-        Processes that label.
+        Number of processes for labeling.
     progress : Progress
 
     Returns
     -------
     LearningResult
-        The committee is written to ``model.safetensors`` in `state`, whether it holds or not.
+        The committee is written to ``model.safetensors`` in `state`, whether or not it meets the
+        criterion.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def learn(
     OutputInUseError
         If a different process uses the folder.
     RuntimeError
-        If labelling was interrupted, or no structure could be labelled.
+        If labeling was interrupted, or no structure could be labeled.
     """
     # Engines that are not installed are an error before anything is written.
     make_reference(plan.engine, plan.settings, stress=plan.stress)
@@ -162,7 +165,7 @@ def learn(
 
 
 def seed_of(plan_seed: int, *parts: object) -> int:
-    """Return a seed that depends on the seed of the plan and the place in it alone."""
+    """Return a seed that depends only on the seed of the plan and the position in it."""
     return zlib.crc32(" ".join(map(str, (plan_seed, *parts))).encode()) % 2**31
 
 
@@ -173,7 +176,7 @@ def _check_plan(plan: LearningPlan, state: Path) -> None:
     if not path.exists():
         replace_file(path, json.dumps(now, indent=1).encode())
         return
-    # More rounds than before continue a learning.
+    # The number of rounds may be increased.
     then = {**json.loads(path.read_text(encoding="utf-8")), "rounds": now["rounds"]}
     changes = [
         f"{'.'.join(map(str, where))} was {old}, is now {new}"
@@ -244,10 +247,10 @@ class _Learning:
             progress=self.progress,
         )
         if result.stopped:
-            raise RuntimeError(f"labelling of '{name}' was interrupted; start again to go on")
+            raise RuntimeError(f"labeling of '{name}' was interrupted; start again to continue")
         if result.labelled == 0:
             raise RuntimeError(
-                f"none of the structures '{name}' could be labelled: "
+                f"none of the structures '{name}' could be labeled: "
                 f"{next(iter(result.failures.values()))}"
             )
         self.failed_labels += len(result.failures)
@@ -260,7 +263,7 @@ class _Learning:
         if (work / "round.json").exists():
             return Round.read(work / "round.json")
         plan, committee = self.plan, self._committee(number)
-        self.progress.message(f"dynamics: {plan.explore.runs} runs that explore")
+        self.progress.message(f"dynamics: {plan.explore.runs} exploration runs")
         explored = self._explore(number, committee, starts)
         candidates = [work / f"{each.name}.extxyz" for each in explored]
         typical, disputed = chosen(candidates, plan.explore.structures)
@@ -369,7 +372,7 @@ class _Learning:
             return dict(charges_by_element(atoms).mean)
 
     def _reasons(self, fresh: Mapping[str, Any] | None, held: Sequence[RunRecord]) -> list[str]:
-        """Return what the model fails of the criterion."""
+        """Return the reasons why the model fails the criterion."""
         criterion = self.plan.criterion
         reasons = []
         failed = [each for each in held if each.stopped]
@@ -380,7 +383,7 @@ class _Learning:
                 f"after {first.time_ps:.3g} of {first.wanted_ps:.3g} ps: {first.stopped}"
             )
         if fresh is None:
-            return [*reasons, "no run of the exploration left its first structure"]
+            return [*reasons, "no exploration run went beyond its initial structure"]
         found = fresh["forces_rmse_meV_per_A"]
         if not found <= criterion.forces_rmse_meV_per_A:
             reasons.append(

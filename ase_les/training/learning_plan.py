@@ -35,10 +35,10 @@ from ase_les.training.moves import bare
 from ase_les.training.sampling import SamplingRecipe
 
 EXAMPLE = """\
-# ase build -x rocksalt -a 5.64 --cubic NaCl nacl.traj     makes the structure to start from
-# ase-les learn plan.yml                                   learns; started again, it goes on
+# ase build -x rocksalt -a 5.64 --cubic NaCl nacl.traj     creates the initial structure
+# ase-les learn plan.yml                                   learns; resumes when started again
 start: nacl.traj
-engine: ions                    # as of `ase-les label`: gpaw, tblite, module:function, les ...
+engine: ions                    # as in `ase-les label`: gpaw, tblite, module:function, les ...
 settings: &ions
   charges: {Na: 1, Cl: -1}
   repulsion: {Na-Na: [424, 0.317], Na-Cl: [1256, 0.317], Cl-Cl: [3485, 0.317]}
@@ -48,7 +48,7 @@ sample:                         # structures of the first round
     - {kind: rattle, structures: 10, stdev_A: 0.05}
     - {kind: rattle, structures: 10, stdev_A: 0.15}
     - {kind: dynamics, temperatures_K: [300, 600], structures: 5, timestep_fs: 2.0, stride: 50}
-conditions:                     # that the model has to hold under
+conditions:                     # under which the model must be stable
   - {temperature_K: 300, timestep_fs: 2.0}
   - {temperature_K: 500, timestep_fs: 2.0}
 model:
@@ -57,7 +57,7 @@ model:
     charges: {formal_charges: {Na: 0.9, Cl: -0.9}}
     electrostatics: {smearing: 1.5}
 fit: {epochs: 60, batch_size: 2}
-refit: {epochs: 30}             # of later rounds, which start from the models of the one before
+refit: {epochs: 30}             # for later rounds, which start from the models of the previous one
 committee: 3
 explore: {runs: 4, picoseconds: 1.0, structures: 12, disagreement_eV_per_A: 0.3}
 criterion:
@@ -113,14 +113,14 @@ class Exploration:
     Parameters
     ----------
     runs : int
-        Number of runs in every round; starting structures and conditions in turn.
+        Number of runs in every round, cycling through starting structures and conditions.
     picoseconds : float
         Length of each run.
     structures : int
-        Structures to label in every round: one half evenly spaced in time, on which the errors
-        of the criterion are measured, the other half those of the largest disagreement.
+        Structures to label in every round: half evenly spaced in time, used to measure the errors
+        of the criterion, half with the largest disagreement.
     disagreement_eV_per_A : float
-        A run stops where the committee disagrees by more about the force on an atom
+        A run stops if the disagreement of the committee about the force on an atom exceeds this
         (``max_force_std_eV_per_A`` of dynamics).
     """
 
@@ -132,19 +132,19 @@ class Exploration:
 
 @configuration
 class Criterion:
-    """When a model holds: all runs are complete and the errors of its own dynamics are small.
+    """Criterion for a finished model: complete runs, and small errors in its own dynamics.
 
     Parameters
     ----------
     runs : int
-        Number of runs, from held-back structures, conditions in turn.
+        Number of runs from held-back structures, cycling through the conditions.
     picoseconds : float
         Length of each run.
     repeat : tuple of 3 int
         Repetitions of the held-back structures along periodic directions.
     disagreement_eV_per_A : float
-        A run fails where the committee disagrees by more about the force on an atom, or where an
-        alarm of dynamics stops it (temperature, distances, forces).
+        A run fails if the disagreement of the committee about the force on an atom exceeds this, or
+        if an alarm stops it (temperature, distances, forces).
     forces_rmse_meV_per_A : float
         Largest error of force components on newly labeled structures of the dynamics, evenly
         spaced in time.
@@ -172,15 +172,15 @@ class LearningPlan:
     ----------
     start : str
         File of starting structures, relative to the folder of the plan. ``info["charge"]`` and
-        ``info["spin"]`` are those of their samples.
+        ``info["spin"]`` are passed on to the samples.
     engine : str
-        Labelling program, or ``package.module:function`` of a function that returns a calculator.
+        Labeling program, or ``package.module:function`` of a function that returns a calculator.
     sample : SamplingRecipe
         Moves that generate the structures of the first round.
     model : ArchitectureConfig
         Architecture of the models.
     conditions : tuple of Conditions
-        Conditions under which the model has to hold.
+        Conditions under which the model must be stable.
     settings : mapping
         Settings of the engine.
     stress : bool
@@ -193,17 +193,17 @@ class LearningPlan:
     refit : mapping
         Entries of `fit` that differ in later rounds.
     committee : int
-        Models, which differ by seed.
+        Number of models, which differ by seed.
     explore : Exploration
         Dynamics that finds new structures.
     criterion : Criterion
-        When a model holds.
+        Criterion for a finished model.
     rounds : int
-        Most rounds.
+        Maximum number of rounds.
     seed : int
         All seeds derive from this one and the round.
     validation : float
-        Fraction of the structures of each round that chooses the best epoch.
+        Fraction of the structures of each round used for validation.
     """
 
     start: File
@@ -227,7 +227,7 @@ class LearningPlan:
         pressures = [each.pressure_bar for each in self.conditions]
         if not self.stress and pressures != [None] * len(pressures):
             raise ValueError("conditions of constant pressure need `stress: true`")
-        # Errors of settings appear before the first label.
+        # Report invalid settings before the first label.
         checked_settings(self.engine, self.settings)
         try:
             self.fit_of(1)
@@ -240,7 +240,7 @@ class LearningPlan:
         """Return the settings of the fit of a round."""
         if number == 0:
             return self.fit
-        # Models that start from trained ones have their charges already.
+        # Models that start from trained ones already have charges.
         return replace(self.fit, **{"bond_polarity": 0.0, **self.refit})  # type: ignore[arg-type]
 
     def structures(self, folder: Path) -> list[Atoms]:
@@ -248,7 +248,7 @@ class LearningPlan:
         return all_frames(folder / self.start)
 
     def divided(self, samples: list[Atoms], folder: Path) -> tuple[list[Atoms], list[Atoms]]:
-        """Return structures to train on, and those held back."""
+        """Return training structures and held-back structures."""
         if isinstance(self.held_back, str):
             return samples, all_frames(folder / self.held_back)
         kept, held = split(samples, self.held_back, "held_back")
@@ -260,7 +260,7 @@ class LearningPlan:
         return kept, held
 
     def quick(self) -> LearningPlan:
-        """Return a short version, as a trial of everything: its models are poor."""
+        """Return a short version that tests all steps; its models are poor."""
         return replace(
             self,
             fit=replace(self.fit, epochs=min(self.fit.epochs, 10)),

@@ -32,12 +32,12 @@ class LossWeights:
     dipole : float
         For dipole components of finite structures, in (e Å)⁻².
     born_charges : float
-        For components of latent Born charges, in e⁻². They cost about as much as
+        For components of latent Born charges, in e⁻². Training on them costs about as much as
         energy and forces together.
     excess : float
         For the deviation of the sum of free charges from the total charge, in e⁻²; no label is
         needed. Use a small initial weight: charged groups form one after the other during training,
-        and a large weight prevents it.
+        and a large weight prevents this.
 
     Raises
     ------
@@ -108,18 +108,18 @@ def response_loss(
         L = \frac{w_\mu}{3S} \sum_{s\alpha} \Delta\mu_{s\alpha}^2
           + \frac{w_Z}{9N} \sum_{i\alpha\beta} (\Delta Z^*_{i\alpha\beta})^2
 
-    Parameters as of `loss`.
+    Parameters as for `loss`.
     """
     batch = batch or sample
     graph = sample.graph
     total = sample.energy.new_zeros(())
-    centre = centre_of_mass(graph)
+    center = centre_of_mass(graph)
     if weights.dipole and not sample.dipole.isnan().all():
-        arms = graph.positions - centre[graph.structure]
+        arms = graph.positions - center[graph.structure]
         dipole = sum_per_structure(derived.prediction.charges[:, :1] * arms, graph)
         total = total + weights.dipole * _mean_square(dipole, sample.dipole, batch.dipole)
     if weights.born_charges and not sample.born_charges.isnan().all():
-        _, born = born_charges(model, graph, centre, create_graph=True)
+        _, born = born_charges(model, graph, center, create_graph=True)
         error = _mean_square(born, sample.born_charges, batch.born_charges)
         total = total + weights.born_charges * error
     return total

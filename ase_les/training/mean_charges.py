@@ -90,12 +90,12 @@ def describe_charges(
     dielectric : float
         Electronic dielectric constant of periodic structures.
     """
-    told = {"mean_by_element_e": mean_charges(model, samples)}
-    if model.has_charges and (carried := mean_born_charges(model, samples)):
-        told["mean_latent_born_charge_by_element_e"] = carried
+    means = {"mean_by_element_e": mean_charges(model, samples)}
+    if model.has_charges and (born := mean_born_charges(model, samples)):
+        means["mean_latent_born_charge_by_element_e"] = born
     rounded = {
         name: {element: float(f"{charge:.4g}") for element, charge in of_elements.items()}
-        for name, of_elements in told.items()
+        for name, of_elements in means.items()
     }
     return {
         "meaning": "latent; the calculator gives physical ones, which are physical_over_latent "

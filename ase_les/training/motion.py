@@ -59,7 +59,7 @@ class Dynamics:
             raise ValueError("dynamics need a calculator: a cheap one, or a preliminary model")
         found = []
         for temperature in self.temperatures_K:
-            moving = _on_the_way(atoms, temperature, self, rng, calculator)
+            moving = _langevin_structures(atoms, temperature, self, rng, calculator)
             found += islice(moving, self.structures)
         return found
 
@@ -114,11 +114,11 @@ class CommitteeMD:
         disagreements([bare(atoms)], committee)
         found = []
         for temperature in self.temperatures_K * self.runs:
-            moving = _on_the_way(atoms, temperature, self, rng, committee[0])
+            moving = _langevin_structures(atoms, temperature, self, rng, committee[0])
             try:
-                for met in islice(moving, self.steps // self.stride):
-                    if disagreements([met], committee)[0] > self.disagreement_eV_per_A:
-                        found.append(met)
+                for structure in islice(moving, self.steps // self.stride):
+                    if disagreements([structure], committee)[0] > self.disagreement_eV_per_A:
+                        found.append(structure)
                         break
             except ValueError:
                 # Raised by another model of the committee outside its range of validity.
@@ -126,25 +126,25 @@ class CommitteeMD:
         return found
 
 
-def _on_the_way(
+def _langevin_structures(
     atoms: Atoms,
     temperature_K: float,
-    how: Dynamics | CommitteeMD,
+    settings: Dynamics | CommitteeMD,
     rng: np.random.Generator,
     calculator: GetPropertiesMixin,
 ) -> Iterator[Atoms]:
     """Yield a structure of Langevin dynamics every stride until atoms collide."""
     moving = bare(atoms)
     moving.calc = calculator
-    still = [i for i, s in enumerate(moving.symbols) if s in how.held]
-    moving.set_constraint(FixAtoms(still) if still else FixCom())
+    fixed = [i for i, s in enumerate(moving.symbols) if s in settings.held]
+    moving.set_constraint(FixAtoms(fixed) if fixed else FixCom())
     spread = np.sqrt(moving.get_masses() * units.kB * temperature_K)
     moving.set_momenta(spread[:, None] * rng.standard_normal((len(moving), 3)))
     motion = Langevin(
         moving,
-        how.timestep_fs * units.fs,
+        settings.timestep_fs * units.fs,
         temperature_K=temperature_K,
-        friction=how.friction_per_fs / units.fs,
+        friction=settings.friction_per_fs / units.fs,
         fixcm=False,
         rng=rng,
     )
@@ -152,12 +152,12 @@ def _on_the_way(
     moving.get_forces()
     while True:
         try:
-            motion.run(how.stride)
+            motion.run(settings.stride)
         except ValueError:
             # Raised by models outside their range of validity.
             return
         if not np.isfinite(moving.positions).all() or collision(moving) is not None:
             return
-        met = bare(moving)
-        met.info["temperature_K"] = float(temperature_K)
-        yield met
+        structure = bare(moving)
+        structure.info["temperature_K"] = float(temperature_K)
+        yield structure

@@ -208,13 +208,15 @@ class Dissociate:
         chosen = np.zeros(len(atoms), dtype=bool)
         chosen[_fragment(self.fragment, atoms)] = True
         if chosen.all():
-            raise ValueError("`fragment` holds all atoms; nothing is left to part from")
+            raise ValueError(
+                "`fragment` contains all atoms; remove some to dissociate it from the rest"
+            )
         axis = self.axis
         if axis is None:
             axis = atoms[chosen].get_center_of_mass() - atoms[~chosen].get_center_of_mass()
         length = np.linalg.norm(axis)
         if length < 1e-6:
-            raise ValueError("the centres of mass of fragment and rest coincide; give an `axis`")
+            raise ValueError("the centers of mass of fragment and rest coincide; specify an `axis`")
         found = []
         for distance in self.distances_A:
 
@@ -262,9 +264,9 @@ class MoveFragment:
 
         def draw() -> Atoms:
             moved = bare(atoms)
-            centre, arms = _turned(moved.positions[chosen], rng, self.turn_degrees)
+            center, arms = _turned(moved.positions[chosen], rng, self.turn_degrees)
             arms *= rng.uniform(*self.stretch)
-            moved.positions[chosen] = centre + rng.normal(0.0, self.shift_A, 3) + arms
+            moved.positions[chosen] = center + rng.normal(0.0, self.shift_A, 3) + arms
             moved.positions += rng.normal(0.0, self.stdev_A, (len(atoms), 3))
             return moved
 
@@ -311,7 +313,7 @@ class RigidBodies:
     def sampled(self, atoms, rng, calculator=None):
         """See `Move`."""
         if calculator is None:
-            raise ValueError("rigid bodies need a calculator: pair potentials will do")
+            raise ValueError("rigid bodies need a calculator, such as pair potentials")
         molecules = [_fragment(each, atoms) for each in self.molecules]
         moving = bare(atoms)
         energy = calculator.get_property("energy", moving)
@@ -321,8 +323,8 @@ class RigidBodies:
             for _ in range(self.stride * len(molecules)):
                 trial = moving.copy()
                 chosen = molecules[rng.integers(len(molecules))]
-                centre, arms = _turned(trial.positions[chosen], rng, self.turn_degrees)
-                trial.positions[chosen] = centre + rng.normal(0.0, self.shift_A, 3) + arms
+                center, arms = _turned(trial.positions[chosen], rng, self.turn_degrees)
+                trial.positions[chosen] = center + rng.normal(0.0, self.shift_A, 3) + arms
                 if collision(trial) is not None:
                     continue
                 trial_energy = calculator.get_property("energy", trial)
@@ -369,10 +371,10 @@ def _fragment(fragment: Sequence[int], atoms: Atoms) -> list[int]:
 
 def _turned(positions, rng, turn_degrees) -> tuple[np.ndarray, np.ndarray]:
     """Return the centroid, and positions relative to it after a random rotation."""
-    centre = positions.mean(axis=0)
+    center = positions.mean(axis=0)
     axis = rng.standard_normal(3)
     turn = np.radians(rng.normal(0.0, turn_degrees)) * axis / np.linalg.norm(axis)
-    return centre, Rotation.from_rotvec(turn).apply(positions - centre)
+    return center, Rotation.from_rotvec(turn).apply(positions - center)
 
 
 def bare(atoms: Atoms) -> Atoms:

@@ -44,11 +44,11 @@ def packed(
     Raises
     ------
     ValueError
-        If an element has no radius, or the molecules find no room.
+        If an element has no radius, or the molecules do not fit.
     """
     everything = {*solid.symbols, *(s for each in molecules for s in each.symbols)}
     if missing := sorted(everything - set(radii_A)):
-        raise ValueError(f"`radii_A` needs every element, missing are {missing}")
+        raise ValueError(f"`radii_A` must contain every element; missing: {missing}")
     for _ in range(RESTARTS):
         filled = solid.copy()
         for molecule in molecules:
@@ -59,8 +59,8 @@ def packed(
         else:
             return filled
     raise ValueError(
-        f"{len(molecules)} molecules find no room between z = {heights_A[0]} and {heights_A[1]} Å: "
-        "a larger cell, fewer molecules or smaller `radii_A` are needed"
+        f"{len(molecules)} molecules do not fit between z = {heights_A[0]} and {heights_A[1]} Å: "
+        "use a larger cell, fewer molecules or smaller `radii_A`"
     )
 
 
@@ -82,7 +82,7 @@ def packed_cube(
     Raises
     ------
     ValueError
-        If an element has no radius, or the molecules find no room.
+        If an element has no radius, or the molecules do not fit.
     """
     first, *others = molecules
     cube = Atoms(first.symbols, first.positions, cell=[edge_A] * 3, pbc=True)
@@ -94,9 +94,9 @@ def _placed(molecule, filled, heights_A, radii_A, rng) -> Atoms | None:
     others = np.array([radii_A[s] for s in filled.symbols])
     shape = molecule.positions - molecule.positions.mean(axis=0)
     for _ in range(PLACES_EACH):
-        centre = rng.uniform(size=2) @ filled.cell.array[:2]
-        centre[2] = rng.uniform(*heights_A)
-        turned = Rotation.random(random_state=rng).apply(shape) + centre
+        center = rng.uniform(size=2) @ filled.cell.array[:2]
+        center[2] = rng.uniform(*heights_A)
+        turned = Rotation.random(random_state=rng).apply(shape) + center
         between = get_distances(turned, filled.positions, cell=filled.cell, pbc=filled.pbc)[1]
         if (between >= own[:, None] + others).all():
             return Atoms(molecule.symbols, turned)

@@ -130,7 +130,7 @@ def label_structures(
     settings : mapping, optional
         Settings of the engine; entries replace its defaults.
     stress : bool
-        Whether to calculate stresses, which take a quarter of the time of plane-wave programs.
+        Whether to calculate stresses, which take a quarter of the time in plane-wave programs.
     output : str or Path
         Stem of the files.
     jobs : int
@@ -139,7 +139,7 @@ def label_structures(
         failed.
     threads : int or None
         Total number of threads; None gives each process one, and with one job calculates in the
-        present process.
+        current process.
     scheduler : str, Path, distributed.Client or None
         Dask scheduler whose workers calculate instead of processes of this machine
         (`ase_les.runs.processes.Jobs`). Engines that write files write them where the worker runs.
@@ -170,7 +170,7 @@ def label_structures(
     if jobs < 1:
         raise ValueError(f"`jobs` must be at least 1, got {jobs}")
     if jobs > 1 and scheduler is not None:
-        raise ValueError(f"either `jobs` ({jobs}) or `scheduler`, which has workers of its own")
+        raise ValueError(f"give either `jobs` ({jobs}) or `scheduler`, which has its own workers")
     if len(frames) == 0:
         raise ValueError("no structures to label")
     reference = make_reference(engine, settings, stress=stress)
@@ -206,7 +206,7 @@ def _record_labels(
     lock: OutputLock,
     progress: Progress,
 ) -> str | None:
-    """Record labels as they are calculated; return why it stopped before the last, or None."""
+    """Record labels as they are calculated; return the reason for an early stop, or None."""
     with task(progress, structures, "structures", len(record.labels)):
         try:
             for index, found in labels:
@@ -224,7 +224,7 @@ def _record_labels(
 def _without_stress(
     reference: Reference, bare: Sequence[Atoms], labels: Mapping[int, Label]
 ) -> int:
-    """Return how many crystals lack the stress that was to be calculated."""
+    """Count fully periodic structures that lack a requested stress."""
     return sum(
         reference.stress
         and bool(bare[index].pbc.all())
@@ -272,7 +272,7 @@ def check_labellable(atoms: Atoms) -> None:
     ------
     ValueError
         If there are no atoms, something is not finite, a periodic direction has no vector, the
-        charge is no whole number, or two atoms are closer than 0.4 Å.
+        charge is not a whole number, or two atoms are closer than 0.4 Å.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
@@ -281,7 +281,7 @@ def check_labellable(atoms: Atoms) -> None:
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise ValueError(
             f"pbc is {atoms.pbc.tolist()} but the cell is {atoms.cell.tolist()}: every periodic "
-            "direction needs a cell vector of its own"
+            "direction needs its own cell vector"
         )
     total_charge(atoms)
     first, second, distance = neighbor_list("ijd", atoms, CLOSEST_PAIR_A)
@@ -309,7 +309,7 @@ def _calculated(atoms: Atoms, reference: Reference) -> tuple[float, list, list |
             # Available in some modes of a program only; the summary counts these structures.
             stress = None
     if forces.shape != (len(atoms), 3):
-        raise ValueError(f"the forces have shape {forces.shape}; needed is {(len(atoms), 3)}")
+        raise ValueError(f"the forces have shape {forces.shape}; expected {(len(atoms), 3)}")
     for what, values in (("energy", energy), ("forces", forces), ("stress", stress)):
         if values is not None and not np.isfinite(values).all():
             raise ValueError(f"the calculator gave {what} that are not finite")

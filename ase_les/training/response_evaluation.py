@@ -107,17 +107,17 @@ def compare_response(
         labels = {name: getattr(sample, name) for name in pairs}
         if all(label.isnan().all() for label in labels.values()):
             continue
-        graph, centre = sample.graph, centre_of_mass(sample.graph)
+        graph, center = sample.graph, centre_of_mass(sample.graph)
         with torch.no_grad():
             charges = model(graph).charges[:, 0]
-        arms = graph.positions - centre[graph.structure]
-        said = {
+        arms = graph.positions - center[graph.structure]
+        predicted = {
             "dipole": sum_per_structure(charges[:, None] * arms, graph),
             "quadrupole": quadrupoles(charges, arms, graph),
         }
         if not sample.born_charges.isnan().all():
-            said["born_charges"] = born_charges(model, graph, centre)[1].detach()
-        for name, value in said.items():
+            predicted["born_charges"] = born_charges(model, graph, center)[1].detach()
+        for name, value in predicted.items():
             known = ~labels[name].isnan()
             pairs[name].append(torch.stack([labels[name][known], value[known]]).cpu().numpy())
     return ResponseComparison(

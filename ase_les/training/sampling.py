@@ -60,9 +60,10 @@ class Selection:
     Parameters
     ----------
     structures : int
-        How many to keep.
+        Number of structures to keep.
     models : tuple of str
-        One model: farthest points of its features. Several: where their forces differ most.
+        One model: farthest-point sampling of its features. Several models: largest disagreement of
+        their forces.
     """
 
     structures: Count
@@ -76,11 +77,11 @@ class SamplingRecipe:
     Parameters
     ----------
     moves : tuple of moves
-        What generates structures, each with its `kind`.
+        Moves that generate structures, each with its `kind`.
     seed : int
         Seed of the random numbers.
     calculator : EngineConfig or None
-        Calculator that dynamics use.
+        Calculator for dynamics.
     select : Selection or None
         Selection among the structures; None keeps all.
     include_start : bool
@@ -160,7 +161,7 @@ def sample_structures(
         raise ValueError("no structures to start from")
     for index, atoms in enumerate(starts):
         if (contact := collision(atoms)) is not None:
-            raise ValueError(f"structure {index} to start from: {contact}")
+            raise ValueError(f"initial structure {index}: {contact}")
     frames: list[Atoms] = []
     made: dict[str, int] = {}
 

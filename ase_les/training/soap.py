@@ -75,21 +75,21 @@ class SOAP(torch.optim.Optimizer):
         """Take one optimization step; the first one only initializes the state."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            young = [weight for weight in weights if not self.state[weight]]
-            for weight in young:
-                self._begin(weight, group)
-            turned = {weight: _turned_axes(weight, self._LONGEST_AXIS) for weight in weights}
-            grown = [weight for weight in weights if weight not in set(young)]
-            self._step_plain([weight for weight in grown if not turned[weight]], group)
-            for weight in grown:
+            new = [weight for weight in weights if not self.state[weight]]
+            for weight in new:
+                self._initialize(weight, group)
+            turned = {weight: _rotated_axes(weight, self._LONGEST_AXIS) for weight in weights}
+            initialized = [weight for weight in weights if weight not in set(new)]
+            self._step_plain([weight for weight in initialized if not turned[weight]], group)
+            for weight in initialized:
                 if turned[weight]:
-                    self._step_turned(weight, turned[weight], group)
+                    self._step_rotated(weight, turned[weight], group)
 
-    def _begin(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def _initialize(self, weight: Tensor, group: dict[str, Any]) -> None:
         gradient, state = _gradient(weight), self.state[weight]
         state["step"] = torch.tensor(0.0)
         state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
-        for axis in _turned_axes(weight, self._LONGEST_AXIS):
+        for axis in _rotated_axes(weight, self._LONGEST_AXIS):
             rows = _rows(gradient, axis)
             covariance = (1 - group["betas"][1]) * (rows @ rows.T)
             state[f"covariance_{axis}"] = covariance
@@ -116,29 +116,29 @@ class SOAP(torch.optim.Optimizer):
         torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(weights, updates, alpha=-group["lr"])
 
-    def _step_turned(self, weight: Tensor, axes: list[int], group: dict[str, Any]) -> None:
+    def _step_rotated(self, weight: Tensor, axes: list[int], group: dict[str, Any]) -> None:
         gradient, state = _gradient(weight), self.state[weight]
         memory, long_memory = group["betas"]
         state["step"] += 1
         n_steps = int(state["step"])
         bases = {axis: state[f"basis_{axis}"] for axis in axes}
-        turned = _turned(gradient[None], bases)[0]
+        turned = _rotated(gradient[None], bases)[0]
         if "mean" in state:
             # At the first step, and in older checkpoints, which store the unrotated mean.
-            state["turned_mean"] = _turned(state.pop("mean")[None], bases)[0]
+            state["turned_mean"] = _rotated(state.pop("mean")[None], bases)[0]
         state["turned_mean"].lerp_(turned, 1 - memory)
         state["square"].lerp_(turned.square_(), 1 - long_memory)
         mean = state["turned_mean"] / (1 - memory**n_steps)
         root = (state["square"] / (1 - long_memory**n_steps)).sqrt_()
-        update = _turned_back((mean / root.add_(self._SMALLEST))[None], bases)[0]
+        update = _rotated_back((mean / root.add_(self._SMALLEST))[None], bases)[0]
         weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
         for axis in axes:
             due = _is_due(n_steps, weight.shape[axis])
-            self._learn_covariance(state, axis, _rows(gradient, axis), long_memory, due)
+            self._update_covariance(state, axis, _rows(gradient, axis), long_memory, due)
             if due:
-                self._follow(state, axis)
+                self._update_basis(state, axis)
 
-    def _learn_covariance(
+    def _update_covariance(
         self, state: dict[str, Tensor], axis: int, rows: Tensor, memory: float, due: bool
     ) -> None:
         """Add a gradient to a covariance, for large covariances several gradients at a time.
@@ -157,7 +157,7 @@ class SOAP(torch.optim.Optimizer):
             state[f"waiting_{axis}"] = new
 
     @staticmethod
-    def _follow(state: dict[str, Tensor], axis: int) -> None:
+    def _update_basis(state: dict[str, Tensor], axis: int) -> None:
         """Update a basis by one orthogonal iteration, with eigenvalues in descending order."""
         covariance, basis = state[f"covariance_{axis}"], state[f"basis_{axis}"]
         image = covariance @ basis
@@ -165,12 +165,12 @@ class SOAP(torch.optim.Optimizer):
         state["square"] = state["square"].index_select(axis, order)
         # Same memory layout as after reading a checkpoint: rounding depends on it.
         new = torch.linalg.qr(image[:, order])[0].contiguous()
-        mean = _turned_back(state["turned_mean"][None], {axis: basis})
-        state["turned_mean"] = _turned(mean, {axis: new})[0].contiguous()
+        mean = _rotated_back(state["turned_mean"][None], {axis: basis})
+        state["turned_mean"] = _rotated(mean, {axis: new})[0].contiguous()
         state[f"basis_{axis}"] = new
 
 
-def _turned_axes(weight: Tensor, longest: int) -> list[int]:
+def _rotated_axes(weight: Tensor, longest: int) -> list[int]:
     """Return the axes that are rotated; none for vectors."""
     if weight.dim() < 2:
         return []
@@ -195,7 +195,7 @@ def _rows(gradient: Tensor, axis: int) -> Tensor:
     return gradient.movedim(axis, 0).reshape(gradient.shape[axis], -1)
 
 
-def _turned(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
+def _rotated(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
     """Rotate tensors, stacked along the first axis, into the bases of their other axes."""
     shape = tensors.shape
     for axis, basis in bases.items():
@@ -207,5 +207,5 @@ def _turned(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
     return tensors
 
 
-def _turned_back(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
-    return _turned(tensors, {axis: basis.T for axis, basis in bases.items()})
+def _rotated_back(tensors: Tensor, bases: dict[int, Tensor]) -> Tensor:
+    return _rotated(tensors, {axis: basis.T for axis, basis in bases.items()})

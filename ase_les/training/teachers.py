@@ -57,12 +57,12 @@ def distill_labels(
 
 def _label(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
     home, graph = sample.graph.positions.device, sample.graph.to(teachers[0].device)
-    centre = centre_of_mass(graph)
+    center = centre_of_mass(graph)
     dipoles, born = [], []
     for teacher in teachers:
         teacher.check_coverage(graph.numbers.tolist(), float(graph.total_charge))
-        charges, tensors = born_charges(teacher, graph, centre)
-        arms = graph.positions - centre[graph.structure]
+        charges, tensors = born_charges(teacher, graph, center)
+        arms = graph.positions - center[graph.structure]
         dipoles.append(sum_per_structure(charges.detach()[:, None] * arms, graph))
         born.append(tensors.detach())
     periodic = graph.pbc.any(dim=1)[:, None]

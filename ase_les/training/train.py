@@ -139,7 +139,7 @@ def train(
         folder = Path(folder)
         start = _trained_model(config.start, folder) if config.start else None
         config = replace(config, model=completed(config.model, start))
-        config, parts = _questioned_data(config, folder, progress)
+        config, parts = _checked_data(config, folder, progress)
         teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
         model = _initial_model(config, parts, start)
         progress.message(_description(parts, model))
@@ -153,7 +153,7 @@ def train(
             config, {**parts, "training": training}, model, files, resume, start, device, progress,
             ranks,
         )  # fmt: skip
-        result = _judged(config, parts, done, start, teachers, files)
+        result = _evaluated(config, parts, done, start, teachers, files)
         done.model.cpu()
         if not ranks.is_first:
             return result
@@ -170,7 +170,7 @@ def train(
 def _refuse_existing(files: TrainingFiles, resume: bool, overwrite: bool) -> None:
     if files.checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(
-            f"'{files.checkpoint}' exists: continue with resume=True (--resume) or start anew with "
+            f"'{files.checkpoint}' exists: continue with resume=True (--resume) or start over with "
             "overwrite=True (--overwrite)"
         )
     if files.model.exists() and not (files.checkpoint.exists() or overwrite):
@@ -181,7 +181,7 @@ def _refuse_existing(files: TrainingFiles, resume: bool, overwrite: bool) -> Non
 
 
 class _Refreshing:
-    """Progress that keeps a lock fresh."""
+    """Progress that also refreshes a lock."""
 
     def __init__(self, progress: Progress, lock: OutputLock) -> None:
         self.start, self.finish, self.message = progress.start, progress.finish, progress.message
@@ -193,7 +193,7 @@ class _Refreshing:
         self._advance(steps, status)
 
 
-def _judged(
+def _evaluated(
     config: TrainingConfig,
     parts: Mapping[str, Sequence[Sample]],
     done: Fit,
@@ -204,16 +204,16 @@ def _judged(
     """Determine the sign of the charges and compare the model with all labels."""
     # Labels of dipoles and Born charges determine the sign; otherwise electronegativity does.
     flipped = not config.fit.needs_response and fix_sign(done.model, parts["training"])
-    judged = done.model.to(PRECISIONS[config.fit.dtype])
-    comparisons = {name: compare(judged, samples) for name, samples in parts.items() if samples}
+    evaluated = done.model.to(PRECISIONS[config.fit.dtype])
+    comparisons = {name: compare(evaluated, samples) for name, samples in parts.items() if samples}
     found = {
         name: errors(comparison, len(parts[name]), sum(s.graph.n_atoms for s in parts[name]))
         for name, comparison in comparisons.items()
     }
     responses = {
-        name: compare_response(judged, parts[name])
+        name: compare_response(evaluated, parts[name])
         for name in ("validation", "test")
-        if parts[name] and has_charges(judged)
+        if parts[name] and has_charges(evaluated)
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     card = model_card(config, parts, done, found, agreements, flipped)
@@ -276,7 +276,7 @@ def _read_files(
     return divided(data, read), files
 
 
-def _questioned_data(
+def _checked_data(
     config: TrainingConfig, folder: Path, progress: Progress
 ) -> tuple[TrainingConfig, dict[str, list[Sample]]]:
     """Read the structures, report problems of their labels, and return them by part of the data.
@@ -313,7 +313,7 @@ def _label(
 ) -> Sequence[Sample]:
     if not teachers:
         return training
-    with task(progress, len(training), "structures labelled by teachers"):
+    with task(progress, len(training), "structures labeled by teachers"):
         return distill_labels(training, teachers, on_structure=progress.advance)
 
 
@@ -337,7 +337,7 @@ def _initial_model(
 def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> None:
     """Refuse structures that the model does not cover before the training starts."""
     for index, sample in enumerate(samples):
-        remedy = "exclude it, or train on its elements and total charge, too"
+        remedy = "exclude it, or include its elements and total charge in the training data"
         try:
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
             if has_charges(model) and not sample.born_charges.isnan().all():

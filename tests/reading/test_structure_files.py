@@ -121,7 +121,7 @@ def test_an_empty_entry_does_not_swallow_the_next_one():
     last = last_frame("a.xyz")
     assert (last.info["charge"], last.info["REF_energy"]) == (1, -10.0)
     assert "note" not in last.info
-    assert "'note' is left out" in told("a.xyz")
+    assert "'note' is omitted" in told("a.xyz")
 
 
 def test_isotopes_are_hydrogen_with_their_mass():
@@ -208,7 +208,7 @@ def test_lammps_data_is_recognized_and_its_types_have_to_be_elements():
 
 def test_coarse_grained_masses_are_no_elements():
     Path("lmp.data").write_text(LAMMPS.format(masses="Masses\n\n1 72.0\n2 1.0\n\n"))
-    with pytest.raises(ValueError, match="belongs to no element"):
+    with pytest.raises(ValueError, match="matches no element"):
         last_frame("lmp.data")
 
 

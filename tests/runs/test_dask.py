@@ -162,7 +162,7 @@ def test_labels_by_dask(client, tmp_path):
     one = label_structures(frames, "emt", output=tmp_path / "a", quiet=True)
     energies = [[each.energy_eV for each in run.labels.values()] for run in (one, shared)]
     np.testing.assert_allclose(*energies, atol=1e-12)
-    with pytest.raises(ValueError, match="workers of its own"):
+    with pytest.raises(ValueError, match="its own workers"):
         label_structures(frames, "emt", output=tmp_path / "c", jobs=2, scheduler=client)
 
 

@@ -56,10 +56,10 @@ def test_the_seed_decides_where_molecules_are():
 def test_too_many_molecules_are_refused(monkeypatch):
     monkeypatch.setattr("ase_les.training.packing.RESTARTS", 2)
     monkeypatch.setattr("ase_les.training.packing.PLACES_EACH", 50)
-    with pytest.raises(ValueError, match="40 molecules find no room"):
+    with pytest.raises(ValueError, match="40 molecules do not fit"):
         packed(slab(), [molecule("H2O")] * 40, (11, 22), RADII, np.random.default_rng(0))
 
 
 def test_elements_without_radius_are_refused():
-    with pytest.raises(ValueError, match=r"missing are \['Na'\]"):
+    with pytest.raises(ValueError, match=r"missing: \['Na'\]"):
         packed(slab(), [Atoms("Na")], (11, 22), RADII, np.random.default_rng(0))

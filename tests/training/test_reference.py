@@ -111,7 +111,7 @@ def test_an_engine_that_knows_no_charge_labels_no_ion():
     frames[1].info["charge"] = 1
     result = label_structures(frames, "emt", quiet=True)
     assert list(result.failures) == [1]
-    assert "knows no total charge" in result.failures[1]
+    assert "does not support total charges" in result.failures[1]
 
 
 def test_what_does_not_converge_is_written_down_and_skipped(capsys):
@@ -313,7 +313,7 @@ def test_labels_from_before_stress_was_noted_go_on(stress):
 @pytest.mark.parametrize(
     ("engine", "settings", "error", "told"),
     [
-        ("vesp", {}, ValueError, "no engine 'vesp'; known are gpaw"),
+        ("vesp", {}, ValueError, "no engine 'vesp'; available are gpaw"),
         ("emt", {"asap": 1}, ValueError, "`settings`: `asap`: unknown key; known are none"),
         ("ase.calculators.emt:EMT", {}, ValueError, "must be a function"),
         ("no_such_module:make", {}, ValueError, "cannot import 'no_such_module'"),
