@@ -52,7 +52,7 @@ class StructureFile:
 
     @property
     def last(self) -> Atoms:
-        """The last of the structures."""
+        """Return the last structure."""
         return self.frames[-1]
 
 

@@ -214,7 +214,7 @@ def _check_energies_and_forces(slope: Slope | None, stiffness: Slope | None) -> 
         scaled = -stiffness.value
         if scaled < 0:
             messages.append(
-                "forces pull neighbors further apart the farther apart they are: the forces likely "
+                "forces push neighbors apart more strongly at larger distances: the forces likely "
                 "have the wrong sign (gradients of the energy instead of forces)"
             )
             factor = None if factor is None else -factor
@@ -423,7 +423,7 @@ def _check_stress_sign(frames: Sequence[Atoms], sources: LabelSources) -> list[s
 
 
 def _strain_point(first: Atoms, second: Atoms, sources: LabelSources) -> tuple[float, float] | None:
-    """Return the energy difference from stresses, and that of the labels less forces times dx."""
+    """Return the energy difference from stresses, and that of the labels minus ``-F·dx``."""
     values = [
         [sources.value(atoms, label) for atoms in (first, second)]
         for label in ("energy", "forces", "stress")

@@ -125,7 +125,7 @@ def _take_masses(atoms: Atoms, notes: Notes) -> None:
     if given is None or atoms.has("masses") or np.ndim(given) != 1:
         return
     usual = atoms.get_masses()
-    # Isotopes differ by some units; other units by powers of ten.
+    # Isotopes differ by a few u, other units by powers of ten.
     if np.all((given > 0.5 * usual) & (given < 3.2 * usual)):
         atoms.set_masses(given)
         del atoms.arrays["mass"]

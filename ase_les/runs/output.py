@@ -229,7 +229,7 @@ class BatchFiles(OutputFiles):
         return self.named(".batch")
 
     def of(self, index: int) -> RunFiles:
-        """Return the files of one structure; indices start from 0, the numbers in names from 1."""
+        """Return the files of one structure; file names count from 1, indices from 0."""
         return RunFiles(self.named(f"-{index + 1:04d}"))
 
     def prepare_batch(self, count: int, overwrite: bool) -> None:

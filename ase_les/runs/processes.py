@@ -171,7 +171,7 @@ def run_in_processes(
     """Yield the results of ``function(*task)`` from several processes, as they become available.
 
     When a worker dies (out of memory, or a crash in compiled code), its pool breaks. All tasks
-    that were running are then repeated, each in a process of its own; a task whose process dies
+    that were running are then repeated, each in a separate process; a task whose process dies
     again has no result.
 
     Parameters

@@ -22,7 +22,7 @@ def check_order(
 ) -> None:
     r"""Check the index order of the Born charges of a molecule by a rotational sum rule.
 
-    The dipole rotates with the molecule, whatever the method:
+    The dipole rotates with the molecule for any method:
 
     .. math::
         \sum_i \mathbf{r}_i \times \mathbf{Z}^*_{i,\alpha}
@@ -45,7 +45,7 @@ def check_order(
     Raises
     ------
     ValueError
-        If the rule is violated, and far less by the transposed charges.
+        If the rule is violated, but far less by the transposed charges.
     """
     turned = np.cross(dipole, np.eye(3))
     violations = [

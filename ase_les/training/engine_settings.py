@@ -90,7 +90,7 @@ class TBLiteSettings:
     verbosity : int
         Output of the program.
     vacuum_A : float
-        Vacuum on either side of slabs and wires, which the program repeats in all directions.
+        Vacuum on either side of slabs and wires; the program repeats them in all directions.
     """
 
     OPEN: ClassVar[bool] = True

@@ -33,7 +33,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Errors:
-    """Root-mean-square and mean absolute errors; None where there are no labels.
+    """Root-mean-square and mean absolute errors; None without labels.
 
     Energies in meV/atom, force components in meV/Å, stress components in meV/Å³.
     """
@@ -125,7 +125,7 @@ def shared_rmse(
 ) -> tuple[float | None, float | None, float | None]:
     """Return the errors of energy, forces and stress, computed by several processes together.
 
-    In meV/atom, meV/Å and meV/Å³; None where there are no labels.
+    In meV/atom, meV/Å and meV/Å³; None without labels.
     """
     own = samples[ranks.rank :: ranks.size]
     totals = torch.zeros(2, 3, dtype=torch.float64)

@@ -39,7 +39,7 @@ from ase_les.training.soap import SOAP
 class EpochRecord:
     """One line of the learning curve; errors of the averaged model on the validation data.
 
-    ``energy_rmse`` in meV/atom, ``forces_rmse`` in meV/Å, None where nothing was validated.
+    ``energy_rmse`` in meV/atom, ``forces_rmse`` in meV/Å, None without validation in this epoch.
     """
 
     epoch: int
