@@ -174,22 +174,25 @@ class SharedModel:
         self, prediction: Prediction, found: Derivatives | None
     ) -> tuple[Prediction, Derivatives | None]:
         """Add up what the processes have found, in one message."""
-        parts: list[Tensor | None] = [
-            prediction.energy,
-            prediction.short_range,
-            prediction.long_range,
-        ]
+        parts = {
+            name: getattr(prediction, name) for name in ("energy", "short_range", "long_range")
+        }
         if found is not None:
-            parts += [found.forces, found.stress, found.energies]
-        there = [part for part in parts if part is not None]
-        flat = torch.cat([part.detach().double().flatten() for part in there])
-        self.ranks.sum_(flat)
-        sums = flat.split([part.numel() for part in there])
-        shaped = iter(values.view_as(part) for values, part in zip(sums, there, strict=True))
-        totals: list[Any] = [None if part is None else next(shaped) for part in parts]
-        energy, short_range, long_range = totals[:3]
-        whole = prediction._replace(energy=energy, short_range=short_range, long_range=long_range)
-        return whole, None if found is None else Derivatives(whole, *totals[3:])
+            parts |= {name: getattr(found, name) for name in ("forces", "stress", "energies")}
+        there = {name: part.detach() for name, part in parts.items() if part is not None}
+        flat = torch.cat([part.double().flatten() for part in there.values()])
+        sums = self.ranks.sum_(flat).split([part.numel() for part in there.values()])
+        totals = {
+            name: values.view_as(part)
+            for (name, part), values in zip(there.items(), sums, strict=True)
+        }
+        whole = prediction._replace(
+            **{name: totals[name] for name in ("energy", "short_range", "long_range")}
+        )
+        if found is None:
+            return whole, None
+        forces = totals["forces"]
+        return whole, Derivatives(whole, forces, totals.get("stress"), totals.get("energies"))
 
 
 class _Added(torch.autograd.Function):

@@ -27,6 +27,7 @@ from ase_les.calculator.settings import (
     Source,
     described,
     dielectric_tensor,
+    field_vector,
     names_committee,
     origin,
     sign_remedy,
@@ -267,9 +268,7 @@ class LESCalculator(ModelResults):
 
     @field_V_per_A.setter
     def field_V_per_A(self, field: Sequence[float]) -> None:
-        given = np.array(field, dtype=float)
-        if given.shape != (3,) or not np.isfinite(given).all():
-            raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
+        given = field_vector(field)
         self._field = given
         self.parameters["field_V_per_A"] = given.tolist()
 

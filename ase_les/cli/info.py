@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ase_les.cli._options import DIELECTRIC, Charge, Device, DType, Json, Structure, Threads
+from ase_les.messages import printable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -174,8 +175,9 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
 
     console = Console(markup=False)
     if limits := facts["card"].get("limits"):
-        console.print(f"Limits of {facts['model']}: {limits}", style="bold yellow", highlight=False)
-    table = Table(title=str(facts["model"]), title_justify="left")
+        text = printable(f"Limits of {facts['model']}: {limits}")
+        console.print(text, style="bold yellow", highlight=False)
+    table = Table(title=printable(str(facts["model"])), title_justify="left")
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     for name, value in _flat({key: value for key, value in facts.items() if key != "model"}):
@@ -199,7 +201,7 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
 def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    return f"{value:.8g}" if isinstance(value, float) else printable(str(value))
 
 
 def _flat(facts: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:

@@ -42,6 +42,7 @@ from ase_les.interop.cace_network import expect, unsupported
 from ase_les.interop.mace_network import linear_blocks, read_network, silu_factor
 from ase_les.interop.torch_archive import Record
 from ase_les.mace_repulsion import MaceRepulsionConfig
+from ase_les.messages import one_line
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.model_sizes import with_weights
 from ase_les.representation import MaceConfig
@@ -94,7 +95,7 @@ def mace_model(
     if root.class_name not in _NETWORKS:
         raise unsupported("network", root, _NETWORKS)
     network = read_network(root)
-    heads = [str(name) for name in root.get("heads") or ["Default"]]
+    heads = [one_line(name, 100) for name in root.get("heads") or ["Default"]]
     number = _head(heads, head)
     scale, shift = _scale_and_shift(root, number)
     energy = _readout(list(root["readouts"]), network.config, number, len(heads))

@@ -264,7 +264,8 @@ class _Names:
         families = tuple(family + "." for family in RECORDED_FAMILIES)
         if (module + ".").startswith(families) or full in _RECORDED_NAMES:
             if full not in self._records:
-                if len(self._records) >= MAX_NAMES or len(full) > MAX_NAME_LENGTH:
+                is_long = len(full) > MAX_NAME_LENGTH or not full.isprintable()
+                if len(self._records) >= MAX_NAMES or is_long:
                     raise ValueError(f"it has too many or too long names, such as {full!r}")
                 body = {"name": full, "budget": self._budget}
                 self._records[full] = type("Record", (Record,), body)

@@ -17,6 +17,7 @@ from ase_les.properties.atomic_charges import optional_charges
 from ase_les.properties.layers import area_A2, unit_normal
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, is_slab, normal_dipole
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
@@ -158,9 +159,8 @@ def adsorption_of(
             outward = 1.0 if above else -1.0
             ends = normal_dipole(both, joint), normal_dipole(slab, of_slab)
             dipole = outward * (ends[0] - ends[1])
-            # The potential is that of the latent charges.
-            latent = outward * (ends[0] / scaling - ends[1] / slab_scaling)
-            step = -4 * math.pi * COULOMB_CONSTANT * latent / area_A2(both)
+            screened = outward * (ends[0] / scaling**2 - ends[1] / slab_scaling**2)
+            step = -4 * math.pi * COULOMB_CONSTANT * screened / area_A2(both)
     return Adsorption(
         both=both.copy(),
         slab=slab.copy(),
@@ -209,6 +209,7 @@ class AdsorptionSettings:
 
 
 @accept_quiet
+@lock_output
 def adsorb(
     slab: Atoms,
     adsorbate: Atoms,

@@ -33,6 +33,7 @@ from ase_les.properties.layers import LAYER_GAP_A, unit_normal
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
 from ase_les.reading.extended_xyz import without_labels, write_labelled
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -123,6 +124,7 @@ class BornSettings:
 
 
 @accept_quiet
+@lock_output
 def born_charges(
     atoms: Atoms,
     method: str = "analytic",

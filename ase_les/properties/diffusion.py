@@ -88,8 +88,6 @@ class Diffusion:
                 f"mean squared displacement of {self.msd_A2[-1]:.2g} Å², needed is "
                 f"{SMALLEST_MSD_A2:g} Å²"
             )
-        if self.n_blocks < 2:
-            found.append("no error: the run is shorter than two blocks")
         return tuple(found)
 
 

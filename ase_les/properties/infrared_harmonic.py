@@ -49,6 +49,7 @@ from ase_les.properties.moment_sources import MomentSource, displaced, step_name
 from ase_les.properties.moments import Moments, choose_moments
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.evaluations import evaluate_structures, property_of
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -174,6 +175,7 @@ class HarmonicInfrared:
 
 
 @accept_quiet
+@lock_output
 def harmonic_infrared(
     atoms: Atoms,
     method: str | None = None,

@@ -67,6 +67,7 @@ from ase_les.properties.phonon_results import (
     ThermalProperties,
 )
 from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -140,6 +141,7 @@ class PhononSettings:
 
 
 @accept_quiet
+@lock_output
 def phonons(
     atoms: Atoms,
     *,

@@ -61,7 +61,7 @@ class Profiles:
     structure, provenance : mapping
     charge_scaling : float
         Ratio of physical to latent charges: ``charge_e_per_A3`` is that of physical charges, field
-        and potential are those of latent charges (`ase_les.screening`).
+        and potential act on physical charges (`ase_les.properties.slab_electrostatics`).
     limits : tuple of str
         Notes on the limits of the model that gave the charges.
     """
@@ -123,7 +123,8 @@ class Profiles:
                 "charges": self.has_charges
                 and {
                     "meaning": "charge density of physical charges, which are physical_over_latent "
-                    "times the latent ones; field and potential of latent charges",
+                    "times the latent ones; field and potential act on physical charges: those of "
+                    "latent charges over physical_over_latent",
                     "physical_over_latent": self.charge_scaling,
                 },
                 "extremes": {

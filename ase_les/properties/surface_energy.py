@@ -23,6 +23,7 @@ from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, potential_step_V
 from ase_les.properties.slabs import Slab, build_slab, fix_bottom
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
@@ -219,6 +220,7 @@ class SurfaceEnergy:
 
 
 @accept_quiet
+@lock_output
 def surface_energy(
     bulk: Atoms,
     indices: Sequence[int],

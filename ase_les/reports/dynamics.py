@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from ase_les.simulation.dynamics_result import DynamicsResult
 def write(result: DynamicsResult, output: str | Path | None = None) -> None:
     """Write the summary and the figures of a run and of its averages.
 
+    The summary lists under ``failed`` what could not be drawn or calculated.
+
     Parameters
     ----------
     result : DynamicsResult
@@ -26,10 +30,27 @@ def write(result: DynamicsResult, output: str | Path | None = None) -> None:
         Stem of the files, by default that of the run.
     """
     files = result.files if output is None else RunFiles(Path(output))
-    figure(result, files.figure)
+    failed = _draw(partial(figure, result), files.figure)
     for name, average in result.averages.items():
-        averages.figure(average, files.named(f"-{name}.png"))
-    write_summary(files.summary, result.summary())
+        failed += _draw(partial(averages.figure, average), files.named(f"-{name}.png"))
+    try:
+        summary = result.summary()
+    except Exception as error:
+        # The run itself is complete: what is known of it must not be lost to its statistics.
+        failed.append(f"averages could not be calculated ({type(error).__name__}: {error})")
+        summary = {"task": "molecular dynamics", "steps": result.steps}
+    write_summary(files.summary, {**summary, "failed": failed} if failed else summary)
+
+
+def _draw(draw: Callable[[Path], None], path: Path) -> list[str]:
+    """Draw a figure and return why it could not be drawn, if so."""
+    try:
+        draw(path)
+    except OSError:
+        raise
+    except Exception as error:
+        return [f"{path.name} could not be drawn ({type(error).__name__}: {error})"]
+    return []
 
 
 def figure(result: DynamicsResult, path: Path) -> None:

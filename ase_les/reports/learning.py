@@ -61,7 +61,7 @@ def page(result: LearningResult) -> str:
     """Return the report as one HTML page with its figures."""
     criterion, plan = result.plan.criterion, result.plan
     asked = (
-        f"{criterion.runs} runs of {criterion.picoseconds:g} ps from held-back structures, "
+        f"dynamics from held-back structures ({criterion.runs} × {criterion.picoseconds:g} ps), "
         f"repeated {'×'.join(map(str, criterion.repeat))}, at "
         f"{'; '.join(map(str, plan.conditions))}, with a disagreement below "
         f"{criterion.disagreement_eV_per_A:g} eV/Å; force errors on structures of the dynamics "

@@ -145,6 +145,19 @@ _RELAXATION_PLAIN = (
     "model_hash",
     "wall_time_s",
 )
+#: Types of entries in JSON.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "stage": int,
+    "degrees_of_freedom": int,
+    "settings": dict,
+    "provenance": dict,
+    "structure": dict,
+    "rng_state": dict,
+    "model_hash": (str, type(None)),
+    "wall_time_s": (int, float),
+    "start_energy_eV": (int, float),
+}
 _RELAXATION_ARRAYS = ("forces", "start_positions", "start_cell")
 
 
@@ -191,6 +204,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     facts, arrays = _decode(path, "a run", FORMAT)
     try:
+        _check_kinds(facts, arrays, _PLAIN)
         facts["notes"] = tuple(facts["notes"])
         return Checkpoint(
             atoms=atoms_from_arrays(facts, arrays),
@@ -230,6 +244,7 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
     """
     facts, arrays = _decode(path, "a relaxation", RELAXATION_FORMAT)
     try:
+        _check_kinds(facts, arrays, _RELAXATION_PLAIN)
         facts["notes"] = tuple(facts["notes"])
         return RelaxationCheckpoint(
             atoms=atoms_from_arrays(facts["atoms"], arrays),
@@ -242,6 +257,24 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
         )
     except Exception as error:
         raise _not_a_checkpoint(path, "a relaxation", error) from error
+
+
+def _check_kinds(
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], names: Sequence[str]
+) -> None:
+    """Check types of entries and shapes of arrays."""
+    for name in names:
+        value, kind = facts[name], _KINDS.get(name, object)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not object):
+            raise TypeError(f"{name} is {one_line(repr(value), 40)}")
+    if facts["step"] < 0 or not all(isinstance(note, str) for note in facts["notes"]):
+        raise ValueError("step or notes are invalid")
+    for name in ("atoms/positions", "forces"):
+        if (
+            arrays[name].shape != (len(arrays["atoms/numbers"]), 3)
+            or not np.isfinite(arrays[name]).all()
+        ):
+            raise ValueError(f"{name} are not three finite numbers for each atom")
 
 
 def _not_a_checkpoint(path: Path, task: str, error: Exception) -> ValueError:

@@ -28,6 +28,10 @@ WITHOUT_CONSERVED_QUANTITY = (
     "npt-anisotropic",
     "npt-in-plane",
 )
+#: Plausible time steps in fs: other units are powers of ten away.
+SHORTEST_TIMESTEP_FS, LONGEST_TIMESTEP_FS = 1e-4, 100.0
+#: Largest plausible field in V/Å.
+LARGEST_FIELD_V_PER_A = 10.0
 #: eV/Å³ per bar.
 BAR = 1e5 * units.Pascal
 
@@ -249,6 +253,11 @@ class DynamicsSettings:
             object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
             _require_positive(name, getattr(self, name))
+        if not SHORTEST_TIMESTEP_FS <= self.timestep_fs <= LONGEST_TIMESTEP_FS:
+            raise ValueError(
+                f"`timestep_fs` must be between {SHORTEST_TIMESTEP_FS:g} and "
+                f"{LONGEST_TIMESTEP_FS:g} fs, got {self.timestep_fs}; the unit is fs, 1e-15 s is 1"
+            )
         observe = with_default_strides(canonical_observations(self.observe), self.timestep_fs)
         object.__setattr__(self, "observe", observe)
         stages = tuple(_with_strides(_as_stage(each), self.timestep_fs) for each in self.stages)
@@ -338,6 +347,11 @@ class DynamicsSettings:
                 raise ValueError(
                     "`field_V_per_A` must be three finite numbers, or a pair of such for a ramp, "
                     f"got {stage.field_V_per_A!r}"
+                )
+            if np.linalg.norm(values, axis=-1).max() > LARGEST_FIELD_V_PER_A:
+                raise ValueError(
+                    f"`field_V_per_A` must be at most {LARGEST_FIELD_V_PER_A:g} V/Å, got "
+                    f"{stage.field_V_per_A!r}; 1 V/m is 1e-10 V/Å"
                 )
         if stage.ensemble == "nvt-langevin" and stage.thermostat_time_fs < 10 * self.timestep_fs:
             raise ValueError(
@@ -442,8 +456,9 @@ def _ends(value: Ramp, name: str) -> tuple[float, ...]:
 
 
 def _require_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be positive and finite, got {value}")
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and value > 0):
+        raise ValueError(f"`{name}` must be positive and finite, got {value!r}")
 
 
 def _require_integer(name: str, value: int, minimum: int) -> None:

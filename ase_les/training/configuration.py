@@ -13,8 +13,10 @@ from ase_les.configuration import (
     File,
     Files,
     Interval,
+    Len,
     MinLen,
     Name,
+    NotNegative,
     Number,
     Pair,
     Positive,
@@ -121,6 +123,10 @@ class PublishedErrors:
     other: Text | None = None
 
 
+#: Reason of each limit, or two temperatures.
+NamedLimits = Mapping[Name, Text | Annotated[tuple[NotNegative, ...], Len(2, 2)]]
+
+
 @configuration
 class CardConfig:
     """Entries of the model card written by a person.
@@ -135,9 +141,10 @@ class CardConfig:
         Where the data are from.
     limits : str or None
         What the model is not for; shown with results.
-    named_limits : mapping of str to str or pair of float
-        Reasons of limits by name, which calculations are checked for (`ase_les.model_limits`);
-        ``temperatures_K`` is the lowest and the highest temperature.
+    named_limits : mapping or None
+        Limits that calculations are checked against, with a reason each
+        (`ase_les.model_limits`): ``surfaces``, ``slabs``, ``constant-pressure``; and
+        ``temperatures_K``, the lowest and the highest.
     published : PublishedErrors or None
         Published errors, for comparison.
     history : str or None
@@ -152,7 +159,7 @@ class CardConfig:
     summary: Text | None = None
     data: DataSource | None = None
     limits: Text | None = None
-    named_limits: Mapping[Name, Text | tuple[Number, Number]] = field(default_factory=dict)
+    named_limits: NamedLimits | None = None
     published: PublishedErrors | None = None
     history: Text | None = None
     licence: Text | None = None
@@ -160,7 +167,7 @@ class CardConfig:
     notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, limit in self.named_limits.items():
+        for name, limit in (self.named_limits or {}).items():
             if isinstance(limit, str) == (name == TEMPERATURES):
                 needed = "two temperatures" if name == TEMPERATURES else "a reason in words"
                 raise ValueError(f"`named_limits.{name}`: given {limit!r}, needed: {needed}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,9 +90,10 @@ def run_once(
     settings = conditions.settings(picoseconds)
     atoms = bare(start)
     atoms.calc = LESCalculator(committee)
-    frames, stopped, steps = _frames(
-        atoms, output, {**settings, "seed": seed}, disagreement_eV_per_A, progress
-    )
+    with without_extrapolation_warnings():
+        frames, stopped, steps = _frames(
+            atoms, output, {**settings, "seed": seed}, disagreement_eV_per_A, progress
+        )
     write_extended_xyz(output.with_name(f"{output.name}.extxyz"), frames)
     known = [each.info[_DISAGREEMENT] for each in frames] or [float("nan")]
     done = RunRecord(
@@ -105,6 +108,14 @@ def run_once(
     )
     replace_file(record, json.dumps(asdict(done), indent=1).encode())
     return done
+
+
+@contextmanager
+def without_extrapolation_warnings() -> Iterator[None]:
+    """Hide warnings of structures unlike the training data: these are looked for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*an extrapolation")
+        yield
 
 
 def chosen(runs: Sequence[Path], structures: int) -> tuple[list[Atoms], list[Atoms]]:

@@ -37,7 +37,12 @@ from ase_les.training.calibration import CommitteeComparison, compare_committee
 from ase_les.training.configuration import DataConfig, TrainingConfig
 from ase_les.training.engines import make_reference
 from ase_les.training.evaluation import errors
-from ase_les.training.exploration import RunRecord, chosen, run_once
+from ase_les.training.exploration import (
+    RunRecord,
+    chosen,
+    run_once,
+    without_extrapolation_warnings,
+)
 from ase_les.training.labelled_files import read_labelled
 from ase_les.training.learning_plan import LearningPlan
 from ase_les.training.reference import label_structures
@@ -360,7 +365,8 @@ class _Learning:
             return {}
         atoms = self._held[0].copy()
         atoms.calc = LESCalculator(committee)
-        return dict(charges_by_element(atoms).mean)
+        with without_extrapolation_warnings():
+            return dict(charges_by_element(atoms).mean)
 
     def _reasons(self, fresh: Mapping[str, Any] | None, held: Sequence[RunRecord]) -> list[str]:
         """Return what the model fails of the criterion."""

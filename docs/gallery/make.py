@@ -21,8 +21,8 @@ from PIL import Image
 HERE = Path(__file__).parent
 STUDIES = HERE.parents[1] / "workflows"
 TIMES = HERE / "times.yml"
-COLORS = 48
-"""Of the stored figures: curves, bands and edges, in files of some ten kB."""
+COLORS = 255
+"""Of the stored figures, in files of some ten kB."""
 
 
 def run(name: str, study: dict[str, str], shared: Path) -> float:

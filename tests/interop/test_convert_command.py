@@ -139,7 +139,6 @@ def check_flipped(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -
         np.testing.assert_allclose(after[name], sign * value, rtol=0, atol=1e-10)
 
 
-@pytest.mark.filterwarnings("ignore:the charges of this model have the sign")
 def test_automatic_sign_makes_electronegative_elements_negative(opposite, tmp_path, capsys):
     model, structure = opposite
     water, output = read(structure), tmp_path / "right.safetensors"
@@ -158,7 +157,6 @@ def test_automatic_sign_makes_electronegative_elements_negative(opposite, tmp_pa
     )
 
 
-@pytest.mark.filterwarnings("ignore:the charges of this model have the sign")
 def test_the_sign_is_kept_unless_told_and_the_remedy_is_named(opposite, tmp_path, capsys):
     model, structure = opposite
     water, output = read(structure), tmp_path / "kept.safetensors"

@@ -28,8 +28,6 @@ from ase_les.neighbors import NeighborList
 NAMES = ("dipep-maceles-r-4-l-0", "water-maceles-r-4.5-nl-0")
 WATER = NAMES[1]
 
-pytestmark = pytest.mark.filterwarnings("ignore:the periodic cell is charged")
-
 
 class Frame(NamedTuple):
     atoms: Atoms

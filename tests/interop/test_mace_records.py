@@ -27,11 +27,6 @@ from ase_les.model import LESModel
 from ase_les.model_io import read_model, save_model
 from ase_les.testing import check_model
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:the periodic cell is charged"),
-    pytest.mark.filterwarnings("ignore:the charges of this model have the sign"),
-]
-
 
 @pytest.fixture
 def path(tmp_path) -> Path:

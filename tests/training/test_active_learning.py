@@ -11,6 +11,7 @@ import pytest
 import yaml
 from ase import Atoms
 from ase.build import bulk
+from ase.io import write
 
 from ase_les import Committee, LESCalculator, load_model
 from ase_les.cli import main
@@ -196,6 +197,21 @@ def test_the_example_is_a_plan(tmp_path, capsys):
     assert folder == tmp_path
     assert plan.fit_of(1).epochs == 30
     assert plan.quick().rounds == 2
+
+
+@pytest.mark.slow
+def test_the_example_runs_quickly_from_end_to_end(tmp_path):
+    path = tmp_path / "plan.yml"
+    path.write_text(EXAMPLE)
+    write(tmp_path / "nacl.traj", bulk("NaCl", "rocksalt", a=5.64, cubic=True))
+    began = time.process_time()
+    with pytest.raises(SystemExit) as ended:
+        main(["learn", str(path), "--quick", "--quiet"])
+    # Five minutes on two cores; whether a model of ten epochs holds is not the point.
+    assert time.process_time() - began < 300
+    assert ended.value.code in (0, 1)
+    assert (tmp_path / "plan-quick" / "report.html").is_file()
+    assert isinstance(load_model(tmp_path / "plan-quick" / "model.safetensors"), Committee)
 
 
 def test_an_engine_that_is_missing_is_told_before_anything_is_written(plan_file, tmp_path):

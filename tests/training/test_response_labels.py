@@ -87,7 +87,7 @@ def test_labels_teach_charges(tmp_path, label, periodic, neutrality):
     samples = labelled(frames, 3.0, LabelNames())
     weights = LossWeights(energy=0.0, forces=0.0, **{label: 1.0})
     settings = FitSettings(
-        epochs=60, batch_size=4, learning_rate=0.02, loss=weights, final_loss=weights
+        epochs=35, batch_size=4, learning_rate=0.02, loss=weights, final_loss=weights
     )
     model = small_model(neutrality)
     before = loss_of(model, joined(samples), **{label: 1.0})

@@ -234,6 +234,7 @@ def test_oxygens_of_water_have_neighbours_at_hydrogen_bond_distance(tmp_path):
     assert (tmp_path / "oxygen-oxygen.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_pairs_of_molecules_are_learned_with_charges_and_without(tmp_path):
     said = run("12_charged_dimers.py", "--smoke", "--output", tmp_path)
     summary = yaml.safe_load((tmp_path / "dimers-summary.yml").read_text())

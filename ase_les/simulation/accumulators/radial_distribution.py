@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
-from scipy.signal import find_peaks
 
 from ase_les.runs.provenance import plain
 from ase_les.simulation.accumulators.pair_counts import PairCounts
@@ -88,6 +87,9 @@ class RadialDistributionResult:
 
     def _peaks(self) -> np.ndarray:
         """Return the bins of maxima with a prominence of 5 % of the highest and above the noise."""
+        # The import takes 0.3 s, which runs without distributions need not wait for.
+        from scipy.signal import find_peaks
+
         noise = np.nan_to_num(self.g_standard_error)
         # The zero in front allows a peak in the first bin.
         peaks, found = find_peaks(
@@ -192,7 +194,7 @@ class RadialDistribution:
             raise ValueError(f"`pair` must be the symbols of two elements, got {pair!r}")
         if not (math.isfinite(r_max_A) and r_max_A > 0):
             raise ValueError(f"`r_max_A` must be positive and finite, got {r_max_A}")
-        if not isinstance(bins, int) or bins < 1:
+        if not isinstance(bins, int | np.integer) or bins < 1:
             raise ValueError(f"`bins` must be a positive integer, got {bins!r}")
         if volume_A3 is not None and not volume_A3 > 0:
             raise ValueError(f"`volume_A3` must be positive, got {volume_A3}")
