@@ -1,15 +1,15 @@
 # Two commands do everything on a fresh machine with Python 3.10 or newer:
 #   make demo    install into .venv and run 64 water molecules with the shipped model
 #   make test    install into .venv and run the tests
+#   make test WORKERS=8    the same on eight cores
 
-# `make test WORKERS=8` runs the tests in eight processes.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 0
+WORKERS ?= 2
 # A file of tests stays in one process, which makes its fixtures once.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test quicktest coverage types lint clean
+.PHONY: demo test quicktest coverage types lint docs clean
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv .venv
@@ -37,5 +37,13 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+.venv/documented: .venv/installed
+	$(BIN)/pip install --quiet --editable ".[docs]"
+	touch $@
+
+docs: .venv/documented
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv demo build *.egg-info docs/_build docs/generated

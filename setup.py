@@ -27,7 +27,7 @@ PHONONS = ["phonopy>=2.30", "spglib>=2.3", "seekpath>=2.1"]
 
 setup(
     name="ase_les",
-    version="0.1.0",
+    version="0.2.0",
     description="Latent Ewald Summation models as an ASE calculator, with dynamics and properties",
     long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
@@ -71,6 +71,14 @@ setup(
         "dpdata": ["dpdata>=0.2.20"],
         # For benchmarks/known_charges.py, which makes its structures.
         "exam": ["openmm>=8.1"],
+        # Documentation (`make docs`); MathJax comes as a file, so that the site needs no network.
+        "docs": [
+            "sphinx>=8.1",
+            "furo>=2024.8",
+            "sphinx-copybutton>=0.5",
+            "sphinx-design>=0.6",
+            "sphinx-mathjax-offline>=0.0.2",
+        ],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.6",
@@ -88,8 +96,14 @@ setup(
         "ase.plugins": ["ase_les = ase_les.ase_plugin"],
     },
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: C",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
         "Topic :: Scientific/Engineering :: Chemistry",
         "Topic :: Scientific/Engineering :: Physics",
+        "Typing :: Typed",
     ],
 )

@@ -11,6 +11,7 @@ from ase import Atoms
 from torch import Tensor
 
 from ase_les.neighbors import NeighborList
+from ase_les.structure_limits import check_extent
 
 
 class Graph(NamedTuple):
@@ -89,21 +90,13 @@ def check_geometry(atoms: Atoms) -> None:
     Raises
     ------
     ValueError
-        If there are no atoms, positions or cell are not finite, or a periodic
-        direction has no lattice vector.
+        If there are no atoms, positions or cell are not finite or beyond any structure, or a
+        periodic direction has no lattice vector.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms; at least one is needed")
-    finite = np.isfinite(atoms.positions).all(axis=1)
-    if not finite.all():
-        first = int(np.flatnonzero(~finite)[0])
-        raise ValueError(
-            f"positions must be finite; atom {first} ({atoms.symbols[first]}) is at "
-            f"{atoms.positions[first].tolist()}"
-        )
+    check_extent(atoms)
     cell = atoms.cell.array
-    if not np.isfinite(cell).all():
-        raise ValueError(f"the cell must be finite, got {cell.tolist()}")
     periodic = cell[atoms.pbc]
     if len(periodic) and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
         raise ValueError(

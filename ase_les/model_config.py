@@ -13,10 +13,11 @@ from ase_les.configuration import (
     ByKind,
     Element,
     Interval,
+    MaxLen,
     MinLen,
     Number,
     Unit,
-    Width,
+    Widths,
     configuration,
     from_mapping,
 )
@@ -45,7 +46,7 @@ class ShortRangeConfig:
         Factor between readout and energy.
     """
 
-    hidden: tuple[Width, ...] = (32, 16)
+    hidden: Widths = (32, 16)
     bias: bool = True
     linear: bool = True
     scale: Annotated[Number, Unit("eV")] = 1.0
@@ -120,7 +121,7 @@ class ArchitectureConfig:
     representation: RepresentationConfig | None = None
     short_range: ShortRangeConfig | None = None
     long_range: LongRangeConfig | None = LongRangeConfig()
-    total_charges: tuple[TotalCharge, ...] = ()
+    total_charges: Annotated[tuple[TotalCharge, ...], MaxLen(100)] = ()
     core_repulsion: Annotated[CoreRepulsionConfig | MaceRepulsionConfig, ByKind()] | None = None
 
     def __post_init__(self) -> None:

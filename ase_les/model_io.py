@@ -24,6 +24,10 @@ Card entry                  Meaning
                             ``physical_over_latent``, and what decided about the sign
 ``closest_contact_A``       shortest distance in the training data, in Å
 ``largest_force_eV_per_A``  largest force on an atom there, in eV/Å
+``closest_contacts_A``      the shortest distance of each pair of elements there
+``environments``            their environments (`ase_les.environments`)
+``limits``                  prose: what the model is not made for
+``named_limits``            the same by name (`ase_les.model_limits`)
 ==========================  =====================================================
 
 Reading a file executes nothing that stands in it.
@@ -140,7 +144,7 @@ def read_model(path: str | Path) -> LESModel:
     if recorded is not None:
         found = digest(entries["config"], tensors)
     elif isinstance(recorded := header.card.get("hash"), str):
-        found = model_hash(model)
+        found = _hash(model, header.config)
     check_hash(recorded, found, path)
     return model.eval()
 
@@ -253,9 +257,13 @@ def shipped_models() -> dict[str, Path]:
 
 def model_hash(model: LESModel) -> str:
     """Sixteen hexadecimal digits that stand for config and weights; the card does not count."""
+    return _hash(model, model.config.to_dict())
+
+
+def _hash(model: LESModel, config: Mapping) -> str:
     # The order of the elements is that of the embedding rows: it must count, so nothing is sorted.
     # Keys and weights have their first names: renaming them leaves the hash as it is.
-    description = json.dumps(model.config.to_dict()).replace('"cutoff_scale"', '"reach"')
+    description = json.dumps(config).replace('"cutoff_scale"', '"reach"')
     digest = hashlib.sha256(description.encode())
     for name, tensor in sorted(weights_of(model).items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

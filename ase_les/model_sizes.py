@@ -1,4 +1,4 @@
-"""Models of configurations from files, checked and sized before anything is allocated."""
+"""Models of configurations from files, sized before anything is allocated."""
 
 from __future__ import annotations
 

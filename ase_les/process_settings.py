@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -74,9 +75,22 @@ def set_threads(threads: int | None = None) -> int:
         threads = 1
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ValueError(f"`threads` must be a positive integer or None, got {threads!r}")
+    cores = _available_cores()
+    if threads > cores:
+        warnings.warn(
+            f"{threads} threads on {cores} cores wait for each other: use at most {cores}",
+            stacklevel=2,
+        )
     torch.set_num_threads(int(threads))
     _number_set_here = int(threads)
     return _number_set_here
+
+
+def _available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _threads_are_set() -> bool:

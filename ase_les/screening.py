@@ -16,8 +16,9 @@ with their atoms.
 
 The property ``dielectric_tensor`` beside ``charges`` among the results of a calculator, or of a
 frame of a trajectory, records which tensor was applied: the unit tensor for finite structures.
-Electrostatic potentials and fields are those of latent charges, screened as the model has them;
-:math:`q_i \phi_i = Q_i \phi_i / s`.
+Potentials and fields that the calculator returns are those of latent charges. What acts on physical
+charges is :math:`\phi/s`, so that :math:`q_i \phi_i = Q_i \phi_i / s`; profiles, potential steps
+and work functions are of this kind.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def describe_charges(atoms: Atoms) -> dict[str, object] | None:
         return None
     return {
         "meaning": "physical: physical_over_latent times the latent charges of the model; "
-        "potentials and fields are of latent charges",
+        "potentials and fields of profiles, steps and work functions act on physical charges",
         "physical_over_latent": recorded_scaling(atoms),
         "dielectric_tensor": np.asarray(results["dielectric_tensor"]).tolist(),
     }

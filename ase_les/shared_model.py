@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ase_les.charges.neutrality import NeutralityRule
 from ase_les.derivatives import Derivatives, evaluate
 from ase_les.electrostatics.energy import Plan
 from ase_les.energy_terms import Context
@@ -107,7 +108,8 @@ class SharedModel:
     ) -> tuple[Prediction, Derivatives | None]:
         """Return the prediction for the whole structure and its derivatives, if wanted.
 
-        They are the same to the last digit in all processes.
+        They are the same to the last digit in all processes, except for the latent numbers: of
+        those, each process has the ones of its atoms.
 
         Parameters
         ----------
@@ -143,16 +145,21 @@ class SharedModel:
             return Prediction(energy, atomic, torch.zeros_like(energy), none, none)
         if long_range.representation is not None:
             features = self._features(long_range.representation, graph, atoms)
-        latent = self._added(pad(long_range.charges.latent(features), (0, 0, *around)))
-        rule = long_range.charges.neutrality
-        exchanged = rule.exchanged(latent, graph)
-        if exchanged is not None:
-            exchanged = self._added(exchanged)
-        charges = rule.with_exchanged(latent, graph, exchanged)
+        latent = pad(long_range.charges.latent(features), (0, 0, *around))
+        charges = self._charges(long_range.charges.neutrality, latent, graph)
         found = long_range.electrostatics.part(graph, charges, atoms, plan)
         # Every process adds up the same tensors on the way back, also if its part is empty.
         found = found + 0.0 * charges.sum()
         return Prediction(energy + found, atomic, found, charges, latent)
+
+    def _charges(self, rule: NeutralityRule, latent: Tensor, graph: Graph) -> Tensor:
+        """Return all charges from the latent numbers of the atoms of this process."""
+        exchanged = rule.exchanged(latent, graph)
+        if exchanged is not None:
+            exchanged = self._added(exchanged)
+        if exchanged is None or bool(rule.excess(graph).any()):
+            latent = self._added(latent)
+        return rule.with_exchanged(latent, graph, exchanged)
 
     def _features(self, representation: Any, graph: Graph, atoms: range) -> Tensor:
         around = (0, 0, atoms.start, graph.n_atoms - atoms.stop)
@@ -167,18 +174,25 @@ class SharedModel:
         self, prediction: Prediction, found: Derivatives | None
     ) -> tuple[Prediction, Derivatives | None]:
         """Add up what the processes have found, in one message."""
-        parts = [prediction.energy, prediction.short_range, prediction.long_range]
+        parts = {
+            name: getattr(prediction, name) for name in ("energy", "short_range", "long_range")
+        }
         if found is not None:
-            parts += [found.forces, found.stress, found.energies]
-        there = [part for part in parts if part is not None]
-        flat = torch.cat([part.detach().double().flatten() for part in there])
-        self.ranks.sum_(flat)
-        sums = flat.split([part.numel() for part in there])
-        shaped = iter(values.view_as(part) for values, part in zip(sums, there, strict=True))
-        totals = [None if part is None else next(shaped) for part in parts]
-        energy, short_range, long_range = totals[:3]
-        whole = prediction._replace(energy=energy, short_range=short_range, long_range=long_range)
-        return whole, None if found is None else Derivatives(whole, *totals[3:])
+            parts |= {name: getattr(found, name) for name in ("forces", "stress", "energies")}
+        there = {name: part.detach() for name, part in parts.items() if part is not None}
+        flat = torch.cat([part.double().flatten() for part in there.values()])
+        sums = self.ranks.sum_(flat).split([part.numel() for part in there.values()])
+        totals = {
+            name: values.view_as(part)
+            for (name, part), values in zip(there.items(), sums, strict=True)
+        }
+        whole = prediction._replace(
+            **{name: totals[name] for name in ("energy", "short_range", "long_range")}
+        )
+        if found is None:
+            return whole, None
+        forces = totals["forces"]
+        return whole, Derivatives(whole, forces, totals.get("stress"), totals.get("energies"))
 
 
 class _Added(torch.autograd.Function):

@@ -10,6 +10,10 @@ import numpy as np
 
 #: Smallest number of blocks whose spread still gives a reliable standard error.
 MIN_BLOCKS = 16
+#: Window of the correlation time, in correlation times.
+WINDOW = 5.0
+#: Number of independent samples from which an average is considered converged.
+ENOUGH_SAMPLES = 10.0
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,36 @@ class Estimate:
     standard_error: float
 
     def __str__(self) -> str:
-        error = f" ± {self.standard_error:.2g}" if math.isfinite(self.standard_error) else ""
-        return f"{self.mean:.6g}{error}"
+        return with_error(self.mean, self.standard_error)
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a value with the digits that its error allows: ``78.1 ± 2.3``.
+
+    The error has two significant digits. Values without a finite error have three and say so;
+    those without any error (zero) have six.
+
+    Parameters
+    ----------
+    value, error : float
+    """
+    if not math.isfinite(value):
+        return f"{value}"
+    if not math.isfinite(error):
+        return f"{value:.3g} (error unknown)"
+    if error <= 0:
+        return f"{value:.6g}"
+    # Rounded first: an error of 0.0996 is 0.10.
+    decimals = 1 - math.floor(math.log10(float(f"{error:.1e}")))
+    largest = max(abs(value), error)
+    if 1e-3 <= largest < 1e7 and decimals >= 0:
+        return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+    if 1e-3 <= largest < 1e7:
+        return f"{round(value, decimals):.0f} ± {round(error, decimals):.0f}"
+    exponent = math.floor(math.log10(largest))
+    decimals = max(decimals + exponent, 0)
+    scale = 10.0**exponent
+    return f"({value / scale:.{decimals}f} ± {error / scale:.{decimals}f})e{exponent:+03d}"
 
 
 def block_average(samples: np.ndarray, min_blocks: int = MIN_BLOCKS) -> Estimate:
@@ -44,7 +76,52 @@ def block_average(samples: np.ndarray, min_blocks: int = MIN_BLOCKS) -> Estimate
     series = np.asarray(samples, dtype=float)
     if len(series) == 0:
         return Estimate(math.nan, math.nan)
-    return Estimate(float(series.mean()), float(standard_error(series, min_blocks)))
+    error = float(standard_error(series, min_blocks))
+    if len(series) >= min_blocks and np.ptp(series) > 0:
+        # Blocks are shorter than the correlation time in short runs.
+        error = max(error, float(series.std()) / math.sqrt(independent_samples(series)))
+    return Estimate(float(series.mean()), error)
+
+
+def correlation_time(samples: np.ndarray) -> float:
+    r"""Return the integrated correlation time of a series, in samples; 0.5 without correlation.
+
+    .. math::
+        \tau = \tfrac12 + \sum_{t=1}^{W} C(t)/C(0)
+
+    with the smallest window :math:`W \ge 5\tau` [1]_. It cannot exceed what the series shows: in a
+    series shorter than its correlation time it is a fraction of the length.
+
+    Parameters
+    ----------
+    samples : array, shape (n,)
+        Equally spaced in time.
+
+    References
+    ----------
+    .. [1] A. D. Sokal, in Functional Integration, NATO ASI Series 361, 131 (1997).
+    """
+    series = np.asarray(samples, dtype=float)
+    n = len(series)
+    if n < 2 or not np.ptp(series) > 0:
+        return 0.5
+    away = series - series.mean()
+    transform = np.fft.rfft(away, 2 * n)
+    correlation = np.fft.irfft(np.abs(transform) ** 2)[:n]
+    times = np.cumsum(correlation / correlation[0]) - 0.5
+    enough = np.flatnonzero(np.arange(n) >= WINDOW * times)
+    return max(float(times[enough[0]] if len(enough) else times.max()), 0.5)
+
+
+def independent_samples(samples: np.ndarray) -> float:
+    """Return the number of independent samples: the length over twice the correlation time.
+
+    Parameters
+    ----------
+    samples : array, shape (n,)
+        Equally spaced in time.
+    """
+    return len(samples) / (2 * correlation_time(samples))
 
 
 def standard_error(blocks: np.ndarray, min_blocks: int = MIN_BLOCKS) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Constants and conventions. Every number that crosses the package boundary obeys this table.
+r"""Constants and conventions. Every number that crosses the package boundary obeys this table.
 
 ============================  ====================================================================
 Quantity                      Convention
@@ -12,7 +12,8 @@ cell                          rows are lattice vectors; reciprocal vectors are 2
 charges, dipole, current      physical, as polarization and Born charges are: √ε∞ times latent
                               ones in structures with periodic directions and a known ε∞, latent
                               ones in others; ``dielectric_tensor`` records it (`screening`)
-potential and field           of latent charges, which interact as in vacuum
+potential and field           of latent charges (calculator); in profiles, steps and work functions
+                              times 1/√ε∞, as they act on physical charges
 sign of charges               mean charges of elements fall with electronegativity (`charges.sign`)
 total charge                  ``atoms.info["charge"]`` in e, 0 when absent
 training labels               ``REF_energy``, ``REF_forces``, ``REF_stress`` unless configured

@@ -16,6 +16,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import queue
 import random
 import signal
 import sys
@@ -31,8 +32,8 @@ from mutations import mutated
 
 TESTS = Path(__file__).parents[1] / "tests"
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 200.0
-#: Wall time in s after which a mutant counts as hanging.
-HANGS_AFTER = 120
+#: CPU time in s after which a mutant counts as hanging.
+HANGS_AFTER = 60
 WATCHED = (
     *("exec", "compile", "import", "open", "os.", "subprocess.", "socket.", "ctypes.", "pickle."),
     *("shutil.", "marshal.", "urllib.", "code.", "sqlite3.", "webbrowser.", "signal."),
@@ -345,18 +346,24 @@ def fuzz(name: str, count: int, seed: int) -> dict:
 
 
 def _next(process, answers, current: int) -> tuple:
-    import queue
+    """The next answer, or that the process has ended or hangs."""
+    began = _cpu_seconds(process.pid)
+    while True:
+        try:
+            return answers.get(timeout=5)
+        except queue.Empty:
+            if not process.is_alive():
+                return current, "process ended", [f"exit code {process.exitcode}"]
+            if _cpu_seconds(process.pid) - began > HANGS_AFTER:
+                return current, "process ended", [f"no answer for {HANGS_AFTER} s of CPU time"]
 
+
+def _cpu_seconds(pid: int) -> float:
     try:
-        while True:
-            try:
-                return answers.get(timeout=1 if not process.is_alive() else HANGS_AFTER)
-            except queue.Empty:
-                if not process.is_alive():
-                    return current, "process ended", [f"exit code {process.exitcode}"]
-                return current, "process ended", [f"no answer for {HANGS_AFTER} s"]
-    except (EOFError, OSError) as error:
-        return current, "process ended", [repr(error)]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def again(name: str, number: int, seed: int) -> None:

@@ -61,13 +61,14 @@ def search(page: Page, address: str, word: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pages", nargs="*", help="such as start; all if absent")
     parser.add_argument("--screenshots", type=Path)
     arguments = parser.parse_args()
     handler = functools.partial(Quiet, directory=str(SITE))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    pages = [
+    pages = arguments.pages or [
         str(path.relative_to(SITE).with_suffix(""))
         for path in sorted(SITE.rglob("*.html"))
         if "_modules" not in path.parts and path.stem not in ("search", "genindex", "py-modindex")

@@ -21,6 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "generated_pages",
+    "unique_footnotes",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery/README.rst"]

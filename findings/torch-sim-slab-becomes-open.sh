@@ -13,7 +13,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3.11 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet "torch-sim-atomistic==0.3.0" "ase==3.29.0"
+"$folder/venv/bin/pip" install --quiet "torch-sim-atomistic==0.3.0" "ase==3.29.0" "torch==2.13.0"
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'
 from importlib.metadata import version

@@ -53,6 +53,7 @@ def main() -> None:
     settings = {
         "ensemble": "nvt-langevin",
         "temperature_K": asked.temperature_K,
+        "beyond_limits": True,
         "timestep_fs": asked.timestep_fs,
         "steps": steps,
     }

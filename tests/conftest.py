@@ -26,8 +26,16 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def figures_are_empty_files(request, monkeypatch):
     """Render no figure where figures are not what is tested: each takes 0.3 s."""
-    if request.path.parent.name not in FOLDERS_OF_DRAWN_FIGURES:
+    is_tested = request.path.parent.name in FOLDERS_OF_DRAWN_FIGURES
+    if not is_tested and "drawn" not in request.node.name:
         monkeypatch.setattr(figures, "_render", lambda figure, path: path.touch())
+
+
+@pytest.fixture(autouse=True)
+def same_seed(request, monkeypatch):
+    """Runs without a seed are repeatable, except in tests of the random seed."""
+    if "random_seed" not in request.keywords:
+        monkeypatch.setattr("ase_les.simulation.ensembles.random_seed", lambda: 0)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import torch
 from ase import units
 from ase.build import bulk, molecule
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from ase_les import LESCalculator, LESModel
 from ase_les.charges import ChargesConfig
@@ -94,6 +93,8 @@ def results(name, group=None) -> dict[str, np.ndarray]:
     found = {"energy alone": np.array(atoms.get_potential_energy())}
     wanted = ["energy", "forces", "energies"]
     wanted += ["stress"] if atoms.pbc.any() else []
+    wanted += ["polarization"] if name in ("direct", "mesh", "messages", "mean") else []
+    wanted += ["born_effective_charges"] if name in ("direct", "slab") else []
     for what in wanted:
         found[what] = np.array(atoms.calc.get_property(what, atoms))
     if "charges" in atoms.calc.implemented_properties:
@@ -109,8 +110,10 @@ def dynamics(group=None) -> np.ndarray:
     atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True).repeat(2)
     atoms.calc = LESCalculator("nacl", dtype="float64", group=group)
     rng = np.random.default_rng(5)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=rng)
-    Langevin(atoms, 1 * units.fs, temperature_K=300, friction=0.01, rng=rng).run(20)
+    width = np.sqrt(units.kB * 300 * atoms.get_masses())[:, None]
+    atoms.set_momenta(width * rng.normal(size=(len(atoms), 3)))
+    settings = {"temperature_K": 300, "friction": 0.01, "fixcm": False, "rng": rng}
+    Langevin(atoms, 1 * units.fs, **settings).run(20)
     return atoms.positions
 
 

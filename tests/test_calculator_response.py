@@ -144,7 +144,7 @@ def test_the_square_root_of_the_dielectric_constant_scales_bulk_but_not_molecule
 
 @pytest.mark.parametrize("value", [0.0, -1.78, [1, 2, 3], [[1, 1, 0], [0, 1, 0], [0, 0, 1]]])
 def test_impossible_dielectric_constants_are_refused(value):
-    with pytest.raises(ValueError, match="`dielectric` must be a positive number or a symmetric"):
+    with pytest.raises(ValueError, match="`dielectric` must be 1 or larger, or a symmetric"):
         LESCalculator(SPLIT, dielectric=value)
 
 

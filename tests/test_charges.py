@@ -152,10 +152,10 @@ def test_an_ion_polarizes_what_is_around_it():
     graph = graph_from_atoms(atoms, NeighborList(3.0))
     latent = torch.zeros(4, rule.n_numbers(1)).double()
     moment = rule.moments(latent, graph)[1]
-    assert abs(float(moment[2])) < 1e-15
+    assert abs(moment[2].item()) < 1e-15
     # The vector points to the crowded sides, here weighed by distance: +x and +y.
-    assert float(moment[0]) > 1e-4
-    assert float(moment[1]) > 1e-4
+    assert moment[0].item() > 1e-4
+    assert moment[1].item() > 1e-4
     charge = rule(latent, graph)[:, 0].detach()
     assert abs(float(charge.sum())) < 1e-15
     # Moments of all atoms are the dipole of the charges.

@@ -13,13 +13,16 @@ from ase.io import read
 
 from ase_les import Committee, LESCalculator, load_model, save_committee, save_model
 from ase_les.cli import main
-from ase_les.committee import last_layers
+from ase_les.committee import committee_hash, last_layers
 from ase_les.configuration import read_yaml
 from ase_les.model_io import load_single_model
 from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.labels import LabelNames
 from ase_les.reports import dynamics as report
 from ase_les.simulation import run_dynamics
 from ase_les.training.calibration import Calibration, CommitteeComparison, Reliability
+from ase_les.training.dataset import labelled
+from ase_les.training.last_layers import last_layer_committee
 
 SPLIT = {"neutrality": "split", "scale": 1.0}
 
@@ -245,3 +248,30 @@ def test_dynamics_records_disagreement_and_stops_above_the_limit(members, tmp_pa
     atoms.calc = LESCalculator(members[0])
     with pytest.raises(ValueError, match="needs a committee"):
         run_dynamics(atoms, output=tmp_path / "x", max_force_std_eV_per_A=limit, temperature_K=9)
+
+
+def test_last_layers_vary_where_the_data_leave_them_open(random_model):
+    """Spread is small on the structures of the regression, and larger away from them."""
+    model = random_model(charges=SPLIT)
+    frames = [water() for _ in range(4)]
+    for seed, atoms in enumerate(frames):
+        atoms.positions += np.random.default_rng(seed).normal(0, 0.02, (len(atoms), 3))
+        atoms.info["REF_energy"] = LESCalculator(model).get_potential_energy(atoms) + 0.01 * seed
+        atoms.arrays["REF_forces"] = LESCalculator(model).get_forces(atoms) + 0.01
+    samples = labelled(frames, model.config.cutoff, LabelNames())
+    committee = last_layer_committee(model, samples, 8, projections=30, regularization=1e-6)
+    for name, weight in committee.central.named_parameters():
+        torch.testing.assert_close(weight, dict(model.named_parameters())[name])
+    calculator = LESCalculator(committee, dtype="float64")
+    far = water()
+    far.positions += np.random.default_rng(9).normal(0, 0.3, (len(far), 3))
+    near, away = (
+        np.sqrt(np.mean(np.square(calculator.get_property("forces_std", atoms))))
+        for atoms in (frames[0], far)
+    )
+    assert away > 10 * near > 0
+    assert calculator.get_property("charges_std", far).max() > 0
+    again = last_layer_committee(model, samples, 8, projections=30, regularization=1e-6)
+    assert committee_hash(again) == committee_hash(committee)
+    with pytest.raises(ValueError, match="no structures"):
+        last_layer_committee(model, [])

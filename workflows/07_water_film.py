@@ -97,6 +97,8 @@ def main() -> None:
         timestep_fs=0.5,
         steps=arguments.steps,
         seed=1,
+        # The model knows water in boxes: a film is what is tried out here.
+        beyond_limits=True,
         trajectory_stride=10,
         output=arguments.output / "film",
         overwrite=arguments.overwrite,

@@ -16,7 +16,7 @@ K in the authors' frame), and forces of the authors' own program: then the table
 those found here. The relaxation is a few steps from the frame; it shows how far the structure is
 from a minimum, and the dynamics starts from it only if the frame has no velocities.
 
-Profiles are centred on the solid. The potential is that of latent charges, smeared as the model
+Profiles are centred on the solid. The potential acts on physical charges, smeared as the model
 smears them: it tells how the potential changes across the interface as the model sees it, and is
 no absolute quantity. Time and peak memory are in the summary.
 """
@@ -67,6 +67,7 @@ def dynamics_for(
             atoms,
             ensemble="nvt-bussi",
             temperature_K=temperature_K,
+            beyond_limits=True,
             timestep_fs=TIMESTEP_FS,
             steps=FIRST_STEPS,
             seed=1,
@@ -148,6 +149,7 @@ def main() -> None:
             optimizer="fire",
             fmax=0.01,
             steps=arguments.relax_steps,
+            beyond_limits=True,
             output=arguments.output / "relaxed",
             overwrite=arguments.overwrite,
         )

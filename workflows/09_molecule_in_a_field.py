@@ -71,6 +71,8 @@ def main() -> None:
             fmax=1e-5,
             output=arguments.output / name,
             overwrite=arguments.overwrite,
+            # The model knows bulk water only; see the docstring.
+            beyond_limits=True,
         )
         report.write(result)
         if not result.converged:
@@ -84,7 +86,11 @@ def main() -> None:
         parser.error(f"{arguments.molecule} has no dipole in this model to put the field along")
     direction = dipole / np.linalg.norm(dipole)
     modes = harmonic_infrared(
-        free, output=arguments.output / "modes", overwrite=arguments.overwrite, quiet=True
+        free,
+        output=arguments.output / "modes",
+        overwrite=arguments.overwrite,
+        beyond_limits=True,
+        quiet=True,
     )
     infrared.write(modes, arguments.output / "modes")
     if modes.imaginary.any():

@@ -68,7 +68,7 @@ def infrared_of(
     save_figure(
         arguments.output / "spectrum.png",
         wavenumbers,
-        "wave number (cm⁻¹)",
+        "wave number / cm⁻¹",
         [Panel("absorption / (km mol⁻¹ cm)", {"": modes.spectrum(wavenumbers)})],
     )
     return {

@@ -27,6 +27,7 @@ from ase_les.calculator.settings import (
     Source,
     described,
     dielectric_tensor,
+    field_vector,
     names_committee,
     origin,
     sign_remedy,
@@ -267,9 +268,7 @@ class LESCalculator(ModelResults):
 
     @field_V_per_A.setter
     def field_V_per_A(self, field: Sequence[float]) -> None:
-        given = np.array(field, dtype=float)
-        if given.shape != (3,) or not np.isfinite(given).all():
-            raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
+        given = field_vector(field)
         self._field = given
         self.parameters["field_V_per_A"] = given.tolist()
 
@@ -406,6 +405,7 @@ class LESCalculator(ModelResults):
         self, atoms: Atoms, graph: Graph, results: Mapping[str, Any], changes: Sequence[str]
     ) -> None:
         self._warnings.check_total_charge(atoms)
+        self._warnings.domain.check(atoms, graph, results.get("forces"))
         if "charges" in results:
             latent = results["charges"] / self._charge_scaling(atoms)
             self._warnings.check_net_charge(atoms, latent)
@@ -420,10 +420,6 @@ class LESCalculator(ModelResults):
             return {}
         whole = self._whole(atoms, graph)
         return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole)}
-
-    def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
-        """Return the graph with the edges of all processes."""
-        return graph if self._shared is None else self._graphs.at(atoms)
 
     def _energy_results(
         self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]

@@ -13,6 +13,7 @@ from ase import Atoms
 
 import ase_les
 from ase_les.calculator.charge_methods import isotropic
+from ase_les.calculator.domain_warnings import DomainWarnings
 from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element, means_as_text, sign_is_free
 from ase_les.graph import Graph, total_charge_of
 from ase_les.model import LESModel
@@ -35,12 +36,18 @@ class ModelWarnings:
     model : LESModel
     remedy : str
         How the sign of the charges of this model is flipped.
+
+    Attributes
+    ----------
+    domain : DomainWarnings
+        Comparison with the training data.
     """
 
     def __init__(self, model: LESModel, remedy: str):
         self._model = model
         self._remedy = remedy
         self._given: set[str] = set()
+        self.domain = DomainWarnings(model.card, self._warn)
 
     def check_total_charge(self, atoms: Atoms) -> None:
         """Warn if no structure of this total charge was in the training data."""

@@ -30,6 +30,10 @@ class ModelResults(ChargeMethods):
     # Whether the stress comes with the forces.
     _with_stress: bool
 
+    def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
+        """Return the graph with the edges of all processes."""
+        return graph if self._shared is None else self._graphs.at(atoms)
+
     def _results_of(
         self,
         engine: LESModel,
@@ -82,10 +86,12 @@ class ModelResults(ChargeMethods):
         if self._has_charges:
             results |= charge_results(prediction, atoms, self._charge_scaling(atoms))
             if "polarization" in wanted:
-                moment = dipoles(engine, prediction, graph)[0]
-                results["polarization"] = (
-                    self._factor(atoms) @ array_of(moment) / atoms.get_volume()
-                )
+                if self._shared is not None:
+                    graph = self._whole(atoms, graph)
+                    with torch.no_grad():
+                        prediction = engine(graph, None)
+                moment = array_of(dipoles(engine, prediction, graph)[0])
+                results["polarization"] = self._factor(atoms) @ moment / atoms.get_volume()
         return results
 
 

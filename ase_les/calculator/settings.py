@@ -48,21 +48,52 @@ def load_committee(model: Source) -> Committee:
     return Committee(members)
 
 
+#: Largest plausible ε∞; narrow-gap semiconductors have 16 (Ge) to 33 (PbTe).
+LARGEST_DIELECTRIC = 50.0
+#: Largest plausible field in V/Å; molecules ionize at 1 to 4.
+LARGEST_FIELD_V_PER_A = 10.0
+
+
+def field_vector(field: Sequence[float]) -> np.ndarray:
+    """Return a field as an array (3,), in V/Å.
+
+    Raises
+    ------
+    ValueError
+        If it is not three finite numbers of plausible size.
+    """
+    given = np.array(field, dtype=float)
+    if given.shape != (3,) or not np.isfinite(given).all():
+        raise ValueError(f"`field_V_per_A` must be three finite numbers, got {field!r}")
+    if np.linalg.norm(given) > LARGEST_FIELD_V_PER_A:
+        raise ValueError(
+            f"`field_V_per_A` must be at most {LARGEST_FIELD_V_PER_A:g} V/Å, where every molecule "
+            f"ionizes, got {field!r}; 1 V/m is 1e-10 V/Å"
+        )
+    return given
+
+
 def dielectric_tensor(given: float | Sequence | np.ndarray) -> np.ndarray:
     """Return the dielectric tensor (3, 3) for a number or a tensor, relative to vacuum.
 
     Raises
     ------
     ValueError
-        If it is not a positive number or a symmetric positive tensor.
+        If it is not a number of at least 1 or a symmetric tensor of such eigenvalues.
     """
     tensor = np.asarray(given, dtype=float)
     tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
     symmetric = tensor.shape == (3, 3) and np.allclose(tensor, tensor.T, rtol=1e-6)
-    if not symmetric or not np.linalg.eigvalsh(tensor).min() > 0:
+    if not symmetric or not np.linalg.eigvalsh(tensor).min() >= 1 - 1e-6:
         raise ValueError(
-            "`dielectric` must be a positive number or a symmetric positive 3×3 tensor (relative "
-            f"to vacuum), got {given!r}"
+            "`dielectric` must be 1 or larger, or a symmetric positive 3×3 tensor of such "
+            f"eigenvalues (ε∞ relative to vacuum), got {given!r}"
+        )
+    if np.linalg.eigvalsh(tensor).max() > LARGEST_DIELECTRIC:
+        raise ValueError(
+            f"`dielectric` is ε∞ of the electrons alone, 1.78 for water, at most "
+            f"{LARGEST_DIELECTRIC:g}; got {given!r}. The static constant includes the "
+            "nuclei, which move here"
         )
     return tensor
 

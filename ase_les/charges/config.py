@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Literal
 
-from ase_les.configuration import Element, Interval, Number, Unit, Width, configuration
+from ase_les.configuration import Element, Interval, Number, Unit, Widths, configuration
 
 
 @configuration
@@ -46,7 +46,7 @@ class ChargesConfig:
     """
 
     n_channels: Annotated[int, Interval(ge=1, le=64)] = 1
-    hidden: tuple[Width, ...] = (24, 12)
+    hidden: Widths = (24, 12)
     bias: bool = False
     linear: bool = True
     scale: Annotated[Number, Unit("e")] = 0.1

@@ -23,6 +23,7 @@ VERBS = (
     "label",
     "train",
     "committee",
+    "learn",
     "md",
     "relax",
     "born",
@@ -33,6 +34,7 @@ VERBS = (
     "surface",
     "profile",
     "client",
+    "structure",
     "doctor",
 )
 """Each names a module here with a function of the same name; help lists them in this order."""
@@ -86,8 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         from rich.text import Text
 
+        from ase_les.messages import printable
         from ase_les.reports.terminal import console
 
-        message = Text.assemble(("Error: ", "bold red"), str(error))
+        message = Text.assemble(("Error: ", "bold red"), printable(str(error)))
         console().print(message, soft_wrap=True)
         raise SystemExit(2) from None

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ase_les.cli._reading import ReadingOptions, check_periodic, options, read
+from ase_les.cli._reading import ReadingOptions, options, read
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -122,8 +122,6 @@ def calculated_structure(
     ValueError
         If structure or model is missing.
     """
-    from ase_les.calculator_extensions import model_card
-
     if structure is None:
         raise ValueError("no structure given: name a file that ASE can read")
     if model is None:
@@ -131,7 +129,6 @@ def calculated_structure(
     atoms = read_structure(structure, charge)
     # A trajectory brings recorded results along, which are no calculator to go on with.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
-    check_periodic(atoms, model_card(atoms.calc), structure)
     provenance = {
         "structure": str(structure),
         # A model file must be found again from any folder; a shipped model's name stays a name.

@@ -31,6 +31,7 @@ SETTINGS = {
     "max_force_std": "max_force_std_eV_per_A",
     "max_dipole_change": "max_dipole_change_eA",
     "alarm_stride": "alarm_stride",
+    "beyond_limits": "beyond_limits",
 }
 
 
@@ -132,7 +133,7 @@ Stages = Annotated[
     object, typer.Option(parser=_stages, hidden=True, help="Stages of the run, only in a file.")
 ]
 Seed = Annotated[
-    int | None, typer.Option(help="Random seed of velocities and noise.", show_default="0")
+    int | None, typer.Option(help="Random seed of velocities and noise.", show_default="random")
 ]
 TrajectoryStride = Annotated[
     int | None, typer.Option(help="Steps between frames.", show_default="10")

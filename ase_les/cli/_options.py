@@ -181,6 +181,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an earlier run.")]
+_BEYOND_LIMITS = "Allow what exceeds the limits of the model; the result says so."
+BeyondLimits = Annotated[bool, typer.Option("--beyond-limits", help=_BEYOND_LIMITS)]
+#: For runs that can be resumed: None leaves it as it was.
+BeyondLimitsOfRun = Annotated[
+    bool | None, typer.Option("--beyond-limits", help=_BEYOND_LIMITS, show_default="False")
+]
 NumberOfJobs = Annotated[
     int,
     typer.Option(

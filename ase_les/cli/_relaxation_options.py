@@ -19,6 +19,7 @@ SETTINGS = {
     "fix_below": "fix_below_A",
     "steps": "steps",
     "checkpoint_stride": "checkpoint_stride",
+    "beyond_limits": "beyond_limits",
 }
 
 Structures = Annotated[

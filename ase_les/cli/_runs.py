@@ -12,6 +12,10 @@ ResumedStem = Annotated[
 ]
 
 
+# Of the calculator.
+_DEFAULT_DTYPE = "float32"
+
+
 def given_settings(context: typer.Context, settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that were given as options.
 
@@ -45,10 +49,16 @@ def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOpti
     Raises
     ------
     ValueError
-        If the run has no model and none is given.
+        If the run has no model and none is given, or if its precision is a different one.
     """
     from ase_les.cli._calculator import make_calculator
 
+    dtype = recorded.get("dtype") or _DEFAULT_DTYPE
+    if "model" in recorded and given.dtype not in (None, dtype):
+        raise ValueError(
+            f"run {stem} is calculated in {dtype}, got --dtype {given.dtype}: a run keeps its "
+            "precision. Omit --dtype, or start a new run"
+        )
     model = given.model or recorded.get("model")
     if model is None:
         raise ValueError(

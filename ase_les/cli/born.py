@@ -9,6 +9,7 @@ import typer
 
 from ase_les.cli._options import (
     DIELECTRIC,
+    BeyondLimits,
     Charge,
     Config,
     Device,
@@ -104,6 +105,7 @@ def born(
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
     scheduler: Scheduler = None,
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -144,6 +146,7 @@ def born(
         symmetry_tolerance_A=symmetry_tolerance,
         sum_rule=sum_rule,
         displacement_A=displacement,
+        beyond_limits=beyond_limits,
         output=output,
         resume=resume,
         overwrite=overwrite,

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ase_les.cli._options import Json, Overwrite, Quiet
+from ase_les.cli._options import Json, Overwrite, Quiet, Threads
+
+if TYPE_CHECKING:
+    from ase_les import Committee
 
 
 def committee(
     models: Annotated[
-        list[str], typer.Argument(help="Two or more models: shipped by name, files, committees.")
+        list[str],
+        typer.Argument(help="Models: shipped by name, files, committees. One model with --data."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Committee file, .safetensors.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Training structures of one model: its last layers are varied where these leave "
+            "them open. Some tens are enough, FILE@::5 takes every fifth."
+        ),
+    ] = None,
+    members: Annotated[int, typer.Option(min=2, help="With --data: number of members.")] = 16,
+    seed: Annotated[int, typer.Option(help="With --data: random seed.")] = 0,
+    threads: Threads = 1,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Combine models of the same structures into a committee.
+    """Combine models of the same structures into a committee, or make one around a model.
 
     Results are means over the members; their spread estimates the error. Calibrate the spread with
     `ase-les evaluate DATA --model COMMITTEE --calibrate`.
     """
     from ase_les import save_committee
     from ase_les.calculator.settings import load_committee
+    from ase_les.cli._calculator import set_threads
     from ase_les.committee import committee_hash
     from ase_les.reports.terminal import console
     from ase_les.runs.output import summary_as_json
@@ -34,7 +49,13 @@ def committee(
         raise FileExistsError(
             f"'{output}' exists; give another --output, or --overwrite to replace it"
         )
-    made = load_committee(models)
+    set_threads(threads)
+    if data is None:
+        made = load_committee(models)
+    elif len(models) == 1:
+        made = _around(models[0], data, members, seed, quiet)
+    else:
+        raise ValueError(f"--data varies the last layers of one model, got {len(models)} models")
     save_committee(output, made)
     kind = "last layers" if made.central is not None else "models"
     facts = {
@@ -48,3 +69,20 @@ def committee(
     )
     if json:
         print(summary_as_json(facts))
+
+
+def _around(name: str, data: Path, members: int, seed: int, quiet: bool) -> Committee:
+    from ase_les.model_io import load_single_model
+    from ase_les.reading.labels import LabelNames
+    from ase_les.reports.terminal import TerminalProgress
+    from ase_les.runs.progress import task
+    from ase_les.training.labelled_files import read_labelled
+    from ase_les.training.last_layers import last_layer_committee
+
+    model = load_single_model(name)
+    samples = read_labelled(data, model.config.cutoff, LabelNames()).samples
+    progress = TerminalProgress(quiet)
+    with task(progress, len(samples), "structures"):
+        return last_layer_committee(
+            model, samples, members, seed=seed, on_structure=progress.advance
+        )

@@ -48,8 +48,13 @@ def evaluate(
         str, typer.Option(help="Rows of Born charges: polarization or displacement.")
     ] = "polarization",
     dielectric: Annotated[
-        float, typer.Option(*DIELECTRIC, help="ε∞ of periodic structures, for their Born charges.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            *DIELECTRIC,
+            help="ε∞ of periodic structures, for their Born charges.",
+            show_default="of the model's card, or 1",
+        ),
+    ] = None,
     calibrate: Annotated[
         bool,
         typer.Option(
@@ -74,9 +79,10 @@ def evaluate(
     from ase_les.cli._committee import check_committee_file, evaluate_committee, store_calibration
     from ase_les.cli._reading import check_periodic, read, tell
     from ase_les.configuration import from_mapping
+    from ase_les.model_limits import stated_limits
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.figures import save_parity_figure
-    from ase_les.reports.terminal import console
+    from ase_les.reports.terminal import console, print_notes
     from ase_les.reports.training import agreements_table, errors_table, parity, response_parity
     from ase_les.runs.output import summary_as_json, write_summary
     from ase_les.training.evaluation import compare, errors
@@ -90,6 +96,8 @@ def evaluate(
     if calibrate:
         check_committee_file(model, judged)
     written, drawn, drawn_response, drawn_spread = _files(output, overwrite)
+    if dielectric is None:
+        dielectric = float(judged.card.get("dielectric", 1.0))
     given = {"energy": energy_label, "forces": forces_label, "stress": stress_label}
     given |= {"virial": virial_label, "stress_unit": stress_unit, "stress_sign": stress_sign}
     names = from_mapping(LabelNames, {**given, "born_rows": born_rows})
@@ -105,7 +113,9 @@ def evaluate(
     for sample in samples:
         first.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
     summary: dict[str, object] = {"model": model, "data": str(data)}
-    summary |= {"charge": charge, "dtype": dtype}
+    summary |= {"charge": charge, "dtype": dtype, "dielectric": dielectric}
+    limits = stated_limits(judged.card)
+    summary["limits"] = limits or None
     drawn_spread.unlink(missing_ok=True)
     response = None
     if isinstance(judged, LESModel):
@@ -129,6 +139,7 @@ def evaluate(
         summary["response"] = {name: a.to_dict() for name, a in agreements.items()}
         save_parity_figure(drawn_response, data.name, response_parity(response))
         console(quiet).print(agreements_table("responses", agreements))
+    print_notes([f"limits of the model: {limits}"] if limits else [], quiet)
     write_summary(written, summary)
     if json:
         print(summary_as_json(summary))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ase_les.cli._options import DIELECTRIC, Charge, Device, DType, Json, Structure, Threads
+from ase_les.messages import printable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -33,6 +34,9 @@ def info(
             show_default="of the model's card, or 1",
         ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show the whole configuration and card.")
+    ] = False,
     threads: Threads = 1,
     json: Json = False,
 ) -> None:
@@ -77,7 +81,29 @@ def info(
     if json:
         print(summary_as_json(facts))
     else:
-        _show(facts, charges, can_flip=first.long_range is not None and sign_is_free(first.config))
+        can_flip = first.long_range is not None and sign_is_free(first.config)
+        _show(facts if everything else _short(facts), charges, can_flip)
+        if not everything:
+            typer.echo("Whole configuration and card: --all or --json", err=True)
+
+
+#: Entries shown without ``--all``.
+_MAIN = ("model", "hash", "parameters", "precision", "elements", "cutoff_A", "structure")
+_MAIN_OF_CARD = (
+    *("summary", "limits", "named_limits", "structures", "periodic_directions", "total_charges_e"),
+    *("dielectric", "test_errors", "test_response", "citation", "licence"),
+)
+
+
+def _short(facts: Mapping[str, Any]) -> dict[str, Any]:
+    card = facts["card"]
+    kept = {name: facts[name] for name in _MAIN if name in facts}
+    errors = {name: card[name] for name in _MAIN_OF_CARD if name in card}
+    if isinstance(errors.get("test_errors"), Mapping):
+        errors["test_errors"] = {
+            name: value for name, value in errors["test_errors"].items() if "rmse_m" in name
+        }
+    return {**kept, "card": errors}
 
 
 def _facts(model: LESModel) -> dict[str, object]:
@@ -149,8 +175,9 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
 
     console = Console(markup=False)
     if limits := facts["card"].get("limits"):
-        console.print(f"Limits of {facts['model']}: {limits}", style="bold yellow", highlight=False)
-    table = Table(title=str(facts["model"]), title_justify="left")
+        text = printable(f"Limits of {facts['model']}: {limits}")
+        console.print(text, style="bold yellow", highlight=False)
+    table = Table(title=printable(str(facts["model"])), title_justify="left")
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     for name, value in _flat({key: value for key, value in facts.items() if key != "model"}):
@@ -174,7 +201,7 @@ def _show(facts: Mapping[str, Any], charges: ChargesByElement | None, can_flip: 
 def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    return f"{value:.8g}" if isinstance(value, float) else printable(str(value))
 
 
 def _flat(facts: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:

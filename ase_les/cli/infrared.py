@@ -9,6 +9,7 @@ import typer
 
 from ase_les.cli._options import (
     DIELECTRIC,
+    BeyondLimits,
     Charge,
     Config,
     Device,
@@ -26,7 +27,7 @@ from ase_les.cli._options import (
 HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
 _ONLY_HARMONIC = (
     *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
-    *("resume", "jobs", "scheduler"),
+    *("resume", "jobs", "scheduler", "beyond_limits"),
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
@@ -118,7 +119,13 @@ def infrared(
         Path | None,
         typer.Option(help="Spectrum for comparison in the figure.", rich_help_panel=RUN),
     ] = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "infrared",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Stem of the files.", show_default="infrared, or STEM-infrared"
+        ),
+    ] = None,
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -131,6 +138,7 @@ def infrared(
     from ase_les.runs.output import summary_as_json
 
     result: Any
+    output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None:
         _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; leave out")
         from ase_les.cli._calculator import tell_of_screening
@@ -178,6 +186,7 @@ def infrared(
             chosen=chosen,
             displacement_A=displacement,
             width_per_cm=width,
+            beyond_limits=beyond_limits,
             resume=resume,
             jobs=shared,
             progress=TerminalProgress(quiet),

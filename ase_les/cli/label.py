@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ase_les.cli._configuration import printed, sampling_example, sampling_keys
 from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Scheduler, Threads
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def label(
     config: Config = None,
     json: Json = False,
     quiet: Quiet = False,
+    example: Annotated[
+        bool,
+        printed("--example", sampling_example, "Print a commented recipe for --sample and exit."),
+    ] = False,
+    keys: Annotated[
+        bool,
+        printed("--keys", sampling_keys, "Print all keys of --sample and --settings and exit."),
+    ] = False,
 ) -> None:
     """Label structures; each is on disk when it is done.
 

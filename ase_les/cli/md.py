@@ -50,6 +50,7 @@ def md(
     max_force_std: options.MaxForceStd = None,
     max_dipole_change: options.MaxDipoleChange = None,
     alarm_stride: options.AlarmStride = None,
+    beyond_limits: common.BeyondLimitsOfRun = None,
     device: common.Device = None,
     dtype: common.DType = None,
     threads: common.Threads = 1,

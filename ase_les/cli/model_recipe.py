@@ -262,8 +262,8 @@ def _write_card(folder: Path, card: Mapping) -> None:
 def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
     """Return the entries of a card about training data and charges, measured again."""
     training = read_data(config, folder)["training"]
-    told = describe_data(training, config.data.dielectric)
     model = load_single_model(folder / "model.safetensors")
+    told = describe_data(training, config.data.dielectric, model.config.cutoff)
     name = _told_apart_by(told, model.card)
     if name:
         raise ValueError(

@@ -8,6 +8,7 @@ import typer
 
 from ase_les.cli._options import (
     DIELECTRIC,
+    BeyondLimits,
     Charge,
     Config,
     Device,
@@ -58,6 +59,7 @@ def phonons(
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
     scheduler: Scheduler = None,
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: Precision = "float64",
     threads: Threads = 1,
@@ -93,6 +95,7 @@ def phonons(
         non_analytic=nac,
         mesh_length_A=mesh_length,
         max_temperature_K=max_temperature,
+        beyond_limits=beyond_limits,
         output=output,
         resume=resume,
         overwrite=overwrite,

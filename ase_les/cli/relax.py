@@ -37,6 +37,7 @@ def relax(
     steps: options.Steps = None,
     checkpoint_stride: options.CheckpointStride = None,
     output: Output = None,
+    beyond_limits: common.BeyondLimitsOfRun = None,
     device: common.Device = None,
     dtype: common.DType = None,
     threads: common.Threads = 1,

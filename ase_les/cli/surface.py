@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ase_les.cli._options import (
+    BeyondLimits,
     Config,
     Device,
     DType,
@@ -62,6 +63,7 @@ def surface(
     steps: Annotated[int, typer.Option(help="Maximum number of steps per relaxation.")] = 500,
     resume: Resume = False,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "surface",
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: DType = None,
     threads: Threads = 1,
@@ -92,6 +94,7 @@ def surface(
             None if unrelaxed else RelaxationSettings(optimizer=optimizer, fmax=fmax, steps=steps)
         ),
         "output": output,
+        "beyond_limits": beyond_limits,
         "resume": resume,
         "overwrite": overwrite,
         "progress": TerminalProgress(quiet),

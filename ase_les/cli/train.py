@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ase_les.cli._configuration import printed, training_example, training_keys
 from ase_les.cli._options import Device, Json, Overwrite, Quiet, Threads
 
 
@@ -23,6 +24,15 @@ def train(
     threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
+    example: Annotated[
+        bool,
+        printed(
+            "--example", training_example, "Print a commented YAML file with defaults and exit."
+        ),
+    ] = False,
+    keys: Annotated[
+        bool, printed("--keys", training_keys, "Print all keys of the YAML and exit.")
+    ] = False,
 ) -> None:
     """Train a model; writes the model with its card, a learning curve and parity plots.
 

@@ -14,9 +14,18 @@ def transport(
     stem: Annotated[
         Path,
         typer.Argument(
-            help="Stem of a run; recorded with --observe current for Green–Kubo.", metavar="STEM"
+            help="Stem of a run, recorded with --observe current for Green–Kubo; or any trajectory "
+            "file ASE reads.",
+            metavar="STEM",
         ),
     ],
+    frame_interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Time between the frames of a trajectory file in fs.",
+            show_default="from the file, if it has it",
+        ),
+    ] = None,
     charges: Annotated[
         str | None,
         typer.Option(
@@ -64,13 +73,22 @@ def transport(
 ) -> None:
     """Compute diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
     from ase_les.cli._calculator import tell_of_screening
+    from ase_les.properties.recorded_run import FinishedTrajectory
     from ase_les.properties.transport import transport_from_run
     from ase_les.reports import transport as report
     from ase_les.runs.output import summary_as_json
 
+    source: Path | FinishedTrajectory = stem
+    if stem.is_file():
+        source, stem = FinishedTrajectory(stem, frame_interval), stem.with_suffix("")
+    elif frame_interval is not None:
+        raise ValueError(
+            f"--frame-interval belongs to a trajectory file, and there is no file {stem}; runs "
+            "know theirs"
+        )
     output = output or f"{stem}-transport"
     result = transport_from_run(
-        stem,
+        source,
         charge_numbers=None if charges is None else _charge_numbers(charges),
         epsilon_infinity=epsilon_infinity,
         recorded=recorded,

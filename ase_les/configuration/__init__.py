@@ -12,7 +12,7 @@ docstring describes the fields::
 `ase_les.reports.configuration` makes references and examples of these.
 """
 
-from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen, Unit
+from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, Unit
 
 from ase_les.configuration.base import (
     ByKind,
@@ -30,6 +30,7 @@ from ase_les.configuration.base import (
     Seed,
     Text,
     Width,
+    Widths,
     configuration,
     from_mapping,
     read_configuration,
@@ -50,7 +51,9 @@ __all__ = [
     "Gt",
     "Interval",
     "Le",
+    "Len",
     "Lt",
+    "MaxLen",
     "Means",
     "MinLen",
     "Name",
@@ -62,6 +65,7 @@ __all__ = [
     "Text",
     "Unit",
     "Width",
+    "Widths",
     "configuration",
     "from_mapping",
     "read_configuration",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import field, fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Unit
+from annotated_types import Ge, Gt, Interval, Le, Lt, MaxLen, MinLen, Unit
 from ase.data import chemical_symbols
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Strict,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -39,6 +40,8 @@ _SCALARS: dict[object, object] = {
     str: Annotated[str, Strict()],
 }
 
+_NO_KIND = "<no kind>"
+
 
 class ByKind:
     """Annotation of a union of configurations told apart by the key ``kind``.
@@ -49,33 +52,15 @@ class ByKind:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         """Return a union that chooses by kind."""
-        options = {kind_of(option) or "": option for option in get_args(source)}
+        options = {kind_of(option) or _NO_KIND: option for option in get_args(source)}
 
         def chosen(given: Any) -> object:
             if isinstance(given, Mapping):
-                return str(given["kind"]) if "kind" in given else ""
-            return kind_of(type(given)) or ("" if isinstance(given, tuple(options.values())) else 0)
+                return str(given.get("kind", _NO_KIND))
+            return getattr(given, "kind", _NO_KIND)
 
         schemas = {kind: handler.generate_schema(option) for kind, option in options.items()}
         return core_schema.tagged_union_schema(schemas, chosen)
-
-
-def _symbol(text: str) -> str:
-    if text not in chemical_symbols[1:]:
-        raise ValueError(f"{text!r} is no element symbol")
-    return text
-
-
-def _symbols(pair: str) -> str:
-    if len(list(map(_symbol, pair.split("-")))) != 2:
-        raise ValueError(f"{pair!r} is no pair of element symbols")
-    return pair
-
-
-def _printable(text: str) -> str:
-    if not all(letter.isprintable() or letter in "\n\t" for letter in text):
-        raise ValueError("text with control characters")
-    return text
 
 
 def _path(name: str) -> str:
@@ -84,8 +69,18 @@ def _path(name: str) -> str:
     return os.path.expanduser(name)
 
 
-Element = Annotated[str, AfterValidator(_symbol), Means("element symbol")]
-Pair = Annotated[str, AfterValidator(_symbols), Means("pair of element symbols such as Na-Cl")]
+def _pattern(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=f"^{pattern}$")
+
+
+_SYMBOL = f"({'|'.join(chemical_symbols[1:])})"
+# Any characters but control characters, which would reach terminals.
+_PRINTABLE = r"[\P{Cc}\n\t]*"
+
+Element = Annotated[str, _pattern(_SYMBOL), Means("element symbol")]
+Pair = Annotated[
+    str, _pattern(f"{_SYMBOL}-{_SYMBOL}"), Means("pair of element symbols such as Na-Cl")
+]
 #: Name of a file; ``~`` is the home directory.
 File = Annotated[str, AfterValidator(_path), Means("file name")]
 #: Names of files, or a single one.
@@ -94,15 +89,16 @@ Files = Annotated[
     BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
     Means("file name, or list of them"),
 ]
-Text = Annotated[str, AfterValidator(_printable), Means("text")]
-Name = Annotated[str, MinLen(1), MaxLen(200)]
+Text = Annotated[str, _pattern(_PRINTABLE), Means("text")]
+Name = Annotated[str, MinLen(1), MaxLen(200), _pattern(_PRINTABLE), Means("name")]
 Number = Annotated[float, Ge(-LARGEST), Le(LARGEST)]
 Positive = Annotated[float, Gt(0), Le(LARGEST)]
 NotNegative = Annotated[float, Ge(0), Le(LARGEST)]
-Cutoff = Annotated[float, Ge(0.5), Le(50), Unit("Å")]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 Count = Annotated[int, Ge(1), Le(int(LARGEST))]
 Width = Annotated[int, Ge(1), Le(10**4)]
+Widths = Annotated[tuple[Width, ...], MaxLen(20)]
+Cutoff = Annotated[float, Interval(ge=0.5, le=50), Unit("Å")]
 Seed = Annotated[int, Ge(0), Lt(2**63)]
 
 
@@ -178,7 +174,7 @@ def from_mapping(
         If an entry is unknown, missing or invalid; the message lists all of them.
     """
     try:
-        return TypeAdapter(cls).validate_python(_plain(given))
+        return TypeAdapter(cls).validate_python(_plain(given) if file is None else given)
     except ValidationError as error:
         where = f"`{section}`" if section else getattr(cls, "__name__", str(cls))
         raise ValueError(told(error, cls, given, str(file or where), file)) from None
@@ -195,7 +191,14 @@ def _strict(hint: Any) -> Any:
         return Union[tuple(map(_strict, args))]  # noqa: UP007
     if origin in (None, Literal, ClassVar):
         return hint
-    return origin[tuple(arg if arg is Ellipsis else _strict(arg) for arg in args)]
+    made = origin[tuple(arg if arg is Ellipsis else _strict(arg) for arg in args)]
+    return Annotated[made, BeforeValidator(_ordered)] if origin is tuple else made
+
+
+def _ordered(given: Any) -> Any:
+    if isinstance(given, Set | Iterator):
+        raise ValueError("the order of the values is not defined")
+    return given
 
 
 def _plain(value: Any) -> Any:

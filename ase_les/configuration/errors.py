@@ -87,7 +87,7 @@ def _named(place: Sequence[Any], file: str | Path | None) -> str:
 def _message(error: Any, cls: Any, value: Any, place: Sequence[Any]) -> str:
     kind, given = error["type"], error["input"]
     above = type_at(cls, place[:-1], value) if place else None
-    if kind == "unexpected_keyword_argument":
+    if kind in ("unexpected_keyword_argument", "invalid_key"):
         known = list(hints_of(above))
         return f"unknown key{_nearest(place[-1], known)}; known are {', '.join(known) or 'none'}"
     hint = child_type(above, place[-1]) if place else cls

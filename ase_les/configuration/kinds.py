@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import GroupedMetadata, MinLen, Unit
+from annotated_types import GroupedMetadata, MaxLen, MinLen, Unit
 from typing_extensions import get_type_hints
 
 LARGEST = 1e9
@@ -56,20 +56,22 @@ def child_type(hint: Any, key: Any) -> Any:
     """Return the type of an entry of a configuration, mapping or list."""
     args = get_args(hint)
     if is_dataclass(hint):
-        return hints_of(hint)[key]
-    if len(args) == 2 and args[1] is Ellipsis:
-        return args[0]
-    return args[key if get_origin(hint) is tuple else -1]
+        return hints_of(hint).get(key)
+    if get_origin(hint) is tuple and Ellipsis not in args:
+        return args[key] if key in range(len(args)) else object
+    return next((arg for arg in reversed(args) if arg is not Ellipsis), object)
 
 
 def _fitting(hint: Any, given: Any) -> Any:
-    def fits(option: Any) -> bool:
-        if is_dataclass(option):
-            return isinstance(given, Mapping) and given.get("kind") in (None, kind_of(option))
-        expected = list | tuple if get_origin(option) is tuple else get_origin(option)
-        return expected is not None and expected is not Literal and isinstance(given, expected)
-
-    return next(filter(fits, options(hint)), hint)
+    """Return the option of a union that a value has the form of."""
+    found = options(hint)
+    nested = [option for option in found if is_dataclass(option)]
+    if isinstance(given, Mapping):
+        same = [option for option in nested if kind_of(option) == given.get("kind")]
+        others = [option for option in found if get_origin(option) not in (None, tuple, Literal)]
+        return (*same, *nested, *others, hint)[0]
+    lists = [option for option in found if get_origin(option) is tuple]
+    return lists[0] if lists and isinstance(given, list | tuple) else hint
 
 
 def describe(hint: Any, unit: bool = True) -> str:
@@ -102,7 +104,9 @@ def describe(hint: Any, unit: bool = True) -> str:
 def _annotated(hint: Any, unit: bool) -> str:
     base, *notes = get_args(hint)
     notes = list(flattened(notes))
-    text = next((note.text for note in notes if isinstance(note, Means)), describe(base, unit))
+    units = "".join(f" in {note.unit}" for note in notes if isinstance(note, Unit) and unit)
+    if meanings := [note.text for note in notes if isinstance(note, Means)]:
+        return meanings[0] + units
     limits = [
         f"{sign} {getattr(note, name):g}"
         for note in notes
@@ -110,8 +114,8 @@ def _annotated(hint: Any, unit: bool) -> str:
         if hasattr(note, name) and abs(getattr(note, name)) < LARGEST
     ]
     limits += [_size(note.min_length) for note in notes if isinstance(note, MinLen)]
-    units = [f" in {note.unit}" for note in notes if isinstance(note, Unit) and unit]
-    return " ".join([text, " and ".join(limits)]).strip() + "".join(units)
+    limits += [f"(at most {note.max_length})" for note in notes if isinstance(note, MaxLen)]
+    return f"{describe(base, unit)} {' and '.join(limits)}".strip() + units
 
 
 def _size(least: int) -> str:

@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor, nn
 
+from ase_les.electrostatics.blocked_ewald import BlockedEwaldSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
@@ -20,13 +21,18 @@ from ase_les.kernels.library import Kernels
 _PER_WAVE, _PER_MESH_POINT = 1.1, 40.0
 _PER_TOUCHED_POINT = {False: 8.0, True: 1.0}
 _MESH_OVERHEAD = {False: 5e5, True: 0.0}
+# Points of a mesh for every atom in the most dilute structure that is not in a box too large.
+_POINTS_PER_ATOM = 20_000
+# Wave vectors, and points of a mesh, that are held in memory: 200 to 400 MB.
+_MOST_WAVES, _MOST_POINTS = 2**21, 2**22
 
 
 class AutoSum(nn.Module):
     """Reciprocal sum by the faster of two methods, with hand-written gradients (inference).
 
     The mesh is faster from a few hundred atoms on, with compiled kernels from fewer; smaller
-    structures are summed directly, which is exact.
+    structures are summed directly, which is exact. Few atoms in a box whose wave vectors would fill
+    the memory are summed on the mesh or, if that is as large, in blocks of wave vectors.
 
     Method and mesh are functions of the number of atoms and of the cell alone. Where a cell that
     changes crosses from one mesh to the next, the energy has a step of the size of the mesh error:
@@ -42,6 +48,7 @@ class AutoSum(nn.Module):
     def __init__(self, kernel: ReciprocalKernel, accuracy: float):
         super().__init__()
         self.direct = AnalyticEwaldSum(kernel)
+        self.blocked = BlockedEwaldSum(kernel)
         self.mesh = AnalyticParticleMesh(kernel, MeshSettings.reaching(accuracy, kernel.smearing))
         self._has_kernels = False
 
@@ -75,4 +82,8 @@ class AutoSum(nn.Module):
         touched = n_atoms * self.mesh.settings.order**3
         mesh = _PER_TOUCHED_POINT[self._has_kernels] * touched + _PER_MESH_POINT * n_points
         mesh += _MESH_OVERHEAD[self._has_kernels]
-        return self.direct if direct <= mesh else self.mesh
+        if direct <= mesh and n_waves <= _MOST_WAVES:
+            return self.direct
+        if n_points > max(_MOST_POINTS, _POINTS_PER_ATOM * n_atoms):
+            return self.blocked
+        return self.mesh

@@ -36,7 +36,7 @@ import torch
 from ase.data import atomic_numbers
 from torch import Tensor, nn
 
-from ase_les.configuration import Element, MinLen, Number, Positive, Unit, configuration
+from ase_les.configuration import Element, Len, Number, Positive, Unit, configuration
 from ase_les.electrostatics.energy import (
     Electrostatics,
     ElectrostaticsConfig,
@@ -88,7 +88,7 @@ class EquilibrationConfig:
         If an element is given twice, or an electronegativity is that of another element.
     """
 
-    elements: Annotated[tuple[Element, ...], MinLen(1)]
+    elements: Annotated[tuple[Element, ...], Len(1, 118)]
     hardness: Annotated[Positive, Unit("eV/e²")] = 1.0
     electronegativities: Mapping[Element, Annotated[Number, Unit("eV")]] = field(
         default_factory=dict

@@ -36,11 +36,13 @@ class _Places(NamedTuple):
         ours = ours.view(n_layers, n_invariants, n_emb, n_mixed, n_emb)
         return cls(ours[:, order].permute(3, 1, 2, 4, 0).flatten(), ours.numel())
 
-    def reordered(self, weight: Tensor) -> Tensor:
-        """Weights (n, features of the file) as (n, our features)."""
+    def reordered(self, layer: Record) -> Tensor:
+        """Weights (n, features of the file) of a linear layer as (n, our features)."""
+        weight = layer["weight"]
         given, known = weight.shape[1], len(self.columns)
         if given != known:
             raise ValueError(f"a layer reads {given} features, the representation has {known}")
+        layer.budget.allow(len(weight) * self.n_features)
         reordered = weight.new_zeros(len(weight), self.n_features, dtype=torch.float64)
         return reordered.index_add(1, self.columns, weight.double())
 
@@ -108,6 +110,7 @@ def read_representation(record: Record, elements: tuple[int, ...] | None = None)
     radial = record["radial_basis"]
     layers = _layers(record)
     config = _cace_config(record, layers)
+    _check_size(record, config)
 
     # The prefactor of the radial functions is stored in float32; what it misses goes here.
     norm = float(radial["prefactor"]) / math.sqrt(2 / config.cutoff)
@@ -149,6 +152,14 @@ def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
         mean_neighbours=float(record.get("mp_norm_factor", 1.0)) ** -2,
         separate_values=any(values != (1, 1) for values in senders),
     )
+
+
+def _check_size(record: Record, config: CaceConfig) -> None:
+    """Refuse settings whose features or weights are many more than the file has numbers."""
+    n_invariants = Invariants(config.l_max, config.nu_max).n_invariants
+    channels = config.n_embedding**2 * config.n_mixed
+    record.budget.allow((1 + len(config.layers)) * n_invariants * channels)
+    record.budget.allow((config.l_max + 1) * config.n_radial * channels)
 
 
 def _layers(record: Record) -> list[list[Record]]:
@@ -196,12 +207,13 @@ def _message(entry: Record, config: CaceConfig, places: _Places) -> dict[str, Te
     dense = single(list(entry["hnet"]), "layer of MessageBchi.hnet")
     if _activation(dense) is not None:
         raise ValueError("MessageBchi with an activation is not supported")
-    weight = places.reordered(dense["linear"]["weight"])
+    weight = places.reordered(dense["linear"])
     bias = dense["linear"]["bias"]
     bias = torch.zeros(len(weight)) if bias is None else bias
     both = torch.cat([weight, bias.double()[:, None]], dim=1)
     if config.separate_values:
         n_degrees, n_channels = _values(entry)
+        entry.budget.allow((config.l_max + 1) * n_emb**2 * both.shape[1])
         both = both.view(n_degrees, n_channels, -1)
         both = both.expand(config.l_max + 1, n_emb**2, -1).flatten(0, 1)
     return {"value.weight": both[:, :-1].contiguous(), "value.bias": both[:, -1].contiguous()}
@@ -253,9 +265,8 @@ def read_readout(record: Record, features: Features) -> Outputs:
     names += ["linear."] if direct is not None else []
     tensors = {}
     for name, layer in zip(names, dense, strict=True):
-        weight = layer["weight"].double()
-        if name in ("network.0.", "linear."):
-            weight = features.places.reordered(weight)
+        is_first = name in ("network.0.", "linear.")
+        weight = features.places.reordered(layer) if is_first else layer["weight"].double()
         tensors[name + "weight"] = weight
         if bias:
             given = layer["bias"]

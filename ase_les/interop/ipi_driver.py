@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ase.io import read
 from ipi.pes.dummy import Dummy_driver
 from ipi.utils.units import unit_to_internal, unit_to_user
 
 from ase_les.calculator import LESCalculator
 from ase_les.interop.ipi import Evaluator
+from ase_les.reading import read_file
 
 __DRIVER_NAME__ = "ase_les"
 __DRIVER_CLASS__ = "LESDriver"
@@ -39,7 +39,7 @@ class LESDriver(Dummy_driver):
         own = {name: settings.pop(name) for name in ("verbose", "verbosity") if name in settings}
         calculators = [LESCalculator(name, **settings) for name in str(model).split("+")]
         wanted = [name for name in str(extras).split("+") if name]
-        self._evaluate = Evaluator(read(template), calculators, wanted)
+        self._evaluate = Evaluator(read_file(template).frames[-1], calculators, wanted)
         super().__init__(**own)
 
     def compute_structure(

@@ -42,6 +42,7 @@ from ase_les.interop.cace_network import expect, unsupported
 from ase_les.interop.mace_network import linear_blocks, read_network, silu_factor
 from ase_les.interop.torch_archive import Record
 from ase_les.mace_repulsion import MaceRepulsionConfig
+from ase_les.messages import one_line
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.model_sizes import with_weights
 from ase_les.representation import MaceConfig
@@ -94,7 +95,7 @@ def mace_model(
     if root.class_name not in _NETWORKS:
         raise unsupported("network", root, _NETWORKS)
     network = read_network(root)
-    heads = [str(name) for name in root.get("heads") or ["Default"]]
+    heads = [one_line(name, 100) for name in root.get("heads") or ["Default"]]
     number = _head(heads, head)
     scale, shift = _scale_and_shift(root, number)
     energy = _readout(list(root["readouts"]), network.config, number, len(heads))
@@ -209,6 +210,8 @@ def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: 
         (activation,) = record["non_linearity"]["acts"]
         # Hidden units of a head stand together.
         width = inner.shape[1] // n_heads
+        if len(inner) != channels:
+            raise ValueError(f"a readout reads {len(inner)} scalars of {channels} channels")
         units = slice(head * width, (head + 1) * width)
         weight = torch.zeros(width, n_layers * channels, dtype=torch.float64)
         weight[:, columns] = inner[:, units].T

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from ase.data import chemical_symbols
 from torch import Tensor
 
 from ase_les.interop.cace_network import expect, unsupported
@@ -67,7 +68,10 @@ def read_network(root: Record) -> Network:
     """Return settings and weights of the representation of a MACE network, in float64."""
     _refuse_unknown_parts(root)
     interactions, products = list(root["interactions"]), list(root["products"])
-    elements = tuple(int(number) for number in root["atomic_numbers"].tolist())
+    numbers = root["atomic_numbers"]
+    if not 0 < numbers.numel() <= len(chemical_symbols):
+        raise ValueError(f"it has {numbers.numel()} elements")
+    elements = tuple(int(number) for number in numbers.tolist())
     config = _config(root, interactions, products, len(elements))
     weights = _embedding(root, len(elements), config)
     prefactor = float(root["radial_embedding"]["bessel_fn"]["prefactor"])
@@ -338,6 +342,7 @@ def _product(record: Record, layer: int, config: MaceConfig, n_elements: int) ->
             is_highest = order == config.correlation
             weight = part["weights_max"] if is_highest else lower[config.correlation - order - 1]
             # (elements, n, C); one set of weights may serve all elements.
+            part.budget.allow(n_elements * weight[0].numel())
             weight = weight.double().expand(n_elements, *weight.shape[1:]).transpose(0, 1)
             number = degree * config.correlation + order - 1
             named[f"{prefix}weights.{number}"] = weight.contiguous()
@@ -355,6 +360,9 @@ def _basis(products: Sequence[Record], config: MaceConfig) -> dict[str, Tensor]:
             for order in range(1, config.correlation + 1):
                 given = part[f"U_matrix_{order}"].double()
                 given = given if degree else given[None]
+                size = (config.l_max + 1) ** 2
+                if given.shape[:-1] != (2 * degree + 1, *[size] * order):
+                    raise ValueError(f"U matrices of shape {tuple(given.shape)} are not supported")
                 named[f"basis.order_{order}_degree_{degree}"] = symmetrized(
                     given, monomials(config.l_max, order, degree)
                 )

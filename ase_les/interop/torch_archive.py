@@ -29,8 +29,8 @@ from ase_les.messages import one_line
 RECORDED_FAMILIES = ("cace", "les", "mace", "e3nn", "torch.nn", "torch.fx")
 #: Largest number of different names, and of characters of one.
 MAX_NAMES, MAX_NAME_LENGTH = 1000, 200
-#: Attributes a reader takes at most, and bytes of tensors beyond four times the file: published
-#: models need 300 and twice the file.
+#: Attributes a reader takes at most, and bytes of tensors beyond six times the file: published
+#: models need 300 and four times the file.
 MAX_READS, MAX_TENSOR_BYTES = 10_000, 16 * 2**20
 #: Largest table of contents of an archive, in bytes; published models have 12,000.
 MAX_DIRECTORY_BYTES = 2**20
@@ -58,7 +58,7 @@ class Budget:
     reads : int
         Attributes and entries.
     tensor_bytes : int
-        Tensors, counted every time they are taken.
+        Tensors in float64, counted every time they are taken.
     """
 
     def __init__(self, reads: float = math.inf, tensor_bytes: float = math.inf) -> None:
@@ -74,9 +74,20 @@ class Budget:
         """
         self._reads -= 1
         if isinstance(value, Tensor):
-            self._bytes -= value.numel() * value.element_size()
+            self._bytes -= 8 * value.numel()
         if self._reads < 0 or self._bytes < 0:
             raise ValueError("its parts refer to each other without end, or share their tensors")
+
+    def allow(self, numbers: int) -> None:
+        """Check that so many numbers in float64, derived from those of the file, may be made.
+
+        Raises
+        ------
+        ValueError
+            If the file is too small for them.
+        """
+        if 8 * numbers > self._bytes:
+            raise ValueError(f"its settings describe {numbers:.3g} numbers, many more than it has")
 
 
 class Record:
@@ -233,7 +244,7 @@ class _Names:
 
     def __init__(self, read_storage: Callable[[str], bytes], file_size: int):
         self._read_storage = read_storage
-        self._budget = Budget(MAX_READS, 4 * file_size + MAX_TENSOR_BYTES)
+        self._budget = Budget(MAX_READS, 6 * file_size + MAX_TENSOR_BYTES)
         self._records: dict[str, type] = {}
         self._storages: dict[str, Tensor] = {}
         self._rebuilders: dict[tuple[str, str], Callable[..., Any]] = {
@@ -264,7 +275,8 @@ class _Names:
         families = tuple(family + "." for family in RECORDED_FAMILIES)
         if (module + ".").startswith(families) or full in _RECORDED_NAMES:
             if full not in self._records:
-                if len(self._records) >= MAX_NAMES or len(full) > MAX_NAME_LENGTH:
+                is_long = len(full) > MAX_NAME_LENGTH or not full.isprintable()
+                if len(self._records) >= MAX_NAMES or is_long:
                     raise ValueError(f"it has too many or too long names, such as {full!r}")
                 body = {"name": full, "budget": self._budget}
                 self._records[full] = type("Record", (Record,), body)

@@ -19,7 +19,7 @@ from ase_les.graph import Graph
 from ase_les.kernels.edges import edges_within
 from ase_les.kernels.library import compiled_kernels
 from ase_les.model import LESModel
-from ase_les.model_io import load_model
+from ase_les.model_io import load_single_model
 from ase_les.neighbors import NeighborList
 from ase_les.screening import charge_scaling
 
@@ -68,7 +68,7 @@ class LESTorchSimModel(ModelInterface):
         compute_stress: bool = True,
     ) -> None:
         super().__init__()
-        loaded = model if isinstance(model, LESModel) else load_model(model)
+        loaded = model if isinstance(model, LESModel) else load_single_model(model)
         self.model = loaded.for_inference(str(device), dtype, accuracy)
         self._device = torch.device(device)
         self._dtype = self.model.precision

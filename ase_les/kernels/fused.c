@@ -63,6 +63,23 @@ typedef struct {
     const int64_t *paths, *starts, *senders;
 } fused_messages;
 
+/* Values and slopes times the step at points of a table, [point][2][path][channel]; one more
+ * interval of zeros follows the last point. */
+typedef struct {
+    int64_t n_intervals;
+    double step;  /* Å */
+    const void *rows;
+} fused_radial;
+
+/* Polynomials of MACE: pairs of factors of every pair and term, factors of the terms; terms of a
+ * value and values of a result lie between its start and the next one. */
+typedef struct {
+    int64_t n_channels, n_components, n_pairs, n_results, n_weights, component_stride;
+    const int64_t *pairs, *terms, *value_starts, *result_starts, *weight_rows, *elements;
+    const void *factors;
+    const void *weights;  /* [element][weight][channel] */
+} fused_polynomials;
+
 #define N_FUNCTIONS 5  /* one of bonds and four waves */
 
 #ifdef __GNUC__
@@ -365,6 +382,90 @@ ENTRY int fused_messages_second(int is_double, int level, const fused_messages *
     {
         if (is_double == 0) return messages_second_float_base(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
         return messages_second_double_base(messages, radial, angles, sent, by_sums, u_radial, u_angles, u_sent, to_radial, to_angles, to_sent, to_sums);
+    }
+}
+
+ENTRY int fused_table_sum(int is_double, int level, const fused_messages *messages, const fused_radial *table, int64_t first, int64_t last, const void *distances, const void *angles, const void *sent, void *sums)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return table_sum_float_avx512(messages, table, first, last, distances, angles, sent, sums);
+        return table_sum_double_avx512(messages, table, first, last, distances, angles, sent, sums);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return table_sum_float_avx2(messages, table, first, last, distances, angles, sent, sums);
+        return table_sum_double_avx2(messages, table, first, last, distances, angles, sent, sums);
+    }
+#endif
+    {
+        if (is_double == 0) return table_sum_float_base(messages, table, first, last, distances, angles, sent, sums);
+        return table_sum_double_base(messages, table, first, last, distances, angles, sent, sums);
+    }
+}
+
+ENTRY int fused_table_gradient(int is_double, int level, const fused_messages *messages, const fused_radial *table, int64_t first, int64_t last, const void *distances, const void *angles, const void *sent, const void *by_sums, void *by_distances, void *by_angles, void *by_sent)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return table_gradient_float_avx512(messages, table, first, last, distances, angles, sent, by_sums, by_distances, by_angles, by_sent);
+        return table_gradient_double_avx512(messages, table, first, last, distances, angles, sent, by_sums, by_distances, by_angles, by_sent);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return table_gradient_float_avx2(messages, table, first, last, distances, angles, sent, by_sums, by_distances, by_angles, by_sent);
+        return table_gradient_double_avx2(messages, table, first, last, distances, angles, sent, by_sums, by_distances, by_angles, by_sent);
+    }
+#endif
+    {
+        if (is_double == 0) return table_gradient_float_base(messages, table, first, last, distances, angles, sent, by_sums, by_distances, by_angles, by_sent);
+        return table_gradient_double_base(messages, table, first, last, distances, angles, sent, by_sums, by_distances, by_angles, by_sent);
+    }
+}
+
+ENTRY int fused_polynomials_values(int is_double, int level, const fused_polynomials *polynomials, int64_t first, int64_t last, const void *sums, void *results)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return polynomials_values_float_avx512(polynomials, first, last, sums, results);
+        return polynomials_values_double_avx512(polynomials, first, last, sums, results);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return polynomials_values_float_avx2(polynomials, first, last, sums, results);
+        return polynomials_values_double_avx2(polynomials, first, last, sums, results);
+    }
+#endif
+    {
+        if (is_double == 0) return polynomials_values_float_base(polynomials, first, last, sums, results);
+        return polynomials_values_double_base(polynomials, first, last, sums, results);
+    }
+}
+
+ENTRY int fused_polynomials_gradients(int is_double, int level, const fused_polynomials *polynomials, int64_t first, int64_t last, const void *sums, const void *by_results, void *by_sums)
+{
+    (void)is_double;
+#ifdef HAS_LEVELS
+    if (level >= 2) {
+        if (is_double == 0) return polynomials_gradients_float_avx512(polynomials, first, last, sums, by_results, by_sums);
+        return polynomials_gradients_double_avx512(polynomials, first, last, sums, by_results, by_sums);
+    }
+#endif
+#ifdef HAS_LEVELS
+    if (level >= 1) {
+        if (is_double == 0) return polynomials_gradients_float_avx2(polynomials, first, last, sums, by_results, by_sums);
+        return polynomials_gradients_double_avx2(polynomials, first, last, sums, by_results, by_sums);
+    }
+#endif
+    {
+        if (is_double == 0) return polynomials_gradients_float_base(polynomials, first, last, sums, by_results, by_sums);
+        return polynomials_gradients_double_base(polynomials, first, last, sums, by_results, by_sums);
     }
 }
 
@@ -6269,6 +6370,208 @@ static int NAME(messages_second)(const fused_messages *m, const REAL *radial, co
     }
     return DONE;
 }
+
+/* Radial functions of a path between two points of their table, and their slopes. */
+INLINE void NAME(interpolate)(const fused_radial *table, const REAL *rows, int64_t n, int64_t stride,
+                              const REAL t, REAL *values, REAL *slopes)
+{
+    const REAL rest = 1 - t, inverse = (REAL)(1 / table->step);
+    const REAL v0 = (1 + 2 * t) * rest * rest, v1 = t * rest * rest;
+    const REAL v2 = t * t * (3 - 2 * t), v3 = -t * t * rest;
+    const REAL s0 = -6 * t * rest * inverse, s1 = rest * (1 - 3 * t) * inverse;
+    const REAL s2 = -s0, s3 = t * (3 * t - 2) * inverse;
+    for (int64_t c = 0; c < n; c += LANES) {
+        const vec a = NAME(load)(rows + c), b = NAME(load)(rows + stride + c);
+        const vec d = NAME(load)(rows + 2 * stride + c), e = NAME(load)(rows + 3 * stride + c);
+        NAME(store)(values + c, a * v0 + b * v1 + d * v2 + e * v3);
+        if (slopes)
+            NAME(store)(slopes + c, a * s0 + b * s1 + d * s2 + e * s3);
+    }
+}
+
+INLINE const REAL *NAME(interval)(const fused_radial *table, int64_t stride, REAL distance, REAL *t)
+{
+    REAL scaled = distance / (REAL)table->step;
+    if (!(scaled < (REAL)table->n_intervals))
+        scaled = (REAL)table->n_intervals;
+    const int64_t lower = (int64_t)scaled;
+    *t = scaled - (REAL)lower;
+    return (const REAL *)table->rows + 2 * lower * stride;
+}
+
+static int NAME(table_sum)(const fused_messages *m, const fused_radial *table, int64_t first,
+                           int64_t last, const REAL *distances, const REAL *angles,
+                           const REAL *sent, REAL *sums)
+{
+    const int64_t n = m->n_channels, stride = m->n_paths * n;
+    REAL *values = malloc(n * sizeof(REAL));
+    if (!values)
+        return NO_MEMORY;
+    for (int64_t atom = first; atom < last; ++atom) {
+        REAL *own = sums + atom * m->n_rows * n, t;
+        memset(own, 0, m->n_rows * n * sizeof(REAL));
+        for (int64_t edge = m->starts[atom]; edge < m->starts[atom + 1]; ++edge) {
+            const REAL *from = sent + m->senders[edge] * m->n_sent * n;
+            const REAL *rows = NAME(interval)(table, stride, distances[edge], &t);
+            const REAL *a = angles + edge * m->n_angles;
+            EACH_PATH
+            {
+                const int64_t *path = m->paths + 3 * p;
+                NAME(interpolate)(table, rows + p * n, n, stride, t, values, NULL);
+                FOR_PATH(path_sum, path[1], path[2], n, values, a + angle, from + path[0] * n,
+                         own + row * n)
+            }
+        }
+    }
+    free(values);
+    return DONE;
+}
+
+static int NAME(table_gradient)(const fused_messages *m, const fused_radial *table, int64_t first,
+                                int64_t last, const REAL *distances, const REAL *angles,
+                                const REAL *sent, const REAL *by_sums, REAL *by_distances,
+                                REAL *by_angles, REAL *by_sent)
+{
+    const int64_t n = m->n_channels, stride = m->n_paths * n;
+    REAL *values = malloc(3 * n * sizeof(REAL)), *slopes = values + n, *by_radial = slopes + n;
+    if (!values)
+        return NO_MEMORY;
+    for (int64_t atom = first; atom < last; ++atom) {
+        const REAL *own = by_sums + atom * m->n_rows * n;
+        for (int64_t edge = m->starts[atom]; edge < m->starts[atom + 1]; ++edge) {
+            REAL t;
+            const int64_t place = m->senders[edge] * m->n_sent * n, f = edge * m->n_angles;
+            const REAL *rows = NAME(interval)(table, stride, distances[edge], &t);
+            vec along = {0};
+            EACH_PATH
+            {
+                const int64_t *path = m->paths + 3 * p, start = place + path[0] * n;
+                NAME(interpolate)(table, rows + p * n, n, stride, t, values, slopes);
+                FOR_PATH(path_gradient, path[1], path[2], n, values, angles + f + angle,
+                         sent + start, own + row * n, by_radial, by_angles + f + angle,
+                         by_sent + start)
+                for (int64_t c = 0; c < n; c += LANES)
+                    along += NAME(load)(by_radial + c) * NAME(load)(slopes + c);
+            }
+            by_distances[edge] = NAME(sum_of_lanes)(along);
+        }
+    }
+    free(values);
+    return DONE;
+}
+
+/* ---- weighted polynomials of MACE ----
+ *
+ * Rows of one atom are components, products of two earlier rows (pairs), and ones; a value is a sum
+ * of terms w x_a x_b, and a result the sum of its values times the weights of the element. One
+ * block of channels is worked on at a time: its rows stay in the cache. */
+
+#define WIDTH 16
+
+INLINE void NAME(fill_rows)(const fused_polynomials *q, const REAL *sums, REAL *rows)
+{
+    for (int64_t k = 0; k < q->n_components; ++k)
+        memcpy(rows + k * WIDTH, sums + k * q->component_stride, WIDTH * sizeof(REAL));
+    for (int64_t k = 0; k < q->n_pairs; ++k) {
+        const REAL *a = rows + q->pairs[2 * k] * WIDTH, *b = rows + q->pairs[2 * k + 1] * WIDTH;
+        REAL *to = rows + (q->n_components + k) * WIDTH;
+        for (int64_t c = 0; c < WIDTH; c += LANES)
+            NAME(store)(to + c, NAME(load)(a + c) * NAME(load)(b + c));
+    }
+    for (int64_t c = 0; c < WIDTH; ++c)
+        rows[(q->n_components + q->n_pairs) * WIDTH + c] = 1;
+}
+
+static int NAME(polynomials_values)(const fused_polynomials *q, int64_t first, int64_t last,
+                                    const REAL *sums, REAL *results)
+{
+    const int64_t n_rows = q->n_components + q->n_pairs + 1, n = q->n_channels;
+    const REAL *factors = q->factors, *weights = q->weights;
+    REAL *rows = malloc(n_rows * WIDTH * sizeof(REAL));
+    if (!rows)
+        return NO_MEMORY;
+    for (int64_t atom = first; atom < last; ++atom) {
+        const REAL *own = weights + q->elements[atom] * q->n_weights * n;
+        for (int64_t c0 = 0; c0 < n; c0 += WIDTH) {
+            NAME(fill_rows)(q, sums + atom * n + c0, rows);
+            for (int64_t r = 0; r < q->n_results; ++r) {
+                vec total[WIDTH / LANES] = {{0}};
+                for (int64_t v = q->result_starts[r]; v < q->result_starts[r + 1]; ++v) {
+                    vec value[WIDTH / LANES] = {{0}};
+                    for (int64_t k = q->value_starts[v]; k < q->value_starts[v + 1]; ++k) {
+                        const REAL *a = rows + q->terms[2 * k] * WIDTH;
+                        const REAL *b = rows + q->terms[2 * k + 1] * WIDTH;
+                        for (int64_t j = 0; j < WIDTH / LANES; ++j)
+                            value[j] += NAME(load)(a + j * LANES) * NAME(load)(b + j * LANES)
+                                * factors[k];
+                    }
+                    const REAL *w = own + q->weight_rows[v] * n + c0;
+                    for (int64_t j = 0; j < WIDTH / LANES; ++j)
+                        total[j] += value[j] * NAME(load)(w + j * LANES);
+                }
+                REAL *to = results + r * q->component_stride + atom * n + c0;
+                for (int64_t j = 0; j < WIDTH / LANES; ++j)
+                    NAME(store)(to + j * LANES, total[j]);
+            }
+        }
+    }
+    free(rows);
+    return DONE;
+}
+
+static int NAME(polynomials_gradients)(const fused_polynomials *q, int64_t first, int64_t last,
+                                       const REAL *sums, const REAL *by_results, REAL *by_sums)
+{
+    const int64_t n_rows = q->n_components + q->n_pairs + 1, n = q->n_channels;
+    const REAL *factors = q->factors, *weights = q->weights;
+    REAL *rows = malloc(2 * n_rows * WIDTH * sizeof(REAL)), *by_rows = rows + n_rows * WIDTH;
+    if (!rows)
+        return NO_MEMORY;
+    for (int64_t atom = first; atom < last; ++atom) {
+        const REAL *own = weights + q->elements[atom] * q->n_weights * n;
+        for (int64_t c0 = 0; c0 < n; c0 += WIDTH) {
+            NAME(fill_rows)(q, sums + atom * n + c0, rows);
+            memset(by_rows, 0, n_rows * WIDTH * sizeof(REAL));
+            for (int64_t r = 0; r < q->n_results; ++r) {
+                const REAL *g = by_results + r * q->component_stride + atom * n + c0;
+                for (int64_t v = q->result_starts[r]; v < q->result_starts[r + 1]; ++v) {
+                    const REAL *w = own + q->weight_rows[v] * n + c0;
+                    vec by_value[WIDTH / LANES];
+                    for (int64_t j = 0; j < WIDTH / LANES; ++j)
+                        by_value[j] = NAME(load)(g + j * LANES) * NAME(load)(w + j * LANES);
+                    for (int64_t k = q->value_starts[v]; k < q->value_starts[v + 1]; ++k) {
+                        const int64_t a = q->terms[2 * k] * WIDTH, b = q->terms[2 * k + 1] * WIDTH;
+                        for (int64_t j = 0; j < WIDTH / LANES; ++j) {
+                            const vec f = by_value[j] * factors[k];
+                            const int64_t at = a + j * LANES, bt = b + j * LANES;
+                            NAME(store)(by_rows + at,
+                                        NAME(load)(by_rows + at) + f * NAME(load)(rows + bt));
+                            NAME(store)(by_rows + bt,
+                                        NAME(load)(by_rows + bt) + f * NAME(load)(rows + at));
+                        }
+                    }
+                }
+            }
+            for (int64_t k = 0; k < q->n_pairs; ++k) {
+                const int64_t a = q->pairs[2 * k] * WIDTH, b = q->pairs[2 * k + 1] * WIDTH;
+                const REAL *g = by_rows + (q->n_components + k) * WIDTH;
+                for (int64_t c = 0; c < WIDTH; c += LANES) {
+                    const vec f = NAME(load)(g + c);
+                    NAME(store)(by_rows + a + c,
+                                NAME(load)(by_rows + a + c) + f * NAME(load)(rows + b + c));
+                    NAME(store)(by_rows + b + c,
+                                NAME(load)(by_rows + b + c) + f * NAME(load)(rows + a + c));
+                }
+            }
+            for (int64_t k = 0; k < q->n_components; ++k)
+                memcpy(by_sums + k * q->component_stride + atom * n + c0, by_rows + k * WIDTH,
+                       WIDTH * sizeof(REAL));
+        }
+    }
+    free(rows);
+    return DONE;
+}
+#undef WIDTH
 
 /* ---- particle mesh: charges to the mesh and potentials back, see
  * ase_les.electrostatics.particle_mesh ---- */

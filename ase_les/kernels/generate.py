@@ -50,6 +50,15 @@ ENTRIES = {
     "messages_second": "const fused_messages *messages, const void *radial, const void *angles, "
     "const void *sent, const void *by_sums, const void *u_radial, const void *u_angles, "
     "const void *u_sent, void *to_radial, void *to_angles, void *to_sent, void *to_sums",
+    "table_sum": "const fused_messages *messages, const fused_radial *table, int64_t first, "
+    "int64_t last, const void *distances, const void *angles, const void *sent, void *sums",
+    "table_gradient": "const fused_messages *messages, const fused_radial *table, "
+    "int64_t first, int64_t last, const void *distances, const void *angles, const void *sent, "
+    "const void *by_sums, void *by_distances, void *by_angles, void *by_sent",
+    "polynomials_values": "const fused_polynomials *polynomials, int64_t first, int64_t last, "
+    "const void *sums, void *results",
+    "polynomials_gradients": "const fused_polynomials *polynomials, int64_t first, int64_t last, "
+    "const void *sums, const void *by_results, void *by_sums",
 }
 MESH_ENTRIES = {
     "mesh_spread": "const fused_mesh *mesh, int64_t n_atoms, const double *fractional, "

@@ -94,6 +94,43 @@ class MessageArguments(ctypes.Structure):
     ]
 
 
+class RadialArguments(ctypes.Structure):
+    """``fused_radial``: a table of radial functions."""
+
+    _fields_ = [("n_intervals", c_int64), ("step", c_double), ("rows", c_void_p)]
+
+
+class PolynomialArguments(ctypes.Structure):
+    """``fused_polynomials``: weighted polynomials of a MACE layer."""
+
+    _fields_ = [
+        *(
+            (name, c_int64)
+            for name in (
+                "n_channels",
+                "n_components",
+                "n_pairs",
+                "n_results",
+                "n_weights",
+                "component_stride",
+            )
+        ),
+        *(
+            (name, c_void_p)
+            for name in (
+                "pairs",
+                "terms",
+                "value_starts",
+                "result_starts",
+                "weight_rows",
+                "elements",
+                "factors",
+                "weights",
+            )
+        ),
+    ]
+
+
 class MeshArguments(ctypes.Structure):
     """``fused_mesh``: size and splines of a mesh."""
 
@@ -174,6 +211,12 @@ def _declare(library: ctypes.CDLL) -> None:
     for name, n_arrays in (("sum", 4), ("gradient", 7), ("second", 11)):
         entry = getattr(library, f"fused_messages_{name}")
         entry.argtypes = [*choice, messages, *n_arrays * [c_void_p]]
+    table, polynomials = POINTER(RadialArguments), POINTER(PolynomialArguments)
+    of_table: list[Any] = [*choice, messages, table, *atoms]
+    library.fused_table_sum.argtypes = [*of_table, *4 * [c_void_p]]
+    library.fused_table_gradient.argtypes = [*of_table, *7 * [c_void_p]]
+    library.fused_polynomials_values.argtypes = [*choice, polynomials, *atoms, *2 * [c_void_p]]
+    library.fused_polynomials_gradients.argtypes = [*choice, polynomials, *atoms, *3 * [c_void_p]]
     on_mesh: list[Any] = [c_int64, c_void_p, c_void_p, c_int64]
     library.fused_mesh_spread.argtypes = [*choice, mesh, *on_mesh, c_void_p]
     library.fused_mesh_gather.argtypes = [*choice, mesh, *on_mesh, *3 * [c_void_p]]

@@ -71,7 +71,9 @@ def message_sums(radial: Tensor, angles: Tensor, sent: Tensor, edges: MessageEdg
 
 class _Sums(Function):
     @staticmethod
-    def forward(ctx: Any, radial: Tensor, angles: Tensor, sent: Tensor, edges: MessageEdges):
+    def forward(
+        ctx: Any, radial: Tensor, angles: Tensor, sent: Tensor, edges: MessageEdges
+    ) -> Tensor:
         ctx.edges = edges
         ctx.save_for_backward(radial, angles, sent)
         sums = sent.new_empty(len(edges.starts) - 1, edges.n_rows, sent.shape[2])
@@ -79,7 +81,7 @@ class _Sums(Function):
         return sums
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return *_Gradients.apply(*ctx.saved_tensors, gradient.contiguous(), ctx.edges), None
 
 
@@ -87,7 +89,7 @@ class _Gradients(Function):
     @staticmethod
     def forward(
         ctx: Any, radial: Tensor, angles: Tensor, sent: Tensor, by_sums: Tensor, edges: MessageEdges
-    ):
+    ) -> tuple[Tensor, ...]:
         given = (radial, angles, sent, by_sums)
         ctx.edges = edges
         ctx.save_for_backward(*given)
@@ -97,7 +99,9 @@ class _Gradients(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, u_radial: Tensor, u_angles: Tensor, u_sent: Tensor):
+    def backward(
+        ctx: Any, u_radial: Tensor, u_angles: Tensor, u_sent: Tensor
+    ) -> tuple[Tensor | None, ...]:
         radial, angles, sent, by_sums = ctx.saved_tensors
         changes = [part.contiguous() for part in (u_radial, u_angles, u_sent)]
         found = [torch.empty_like(radial), torch.empty_like(angles)]

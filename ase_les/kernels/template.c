@@ -63,6 +63,23 @@ typedef struct {
     const int64_t *paths, *starts, *senders;
 } fused_messages;
 
+/* Values and slopes times the step at points of a table, [point][2][path][channel]; one more
+ * interval of zeros follows the last point. */
+typedef struct {
+    int64_t n_intervals;
+    double step;  /* Å */
+    const void *rows;
+} fused_radial;
+
+/* Polynomials of MACE: pairs of factors of every pair and term, factors of the terms; terms of a
+ * value and values of a result lie between its start and the next one. */
+typedef struct {
+    int64_t n_channels, n_components, n_pairs, n_results, n_weights, component_stride;
+    const int64_t *pairs, *terms, *value_starts, *result_starts, *weight_rows, *elements;
+    const void *factors;
+    const void *weights;  /* [element][weight][channel] */
+} fused_polynomials;
+
 #define N_FUNCTIONS 5  /* one of bonds and four waves */
 
 #ifdef __GNUC__

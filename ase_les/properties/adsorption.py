@@ -6,16 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate
 
+from ase_les.model_limits import SURFACES, check_limits
 from ase_les.properties.atomic_charges import optional_charges
 from ase_les.properties.layers import area_A2, unit_normal
-from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, is_slab, normal_dipole
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
@@ -157,9 +159,8 @@ def adsorption_of(
             outward = 1.0 if above else -1.0
             ends = normal_dipole(both, joint), normal_dipole(slab, of_slab)
             dipole = outward * (ends[0] - ends[1])
-            # The potential is that of the latent charges.
-            latent = outward * (ends[0] / scaling - ends[1] / slab_scaling)
-            step = -4 * math.pi * COULOMB_CONSTANT * latent / area_A2(both)
+            screened = outward * (ends[0] / scaling**2 - ends[1] / slab_scaling**2)
+            step = -4 * math.pi * COULOMB_CONSTANT * screened / area_A2(both)
     return Adsorption(
         both=both.copy(),
         slab=slab.copy(),
@@ -175,25 +176,51 @@ def adsorption_of(
         converged=converged,
         calculator=describe_calculator(both.calc),
         provenance=plain_mapping(provenance or {}),
-        limits=limits_notes(both.calc, "no surfaces"),
+        limits=check_limits(both.calc, both, uses=(SURFACES,), beyond_limits=True),
     )
 
 
+@dataclass(frozen=True)
+class AdsorptionSettings:
+    """Settings of an adsorption calculation.
+
+    Parameters
+    ----------
+    height_A : float
+        Height of the anchor atom above the highest atom of the slab.
+    site_A : two float
+        x and y of the anchor atom in Å.
+    anchor : int
+        Index in the adsorbate.
+    relaxation : RelaxationSettings or None
+        None compares the structures without relaxation.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+    """
+
+    height_A: float = 2.0
+    site_A: Sequence[float] = (0.0, 0.0)
+    anchor: int = 0
+    relaxation: RelaxationSettings | None = RelaxationSettings()  # noqa: RUF009 - frozen
+    beyond_limits: bool = False
+
+    def __post_init__(self) -> None:
+        refuse_variable_cell(self.relaxation)
+
+
 @accept_quiet
+@lock_output
 def adsorb(
     slab: Atoms,
     adsorbate: Atoms,
     *,
-    height_A: float = 2.0,
-    site_A: Sequence[float] = (0.0, 0.0),
-    anchor: int = 0,
-    relaxation: RelaxationSettings | None = RelaxationSettings(),  # noqa: B008 - frozen
     output: str | Path = "adsorption",
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = NO_PROGRESS,
     on_result: OnResult | None = None,
     provenance: Mapping[str, object] | None = None,
+    **settings: Any,
 ) -> Adsorption:
     """Add a molecule to a slab, relax slab, molecule and both, and compare them.
 
@@ -204,14 +231,6 @@ def adsorb(
     adsorbate : Atoms
         In the orientation of adsorption; the separate molecule is relaxed without periodic
         directions.
-    height_A : float
-        Height of the anchor atom above the highest atom of the slab.
-    site_A : two float
-        x and y of the anchor atom in Å.
-    anchor : int
-        Index in the adsorbate.
-    relaxation : RelaxationSettings or None
-        None compares the structures without relaxation.
     output : str or Path
         Stem of ``<output>-summary.yml``, and of the files of three relaxations,
         ``<output>-slab.traj``, ``-molecule.traj``, ``-both.traj`` and so on.
@@ -224,6 +243,8 @@ def adsorb(
         Called with the result of each relaxation.
     provenance : mapping, optional
         Origin of structure and calculator in plain containers.
+    **settings
+        See `AdsorptionSettings`.
 
     Raises
     ------
@@ -232,12 +253,13 @@ def adsorb(
     FileExistsError
         If an earlier calculation would be lost.
     """
+    chosen = AdsorptionSettings(**settings)
     check_structure(slab)
-    refuse_variable_cell(relaxation)
     if not is_slab(slab):
         raise ValueError(
             f"a slab needs pbc (True, True, False), got {slab.pbc.tolist()}; set `atoms.pbc`"
         )
+    check_limits(slab.calc, slab, uses=(SURFACES,), beyond_limits=chosen.beyond_limits)
     files = RunFiles(Path(output))
     parts = ("slab", "molecule", "both")
     stems = {part: files.named(f"-{part}") for part in parts}
@@ -250,14 +272,14 @@ def adsorb(
     converged = True
     for part in parts:
         if part == "both":
-            start = _with_adsorbate(finished["slab"], adsorbate, height_A, site_A, anchor)
+            start = _with_adsorbate(finished["slab"], adsorbate, chosen)
         else:
             start = bare if part == "slab" else molecule
         start.calc = slab.calc
         end, reached, stopped = relax_or_resume(
             start,
             stems[part],
-            relaxation,
+            chosen.relaxation,
             resume=resume,
             progress=progress,
             on_result=on_result,
@@ -278,11 +300,9 @@ def adsorb(
     return result
 
 
-def _with_adsorbate(
-    slab: Atoms, adsorbate: Atoms, height_A: float, site_A: Sequence[float], anchor: int
-) -> Atoms:
+def _with_adsorbate(slab: Atoms, adsorbate: Atoms, chosen: AdsorptionSettings) -> Atoms:
     joined = slab.copy()
     # ASE's record of adsorption sites may be that of another slab.
     joined.info.pop("adsorbate_info", None)
-    add_adsorbate(joined, adsorbate, height_A, tuple(site_A), mol_index=anchor)
+    add_adsorbate(joined, adsorbate, chosen.height_A, tuple(chosen.site_A), mol_index=chosen.anchor)
     return joined

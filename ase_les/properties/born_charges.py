@@ -24,15 +24,16 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from ase_les.configuration import read_yaml
+from ase_les.model_limits import check_limits
 from ase_les.properties import born_differences, crystal_symmetry
 from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_layers import born_layers
 from ase_les.properties.born_results import BornCharges, ElementCharges, notes_on
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
-from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
 from ase_les.reading.extended_xyz import without_labels, write_labelled
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -96,6 +97,8 @@ class BornSettings:
         precision, whose forces have no noise.
     field_V_per_A : float
         Change of the field in V/Å for method "field".
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
     """
 
     chosen: str | Sequence[int] | None = None
@@ -111,6 +114,7 @@ class BornSettings:
     dielectric: np.ndarray | float | None = None
     displacement_A: float | None = None
     field_V_per_A: float = 1e-3
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
         if self.displacement_A is not None and not self.displacement_A > 0:
@@ -120,6 +124,7 @@ class BornSettings:
 
 
 @accept_quiet
+@lock_output
 def born_charges(
     atoms: Atoms,
     method: str = "analytic",
@@ -172,6 +177,7 @@ def born_charges(
     if chosen.sum_rule and not everyone:
         raise ValueError("`sum_rule` needs all atoms; leave out the choice of atoms, or the rule")
     bulk_e = bulk_charges(chosen.bulk)
+    limits = check_limits(atoms.calc, atoms, beyond_limits=chosen.beyond_limits)
     # Recorded displacements are refused when the record is opened.
     run.prepare("-summary.yml")
     operations = (
@@ -220,7 +226,6 @@ def born_charges(
         )
         result = replace(result, layers=layers)
     shifted = bool(atoms.pbc.sum() == 2 and shifts_charge(atoms))
-    limits = limits_notes(atoms.calc, "no surfaces" if atoms.pbc.sum() == 2 else "")
     result = replace(result, notes=(*notes_on(result, shifted, total_charge), *limits))
     if run.files is not None:
         _write(run.files, atoms, result, chosen.symmetry_tolerance_A)

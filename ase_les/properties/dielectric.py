@@ -63,6 +63,7 @@ from ase_les.properties.dielectric_spectrum import (
 )
 from ase_les.properties.recorded_run import (
     RecordedRun,
+    limits_of_run,
     read_frames,
     read_recorded_run,
     series_path,
@@ -203,7 +204,7 @@ def dielectric_from_run(
             **spectrum,
         ),
         tuple(runs.values()),
-        (*notes, *static.notes),
+        (*notes, *static.notes, *limits_of_run(stem)),
     )
     if files is not None:
         write_result(files, result)

@@ -15,7 +15,13 @@ from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 
 from ase_les.properties.ions import is_cation
 from ase_les.properties.molecules import molecular_dipoles
-from ase_les.statistics import Estimate, block_average, in_blocks
+from ase_les.statistics import (
+    ENOUGH_SAMPLES,
+    Estimate,
+    block_average,
+    in_blocks,
+    independent_samples,
+)
 
 #: Difference between the halves of a run, in standard errors, above which it is reported.
 DIFFERENT = 3.0
@@ -37,6 +43,8 @@ class StaticDielectric:
         Dielectric constant from each half of the run.
     growth : float
         Ratio of the fluctuation in the run to that within its quarters, about 1 if converged.
+    independent_samples : float
+        Length of the run in units of twice the correlation time of the dipole.
     temperature_K, volume_A3, length_ps : float
     notes : tuple of str
         Remarks on the convergence.
@@ -49,10 +57,16 @@ class StaticDielectric:
     first_half: float
     second_half: float
     growth: float
+    independent_samples: float
     temperature_K: float
     volume_A3: float
     length_ps: float
     notes: tuple[str, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the run is long enough for the error to mean something."""
+        return self.independent_samples >= ENOUGH_SAMPLES and not self.growth > GROWING
 
 
 def static_dielectric(
@@ -92,6 +106,10 @@ def static_dielectric(
         for b in range(a + 1):
             errors[a, b] = errors[b, a] = block_average(products[:, a, b]).standard_error
     isotropic = block_average(np.trace(products, axis1=1, axis2=2) / 3).standard_error
+    samples = float(np.mean([independent_samples(part) for part in dipole.T]))
+    # Relative error of the variance of Gaussian vectors, whose squares decay twice as fast.
+    known = (np.trace(tensor) / 3 - epsilon_infinity) / math.sqrt(3 * samples)
+    isotropic = np.fmax(isotropic, known)
     halves = [
         epsilon_infinity + prefactor * part.var(axis=0).mean() for part in in_blocks(dipole, 2)
     ]
@@ -99,6 +117,12 @@ def static_dielectric(
     growth = float(dipole.var(axis=0).mean() / within) if within > 0 else math.nan
     epsilon = Estimate(float(np.trace(tensor) / 3), float(isotropic))
     notes = []
+    if samples < ENOUGH_SAMPLES:
+        notes.append(
+            f"static dielectric constant not converged: {samples:.1f} independent samples of the "
+            f"dipole in {len(dipole) * timestep_fs * 1e-3:.3g} ps, needed are {ENOUGH_SAMPLES:g}. "
+            "Run longer; the correlation time itself is underestimated in short runs"
+        )
     if growth > GROWING:
         notes.append(
             f"the fluctuation is {growth:.1f} times that within quarters of the run: it still grows"
@@ -117,6 +141,7 @@ def static_dielectric(
         first_half=float(halves[0]),
         second_half=float(halves[1]),
         growth=growth,
+        independent_samples=samples,
         temperature_K=float(temperature_K),
         volume_A3=float(volume_A3),
         length_ps=len(dipole) * timestep_fs * 1e-3,

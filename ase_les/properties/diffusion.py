@@ -33,6 +33,11 @@ from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_block
 
 #: Number of particles whose displacements are transformed together, to limit memory.
 AT_ONCE = 64
+#: Largest deviation of the exponent of displacements from 1.
+DIFFUSIVE = 0.2
+#: Shortest end of the fit in ps and smallest mean squared displacement at it in Å²: below, atoms
+#: vibrate in the cage of their neighbors.
+SHORTEST_FIT_PS, SMALLEST_MSD_A2 = 2.0, 1.0
 #: Longest lag of the default fit, as a fraction of the run.
 LONGEST_LAG = 0.25
 
@@ -68,6 +73,22 @@ class Diffusion:
     fit_ps: tuple[float, float]
     exponent: float
     n_blocks: int
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Reasons why the slope is not a diffusion coefficient; empty if it is one."""
+        first, last = self.fit_ps
+        found = []
+        if not abs(self.exponent - 1) < DIFFUSIVE:
+            found.append(f"displacements grow as t^{self.exponent:.2f}, which is not diffusive")
+        if last < SHORTEST_FIT_PS:
+            found.append(f"fit from {first:.2g} to {last:.2g} ps, needed is {SHORTEST_FIT_PS:g} ps")
+        if self.msd_A2[-1] < SMALLEST_MSD_A2:
+            found.append(
+                f"mean squared displacement of {self.msd_A2[-1]:.2g} Å², needed is "
+                f"{SMALLEST_MSD_A2:g} Å²"
+            )
+        return tuple(found)
 
 
 def unwrapped(

@@ -50,6 +50,11 @@ class GreenKubo:
     drift: float
     n_blocks: int
 
+    @property
+    def has_plateau(self) -> bool:
+        """Whether the running integral drifts over the plateau by no more than twice its error."""
+        return abs(self.drift) <= 2 * self.value.standard_error
+
 
 def positive(name: str, value: float) -> float:
     """Return a value; raise ValueError unless it is positive."""

@@ -9,11 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.io import Trajectory
 from scipy.constants import speed_of_light
 
 from ase_les.properties.infrared_spectrum import InfraredSpectrum, infrared_from_current
-from ase_les.properties.recorded_run import RecordedRun, read_recorded_run
-from ase_les.properties.spectral_peaks import Band, Peak, peaks, without_verlet_shift
+from ase_les.properties.recorded_run import (
+    RecordedRun,
+    limits_of_run,
+    read_recorded_run,
+    trajectory_path,
+)
+from ase_les.properties.spectral_peaks import (
+    LIQUID_WATER,
+    Band,
+    Peak,
+    peaks,
+    relative_noise,
+    without_verlet_shift,
+)
 from ase_les.runs.output import accept_quiet, prepared_output, write_result
 
 __all__ = [
@@ -44,6 +57,8 @@ class InfraredResult:
     reference : array, shape (n, 2), or None
         Wave numbers in 1/cm and intensities of a spectrum to compare with.
     reference_name : str
+    experiment : tuple of Band
+        Measured bands of this liquid; empty if none are known.
     """
 
     spectrum: InfraredSpectrum
@@ -52,6 +67,7 @@ class InfraredResult:
     notes: tuple[str, ...]
     reference: np.ndarray | None = None
     reference_name: str = ""
+    experiment: tuple[Band, ...] = ()
 
     @property
     def absorption(self) -> tuple[np.ndarray, np.ndarray]:
@@ -176,13 +192,15 @@ def infrared_from_run(
     found = infrared_from_current(
         run.moments, run.timestep_fs, run.volume_A3, run.temperature_K, **spectrum
     )
+    shown = peaks(found, bands)
     result = InfraredResult(
         found,
-        peaks(found, bands),
+        shown,
         run,
-        _notes(found),
+        (*_notes(found, shown), *limits_of_run(stem)),
         compared,
         "" if reference is None else str(reference),
+        LIQUID_WATER if run.volume_A3 is not None and _is_water(stem) else (),
     )
     if files is not None:
         write_result(files, result)
@@ -220,8 +238,24 @@ def read_reference_spectrum(path: str | Path) -> np.ndarray:
     return table[np.argsort(table[:, 0]), :2]
 
 
-def _notes(spectrum: InfraredSpectrum) -> tuple[str, ...]:
+def _is_water(stem: str | Path) -> bool:
+    """Return whether the trajectory of a run has hydrogen and oxygen as water has."""
+    path = trajectory_path(stem)
+    if not path.exists():
+        return False
+    with Trajectory(path) as trajectory:
+        numbers = trajectory[0].numbers if len(trajectory) else np.zeros(0)
+    oxygen = int((numbers == 8).sum())
+    return oxygen > 0 and len(numbers) == 3 * oxygen and int((numbers == 1).sum()) == 2 * oxygen
+
+
+def _notes(spectrum: InfraredSpectrum, found: Sequence[Peak]) -> tuple[str, ...]:
     notes = []
+    if not found:
+        notes.append(
+            f"no band stands out of the noise of {100 * relative_noise(spectrum):.0f} %: run "
+            "longer, or use a coarser resolution"
+        )
     nyquist = 1e13 / (2 * speed_of_light * spectrum.timestep_fs)
     longest = math.floor(10 * spectrum.timestep_fs * nyquist / spectrum.upto_per_cm) / 10
     if nyquist < spectrum.upto_per_cm:

@@ -42,13 +42,14 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.vibrations import VibrationsData
 
+from ase_les.model_limits import check_limits
 from ase_les.properties.born_charges import calculated_charges
 from ase_les.properties.born_differences import about_fixed_origin
-from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.moment_sources import MomentSource, displaced, step_name
 from ase_les.properties.moments import Moments, choose_moments
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.evaluations import evaluate_structures, property_of
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -174,6 +175,7 @@ class HarmonicInfrared:
 
 
 @accept_quiet
+@lock_output
 def harmonic_infrared(
     atoms: Atoms,
     method: str | None = None,
@@ -181,6 +183,7 @@ def harmonic_infrared(
     chosen: str | Sequence[int] | None = None,
     displacement_A: float = 0.005,
     width_per_cm: float = 10.0,
+    beyond_limits: bool = False,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -205,6 +208,8 @@ def harmonic_infrared(
         Displacement of an atom in Å; six structures per vibrating atom are calculated.
     width_per_cm : float
         Full width at half maximum of the lines of the stored spectrum.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
     output : str, Path or None
         Stem of ``-summary.yml``, ``-infrared.npz`` and the record of finished displacements
         ``-displacements.jsonl``.
@@ -226,6 +231,7 @@ def harmonic_infrared(
         output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
     )
     _check(atoms, method, displacement_A, width_per_cm)
+    limits = check_limits(atoms.calc, atoms, beyond_limits=beyond_limits)
     selection = vibrating_atoms(atoms, chosen)
     active = selection.indices
     charges, moments = _source_of_intensities(atoms, method)
@@ -253,7 +259,6 @@ def harmonic_infrared(
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
     )
-    limits = limits_notes(atoms.calc, "no surfaces" if atoms.pbc.sum() == 2 else "")
     result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
     if run.files is not None:
         write_arrays(run.files.named("-infrared.npz"), result.arrays())

@@ -75,6 +75,8 @@ class InfraredSpectrum:
     window, quantum_correction : str
     upto_per_cm : float
         Requested upper limit of the wave numbers.
+    length_fs : float
+        Length of the run.
     """
 
     wavenumber_per_cm: np.ndarray
@@ -88,6 +90,7 @@ class InfraredSpectrum:
     window: str
     quantum_correction: str
     upto_per_cm: float
+    length_fs: float
 
     @property
     def n_blocks(self) -> int:
@@ -211,6 +214,7 @@ def infrared_from_current(
         window=window,
         quantum_correction=quantum_correction,
         upto_per_cm=float(upto_per_cm),
+        length_fs=len(current) * float(timestep_fs),
     )
 
 

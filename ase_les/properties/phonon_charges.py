@@ -67,10 +67,18 @@ def _calculated_charges(
     reason = f"{type(atoms.calc).__name__} gives neither"
     if method == "analytic" or "polarization" in offered:
         try:
-            return born_charges(atoms, method, symmetry_tolerance_A=tolerance_A).tensors
-        except (PropertyNotImplementedError, ValueError) as error:
+            # The phonons have compared the structure with the limits of the model.
+            return born_charges(
+                atoms, method, symmetry_tolerance_A=tolerance_A, beyond_limits=True
+            ).tensors
+        except PropertyNotImplementedError as error:
             # For example for atoms that share electrons, where Born charges are not defined.
             reason = str(error)
+        except ValueError as error:
+            raise ValueError(
+                f"Born charges for the non-analytic term could not be computed: {error}. Give "
+                "`born_effective_charges`, or use non_analytic=False (--no-nac)"
+            ) from error
     if wanted:
         raise ValueError(
             "the non-analytic term needs Born charges or a polarization of the calculator "

@@ -54,6 +54,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.model_limits import VACUUM_A, check_limits
 from ase_les.properties import phonopy_files
 from ase_les.properties.equilibrium import pressure_GPa
 from ase_les.properties.layers import gap_A, normal_axis
@@ -66,6 +67,7 @@ from ase_les.properties.phonon_results import (
     ThermalProperties,
 )
 from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -76,8 +78,6 @@ if TYPE_CHECKING:
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
 
-# Gap between atoms along a periodic direction, in Å, from which a structure is considered a slab.
-_VACUUM_A = 6.0
 _DOS_POINTS = 500
 _UNDISPLACED = "as given"
 
@@ -116,6 +116,8 @@ class PhononSettings:
         Number of wave vectors on the longest segment of the band structure.
     max_temperature_K, temperature_step_K : float
         Temperatures of the thermal properties, starting from 0.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
     """
 
     supercell: Sequence[int] | Sequence[Sequence[int]] | None = None
@@ -130,6 +132,7 @@ class PhononSettings:
     points_per_segment: int = 101
     max_temperature_K: float = 1000.0
     temperature_step_K: float = 10.0
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
         for name in ("min_length_A", "displacement_A", "mesh_length_A", "temperature_step_K"):
@@ -138,6 +141,7 @@ class PhononSettings:
 
 
 @accept_quiet
+@lock_output
 def phonons(
     atoms: Atoms,
     *,
@@ -184,7 +188,7 @@ def phonons(
     _check(atoms)
     _require_seekpath()
     run.prepare("-summary.yml", "-displacements.jsonl")
-    notes: list[str] = []
+    notes = list(check_limits(atoms.calc, atoms, beyond_limits=chosen.beyond_limits))
     in_plane = _directions_of_waves(atoms, chosen.non_analytic, notes)
     is_bulk = bool(in_plane.all())
     multiples = _supercell_matrix(atoms, in_plane, chosen.supercell, chosen.min_length_A)
@@ -257,7 +261,7 @@ def _directions_of_waves(atoms: Atoms, non_analytic: bool | None, notes: list[st
         )
         return atoms.pbc.copy()
     gap = gap_A(atoms)
-    if non_analytic or gap <= _VACUUM_A:
+    if non_analytic or gap <= VACUUM_A:
         return np.ones(3, dtype=bool)
     axis = normal_axis(atoms)
     notes.append(

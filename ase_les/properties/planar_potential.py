@@ -1,7 +1,7 @@
 r"""Potential and field of charges averaged over planes, from the Poisson equation.
 
 .. math::
-    -\phi''(z) = \frac{4\pi k_e}{s} \rho(z), \qquad
+    -\phi''(z) = \frac{4\pi k_e}{s^2} \rho(z), \qquad
     \rho(z) = \frac{1}{A} \sum_i Q_i\, g_s(z - z_i), \qquad E = -\phi'
 
 =====================  ==========================================================================
@@ -16,14 +16,16 @@ Symbol                 Meaning
 =====================  ==========================================================================
 
 *Open axis*: field and potential are zero below all charges. Above them, the field is zero if the
-charges sum to zero, and the potential is the step :math:`4\pi k_e M/(s A)`, where M is the dipole.
+charges sum to zero, and the potential is the step :math:`4\pi k_e M/(s^2 A)`, where M is the
+dipole.
 
 *Periodic axis*: field and potential are periodic and the mean potential is zero; a net charge is
 neutralized by a uniform background.
 
 The charge density is that of the given charges, which are physical for a Latent Ewald Summation
-model; field and potential are those of its latent charges. With a smearing equal to the σ of the
-model, the potential is that experienced by latent charges, which are Gaussians themselves. Only
+model; field and potential are those that act on physical charges, :math:`1/s` times those of the
+latent charges (derived in `ase_les.properties.slab_electrostatics`). With a smearing equal to the σ
+of the model, the potential is that experienced by its charges, which are Gaussians themselves. Only
 differences of this potential are meaningful; it does not give an absolute work function.
 """
 
@@ -85,9 +87,9 @@ class PlanarPotentialResult:
 class PlanarPotential:
     """Accumulator of charge, field and potential along the normal of two cell vectors.
 
-    The charge density is that of the given charges; field and potential are those of the latent
-    charges. Each charge is distributed over the two nearest grid positions, which preserves charge
-    and dipole and therefore the step of the potential.
+    The charge density is that of the given charges; field and potential are 1/s times those of
+    latent charges. Each charge is distributed over the two nearest grid positions, which preserves
+    charge and dipole and therefore the step of the potential.
 
     Parameters
     ----------
@@ -204,7 +206,7 @@ class PlanarPotential:
         net = float(mean.sum())
         step = Estimate(math.nan, math.nan)
         if not self._periodic and abs(net / self._scaling) < _NET_CHARGE:
-            per_dipole = 4 * math.pi * COULOMB_CONSTANT / (self._scaling * area)
+            per_dipole = 4 * math.pi * COULOMB_CONSTANT / (self._scaling**2 * area)
             error = float(blocked_error(blocks @ position))
             step = Estimate(per_dipole * float(mean @ position), per_dipole * error)
         return PlanarPotentialResult(
@@ -253,7 +255,7 @@ def _kernels(
 ) -> dict[str, tuple[float, np.ndarray]]:
     """Return prefactor and response at each position to a sheet of unit charge at each position."""
     distance = position[:, None] - position
-    coulomb = 4 * math.pi * COULOMB_CONSTANT / scaling
+    coulomb = 4 * math.pi * COULOMB_CONSTANT / scaling**2
     make = _periodic_kernels if periodic else _open_kernels
     density, field, potential = make(distance, height, smearing)
     if smearing == 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from ase_les.model_limits import check_limits
 from ase_les.properties.atomic_charges import required_charges
 from ase_les.properties.films import FilmFaces, centre_of_film, film_faces
 from ase_les.properties.planar_potential import PlanarPotential
@@ -60,7 +61,9 @@ class Profiles:
     structure, provenance : mapping
     charge_scaling : float
         Ratio of physical to latent charges: ``charge_e_per_A3`` is that of physical charges, field
-        and potential are those of latent charges (`ase_les.screening`).
+        and potential act on physical charges (`ase_les.properties.slab_electrostatics`).
+    limits : tuple of str
+        Notes on the limits of the model that gave the charges.
     """
 
     axis: int
@@ -76,6 +79,7 @@ class Profiles:
     structure: Mapping[str, object]
     provenance: Mapping[str, object]
     charge_scaling: float = 1.0
+    limits: tuple[str, ...] = ()
 
     @property
     def has_charges(self) -> bool:
@@ -85,7 +89,8 @@ class Profiles:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the results."""
-        return (POTENTIAL_NOTE if self.has_charges else "no charges, and therefore no potential",)
+        about = POTENTIAL_NOTE if self.has_charges else "no charges, and therefore no potential"
+        return (about, *self.limits)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all curves and their errors by name."""
@@ -118,7 +123,8 @@ class Profiles:
                 "charges": self.has_charges
                 and {
                     "meaning": "charge density of physical charges, which are physical_over_latent "
-                    "times the latent ones; field and potential of latent charges",
+                    "times the latent ones; field and potential act on physical charges: those of "
+                    "latent charges over physical_over_latent",
                     "physical_over_latent": self.charge_scaling,
                 },
                 "extremes": {
@@ -210,6 +216,8 @@ def profiles(
         structure=describe_structure(first),
         provenance=plain_mapping(provenance or {}),
     )
+    if calculator is not None:
+        found = replace(found, limits=check_limits(calculator, first, beyond_limits=True))
     if files is not None:
         write_arrays(files.named("-profiles.npz"), found.arrays())
         write_summary(files.summary, found.summary())

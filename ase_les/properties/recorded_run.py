@@ -9,18 +9,28 @@ dielectric constant of the bulk. Which of them a run recorded depends on its cal
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
+from ase.geometry import find_mic
 from ase.io import Trajectory
 
+from ase_les.configuration import read_yaml
+from ase_les.model_limits import limit_notes
 from ase_les.properties.correlation import uniform_timestep
+from ase_les.reading import read_file
 from ase_les.runs.output import RunFiles
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import Series
 
+#: Relative change of the volume that is reported.
+VOLUME_CHANGE = 0.005
+#: Ratio of displacements per frame that is reported, and number of frames on either side.
+JUMP, LEG = 1.4, 5
 COLUMN = {"current": "current_eA_per_fs", "dipole": "dipole_eA"}
 RECORDED = ("latent", "physical")
 
@@ -57,6 +67,27 @@ class ElectronicScreening:
     def factor(self) -> float:
         """Ratio of physical to recorded moments."""
         return math.sqrt(self.epsilon_infinity) if self.recorded == "latent" else 1.0
+
+
+@dataclass(frozen=True)
+class FinishedTrajectory:
+    """Trajectory of any program, without the files of a run.
+
+    Parameters
+    ----------
+    path : Path
+        Any file ASE reads.
+    frame_interval_fs : float or None
+        Time between frames; None takes it from the file, if ASE's or our dynamics wrote it.
+    """
+
+    path: Path
+    frame_interval_fs: float | None = None
+
+    def __post_init__(self) -> None:
+        interval = self.frame_interval_fs
+        if interval is not None and not (math.isfinite(interval) and interval > 0):
+            raise ValueError(f"`frame_interval_fs` must be positive and finite, got {interval}")
 
 
 @dataclass(frozen=True)
@@ -223,13 +254,15 @@ def trajectory_path(stem: str | Path) -> Path:
     return RunFiles(Path(stem)).trajectory
 
 
-def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], float]:
+def read_frames(
+    stem: str | Path | FinishedTrajectory, skip_ps: float = 0.0
+) -> tuple[list[Atoms], float]:
     """Read the frames of the trajectory of a run and their spacing in fs.
 
     Parameters
     ----------
-    stem : str or Path
-        ``<stem>.traj`` of `run_dynamics` or of ASE's dynamics.
+    stem : str, Path or FinishedTrajectory
+        ``<stem>.traj`` of `run_dynamics` or of ASE's dynamics, or a trajectory with its interval.
     skip_ps : float
         Initial time to exclude.
 
@@ -240,21 +273,74 @@ def read_frames(stem: str | Path, skip_ps: float = 0.0) -> tuple[list[Atoms], fl
     ValueError
         If it does not contain the time between frames, or fewer than two frames are left.
     """
-    path = trajectory_path(stem)
+    finished = stem if isinstance(stem, FinishedTrajectory) else None
+    path = finished.path if finished else trajectory_path(str(stem))
     if not path.exists():
         raise FileNotFoundError(f"no trajectory '{path}' of the run '{stem}'")
-    with Trajectory(path) as trajectory:
-        description = trajectory.description or {}
-        if "timestep" not in description or "interval" not in description:
-            raise ValueError(
-                f"{path} does not contain its time step; was it written by molecular dynamics?"
-            )
-        spacing_fs = description["timestep"] / units.fs * description["interval"]
-        first = math.ceil(skip_ps * 1e3 / spacing_fs - 1e-9)
-        frames = [trajectory[index] for index in range(first, len(trajectory))]
+    spacing_fs = finished.frame_interval_fs if finished else None
+    if path.suffix == ".traj":
+        with Trajectory(path) as trajectory:
+            description = trajectory.description or {}
+            if spacing_fs is None and {"timestep", "interval"} <= set(description):
+                spacing_fs = description["timestep"] / units.fs * description["interval"]
+            frames = list(trajectory) if spacing_fs is not None else []
+    else:
+        frames = read_file(path).frames if spacing_fs is not None else []
+    if spacing_fs is None:
+        raise ValueError(
+            f"{path} does not contain the time between its frames: give `frame_interval` in fs"
+        )
+    frames = frames[math.ceil(skip_ps * 1e3 / spacing_fs - 1e-9) :]
     if len(frames) < 2:
         raise ValueError(f"{path}: {len(frames)} frames are left after skip_ps = {skip_ps:g}")
     return frames, float(spacing_fs)
+
+
+def joined_legs_notes(frames: Sequence[Atoms]) -> list[str]:
+    """Return notes on a trajectory whose frames are not equally spaced or whose volume changes.
+
+    Where legs with different intervals were joined, the displacement per frame changes suddenly
+    and for good.
+    """
+    notes = []
+    if frames[0].pbc.all():
+        volumes = np.array([atoms.cell.volume for atoms in frames])
+        if np.ptp(volumes) > VOLUME_CHANGE * volumes.mean():
+            notes.append(
+                f"the volume changes from {volumes.min():.4g} to {volumes.max():.4g} Å³: densities "
+                "are averages, and displacements contain those of the cell"
+            )
+    moves = []
+    for before, after in pairwise(frames):
+        vectors, _ = find_mic(after.positions - before.positions, after.cell, after.pbc)
+        moves.append(float(np.sqrt((vectors**2).sum(axis=1).mean())))
+    steps = np.array(moves)
+    best, where = JUMP, 0
+    for k in range(LEG, len(steps) - LEG + 1):
+        near = np.median(steps[k - LEG : k]), np.median(steps[k : k + LEG])
+        whole = np.median(steps[:k]), np.median(steps[k:])
+        ratio = min(max(a, b) / max(min(a, b), 1e-12) for a, b in (near, whole))
+        if ratio > best:
+            best, where = ratio, k
+    if where:
+        one, other = np.median(steps[:where]), np.median(steps[where:])
+        notes.append(
+            f"atoms move by {one:.3g} Å per frame before frame {where} and by {other:.3g} Å after "
+            "it: legs with different intervals or temperatures seem to be joined. Times are wrong "
+            "unless all frames are equally spaced; analyze the legs one by one"
+        )
+    return notes
+
+
+def limits_of_run(stem: str | Path) -> tuple[str, ...]:
+    """Return the notes on the limits of the model in the summary of a run, if there are any."""
+    path = RunFiles(Path(stem)).summary
+    try:
+        summary = read_yaml(path) if path.exists() else None
+    except ValueError:
+        return ()
+    notes = summary.get("notes") if isinstance(summary, dict) else None
+    return limit_notes(notes) if isinstance(notes, list) else ()
 
 
 def logged_temperature(stem: str | Path, skip_ps: float = 0.0) -> float:

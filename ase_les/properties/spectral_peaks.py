@@ -16,6 +16,7 @@ import numpy as np
 from scipy.constants import speed_of_light
 from scipy.signal import find_peaks
 
+from ase_les.properties.correlation import lag_window
 from ase_les.properties.infrared_spectrum import InfraredSpectrum
 from ase_les.statistics import Estimate
 
@@ -27,6 +28,17 @@ class Band:
     name: str
     low_per_cm: float
     high_per_cm: float
+
+
+#: Bands of liquid water at room temperature, in 1/cm.
+#: Source: J. E. Bertie and Z. Lan, Appl. Spectrosc. 50, 1047 (1996); hydrogen-bond stretch
+#: H. R. Zelsmann, J. Mol. Struct. 350, 95 (1995).
+LIQUID_WATER = (
+    Band("H-bond stretch", 180.0, 200.0),
+    Band("libration", 600.0, 700.0),
+    Band("bend", 1640.0, 1650.0),
+    Band("O-H stretch", 3390.0, 3410.0),
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,9 @@ def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak,
     ----------
     spectrum : InfraredSpectrum
     bands : sequence of Band
-        By default, maxima with a prominence of more than three standard errors and 2 % of the
-        highest absorption, each with the range between the adjacent minima.
+        By default, maxima with a prominence of more than three standard errors (see
+        `relative_noise`) and 2 % of the highest absorption, each with the range between the
+        adjacent minima.
     """
     found = bands or _standing_out(spectrum)
     return tuple(
@@ -89,6 +102,19 @@ def without_verlet_shift(
     return np.sin(half_step * np.asarray(wavenumber_per_cm)) / half_step
 
 
+def relative_noise(spectrum: InfraredSpectrum) -> float:
+    r"""Return the relative standard error of the spectrum of three Gaussian components.
+
+    .. math::
+        \sqrt{\frac{1}{3 T} \int w^2(t)\,dt}
+
+    with the window :math:`w` of the lags (both signs) and the length :math:`T` of the run.
+    """
+    weights = lag_window(spectrum.window, spectrum.resolution_per_cm, spectrum.timestep_fs)
+    both_signs = 2 * float((weights**2).sum()) - float(weights[0] ** 2)
+    return math.sqrt(both_signs * spectrum.timestep_fs / (3 * spectrum.length_fs))
+
+
 def _inside(wavenumber: np.ndarray, band: Band) -> np.ndarray:
     return (wavenumber >= band.low_per_cm) & (wavenumber <= band.high_per_cm)
 
@@ -99,8 +125,10 @@ def _standing_out(spectrum: InfraredSpectrum) -> list[Band]:
     if not highest > 0:
         return []
     top, shape = find_peaks(heights, prominence=0.02 * highest)
-    error = spectrum.molar_error_km_per_mol_cm[top]
-    clear = ~(shape["prominences"] < 3 * error)
+    error = np.fmax(
+        spectrum.molar_error_km_per_mol_cm[top], relative_noise(spectrum) * heights[top]
+    )
+    clear = shape["prominences"] >= 3 * error
     x = spectrum.wavenumber_per_cm
     top = top[clear]
     # Adjacent bands meet at the minimum between their peaks.

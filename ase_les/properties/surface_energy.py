@@ -18,11 +18,12 @@ import numpy as np
 from ase import Atoms, units
 from scipy.stats import linregress
 
+from ase_les.model_limits import SURFACES, check_limits
 from ase_les.properties.equilibrium import LARGE_PRESSURE_GPA, pressure_GPa
-from ase_les.properties.model_limits import limits_notes
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, potential_step_V
 from ase_les.properties.slabs import Slab, build_slab, fix_bottom
+from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
@@ -50,6 +51,8 @@ class SurfaceSettings:
         See `build_slab`.
     relaxation : RelaxationSettings or None
         None uses the slabs as cut.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
     """
 
     layers: Sequence[int] = (4,)
@@ -58,6 +61,7 @@ class SurfaceSettings:
     termination: int | None = None
     orthogonal: bool = False
     relaxation: RelaxationSettings | None = RelaxationSettings()  # noqa: RUF009 - frozen
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
         if len(self.layers) == 0:
@@ -216,6 +220,7 @@ class SurfaceEnergy:
 
 
 @accept_quiet
+@lock_output
 def surface_energy(
     bulk: Atoms,
     indices: Sequence[int],
@@ -273,6 +278,9 @@ def surface_energy(
         for count in thicknesses
     ]
     starts = [fix_bottom(slab.atoms, chosen.fixed_layers) for slab in slabs]
+    limits = check_limits(
+        bulk.calc, starts[0], uses=(SURFACES,), beyond_limits=chosen.beyond_limits
+    )
     files = RunFiles(Path(output))
     stems = [files.named(f"-{count}") for count in thicknesses]
     files.prepare_parts(stems, overwrite or resume)
@@ -306,6 +314,7 @@ def surface_energy(
         converged=tuple(converged),
         stopped=stopped,
         provenance=provenance,
+        limits=limits,
     )
     write_summary(files.summary, result.summary())
     return result
@@ -322,6 +331,7 @@ def _result(
     converged: tuple[bool, ...],
     stopped: str | None,
     provenance: Mapping[str, object] | None,
+    limits: tuple[str, ...],
 ) -> SurfaceEnergy:
     bulk_energy = bulk.get_potential_energy() / len(bulk)
     counts = np.array([len(slab.atoms) for slab in slabs])
@@ -358,5 +368,5 @@ def _result(
         calculator=describe_calculator(bulk.calc),
         settings=chosen.relaxation,
         provenance=plain_mapping(provenance or {}),
-        limits=limits_notes(bulk.calc, "no surfaces"),
+        limits=limits,
     )

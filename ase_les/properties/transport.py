@@ -5,9 +5,11 @@ The equations are in `ase_les.properties.diffusion` and `ase_les.properties.cond
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -21,7 +23,10 @@ from ase_les.properties.diffusion import Diffusion, diffusion_of_elements
 from ase_les.properties.green_kubo import GreenKubo
 from ase_les.properties.ions import monatomic_ions
 from ase_les.properties.recorded_run import (
+    FinishedTrajectory,
     RecordedRun,
+    joined_legs_notes,
+    limits_of_run,
     logged_temperature,
     read_frames,
     read_recorded_run,
@@ -99,6 +104,7 @@ class TransportResult:
                     "fit_ps": each.fit_ps,
                     "exponent": each.exponent,
                     "blocks": each.n_blocks,
+                    "doubts": list(each.doubts),
                 }
                 for each in self.diffusion
             },
@@ -123,7 +129,7 @@ class TransportResult:
 
 @accept_quiet
 def transport_from_run(
-    stem: str | Path,
+    stem: str | Path | FinishedTrajectory,
     *,
     charge_numbers: Mapping[str, float] | None = None,
     epsilon_infinity: float | None = None,
@@ -141,9 +147,10 @@ def transport_from_run(
 
     Parameters
     ----------
-    stem : str or Path
-        Stem of the run. ``<stem>.traj`` (diffusion, Nernst–Einstein), ``<stem>-current.npz``
-        (Green–Kubo) and ``<stem>-dipole.npz`` (Einstein–Helfand) are read if they exist.
+    stem : str, Path or FinishedTrajectory
+        Stem of the run, or a trajectory of any program. ``<stem>.traj`` (diffusion,
+        Nernst–Einstein), ``<stem>-current.npz`` (Green–Kubo) and ``<stem>-dipole.npz``
+        (Einstein–Helfand) are read if they exist.
     charge_numbers : mapping, optional
         Charges in e of the elements that are ions; by default those of `monatomic_ions`.
     epsilon_infinity, recorded
@@ -166,24 +173,26 @@ def transport_from_run(
         If none of these files exists.
     """
     files = prepared_output(output, overwrite)
-    runs = {
-        kind: read_recorded_run(
-            stem,
-            kind,
-            skip_ps=skip_ps,
-            temperature_K=temperature_K,
-            epsilon_infinity=epsilon_infinity,
-            recorded=recorded,
-        )
-        for kind in ("current", "dipole")
-        if series_path(stem, kind).exists()
+    finished = stem if isinstance(stem, FinishedTrajectory) else None
+    path = finished.path if finished else Path(str(stem))
+    options: dict[str, Any] = {
+        "skip_ps": skip_ps,
+        "temperature_K": temperature_K,
+        "epsilon_infinity": epsilon_infinity,
+        "recorded": recorded,
     }
-    if not runs and not trajectory_path(stem).exists():
+    runs = {
+        kind: read_recorded_run(path, kind, **options)
+        for kind in ("current", "dipole")
+        if finished is None and series_path(path, kind).exists()
+    }
+    has_frames = finished is not None or trajectory_path(path).exists()
+    if not runs and not has_frames:
         raise FileNotFoundError(
-            f"no run '{stem}': none of {trajectory_path(stem)}, {series_path(stem, 'current')} and "
-            f"{series_path(stem, 'dipole')} exists"
+            f"no run '{path}': none of {trajectory_path(path)}, {series_path(path, 'current')} and "
+            f"{series_path(path, 'dipole')} exists"
         )
-    temperature = temperature_K or logged_temperature(stem, skip_ps)
+    temperature = temperature_K or (math.nan if finished else logged_temperature(path, skip_ps))
     volume = None
     for run in runs.values():
         temperature, volume = run.temperature_K, run.volume_A3
@@ -195,7 +204,7 @@ def transport_from_run(
     ]
     moving: tuple[Diffusion, ...] = ()
     charges: dict[str, float] = {}
-    if trajectory_path(stem).exists():
+    if has_frames:
         frames, spacing_fs = read_frames(stem, skip_ps)
         charges = _charge_numbers(frames[0], charge_numbers)
         if volume is None and frames[0].pbc.all():
@@ -205,16 +214,12 @@ def transport_from_run(
             spacing_fs,
             fit_ps=fit_ps,
             blocks=blocks,
-            temperature_K=temperature,
+            temperature_K=temperature if temperature > 0 else None,
             viscosity_mPa_s=viscosity_mPa_s,
         )
-        notes += [
-            f"{each.species}: displacements grow as t^{each.exponent:.2f}, which is not diffusive"
-            for each in moving
-            if not 0.8 < each.exponent < 1.2
-        ]
+        notes += joined_legs_notes(frames) + _doubts(moving)
     else:
-        notes.append(f"{trajectory_path(stem)} does not exist: no diffusion, no Nernst–Einstein")
+        notes.append(f"{trajectory_path(path)} does not exist: no diffusion, no Nernst–Einstein")
     ions = [each for each in moving if each.species in charges]
     green_kubo = helfand = nernst = None
     if runs and volume is None:
@@ -227,10 +232,12 @@ def transport_from_run(
         helfand = conductivity_einstein_helfand(
             dipole.moments, dipole.timestep_fs, volume, temperature, fit_ps=fit_ps, blocks=blocks
         )
-    if ions and volume is not None:
+    if ions and volume is not None and not temperature > 0:
+        notes.append("no Nernst–Einstein conductivity: the temperature is unknown, give it")
+    elif ions and volume is not None:
         nernst = conductivity_nernst_einstein(ions, charges, volume, temperature)
     result = TransportResult(
-        stem=Path(stem),
+        stem=path,
         temperature_K=temperature,
         volume_A3=volume,
         diffusion=moving,
@@ -240,11 +247,19 @@ def transport_from_run(
         charge_numbers={ion.species: charges[ion.species] for ion in ions},
         viscosity_mPa_s=viscosity_mPa_s,
         runs=tuple(runs.values()),
-        notes=tuple(notes),
+        notes=(*notes, *limits_of_run(path)),
     )
     if files is not None:
         write_result(files, result)
     return result
+
+
+def _doubts(moving: Sequence[Diffusion]) -> list[str]:
+    return [
+        f"D of {each.species} is not a diffusion coefficient yet: {'; '.join(each.doubts)}"
+        for each in moving
+        if each.doubts
+    ]
 
 
 def _green_kubo(
@@ -261,7 +276,7 @@ def _green_kubo(
 
 
 def _plateau_notes(found: GreenKubo) -> list[str]:
-    if abs(found.drift) <= 2 * found.value.standard_error:
+    if found.has_plateau:
         return []
     return [
         f"the running integral drifts by {found.drift:.2g} S/m over the plateau: choose another "

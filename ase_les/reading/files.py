@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ase import Atoms
 from ase.io import read
 from ase.io.formats import string2index
 
+from ase_les.messages import one_line
 from ase_les.reading import formats, xyz_text
 from ase_les.reading.notes import Notes
 from ase_les.reading.structures import complete
@@ -151,12 +153,14 @@ def readable(path: str | Path) -> Iterator[None]:
         yield
     # Readers fail with anything, assertions included.
     except Exception as error:
-        if getattr(error, "errno", None) is not None or isinstance(error, ModuleNotFoundError):
+        # A damaged file can ask for an impossible position in it.
+        from_system = getattr(error, "errno", None) not in (None, errno.EINVAL)
+        if from_system or isinstance(error, ModuleNotFoundError):
             raise
         # An error of this package says it all.
         if isinstance(error, ValueError) and str(without_slice(path)) in str(error):
             raise
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        reason = one_line(f"{type(error).__name__}: {error}".removesuffix(": "))
         remedy = "repair the file, or name its format with --format"
         raise ValueError(
             f"cannot read {path} as {_format_or_unknown(path)} ({reason}): "

@@ -84,7 +84,7 @@ class LabelNames:
         Name in ``atoms.info`` of virials in eV, :math:`-V \sigma`, 9 or 6 numbers; the stress of
         structures that have no other.
     stress_unit : str
-        One of `STRESS_UNITS`.
+        Unit of stresses.
     stress_sign : str
         What is positive, "tension" (ASE) or "compression" (VASP's output, pressures).
     dipole : str

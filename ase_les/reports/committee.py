@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
+from ase_les.reports.figures import new_figure
+
 if TYPE_CHECKING:
     from ase_les.committee import Committee
     from ase_les.training.calibration import Calibration, Reliability
@@ -36,26 +38,22 @@ def calibration_table(calibration: Calibration, committee: Committee) -> Table:
 
 def save_reliability_figure(path: Path, title: str, calibration: Calibration) -> None:
     """Draw error against scaled spread, both logarithmic, with the line where they are equal."""
-    from matplotlib.figure import Figure
-
     panels = [
         (bins, label, unit)
         for bins, label, unit in (
-            (calibration.forces, "force component of atoms", 1.0),
-            (calibration.energies, "energy per atom", 1.0),
+            (calibration.forces, "force component of atoms", "meV/Å"),
+            (calibration.energies, "energy per atom", "meV"),
         )
         if bins is not None
     ]
-    figure = Figure(figsize=(4.0 * max(len(panels), 1), 3.8), layout="constrained")
-    drawn = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
-    for axis, (bins, label, _) in zip(drawn, panels, strict=False):
-        _draw(axis, bins, label)
-    figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    with new_figure(path, 4.0 * max(len(panels), 1), 3.8) as figure:
+        drawn = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
+        for axis, (bins, label, unit) in zip(drawn, panels, strict=False):
+            _draw(axis, bins, label, unit)
+        figure.suptitle(title)
 
 
-def _draw(axis, bins: Reliability, label: str) -> None:
-    unit = "meV/Å" if label.startswith("force") else "meV"
+def _draw(axis, bins: Reliability, label: str, unit: str) -> None:
     spread, error = 1000 * bins.spread, 1000 * bins.error
     ends = np.array([min(spread.min(), error.min()), max(spread.max(), error.max())])
     axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)

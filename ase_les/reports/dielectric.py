@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ase_les.properties.dielectric import DielectricResult
+from ase_les.properties.dielectric_fluctuations import StaticDielectric
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import console, print_notes, results_table
 from ase_les.runs.output import OutputFiles
@@ -18,12 +19,17 @@ def table(result: DielectricResult) -> Table:
     halves = (result.static.first_half, result.static.second_half)
     rows: dict[str, object] = {
         "ε∞": run.screening.epsilon_infinity,
-        "static ε": result.static.epsilon,
+        "static ε": _static(result.static),
+        "independent samples of the dipole": f"{result.static.independent_samples:.1f}",
         "static ε of the two halves": " and ".join(f"{value:.4g}" for value in halves),
         "spectrum from": f"{result.spectrum.source}, {result.spectrum.n_blocks} blocks",
         "temperature (K)": run.temperature_K,
     }
     return results_table(str(run.stem), rows)
+
+
+def _static(static: StaticDielectric) -> str:
+    return f"{static.epsilon}" if static.converged else f"NOT CONVERGED ({static.epsilon})"
 
 
 def figure(result: DielectricResult, path: Path) -> None:

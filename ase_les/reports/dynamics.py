@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.table import Table
 
+from ase_les.model_limits import limit_notes
 from ase_les.reports import averages, figures, terminal
 from ase_les.reports.figures import Panel
 from ase_les.runs.output import RunFiles, write_summary
@@ -18,6 +21,8 @@ from ase_les.simulation.dynamics_result import DynamicsResult
 def write(result: DynamicsResult, output: str | Path | None = None) -> None:
     """Write the summary and the figures of a run and of its averages.
 
+    The summary lists under ``failed`` what could not be drawn or calculated.
+
     Parameters
     ----------
     result : DynamicsResult
@@ -25,10 +30,27 @@ def write(result: DynamicsResult, output: str | Path | None = None) -> None:
         Stem of the files, by default that of the run.
     """
     files = result.files if output is None else RunFiles(Path(output))
-    figure(result, files.figure)
+    failed = _draw(partial(figure, result), files.figure)
     for name, average in result.averages.items():
-        averages.figure(average, files.named(f"-{name}.png"))
-    write_summary(files.summary, result.summary())
+        failed += _draw(partial(averages.figure, average), files.named(f"-{name}.png"))
+    try:
+        summary = result.summary()
+    except Exception as error:
+        # The run itself is complete: what is known of it must not be lost to its statistics.
+        failed.append(f"averages could not be calculated ({type(error).__name__}: {error})")
+        summary = {"task": "molecular dynamics", "steps": result.steps}
+    write_summary(files.summary, {**summary, "failed": failed} if failed else summary)
+
+
+def _draw(draw: Callable[[Path], None], path: Path) -> list[str]:
+    """Draw a figure and return why it could not be drawn, if so."""
+    try:
+        draw(path)
+    except OSError:
+        raise
+    except Exception as error:
+        return [f"{path.name} could not be drawn ({type(error).__name__}: {error})"]
+    return []
 
 
 def figure(result: DynamicsResult, path: Path) -> None:
@@ -90,10 +112,11 @@ def table(result: DynamicsResult) -> Table:
 def show(result: DynamicsResult, quiet: bool = False) -> None:
     """Print the table and, if the run stopped early, the reason and the remedy.
 
-    The notes of a run are reported as messages when it starts.
+    Limits of the model stand below; other notes are reported as messages when the run starts.
     """
     console = terminal.console(quiet)
     console.print(table(result))
+    terminal.print_notes(limit_notes(result.notes), quiet)
     if result.stopped is not None:
         console.print(f"Stopped: {result.stopped}", style="bold red", markup=False)
         console.print(_remedy(result), markup=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +81,8 @@ def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure
 
 def _render(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix of its path."""
-    figure.savefig(path)
+    # The borders include all labels, however long.
+    figure.savefig(path, bbox_inches="tight")
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,15 @@ class Panel:
         Whether the y axis is logarithmic.
     bands : mapping of str to array
         Standard errors, drawn as a band around the curve of the same name.
+    spans : mapping of str to (float, float)
+        Ranges of x to mark, by name.
     """
 
     label: str
     curves: Mapping[str, np.ndarray]
     logarithmic: bool = False
     bands: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]) -> None:
@@ -128,7 +133,8 @@ def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]
                 axis.set_yscale("log")
             else:
                 axis.ticklabel_format(axis="y", useOffset=False)
-            if len(panel.curves) > 1:
+            _draw_spans(axis, panel)
+            if len(panel.curves) > 1 or panel.spans:
                 axis.legend()
             axis.set_ylabel(panel.label)
         axes[-1].set_xlabel(x_label)
@@ -144,6 +150,12 @@ def _draw_curves(axis: Axes, x: np.ndarray, panel: Panel) -> None:
             if error is not None:
                 band = (values - error, values + error)
                 axis.fill_between(x, *band, color=line.get_color(), alpha=0.3, linewidth=0)
+
+
+def _draw_spans(axis: Axes, panel: Panel) -> None:
+    """Mark ranges of x behind the curves."""
+    for number, (name, (low, high)) in enumerate(panel.spans.items()):
+        axis.axvspan(low, high, color=f"C{number + 1}", alpha=0.25, linewidth=0.8, label=name)
 
 
 def _has_values(values: np.ndarray) -> bool:
@@ -203,10 +215,13 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
             axis.plot(panel.reference, panel.model, ".", markersize=size, rasterized=True)
             error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
             axis.set_title(f"RMSE {error:.3g}")
-            axis.set_xlabel(f"reference {panel.label}")
-            axis.set_ylabel(f"model {panel.label}")
+            label = panel.label.replace(" / ", "\n/ ")
+            axis.set_xlabel(f"reference {label}")
+            axis.set_ylabel(f"model {label}")
+            axis.ticklabel_format(useOffset=False)
+            axis.locator_params(nbins=4)
             axis.set_aspect("equal")
-        figure.suptitle(title)
+        figure.suptitle("\n".join(wrap(title, 36 * columns)))
 
 
 def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> None:

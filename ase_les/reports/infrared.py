@@ -31,7 +31,9 @@ def table(result: HarmonicInfrared) -> Table:
 def figure(result: HarmonicInfrared, path: Path) -> None:
     """Draw the spectrum with broadened lines."""
     spectrum = result.spectrum(result.grid_per_cm, result.width_per_cm)
-    panel = Panel("absorption / (km mol⁻¹ cm)", {f"width {result.width_per_cm:g}": spectrum})
+    panel = Panel(
+        "absorption per structure\n(km/mol per cm⁻¹)", {f"width {result.width_per_cm:g}": spectrum}
+    )
     save_figure(path, result.grid_per_cm, "wave number / cm⁻¹", [panel])
 
 

@@ -17,7 +17,7 @@ from ase_les.runs.output import OutputFiles
 
 def table(result: InfraredResult) -> Table:
     """Return center, height, width and intensity of each band."""
-    unit = "1/cm" if result.spectrum.volume_A3 is not None else "km/mol cm"
+    unit = "1/cm per volume" if result.spectrum.volume_A3 is not None else "km/mol cm per molecule"
     heads = ("band", "center / (1/cm)", f"height / ({unit})", "width / (1/cm)", "km/mol")
     rows = [
         (
@@ -68,11 +68,15 @@ def figure(result: InfraredResult, path: Path) -> None:
     if reference is not None:
         curves[f"{Path(result.reference_name).stem}, scaled to the same height"] = reference
     label = (
-        "molar absorption\n/ (km mol⁻¹ cm)"
+        "absorption per molecule\n/ (km mol⁻¹ cm)"
         if result.spectrum.volume_A3 is None
-        else "α(ω) n(ω) / cm⁻¹"
+        else "absorption per volume\nα(ω) n(ω) / cm⁻¹"
     )
-    panel = Panel(label, curves, bands={"molecular dynamics": errors})
+    spans = {
+        f"experiment: {each.name}": (each.low_per_cm, each.high_per_cm)
+        for each in result.experiment
+    }
+    panel = Panel(label, curves, bands={"molecular dynamics": errors}, spans=spans)
     save_figure(path, result.spectrum.wavenumber_per_cm, "wave number / cm⁻¹", [panel])
 
 

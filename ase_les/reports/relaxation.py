@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import units
+from ase.cell import Cell
 from rich.table import Table
 
+from ase_les.model_limits import limit_notes
 from ase_les.reports import figures, terminal
 from ase_les.reports.figures import Panel
 from ase_les.runs.output import BatchFiles, RunFiles, write_summary
@@ -64,13 +67,18 @@ def table(result: RelaxationResult) -> Table:
     }
     if result.settings.cell != "fixed":
         rows["largest stress (bar)"] = result.max_stress_eV_per_A3 / units.bar
-        lengths_and_angles = result.atoms.cell.cellpar()
-        rows["a, b, c (Å)"] = ", ".join(f"{each:.5f}" for each in lengths_and_angles[:3])
-        rows["α, β, γ (°)"] = ", ".join(f"{each:.3f}" for each in lengths_and_angles[3:])
-        rows["volume (Å³)"] = result.atoms.get_volume()
+        before, after = Cell(result.structure["cell_A"]), result.atoms.cell
+        rows["a, b, c (Å)"] = _before_and_after(before.cellpar()[:3], after.cellpar()[:3], 4)
+        rows["α, β, γ (°)"] = _before_and_after(before.cellpar()[3:], after.cellpar()[3:], 2)
+        rows["volume (Å³)"] = _before_and_after([before.volume], [after.volume], 3)
     if result.space_group is not None:
         rows["space group"] = result.space_group
     return terminal.results_table(str(result.files.stem), rows)
+
+
+def _before_and_after(before: Sequence[float], after: Sequence[float], decimals: int) -> str:
+    one, other = (", ".join(f"{each:.{decimals}f}" for each in side) for side in (before, after))
+    return f"{one} → {other}"
 
 
 def batch_table(result: RelaxationBatchResult) -> Table:
@@ -87,10 +95,11 @@ def batch_table(result: RelaxationBatchResult) -> Table:
 def show(result: RelaxationResult, quiet: bool = False) -> None:
     """Print the table and, without convergence, the reason and the remedy.
 
-    The notes of a relaxation are reported as messages when it starts.
+    Limits of the model stand below; other notes are reported as messages when it starts.
     """
     console = terminal.console(quiet)
     console.print(table(result))
+    terminal.print_notes(limit_notes(result.notes), quiet)
     if result.converged:
         return
     reason = result.stopped or f"not converged within {result.steps} steps"

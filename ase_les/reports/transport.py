@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from ase_les.properties.green_kubo import GreenKubo
 from ase_les.properties.transport import TransportResult
 from ase_les.reports.figures import Panel, save_stacked_figure
 from ase_les.reports.terminal import console, print_notes, results_table
@@ -17,16 +18,25 @@ def table(result: TransportResult) -> Table:
     """Return diffusion coefficients and conductivities with their errors."""
     rows: dict[str, object] = {"temperature (K)": result.temperature_K}
     for each in result.diffusion:
-        rows[f"D of {each.species} (cm²/s)"] = each.diffusion_cm2_per_s
+        doubtful = "NOT CONVERGED " if each.doubts else ""
+        rows[f"D of {each.species} (cm²/s)"] = f"{doubtful}{each.diffusion_cm2_per_s}"
         if each.infinite_cm2_per_s is not None:
-            rows[f"D of {each.species}, infinite cell (cm²/s)"] = each.infinite_cm2_per_s
+            rows[f"D of {each.species}, infinite cell (cm²/s)"] = (
+                f"{doubtful}{each.infinite_cm2_per_s}"
+            )
     if result.green_kubo is not None:
-        rows["conductivity, Green–Kubo (S/m)"] = result.green_kubo.value
+        rows["conductivity, Green–Kubo (S/m)"] = _with_plateau(result.green_kubo)
     if result.einstein_helfand is not None:
         rows["conductivity, Einstein–Helfand (S/m)"] = result.einstein_helfand
     if result.nernst_einstein is not None:
         rows["conductivity, Nernst–Einstein (S/m)"] = result.nernst_einstein
     return results_table(str(result.stem), rows)
+
+
+def _with_plateau(found: GreenKubo) -> str:
+    if found.has_plateau:
+        return str(found.value)
+    return f"NO PLATEAU ({found.value}, drift {found.drift:+.2g})"
 
 
 def figure(result: TransportResult, path: Path) -> None:

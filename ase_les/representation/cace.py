@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ase_les.configuration import Cutoff, Interval, MinLen, Positive, Width, configuration
+from ase_les.configuration import Cutoff, Interval, Len, MaxLen, Positive, Width, configuration
 from ase_les.graph import Graph, edges_to
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.representation import FusedRepresentation
@@ -74,7 +74,7 @@ class CaceConfig:
     nu_max: Annotated[int, Interval(ge=1, le=4)] = 3
     cutoff_exponent: Annotated[int, Interval(ge=2, le=100)] = 5
     trainable_frequencies: bool = True
-    layers: tuple[Annotated[tuple[Message, ...], MinLen(1)], ...] = ()
+    layers: Annotated[tuple[Annotated[tuple[Message, ...], Len(1, 3)], ...], MaxLen(10)] = ()
     mean_neighbours: Positive = 10.0
     separate_values: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from ase.calculators.calculator import PropertyNotImplementedError
 from torch import Tensor
 
 from ase_les.graph import Graph, slab_axes
@@ -18,12 +19,16 @@ def has_dipole(model: LESModel, periodic: bool) -> bool:
     return rule.is_conserved and (rule.is_local or not periodic)
 
 
+class NoPolarizationError(ValueError, PropertyNotImplementedError):
+    """The polarization of a structure is not defined in a model."""
+
+
 def check_polarization(model: LESModel, graph: Graph) -> None:
     """Refuse structures whose dipole does not follow from local charges alone.
 
     Raises
     ------
-    ValueError
+    NoPolarizationError
         If atoms share electrons as a conductor does; or a periodic structure has charge that goes
         where it is attracted, along no path, since formal charges do not make up its total charge.
     """
@@ -31,14 +36,14 @@ def check_polarization(model: LESModel, graph: Graph) -> None:
         long_range = model.config.long_range
         assert long_range is not None and long_range.equilibration is not None
         elements = ", ".join(long_range.equilibration.elements)
-        raise ValueError(
+        raise NoPolarizationError(
             f"atoms of {elements} share electrons in this model, as those of a metal do: its "
             "structures have no polarization, Born charges, current or energy in a field. Ask for "
             "energy, forces, stress, charges or the potential"
         )
     excess = _excess(model, graph)
     if excess.any():
-        raise ValueError(
+        raise NoPolarizationError(
             f"a periodic structure has {excess[excess != 0][0].item():+g} e beyond its formal "
             "charges; where that charge goes defines no polarization. Set atoms.info['charge'], or "
             "use a model whose `formal_charges` add up to it"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    Scheduler = str | Path | Client
+    Scheduler: TypeAlias = str | Path | Client
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import json
 import os
 import socket
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Time in s between two updates of the modification time of a lock.
 REFRESH_INTERVAL_S = 30.0
@@ -155,6 +162,33 @@ class OutputLock:
             "has finished, or stop it, or choose a different output. If it no longer runs, delete "
             f"{self.path}"
         )
+
+
+def lock_output(function: Callable[P, R]) -> Callable[P, R]:
+    """Lock the output that is given as the keyword `output` while a function runs."""
+    default = inspect.signature(function).parameters["output"].default
+
+    @functools.wraps(function)
+    def locked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        output = keywords.get("output", default)
+        if not isinstance(output, str | Path):
+            return function(*arguments, **keywords)
+        stem = Path(output).expanduser()
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        finished = threading.Event()
+        with OutputLock(stem) as lock:
+
+            def refresh() -> None:
+                while not finished.wait(REFRESH_INTERVAL_S):
+                    lock.refresh()
+
+            threading.Thread(target=refresh, daemon=True).start()
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                finished.set()
+
+    return locked
 
 
 def _this_process() -> dict[str, object]:

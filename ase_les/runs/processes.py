@@ -7,10 +7,12 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ase.calculators.calculator import Calculator
@@ -119,6 +121,7 @@ def threads_per_process(processes: int, threads: int | None = None) -> int:
 
 def initialize_worker(threads: int) -> None:
     """Set up signal handling and number of threads in a new worker process."""
+    _end_with_parent()
     # Ctrl-C is handled by the main process, which lets running tasks finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Numerical libraries loaded from here on read these variables.
@@ -126,6 +129,19 @@ def initialize_worker(threads: int) -> None:
         os.environ[name] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent does, which may be killed without a chance to stop it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_in_workers(

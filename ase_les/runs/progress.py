@@ -45,6 +45,26 @@ class NoProgress:
 NO_PROGRESS = NoProgress()
 
 
+class WarningsOnly:
+    """Progress of a part of a calculation, whose messages are passed on if they are warnings.
+
+    Parameters
+    ----------
+    whole : Progress
+    """
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+        self.start = whole.start
+        self.advance = whole.advance
+        self.finish = whole.finish
+
+    def message(self, text: str, *, warning: bool = False) -> None:
+        """Pass a warning on."""
+        if warning:
+            self._whole.message(text, warning=True)
+
+
 @contextmanager
 def task(
     progress: Progress, total: int, description: str, completed: int = 0

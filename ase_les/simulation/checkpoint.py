@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.messages import one_line
 from ase_les.runs.growing_files import FileMark
 from ase_les.runs.output import replace_file
 from ase_les.runs.stored_atoms import atoms_as_arrays, atoms_from_arrays
@@ -144,6 +145,19 @@ _RELAXATION_PLAIN = (
     "model_hash",
     "wall_time_s",
 )
+#: Types of entries in JSON.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "stage": int,
+    "degrees_of_freedom": int,
+    "settings": dict,
+    "provenance": dict,
+    "structure": dict,
+    "rng_state": dict,
+    "model_hash": (str, type(None)),
+    "wall_time_s": (int, float),
+    "start_energy_eV": (int, float),
+}
 _RELAXATION_ARRAYS = ("forces", "start_positions", "start_cell")
 
 
@@ -190,6 +204,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     facts, arrays = _decode(path, "a run", FORMAT)
     try:
+        _check_kinds(facts, arrays, _PLAIN)
         facts["notes"] = tuple(facts["notes"])
         return Checkpoint(
             atoms=atoms_from_arrays(facts, arrays),
@@ -229,6 +244,7 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
     """
     facts, arrays = _decode(path, "a relaxation", RELAXATION_FORMAT)
     try:
+        _check_kinds(facts, arrays, _RELAXATION_PLAIN)
         facts["notes"] = tuple(facts["notes"])
         return RelaxationCheckpoint(
             atoms=atoms_from_arrays(facts["atoms"], arrays),
@@ -243,11 +259,29 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
         raise _not_a_checkpoint(path, "a relaxation", error) from error
 
 
+def _check_kinds(
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], names: Sequence[str]
+) -> None:
+    """Check types of entries and shapes of arrays."""
+    for name in names:
+        value, kind = facts[name], _KINDS.get(name, object)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not object):
+            raise TypeError(f"{name} is {one_line(repr(value), 40)}")
+    if facts["step"] < 0 or not all(isinstance(note, str) for note in facts["notes"]):
+        raise ValueError("step or notes are invalid")
+    for name in ("atoms/positions", "forces"):
+        if (
+            arrays[name].shape != (len(arrays["atoms/numbers"]), 3)
+            or not np.isfinite(arrays[name]).all()
+        ):
+            raise ValueError(f"{name} are not three finite numbers for each atom")
+
+
 def _not_a_checkpoint(path: Path, task: str, error: Exception) -> ValueError:
     # Damaged files cause errors of many types.
     return ValueError(
-        f"{path} is not a checkpoint of {task}, or is damaged ({type(error).__name__}: {error}). "
-        "Restore the file, or start a new run"
+        f"{path} is not a checkpoint of {task}, or is damaged "
+        f"({one_line(f'{type(error).__name__}: {error}')}). Restore the file, or start a new run"
     )
 
 
@@ -268,8 +302,11 @@ def _decode(
         )
     try:
         with np.load(path, allow_pickle=False) as content:
+            # Written without compression, so that no small file can unpack to a huge one.
+            if sum(each.file_size for each in content.zip.infolist()) > path.stat().st_size:
+                raise ValueError("its arrays claim more data than the file has")
             arrays = {name: content[name] for name in content.files}
-        facts = json.loads(arrays.pop("facts").tobytes())
+        facts = json.loads(arrays.pop("facts").tobytes().decode())
         if not isinstance(facts, dict):
             raise ValueError("its description is not a mapping")
     except Exception as error:

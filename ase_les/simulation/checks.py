@@ -9,6 +9,7 @@ from ase_les.calculator_extensions import model_cutoff
 from ase_les.simulation.close_contacts import CLOSEST_PAIR_A, closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.simulation.observations import resolved_per_cm
+from ase_les.structure_limits import check_extent
 
 #: Largest deviation of forces in eV/Å that counts as the same model: more than rounding on a
 #: different machine, less than differences between models.
@@ -23,7 +24,8 @@ def check_structure(atoms: Atoms) -> None:
     Raises
     ------
     ValueError
-        If there are no atoms or no calculator, a position or cell vector is not finite, a
+        If there are no atoms or no calculator, a position or cell vector is not finite or beyond
+        any structure, a
         periodic direction has no cell vector, the total charge is not an integer, or two atoms
         (periodic images included) are closer than 0.4 Å.
     """
@@ -34,8 +36,7 @@ def check_structure(atoms: Atoms) -> None:
     if not np.isfinite(atoms.positions).all():
         invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
         raise ValueError(f"positions of atoms {_listed(invalid)} are not finite; correct the input")
-    if not np.isfinite(atoms.cell.array).all():
-        raise ValueError(f"the cell is not finite: {atoms.cell.tolist()}")
+    check_extent(atoms)
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise ValueError(

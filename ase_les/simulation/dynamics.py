@@ -20,12 +20,12 @@ from ase_les.calculator_extensions import (
     fresh_forces,
     get_field,
     has_field,
-    model_card,
     model_hash,
     set_field,
     supported_properties,
     supports,
 )
+from ase_les.model_limits import CONSTANT_PRESSURE, check_limits
 from ase_les.runs.growing_files import GrowingFile
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles, accept_quiet, replace_file
@@ -126,6 +126,7 @@ def run_dynamics(
         rotation_is_conserved=all(stage.ensemble != "nvt-langevin" for stage in chosen.protocol),
     )
     _check_protocol(atoms, start, chosen)
+    limits = _check_limits(atoms, chosen)
     if first.field_V_per_A is not None:
         set_field(atoms.calc, first.field_V_per_A)
     check_start(atoms)
@@ -144,7 +145,7 @@ def run_dynamics(
             *start.notes,
             *size_notes(atoms),
             *sampling_notes(atoms, chosen),
-            *_card_notes(atoms, chosen),
+            *limits,
         ),
         model_hash=model_hash(atoms.calc),
         degrees_of_freedom=start.degrees_of_freedom,
@@ -318,12 +319,14 @@ def _check_protocol(atoms: Atoms, start: Start, settings: DynamicsSettings) -> N
             )
 
 
-def _card_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
-    """Return warnings if the protocol exceeds limits stated in the model card."""
-    summary = str(model_card(atoms.calc).get("summary", ""))
-    if "no constant pressure" in summary and any(each.barostatted for each in settings.protocol):
-        return [
-            f"WARNING: the model card says “{summary}”: the training data have one density only; "
-            "pressure, volume and compressibility of this run are not reliable"
-        ]
-    return []
+def _check_limits(atoms: Atoms, settings: DynamicsSettings) -> tuple[str, ...]:
+    """Return notes on the limits of the model; an error if the protocol exceeds them."""
+    protocol = settings.protocol
+    given = [stage.temperature_K for stage in protocol if stage.temperature_K is not None]
+    return check_limits(
+        atoms.calc,
+        atoms,
+        uses=(CONSTANT_PRESSURE,) if any(stage.barostatted for stage in protocol) else (),
+        temperatures_K=[float(each) for ends in given for each in np.ravel(ends)],
+        beyond_limits=settings.beyond_limits,
+    )

@@ -79,7 +79,7 @@ class DynamicsResult:
         Whether charges and properties derived from them are physical, and the scaling factor;
         None without charges.
     spread : Series or None
-        Disagreement of a committee, if it was observed (:mod:`committee_spread`).
+        Disagreement of a committee, if it was observed (`ase_les.simulation.committee_spread`).
     """
 
     atoms: Atoms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -27,6 +28,10 @@ WITHOUT_CONSERVED_QUANTITY = (
     "npt-anisotropic",
     "npt-in-plane",
 )
+#: Plausible time steps in fs: other units are powers of ten away.
+SHORTEST_TIMESTEP_FS, LONGEST_TIMESTEP_FS = 1e-4, 100.0
+#: Largest plausible field in V/Å.
+LARGEST_FIELD_V_PER_A = 10.0
 #: eV/Å³ per bar.
 BAR = 1e5 * units.Pascal
 
@@ -41,6 +46,11 @@ class Targets(NamedTuple):
     temperature_K: float | None
     pressure_bar: float
     field_V_per_A: tuple[float, float, float] | None
+
+
+def random_seed() -> int:
+    """Return a seed that differs from run to run."""
+    return secrets.randbelow(2**31)
 
 
 @dataclass(frozen=True)
@@ -156,8 +166,8 @@ class DynamicsSettings:
     thermostat_time_fs : float
         Relaxation time of the kinetic energy (Bussi, Nosé–Hoover), inverse friction (Langevin).
         Bussi hardly disturbs the dynamics; Langevin slows diffusion if this time is short.
-    seed : int
-        Random seed of velocities and thermostat noise.
+    seed : int or None
+        Random seed of velocities and thermostat noise. None draws one, which is recorded.
     trajectory_stride, log_stride, checkpoint_stride : int
         Steps between frames, log lines and checkpoints. After a crash, at most one checkpoint
         stride is computed again; no data are lost.
@@ -195,6 +205,8 @@ class DynamicsSettings:
         those that the step has calculated.
     stages : sequence of Stage
         Parts of the run in order; empty is one stage with these settings.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
 
     Raises
     ------
@@ -214,7 +226,7 @@ class DynamicsSettings:
     timestep_fs: float = 0.5
     steps: int = 1000
     thermostat_time_fs: float = 100.0
-    seed: int = 0
+    seed: int | None = None
     trajectory_stride: int = 10
     log_stride: int = 10
     checkpoint_stride: int = 200
@@ -232,12 +244,20 @@ class DynamicsSettings:
     alarm_stride: int = 10
     trajectory_properties: Sequence[str] | None = None
     stages: Sequence[Stage] = ()
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
+        if self.seed is None:
+            object.__setattr__(self, "seed", random_seed())
         for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
             object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
             _require_positive(name, getattr(self, name))
+        if not SHORTEST_TIMESTEP_FS <= self.timestep_fs <= LONGEST_TIMESTEP_FS:
+            raise ValueError(
+                f"`timestep_fs` must be between {SHORTEST_TIMESTEP_FS:g} and "
+                f"{LONGEST_TIMESTEP_FS:g} fs, got {self.timestep_fs}; the unit is fs, 1e-15 s is 1"
+            )
         observe = with_default_strides(canonical_observations(self.observe), self.timestep_fs)
         object.__setattr__(self, "observe", observe)
         stages = tuple(_with_strides(_as_stage(each), self.timestep_fs) for each in self.stages)
@@ -327,6 +347,11 @@ class DynamicsSettings:
                 raise ValueError(
                     "`field_V_per_A` must be three finite numbers, or a pair of such for a ramp, "
                     f"got {stage.field_V_per_A!r}"
+                )
+            if np.linalg.norm(values, axis=-1).max() > LARGEST_FIELD_V_PER_A:
+                raise ValueError(
+                    f"`field_V_per_A` must be at most {LARGEST_FIELD_V_PER_A:g} V/Å, got "
+                    f"{stage.field_V_per_A!r}; 1 V/m is 1e-10 V/Å"
                 )
         if stage.ensemble == "nvt-langevin" and stage.thermostat_time_fs < 10 * self.timestep_fs:
             raise ValueError(
@@ -431,8 +456,9 @@ def _ends(value: Ramp, name: str) -> tuple[float, ...]:
 
 
 def _require_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be positive and finite, got {value}")
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and value > 0):
+        raise ValueError(f"`{name}` must be positive and finite, got {value!r}")
 
 
 def _require_integer(name: str, value: int, minimum: int) -> None:

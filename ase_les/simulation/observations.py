@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from scipy.constants import speed_of_light
 
 from ase_les.runs.output import ACCUMULATED, SERIES
@@ -62,7 +63,7 @@ def canonical_observations(given: Mapping | Sequence) -> dict[str, dict[str, obj
         if name not in DEFAULT_INTERVAL_FS:
             options.setdefault("stride", 1)
         stride = options.get("stride", 1)
-        if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
+        if not isinstance(stride, int | np.integer) or isinstance(stride, bool) or stride < 1:
             raise ValueError(
                 f"the stride of '{name}' must be an integer of at least 1, got {stride!r}"
             )

@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
 from ase_les.calculator_extensions import model_hash, reset
+from ase_les.model_limits import CONSTANT_PRESSURE, check_limits
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import RunFiles, accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress
@@ -70,7 +71,8 @@ def relax(
         Origin of structure and calculator (plain values), recorded in summary and checkpoint.
     **settings
         Fields of :class:`RelaxationSettings`: `optimizer`, `fmax`, `smax_bar`, `cell`,
-        `pressure_bar`, `symmetry`, `symprec_A`, `fix_below_A`, `steps`, `checkpoint_stride`.
+        `pressure_bar`, `symmetry`, `symprec_A`, `fix_below_A`, `steps`, `checkpoint_stride`,
+        `beyond_limits`.
 
     Returns
     -------
@@ -149,6 +151,12 @@ def new_run(
 ) -> RelaxationRun:
     """Return a new run before its first step, after all checks; nothing is written."""
     check_structure(atoms)
+    limits = check_limits(
+        atoms.calc,
+        atoms,
+        uses=() if settings.cell == "fixed" else (CONSTANT_PRESSURE,),
+        beyond_limits=settings.beyond_limits,
+    )
     moving, notes = _prepared(atoms, settings)
     check_cell_can_relax(moving, settings.cell)
     # Results must not depend on structures the calculator has seen before.
@@ -165,7 +173,7 @@ def new_run(
         settings=plain_mapping(asdict(settings)),
         provenance=plain_mapping(provenance or {}),
         structure=plain_mapping(describe_structure(atoms)),
-        notes=notes,
+        notes=(*notes, *limits),
         model_hash=model_hash(atoms.calc),
         wall_time_s=0.0,
         files={},

@@ -238,7 +238,7 @@ class _Batch:
         """Store the outcomes so far."""
         record = {
             "format": FORMAT,
-            "settings": asdict(self.settings),
+            "settings": plain_mapping(asdict(self.settings)),
             "provenance": self.provenance,
             "model_hash": model_hash(self.calculator),
             "names": self.names,

@@ -44,6 +44,8 @@ class RelaxationSettings:
         Maximum number of steps.
     checkpoint_stride : int
         Steps between checkpoints; a run that was killed repeats the steps since the last one.
+    beyond_limits : bool
+        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class RelaxationSettings:
     fix_below_A: float | None = None
     steps: int = 500
     checkpoint_stride: int = 10
+    beyond_limits: bool = False
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:

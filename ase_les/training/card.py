@@ -9,7 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
+from ase.data import chemical_symbols
 
+from ase_les.calculator.domain_warnings import edges_of
+from ase_les.environments import closest_contacts, summarize
 from ase_les.graph import edge_vectors
 from ase_les.model import LESModel
 from ase_les.model_io import model_hash
@@ -58,7 +61,7 @@ def model_card(
         "structures": {name: len(samples) for name, samples in parts.items()},
         "elements": list(done.model.config.atomic_energies),
         "cutoff_A": done.model.config.cutoff,
-        **describe_data(parts["training"], config.data.dielectric),
+        **describe_data(parts["training"], config.data.dielectric, done.model.config.cutoff),
         "parameters": sum(parameter.numel() for parameter in done.model.parameters()),
         "training": {
             "seconds": round(done.seconds),
@@ -125,13 +128,18 @@ def _scale(agreements: Mapping[str, Mapping[str, Agreement]]) -> dict[str, float
     return "from energies and forces; there are no labels of dipoles or Born charges"
 
 
-def describe_data(samples: Sequence[Sample], dielectric: float = 1.0) -> dict[str, object]:
+def describe_data(
+    samples: Sequence[Sample], dielectric: float = 1.0, cutoff_A: float | None = None
+) -> dict[str, object]:
     """Return the entries of a card that describe the training data.
 
     Dynamics stops if forces greatly exceed `largest_force_eV_per_A` (absent without force labels).
-    The calculator warns of total charges that are not in `total_charges_e`, and scales Born charges
-    by the square root of `dielectric` (absent if 1). Commands refuse structures without periodic
-    directions if `periodic_directions` does not contain 0. ``data_sha256`` is the hash of elements,
+    The calculator warns of total charges that are not in `total_charges_e`, of contacts shorter
+    than `closest_contact_A` and, by elements, `closest_contacts_A`, of forces above the largest,
+    and of atoms far from the `environments` (see `ase_les.environments`). It scales Born charges
+    by the square root of `dielectric` (absent if 1). Calculations refuse structures whose number
+    of periodic directions is not in `periodic_directions`, and total charges that are not in
+    `total_charges_e`, unless told otherwise. ``data_sha256`` is the hash of elements,
     positions, energies and forces, ``samples_sha256`` that of all labels.
 
     Parameters
@@ -139,14 +147,23 @@ def describe_data(samples: Sequence[Sample], dielectric: float = 1.0) -> dict[st
     samples : sequence of Sample
     dielectric : float
         Electronic dielectric constant.
+    cutoff_A : float or None
+        Cutoff of the graphs; None leaves out `environments`.
     """
     contacts = [edge_vectors(s.graph).norm(dim=1).min() for s in samples if len(s.graph.senders)]
+    edges = [edges_of(s.graph) for s in samples]
     forces = torch.cat([s.forces.norm(dim=1) for s in samples])
     forces = forces[~forces.isnan()]
     entries: dict[str, object] = {
         "closest_contact_A": round(float(min(contacts)), 3) if contacts else 0.0,
         "periodic_directions": sorted({int(s.graph.pbc.sum()) for s in samples}),
     }
+    entries["closest_contacts_A"] = {
+        f"{chemical_symbols[one]}-{chemical_symbols[other]}": round(distance, 3)
+        for (one, other), distance in sorted(closest_contacts(edges).items())
+    }
+    if cutoff_A is not None and (found := summarize(edges, cutoff_A)):
+        entries["environments"] = found.entry()
     if len(forces):
         entries["largest_force_eV_per_A"] = round(float(forces.max()), 3)
     if dielectric != 1:

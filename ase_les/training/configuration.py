@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, field
 from pathlib import Path
@@ -14,8 +13,10 @@ from ase_les.configuration import (
     File,
     Files,
     Interval,
+    Len,
     MinLen,
     Name,
+    NotNegative,
     Number,
     Pair,
     Positive,
@@ -23,9 +24,9 @@ from ase_les.configuration import (
     Unit,
     configuration,
     read_configuration,
-    renamed,
 )
 from ase_les.model_config import ArchitectureConfig
+from ase_les.model_limits import TEMPERATURES
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames
 from ase_les.training.dataset import split
@@ -104,8 +105,6 @@ class DataSource:
     citation: Text | None = None
     licence: Text | None = None
 
-    _spelling = renamed(license="licence")
-
 
 @configuration
 class PublishedErrors:
@@ -124,6 +123,10 @@ class PublishedErrors:
     other: Text | None = None
 
 
+#: Reason of each limit, or two temperatures.
+NamedLimits = Mapping[Name, Text | Annotated[tuple[NotNegative, ...], Len(2, 2)]]
+
+
 @configuration
 class CardConfig:
     """Entries of the model card written by a person.
@@ -138,6 +141,10 @@ class CardConfig:
         Where the data are from.
     limits : str or None
         What the model is not for; shown with results.
+    named_limits : mapping
+        Limits that calculations are checked against, with a reason each
+        (`ase_les.model_limits`): ``surfaces``, ``slabs``, ``constant-pressure``; and
+        ``temperatures_K``, the lowest and the highest.
     published : PublishedErrors or None
         Published errors, for comparison.
     history : str or None
@@ -145,26 +152,25 @@ class CardConfig:
     licence, citation : str or None
         Licence of the model, and how to cite it.
     notes : mapping
-        Anything else.
+        Anything else, by name.
     """
 
     name: Text | None = None
     summary: Text | None = None
     data: DataSource | None = None
     limits: Text | None = None
+    named_limits: NamedLimits = field(default_factory=dict)
     published: PublishedErrors | None = None
     history: Text | None = None
     licence: Text | None = None
     citation: Text | None = None
-    notes: Mapping[Name, object] = field(default_factory=dict)
-
-    _spelling = renamed(license="licence")
+    notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        try:
-            json.dumps(self.notes, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`notes` needs plain finite values: {error}") from None
+        for name, limit in self.named_limits.items():
+            if isinstance(limit, str) == (name == TEMPERATURES):
+                needed = "two temperatures" if name == TEMPERATURES else "a reason in words"
+                raise ValueError(f"`named_limits.{name}`: given {limit!r}, needed: {needed}")
 
     def entries(self) -> dict[str, object]:
         """Return what is given, as plain containers."""

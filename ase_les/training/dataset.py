@@ -21,6 +21,7 @@ from ase_les.neighbors import NeighborList
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames, LabelSources, find_labels, full_tensor
 from ase_les.reading.plausibility import check_density
+from ase_les.structure_limits import check_extent
 from ase_les.training.born_labels import by_polarization, check_order
 
 T = TypeVar("T")
@@ -84,6 +85,11 @@ def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -
         cutoffs[symbols] = distance
     if not cutoffs:
         return list(frames)
+    for index, atoms in enumerate(frames):
+        try:
+            check_extent(atoms)
+        except ValueError as error:
+            raise ValueError(f"structure {index}: {error}") from None
     return [atoms for atoms in frames if not len(neighbor_list("i", atoms, cutoffs))]
 
 

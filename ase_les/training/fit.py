@@ -130,6 +130,7 @@ def fit(
             "`free_sum`); this model has no charges, or they sum to the total charge. Remove it"
         )
     model.to(device=device, dtype=PRECISIONS[settings.dtype])
+    freeze(model, settings.freeze)
     use_training_kernels(model)
     keep_freed_memory()
     run = _Run(model, settings, training, validation, start, ranks)
@@ -161,6 +162,22 @@ def fit(
         write()
     model.load_state_dict(run.best)
     return Fit(model, run.best_epoch, tuple(run.history))
+
+
+def freeze(model: LESModel, parts: Sequence[str]) -> None:
+    """Exclude the weights of parts of a model from training.
+
+    Raises
+    ------
+    ValueError
+        If the model lacks a part, or nothing is left to train.
+    """
+    for part in parts:
+        if getattr(model, part, None) is None:
+            raise ValueError(f"`freeze` names {part!r}, which this model does not have; remove it")
+        getattr(model, part).requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(f"`freeze` leaves nothing to train: got {list(parts)}; remove a part")
 
 
 class _Run:

@@ -57,6 +57,10 @@ class FitSettings:
     gauge : GaugeSettings
         Loss term that lets mean charges of elements follow their isotropic Born charges
         (`ase_les.training.charge_gauge`); no labels are needed.
+    freeze : tuple of str
+        Parts of the model whose weights stay as they start: "representation", "short_range",
+        "long_range" (charges). ``[representation, short_range]`` adds charges to a trained model
+        without changing the rest.
     validate_every : int
         Epochs between validations.
     patience : int or None
@@ -80,6 +84,7 @@ class FitSettings:
     loss: LossWeights = LossWeights(1.0, 1.0, 0.0)
     final_loss: LossWeights = LossWeights(100.0, 1.0, 0.0)
     gauge: GaugeSettings = GaugeSettings()
+    freeze: tuple[Literal["representation", "short_range", "long_range"], ...] = ()
     validate_every: Count = 5
     patience: Count | None = None
     dtype: Literal["float32", "float64"] = "float32"

@@ -93,8 +93,11 @@ class LabellingPlan:
     stress: bool = True
 
     def __post_init__(self) -> None:
-        for each in self.sets.values():
-            checked_settings(self.engine, {**self.settings, **each.settings})
+        for name, each in self.sets.items():
+            try:
+                checked_settings(self.engine, {**self.settings, **each.settings})
+            except ValueError as error:
+                raise ValueError(f"`sets.{name}`: {error}") from None
 
     def carry_out(
         self, folder: Path, work: Path, progress: Progress = NO_PROGRESS

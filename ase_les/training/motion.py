@@ -32,12 +32,15 @@ class Dynamics:
     Parameters
     ----------
     temperatures_K : tuple of float
+        Temperatures.
     structures : int
         Structures at each temperature.
     timestep_fs : float
+        Time step.
     stride : int
         Steps before the first structure that is kept, and between them.
     friction_per_fs : float
+        Friction of the thermostat.
     held : tuple of str
         Elements that are held fixed, such as those of a solid that the calculator does not cover.
     """
@@ -74,16 +77,19 @@ class CommitteeMD:
     models : tuple of str
         Shipped models by name, or model files; the first one drives the dynamics.
     temperatures_K : tuple of float
+        Temperatures.
     runs : int
         Runs at each temperature. A run without disagreement gives no structure.
     disagreement_eV_per_A : float
         Threshold, see `ase_les.training.selection.disagreements`.
     timestep_fs : float
+        Time step.
     stride : int
         Steps between evaluations of the disagreement.
     steps : int
         Maximum number of steps of a run.
     friction_per_fs : float
+        Friction of the thermostat.
     held : tuple of str
         Elements that are held fixed.
     """

@@ -61,6 +61,7 @@ class Rattle:
     Parameters
     ----------
     structures : int
+        Number of structures.
     stdev_A : float
         Standard deviation of every coordinate.
     """
@@ -100,9 +101,11 @@ class Strain:
     Parameters
     ----------
     structures : int
+        Number of structures.
     volume : pair of float
         First and last volume relative to that of the structure.
     shear : float
+        Standard deviation of the entries of the shear.
     stdev_A : float
         Standard deviation of additional noise on all positions.
     """
@@ -146,6 +149,7 @@ class DisplaceIon:
     Parameters
     ----------
     structures : int
+        Number of structures.
     distance_A : pair of float
         Shortest and longest displacement; lengths are uniform between, directions isotropic.
     elements : tuple of str
@@ -233,6 +237,7 @@ class MoveFragment:
     fragment : tuple of int
         Its atoms; rotation and scaling are about their centroid.
     structures : int
+        Number of structures.
     shift_A : float or tuple of 3 float
         Standard deviation of the shift, along x, y and z.
     turn_degrees : float
@@ -281,7 +286,9 @@ class RigidBodies:
     molecules : tuple of tuple of int
         Atoms of each molecule, one for an ion. One molecule is moved at a time.
     structures : int
+        Number of structures.
     temperature_K : float
+        Temperature.
     stride : int
         Trials per molecule before the first structure that is kept, and between them.
     shift_A : float

@@ -24,6 +24,7 @@ from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
 from ase_les.runs.processes import run_in_workers, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.structure_limits import check_extent
 from ase_les.training.engine_calculators import total_charge
 from ase_les.training.engines import Build, Reference, make_reference
 from ase_les.training.label_record import Label, LabelRecord
@@ -275,8 +276,7 @@ def check_labellable(atoms: Atoms) -> None:
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise ValueError("positions or cell are not finite")
+    check_extent(atoms)
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise ValueError(

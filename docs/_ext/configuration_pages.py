@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ase_les.reports.configuration import configuration_reference
+from ase_les.training.learning_plan import EXAMPLE
+
+TITLE = "Configuration files"
+
 
 def pages(_source: Path) -> dict[str, str]:
-    return {}
+    line = "*" * len(TITLE)
+    text = f"{line}\n{TITLE}\n{line}\n\n{configuration_reference()}"
+    return {"configuration": text, "plan.yml": EXAMPLE}

@@ -18,7 +18,7 @@ def write_pages(app: Sphinx) -> None:
     folder.mkdir(exist_ok=True)
     for pages in WRITERS:
         for name, text in pages(Path(app.srcdir)).items():
-            path = folder / f"{name}.rst"
+            path = folder / (name if "." in name else f"{name}.rst")
             # Unchanged pages are not read again.
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")

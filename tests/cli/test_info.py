@@ -80,9 +80,11 @@ def test_info_tells_config_card_and_hash(package, capsys):
     assert ModelConfig.from_dict(facts["config"]) == model.config
     assert facts["parameters"] == sum(weight.numel() for weight in model.parameters())
     assert facts["electrostatics"]["smearing_A"] == 1.0
-    table = told(capsys, "info", "tiny")
+    short, table = told(capsys, "info", "tiny"), told(capsys, "info", "tiny", "--all")
     for text in (facts["hash"], "a [test]", "A. Author", "CC BY 4.0", "H, O"):
         assert text in table
+    assert facts["hash"] in short and len(short.splitlines()) < len(table.splitlines())
+    assert "representation" in table and "representation" not in short
 
 
 @pytest.mark.parametrize(("name", "elements"), [("pt-kf-aq", ["Pt"]), ("mgo", [])])

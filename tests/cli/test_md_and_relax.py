@@ -216,7 +216,10 @@ def test_a_config_names_one_structure_or_several():
         (("relax", "bad.xyz", "--model", "M"), "cannot read bad.xyz as extxyz (XYZError: "),
         (("relax", "bad.xyz", "--all", "--model", "M"), "cannot read bad.xyz as extxyz"),
         (("relax", "copper.xyz", "--model", "M", "--symprec", "0"), "--symprec must be positive"),
-        (("relax", "--config", "typo.yml"), "`relax` has no option f-max; it has all, cell"),
+        (
+            ("relax", "--config", "typo.yml"),
+            "`relax` has no option f-max; it has all, beyond",
+        ),
         (("relax", "--config", "notes.zzz"), "must contain lines of the form"),
     ],
 )

@@ -46,15 +46,19 @@ def test_a_cluster_needs_to_be_meant(model, capsys):
     write("a.xyz", molecule("H2O"))
     arguments = ("relax", "a.xyz", "--model", model, "--steps", 0)
     assert run(*arguments) == 2
-    assert "--pbc F if a cluster in vacuum is meant" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "if a cell is missing" in shown and "--beyond-limits" in shown
     assert not list(Path().glob("relaxed*"))
-    assert run(*arguments, "--pbc", "F") == 1
+    assert run(*arguments, "--beyond-limits") == 1
     assert not read("relaxed.traj").pbc.any()
 
 
 def test_periodic_directions_are_those_of_the_command_line(model):
     write("a.xyz", water_box())
-    assert run("relax", "a.xyz", "--model", model, "--steps", 0, "--pbc", "TTF") == 1
+    assert (
+        run("relax", "a.xyz", "--model", model, "--steps", 0, "--pbc", "TTF", "--beyond-limits")
+        == 1
+    )
     assert read("relaxed.traj").pbc.tolist() == [True, True, False]
 
 

@@ -354,10 +354,10 @@ def test_charges_that_gain_energy_by_growing_are_an_error():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"elements": "Pt"}, "list of symbols"),
+        ({"elements": "Pt"}, "`elements`: given 'Pt', needed: list, each: element symbol"),
         ({"elements": ("Pt", "Xx")}, "Xx"),
-        ({"elements": ()}, "element symbols"),
-        ({"elements": ("Pt", "Pt")}, "each once"),
+        ({"elements": ()}, "not empty"),
+        ({"elements": ("Pt", "Pt")}, "each symbol once"),
         ({"elements": ("Pt",), "hardness": 0.0}, "hardness"),
         ({"elements": ("Pt",), "electronegativities": {"Au": 1.0}}, "belong to Pt, got also Au"),
     ],

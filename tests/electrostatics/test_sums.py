@@ -351,5 +351,5 @@ def test_wires_are_refused_with_what_is_supported(energy_of, four):
 @pytest.mark.parametrize("name", ["smearing", "k_cutoff"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_smearing_and_cutoff_must_be_positive(name, value):
-    with pytest.raises(ValueError, match=f"`{name}` must be positive, got {value}"):
+    with pytest.raises(ValueError, match=f"`{name}`: given {value}, needed: number"):
         ElectrostaticsConfig(**{name: value})

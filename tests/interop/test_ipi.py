@@ -17,6 +17,8 @@ from ase_les import LESCalculator
 from ase_les.interop.ipi import Evaluator, connect
 
 IPI = Path(sys.executable).with_name("i-pi")
+# Molecules and crystals here are far from the data of the models.
+pytestmark = pytest.mark.filterwarnings("ignore:.*results are an extrapolation:UserWarning")
 needs_ipi = pytest.mark.skipif(not IPI.exists(), reason="needs the extra [ipi]")
 
 INPUT = """<simulation verbosity="quiet">

@@ -17,6 +17,8 @@ from torch_sim.models.lennard_jones import LennardJonesModel  # noqa: E402
 from ase_les.interop.torch_sim import LESTorchSimModel  # noqa: E402
 
 CPU = torch.device("cpu")
+# Molecules and crystals here are far from the data of the models.
+pytestmark = pytest.mark.filterwarnings("ignore:.*results are an extrapolation:UserWarning")
 
 
 def salts():

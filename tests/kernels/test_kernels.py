@@ -117,7 +117,8 @@ def test_random_models_are_the_same_with_kernels(random_model, settings):
 @pytest.mark.parametrize("name", list_models())
 def test_shipped_models_are_the_same_with_kernels(name):
     model = load_model(name)
-    if model.config.representation.layers:
+    # MACE has its own tests, `test_mace_kernels.py`.
+    if getattr(model.config.representation, "layers", True):
         assert not covers(model.for_inference())
         return
     assert_same(model, examples(model))

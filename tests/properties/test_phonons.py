@@ -433,3 +433,28 @@ def test_a_field_without_charges_is_refused():
     atoms.calc = LennardJones()
     with pytest.raises(ValueError, match="LennardJones gives neither"):
         phonons(atoms, non_analytic=True, **QUICK)
+
+
+def test_errors_of_born_charges_are_not_taken_for_their_absence(monkeypatch):
+    """A failure on the way to LO–TO is an error, charges that do not exist are a note."""
+    from ase.calculators.calculator import PropertyNotImplementedError
+
+    from ase_les.properties import phonon_charges
+
+    crystal = bulk("NaCl", "rocksalt", a=5.64)
+    crystal.calc = EMT()
+    monkeypatch.setattr(crystal.calc, "implemented_properties", ["born_effective_charges"])
+
+    def fail(error):
+        def born_charges(*_, **__):
+            raise error
+
+        monkeypatch.setattr(phonon_charges, "born_charges", born_charges)
+
+    notes = []
+    fail(ValueError("tensors are not finite"))
+    with pytest.raises(ValueError, match="could not be computed: tensors are not finite"):
+        phonon_charges.bulk_charges(crystal, None, None, None, 1e-4, notes)
+    fail(PropertyNotImplementedError("not defined"))
+    assert phonon_charges.bulk_charges(crystal, None, None, None, 1e-4, notes) is None
+    assert "not defined" in notes[0]

@@ -310,8 +310,8 @@ def test_the_plane_must_be_periodic(rng):
         profiles([capacitor(rng, pbc=(True, False, False))], quiet=True)
 
 
-def test_potentials_are_those_of_latent_charges_and_densities_of_physical_ones(rng):
-    """Scaled charges that tell their scale have the potential of the unscaled ones."""
+def test_potentials_and_densities_are_those_of_physical_charges(rng):
+    """The same latent charges: physical ones are larger by √ε∞, their potential smaller by it."""
     plain = capacitor(rng)
     scaled = plain.copy()
     results = {"charges": 1.5 * plain.get_charges(), "dielectric_tensor": 2.25 * np.eye(3)}
@@ -320,9 +320,13 @@ def test_potentials_are_those_of_latent_charges_and_densities_of_physical_ones(r
         profiles([atoms], smearing_A=0.5, centre_on="film", quiet=True) for atoms in (plain, scaled)
     )
     assert np.abs(one.curves["potential_V"]).max() > 0.1
-    for name, factor in (("potential_V", 1), ("field_V_per_A", 1), ("charge_e_per_A3", 1.5)):
+    for name, factor in (
+        ("potential_V", 1 / 1.5),
+        ("field_V_per_A", 1 / 1.5),
+        ("charge_e_per_A3", 1.5),
+    ):
         np.testing.assert_allclose(other.curves[name], factor * one.curves[name], atol=1e-10)
-    assert other.step_V.mean == pytest.approx(one.step_V.mean, rel=1e-12)
+    assert other.step_V.mean == pytest.approx(one.step_V.mean / 1.5, rel=1e-12)
     assert other.summary()["results"]["charges"]["physical_over_latent"] == pytest.approx(1.5)
     with pytest.raises(ValueError, match="one dielectric constant"):
         profiles([plain, scaled], quiet=True)

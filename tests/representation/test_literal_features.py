@@ -397,7 +397,7 @@ def test_edges_in_the_skin_weigh_nothing():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"cutoff": 0}, "`cutoff`: given 0, needed: number > 0 in Å"),
+        ({"cutoff": 0}, "`cutoff`: given 0, needed: number ≥ 0.5"),
         ({"n_radial": 0}, "`n_radial`: given 0, needed: whole number ≥ 1"),
         ({"l_max": 5}, "`l_max`: given 5, needed: whole number ≥ 0 and ≤ 4"),
         ({"nu_max": 0}, "`nu_max`: given 0, needed: whole number ≥ 1 and ≤ 4"),

@@ -33,7 +33,7 @@ def client():
     with pytest.MonkeyPatch.context() as patch:
         # Workers import the tasks by name.
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        settings = {"threads_per_worker": 1, "dashboard_address": None}
+        settings = {"threads_per_worker": 1, "dashboard_address": ":0"}
         with (
             distributed.LocalCluster(n_workers=2, **settings) as cluster,
             distributed.Client(cluster) as client,
@@ -93,7 +93,7 @@ def test_after_ctrl_c_running_tasks_are_finished_and_no_other_begins(client):
 def test_workers_with_several_threads_are_refused():
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
         pytest.raises(ValueError, match="--nthreads 1"),

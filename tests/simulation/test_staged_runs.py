@@ -397,15 +397,18 @@ def test_forces_beyond_twice_those_of_the_training_stop_a_run():
     run_quietly(atoms, steps=1, output="allowed")
 
 
-def test_a_model_of_one_density_is_warned_of_at_constant_pressure():
+def test_a_model_of_one_density_refuses_constant_pressure_unless_told():
     atoms = ions()
-    card = {"summary": "water at one density (no constant pressure)"}
+    card = {"name": "one-density", "named_limits": {"constant-pressure": "one density"}}
     atoms.calc.model = type("Model", (), {"card": card})()
-    result = run_quietly(atoms, ensemble="npt-isotropic", steps=2)
-    assert any("not reliable" in note for note in result.notes)
-    assert not any(
-        "not reliable" in note for note in run_quietly(atoms, steps=2, output="nvt").notes
-    )
+    with pytest.raises(ValueError, match=r"one-density.*`beyond_limits`"):
+        run_quietly(atoms, ensemble="npt-isotropic", steps=2, output="refused")
+    assert not list(Path().glob("refused*"))
+    result = run_quietly(atoms, ensemble="npt-isotropic", steps=2, beyond_limits=True)
+    assert any("exceeds the limits" in note and "one density" in note for note in result.notes)
+    notes = run_quietly(atoms, steps=2, output="nvt").notes
+    assert not any("exceeds" in note for note in notes)
+    assert any("limits of the model: constant-pressure (one density)" in note for note in notes)
 
 
 # Kills

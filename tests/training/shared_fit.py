@@ -51,15 +51,18 @@ def structures() -> list[Atoms]:
     return found
 
 
-def small_fit(checkpoint: Path, last_epoch: int | None = None, ranks=ALONE):
-    samples = labelled(structures(), CUTOFF, LabelNames())
+def small_model() -> LESModel:
     config = CaceConfig(CUTOFF, n_radial=4, n_mixed=3, n_embedding=2, l_max=1, nu_max=2)
     part = LongRangeConfig(ChargesConfig(neutrality="split"))
-    model = LESModel(ModelConfig({"Na": 0.0, "Cl": 0.0}, config, long_range=part), seed=0)
+    return LESModel(ModelConfig({"Na": 0.0, "Cl": 0.0}, config, long_range=part), seed=0)
+
+
+def small_fit(checkpoint: Path, last_epoch: int | None = None, ranks=ALONE):
+    samples = labelled(structures(), CUTOFF, LabelNames())
     weights = LossWeights(1.0, 1.0, 0.5, 0.2, 0.1)
     settings = FitSettings(
         epochs=6,
-        # Eight structures in batches of three leave two: of the three, one rank gets one.
+        # Seven structures in batches of three leave one for several processes.
         batch_size=3,
         learning_rate=0.005,
         loss=weights,
@@ -74,7 +77,7 @@ def small_fit(checkpoint: Path, last_epoch: int | None = None, ranks=ALONE):
             raise Stopped
 
     return fit(
-        model,
+        small_model(),
         samples[:7],
         samples[7:],
         settings,

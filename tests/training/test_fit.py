@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -171,6 +172,23 @@ def test_a_checkpoint_of_an_earlier_version_is_refused(samples, tmp_path, monkey
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
     with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start a new one"):
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path, resume=True)
+
+
+def test_damaged_checkpoints_end_in_one_clear_error(samples, tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
+    sound, chance = path.read_bytes(), random.Random(1)
+    for _ in range(200):
+        damaged = bytearray(sound)
+        place = chance.randrange(len(sound))
+        if chance.random() < 0.5:
+            damaged[place] ^= 1 << chance.randrange(8)
+        else:
+            damaged[place : place + 8] = chance.randbytes(8)
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"damaged|has format") as caught:
+            read_checkpoint(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_foreign_file_is_no_checkpoint(samples, tmp_path):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.io import write
+from interop.mace_records import network
 
 from ase_les import load_model, save_model
 from ase_les.configuration import from_mapping
+from ase_les.interop.mace import mace_model
 from ase_les.model import LESModel, ModelConfig
 from ase_les.training.train import TrainingConfig, train
 
@@ -95,3 +99,63 @@ def test_a_short_range_model_keeps_its_short_range_and_gets_charges():
 def test_a_training_without_representation_and_start_is_refused():
     with pytest.raises(ValueError, match="`model` lacks `representation`; add it, or set"):
         trained({"long_range": CHARGES})
+
+
+def stored_short_range_model(**settings) -> LESModel:
+    """A random MACE model without charges, with its polynomials in its file."""
+    path = Path("random.model")
+    path.write_bytes(b"of which the card keeps a checksum")
+    model = mace_model(network(charges=False, **settings), path)
+    save_model("short.safetensors", model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("frozen", "moving"),
+    [
+        (("representation", "short_range"), {"long_range"}),
+        (("representation",), {"short_range", "long_range"}),
+        ((), {"representation", "short_range", "long_range"}),
+    ],
+)
+def test_frozen_parts_of_a_start_keep_their_weights_and_charges_are_learned(frozen, moving):
+    known = stored_short_range_model(n_layers=2, l_hidden=1)
+    model, _ = trained(
+        {"long_range": CHARGES},
+        start="short.safetensors",
+        fit={"epochs": 2, "freeze": list(frozen), "dtype": "float64"},
+    )
+    changed = {
+        name.split(".")[0]
+        for name, weight in model.state_dict().items()
+        if name in known.state_dict() and not torch.equal(weight, known.state_dict()[name])
+    }
+    assert changed == moving - {"long_range"}
+    assert model.long_range is not None
+
+
+def test_charges_added_to_a_frozen_model_lower_its_errors():
+    stored_short_range_model(n_layers=1)
+    errors = [
+        trained(
+            {"long_range": CHARGES},
+            start="short.safetensors",
+            fit={"epochs": n, "freeze": ["representation"], "dtype": "float64"},
+        )[1]["validation"].forces_rmse_meV_per_A
+        for n in (1, 20)
+    ]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_freezing_what_is_not_there_is_refused():
+    stored_short_range_model(n_layers=1)
+    with pytest.raises(ValueError, match=r"freeze.*'charges'"):
+        trained({"long_range": None}, start="short.safetensors", fit={"freeze": ["charges"]})
+    with pytest.raises(ValueError, match="`freeze` names 'long_range', which this model does not"):
+        trained({"long_range": None}, start="short.safetensors", fit={"freeze": ["long_range"]})
+    with pytest.raises(ValueError, match="`freeze` leaves nothing to train"):
+        trained(
+            {"long_range": None},
+            start="short.safetensors",
+            fit={"freeze": ["representation", "short_range"]},
+        )

@@ -20,6 +20,7 @@ from ase.io import read
 from ase_les.cli import main
 from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reports.terminal import TerminalProgress
+from ase_les.runs.lock import OutputInUseError
 from ase_les.training.dataset import LabelNames, labelled, read_frames
 from ase_les.training.reference import label_structures
 
@@ -191,6 +192,71 @@ def test_ctrl_c_keeps_what_is_done():
     assert len(calls) == 4 + 3
 
 
+@pytest.mark.slow
+def test_ctrl_c_on_the_command_line_ends_with_code_130():
+    write_labelled("start.xyz", crystals(8))
+    Path("slowly.yml").write_text("seconds: 0.5\n")
+    command = ["label", "start.xyz", "--engine", "labelling_engines:slow", "--quiet"]
+    code = f"from ase_les.cli import main; main({[*command, '--settings', 'slowly.yml']!r})"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    record, deadline = Path("labelled-labels.jsonl"), time.monotonic() + 120
+    while not record.exists() or record.read_bytes().count(b"\n") < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert 2 <= len(read("labelled.extxyz", ":")) < 8
+
+
+def test_a_labelling_that_is_under_way_is_not_started_again():
+    frames, refused = crystals(2), []
+
+    def second(atoms):
+        if Path("labelled-labels.jsonl").exists() and not refused:
+            with pytest.raises(OutputInUseError, match=f"process {os.getpid()}"):
+                label_structures(frames, "emt", resume=True)
+            refused.append(True)
+        return EMT()
+
+    assert label_structures(frames, second).labelled == 2
+    assert refused and not list(Path().glob(".*.lock"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_end_with_their_parent():
+    Path("slowly.yml").write_text("seconds: 60.0\n")
+    write_labelled("start.xyz", crystals(4))
+    command = ["label", "start.xyz", "--engine", "labelling_engines:slow", "--jobs", "2"]
+    command += ["--settings", "slowly.yml", "--quiet"]
+    code = f"if __name__ == '__main__':\n from ase_les.cli import main\n main({command!r})"
+    Path("labelling.py").write_text(code)
+    process = subprocess.Popen([sys.executable, "labelling.py"])
+
+    pids: list[int] = []
+    deadline = time.monotonic() + 120
+    while len(pids) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        commands = {int(p): Path(f"/proc/{p}/cmdline") for p in children.read_text().split()}
+        pids = [p for p, c in commands.items() if b"spawn_main" in c.read_bytes()]
+        time.sleep(0.1)
+    # Until they are set up.
+    time.sleep(5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while any(_runs(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_failed_structures_are_tried_again_on_request_only():
     frames = [*crystals(1), lifted(crystals(1)[0])]
     label_structures(frames, labelling_engines.failing, quiet=True)
@@ -236,7 +302,8 @@ def test_labels_from_before_stress_was_noted_go_on(stress):
     label_structures(crystals(2), "emt", stress=stress, quiet=True)
     record = Path("labelled-labels.jsonl")
     head, first, _ = record.read_text().splitlines()
-    head = {name: entry for name, entry in json.loads(head).items() if name != "stress"}
+    absent = ("stress", "crc32")
+    head = {name: entry for name, entry in json.loads(head).items() if name not in absent}
     record.write_text(f"{json.dumps(head)}\n{first}\n")
     goes_on = label_structures(crystals(2), "emt", stress=stress, resume=True, quiet=True)
     assert goes_on.labelled == 2

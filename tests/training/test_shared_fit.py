@@ -11,13 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shared_fit
+import torch
 import yaml
 from ase.io import write
 from shared_fit import small_fit, structures
 
-from ase_les import load_model
 from ase_les.ranks import ALONE, Ranks, ranks_of_torchrun
+from ase_les.training.charge_gauge import GaugeSettings
 from ase_les.training.checkpoint import read_checkpoint
+from ase_les.training.dataset import LabelNames, joined, labelled
+from ase_les.training.fit import _Run
+from ase_les.training.fit_settings import FitSettings
+from ase_les.training.loss import LossWeights
 
 pytestmark = pytest.mark.slow
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
@@ -36,6 +41,12 @@ def torchrun(processes, *command, **options):
     )
 
 
+# The optimizer turns gradients into the basis of their covariance. Directions without a gradient
+# have an arbitrary basis, so that rounding shows: the reverse order of the structures in each
+# batch changes the curve of one process by 5e-4. Gradients are compared exactly below.
+TOLERANCE = 2e-3
+
+
 def curve(state):
     names = ("training_loss", "energy_rmse", "forces_rmse", "validation_loss")
     return np.array([[record[name] for name in names] for record in state["history"]])
@@ -43,11 +54,10 @@ def curve(state):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """Curve and weights of one process."""
+    """Learning curve of one process."""
     path = tmp_path_factory.mktemp("alone") / "fit.checkpoint"
     small_fit(path)
-    tensors, state = read_checkpoint(path)
-    return curve(state), tensors
+    return curve(read_checkpoint(path)[1])
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -55,13 +65,11 @@ def test_the_learning_curve_is_that_of_one_process(alone, processes, tmp_path):
     path = tmp_path / "fit.checkpoint"
     done = torchrun(processes, shared_fit.__file__, path)
     assert done.returncode == 0, done.stderr
-    tensors, state = read_checkpoint(path)
-    expected, weights = alone
-    assert expected[0, 0] > 1.1 * expected[-1, 0]
-    np.testing.assert_allclose(curve(state), expected, rtol=1e-9)
-    for name, values in weights.items():
-        if name.startswith("best."):
-            np.testing.assert_allclose(tensors[name], values, rtol=1e-7, atol=1e-10, err_msg=name)
+    found = curve(read_checkpoint(path)[1])
+    assert alone[0, 0] > 1.1 * alone[-1, 0]
+    np.testing.assert_allclose(found, alone, rtol=TOLERANCE)
+    # The first step is taken with the gradient of equal weights.
+    assert found[0, 0] == pytest.approx(alone[0, 0], rel=3e-5)
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
@@ -73,7 +81,7 @@ def test_a_fit_resumes_on_another_number_of_processes(alone, before, after, tmp_
     assert len(read_checkpoint(path)[1]["history"]) in (2, 3)
     done = torchrun(after, shared_fit.__file__, path)
     assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(curve(read_checkpoint(path)[1]), alone[0], rtol=1e-9)
+    np.testing.assert_allclose(curve(read_checkpoint(path)[1]), alone, rtol=TOLERANCE)
 
 
 def test_a_killed_rank_ends_the_others_and_the_fit_resumes(alone, tmp_path):
@@ -88,7 +96,7 @@ def test_a_killed_rank_ends_the_others_and_the_fit_resumes(alone, tmp_path):
         assert process.wait(timeout=120) != 0
         assert "Signal 9" in process.stderr.read()
     small_fit(path)
-    np.testing.assert_allclose(curve(read_checkpoint(path)[1]), alone[0], rtol=1e-9)
+    np.testing.assert_allclose(curve(read_checkpoint(path)[1]), alone, rtol=TOLERANCE)
 
 
 def test_the_command_line_under_torchrun(tmp_path):
@@ -109,10 +117,43 @@ def test_the_command_line_under_torchrun(tmp_path):
         [sys.executable, *arguments, "one"], cwd=tmp_path, capture_output=True, check=True
     )
     assert one.returncode == 0
-    first, second = (load_model(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
-    other = second.state_dict()
-    for name, values in first.state_dict().items():
-        np.testing.assert_allclose(other[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
+    first, second = (
+        np.loadtxt(tmp_path / f"{name}-learning.csv", delimiter=",", skiprows=1)
+        for name in ("one", "two")
+    )
+    # All columns but the time; later epochs amplify rounding.
+    np.testing.assert_allclose(first[0, 2:], second[0, 2:], rtol=TOLERANCE)
+    np.testing.assert_allclose(first[:, 2:], second[:, 2:], rtol=0.05)
+    assert (tmp_path / "two.safetensors").exists()
+
+
+def test_gradients_of_parts_add_up_to_that_of_the_batch():
+    samples = labelled(structures(), shared_fit.CUTOFF, LabelNames())[:5]
+    run = small_run(samples)
+    run.gauge.difference[[11, 17]] = torch.tensor([0.3, -0.2], dtype=torch.float64)
+    batch = joined(samples)
+
+    def gradient(parts):
+        run.optimizer.zero_grad()
+        values = [run._backward(joined(part), batch, 0.5) for part in parts]
+        return sum(values), [p.grad.clone() for p in run.model.parameters()]
+
+    whole, expected = gradient([samples])
+    value, found = gradient([samples[:1], samples[1:4], samples[4:]])
+    assert value == pytest.approx(whole, rel=1e-12)
+    assert any(each.abs().max() > 0.1 for each in expected)
+    for part, total in zip(found, expected, strict=True):
+        torch.testing.assert_close(part, total, rtol=1e-9, atol=1e-11)
+
+
+def small_run(samples):
+    """A run whose next step does not measure Born charges."""
+    weights = LossWeights(1.0, 1.0, 0.5, 0.2, 0.1)
+    gauge = GaugeSettings(0.5, 0.5, interval=1000)
+    settings = FitSettings(loss=weights, final_loss=weights, gauge=gauge, dtype="float64")
+    run = _Run(shared_fit.small_model().double(), settings, samples, [], None)
+    run.steps = 1
+    return run
 
 
 def test_shares_are_complete_and_of_similar_cost():

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import yaml
 from ase import Atoms
 from ase.io import write
 
 from ase_les import load_model
 from ase_les.configuration import from_mapping
 from ase_les.reports.terminal import TerminalProgress
+from ase_les.runs.lock import OutputInUseError
 from ase_les.training.fit import _Run
 from ase_les.training.train import TrainingConfig, read_data, train
 from tests.other_device import other_device
@@ -208,3 +211,52 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written():
     with pytest.raises(ValueError, match="`device` must be one that torch finds here"):
         train(config(), quiet=True, device="cuda:99")
     assert list(Path().iterdir()) == [Path("data.extxyz")]
+
+
+def test_a_training_that_is_under_way_is_not_started_again(monkeypatch):
+    write("data.extxyz", pairs())
+    whole_epoch, refused = _Run.one_epoch, []
+
+    def epoch(run):
+        if not refused:
+            for options in ({"resume": True}, {"overwrite": True}, {}):
+                with pytest.raises(OutputInUseError, match="is in use by process"):
+                    train(config(), **options)
+                refused.append(options)
+        return whole_epoch(run)
+
+    monkeypatch.setattr(_Run, "one_epoch", epoch)
+    train(config())
+    assert len(refused) == 3 and not list(Path().glob(".*.lock"))
+
+
+def test_coincident_atoms_are_named_before_the_first_epoch(monkeypatch):
+    monkeypatch.setattr(_Run, "one_epoch", lambda run: pytest.fail("an epoch was begun"))
+    for name, data in (("data.extxyz", {}), ("other.extxyz", {"validation": "other.extxyz"})):
+        write("data.extxyz", pairs())
+        frames = pairs()
+        frames[3].positions[1] = frames[3].positions[0] + 0.01
+        write(name, frames)
+        with pytest.raises(ValueError, match=rf"{name}: structure 3: atoms .* apart"):
+            train(config(data))
+        assert not Path("model.checkpoint").exists()
+
+
+def test_a_loss_that_is_not_a_number_ends_with_code_2(monkeypatch, capsys):
+    from ase_les.cli import main
+
+    write("data.extxyz", pairs())
+    monkeypatch.setattr("ase_les.training.fit.loss", lambda *_: torch.tensor(torch.nan))
+    Path("train.yml").write_text(
+        yaml.safe_dump(
+            {
+                "data": {"training": "data.extxyz", "validation": 0.25},
+                "model": {"representation": REPRESENTATION},
+                "fit": {"epochs": 3},
+            }
+        )
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "train.yml", "--quiet"])
+    assert ended.value.code == 2
+    assert "the loss is nan in epoch 1; lower `learning_rate`" in capsys.readouterr().err

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.mace import COLUMNS, Polynomials
 from ase_les.representation.mace.couplings import Monomial, monomials, polynomials
 from ase_les.representation.mace.products import Basis, Products
 from ase_les.representation.weighted_products import Rows, WeightedProducts
@@ -50,10 +52,26 @@ class AnalyticProducts(nn.Module):
         for degree in range(products.l_result + 1):
             weights = _weights(products, basis, degree)
             self.register_buffer(f"weights_{degree}", weights, persistent=False)
+        self.kernels: Polynomials | None = None
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Compute the polynomials with kernels from now on, if they cover the channels."""
+        if self.linear.shape[1] % COLUMNS:
+            return
+        self.kernels = Polynomials(
+            kernels,
+            self.n_components,
+            [term[:2] for term in self.layout.pairs.terms],
+            self.layout.terms.terms,
+            [getattr(self, f"weights_{degree}") for degree in range(self.l_result + 1)],
+        )
 
     def forward(self, sums: Tensor, elements: Tensor) -> list[Tensor]:
         """Results (2 L + 1, N, C) of every degree L from sums (n_lm, N, C)."""
-        values = PolynomialValues.apply(sums, self, elements)
+        if self.kernels is not None:
+            values = self.kernels(sums, elements)
+        else:
+            values = PolynomialValues.apply(sums, self, elements)
         sizes = [2 * degree + 1 for degree in range(self.l_result + 1)]
         return [part @ self.linear[n] for n, part in enumerate(values.split(sizes))]
 

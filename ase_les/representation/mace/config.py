@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from ase_les.configuration import Cutoff, Interval, MinLen, Positive, Width, configuration
+from ase_les.configuration import (
+    Cutoff,
+    Interval,
+    MaxLen,
+    MinLen,
+    Positive,
+    Width,
+    Widths,
+    configuration,
+)
+
+Paths = Annotated[tuple[Annotated[int, Interval(ge=0, le=10**4)], ...], MaxLen(10)]
 
 
 @configuration
@@ -63,13 +74,13 @@ class MaceConfig:
     l_hidden: Annotated[int, Interval(ge=0, le=2)] = 0
     correlation: Annotated[int, Interval(ge=1, le=3)] = 3
     n_layers: Annotated[int, Interval(ge=1, le=3)] = 2
-    radial_hidden: Annotated[tuple[Width, ...], MinLen(1)] = (64, 64, 64)
+    radial_hidden: Annotated[Widths, MinLen(1)] = (64, 64, 64)
     cutoff_exponent: Annotated[int, Interval(ge=2, le=20)] = 5
     trainable_frequencies: bool = False
     mean_neighbors: Positive = 10.0
     residual_first: bool = True
     cutoff_on_weights: bool = False
-    stored_paths: tuple[tuple[Annotated[int, Interval(ge=0, le=10**4)], ...], ...] = ()
+    stored_paths: Annotated[tuple[Paths, ...], MaxLen(10)] = ()
 
     def __post_init__(self) -> None:
         if self.l_hidden > self.l_max:

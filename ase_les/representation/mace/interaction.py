@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ase_les.kernels.library import Kernels
+from ase_les.kernels.mace import FlatEdges
 from ase_les.kernels.messages import MessageEdges, message_sums
 from ase_les.representation.mace.couplings import coupled_degrees, gaunt
 from ase_les.representation.mace.harmonics import SphericalHarmonics, constants, of_degree
@@ -78,9 +79,7 @@ class Interaction(nn.Module):
 
     def forward_with_kernels(
         self,
-        vectors: Tensor,
-        senders: Tensor,
-        starts: Tensor,
+        edges: FlatEdges,
         raised: Tensor,
         functions: RadialFunctions,
         harmonics: SphericalHarmonics,
@@ -89,34 +88,30 @@ class Interaction(nn.Module):
 
         Parameters
         ----------
-        vectors : Tensor, shape (3, E)
-            From sender to receiver, in Å.
-        senders : Tensor, shape (E,)
-        starts : Tensor, shape (N + 1,)
-            First edge of every atom.
+        edges : FlatEdges
         raised : Tensor, shape (n_h, N, C)
         functions : RadialFunctions
         harmonics : SphericalHarmonics
         """
         assert self.kernels is not None
-        distances = lengths(vectors)
-        hidden = functions(distances)
-        radial = hidden.T @ self.radial_weights.flatten(1)
-        angles = harmonics(vectors / distances).T @ constants(
-            coupling_matrix, self.l_max, len(self.up) - 1, like=vectors
-        )
-        edges = MessageEdges(self.kernels, self._path_table, starts, senders)
+        distances = lengths(edges.vectors)
+        radial = functions(distances).T @ self.radial_weights.flatten(1)
+        angles = harmonics(edges.vectors / distances).T @ self.coupling_matrix(radial)
         summed = message_sums(
             radial.view(len(radial), *self.radial_weights.shape[1:]),
             angles,
             raised.transpose(0, 1),
-            edges,
+            MessageEdges(self.kernels, self.path_table, edges.starts, edges.senders),
         )
         sizes = [2 * third + 1 for _, _, third in self.paths]
         return self.mixed(summed.transpose(0, 1).split(sizes))
 
+    def coupling_matrix(self, like: Tensor) -> Tensor:
+        """Return the matrix (n_lm, n_angles) from harmonics to the angles of all paths."""
+        return constants(coupling_matrix, self.l_max, len(self.up) - 1, like=like)
+
     @property
-    def _path_table(self) -> Tensor:
+    def path_table(self) -> Tensor:
         """Paths as `ase_les.kernels.messages.MessageEdges` needs them."""
         return torch.tensor([[a * a, 2 * a + 1, 2 * c + 1] for a, _, c in self.paths])
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ase_les.graph import Graph
 from ase_les.kernels.library import Kernels
+from ase_les.kernels.mace import FlatEdges, TableSums
 from ase_les.kernels.messages import LANES
 from ase_les.representation.mace.analytic import FirstSums, LaterSums
 from ase_les.representation.mace.analytic_products import AnalyticProducts
@@ -112,6 +113,7 @@ class Mace(nn.Module):
         self.is_analytic = False
         self.fast_products: nn.ModuleList | None = None
         self.tables: nn.ModuleList | None = None
+        self.sums_by_kernels: nn.ModuleList | None = None
 
     def _skip(self, layer: int, l_input: int, l_result: int, n_elements: int) -> Tensor:
         """Weights (degrees, elements, C, C) of features, or of sums without a residual."""
@@ -121,6 +123,11 @@ class Mace(nn.Module):
         channels = self.config.channels
         size = (degrees, n_elements, channels, channels)
         return torch.randn(size) / (channels * n_elements) ** 0.5
+
+    @property
+    def has_single_precision_basis(self) -> bool:
+        """Whether the polynomials are stored with single precision, as in published files."""
+        return self.basis.is_single_precision
 
     @property
     def cutoff(self) -> float:
@@ -153,6 +160,22 @@ class Mace(nn.Module):
                 self._table(layer).to(self.embedding.device)
                 for layer in range(self.config.n_layers)
             )
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Sum messages with compiled kernels, in single precision; gradients are analytic."""
+        if self.tables is None or self.config.channels % LANES:
+            return
+        self.sums_by_kernels = nn.ModuleList(
+            TableSums(
+                kernels,
+                interaction.path_table,
+                interaction.coupling_matrix(self.embedding),
+                cast(RadialTable, self.tables[layer]).rows,
+                cast(RadialTable, self.tables[layer]).step,
+                self.angular,
+            )
+            for layer, interaction in enumerate(self.layers, start=1)
+        )
 
     def use_training_kernels(self, kernels: Kernels | None) -> None:
         """Sum messages with compiled kernels, twice differentiable; None for torch."""
@@ -243,6 +266,9 @@ class Mace(nn.Module):
     def _later_sums(self, layer: int, edges: Neighbourhoods, features: Sequence[Tensor]) -> Tensor:
         interaction, vectors = self._interaction(layer), -edges.vectors
         raised = interaction.raised(features)
+        if self.sums_by_kernels and isinstance(edges, Neighbourhoods) and not has_tangent(vectors):
+            own = cast(TableSums, self.sums_by_kernels[layer - 1])
+            return interaction.mixed(own(self._flat(edges, vectors), raised.transpose(0, 1)))
         if self.is_analytic and not has_tangent(vectors):
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
             if not isinstance(edges, Neighbourhoods):
@@ -255,7 +281,9 @@ class Mace(nn.Module):
             sizes = [2 * path[2] + 1 for path in interaction.paths]
             return interaction.mixed(summed.split(sizes))
         if self._has_kernels(interaction, edges) and not has_tangent(vectors):
-            return self._with_kernels(layer, edges, vectors, raised)
+            return interaction.forward_with_kernels(
+                self._flat(edges, vectors), raised, self._functions(layer), self.angular
+            )
         distances = lengths(vectors)
         angular = self.angular(vectors / distances)
         return interaction(self._functions(layer)(distances), angular, edges, raised)
@@ -264,22 +292,14 @@ class Mace(nn.Module):
     def _has_kernels(interaction: Interaction, edges: Neighbourhoods) -> bool:
         return interaction.kernels is not None and isinstance(edges, Neighbourhoods)
 
-    def _with_kernels(
-        self, layer: int, edges: Neighbourhoods, vectors: Tensor, raised: Tensor
-    ) -> Tensor:
+    def _flat(self, edges: Neighbourhoods, vectors: Tensor) -> FlatEdges:
+        """Edges shorter than the cutoff; `vectors` are those of `edges` from sender to receiver."""
         with torch.no_grad():
             inside = (vectors * vectors).sum(0) < self.cutoff**2
             kept = torch.nonzero(inside.flatten()).squeeze(1)
             starts = nn.functional.pad(inside.sum(1).cumsum(0), (1, 0))
             senders = edges.senders.flatten()[kept]
-        return self._interaction(layer).forward_with_kernels(
-            vectors.flatten(1).index_select(1, kept),
-            senders,
-            starts,
-            raised,
-            self._functions(layer),
-            self.angular,
-        )
+        return FlatEdges(vectors.flatten(1).index_select(1, kept), senders, starts)
 
     def _functions(self, layer: int) -> RadialFunctions:
         return RadialFunctions(

@@ -10,17 +10,20 @@ Arrays of atoms are (components, N, C): every operation runs along atoms and cha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.autograd.function import once_differentiable
 
 from ase_les.representation.mace.couplings import Monomial, monomials, polynomials
 from ase_les.representation.mace.harmonics import constants
-from ase_les.representation.weighted_products import WeightedProducts
 
 #: Atoms of each element: its row in the weights, and the indices of the atoms.
 Groups = Sequence[tuple[int, Tensor]]
+
+_Factors = Sequence[tuple[int, int]]
 
 
 def atoms_by_element(elements: Tensor) -> Groups:
@@ -83,6 +86,16 @@ class Basis(nn.Module):
     def _computed(self, order: int, degree: int) -> Tensor:
         return polynomials(self.l_max, order, degree)
 
+    @property
+    def is_single_precision(self) -> bool:
+        """Whether the coefficients come from a file with single precision.
+
+        Such polynomials are equivariant to the rounding of the file only.
+        """
+        return self.is_stored and all(
+            torch.equal(table.float().to(table.dtype), table) for table in self.buffers()
+        )
+
     def coefficients(self, order: int, degree: int, like: Tensor) -> Tensor:
         """Coefficients (monomials, 2 L + 1, n) in the precision of a tensor."""
         if self.is_stored:
@@ -130,18 +143,31 @@ class Products(nn.Module):
 
     def forward(self, sums: Tensor, elements: Tensor, basis: Basis) -> list[Tensor]:
         """Results (2 L + 1, N, C) of every degree L from sums (n_lm, N, C)."""
-        products = self.monomials(sums.flatten(1))
-        results = []
+        values = self._coefficients(basis, sums) @ self.monomials(sums.flatten(1))
+        results, start = [], 0
         for degree in range(self.l_result + 1):
-            result = sums.new_zeros(2 * degree + 1, *sums.shape[1:])
-            for order in range(1, self.correlation + 1):
-                coefficients = basis.coefficients(order, degree, sums)
-                values = coefficients.flatten(1).T @ products[order, degree]
-                values = values.view(2 * degree + 1, -1, *sums.shape[1:])
-                weight = self.weight(order, degree).index_select(1, elements)
-                result = result + (values * weight).sum(1)
+            weights = torch.cat(
+                [self.weight(order, degree) for order in range(1, self.correlation + 1)]
+            )
+            size, count = 2 * degree + 1, len(weights)
+            own = values[start : start + size * count].view(size, count, *sums.shape[1:])
+            start += size * count
+            result = (own * weights.index_select(1, elements)).sum(1)
             results.append(result @ self.linear[degree])
         return results
+
+    def _coefficients(self, basis: Basis, like: Tensor) -> Tensor:
+        """Return the coefficients (Σ (2 L + 1) n, rows) of all polynomials by all monomials."""
+        parts = []
+        for degree in range(self.l_result + 1):
+            own = []
+            for order in range(1, self.correlation + 1):
+                given = basis.coefficients(order, degree, like)
+                table = given.new_zeros(self.monomials.n_rows, *given.shape[1:])
+                table[self.monomials.rows_of(order, degree)] = given
+                own.append(table)
+            parts.append(torch.cat(own, dim=2).flatten(1))
+        return torch.cat(parts, dim=1).T
 
 
 class MonomialProducts(nn.Module):
@@ -158,41 +184,96 @@ class MonomialProducts(nn.Module):
         triples = _union(self._wanted, 3)
         pairs = sorted({*_union(self._wanted, 2), *(triple[:2] for triple in triples)})
         # Rows of the components, then the pairs, then the triples.
-        self.rows: dict[Monomial, int] = {(i,): i for i in range(self.n_components)}
+        self._rows: dict[Monomial, int] = {(i,): i for i in range(self.n_components)}
         for product in (*pairs, *triples):
-            self.rows[product] = len(self.rows)
-        self.pairs = WeightedProducts(
-            [(a, b, row, 1.0) for row, (a, b) in enumerate(pairs)], len(pairs)
-        )
-        self.triples = WeightedProducts(
-            [(self.rows[a, b], c, row, 1.0) for row, (a, b, c) in enumerate(triples)],
-            len(triples),
-        )
-        for (order, degree), products in self._wanted.items():
-            index = torch.tensor([self.rows[product] for product in products], dtype=torch.int64)
-            self.register_buffer(f"_rows_{order}_{degree}", index, persistent=False)
+            self._rows[product] = len(self._rows)
+        self.n_rows = len(self._rows)
+        #: Factors of every row after the components, which are earlier rows.
+        self.factors = [
+            (self._rows[product[:-1]], self._rows[product[-1:]]) for product in (*pairs, *triples)
+        ]
 
-    def forward(self, sums: Tensor) -> dict[tuple[int, int], Tensor]:
-        """Monomials (n, M) of sums (n_lm, M) by order and degree."""
-        rows = torch.cat([sums, _products(self.pairs, sums)])
-        if self.triples.n_rows:
-            rows = torch.cat([rows, _products(self.triples, rows)])
-        return {
-            key: rows.index_select(0, getattr(self, f"_rows_{key[0]}_{key[1]}"))
-            for key in self._wanted
-        }
+    def rows_of(self, order: int, degree: int) -> list[int]:
+        """Return the rows of the monomials of an order in polynomials of a degree."""
+        return [self._rows[product] for product in self._wanted[order, degree]]
+
+    def forward(self, sums: Tensor) -> Tensor:
+        """Monomials (n_rows, M) of sums (n_lm, M)."""
+        if not has_tangent(sums):
+            return _Monomials.apply(sums, self.factors)
+        rows = list(sums.unbind())
+        for a, b in self.factors:
+            rows.append(rows[a] * rows[b])
+        return torch.stack(rows)
+
+
+class _Monomials(torch.autograd.Function):
+    """Rows that are products of two earlier rows; twice differentiable."""
+
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, factors: _Factors) -> Tensor:
+        ctx.factors = factors
+        rows = sums.new_empty(len(sums) + len(factors), sums.shape[1])
+        rows[: len(sums)] = sums
+        row = rows.unbind()
+        for target, (a, b) in zip(row[len(sums) :], factors, strict=True):
+            torch.mul(row[a], row[b], out=target)
+        ctx.save_for_backward(sums, rows)
+        return rows
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        sums, rows = ctx.saved_tensors
+        return _MonomialGradients.apply(sums, gradient, rows.detach(), ctx.factors), None
+
+
+class _MonomialGradients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, by_rows: Tensor, rows: Tensor, factors: _Factors) -> Tensor:
+        ctx.factors = factors
+        ctx.save_for_backward(by_rows, rows)
+        return _pulled_back(by_rows, rows, factors)[: len(sums)].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, rate: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Rates of all rows, and of the gradients, when the sums change at a rate."""
+        by_rows, rows = ctx.saved_tensors
+        n, factors = len(rate), ctx.factors
+        n_pairs = 1 + max((a for a, _ in factors), default=0)
+        rates = rows.new_empty(rows.shape)
+        rates[:n] = rate
+        row, moved = rows.unbind(), rates.unbind()
+        for target, (a, b) in zip(moved[n:], factors, strict=True):
+            torch.mul(moved[a], row[b], out=target).addcmul_(row[a], moved[b])
+        total = _pulled_back(by_rows, rows, factors).unbind()
+        changes = torch.zeros_like(rows)
+        change = changes.unbind()
+        for place in reversed(range(n, len(row))):
+            a, b = factors[place - n]
+            change[a].addcmul_(total[place], moved[b])
+            change[b].addcmul_(total[place], moved[a])
+            # Triples are factors of nothing: their gradients do not change.
+            if place < n_pairs:
+                change[a].addcmul_(change[place], row[b])
+                change[b].addcmul_(change[place], row[a])
+        return changes[:n].clone(), rates, None, None
+
+
+def _pulled_back(by_rows: Tensor, rows: Tensor, factors: _Factors) -> Tensor:
+    """Return gradients by all rows, each including what products of it contribute."""
+    totals = by_rows.clone()
+    row, total = rows.unbind(), totals.unbind()
+    for place in reversed(range(len(row) - len(factors), len(row))):
+        a, b = factors[place - len(row) + len(factors)]
+        total[a].addcmul_(total[place], row[b])
+        total[b].addcmul_(total[place], row[a])
+    return totals
 
 
 def has_tangent(values: Tensor) -> bool:
     """Return whether values carry a forward-mode derivative (no hand-written gradients)."""
     return forward_ad.unpack_dual(values).tangent is not None
-
-
-def _products(products: WeightedProducts, rows: Tensor) -> Tensor:
-    if not has_tangent(rows):
-        return products(rows)
-    index = [list(factors) for factors in zip(*(term[:2] for term in products.terms), strict=True)]
-    return rows[index[0]] * rows[index[1]] if index else rows[:0]
 
 
 def _union(wanted: dict[tuple[int, int], tuple[Monomial, ...]], order: int) -> list[Monomial]:

@@ -80,13 +80,13 @@ class RadialTable(nn.Module):
 
     def __init__(self, exact: ExactRadial, cutoff: float, dtype: torch.dtype):
         super().__init__()
-        self._step = cutoff / _INTERVALS
-        points = torch.arange(_INTERVALS + 1, dtype=torch.float64) * self._step
+        self.step = cutoff / _INTERVALS
+        points = torch.arange(_INTERVALS + 1, dtype=torch.float64) * self.step
         # The functions have a limit at 0, which their formula does not.
-        points[0] = 1e-4 * self._step
+        points[0] = 1e-4 * self.step
         values, slopes = (torch.cat(list(part)) for part in exact.value_and_slope(points[None]))
         # (paths, points, value and slope, width)
-        rows = torch.stack([values, self._step * slopes], dim=2)
+        rows = torch.stack([values, self.step * slopes], dim=2)
         rows[:, -1] = 0.0
         # One interval of zeros for all edges beyond the cutoff.
         rows = torch.cat([rows, torch.zeros_like(rows[:, :1])], dim=1).flatten(1, 2)
@@ -94,6 +94,11 @@ class RadialTable(nn.Module):
         self._four: Tensor
         self.register_buffer("_rows", rows.to(dtype), persistent=False)
         self.register_buffer("_four", torch.arange(4), persistent=False)
+
+    @property
+    def rows(self) -> Tensor:
+        """Values, and slopes times the step, of all points: (2 n_points, paths, width)."""
+        return self._rows.transpose(0, 1)
 
     def forward(self, distances: Tensor) -> Sequence[Tensor]:
         """Return values (n, K, width) of every path at distances (n, K) in Å."""
@@ -103,12 +108,12 @@ class RadialTable(nn.Module):
     def value_and_slope(self, distances: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Return values and slopes, (n, K, width) each, of every path."""
         index, t = self._place(distances)
-        slopes = _slopes(t) / self._step
+        slopes = _slopes(t) / self.step
         return self._read(index, _values(t), distances), self._read(index, slopes, distances)
 
     def _place(self, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (n · K, 4) of both ends of each interval, and the position in it, 0 to 1."""
-        scaled = (distances.flatten() / self._step).clamp(max=_INTERVALS)
+        scaled = (distances.flatten() / self.step).clamp(max=_INTERVALS)
         lower = scaled.floor()
         return 2 * lower.long()[:, None] + self._four, scaled - lower
 

@@ -194,7 +194,7 @@ class RadialDistribution:
             raise ValueError(f"`pair` must be the symbols of two elements, got {pair!r}")
         if not (math.isfinite(r_max_A) and r_max_A > 0):
             raise ValueError(f"`r_max_A` must be positive and finite, got {r_max_A}")
-        if not isinstance(bins, int) or bins < 1:
+        if not isinstance(bins, int | np.integer) or bins < 1:
             raise ValueError(f"`bins` must be a positive integer, got {bins!r}")
         if volume_A3 is not None and not volume_A3 > 0:
             raise ValueError(f"`volume_A3` must be positive, got {volume_A3}")

@@ -1,0 +1,60 @@
+"""``ase-les learn``: from structures and an engine to a model that holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import Json, Quiet, Threads
+
+
+def learn(
+    plan: Annotated[
+        Path | None, typer.Argument(help="YAML file: start, engine, sample, model, conditions ...")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder of all results; a learning in it goes on.", show_default="PLAN"),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short trainings and runs, to try a plan.")
+    ] = False,
+    example: Annotated[bool, typer.Option("--example", help="Print a plan and exit.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that label.")] = 1,
+    threads: Threads = 1,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Label, train a committee, run dynamics, label what it disputes, until the model holds.
+
+    The criterion of the plan decides: runs from held-back structures in larger cells, and errors
+    on newly labeled structures of the dynamics. Started again after an interruption or a kill, it
+    goes on to the same models. Writes the committee and a report, report.html. Exit code 1 if the
+    model does not hold after the last round.
+    """
+    from ase_les.cli._calculator import set_threads
+    from ase_les.reports import learning as report
+    from ase_les.reports.terminal import TerminalProgress
+    from ase_les.runs.output import summary_as_json
+    from ase_les.training.learning import learn as learn_model
+    from ase_les.training.learning_plan import EXAMPLE, read_learning_plan
+
+    if example:
+        print(EXAMPLE, end="")
+        return
+    if plan is None:
+        raise ValueError("no plan given; `ase-les learn --example` prints one to start from")
+    set_threads(threads)
+    settings, folder = read_learning_plan(plan)
+    if quick:
+        settings = settings.quick()
+    state = plan.with_name(f"{plan.stem}-quick" if quick else plan.stem) if state is None else state
+    result = learn_model(settings, folder, state, jobs=jobs, progress=TerminalProgress(quiet))
+    report.write(result)
+    report.show(result, quiet)
+    if json:
+        print(summary_as_json(result.summary()))
+    if not result.holds:
+        raise typer.Exit(1)

@@ -1,0 +1,258 @@
+r"""Message sums and polynomials of MACE for inference, with hand-written gradients.
+
+Radial functions are read from their table edge by edge: nothing as large as edges times channels is
+kept. Both functions are once differentiable; the weights are constants.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from ase_les.kernels.library import (
+    Kernels,
+    MessageArguments,
+    PolynomialArguments,
+    RadialArguments,
+    in_ranges,
+    pointer,
+    ranges,
+)
+
+#: Channels are a multiple of this, the columns of polynomials that are computed together.
+COLUMNS = 16
+
+
+class FlatEdges(NamedTuple):
+    """Edges without slots: ``vectors`` (3, E) from sender to receiver in Å, ``senders`` (E,).
+
+    The edges of atom i are ``starts[i]`` to ``starts[i + 1]``.
+    """
+
+    vectors: Tensor
+    senders: Tensor
+    starts: Tensor
+
+
+class TableSums(nn.Module):
+    """Sums of the messages of one layer.
+
+    Parameters
+    ----------
+    kernels : Kernels
+    paths : Tensor, shape (n_paths, 3)
+        First component of the message, 2 l₁ + 1 and 2 l₃ + 1; int64.
+    couplings : Tensor, shape (n_lm, n_angles)
+        From harmonics to the coupled angles of all paths.
+    rows : Tensor, shape (2 n_points, n_paths, C)
+        Values of the radial functions, and slopes times the step, at the points of their table.
+    step : float
+        Between points, in Å.
+    harmonics
+        `ase_les.representation.mace.harmonics.SphericalHarmonics`.
+    """
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        paths: Tensor,
+        couplings: Tensor,
+        rows: Tensor,
+        step: float,
+        harmonics: Any,
+    ):
+        super().__init__()
+        self.kernels, self.step, self.harmonics = kernels, step, harmonics
+        self.paths: Tensor
+        self.couplings: Tensor
+        self.rows: Tensor
+        self.register_buffer("paths", paths, persistent=False)
+        self.register_buffer("couplings", couplings, persistent=False)
+        self.register_buffer("rows", rows.contiguous(), persistent=False)
+        self.sizes: list[int] = paths[:, 2].tolist()
+        # The interval behind the last point is one of zeros.
+        self.table = (len(rows) // 2 - 2, step)
+
+    def forward(self, edges: FlatEdges, sent: Tensor) -> list[Tensor]:
+        """Return the sums of every path, (2 l₃ + 1, N, C), from messages (N, n_h, C)."""
+        sums = _TableSums.apply(edges.vectors, sent.contiguous(), edges.senders, edges.starts, self)
+        return list(sums.transpose(0, 1).split(self.sizes))
+
+
+class _TableSums(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, vectors: Tensor, sent: Tensor, senders: Tensor, starts: Tensor, layer: TableSums
+    ) -> Tensor:
+        # The first axis has the components of a vector: sums over it are three additions.
+        distances = (vectors * vectors).sum(0).sqrt()
+        unit = vectors / distances
+        angles = (layer.couplings.T @ layer.harmonics(unit)).T.contiguous()
+        ctx.layer = layer
+        ctx.save_for_backward(distances, unit, angles, sent, senders, starts)
+        n_atoms = len(starts) - 1
+        sums = sent.new_empty(n_atoms, sum(layer.sizes), sent.shape[2])
+        messages, table = _arguments(layer, sent, angles, senders, starts)
+        arrays = [array.data_ptr() for array in (distances, angles, sent, sums)]
+        in_ranges(
+            ranges(n_atoms),
+            lambda _, first, last: layer.kernels.call(
+                "table_sum", sent.dtype, messages, table, first, last, *arrays
+            ),
+        )
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        layer: TableSums = ctx.layer
+        distances, unit, angles, sent, senders, starts = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        by_distances, by_angles = torch.empty_like(distances), torch.empty_like(angles)
+        bounds = ranges(len(starts) - 1)
+        # Atoms of several ranges send to one another.
+        by_sent = sent.new_zeros(len(bounds) - 1, *sent.shape)
+        messages, table = _arguments(layer, sent, angles, senders, starts)
+        arrays = [
+            array.data_ptr()
+            for array in (distances, angles, sent, gradient, by_distances, by_angles)
+        ]
+        in_ranges(
+            bounds,
+            lambda part, first, last: layer.kernels.call(
+                "table_gradient",
+                sent.dtype,
+                messages,
+                table,
+                first,
+                last,
+                *arrays,
+                pointer(by_sent[part]),
+            ),
+        )
+        by_angular = layer.couplings @ by_angles.T
+        across = layer.harmonics.gradient(unit, by_angular) / distances
+        along = by_distances - (across * unit).sum(0)
+        total = by_sent[0] if len(by_sent) == 1 else by_sent.sum(0)
+        return across.addcmul_(along, unit), total, None, None, None
+
+
+def _arguments(
+    layer: TableSums, sent: Tensor, angles: Tensor, senders: Tensor, starts: Tensor
+) -> tuple[MessageArguments, RadialArguments]:
+    messages = MessageArguments(
+        len(starts) - 1,
+        sent.shape[2],
+        len(layer.paths),
+        sent.shape[1],
+        angles.shape[1],
+        sum(layer.sizes),
+        *(part.data_ptr() for part in (layer.paths, starts, senders)),
+    )
+    return messages, RadialArguments(*layer.table, layer.rows.data_ptr())
+
+
+class Polynomials(nn.Module):
+    """Weighted polynomials of one layer.
+
+    Parameters
+    ----------
+    kernels : Kernels
+    n_components : int
+    pairs : list of (int, int)
+        Rows that are multiplied to further rows; a row of ones follows.
+    terms : list of (int, int, int, float)
+        Rows a and b, value and factor of every term.
+    weights : list of Tensor, shape (n, elements, C)
+        Of the polynomials of degree L = 0, 1, …; each degree has 2 L + 1 results of n values.
+    """
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        n_components: int,
+        pairs: list[tuple[int, int]],
+        terms: list[tuple[int, int, int, float]],
+        weights: list[Tensor],
+    ):
+        super().__init__()
+        self.kernels, self.n_components, self.n_pairs = kernels, n_components, len(pairs)
+        self.weights: Tensor
+        self.register_buffer(
+            "weights", torch.cat(weights).transpose(0, 1).contiguous(), persistent=False
+        )
+        rows: list[int] = []
+        counts: list[int] = []
+        first = 0
+        for degree, part in enumerate(weights):
+            for _ in range(2 * degree + 1):
+                rows += range(first, first + len(part))
+                counts.append(len(part))
+            first += len(part)
+        self.n_results = len(counts)
+        terms = sorted(terms, key=lambda term: term[2])
+        per_value = torch.bincount(torch.tensor([term[2] for term in terms]), minlength=len(rows))
+        # Kernels run on the CPU only: these never move.
+        self.tables = [
+            torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2),
+            torch.tensor([term[:2] for term in terms], dtype=torch.int64),
+            _starts(per_value),
+            _starts(torch.tensor(counts)),
+            torch.tensor(rows),
+        ]
+        factors = torch.tensor([term[3] for term in terms], dtype=torch.float64)
+        self.factors: Tensor
+        self.register_buffer("factors", factors.to(self.weights.dtype), persistent=False)
+
+    def forward(self, sums: Tensor, elements: Tensor) -> Tensor:
+        """Return results (Σ (2 L + 1), N, C) from sums (n_lm, N, C) and elements (N,)."""
+        return _Polynomials.apply(sums.contiguous(), elements, self)
+
+    def call(self, name: str, sums: Tensor, elements: Tensor, *arrays: Tensor) -> None:
+        """Call a kernel for all atoms."""
+        n_atoms, channels = sums.shape[1:]
+        given = PolynomialArguments(
+            channels,
+            self.n_components,
+            self.n_pairs,
+            self.n_results,
+            self.weights.shape[1],
+            n_atoms * channels,
+            *(table.data_ptr() for table in self.tables),
+            elements.data_ptr(),
+            self.factors.data_ptr(),
+            self.weights.data_ptr(),
+        )
+        places = [array.data_ptr() for array in (sums, *arrays)]
+        in_ranges(
+            ranges(n_atoms),
+            lambda _, first, last: self.kernels.call(name, sums.dtype, given, first, last, *places),
+        )
+
+
+class _Polynomials(Function):
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, elements: Tensor, polynomials: Polynomials) -> Tensor:
+        ctx.polynomials = polynomials
+        ctx.save_for_backward(sums, elements)
+        results = sums.new_empty(polynomials.n_results, *sums.shape[1:])
+        polynomials.call("polynomials_values", sums, elements, results)
+        return results
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        sums, elements = ctx.saved_tensors
+        by_sums = torch.empty_like(sums)
+        arrays = gradient.contiguous(), by_sums
+        ctx.polynomials.call("polynomials_gradients", sums, elements, *arrays)
+        return by_sums, None, None
+
+
+def _starts(counts: Tensor) -> Tensor:
+    """Return where each of consecutive parts starts, and the end of the last one."""
+    return nn.functional.pad(counts.cumsum(0), (1, 0))

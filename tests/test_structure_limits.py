@@ -1,0 +1,95 @@
+"""Structures beyond any search for neighbors are refused before one is made."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
+
+from ase_les import LESCalculator
+from ase_les.electrostatics.auto_sum import AutoSum
+from ase_les.electrostatics.blocked_ewald import BlockedEwaldSum
+from ase_les.electrostatics.ewald import EwaldSum
+from ase_les.electrostatics.layout import Layout
+from ase_les.electrostatics.wave_vectors import ReciprocalKernel, converged_k_cutoff
+from ase_les.simulation import relax_many
+from ase_les.structure_limits import check_extent
+
+IMPOSSIBLE = {
+    "farther out than": Atoms("Ar2", [(0, 0, 0), (1e12, 0, 0)]),
+    "positions must be finite": Atoms("Ar2", [(0, 0, 0), (np.nan, 0, 0)]),
+    "cell must be finite": Atoms("Ar", cell=[np.inf, 5, 5], pbc=True),
+    "at most 10000": Atoms("Ar", cell=[1e9] * 3, pbc=True),
+    "0.001 Å thick": Atoms("Ar", cell=[1e-3] * 3, pbc=True),
+    "Å thick": Atoms("Ar", cell=[[5, 0, 0], [5, 0.01, 0], [0, 0, 5]], pbc=True),
+}
+
+
+@pytest.mark.parametrize("told", IMPOSSIBLE)
+def test_an_impossible_structure_is_refused_with_its_reason(told):
+    with pytest.raises(ValueError, match=told):
+        check_extent(IMPOSSIBLE[told])
+
+
+@pytest.mark.parametrize("pbc", [(False,) * 3, (True, True, False), (True,) * 3])
+def test_ordinary_structures_are_accepted(pbc):
+    atoms = bulk("NaCl", "rocksalt", a=5.64)
+    atoms.pbc = pbc
+    check_extent(atoms)
+    # The third vector of a slab does not count.
+    atoms.cell[2] *= 1e6 if not pbc[2] else 1
+    check_extent(atoms)
+
+
+def test_a_batch_of_relaxations_records_impossible_structures_and_goes_on(tmp_path):
+    good = Atoms("Ar2", [(0, 0, 0), (1.2, 0, 0)])
+    structures = [good, *IMPOSSIBLE.values(), good]
+    found = relax_many(structures, LennardJones(), output=tmp_path / "batch", fmax=0.1)
+    problems = [outcome.problem for outcome in found.outcomes]
+    assert problems[0] is None and problems[-1] is None
+    for told, problem in zip(IMPOSSIBLE, problems[1:-1], strict=True):
+        assert told.removeprefix("positions must be ") in problem
+
+
+def test_the_calculator_refuses_them():
+    atoms = Atoms("OH2", [(0, 0, 0), (0.96, 0, 0), (-0.24, 0.93, 1e13)])
+    atoms.calc = LESCalculator("water-rpbe-d3")
+    with pytest.raises(ValueError, match="farther out than"):
+        atoms.get_potential_energy()
+
+
+def test_the_sum_in_blocks_is_the_direct_sum(monkeypatch):
+    monkeypatch.setattr("ase_les.electrostatics.blocked_ewald._BLOCK", 500)
+    kernel = ReciprocalKernel(1.0, converged_k_cutoff(1.0))
+    random = torch.Generator().manual_seed(0)
+    cells = torch.eye(3, dtype=torch.float64) * 8 + 0.5 * torch.rand(2, 3, 3, generator=random)
+    layout = Layout.of(torch.tensor([0] * 5 + [1] * 3), 2)
+    found = []
+    for method in (EwaldSum(kernel), BlockedEwaldSum(kernel)):
+        inputs = [
+            (8 * torch.rand(8, 3, generator=random.manual_seed(1)).double()).requires_grad_(),
+            torch.randn(8, 2, generator=random.manual_seed(2)).double().requires_grad_(),
+            cells.double().clone().requires_grad_(),
+        ]
+        energies = method(*inputs, layout)
+        weights = torch.tensor([1.0, -2.0], dtype=torch.float64)
+        found.append([energies, *torch.autograd.grad((weights * energies).sum(), inputs)])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+def test_few_atoms_in_a_large_box_are_summed_in_blocks_and_many_on_the_mesh():
+    sums = AutoSum(ReciprocalKernel(1.0, converged_k_cutoff(1.0)), 1e-4)
+
+    def chosen(length: float, n_atoms: int):
+        cell = torch.eye(3, dtype=torch.float64)[None] * length
+        return sums.choose(cell, Layout.of(torch.zeros(n_atoms, dtype=torch.int64), 1))
+
+    assert chosen(12, 3) is sums.direct
+    assert chosen(200, 3) is sums.blocked
+    assert chosen(200, 100_000) is sums.mesh
+    cell = torch.eye(3, dtype=torch.float64)[None] * 5000
+    positions, charges = torch.zeros(1, 3).double(), torch.ones(1, 1).double()
+    with pytest.raises(ValueError, match="wave vectors"):
+        sums(positions, charges, cell, Layout.of(torch.zeros(1, dtype=torch.int64), 1))
