@@ -5,8 +5,8 @@
 
 The methods are those of the libraries: `ase.eos`, stresses of strained cells, `phonopy.PhonopyQHA`
 and `ase.mep.NEB`. The functions take any ASE calculator and can be copied. The barrier is that of
-an ion of the first element that moves into a vacancy beside it (``--barrier``). Results of models that
-were not trained on stresses or vacancies are extrapolations: see the card of the model.
+an ion of the first element that moves into a vacancy beside it (``--barrier``). Results of models
+that were not trained on stresses or vacancies are extrapolations: see the card of the model.
 """
 
 from __future__ import annotations
