@@ -29,7 +29,7 @@ class StochasticCellRescaling(Bussi):
     ===================  ===================================================================
     Symbol               Meaning
     ===================  ===================================================================
-    :math:`n_k`          lattice vectors that :math:`x_k` scales: 3 (isotropic) or 1
+    :math:`n_k`          number of lattice vectors scaled by :math:`x_k`: 3 or 1
     :math:`m`            number of variables: 1 isotropic, 3 anisotropic, 2 in the plane
     :math:`\Pi_k`        sum of pressure components (virial and kinetic) along those vectors
     :math:`P_0`          target pressure
@@ -54,7 +54,7 @@ class StochasticCellRescaling(Bussi):
     compressibility_au : float
         In Å³/eV.
     scaled : array of bool, shape (m, 3)
-        Lattice vectors that each variable scales.
+        Lattice vectors scaled by each variable.
     rng : numpy.random.Generator
 
     References
@@ -109,7 +109,7 @@ class StochasticCellRescaling(Bussi):
         return of_momenta
 
     def _frame(self) -> np.ndarray:
-        """Return lattice vectors as rows, with vectors not scaled replaced by the normal."""
+        """Return lattice vectors as rows, with unscaled vectors replaced by the normal."""
         frame = self.atoms.cell.array.copy()
         for axis in range(3):
             if self.scaled[:, axis].any():

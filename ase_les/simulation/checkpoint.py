@@ -35,9 +35,9 @@ class Checkpoint:
     step : int
         Number of completed steps.
     atoms : Atoms
-        Positions (Å), momenta (ASE units), cell, masses, info and constraints, no calculator.
+        Positions (Å), momenta (ASE units), cell, masses, info and constraints, without calculator.
     forces : array, shape (N, 3)
-        Forces in eV/Å at this step, by which a different model is recognized.
+        Forces in eV/Å at this step, used to detect a different model.
     field_V_per_A : sequence of float or None
         External field at this step, if the calculator has one.
     settings : mapping
@@ -51,7 +51,7 @@ class Checkpoint:
     degrees_of_freedom : int
         Number of degrees of freedom in the definition of the temperature.
     stage : int
-        Number of the stage, from 0, to which the state of the integrator belongs.
+        Index of the stage of the integrator state, starting from 0.
     integrator : mapping of str to array
         State of thermostat and barostat.
     observers : mapping of str to mapping of str to array
@@ -61,7 +61,7 @@ class Checkpoint:
     wall_time_s : float
         Wall-clock time so far.
     files : mapping of str to FileMark
-        State of each growing file, by its ending; files that were not begun are absent.
+        State of each growing file, by the ending of its name; only files that exist.
     """
 
     step: int
@@ -90,9 +90,9 @@ class RelaxationCheckpoint:
     step : int
         Number of completed steps.
     atoms : Atoms
-        Current structure with the constraints that were given; no calculator.
+        Current structure with the given constraints, without calculator.
     forces : array, shape (N, 3)
-        Forces in eV/Å without constraints, by which a different model is recognized.
+        Forces in eV/Å without constraints, used to detect a different model.
     start_positions, start_cell : array, shape (N, 3) and (3, 3)
         Reference in Å for strains, displacements and symmetry.
     start_energy_eV : float
@@ -185,7 +185,7 @@ def packed(checkpoint: Checkpoint) -> bytes:
     facts |= {"format": FORMAT, "files": _encode_marks(checkpoint.files), **atoms_facts}
     arrays |= {f"integrator/{name}": value for name, value in checkpoint.integrator.items()}
     for observer, state in checkpoint.observers.items():
-        # Marks that the observer exists, even if its state is empty.
+        # Record that the observer exists, even if its state is empty.
         arrays[f"observer/{observer}/"] = np.array(len(state))
         arrays |= {f"observer/{observer}/{name}": value for name, value in state.items()}
     arrays["forces"] = checkpoint.forces
@@ -297,14 +297,12 @@ def _decode(
     path: Path, task: str, known_format: int | str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not path.exists():
-        raise FileNotFoundError(
-            f"no checkpoint at {path}; resume needs the stem of the files of {task}"
-        )
+        raise FileNotFoundError(f"no checkpoint at {path}; resume needs the file stem of {task}")
     try:
         with np.load(path, allow_pickle=False) as content:
-            # Written without compression, so that no small file can unpack to a huge one.
+            # Stored uncompressed, so that a small file cannot expand to a huge one.
             if sum(each.file_size for each in content.zip.infolist()) > path.stat().st_size:
-                raise ValueError("its arrays claim more data than the file has")
+                raise ValueError("its arrays are larger than the file")
             arrays = {name: content[name] for name in content.files}
         facts = json.loads(arrays.pop("facts").tobytes().decode())
         if not isinstance(facts, dict):
@@ -314,7 +312,7 @@ def _decode(
     if facts.get("format") != known_format:
         raise ValueError(
             f"{path} is not a checkpoint of {task} that this version can read: its checkpoint "
-            f"format is {facts.get('format')}, needed is {known_format}. Resume with the version "
+            f"format is {facts.get('format')}, expected {known_format}. Resume with the version "
             "named in the summary"
         )
     return facts, arrays

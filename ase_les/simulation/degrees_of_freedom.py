@@ -99,7 +99,7 @@ def _normal_axis(atoms: Atoms) -> int:
 def relaxed_target(
     atoms: Atoms, cell: str, pressure_bar: float, reference_cell: np.ndarray
 ) -> Atoms | FrechetCellFilter:
-    """Return what the optimizer changes: the atoms, or a filter with atoms and strains.
+    """Return the object to optimize: the atoms, or a filter with atoms and strains.
 
     Parameters
     ----------
@@ -160,10 +160,10 @@ def with_symmetry_constraint(atoms: Atoms, symprec_A: float) -> Atoms:
         raise ValueError(
             f"preserving the symmetry needs three cell vectors, cell is {atoms.cell.tolist()}"
         )
-    # A symmetry constraint of the structure is replaced.
+    # An existing symmetry constraint is replaced.
     others = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]
     symmetric = atoms.copy()
-    # Without constraints: fixed atoms could not be symmetrized.
+    # Symmetrize without constraints, which would hold fixed atoms in place.
     symmetric.set_constraint()
     try:
         symmetry = FixSymmetry(symmetric, symprec=symprec_A)
