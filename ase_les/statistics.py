@@ -105,8 +105,8 @@ def correlation_time(samples: np.ndarray) -> float:
     n = len(series)
     if n < 2 or not np.ptp(series) > 0:
         return 0.5
-    away = series - series.mean()
-    transform = np.fft.rfft(away, 2 * n)
+    deviation = series - series.mean()
+    transform = np.fft.rfft(deviation, 2 * n)
     correlation = np.fft.irfft(np.abs(transform) ** 2)[:n]
     times = np.cumsum(correlation / correlation[0]) - 0.5
     enough = np.flatnonzero(np.arange(n) >= WINDOW * times)

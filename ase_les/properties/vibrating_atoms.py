@@ -11,7 +11,7 @@ from ase.constraints import FixAtoms, FixCartesian
 
 from ase_les.properties.atom_selection import selected_atoms
 
-# Constraints that do not change which vibrations exist.
+# Constraints that do not affect normal modes.
 _WITHOUT_EFFECT = ("FixCom", "FixSymmetry")
 
 
@@ -55,8 +55,8 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
     indices = np.setdiff1d(asked, fixed).tolist()
     if not indices:
         raise ValueError("all atoms, or all chosen ones, are fixed; none is left to vibrate")
-    everyone = len(indices) == len(atoms)
-    if everyone and atoms.pbc.any() and chosen is None:
+    all_atoms = len(indices) == len(atoms)
+    if all_atoms and atoms.pbc.any() and chosen is None:
         raise ValueError(
             "normal modes need a molecule without periodic directions; with periodic directions, "
             "some atoms must be fixed (FixAtoms), or the vibrating ones selected (`chosen`). pbc "
@@ -64,11 +64,11 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
             "For all atoms of a crystal or slab use `phonons`, for liquids the spectrum of a "
             "trajectory"
         )
-    free = everyone and not atoms.pbc.any()
+    free = all_atoms and not atoms.pbc.any()
     if free and len(atoms) < 2:
         raise ValueError(f"a molecule needs two atoms to vibrate, got {len(atoms)}")
     notes = []
-    if not everyone:
+    if not all_atoms:
         notes.append(
             f"partial Hessian of {len(indices)} of {len(atoms)} atoms; the others are fixed"
         )
