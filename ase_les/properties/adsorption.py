@@ -47,10 +47,10 @@ class Adsorption:
     energy_eV : float
         Negative if the molecule is bound.
     charge_gained_by_adsorbate_e, charge_gained_by_slab_e : float
-        Sum of the charges of the fragment in `both` minus that of the separate fragment; nan
-        without charges.
+        Charge of the fragment in `both` minus the charge of the separate fragment; nan without
+        charges.
     dipole_change_eA : float
-        Dipole of `both` minus that of the clean slab, along the outward normal (from the slab
+        Dipole of `both` minus dipole of the clean slab, along the outward normal (from the slab
         to the adsorbate). nan without charges or if the structures are not slabs.
     work_function_change_eV : float
         Change of the work function on this side (Helmholtz equation), not an absolute work

@@ -72,7 +72,7 @@ class BornSettings:
         Source of the moment for method "displacement": "auto", "dipole", "polarization", "current"
         or "charges".
     reach_A : float or None
-        Range of charge changes around a displaced atom for source "charges"; by default that of
+        Range of charge changes around a displaced atom for source "charges"; by default from
         the calculator.
     axis : str or None
         "a", "b" or "c": cell vector across the layers of a periodic box, for results by layer. By
@@ -90,7 +90,7 @@ class BornSettings:
     sum_rule : bool
         Subtract the excess of the sum evenly from all atoms; it is reported in any case.
     dielectric : float, array of shape (3, 3), or None
-        Electronic dielectric tensor for the BORN file; by default that of the calculator, or 1. It
+        Electronic dielectric tensor for the BORN file; by default from the calculator, or 1. It
         does not scale the charges.
     displacement_A : float or None
         Displacement in Å; by default 0.01 Å, or 2e-4 Å for models with latent charges in double
@@ -282,7 +282,7 @@ def bulk_charges(given: Mapping[str, float] | str | Path | None) -> dict[str, fl
 
 
 def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndarray:
-    """Return the electronic dielectric tensor (3, 3): the given one, that of the calculator, or 1.
+    """Return the electronic dielectric tensor (3, 3): as given, from the calculator, or 1.
 
     Raises
     ------
@@ -306,8 +306,7 @@ def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndar
 def calculated_charges(atoms: Atoms) -> np.ndarray:
     """Return the calculator's ``born_effective_charges``, shape (N, 3, 3), in e.
 
-    Calculators that give nine numbers per atom (N, 9), such as those of recorded results, are
-    supported.
+    Arrays with nine numbers per atom (N, 9), such as recorded results, are supported.
 
     Raises
     ------

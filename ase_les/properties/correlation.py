@@ -92,8 +92,8 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
     hann       :math:`(1 + \cos(\pi t/T))/2`      :math:`T = 1/(c\,\Delta\tilde\nu)`
     =========  =================================  ======================================
 
-    The Gaussian has no side lobes; those of the Hann window reach −2.7 % of the line, but its lags
-    are only two thirds as long.
+    The Gaussian has no side lobes; side lobes of the Hann window reach −2.7 % of the line, but its
+    lags are only two thirds as long.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ def dielectric_from_run(
         Stem of the run: ``<stem>-dipole.npz`` and ``<stem>-current.npz`` are read.
     epsilon_infinity, recorded
         See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. By default
-        those of the calculator of the run.
+        from the calculator of the run.
     rotational : bool
         Compute the static constant from the charges and molecules in ``<stem>.traj`` instead of the
         itinerant dipole; for ionic solutions.

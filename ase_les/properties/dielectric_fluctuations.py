@@ -1,6 +1,6 @@
 """Static dielectric constant from the fluctuations of a dipole.
 
-The equations are those of `ase_les.properties.dielectric`.
+Equations: see `ase_les.properties.dielectric`.
 """
 
 from __future__ import annotations

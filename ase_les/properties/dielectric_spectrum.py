@@ -1,6 +1,6 @@
 """Dielectric function from the correlation of dipole or current.
 
-The equations are those of `ase_les.properties.dielectric`.
+Equations: see `ase_les.properties.dielectric`.
 """
 
 from __future__ import annotations

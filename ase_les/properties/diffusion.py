@@ -6,7 +6,7 @@ r"""Self-diffusion from the displacements of particles.
     D_\infty = D + \frac{\xi k_B T}{6 \pi \eta L}, \quad \xi = 2.837297
 
 where :math:`D` is ``diffusion_cm2_per_s`` in a cubic cell of edge :math:`L = V^{1/3}` and
-:math:`D_\infty` that of the infinite liquid [1]_.
+:math:`D_\infty` the coefficient of the infinite liquid [1]_.
 
 References
 ----------

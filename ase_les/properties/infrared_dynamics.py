@@ -155,7 +155,7 @@ def infrared_from_run(
         Stem of the run: ``<stem>-current.npz`` is read.
     epsilon_infinity, recorded
         See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. By default
-        those of the calculator of the run.
+        from the calculator of the run.
     skip_ps : float
         Initial time to exclude.
     temperature_K : float, optional

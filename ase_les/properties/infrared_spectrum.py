@@ -23,9 +23,10 @@ Symbol                             Meaning
 Classical dynamics gives the classical correlation function. Multiplied by the harmonic factor
 :math:`Q = \beta\hbar\omega / (1 - e^{-\beta\hbar\omega})`, which is exact for harmonic motion, the
 parenthesis cancels; :math:`\beta\omega^2` times the transform of ⟨M·M⟩ remains, which is
-:math:`\beta` times that of ⟨J·J⟩ and gives the first equation. ``quantum_correction="harmonic"`` is
-therefore the first equation, equal to classical linear response; ``"none"`` (the classical
-correlation function in the golden rule) is smaller by :math:`Q`, 16 at 3400 1/cm and 300 K.
+:math:`\beta` times the transform of ⟨J·J⟩ and gives the first equation.
+``quantum_correction="harmonic"`` is therefore the first equation, equal to classical linear
+response; ``"none"`` (the classical correlation function in the golden rule) is smaller by
+:math:`Q`, 16 at 3400 1/cm and 300 K.
 
 **Molecules and slabs.** Without a volume, α is undefined, but the molar absorption coefficient
 :math:`\alpha V N_A` is defined; its integral over a band is the intensity in km/mol,

@@ -219,7 +219,7 @@ class ChargesSource:
         if atoms.pbc.any():
             vectors = find_mic(vectors, large.cell, large.pbc)[0]
         periodic = _periodic_directions(atoms)
-        # The dipole of a slab is about a fixed plane, that of a molecule about a fixed point.
+        # The dipole of a slab refers to a fixed plane, the dipole of a molecule to a fixed point.
         fixed = large.positions - atoms.get_center_of_mass()
         out_of_reach = np.linalg.norm(vectors, axis=1) > self.reach_A
         columns = []

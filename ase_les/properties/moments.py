@@ -178,7 +178,7 @@ def _first(
         + ("in the plane of a slab" if in_plane else f"for pbc {atoms.pbc.tolist()}")
         + ("" if source == "auto" else f" from source '{source}'")
         + f": needed is {', '.join(names[:-1])} or {names[-1]}, it offers "
-        + (", ".join(sorted(_KINDS[kind][1] for kind in offered)) or "none of them")
+        + (", ".join(sorted(_KINDS[kind][1] for kind in offered)) or "none")
         + (". `components` 'normal' needs only the dipole" if in_plane else "")
     )
 

@@ -29,7 +29,7 @@ Latent charges are screened: :math:`Z^* = \sqrt{\epsilon_\infty} Z_0`, so that
 
 This applies to charges that are conserved locally (``neutrality: split``, or fixed). With charges
 whose excess is distributed over all atoms (``mean``) or not removed, a displacement creates a small
-monopole whose long-range interaction is not that of a dipole; it remains in the distant force
+monopole whose long-range interaction is not dipolar; it remains in the distant force
 constants.
 
 In a slab, the field of a longitudinal wave is two-dimensional and vanishes at Γ, where LO and TO
@@ -102,10 +102,10 @@ class PhononSettings:
         Whether to include the non-analytic term. By default it is included for bulk crystals if the
         calculator gives Born charges or a polarization; True raises an error if they are missing.
     born_effective_charges : array, shape (N, 3, 3), or None
-        Born charges of `atoms` in e, [atom, polarization, displacement]; by default those of the
+        Born charges of `atoms` in e, [atom, polarization, displacement]; by default from the
         calculator.
     dielectric : float, array of shape (3, 3), or None
-        Electronic dielectric tensor; by default that of the calculator, or 1, which is correct for
+        Electronic dielectric tensor; by default from the calculator, or 1, which is correct for
         unscreened charges.
     directions : sequence of three floats
         Cartesian directions in which Γ is approached for the LO–TO splitting.

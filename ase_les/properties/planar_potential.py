@@ -22,8 +22,8 @@ dipole.
 *Periodic axis*: field and potential are periodic and the mean potential is zero; a net charge is
 neutralized by a uniform background.
 
-The charge density is that of the given charges, which are physical for a Latent Ewald Summation
-model; field and potential are those that act on physical charges, :math:`1/s` times those of the
+The charge density is computed from the given charges, which are physical for a Latent Ewald
+Summation model; field and potential act on physical charges, :math:`1/s` times those of the
 latent charges (derived in `ase_les.properties.slab_electrostatics`). With a smearing equal to the σ
 of the model, the potential is that experienced by its charges, which are Gaussians themselves. Only
 differences of this potential are meaningful; it does not give an absolute work function.
@@ -87,9 +87,9 @@ class PlanarPotentialResult:
 class PlanarPotential:
     """Accumulator of charge, field and potential along the normal of two cell vectors.
 
-    The charge density is that of the given charges; field and potential are 1/s times those of
-    latent charges. Each charge is distributed over the two nearest grid positions, which preserves
-    charge and dipole and therefore the step of the potential.
+    The charge density is computed from the given charges; field and potential are 1/s times those
+    of latent charges. Each charge is distributed over the two nearest grid positions, which
+    preserves charge and dipole and therefore the step of the potential.
 
     Parameters
     ----------

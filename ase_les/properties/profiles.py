@@ -60,7 +60,7 @@ class Profiles:
     centred_on : str
     structure, provenance : mapping
     charge_scaling : float
-        Ratio of physical to latent charges: ``charge_e_per_A3`` is that of physical charges, field
+        Ratio of physical to latent charges: ``charge_e_per_A3`` refers to physical charges, field
         and potential act on physical charges (`ase_les.properties.slab_electrostatics`).
     limits : tuple of str
         Notes on the limits of the model that gave the charges.

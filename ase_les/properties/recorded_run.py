@@ -176,7 +176,7 @@ def read_recorded_run(
     temperature_K : float, optional
         By default the mean of the recorded temperatures.
     epsilon_infinity, recorded : optional
-        See `ElectronicScreening`. By default those of the calculator of the run; without a
+        See `ElectronicScreening`. By default from the calculator of the run; without a
         dielectric constant, 1 and "latent".
 
     Raises

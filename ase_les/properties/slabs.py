@@ -44,7 +44,7 @@ class Slab:
         Distance between the two planes at which the bulk was cut.
     symmetric : bool
         Whether spacing and composition of the planes are the same from both sides. Only then is the
-        energy of one surface half of that of both faces.
+        surface energy half the energy of both faces.
     bottom, top : str
         Composition of the outermost planes.
     """
@@ -248,7 +248,7 @@ def _check_bravais(bulk: Atoms, h: int, k: int, i: int) -> None:
     right = np.allclose([alpha, beta], 90, atol=0.1) and abs(gamma - 120) < 0.1
     if not (right and abs(a - b) < 1e-3 * a):
         raise ValueError(
-            "`indices` with four numbers are those of a hexagonal cell (a = b, γ = 120°), but "
+            "`indices` with four numbers need a hexagonal cell (a = b, γ = 120°), but "
             f"a = {a:.4g} Å, b = {b:.4g} Å, γ = {gamma:.4g}°; use three indices"
         )
 

@@ -90,8 +90,8 @@ class SurfaceEnergy:
     bulk_energy_eV_per_atom : float
         Energy of the given bulk cell.
     bulk_pressure_GPa : float
-        Pressure of this cell; nan if the calculator has no stress. If it is large, the result is
-        that of a strained crystal.
+        Pressure of this cell; nan if the calculator has no stress. If it is large, the result
+        belongs to a strained crystal.
     slab_energy_eV, unrelaxed_slab_energy_eV : (n,) array
     unrelaxed_eV_per_A2, relaxed_eV_per_A2 : (n,) array
         Surface energies with the energy of the bulk cell; the second is nan without relaxation.
@@ -134,7 +134,7 @@ class SurfaceEnergy:
 
     @property
     def eV_per_A2(self) -> float:
-        """Fitted value, or that of the thickest slab."""
+        """Fitted value, or the value of the thickest slab."""
         if self.fitted_eV_per_A2 is not None:
             return self.fitted_eV_per_A2.mean
         by_slab = self.unrelaxed_eV_per_A2 if self.settings is None else self.relaxed_eV_per_A2

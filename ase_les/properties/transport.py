@@ -152,9 +152,9 @@ def transport_from_run(
         Nernst–Einstein), ``<stem>-current.npz`` (Green–Kubo) and ``<stem>-dipole.npz``
         (Einstein–Helfand) are read if they exist.
     charge_numbers : mapping, optional
-        Charges in e of the elements that are ions; by default those of `monatomic_ions`.
+        Charges in e of the elements that are ions; by default from `monatomic_ions`.
     epsilon_infinity, recorded
-        See `ElectronicScreening`; by default those of the calculator of the run. Not used for
+        See `ElectronicScreening`; by default from the calculator of the run. Not used for
         Nernst–Einstein.
     viscosity_mPa_s : float, optional
         Viscosity for the finite-size correction of diffusion coefficients.

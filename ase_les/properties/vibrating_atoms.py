@@ -51,8 +51,8 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
         a molecule is a single atom, or an atom is fixed in some directions only.
     """
     fixed, ignored = _fixed_atoms(atoms)
-    asked = selected_atoms(atoms, chosen)
-    indices = np.setdiff1d(asked, fixed).tolist()
+    selected = selected_atoms(atoms, chosen)
+    indices = np.setdiff1d(selected, fixed).tolist()
     if not indices:
         raise ValueError("all atoms, or all chosen ones, are fixed; none is left to vibrate")
     all_atoms = len(indices) == len(atoms)
@@ -72,9 +72,9 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
         notes.append(
             f"partial Hessian of {len(indices)} of {len(atoms)} atoms; the others are fixed"
         )
-    dropped = 0 if chosen is None else len(asked) - len(indices)
-    if dropped:
-        notes.append(f"{dropped} of the chosen atoms are fixed by a constraint and do not vibrate")
+    n_fixed = 0 if chosen is None else len(selected) - len(indices)
+    if n_fixed:
+        notes.append(f"{n_fixed} of the chosen atoms are fixed by a constraint and do not vibrate")
     if ignored:
         notes.append(
             f"the constraints {', '.join(ignored)} are ignored: the atoms vibrate in all directions"

@@ -114,11 +114,11 @@ def disagreement_of_atoms(atoms: Atoms) -> np.ndarray:
 def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
     """Return the limits of a run from its settings and the model card, if there is one."""
     card = model_card(calculator)
-    trained = card.get("closest_contact_A")
+    training_contact = card.get("closest_contact_A")
     if settings.min_distance_A is not None:
         closest = np.full((len(covalent_radii),) * 2, settings.min_distance_A)
-    elif trained is not None:
-        closest = np.full((len(covalent_radii),) * 2, CONTACT_FRACTION * float(trained))
+    elif training_contact is not None:
+        closest = np.full((len(covalent_radii),) * 2, CONTACT_FRACTION * float(training_contact))
     else:
         closest = COVALENT_FRACTION * (covalent_radii[:, None] + covalent_radii)
     force = settings.max_force_eV_per_A

@@ -78,13 +78,13 @@ def _normal_axis(atoms: Atoms) -> int:
             f"cell='in-plane' needs two periodic directions, pbc is {atoms.pbc.tolist()}"
         )
     # By convention, the vacuum of a slab with three periodic directions is along c.
-    across = int(open_directions[0]) if len(open_directions) else 2
+    normal_index = int(open_directions[0]) if len(open_directions) else 2
     if abs(np.linalg.det(atoms.cell.array)) < 1e-8:
         raise ValueError(
             f"cell='in-plane' also needs a cell vector across the slab, cell is "
             f"{atoms.cell.tolist()}: set one, for example with `atoms.center(vacuum=10, axis=2)`"
         )
-    in_plane = atoms.cell.array[[each for each in range(3) if each != across]]
+    in_plane = atoms.cell.array[[each for each in range(3) if each != normal_index]]
     normal = np.cross(*in_plane)
     normal /= np.linalg.norm(normal)
     axis = int(np.abs(normal).argmax())

@@ -21,7 +21,7 @@ class Thermodynamics(NamedTuple):
     """Thermodynamic state at one step.
 
     ``conserved_eV_per_atom`` is nan if the ensemble has no conserved quantity, ``volume_A3`` is
-    that of the cell and nan without three cell vectors or without periodicity, ``pressure_bar``
+    the cell volume, nan without three cell vectors or without periodicity, ``pressure_bar``
     includes virial and kinetic parts and is nan if it was not calculated.
     """
 

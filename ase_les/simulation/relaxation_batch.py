@@ -52,14 +52,14 @@ def relax_many(
 ) -> RelaxationBatchResult:
     """Relax structures one after another.
 
-    The files of each, ``<output>-0001.traj`` and so on, are those of :func:`relax`. The final
+    Each structure has the files of :func:`relax`, named ``<output>-0001.traj`` and so on. The final
     structures are in ``<output>-relaxed.traj``. The summary is written by
     :func:`ase_les.reports.relaxation.write_batch`.
 
     Parameters
     ----------
     structures : sequence of Atoms
-        Not modified; their own calculators are not used.
+        Not modified; their calculators are ignored.
     calculator : ASE calculator
     names : sequence of str, optional
         Names in the table, by default numbers.

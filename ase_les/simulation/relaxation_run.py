@@ -115,9 +115,9 @@ class RelaxationRun:
         limit = self._settings.steps
         with StopRequest() as stop, task(progress, limit, "relaxation steps", self.step):
             while True:
-                saves = self.step % self._settings.checkpoint_stride == 0
-                saves = saves and self.step > self._written
-                if saves and self.step > 0:
+                checkpoint_due = self.step % self._settings.checkpoint_stride == 0
+                checkpoint_due = checkpoint_due and self.step > self._written
+                if checkpoint_due and self.step > 0:
                     # A restarted run has no calculator history either.
                     reset(self.atoms.calc)
                 problem = self._check()
@@ -126,7 +126,7 @@ class RelaxationRun:
                 self._state = self._present_state()
                 if self.step > self._written:
                     self._write(log, frames)
-                if saves:
+                if checkpoint_due:
                     self._save()
                 self._last_valid = (self.atoms.positions.copy(), self.atoms.cell.array.copy())
                 if self._converged():

@@ -20,7 +20,7 @@ class RelaxationSettings:
     Attributes
     ----------
     optimizer : str
-        ``"bfgs"`` (fewest steps; its own cost grows with the cube of the number of atoms),
+        ``"bfgs"`` (fewest steps; its cost grows with the cube of the number of atoms),
         ``"lbfgs"`` (for more than a few hundred atoms) or ``"fire"`` (robust far from a minimum).
     fmax : float
         Convergence threshold of the largest force on a free atom, in eV/Å.

@@ -99,22 +99,22 @@ class SeriesRecord:
     ) -> None:
         self.path = path
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115
-        now = None if dielectric is None else np.asarray(dielectric).tolist()
+        current = None if dielectric is None else np.asarray(dielectric).tolist()
         if self._file.tell() == 0:
             shapes: dict[str, list[int]] = {
                 "time_fs": [],
                 **{name: list(shape) for name, shape in columns.items()},
             }
-            head = {"columns": shapes, "dielectric": now}
+            head = {"columns": shapes, "dielectric": current}
             self._file.write(json.dumps(head).encode() + b"\n")
             return
-        before = _read_head(path)
+        existing = _read_head(path)
         # Files of earlier versions do not contain it.
-        if before.get("dielectric", now) != now:
+        if existing.get("dielectric", current) != current:
             self.close()
             raise ValueError(
-                f"{path} contains moments for the dielectric tensor {before['dielectric']}, the "
-                f"calculator now has {now}: continue with the same `dielectric`"
+                f"{path} contains moments for the dielectric tensor {existing['dielectric']}, the "
+                f"calculator now has {current}: continue with the same `dielectric`"
             )
 
     def append(self, time_fs: float, *values: np.ndarray | float) -> None:

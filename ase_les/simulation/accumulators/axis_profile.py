@@ -199,13 +199,13 @@ class AxisProfile:
         )
         if "orientation" in self.quantities:
             oxygens, cosines = _water_cosines(atoms, normal)
-            seen = inside[oxygens]
-            at = bins[oxygens[seen]]
+            is_inside = inside[oxygens]
+            oxygen_bins = bins[oxygens[is_inside]]
             self._orientation.add(
                 np.array(
                     [
-                        np.bincount(at, cosines[seen], self._n_bins),
-                        np.bincount(at, minlength=self._n_bins),
+                        np.bincount(oxygen_bins, cosines[is_inside], self._n_bins),
+                        np.bincount(oxygen_bins, minlength=self._n_bins),
                     ]
                 )
             )
@@ -242,8 +242,8 @@ class AxisProfile:
         # the images closest to it is exact.
         guess = np.angle(mass @ np.exp(2j * np.pi * place)) / (2 * np.pi)
         for _ in range(2):
-            beside = (place - guess + 0.5) % 1.0 - 0.5
-            guess += float(mass @ beside / mass.sum())
+            offset = (place - guess + 0.5) % 1.0 - 0.5
+            guess += float(mass @ offset / mass.sum())
         return guess
 
     def state(self) -> dict[str, np.ndarray]:

@@ -158,7 +158,7 @@ class RadialDistribution:
     Symbol             Meaning
     =================  =========================================================
     :math:`n_{ab}(r)`  pairs (a, b) between :math:`r_-` and :math:`r_+`, including
-                       periodic images, also those of the atom itself
+                       periodic images, also of the atom itself
     :math:`V`          volume of the cell of each configuration, or ``volume_A3``
     =================  =========================================================
 
@@ -174,7 +174,7 @@ class RadialDistribution:
     bins : int
         Number of shells.
     volume_A3 : float, optional
-        Reference volume of the density in Å³, by default that of the cell including vacuum; needed
+        Reference volume of the density in Å³, by default the cell volume including vacuum; needed
         without a cell.
 
     Raises
