@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase import units
 
+from ase_les.simulation.numbers import require_integer, require_positive
 from ase_les.simulation.observations import canonical_observations, with_default_strides
 
 ENSEMBLES = (
@@ -253,7 +254,7 @@ class DynamicsSettings:
         for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
             object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
-            _require_positive(name, getattr(self, name))
+            require_positive(name, getattr(self, name))
         if not SHORTEST_TIMESTEP_FS <= self.timestep_fs <= LONGEST_TIMESTEP_FS:
             raise ValueError(
                 f"`timestep_fs` must be between {SHORTEST_TIMESTEP_FS:g} and "
@@ -268,10 +269,10 @@ class DynamicsSettings:
             "max_dipole_change_eA",
         ):
             if getattr(self, name) is not None:
-                _require_positive(name, getattr(self, name))
+                require_positive(name, getattr(self, name))
         strides = ("trajectory_stride", "log_stride", "checkpoint_stride", "alarm_stride")
         for name, minimum in (("seed", 0), *((stride, 1) for stride in strides)):
-            _require_integer(name, getattr(self, name), minimum)
+            require_integer(name, getattr(self, name), minimum)
         for stage in self.protocol:
             try:
                 self._check(stage)
@@ -340,9 +341,9 @@ class DynamicsSettings:
     def _check(self, stage: ResolvedStage) -> None:
         if stage.ensemble not in ENSEMBLES:
             raise ValueError(f"`ensemble` must be one of {ENSEMBLES}, got {stage.ensemble!r}")
-        _require_integer("steps", stage.steps, 0)
+        require_integer("steps", stage.steps, 0)
         for name in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_bar"):
-            _require_positive(name, getattr(stage, name))
+            require_positive(name, getattr(stage, name))
         self._check_temperature(stage)
         if not np.isfinite(_ends(stage.pressure_bar, "pressure_bar")).all():
             raise ValueError(f"`pressure_bar` must be finite, got {stage.pressure_bar}")
@@ -458,14 +459,3 @@ def _ends(value: Ramp, name: str) -> tuple[float, ...]:
     if values.shape not in ((), (2,)):
         raise ValueError(f"`{name}` must be a number, or a pair of them for a ramp, got {value!r}")
     return tuple(values.ravel().tolist())
-
-
-def _require_positive(name: str, value: float) -> None:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be positive and finite, got {value!r}")
-
-
-def _require_integer(name: str, value: int, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"`{name}` must be an integer of at least {minimum}, got {value!r}")
