@@ -23,7 +23,7 @@ class StochasticCellRescaling(Bussi):
     distribution is :math:`e^{-(H + P_0 V)/k_B T}\, dV` times the scale-invariant measure of the
     shape, independent of :math:`\beta` and :math:`\tau_p`, which only determine how fast the cell
     relaxes. Since :math:`D` is constant, no term with its derivative appears; for isotropic
-    pressure the equation equals [1]_ in the variable :math:`\ln V`, with the volume in the
+    pressure the equation agrees with [1]_ in the variable :math:`\ln V`, with the volume in the
     noise term replaced by :math:`V_0`.
 
     ===================  ===================================================================
