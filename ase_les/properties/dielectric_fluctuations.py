@@ -129,10 +129,8 @@ def static_dielectric(
             " with time. Either the run is much too short, or ions diffuse and the static "
             "dielectric constant is undefined; in this case use the rotational part of the dipole"
         )
-    if (
-        not abs(halves[0] - halves[1])
-        <= MAX_HALF_DIFFERENCE * math.sqrt(2) * epsilon.standard_error
-    ):
+    tolerance = MAX_HALF_DIFFERENCE * math.sqrt(2) * epsilon.standard_error
+    if not abs(halves[0] - halves[1]) <= tolerance:
         notes.append(
             f"the halves of the run give {halves[0]:.4g} and {halves[1]:.4g}: not converged"
         )

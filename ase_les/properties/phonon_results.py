@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PER_CM_PER_THZ = 1e12 * units._c**-1 * 1e-2
 """Wave number in 1/cm of a frequency of 1 THz."""
 
-# Frequencies below this, in THz, are reported as imaginary; others may be round-off.
+# Frequencies below this, in THz, count as imaginary; smaller imaginary ones are round-off.
 _IMAGINARY_THZ = -0.1
 # Residual forces above this, in eV/Å, are reported.
 _RESIDUAL_FORCE = 0.01

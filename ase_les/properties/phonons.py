@@ -158,7 +158,7 @@ def phonons(
     ----------
     atoms : ase.Atoms
         Relaxed crystal (three periodic directions) or slab (two), with a calculator that gives
-        forces. Not modified. Residual forces are subtracted.
+        forces; not modified. Residual forces are subtracted.
     output : str, Path or None
         Stem of ``-phonopy.yaml`` (with forces and charges, read by ``phonopy.load``),
         ``-FORCE_SETS``, ``-BORN``, ``-phonons.npz``, ``-summary.yml`` and the record of finished

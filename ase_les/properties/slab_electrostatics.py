@@ -15,8 +15,8 @@ with the dipole :math:`M = s M_\mathrm{latent}` along the normal. It equals the 
 plate capacitor with the charge :math:`\pm Q` on its plates and :math:`\epsilon_\infty` between
 them, and that across an isolated slab of polarization :math:`P = M/V`, whose field is :math:`-P /
 (\epsilon_0 \epsilon_\infty)` inside and zero outside. Calculators without a dielectric tensor have
-:math:`s = 1`. The electrons of a molecule outside the slab screen differently; its step is an
-estimate.
+:math:`s = 1`. The electrons of a molecule outside the slab screen differently; the step is
+then an estimate.
 
 These are *changes* of the potential upon adsorption or joining. They do not give absolute work
 functions, which depend on the spill-out of electrons.
