@@ -1,4 +1,4 @@
-"""Checks of numbers; those of numpy are taken."""
+"""Validation of numbers, including numpy scalars."""
 
 from __future__ import annotations
 
