@@ -123,7 +123,7 @@ def barrier(start: Atoms, end: Atoms, images: int = 5, fmax: float = 0.03) -> tu
     for each in path[1:-1]:
         each.calc = start.calc
     # One calculator for all images: they are calculated one after the other.
-    band = NEB(path, climb=True, allow_shared_calculator=True)
+    band = NEB(path, climb=True, method="improvedtangent", allow_shared_calculator=True)
     band.interpolate("idpp", mic=True)
     FIRE(band, logfile=None).run(fmax=fmax, steps=300)
     energies = [each.get_potential_energy() for each in path]

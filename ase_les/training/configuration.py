@@ -167,7 +167,7 @@ class CardConfig:
     notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, limit in self.named_limits.items():
+        for name, limit in (self.named_limits or {}).items():
             if isinstance(limit, str) == (name == TEMPERATURES):
                 needed = "two temperatures" if name == TEMPERATURES else "a reason in words"
                 raise ValueError(f"`named_limits.{name}`: given {limit!r}, needed: {needed}")

@@ -1,5 +1,6 @@
 """Tasks on the workers of a real Dask scheduler."""
 
+import json
 import os
 import signal
 import threading
@@ -54,7 +55,7 @@ def test_an_address_and_a_scheduler_file_are_enough(client, tmp_path):
     address = client.scheduler.address
     assert dict(run_on_scheduler(dask_tasks.double, tasks([4]), address)) == {"task 4": 8}
     file = tmp_path / "scheduler.json"
-    client.write_scheduler_file(str(file))
+    file.write_text(json.dumps({"address": address}))
     assert dict(run_on_scheduler(dask_tasks.double, tasks([4]), file)) == {"task 4": 8}
 
 

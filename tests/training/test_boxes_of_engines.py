@@ -40,8 +40,8 @@ def tblite(monkeypatch):
     package.__spec__ = types.SimpleNamespace()
     monkeypatch.setitem(sys.modules, "tblite", package)
     monkeypatch.setitem(sys.modules, "tblite.ase", module)
-    known = engines.ENGINES["tblite"]
-    return engines.Reference("tblite", known.build, known.settings)
+    build = engines.ENGINES["tblite"].build
+    return engines.Reference("tblite", build, engines.checked_settings("tblite", {}))
 
 
 def slab(third):

@@ -68,6 +68,7 @@ def trained(model: dict, epochs: int = 30, **settings) -> LESModel:
     return result.model, result.errors
 
 
+@pytest.mark.slow
 def test_a_training_learns_forces_and_writes_a_model():
     model, errors = trained({"representation": REPRESENTATION, "long_range": CHARGES}, epochs=30)
     spread = np.std([atoms.arrays["REF_forces"] for atoms in triples(20)])

@@ -142,7 +142,7 @@ def test_a_mistake_in_a_plan_names_set_move_and_key(tmp_path):
     [
         ({"surfaces": [0, 1]}, "`named_limits.surfaces`: given .* needed: a reason in words"),
         ({"temperatures_K": "hot"}, "`named_limits.temperatures_K`: .* needed: two temperatures"),
-        ({"temperatures_K": [1]}, r"`card.named_limits.temperatures_K\[1\]`: missing"),
+        ({"temperatures_K": [1]}, "`card.named_limits.temperatures_K`: given"),
     ],
 )
 def test_limits_in_a_card_are_reasons_and_temperatures(limits, told):
