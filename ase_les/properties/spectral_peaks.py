@@ -131,6 +131,8 @@ def _significant_bands(spectrum: InfraredSpectrum) -> list[Band]:
     clear = shape["prominences"] >= 3 * error
     x = spectrum.wavenumber_per_cm
     top = top[clear]
+    if len(top) == 0:
+        return []
     # Adjacent bands meet at the minimum between their peaks.
     between = [a + int(np.argmin(heights[a:b])) for a, b in pairwise(top)]
     edges = [0, *between, len(x) - 1]

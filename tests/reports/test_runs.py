@@ -76,8 +76,11 @@ def test_a_relaxed_cell_is_in_the_table(drawn):
     (stress,) = [curves for label, curves in drawn[0][2].items() if "stress" in label]
     assert stress["smax"][0] == pytest.approx(100 * units.bar)
     table = rows(relaxation.table(result))
-    assert table["a, b, c (Å)"].split(", ")[0] == f"{result.atoms.cell.lengths()[0]:.5f}"
-    assert float(table["volume (Å³)"]) == pytest.approx(result.atoms.get_volume(), rel=1e-5)
+    before, after = table["a, b, c (Å)"].split(" → ")
+    assert before.split(", ")[0] == f"{copper().cell.lengths()[0]:.4f}"
+    assert after.split(", ")[0] == f"{result.atoms.cell.lengths()[0]:.4f}"
+    volume = float(table["volume (Å³)"].split(" → ")[1])
+    assert volume == pytest.approx(result.atoms.get_volume(), abs=1e-3)
     assert "volume (Å³)" not in rows(relaxation.table(relax(copper(), fmax=1, output="fixed")))
 
 

@@ -27,7 +27,7 @@ def copper():
     return atoms
 
 
-SETTINGS = {"temperature_K": 300.0, "timestep_fs": 4.0, "checkpoint_stride": 10}
+SETTINGS = {"temperature_K": 300.0, "timestep_fs": 4.0, "checkpoint_stride": 10, "seed": 0}
 
 
 @pytest.mark.parametrize("ending", [".log", ".traj"])

@@ -278,6 +278,7 @@ def full_and_interrupted(ensemble, interrupt, atoms=copper, **more):
         "checkpoint_stride": 20,
         "trajectory_stride": 3,
         "log_stride": 2,
+        "seed": 0,
     } | more
     full = run_quietly(atoms(), output="full", **settings)
     interrupt(settings)

@@ -31,7 +31,7 @@ PLAN = {
     "engine": "ions",
     "settings": IONS,
     "stress": False,
-    "sample": {"moves": [{"kind": "rattle", "structures": 7, "stdev_A": 0.1}]},
+    "sample": {"moves": [{"kind": "rattle", "structures": 12, "stdev_A": 0.1}]},
     "conditions": [{"temperature_K": 300, "timestep_fs": 2.0}],
     "model": {
         "representation": {
@@ -40,7 +40,7 @@ PLAN = {
         },
         "long_range": {"charges": {"formal_charges": {"Na": 0.9, "Cl": -0.9}}},
     },
-    "fit": {"epochs": 3, "batch_size": 2},
+    "fit": {"epochs": 6, "batch_size": 2},
     "refit": {"epochs": 2},
     "committee": 2,
     "explore": {"runs": 1, "picoseconds": 0.02, "structures": 4, "disagreement_eV_per_A": 50},

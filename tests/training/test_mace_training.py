@@ -63,7 +63,7 @@ def trained(model: dict, epochs: int = 30, **settings) -> LESModel:
             **settings,
         },
     )
-    result = train(config)
+    result = train(config, overwrite=True)
     assert load_model("result.safetensors").config == result.model.config
     return result.model, result.errors
 
