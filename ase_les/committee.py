@@ -1,4 +1,4 @@
-"""Committees: models of one energy, whose spread estimates the error of their mean."""
+"""Committees: several models of the same energy; their spread estimates the error of the mean."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from ase_les.model_io import model_hash
 
 Plans = tuple[Plan | None, ...]
 
-# The smallest number of members that have a spread.
+# Minimum number of members for a spread.
 _FEWEST = 2
 
 
 class Committee:
-    r"""Models of the same elements, trained apart.
+    r"""Independently trained models of the same elements.
 
     .. math::
         \bar E = \frac1M \sum_m E_m, \qquad
         \sigma_E = \alpha \sqrt{\frac{1}{M - 1} \sum_m (E_m - \bar E)^2}
 
-    and alike for forces, stress, charges and Born charges. :math:`\alpha` is 1 unless the
-    committee was calibrated on structures that were not trained on
+    and likewise for forces, stress, charges and Born charges. :math:`\alpha` is 1 unless the
+    committee was calibrated on structures outside its training data
     (`ase_les.training.calibration`).
 
-    A *last-layer committee* differs in the last layers of its readouts only. Energies and charges
-    are linear in these: its mean is the model with the mean of their weights, `central`, whose
-    long-range energy is that of the mean charges.
+    The members of a *last-layer committee* differ only in the last layers of their readouts.
+    Energies and charges are linear in these weights, so the mean is a model with averaged
+    weights, `central`; its long-range energy is computed from the mean charges.
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ class Committee:
 
     @property
     def has_charges(self) -> bool:
-        """Whether atoms have one charge each."""
+        """Whether the models have one charge per atom."""
         return self.members[0].has_charges
 
     @property
     def central(self) -> LESModel | None:
-        """Model with the mean of the last layers; None if members differ in anything else."""
+        """Model with averaged last layers; None if the members differ in other weights."""
         return _with_mean_of_last_layers(self.members)
 
     def for_inference(
@@ -119,7 +119,7 @@ class CommitteeEngine:
     representations : sequence of str
         Equal for members whose features are equal.
     config : ModelConfig
-        Of the member with the longest cutoff.
+        Configuration of the member with the longest cutoff.
     central : LESModel or None
         See `Committee.central`.
     """
@@ -138,7 +138,7 @@ class CommitteeEngine:
         for index, name in enumerate(representations):
             groups.setdefault(name, []).append(index)
         self.groups = tuple(map(tuple, groups.values()))
-        # The first member with the same sums: their plan differs in what a metal remembers only.
+        # First member with the same sums; plans differ only in the warm start of metal charges.
         sums = [
             each.config.long_range and each.config.long_range.electrostatics for each in members
         ]
@@ -154,7 +154,7 @@ class CommitteeEngine:
         self.members[0].check_coverage(numbers, total_charge)
 
     def plan(self, graph: Graph, previous: Plans | None = None) -> Plans:
-        """Return the plans of the sums of all members, one and the same where sums are equal."""
+        """Return the plans of all members; members with equal sums share one plan."""
         plans: list[Plan | None] = []
         for index, member in enumerate(self.members):
             known = None if previous is None else previous[index]
@@ -176,7 +176,7 @@ class CommitteeEngine:
         plans : tuple of Plan or None
             From `plan`.
         forces, stress, energies : bool
-            What is wanted besides energies and charges.
+            Results to compute besides energies and charges.
         """
         predictions: dict[int, Prediction] = {}
         derivatives: dict[int, Derivatives] = {}
@@ -201,7 +201,7 @@ class CommitteeEngine:
 
 
 def committee_hash(committee: Committee) -> str:
-    """Sixteen hexadecimal digits that stand for the members and the scale of their spread."""
+    """Hash (16 hexadecimal digits) of the members and of the scale of their spread."""
     names = [model_hash(member) for member in committee.members]
     names.append(str(sorted(spread_scales(committee).items())))
     return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
@@ -284,7 +284,7 @@ def _common_card(members: Sequence[LESModel]) -> dict[str, Any]:
     for name in ("training", "hash", "parameters"):
         card.pop(name, None)
     for name in [each for each in card if each.endswith(("_errors", "_response"))]:
-        # Those of the mean are another number.
+        # The errors of the mean are different.
         del card[name]
     for name, combine in (("closest_contact_A", min), ("largest_force_eV_per_A", max)):
         known = [each[name] for each in cards if name in each]

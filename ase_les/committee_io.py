@@ -50,12 +50,12 @@ def save_committee(
     committee: Committee | Sequence[LESModel],
     card: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a committee to one file; a file in its place is replaced only by a complete one.
+    """Write a committee to one file, atomically.
 
     Parameters
     ----------
     path : str or Path
-        Ends in ``.safetensors``.
+        Path ending in ``.safetensors``.
     committee : Committee or sequence of LESModel
     card : Mapping or None
         Plain values ready for JSON; None writes the card of the committee.
@@ -63,7 +63,7 @@ def save_committee(
     Raises
     ------
     ValueError
-        If the path ends otherwise, a weight is not finite, or the card does not fit into JSON.
+        If the suffix is different, a weight is not finite, or the card cannot be stored as JSON.
     """
     import torch
 
@@ -94,9 +94,9 @@ def read_committee(path: str | Path) -> Committee:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file is damaged, no committee, of a newer format, or its weights do not belong to
+        If the file is damaged, is not a committee, has a newer format, or its weights do not match
         its configurations.
     """
     from ase_les.committee import Committee
@@ -132,7 +132,7 @@ def read_committee(path: str | Path) -> Committee:
 
 
 def is_committee(path: str | Path) -> bool:
-    """Return whether a file is a committee; False for other files and if there is none."""
+    """Return whether a file is a committee; False for other or missing files."""
     path = Path(path)
     if path.suffix != ".safetensors" or not path.is_file():
         return False

@@ -1,4 +1,4 @@
-"""Repulsion of nuclei closer than any bond, where training data are rare."""
+"""Repulsion of nuclei at distances shorter than bonds, where training data are rare."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CoreRepulsionConfig:
 
     cutoff_scale: Annotated[float, Interval(gt=0, le=10)] = 0.8
 
-    # The name in earlier model files and training configurations.
+    # Name in older model files and training configurations.
     _earlier = renamed(reach="cutoff_scale")
 
 
@@ -54,8 +54,8 @@ class CoreRepulsion(nn.Module):
         a_{ij} = \frac{0.88534\, a_0}{Z_i^{0.23} + Z_j^{0.23}}
 
     with the universal screening function :math:`\phi`, and the cutoff function :math:`f_c` of
-    `ase_les.representation.radial`, zero from :math:`\ell` on. Nothing of it is learned: the
-    network learns the difference, and has no data of nuclei that collide.
+    `ase_les.representation.radial`, zero beyond :math:`\ell`. It has no trainable parameters: the
+    network learns the difference, and training data contain no colliding nuclei.
 
     =======================  =============================================
     Symbol                   Code
@@ -69,12 +69,12 @@ class CoreRepulsion(nn.Module):
     elements : sequence of int
         Atomic numbers.
     cutoff : float
-        Of the edges, in Å.
+        Cutoff of the edges in Å.
 
     Raises
     ------
     ValueError
-        If its cutoff is longer than that of the edges.
+        If the repulsion extends beyond the cutoff of the edges.
 
     References
     ----------
@@ -111,7 +111,7 @@ class CoreRepulsion(nn.Module):
 
     def forward(self, graph: Graph, context: Context | None = None) -> Tensor:
         """Return energies (N,) in eV, float64: half of each pair for either atom."""
-        # Few edges are that short: what follows costs next to nothing.
+        # Only few edges are that short: the rest is cheap.
         with torch.no_grad():
             near = edges_shorter_than(graph, self.cutoffs(graph))
         distances = torch.linalg.vector_norm(edge_vectors(near), dim=1)

@@ -1,4 +1,4 @@
-"""Derivatives of the energy, all from one strained graph."""
+"""Derivatives of the energy, computed from one strained graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Derivatives(NamedTuple):
 
     ``prediction``: energies and charges. ``forces`` (N, 3) in eV/Å. ``stress`` (S, 3, 3) in eV/Å³,
     tension positive, meaningful for structures with a cell volume and two or three periodic
-    directions, or None. ``energies`` (N,): the share of each atom in the energy, in eV, or None.
+    directions, or None. ``energies`` (N,): energy of each atom in eV, or None.
     """
 
     prediction: Prediction
@@ -53,23 +53,23 @@ def differentiate(
         \sigma = \frac{1}{V} \frac{\partial E}{\partial \epsilon}, \qquad
         E_i = E_0 + E_\theta(B_i) + \tfrac12 q_i \frac{\partial E_\mathrm{lr}}{\partial q_i}
 
-    The last holds because the long-range energy is quadratic in the charges. The stress of a slab
-    is :math:`P \sigma P` with :math:`P = 1 - \mathbf{n} \mathbf{n}^T`: it has no component along
-    the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the cell as it is given, vacuum
-    included, so that :math:`\sigma V` is the derivative whatever the vacuum.
+    The last equation holds because the long-range energy is quadratic in the charges. The stress
+    of a slab is :math:`P \sigma P` with :math:`P = 1 - \mathbf{n} \mathbf{n}^T`, without components
+    along the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the given cell including vacuum,
+    so that :math:`\sigma V` does not depend on the vacuum.
 
     Parameters
     ----------
     model : EnergyModel
-        An `LESModel`, or a `FieldEnthalpy` of one.
+        An `LESModel` or a `FieldEnthalpy`.
     graph : Graph
-        One structure or a batch; left as it is.
+        One structure or a batch; not modified.
     plan : Plan or None
-        Of this graph, if there is one (`LESModel.plan`).
+        Plan of this graph, from `LESModel.plan`, or None.
     stress : bool
-        Whether the stress is wanted; needs cells with a volume.
+        Whether to compute the stress; cells need a volume.
     energies : bool
-        Whether the atomic energies are wanted.
+        Whether to compute atomic energies.
     create_graph : bool
         Whether the result must be differentiable (training).
     """
@@ -96,7 +96,7 @@ def differentiate_sharing(
     graph : Graph
         One structure.
     plans : sequence of Plan or None
-        Of this graph, one of each model.
+        Plans of this graph, one per model.
     stress, energies : bool
         See `differentiate`.
     """
@@ -111,7 +111,7 @@ def differentiate_sharing(
 
 
 def _with_variables(graph: Graph, stress: bool) -> tuple[Graph, list[Tensor]]:
-    """Return the graph as a function of positions and, for the stress, of a strain; and these."""
+    """Return a graph that depends on positions and, for the stress, on a strain; and both."""
     positions = graph.positions.detach().requires_grad_(True)
     given = graph._replace(positions=positions)
     if not stress:
@@ -150,7 +150,7 @@ def evaluate(
     stress: bool,
     energies: bool,
 ) -> tuple[Prediction, Derivatives | None]:
-    """Return the prediction for a graph, and its derivatives if forces are wanted."""
+    """Return the prediction for a graph, and its derivatives if forces are requested."""
     if not forces:
         with torch.no_grad():
             return model(graph, plan), None
@@ -160,7 +160,7 @@ def evaluate(
 
 
 def _per_volume(by_strain: Tensor, graph: Graph) -> Tensor:
-    """Stress (S, 3, 3) from the derivative by strain, without what a slab has along its normal."""
+    """Stress (S, 3, 3) from the strain derivative, without components along a slab's normal."""
     volume = torch.linalg.det(graph.cell).abs()
     n_periodic = graph.pbc.sum(dim=1)
     # A structure without volume has no stress; dividing by zero would poison the others.

@@ -1,8 +1,8 @@
-r"""Terms of the energy: what is added up to the energy of a structure.
+r"""Energy terms, whose sum is the energy of a structure.
 
 A term is called as ``term(graph, context)`` and returns an energy per atom, (N,) in eV, float64.
-`LatentElectrostatics` returns an energy per structure, because a sum over wave vectors belongs to
-no single atom, together with its charges.
+`LatentElectrostatics` returns an energy per structure, because a sum over wave vectors cannot be
+assigned to single atoms, together with the charges.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Context(NamedTuple):
     """Input shared by the terms: ``features`` (N, n) of environments and the ``plan`` of the sums.
 
-    A plan of None is made where it is needed.
+    If ``plan`` is None, it is created when needed.
     """
 
     features: Tensor
@@ -34,7 +34,7 @@ class Context(NamedTuple):
 
 
 class AtomicEnergies(nn.Module):
-    """Energy :math:`E_0(Z)` of each element, a constant of the model.
+    """Constant energy :math:`E_0(Z)` of each element.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class AtomicEnergies(nn.Module):
 
     def __init__(self, energies: Mapping[int, float]):
         super().__init__()
-        # No buffer: hundreds of eV per atom must not be rounded to float32.
+        # Not a buffer: hundreds of eV per atom must not be rounded to float32.
         table = torch.zeros(max(energies) + 1, dtype=torch.float64)
         for number, energy in energies.items():
             table[number] = energy
@@ -56,7 +56,7 @@ class AtomicEnergies(nn.Module):
 
 
 class ShortRange(nn.Module):
-    """Learned energy of the environments of atoms.
+    """Learned energy of atomic environments.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class LongRange(NamedTuple):
 
     ``energy`` (S,) in eV: of the charges in their field. ``atomic`` (N,) in eV: that of charging
     the atoms that share electrons, or None without such atoms. ``charges`` (N, n_q) in e and the
-    ``latent`` numbers (N, n) they are made of (`ase_les.charges`).
+    ``latent`` numbers (N, n) that define them (`ase_les.charges`).
     """
 
     energy: Tensor
@@ -96,7 +96,7 @@ class LatentElectrostatics(nn.Module):
     charges : LatentCharges
     electrostatics : Electrostatics
     representation : Representation or None
-        Features of the charges alone; None reads those of the context.
+        Separate features for the charges; None uses those of the context.
     equilibration : Equilibration or None
         Moves charge between the atoms of a metal; None keeps all charges local.
 
@@ -127,7 +127,7 @@ class LatentElectrostatics(nn.Module):
             self.equilibration = self.equilibration.frozen().requires_grad_(False)
 
     def shares_electrons(self, graph: Graph) -> bool:
-        """Return whether a graph has atoms among which electrons move as in a metal."""
+        """Return whether a graph has metal atoms, which exchange charge."""
         return self.equilibration is not None and len(self.equilibration.atoms(graph)) > 0
 
     def forward(self, graph: Graph, context: Context) -> LongRange:

@@ -1,7 +1,7 @@
-r"""Atomic environments of training data in a few numbers, and how far other atoms are from them.
+r"""Descriptors of the atomic environments in training data, and distances from them.
 
 The environment of an atom is described by two smooth coordination numbers for every element
-:math:`B` of the model, one for all neighbors and one for the closest,
+:math:`B` of the model, one for all neighbors and one for close ones,
 
 .. math::
     n_{B,p} = \sum_{j \in B} \left(1 - r_{ij}^2 / r_c^2\right)^p, \qquad p = 2, 8.
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-#: Powers p; their number is that of coordination numbers by element.
+#: Powers p, one for each coordination number of an element.
 POWERS = (2, 8)
 #: Added to the standard deviation of coordination numbers, relative to 1 + mean.
 SPREAD = 0.02
@@ -35,9 +35,9 @@ class Edges(NamedTuple):
     numbers : array, shape (N,)
         Atomic numbers.
     receivers, senders : array, shape (E,)
-        Indices of the atoms of an edge; both directions are there.
+        Atom indices of each edge; both directions are included.
     lengths : array, shape (E,)
-        In Å.
+        Lengths in Å.
     """
 
     numbers: np.ndarray
@@ -84,7 +84,7 @@ class Environments:
         return relative
 
     def entry(self) -> dict[str, Any]:
-        """Return the entry of a card, plain values."""
+        """Return the card entry as plain values."""
         lower = np.tril_indices(len(self.factors[0]))
         return {
             "cutoff_A": self.cutoff_A,
@@ -100,7 +100,7 @@ class Environments:
 
     @classmethod
     def of_entry(cls, entry: object) -> Environments | None:
-        """Return the summary in an entry of a card; None if it is missing or damaged."""
+        """Return the summary from a card entry; None if it is missing or damaged."""
         if not isinstance(entry, Mapping):
             return None
         try:
@@ -127,9 +127,9 @@ def coordination_numbers(edges: Edges, elements: Sequence[int], cutoff_A: float)
     ----------
     edges : Edges
     elements : sequence of int
-        Atomic numbers, ascending; atoms of others do not count.
+        Atomic numbers, ascending; other elements are ignored.
     cutoff_A : float
-        Edges beyond it do not count.
+        Longer edges are ignored.
     """
     n_atoms, n_elements = len(edges.numbers), len(elements)
     species = np.full(len(chemical_symbols), -1)
@@ -147,7 +147,7 @@ def coordination_numbers(edges: Edges, elements: Sequence[int], cutoff_A: float)
 
 
 def summarize(structures: Iterable[Edges], cutoff_A: float) -> Environments | None:
-    """Return the summary of the environments of training structures; None without any.
+    """Return a summary of the environments in training structures; None without structures.
 
     Parameters
     ----------

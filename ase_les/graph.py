@@ -1,4 +1,4 @@
-"""The immutable container that every term of the energy reads: atoms and the edges between them."""
+"""Immutable graph of atoms and edges, the input of every energy term."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ase_les.structure_limits import check_extent
 
 
 class Graph(NamedTuple):
-    r"""One structure, or several structures side by side.
+    r"""One structure, or a batch of structures.
 
     Edge :math:`e` leads from its receiver :math:`i` to its sender :math:`j`:
 
     .. math::
         \mathbf{d}_e = \mathbf{r}_j + \mathbf{s}_e \cdot \mathrm{cell} - \mathbf{r}_i
 
-    Geometry is float64 whatever the precision of the network: differences of
-    positions and sums of charges lose digits long before a network does.
+    Geometry is always float64: differences of positions and sums of charges are more
+    sensitive to rounding than the network.
 
     =================  ==========  ========================================================
     Field              Shape       Meaning
     =================  ==========  ========================================================
     ``positions``      (N, 3)      in Å
     ``numbers``        (N,)        atomic numbers
-    ``cell``           (S, 3, 3)   in Å, rows are lattice vectors, zero rows where there is none
+    ``cell``           (S, 3, 3)   in Å, rows are lattice vectors, zero rows if undefined
     ``pbc``            (S, 3)      which lattice vectors repeat
     ``total_charge``   (S,)        in e
     ``structure``      (N,)        the structure each atom belongs to, ascending
@@ -59,7 +59,7 @@ class Graph(NamedTuple):
         return self.cell.shape[0]
 
     def to(self, device: str | torch.device) -> Graph:
-        """Return the same graph on another device."""
+        """Return a copy on another device."""
         return Graph(*(field.to(device) for field in self))
 
 
@@ -69,7 +69,7 @@ def total_charge_of(atoms: Atoms) -> float:
     Raises
     ------
     ValueError
-        If the entry is not a finite number. Text and truth values are none: ASE reads
+        If the entry is not a finite number. Text and booleans are rejected: ASE reads
         ``charge=None`` in a file as True.
     """
     given = atoms.info.get("charge", 0.0)
@@ -85,12 +85,12 @@ def total_charge_of(atoms: Atoms) -> float:
 
 
 def check_geometry(atoms: Atoms) -> None:
-    """Refuse structures no model can evaluate, before anything is computed.
+    """Raise an error for structures that no model can evaluate.
 
     Raises
     ------
     ValueError
-        If there are no atoms, positions or cell are not finite or beyond any structure, or a
+        If there are no atoms, positions or cell are not finite or unreasonably large, or a
         periodic direction has no lattice vector.
     """
     if len(atoms) == 0:
@@ -113,8 +113,8 @@ def graph_from_atoms(atoms: Atoms, neighbors: NeighborList) -> Graph:
     atoms : ase.Atoms
         Structure; ``atoms.info["charge"]`` is its total charge.
     neighbors : NeighborList
-        Gives the edges; edges longer than its cutoff, kept for their skin, may
-        be among them and carry no weight in any model.
+        Source of the edges; it may include edges in the skin, beyond the cutoff, which
+        do not contribute in any model.
     """
     receivers, senders, shifts = neighbors.edges(atoms.positions, atoms.cell.array, atoms.pbc)
     return Graph(
@@ -131,7 +131,7 @@ def graph_from_atoms(atoms: Atoms, neighbors: NeighborList) -> Graph:
 
 
 def batch(graphs: Sequence[Graph]) -> Graph:
-    """Several graphs side by side in one, without edges between them."""
+    """Combine several graphs into a batch, without edges between them."""
     sizes = torch.tensor([graph.n_atoms for graph in graphs])
     n_structures = torch.tensor([graph.n_structures for graph in graphs])
     atom_offset = torch.cumsum(sizes, 0) - sizes
@@ -159,8 +159,8 @@ def batch(graphs: Sequence[Graph]) -> Graph:
 def strained(graph: Graph, strain: Tensor) -> Graph:
     r"""Return the graph after a strain, :math:`\mathbf{r} \to \mathbf{r}(1 + \epsilon)`.
 
-    Positions and lattice vectors move together, so that edges, wave vectors and
-    volumes all follow: no energy term can see unstrained geometry.
+    Positions and lattice vectors are strained together, and with them edges, wave vectors
+    and volumes: all energy terms use the strained geometry.
 
     Parameters
     ----------

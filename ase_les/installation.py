@@ -23,7 +23,7 @@ from ase_les.reports.terminal import console, progress_bar
 PACKAGE = "ase_les"
 
 _SIZE = 3
-"""Cubic cells along each side of the crystal whose forces are timed: 216 ions."""
+"""Cubic cells along each side of the crystal used for timing: 216 ions."""
 _CALLS = 5
 
 
@@ -51,17 +51,17 @@ def examine_installation(
     Parameters
     ----------
     device : str
-        Device for models, in the notation of torch.
+        Device for models, as named by torch.
     models : iterable of str or None
-        Names of shipped models, or model files; None stands for all that are shipped.
+        Names of shipped models, or model files; None for all shipped models.
     quiet : bool
-        Without a progress bar.
+        Whether to hide the progress bar.
 
     Returns
     -------
     tuple of CheckResult
-        A broken library or device ends it: nothing that follows could be trusted. Models are
-        held to the plain definition of the energy, on a few random structures.
+        A broken library or device ends the checks, because later results could not be trusted.
+        Models are compared with the reference definition of the energy on a few random structures.
     """
     found: list[CheckResult] = []
     for part in (
@@ -77,7 +77,7 @@ def examine_installation(
 
 
 def is_sound(examined: Iterable[CheckResult]) -> bool:
-    """Return whether nothing is broken."""
+    """Return whether no check is broken."""
     return all(each.state != "broken" for each in examined)
 
 
@@ -105,7 +105,7 @@ def _libraries() -> Iterator[CheckResult]:
 
 
 def _extra(requirement: Requirement) -> str | None:
-    """Return the extra that needs a requirement, if it is optional."""
+    """Return the extra that an optional requirement belongs to, or None."""
     if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
         return None
     extras = metadata.metadata(PACKAGE).get_all("Provides-Extra") or ()
@@ -181,7 +181,7 @@ def _model(name: str, device: str, shipped: bool) -> CheckResult:
     try:
         report = check_calculator(model, device)
     except (AssertionError, RuntimeError) as error:
-        # Other numbers, or a device that torch finds and then cannot compute on.
+        # Wrong numbers, or a device that torch finds but cannot compute on.
         remedy = "do not use it on this device: another torch, or --device cpu, may be right"
         return CheckResult(subject, "broken", str(error), remedy)
     double, single = (f.deviation for f in report.findings if f.quantity == "forces")
@@ -192,7 +192,7 @@ def _model(name: str, device: str, shipped: bool) -> CheckResult:
 
 
 def _speed(device: str) -> CheckResult:
-    """Time of a force call as users wait for it: positions change from call to call."""
+    """Measure the wall time of a force call, with positions that change between calls."""
     import torch
 
     from ase_les.calculator import LESCalculator

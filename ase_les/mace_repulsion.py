@@ -27,7 +27,7 @@ class MaceRepulsionConfig:
     Parameters
     ----------
     kind : str
-        "mace"; tells this form from others in a configuration file.
+        "mace"; selects this form in a configuration file.
     scale : float
         Factor of the energy.
     strengths : tuple of float
@@ -37,8 +37,8 @@ class MaceRepulsionConfig:
     exponent : int
         Flatness of the cutoff function at r = 0.
     radii : mapping of str to float
-        Covalent radii in Å that differ from those of ASE, as those of files in
-        single precision do.
+        Covalent radii in Å that differ from ASE's, for example by the rounding of
+        files in single precision.
     """
 
     kind: Literal["mace"] = "mace"
@@ -66,7 +66,7 @@ class MaceRepulsion(nn.Module):
     elements : sequence of int
         Atomic numbers.
     cutoff : float
-        Of the edges, in Å.
+        Cutoff of the edges in Å.
     """
 
     def __init__(self, config: MaceRepulsionConfig, elements: Sequence[int], cutoff: float):
@@ -100,7 +100,7 @@ class MaceRepulsion(nn.Module):
 def build_repulsion(
     config: CoreRepulsionConfig | MaceRepulsionConfig, elements: Sequence[int], cutoff: float
 ) -> CoreRepulsion | MaceRepulsion:
-    """Return the repulsion of nuclei; the type of its settings decides its form."""
+    """Return the core repulsion for the given type of settings."""
     if isinstance(config, MaceRepulsionConfig):
         return MaceRepulsion(config, elements, cutoff)
     return CoreRepulsion(config, elements, cutoff)

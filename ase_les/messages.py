@@ -1,19 +1,19 @@
-"""Text from files in messages: on one line, of limited length, without control characters."""
+"""Sanitize text from files for messages: one line, limited length, no control characters."""
 
 from __future__ import annotations
 
 import unicodedata
 
-#: Longest text of a file that a message repeats.
+#: Maximum length of text from a file in a message.
 LONGEST = 300
-# Categories of Unicode: control, format (such as the direction of writing), private use, surrogate.
+# Unicode categories: control, format (such as text direction), private use, surrogate.
 _HIDDEN = ("Cc", "Cf", "Co", "Cs")
 
 
 def printable(text: str) -> str:
-    """Return a text whose control characters, except for line breaks and tabs, are visible.
+    """Return a text with control characters, except line breaks and tabs, made visible.
 
-    Escape sequences in a file could otherwise change the terminal they are printed to.
+    Escape sequences in a file could otherwise change the state of the terminal.
     """
     if text.isprintable():
         return text
@@ -32,7 +32,7 @@ def one_line(text: object, longest: int = LONGEST) -> str:
     text : object
         Converted to text.
     longest : int
-        Number of characters; the middle of a longer text is left out.
+        Maximum number of characters; the middle of a longer text is omitted.
     """
     whole = str(text)
     if len(whole) > 20 * longest:
@@ -45,12 +45,12 @@ def one_line(text: object, longest: int = LONGEST) -> str:
 
 
 def without_control(value: object, depth: int = 50) -> object:
-    """Return nested plain containers, as JSON gives them, whose texts are all `printable`.
+    """Return nested containers, as read from JSON, with all text made `printable`.
 
     Raises
     ------
     ValueError
-        If they are nested deeper than `depth`.
+        If the nesting is deeper than `depth`.
     """
     if depth == 0:
         raise ValueError("lists or objects are nested too deep")

@@ -30,9 +30,9 @@ class Prediction(NamedTuple):
     """Energies and charges of a graph; float64.
 
     ``energy`` (S,) in eV is the sum of ``short_range`` (N,) over the atoms and of
-    ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) they are made
-    of (see `ase_les.charges`) have no columns for a short-range model. Where atoms share electrons
-    (`ase_les.electrostatics.equilibration`), charges include what has moved between them and
+    ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) that define
+    them (see `ase_les.charges`) have no columns for a short-range model. With charge equilibration
+    (`ase_les.electrostatics.equilibration`), charges include the equilibrated part and
     ``short_range`` the energy of charging each atom; the latent numbers are the local ones.
     """
 
@@ -59,12 +59,12 @@ class LESModel(nn.Module):
     ----------
     config : ModelConfig
     seed : int or None
-        Seed of the initial weights; None leaves them to torch's global generator.
+        Seed of the initial weights; None uses torch's global generator.
 
     Attributes
     ----------
     card : dict
-        Metadata of the model: data, errors, licence, citation.
+        Metadata of the model: data, errors, license, citation.
 
     References
     ----------
@@ -115,12 +115,12 @@ class LESModel(nn.Module):
 
     @property
     def has_charges(self) -> bool:
-        """Return whether atoms have one charge each; several channels have no such meaning."""
+        """Return whether there is one charge per atom; several channels are not charges."""
         return self.long_range is not None and self.long_range.charges.config.n_channels == 1
 
     @property
     def latent_electrostatics(self) -> LatentElectrostatics:
-        """The long-range part.
+        """Long-range part of the model.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class LESModel(nn.Module):
 
     @property
     def charge_representation(self) -> Cace | Mace:
-        """Representation the charges are read from: one of their own, or the shared one."""
+        """Representation of the charges, either separate or shared with the energy."""
         own = self.latent_electrostatics.representation
         return self.representation if own is None else cast(Cace | Mace, own)
 
@@ -144,7 +144,7 @@ class LESModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights, where structures have to be."""
+        """Device of the weights, on which graphs must be."""
         return self.short_range.readout.spread.device
 
     def for_inference(
@@ -154,7 +154,7 @@ class LESModel(nn.Module):
         accuracy: float | None = 1e-4,
         kernels: bool = True,
     ) -> LESModel:
-        """Return a frozen copy with hand-written gradients: the same energy, faster.
+        """Return a frozen copy with hand-written gradients: the same energy, evaluated faster.
 
         Parameters
         ----------
@@ -163,21 +163,21 @@ class LESModel(nn.Module):
         dtype : str
             Precision of the network, "float32" or "float64".
         accuracy : float or None
-            Relative error of the long-range forces. Structures of a few hundred atoms and more
-            are summed on a mesh that reaches it; None for the exact sum always.
+            Relative error of the long-range forces. Structures of a few hundred atoms or more use
+            a mesh with this accuracy; None always uses the exact sum.
         kernels : bool
-            Whether to use compiled kernels (`ase_les.kernels`), on a CPU and where there are any.
+            Whether to use compiled kernels (`ase_les.kernels`), on a CPU and if available.
 
         Raises
         ------
         ValueError
-            If the precision is neither, the accuracy out of range, or there is no such device.
+            If the precision is unknown, the accuracy out of range, or the device not available.
         """
         if dtype not in PRECISIONS:
             raise ValueError(f"`dtype` must be one of {sorted(PRECISIONS)}, got {dtype!r}")
         check_device(device)
         copy = LESModel(self.config, seed=0)
-        # The precision comes first: weights pass into the copy without a rounding in between.
+        # Set the precision first, so that weights are copied without intermediate rounding.
         copy.to(device=device, dtype=PRECISIONS[dtype]).requires_grad_(False).eval()
         copy.load_state_dict(self.state_dict())
         copy.card = self.card
@@ -196,18 +196,18 @@ class LESModel(nn.Module):
         """Divide features by their standard deviation over these graphs.
 
         Features differ in size by orders of magnitude, step sizes of the optimizer
-        do not. Done once before training; the deviations stay part of the model.
+        do not. Called once before training; the deviations are part of the model.
         """
         readouts = [(self.representation, self.short_range.readout)]
         if self.long_range is not None:
             readouts.append((self.charge_representation, self.long_range.charges.readout))
         for representation, readout in readouts:
             spread = torch.cat([representation(graph) for graph in graphs]).std(0, correction=0)
-            # A feature that hardly varies must not be blown up to the size of the others.
+            # Do not amplify features that hardly vary.
             readout.spread.copy_(spread + 1e-3 * spread.square().mean().sqrt().clamp_min(1e-12))
 
     def with_converged_ewald(self) -> LESModel:
-        """Return a copy whose reciprocal sum is converged: smooth E(V), other published numbers.
+        """Return a copy with a converged reciprocal sum: E(V) is smooth, energies differ slightly.
 
         Raises
         ------
@@ -225,7 +225,7 @@ class LESModel(nn.Module):
         return copy
 
     def check_coverage(self, numbers: Sequence[int], total_charge: float = 0.0) -> None:
-        """Refuse structures the model was not made for.
+        """Raise an error for elements or total charges that the model does not cover.
 
         Raises
         ------
@@ -248,15 +248,15 @@ class LESModel(nn.Module):
             )
 
     def plan(self, graph: Graph, previous: Plan | None = None) -> Plan | None:
-        """Return how the long-range energy of a graph is summed; None for a short-range model.
+        """Return the plan of the long-range sums of a graph; None for a short-range model.
 
-        Passing it to `forward` saves time when a structure of the same cell is evaluated again.
+        Passing it to `forward` saves time for further structures with the same cell.
 
         Parameters
         ----------
         graph : Graph
         previous : Plan or None
-            Returned as it is if a new plan would be equal to it.
+            Returned unchanged if a new plan would be equal to it.
         """
         if self.long_range is None:
             return None
@@ -269,24 +269,24 @@ class LESModel(nn.Module):
     def forward(self, graph: Graph, plan: Plan | None = None) -> Prediction:
         """Return the energy of every structure of a graph.
 
-        Nothing in the model changes. The energy does not depend on whether a plan is passed.
+        The model is not modified. The energy does not depend on whether a plan is passed.
 
         Parameters
         ----------
         graph : Graph
         plan : Plan or None
-            From `plan`, of this graph.
+            Plan of this graph, from `plan`.
         """
         return self.predict(graph, Context(self.representation(graph), plan))
 
     def predict(self, graph: Graph, context: Context) -> Prediction:
-        """Return the energies for features that are already known.
+        """Return the energies from precomputed features.
 
         Parameters
         ----------
         graph : Graph
         context : Context
-            Features from `representation`, of this graph, and the plan of the sums.
+            Features of this graph, from `representation`, and the plan of the sums.
         """
         first, *others = self.local_terms
         atomic = first(graph, context)
@@ -309,11 +309,11 @@ def check_device(device: str) -> None:
     Raises
     ------
     ValueError
-        If it cannot; the message names the devices it can use.
+        If the device cannot be used; the message lists available devices.
     """
     try:
         torch.empty(0, device=device)
-    # Of a torch that was built without it, a device is a failed assertion.
+    # Torch raises AssertionError for devices it was built without.
     except (RuntimeError, AssertionError) as error:
         there = ["cpu"]
         if torch.accelerator.is_available():

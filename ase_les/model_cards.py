@@ -1,4 +1,4 @@
-"""Tables of models for README files: nothing but what their cards say."""
+"""Tables of models for README files, made from the model cards."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def models_table_rst(cards: Mapping[str, Mapping]) -> str:
 
 
 def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
-    """Each model beside its short-range twin and what was published, as a table.
+    """Compare each model with its short-range twin and published errors, as a table.
 
     Energies in meV/atom and forces in meV/Å, root-mean-square errors of held-back structures;
-    R² and slope of responses that were learned from energies and forces (or from labels of their
-    own, where the card says so). A twin counts only if it was trained on the same structures.
+    R² and slope of responses that were learned from energies and forces (or from response labels,
+    if stated in the card). Twins trained on other structures are omitted.
     """
     head = (
         *("model", "structures", "E short-range", "E LES", "E published"),
@@ -72,9 +72,9 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
 def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
     r"""Return mean physical charges of every model by element, over training structures.
 
-    Beside charges stand GAPT charges :math:`\mathrm{tr}\,Z^*/3` of some of the structures; both
-    are :math:`\sqrt{\epsilon_\infty}` times the latent ones of the card. Models of several
-    charges per atom, which mean nothing one by one, are left out.
+    GAPT charges :math:`\mathrm{tr}\,Z^*/3` are means over some of the structures. Both are
+    :math:`\sqrt{\epsilon_\infty}` times the latent charges in the card. Models with several
+    charges per atom, which are not physical charges, are omitted.
     """
     rows = []
     for name, card in cards.items():
@@ -84,7 +84,7 @@ def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
                 charges[kind]
                 for kind in ("mean_by_element_e", "mean_latent_born_charge_by_element_e")
             )
-            # Cards of earlier versions have the dielectric constant alone.
+            # Cards of earlier versions have only the dielectric constant.
             scaling = charges.get("physical_over_latent", math.sqrt(card.get("dielectric", 1.0)))
             rows.append((name, _by_element(sitting, scaling), _by_element(carried, scaling)))
     return _simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e"), rows)
@@ -105,7 +105,7 @@ def _forces(errors: Mapping[str, float]) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    # Fixed point with so many digits: 0.00, 1.23, 12.3, 123.
+    # Fixed-point notation: 0.00, 1.23, 12.3, 123.
     if value is None:
         return NOTHING
     before_point = len(str(int(abs(value))))
@@ -113,7 +113,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _published(card: Mapping, error) -> str:
-    """Short-range and LES, as far as they were published."""
+    """Return the published errors of the short-range and the LES model."""
     published = card.get("published", {})
     both = [error(published.get(kind, {})) for kind in ("short_range", "les")]
     return NOTHING if both == [NOTHING] * 2 else " / ".join(both)
@@ -131,7 +131,7 @@ def _agreement(response: Mapping, name: str) -> str:
 
 def _time(card: Mapping) -> str:
     training = card["training"]
-    # What it started from and was taught by had to be trained too.
+    # Includes the training of the initial model and of the teachers.
     seconds = training["seconds"] + training.get("seconds_before", 0)
     device = training.get("device", "cpu")
     where = f"{training['threads']} core" if device == "cpu" else device

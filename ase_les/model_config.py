@@ -1,4 +1,4 @@
-"""Architecture of a model: everything that defines it but its weights."""
+"""Architecture of a model: everything that defines it except its weights."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ class LongRangeConfig:
     electrostatics : ElectrostaticsConfig
         Sum of their interactions.
     representation : RepresentationConfig or None
-        A representation of its own for the charges; None shares that of the
+        Separate representation for the charges; None uses that of the
         short-range energy.
     equilibration : EquilibrationConfig or None
-        Elements whose atoms share electrons as those of a metal do; None where
-        all charges are local.
+        Elements whose atoms exchange charge as in a metal; None if all
+        charges are local.
 
     Raises
     ------
     ValueError
-        If electrons are shared by charges of several channels.
+        If charges with several channels are equilibrated.
     """
 
     charges: ChargesConfig = ChargesConfig()
@@ -83,14 +83,14 @@ class LongRangeConfig:
     def __post_init__(self) -> None:
         if self.equilibration and self.charges.n_channels > 1:
             raise ValueError(
-                "`equilibration` moves real charge, which has one channel; "
+                "`equilibration` needs charges with one channel; "
                 f"got {self.charges.n_channels}. Set `n_channels: 1`"
             )
 
 
 @configuration
 class ArchitectureConfig:
-    """Architecture of a model, as far as it does not depend on data.
+    """Architecture of a model; entries that depend on data may be left out.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class ArchitectureConfig:
         Total charges of structures to distinguish; empty if there is one charge state.
     core_repulsion : CoreRepulsionConfig, MaceRepulsionConfig or None
         Repulsion of nuclei at distances shorter than bonds, where there are no data. None for
-        none.
+        no repulsion.
 
     Raises
     ------
@@ -136,14 +136,14 @@ class ArchitectureConfig:
 
     @property
     def cutoff(self) -> float:
-        """Longest edge that any part of the model reads, in Å."""
+        """Longest edge that any part of the model uses, in Å."""
         charges = self.long_range.representation if self.long_range else None
         return max(part.cutoff for part in (self.representation, charges) if part)
 
     def complete(
         self, atomic_energies: Mapping[str, float], short_range: ShortRangeConfig
     ) -> ModelConfig:
-        """Return the configuration of a model, with what depends on data."""
+        """Return the complete configuration, with the entries that depend on data."""
         given = {entry.name: getattr(self, entry.name) for entry in fields(ArchitectureConfig)}
         given |= {"atomic_energies": atomic_energies, "short_range": short_range}
         return ModelConfig(**given)
@@ -151,7 +151,7 @@ class ArchitectureConfig:
 
 @configuration
 class ModelConfig(ArchitectureConfig):
-    """Everything that defines a model but its weights: a complete architecture.
+    """Complete architecture: everything that defines a model except its weights.
 
     Parameters
     ----------
@@ -173,9 +173,9 @@ class ModelConfig(ArchitectureConfig):
         return tuple(atomic_numbers[symbol] for symbol in self.atomic_energies)
 
     def to_dict(self) -> dict:
-        """Plain containers, ready for JSON."""
+        """Return plain containers that can be stored as JSON."""
         plain = asdict(self)
-        # Models from before there were such parts keep their description, and so their hash.
+        # Keep the description, and so the hash, of models made before these entries existed.
         if self.long_range and self.long_range.equilibration is None:
             del plain["long_range"]["equilibration"]
         if self.core_repulsion is None:
@@ -184,7 +184,7 @@ class ModelConfig(ArchitectureConfig):
 
     @classmethod
     def from_dict(cls, given: Mapping) -> ModelConfig:
-        """Read what `to_dict` has written.
+        """Return the configuration from the containers of `to_dict`.
 
         Raises
         ------

@@ -1,16 +1,16 @@
-"""Models as files: the weights in safetensors, what they mean as JSON in its header.
+"""Model files: weights in safetensors, configuration and card as JSON in the header.
 
 =============  ==================================================================
 Header entry   Meaning
 =============  ==================================================================
 ``format``     `FORMAT`
 ``config``     `ModelConfig.to_dict` as JSON
-``card``       data, errors, licence and citation of the model as JSON
+``card``       data, errors, license and citation of the model as JSON
 ``sha256``     of config and weights; absent in files of earlier versions
 =============  ==================================================================
 
-A card is free in what it tells; ``ase-les models`` and ``info`` show the first of these entries,
-the alarms of dynamics read the last two, the calculator reads ``dielectric``:
+A card may have any entries. ``ase-les models`` and ``info`` show the first of those below,
+dynamics and the calculator use the others to detect extrapolation and to scale charges:
 
 ==========================  =====================================================
 Card entry                  Meaning
@@ -20,20 +20,20 @@ Card entry                  Meaning
 ``test_errors``             object of numbers, the unit in each name
 ``citation``                how to cite the model
 ``dielectric``              ε∞ of bulk structures; its root scales their charges
-``charges``                 object: what its means by element are (latent), their
-                            ``physical_over_latent``, and what decided about the sign
+``charges``                 object: mean latent charges by element, their
+                            ``physical_over_latent``, and how the sign was chosen
 ``closest_contact_A``       shortest distance in the training data, in Å
 ``largest_force_eV_per_A``  largest force on an atom there, in eV/Å
 ``closest_contacts_A``      the shortest distance of each pair of elements there
-``environments``            their environments (`ase_les.environments`)
-``limits``                  prose: what the model is not made for
+``environments``            environments in the training data (`ase_les.environments`)
+``limits``                  text: what the model should not be used for
 ``named_limits``            the same by name (`ase_les.model_limits`)
 ==========================  =====================================================
 
-Reading a file executes nothing that stands in it.
+Reading a file does not execute any of its contents.
 """
 
-# torch is imported where it is needed: the list of models must not wait a second for it.
+# torch is imported where it is needed, because it takes a second: listing models is fast.
 from __future__ import annotations
 
 import hashlib
@@ -57,7 +57,7 @@ FORMAT = "ase_les/1"
 
 _PACKAGE = Path(__file__).parent
 _REMEDY = (
-    "Give a file written by `ase_les.save_model`, or turn a published checkpoint into one "
+    "Use a file written by `ase_les.save_model`, or convert a published checkpoint "
     "with `ase-les convert`"
 )
 
@@ -70,20 +70,20 @@ class ModelHeader(NamedTuple):
 
 
 def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -> None:
-    """Write a model to one file; a file in its place is replaced only by a complete one.
+    """Write a model to one file, atomically.
 
     Parameters
     ----------
     path : str or Path
-        Ends in ``.safetensors``.
+        Path ending in ``.safetensors``.
     model : LESModel
     card : Mapping or None
-        Plain values ready for JSON; None writes the card of the model.
+        Plain values that can be stored as JSON; None writes the card of the model.
 
     Raises
     ------
     ValueError
-        If the path ends otherwise, a weight is not finite, or the card does not fit into JSON.
+        If the suffix is different, a weight is not finite, or the card cannot be stored as JSON.
     """
     tensors = {name: tensor.contiguous() for name, tensor in weights_of(model).items()}
     check_finite(tensors, f"the model for '{path}'")
@@ -98,7 +98,7 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """Write a safetensors file; a file in its place is replaced only by a complete one.
+    """Write a safetensors file, atomically.
 
     Raises
     ------
@@ -124,10 +124,10 @@ def read_model(path: str | Path) -> LESModel:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If the file is damaged, of another program, of a newer format, or its
-        weights do not belong to its config.
+        weights do not match its config.
     """
     path = Path(path)
     header = read_header(path)
@@ -150,12 +150,12 @@ def read_model(path: str | Path) -> LESModel:
 
 
 def read_header(path: str | Path) -> ModelHeader:
-    """Config and card of a model file, in a moment: weights stay where they are.
+    """Return config and card of a model file without reading the weights.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If the file is damaged, of another program, or of a newer format.
     """
@@ -163,7 +163,7 @@ def read_header(path: str | Path) -> ModelHeader:
 
 
 def read_entries(path: Path, needed: str) -> ModelHeader:
-    """Return config and card of a file of the format needed, see `read_header`."""
+    """Return config and card of a file with the required format, see `read_header`."""
     with opened(path, "np") as file:
         entries = file.metadata() or {}
     given = entries.get("format", "")
@@ -186,15 +186,15 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | 
     Parameters
     ----------
     name_or_path : str or Path
-        One of `list_models`, a ``.safetensors`` file, or a published checkpoint: ``.pth`` of
+        Name from `list_models`, a ``.safetensors`` file, or a published checkpoint: ``.pth`` of
         CACE, ``.model`` of MACE.
     head : str or None
-        Name of the head of a MACE model that has several.
+        Name of the head, for MACE models with several heads.
 
     Raises
     ------
     FileNotFoundError
-        If it is neither a shipped name nor a file.
+        If there is neither a shipped model nor a file of this name.
     ValueError
         If the file does not hold a model.
     """
@@ -217,7 +217,7 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | 
 
 
 def load_single_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
-    """Return a model as `load_model` does, where a committee has no meaning.
+    """Return a single model as `load_model` does; committees are rejected.
 
     Raises
     ------
@@ -236,15 +236,15 @@ def load_single_model(name_or_path: str | Path, head: str | None = None) -> LESM
 
 
 def list_models() -> dict[str, dict]:
-    """Cards of the shipped models by name."""
+    """Return the cards of the shipped models by name."""
     return {name: read_header(path).card for name, path in shipped_models().items()}
 
 
 def shipped_models() -> dict[str, Path]:
-    """Files of the shipped models by name, in alphabetical order."""
-    # Installed, they are inside the package; in a source checkout they stand beside it.
+    """Return the files of the shipped models by name, in alphabetical order."""
+    # Inside the package when installed, beside it in a source checkout.
     for home in (_PACKAGE / "shipped_models", _PACKAGE.parent / "models"):
-        # The card beside them tells them from what else may be called "models" there.
+        # Other folders may be called "models" too; only ours have cards.
         files = {
             path.parent.name: path
             for path in sorted(home.glob("*/model.safetensors"))
@@ -256,13 +256,13 @@ def shipped_models() -> dict[str, Path]:
 
 
 def model_hash(model: LESModel) -> str:
-    """Sixteen hexadecimal digits that stand for config and weights; the card does not count."""
+    """Return the hash (16 hexadecimal digits) of config and weights; the card is not included."""
     return _hash(model, model.config.to_dict())
 
 
 def _hash(model: LESModel, config: Mapping) -> str:
-    # The order of the elements is that of the embedding rows: it must count, so nothing is sorted.
-    # Keys and weights have their first names: renaming them leaves the hash as it is.
+    # Not sorted: the order of the elements defines the embedding rows.
+    # Keys and weights have their original names, so that renaming does not change the hash.
     description = json.dumps(config).replace('"cutoff_scale"', '"reach"')
     digest = hashlib.sha256(description.encode())
     for name, tensor in sorted(weights_of(model).items()):
@@ -288,12 +288,12 @@ def opened(path: Path, framework: str) -> Iterator:
 
 
 def untrained(config: Mapping, shapes: Mapping[str, Sequence[int]], path: Path) -> LESModel:
-    """Return the model that a config describes, with any weights, if they have these shapes.
+    """Return the model of a config, uninitialized, if its weights have these names and shapes.
 
     Raises
     ------
     ValueError
-        If the config is no config of a model, or its weights have other names or shapes.
+        If the config is invalid, or its weights have other names or shapes.
     """
     from ase_les.model_config import ModelConfig
     from ase_les.model_sizes import model_of_shapes
@@ -322,7 +322,7 @@ def check_hash(recorded: object, found: object, path: Path) -> None:
 
 
 def digest(config: str, tensors: Mapping[str, Tensor]) -> str:
-    """Return the hash of a config as it is in a file, and of names, types and values of weights."""
+    """Return the hash of the config text, and of names, types and values of the weights."""
     result = hashlib.sha256(config.encode())
     for name, tensor in sorted(tensors.items()):
         result.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -345,7 +345,7 @@ def _no_constant(name: str) -> None:
 
 
 def _check_card(card: Mapping, path: Path) -> None:
-    """Check the entries of a card that calculations read."""
+    """Check the card entries that calculations use."""
     for name in ("dielectric", "closest_contact_A", "largest_force_eV_per_A"):
         value = card.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -373,14 +373,14 @@ def check_tensors(given: Mapping[str, Tensor], path: Path) -> None:
 
 
 def check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:
-    """Refuse weights that are not finite."""
+    """Raise an error if weights are not finite."""
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise ValueError(f"weights must be finite; in {owner} these are not: {broken}")
 
 
 def card_text(card: Mapping) -> str:
-    """Return a card as JSON; ValueError if it does not fit."""
+    """Return a card as JSON; raise ValueError if it cannot be stored."""
     try:
         return json.dumps(dict(card), allow_nan=False)
     except (TypeError, ValueError) as error:

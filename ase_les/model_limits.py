@@ -1,4 +1,4 @@
-"""Limits of a model as its card states them, and calculations that exceed them.
+"""Limits stated in a model card, and calculations that exceed them.
 
 The entry ``named_limits`` of a card maps names to reasons, one line of text each; further names are
 shown, but not checked.
@@ -14,8 +14,8 @@ Name                  Exceeded by
 ``temperatures_K``    dynamics outside of these two temperatures
 ====================  ============================================================================
 
-The entries ``periodic_directions`` and ``total_charges_e`` list what the training structures had;
-everything else is outside as well. Prose stands in ``limits``.
+The entries ``periodic_directions`` and ``total_charges_e`` list the values in the training data;
+other values exceed the limits, too. ``limits`` contains free text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _KINDS = ("a molecule or cluster", "a wire", "a slab", "a crystal or liquid")
 
 
 class BeyondLimitsError(ValueError):
-    """A calculation exceeds the limits of its model, and this was not allowed."""
+    """Raised if a calculation exceeds the limits of its model without permission."""
 
 
 class Exceeded(NamedTuple):
@@ -48,11 +48,11 @@ class Exceeded(NamedTuple):
     Parameters
     ----------
     name : str
-        Of the limit.
+        Name of the limit.
     what : str
-        Of the calculation that exceeds it.
+        Feature of the calculation that exceeds the limit.
     reason : str
-        As stated in the card.
+        Reason stated in the card.
     """
 
     name: str
@@ -84,7 +84,7 @@ def named_limits(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stated_limits(card: Mapping[str, Any]) -> str:
-    """Return the limits of a card as one line of text, empty if it states none."""
+    """Return the limits of a card as one line of text, empty without limits."""
     limits = named_limits(card)
     between = limits.pop(TEMPERATURES, None)
     parts = [str(card["limits"])] if card.get("limits") else []
@@ -106,11 +106,11 @@ def exceeded_limits(
     Parameters
     ----------
     card : mapping
-        Of the model.
+        Card of the model.
     atoms : ase.Atoms or None
-        Structure, whose periodic directions, gaps and total charge are compared.
+        Structure whose periodic directions, gaps and total charge are checked.
     uses : sequence of str
-        Names of limits that the calculation touches whatever the structure.
+        Names of limits that the calculation exceeds for every structure.
     temperatures_K : sequence of float
     """
     limits = named_limits(card)
@@ -144,7 +144,7 @@ def check_limits(
     atoms, uses, temperatures_K
         See `exceeded_limits`.
     beyond_limits : bool
-        Whether the calculation may exceed them; the notes then say so first.
+        Whether to allow calculations beyond the limits, with a note.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def check_limits(
 
 
 def limit_notes(notes: Iterable[str]) -> tuple[str, ...]:
-    """Return the notes that `check_limits` made, out of those of a result or summary."""
+    """Return those notes of a result or summary that come from `check_limits`."""
     return tuple(note for note in notes if str(note).startswith((_EXCEEDS, _LIMITS)))
 
 
@@ -213,7 +213,7 @@ def widest_gap_A(atoms: Atoms) -> float:
     Parameters
     ----------
     atoms : ase.Atoms
-        With three periodic directions.
+        Structure with three periodic directions.
     """
     if len(atoms) == 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Models of configurations from files, sized before anything is allocated."""
+"""Check the size of models from files before memory is allocated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ase_les.model import LESModel
 from ase_les.model_config import ModelConfig
 from ase_les.weight_names import load_weights, name_in_files, weights_of
 
-#: Numbers that tables of any model may take, and what creates tensors of a size.
+#: Maximum size of the tables of any model, and functions that create tensors.
 _ALWAYS_ALLOWED = 4_000_000
 _FACTORIES = frozenset(
     {torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand, torch.arange}
@@ -23,17 +23,17 @@ _FACTORIES = frozenset(
 def model_of_shapes(
     config: ModelConfig, shapes: Mapping[str, Sequence[int]], *, only_parameters: bool = False
 ) -> LESModel:
-    """Return the model of a configuration, with any weights, if it has weights of these shapes.
+    """Return an uninitialized model of a configuration, if its weights have these shapes.
 
-    No more is allocated than weights of these shapes need.
+No more memory is allocated than these weights need.
 
     Parameters
     ----------
     config : ModelConfig
     shapes : mapping of str to sequence of int
-        By the name of the weight in files.
+        Shapes by the name of the weight in files.
     only_parameters : bool
-        Whether weights that are not trained, such as scales of features, may be absent.
+        Whether weights that are not trained, such as feature scales, may be absent.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def model_of_shapes(
 
 
 class _Allocation(TorchFunctionMode):
-    """Context in which no more than so many numbers can be allocated.
+    """Limit the number of tensor elements that can be allocated within the context.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Neighbour list with a Verlet skin that survives moving atoms and a changing cell."""
+"""Neighbor list with a Verlet skin, valid for moving atoms and a changing cell."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 class NeighborList:
-    r"""Pairs closer than a cutoff, found once and kept while no pair can be missing.
+    r"""Pairs within a cutoff, rebuilt only when a pair might be missing.
 
-    Pairs up to :math:`r_c + s` are stored. Since then, let the cell have deformed
-    by :math:`F` and the atoms moved by :math:`\mathbf{u}` on top of that. A pair that is
-    not in the list is still farther apart than
+    Pairs up to :math:`r_c + s` are stored. If the cell has since been deformed by :math:`F`
+    and the atoms have moved by :math:`\mathbf{u}` in addition, the distance of a pair that
+    is not in the list is at least
 
     .. math::
         \sigma_\mathrm{min}(F)\,(r_c + s) - 2 \max_i |\mathbf{u}_i|
@@ -50,7 +50,7 @@ class NeighborList:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Receivers (E,), senders (E,) and lattice shifts (E, 3) of all pairs, receivers ascending.
 
-        The same tensors come back while the list holds.
+        The same tensors are returned until the list is rebuilt.
         """
         if self._edges is None or not self._still_complete(positions, cell, pbc):
             self._edges = _find(positions, cell, pbc, self.cutoff + self.skin)
@@ -65,7 +65,7 @@ class NeighborList:
         moved_to, shrinkage = old_positions, 1.0
         if not np.array_equal(cell, old_cell):
             if not pbc.all():
-                # A missing or idle lattice vector leaves the deformation undefined.
+                # Without a lattice vector the deformation is undefined.
                 return False
             deformation = np.linalg.solve(old_cell, cell)
             moved_to = old_positions @ deformation
@@ -78,14 +78,14 @@ class NeighborList:
 def _find(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    # One thread: a library must not take all cores unasked, and vesin would.
+    # One thread: vesin would use all cores by default.
     finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
     receivers, senders, shifts = finder.compute(
         points=positions, box=cell, periodic=list(map(bool, pbc)), quantities="ijS"
     )
     receivers, senders = receivers.astype(np.int64), senders.astype(np.int64)
-    # One order for one structure: sums over neighbours then do not depend on when the list
-    # was made, down to the last digit.
+    # A unique order: sums over neighbors are then independent of when the list was built,
+    # to the last digit.
     order = _canonical_order(receivers, senders, shifts.astype(np.int64), len(positions))
     return (
         torch.from_numpy(receivers[order]),
@@ -106,5 +106,5 @@ def _canonical_order(
         return np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], senders, receivers))
     x, y, z = (shifts - lowest).T
     key = ((receivers * n_atoms + senders) * extent[0] + x) * extent[1] + y
-    # Sorted by receiver and sender already: a stable sort takes one pass over most of it.
+    # Already sorted by receiver and sender: a stable sort is fast.
     return np.argsort(key * extent[2] + z, kind="stable")

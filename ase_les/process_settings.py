@@ -1,6 +1,6 @@
-"""Settings of the process that decide how fast tensors are computed: heap and threads.
+"""Process settings that affect the speed of tensor operations: heap and threads.
 
-Nothing here happens at import; a calculator applies both when it is made.
+They are applied when a calculator is created, not at import.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import torch
 
-# Numbers of the options in glibc's malloc.h.
+# Option numbers from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-# Blocks below this size come from the heap and go back to it. glibc before 2.37 may refuse more
-# than the second size.
+# Blocks below this size are allocated on the heap. glibc before 2.37 may reject values above
+# the second size.
 _MMAP_THRESHOLDS = (256 * 2**20, 32 * 2**20)
-# This much freed memory at the top of the heap is kept.
+# Amount of freed memory kept at the top of the heap.
 _TRIM_THRESHOLD = 512 * 2**20
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,11 +31,10 @@ _number_set_here: int | None = None
 def keep_freed_memory() -> bool:
     """Let malloc reuse the memory of freed tensors instead of returning it to the system.
 
-    By default glibc takes every tensor above some megabytes fresh from the system, which clears
-    it page by page: up to half the time of a force call. Memory is kept up to 512 MB; the largest
-    resident size of a process hardly changes. Affects the whole process, and only where the C
-    library is glibc; a threshold that the user has set (``MALLOC_MMAP_THRESHOLD_`` and others)
-    is left alone.
+    By default glibc requests every tensor above some megabytes from the system, which clears it
+    page by page: up to half the time of a force call. Up to 512 MB are kept; the peak resident
+    size of a process hardly changes. The setting affects the whole process and requires glibc;
+    thresholds set by the user (``MALLOC_MMAP_THRESHOLD_`` and others) are not changed.
 
     Returns
     -------
@@ -58,10 +57,10 @@ def set_threads(threads: int | None = None) -> int:
     Parameters
     ----------
     threads : int or None
-        None keeps what the user has set (`torch.set_num_threads`, ``OMP_NUM_THREADS``,
-        ``MKL_NUM_THREADS``), and is one thread otherwise: torch's own default is every core,
-        whether another process uses it or not, and two busy cores are several times slower
-        than one free core.
+        None keeps the user's setting (`torch.set_num_threads`, ``OMP_NUM_THREADS``,
+        ``MKL_NUM_THREADS``), and otherwise uses one thread: torch's default is all cores, even
+        those in use by other processes, and two busy cores are several times slower than one
+        free core.
 
     Raises
     ------
@@ -94,7 +93,7 @@ def _available_cores() -> int:
 
 
 def _threads_are_set() -> bool:
-    """Tell whether the user, or an earlier call of `set_threads`, has set the number."""
+    """Return whether the user, or an earlier call of `set_threads`, has set the number."""
     if any(os.environ.get(name) for name in _THREAD_VARIABLES):
         return True
     if torch.get_num_threads() == _number_set_here:
@@ -105,7 +104,7 @@ def _threads_are_set() -> bool:
 
 
 def _default_thread_numbers() -> set[int]:
-    """Return the numbers that torch may take by itself: all cores, with or without siblings."""
+    """Return torch's possible default numbers of threads: all cores or all hardware threads."""
     if not hasattr(os, "sched_getaffinity"):
         cores = os.cpu_count() or 1
         return {cores, max(cores // 2, 1)}
@@ -120,7 +119,8 @@ def _default_thread_numbers() -> set[int]:
 def _mkl_threads_are_fixed() -> bool:
     """Return whether `torch.set_num_threads` was called, if torch is built with MKL.
 
-    It is the only trace of a call with the default number: torch then forbids MKL to take fewer.
+    This is the only way to detect a call with the default number: torch then disables the
+    dynamic adjustment of MKL.
     """
     library = _torch_library()
     return library is not None and library.mkl_serv_get_dynamic() == 0

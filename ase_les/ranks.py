@@ -25,7 +25,7 @@ class Ranks:
         Number of this process, and number of processes.
     group : torch.distributed.ProcessGroup or None
     device : torch.device
-        Where the tensors of collective operations have to be.
+        Device of the tensors in collective operations.
     """
 
     rank: int = 0
@@ -56,11 +56,11 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and tells of progress."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def sum_(self, values: Tensor) -> Tensor:
-        """Replace values by their sum over all processes, the same to the last digit on each."""
+        """Replace values by their sum over all processes, identical on each."""
         if self.size > 1:
             shared = values.to(self.device).contiguous()
             torch.distributed.all_reduce(shared, group=self.group)
@@ -78,12 +78,12 @@ class Ranks:
         return values
 
     def wait(self) -> None:
-        """Wait until all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.size > 1:
             torch.distributed.barrier(group=self.group)
 
     def share(self, items: Sequence[T], costs: Sequence[float]) -> list[T]:
-        """Return the items of this process, so that the costs of all processes are similar.
+        """Return the items of this process, balanced by cost.
 
         Every process must be given the same items.
         """
@@ -104,15 +104,15 @@ ALONE = Ranks()
 
 @contextmanager
 def ranks_of_torchrun(device: str = "cpu") -> Iterator[Ranks]:
-    """Yield the processes that ``torchrun`` has started; one process without it.
+    """Provide the processes started by ``torchrun``, or a single process without it.
 
-    Communication is by NCCL for devices "cuda", where each process takes the one of its local
-    rank, and by Gloo otherwise.
+    Communication uses NCCL for device "cuda", where each process uses the GPU of its local
+    rank, and Gloo otherwise.
 
     Raises
     ------
     ValueError
-        If a single graphics card is named for several processes.
+        If a single GPU is specified for several processes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or "RANK" not in os.environ:

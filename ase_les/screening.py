@@ -1,8 +1,8 @@
 r"""Electronic screening: the factor between latent and physical charges.
 
-The long-range energy of a model is that of latent charges in vacuum,
-:math:`k_e q_i q_j / r`. In matter whose electrons answer with :math:`\epsilon_\infty` it is
-:math:`k_e Q_i Q_j / (\epsilon_\infty r)` of physical charges :math:`Q`, so that
+The long-range energy of a model is the energy of latent charges in vacuum,
+:math:`k_e q_i q_j / r`. In matter with the electronic dielectric constant :math:`\epsilon_\infty`
+it is :math:`k_e Q_i Q_j / (\epsilon_\infty r)` with physical charges :math:`Q`, so that
 
 .. math::
     \mathbf{P} = \epsilon_\infty^{1/2}\, \mathbf{P}_\mathrm{les}, \qquad
@@ -28,7 +28,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-#: Properties that are physical, and latent ones if the tensor beside them is 1.
+#: Properties scaled to physical values; they are latent values if the tensor is 1.
 SCALED = ("charges", "dipole", "polarization", "born_effective_charges")
 
 
@@ -58,13 +58,13 @@ def charge_scaling(dielectric: Sequence | np.ndarray) -> float:
 def recorded_scaling(atoms: Atoms) -> float:
     """Return physical over latent charges of the results of a structure.
 
-    1 if they hold no ``dielectric_tensor``: charges of other calculators, and of trajectories
-    written before charges were scaled, are taken as they are.
+    1 without a ``dielectric_tensor``: charges of other calculators, and of trajectories written
+    before charges were scaled, are used unchanged.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        With charges among the results of its calculator.
+        Structure with charges among the results of its calculator.
     """
     dielectric = getattr(atoms.calc, "results", {}).get("dielectric_tensor")
     return 1.0 if dielectric is None else charge_scaling(dielectric)
@@ -76,24 +76,24 @@ def latent_charges(atoms: Atoms) -> np.ndarray:
     Parameters
     ----------
     atoms : ase.Atoms
-        With a calculator, or results, that have charges.
+        Structure with a calculator, or results, that provide charges.
 
     Raises
     ------
     PropertyNotImplementedError, RuntimeError
-        If there are none, as ASE has it.
+        If there are no charges, as in ASE.
     """
     charges = np.asarray(atoms.get_charges(), dtype=float)
     return charges / recorded_scaling(atoms)
 
 
 def describe_charges(atoms: Atoms) -> dict[str, object] | None:
-    """Return what a summary says of charges and all that is made of them; None without any.
+    """Return the summary entry about the scaling of charges; None without charges.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        After its properties were calculated.
+        Structure with calculated properties.
     """
     results = getattr(atoms.calc, "results", {})
     if "charges" not in results or "dielectric_tensor" not in results:

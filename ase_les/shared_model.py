@@ -74,7 +74,7 @@ class SharedModel:
         self.ranks = ranks
 
     def atoms_of(self, graph: Graph) -> range:
-        """Return the atoms of this process, so that all have about as many edges.
+        """Return the atoms of this process, balanced by the number of edges.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class SharedModel:
         ends = cost.cumsum(0)
         wanted = ends[-1] * torch.arange(1, self.ranks.size, dtype=ends.dtype) / self.ranks.size
         bounds = [0, *torch.searchsorted(ends, wanted.to(ends)).tolist(), graph.n_atoms]
-        # At least one atom each.
+        # At least one atom per process.
         for place in range(1, len(bounds) - 1):
             least = bounds[place - 1] + 1
             most = graph.n_atoms - (self.ranks.size - place)
@@ -106,21 +106,21 @@ class SharedModel:
         stress: bool,
         energies: bool,
     ) -> tuple[Prediction, Derivatives | None]:
-        """Return the prediction for the whole structure and its derivatives, if wanted.
+        """Return the prediction for the whole structure and its derivatives, if requested.
 
-        They are the same to the last digit in all processes, except for the latent numbers: of
-        those, each process has the ones of its atoms.
+        The results are identical in all processes, except for the latent numbers: each process
+        has those of its own atoms.
 
         Parameters
         ----------
         graph : Graph
             One structure; at least the edges that end at the atoms of this process.
         atoms : range
-            Of this process.
+            Atoms of this process.
         plan : Plan or None
-            Of the whole structure.
+            Plan of the whole structure.
         forces, stress, energies : bool
-            As of `differentiate`.
+            As in `differentiate`.
         """
 
         def part(given: Graph, plan: Plan | None = None, /) -> Prediction:
@@ -148,7 +148,7 @@ class SharedModel:
         latent = pad(long_range.charges.latent(features), (0, 0, *around))
         charges = self._charges(long_range.charges.neutrality, latent, graph)
         found = long_range.electrostatics.part(graph, charges, atoms, plan)
-        # Every process adds up the same tensors on the way back, also if its part is empty.
+        # Every process takes part in the sums of the backward pass, even if its part is empty.
         found = found + 0.0 * charges.sum()
         return Prediction(energy + found, atomic, found, charges, latent)
 
@@ -173,7 +173,7 @@ class SharedModel:
     def _total(
         self, prediction: Prediction, found: Derivatives | None
     ) -> tuple[Prediction, Derivatives | None]:
-        """Add up what the processes have found, in one message."""
+        """Add up the results of the processes in one message."""
         parts = {
             name: getattr(prediction, name) for name in ("energy", "short_range", "long_range")
         }
@@ -196,7 +196,7 @@ class SharedModel:
 
 
 class _Added(torch.autograd.Function):
-    """Sum over the processes; its gradient is the sum of theirs."""
+    """Sum over the processes; the gradient is summed over the processes, too."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, ranks: Ranks) -> Tensor:

@@ -24,7 +24,7 @@ class Estimate:
     ----------
     mean : float
     standard_error : float
-        nan if there are too few samples to estimate it.
+        nan if there are too few samples for an estimate.
     """
 
     mean: float

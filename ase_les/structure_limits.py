@@ -1,4 +1,4 @@
-"""Extents and cells that a search for neighbors can hold, checked before one is made."""
+"""Limits on the extent and the cell of structures, checked before a neighbor search."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LONGEST_VECTOR_A, THINNEST_CELL_A = 1e4, 0.4
 
 
 def check_extent(atoms: Atoms) -> None:
-    """Refuse structures whose coordinates or cell are not finite or beyond any structure.
+    """Raise an error if coordinates or cell are not finite or unreasonably large.
 
     Raises
     ------
     ValueError
-        Naming the atom or the lattice vector.
+        With the atom or the lattice vector in question.
     """
     positions, cell = atoms.positions, atoms.cell.array
     finite = np.isfinite(positions).all(axis=1)
@@ -47,7 +47,7 @@ def check_extent(atoms: Atoms) -> None:
             f"{lengths.tolist()}: check the units, or set pbc to False"
         )
     if np.linalg.matrix_rank(periodic, tol=1e-6 * lengths.max()) < len(periodic):
-        # Said by the check of boundary conditions, with its remedy.
+        # Reported by the check of boundary conditions.
         return
     heights = 1 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
     if heights.min() < THINNEST_CELL_A:

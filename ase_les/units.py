@@ -1,4 +1,4 @@
-r"""Constants and conventions. Every number that crosses the package boundary obeys this table.
+r"""Constants and conventions of all inputs and outputs of the package.
 
 ============================  ====================================================================
 Quantity                      Convention
@@ -22,7 +22,7 @@ training labels               ``REF_energy``, ``REF_forces``, ``REF_stress`` unl
 
 from ase.units import create_units
 
-# ASE's default constants are CODATA 2014, which differ from the present ones in the ninth digit.
+# ASE's default constants are CODATA 2014, which differ from current ones in the ninth digit.
 _CODATA = create_units("2018")
 
 #: Coulomb constant e²/(4πε₀) in eV Å.

@@ -1,7 +1,7 @@
-"""Names of weights in model files, which stay as modules are renamed and rearranged.
+"""Names of weights in model files, independent of the names of modules.
 
-Files, model hashes and converted checkpoints use these names; `torch.nn.Module.state_dict` has
-those of the present modules.
+Files, model hashes and converted checkpoints use these names; `torch.nn.Module.state_dict` uses
+the current module names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ase_les.model import LESModel
 
-# Beginning in the model, beginning in files; the first that fits counts.
+# Prefix in the model, prefix in files; the first match is used.
 _BEGINNINGS = (
     ("short_range.readout.", "short_range."),
     ("long_range.representation.", "charge_representation."),
