@@ -55,8 +55,8 @@ def differentiate(
 
     The last equation holds because the long-range energy is quadratic in the charges. The stress
     of a slab is :math:`P \sigma P` with :math:`P = 1 - \mathbf{n} \mathbf{n}^T`, without components
-    along the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the given cell including vacuum,
-    so that :math:`\sigma V` does not depend on the vacuum.
+    along the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the given cell including
+    vacuum, so that :math:`\sigma V` does not depend on the vacuum.
 
     Parameters
     ----------

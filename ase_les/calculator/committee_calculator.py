@@ -22,24 +22,24 @@ _SPREADS = {
         *("charges", "dipole", "polarization", "born_effective_charges"),
     )
 }
-# What needs the derivatives of every member.
+# Properties that need the derivatives of every member.
 _OF_FORCES = {"forces_std", "stress_std", "energies_std"}
 
 
 class CommitteeCalculator(LESCalculator):
-    r"""Mean results of a committee and their spread; made by `LESCalculator`.
+    r"""Mean results of a committee and their spread; created by `LESCalculator`.
 
     Every property of `LESCalculator` is the mean over the members. The standard deviation over
-    the members, with M − 1 in the denominator, has the name of the property and ``_std``:
+    the members, with M − 1 in the denominator, has the name of the property with suffix ``_std``:
     ``energy_std`` (eV), ``forces_std`` (N, 3) in eV/Å, ``stress_std``, ``charges_std``,
     ``born_effective_charges_std`` … It is multiplied by the scale of the calibration in the card
     of the committee, if it has one: that of energies for ``energy_std`` and ``energies_std``, that
     of forces for ``forces_std`` and ``stress_std``.
 
-    The neighbor list is shared, the plan of the long-range sums where members have equal ones, and
-    the features of atoms where members have equal representations. The mean of a last-layer
-    committee is one model (`ase_les.committee`): its forces cost what those of a model cost, and
-    spreads are computed when they are requested. Spreads of other committees come with the forces.
+    Members share the neighbor list, plans of long-range sums that are equal, and features of equal
+    representations. The mean of a last-layer committee is one model (`ase_les.committee`): its
+    forces cost as much as those of one model, and spreads are computed on request. Spreads of
+    other committees are computed with the forces.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class CommitteeCalculator(LESCalculator):
     def _prepare(self, device: str, dtype: str, accuracy: float | None, kernels: bool) -> None:
         self._committee = self.model.for_inference(device, dtype, accuracy, kernels)
         self._evaluated = self._committee
-        # Getters that use it are replaced below by means.
+        # Getters that use it are replaced by means below.
         self._engine = self._committee.members[0]
 
     @property
@@ -166,7 +166,7 @@ class CommitteeCalculator(LESCalculator):
 
     @property
     def charge_reach_A(self) -> float:
-        """Distance beyond which a displaced atom changes no charge, an even shift apart."""
+        """Distance beyond which a displaced atom changes charges at most by a uniform shift."""
         return max(each.charge_reach_A for each in self._calculators())
 
 

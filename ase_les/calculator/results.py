@@ -1,4 +1,4 @@
-"""Evaluation of a model, and results under the names and in the shapes of ASE."""
+"""Evaluation of a model, and results with ASE's names and shapes."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class ModelResults(ChargeMethods):
                     "in a field the stress needs a polarization without branches; formal charges "
                     "have none. Keep the cell fixed"
                 )
-        # Cell relaxations and barostats ask for the stress after the forces of every step:
-        # from the first time on, both come from one pass (the stress adds a few per cent).
+        # Cell relaxations and barostats request the stress after the forces of every step: after
+        # the first request both come from one pass (the stress adds a few per cent).
         self._with_stress |= "stress" in wanted
         parts = {
             "forces": not wanted.isdisjoint({"forces", "stress", "energies"}),
@@ -81,7 +81,7 @@ class ModelResults(ChargeMethods):
         graph: Graph,
         wanted: AbstractSet[str],
     ) -> dict[str, Any]:
-        """Return a prediction under ASE's names, with the charges and what they make."""
+        """Return a prediction with ASE's names, including charges and derived properties."""
         results = ase_results(prediction, derivatives)
         if self._has_charges:
             results |= charge_results(prediction, atoms, self._charge_scaling(atoms))
@@ -96,7 +96,7 @@ class ModelResults(ChargeMethods):
 
 
 def ase_results(prediction: Prediction, derivatives: Derivatives | None) -> dict[str, Any]:
-    """Return energy, and forces, stress (Voigt order) and energies of atoms if they are known."""
+    """Return energy and, if computed, forces, stress (Voigt order) and atomic energies."""
     energy = prediction.energy[0].item()
     results: dict[str, Any] = {"energy": energy, "free_energy": energy}
     if derivatives is None:
@@ -110,7 +110,7 @@ def ase_results(prediction: Prediction, derivatives: Derivatives | None) -> dict
 
 
 def charge_results(prediction: Prediction, atoms: Atoms, scaling: float) -> dict[str, Any]:
-    """Return physical charges, and the dipole of a finite structure about its centre of mass."""
+    """Return physical charges, and the dipole of a finite structure about its center of mass."""
     results: dict[str, Any] = {"charges": scaling * array_of(prediction.charges[:, 0])}
     if not atoms.pbc.any():
         arms = atoms.positions - atoms.get_center_of_mass()
