@@ -26,7 +26,7 @@ class LESDriver(Dummy_driver):
     Parameters
     ----------
     template : str
-        File with the structure i-PI starts from, for elements, periodic directions and charge.
+        File with the initial structure of i-PI, for elements, periodic directions and charge.
     model : str
         Name or file; several, separated by ``+``, are a committee.
     extras : str

@@ -84,8 +84,8 @@ def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
     """
     if model.long_range is None or not model.long_range.charges.neutrality.is_conserved:
         raise ValueError(
-            "a field needs charges that sum to the total charge; this model has no charges or does "
-            "not constrain their sum. Use a model with neutrality 'split' (or 'mean', for molecules)"
+            "a field needs charges that sum to the total charge; this model has none or does not "
+            "constrain their sum. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
     check_polarization(model, graph)
     if model.long_range.charges.neutrality.is_local:
