@@ -79,7 +79,7 @@ def born(
         bool | None,
         typer.Option(
             help="Average over the symmetry of the crystal or slab.",
-            show_default="crystals and slabs",
+            show_default="for crystals and slabs",
         ),
     ] = None,
     symmetry_tolerance: Annotated[float, typer.Option(help="Symmetry tolerance in Å.")] = 1e-3,
@@ -91,7 +91,7 @@ def born(
         typer.Option(
             *DIELECTRIC,
             help="ε∞ of the bulk; the charges are scaled by its square root.",
-            show_default="of the model's card, or 1",
+            show_default="from the model card, or 1",
         ),
     ] = None,
     displacement: Annotated[
@@ -163,7 +163,7 @@ def born(
 
 
 def _bulk(given: str | None) -> dict[str, float] | str | None:
-    """Return values by element, or the name of a file that contains them."""
+    """Return values by element, or the name of a file with values."""
     if given is None or "=" not in given:
         return given
     try:

@@ -24,7 +24,7 @@ def dielectric(
         ),
     ] = None,
     rotational: Annotated[
-        bool, typer.Option("--rotational", help="Static constant without the translation of ions.")
+        bool, typer.Option("--rotational", help="Static constant without translation of the ions.")
     ] = False,
     skip: Annotated[float, typer.Option(help="Initial time in ps to exclude.")] = 0.0,
     temperature: Annotated[

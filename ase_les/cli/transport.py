@@ -23,7 +23,7 @@ def transport(
         float | None,
         typer.Option(
             help="Time between the frames of a trajectory file in fs.",
-            show_default="from the file, if it has it",
+            show_default="from the file, if recorded",
         ),
     ] = None,
     charges: Annotated[
@@ -83,8 +83,8 @@ def transport(
         source, stem = FinishedTrajectory(stem, frame_interval), stem.with_suffix("")
     elif frame_interval is not None:
         raise ValueError(
-            f"--frame-interval belongs to a trajectory file, and there is no file {stem}; runs "
-            "know theirs"
+            f"--frame-interval is for trajectory files, and there is no file {stem}; runs "
+            "record their own interval"
         )
     output = output or f"{stem}-transport"
     result = transport_from_run(

@@ -68,7 +68,7 @@ def test_periodic_directions_are_those_of_the_command_line(model):
 )
 def test_directions(text, expected):
     assert directions(text) == (expected or (True, True, False))
-    with pytest.raises(ValueError, match="--pbc is T, F or three"):
+    with pytest.raises(ValueError, match="--pbc must be T, F or three"):
         directions("TF")
 
 
