@@ -140,14 +140,14 @@ def calculated_structure(
     return atoms, provenance
 
 
-def tell_of_screening(runs: Sequence[RecordedRun], given: float | None, quiet: bool) -> None:
+def note_screening(runs: Sequence[RecordedRun], given: float | None, quiet: bool) -> None:
     """Print a note if charges of bulk runs were taken as latent by default."""
     latent = [run.volume_A3 is not None and run.screening.epsilon_infinity == 1 for run in runs]
     if given is None and any(latent):
-        tell_of_latent_charges(quiet)
+        note_latent_charges(quiet)
 
 
-def tell_of_latent_charges(quiet: bool) -> None:
+def note_latent_charges(quiet: bool) -> None:
     """Print that charges of a bulk are latent without ε∞, and how to give it."""
     from ase_les.reports.terminal import console
 

@@ -127,11 +127,11 @@ def read(
     from ase_les.reading import read_file
     from ase_les.reading.structures import listed, unused_keys
 
-    said = options()
-    file = read_file(path, said.format, last_only=last_only, charge=charge)
+    reading = options()
+    file = read_file(path, reading.format, last_only=last_only, charge=charge)
     for atoms in file.frames:
-        if said.pbc is not None:
-            atoms.pbc = said.pbc
+        if reading.pbc is not None:
+            atoms.pbc = reading.pbc
     if silent:
         return file
     for atoms in file.frames:
@@ -140,11 +140,11 @@ def read(
             file.notes.add(f"not used: {listed(unused)}")
     if last_only and file.total > 1 and "@" not in path.name:
         file.notes.add(f"the last of {file.total} structures is used; {path}@N selects another")
-    tell(file.notes.lines(len(file.frames), only_important=said.quiet))
+    print_lines(file.notes.lines(len(file.frames), only_important=reading.quiet))
     return file
 
 
-def tell(lines: list[str]) -> None:
+def print_lines(lines: list[str]) -> None:
     """Print lines on stderr."""
     from ase_les.reports.terminal import console
 

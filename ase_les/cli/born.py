@@ -115,7 +115,7 @@ def born(
     quiet: Quiet = False,
 ) -> None:
     """Compute Born effective charges, with a BORN file for crystals, and by layer for slabs."""
-    from ase_les.cli._calculator import differentiable_structure, tell_of_latent_charges
+    from ase_les.cli._calculator import differentiable_structure, note_latent_charges
     from ase_les.properties.born_charges import born_charges
     from ase_les.reports import born_charges as report
     from ase_les.reports.terminal import TerminalProgress
@@ -157,7 +157,7 @@ def born(
     report.show(result, quiet)
     unscaled = (result.dielectric == np.eye(3)).all()
     if dielectric is None and atoms.pbc.any() and unscaled:
-        tell_of_latent_charges(quiet)
+        note_latent_charges(quiet)
     if json:
         print(summary_as_json(result.summary()))
 

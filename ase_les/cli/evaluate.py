@@ -77,7 +77,7 @@ def evaluate(
     from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
     from ase_les.cli._committee import check_committee_file, evaluate_committee, store_calibration
-    from ase_les.cli._reading import check_periodic, read, tell
+    from ase_les.cli._reading import check_periodic, print_lines, read
     from ase_les.configuration import from_mapping
     from ase_les.model_limits import stated_limits
     from ase_les.reading.labels import LabelNames
@@ -106,8 +106,8 @@ def evaluate(
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")
     file = labelled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
     check_names(file)
-    tell([] if quiet else file.notes)
-    tell([f"Warning: {warning}" for warning in file.warnings])
+    print_lines([] if quiet else file.notes)
+    print_lines([f"Warning: {warning}" for warning in file.warnings])
     samples = file.samples
     first = judged if isinstance(judged, LESModel) else judged.members[0]
     for sample in samples:

@@ -141,7 +141,7 @@ def infrared(
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None:
         _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
-        from ase_les.cli._calculator import tell_of_screening
+        from ase_les.cli._calculator import note_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
         from ase_les.reports import infrared_dynamics as report
 
@@ -162,7 +162,7 @@ def infrared(
         )
         report.write(result, output)
         report.show(result, quiet)
-        tell_of_screening([result.run], epsilon_infinity, quiet)
+        note_screening([result.run], epsilon_infinity, quiet)
     else:
         _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) does not use")
         from ase_les.cli._calculator import differentiable_structure

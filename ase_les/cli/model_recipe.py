@@ -77,7 +77,7 @@ def remake(folder: str | Path) -> None:
         _try_out(config, folder, asked.device)
         return
     if asked.only_card:
-        _update_card(folder, {**config.card.entries(), **_measured_anew(folder, config)})
+        _update_card(folder, {**config.card.entries(), **_recomputed_entries(folder, config)})
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
@@ -142,7 +142,7 @@ def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
     ValueError
         If they were trained on different data, so that their errors are not comparable.
     """
-    name = _told_apart_by(card, twin)
+    name = _differing_fingerprint(card, twin)
     if name:
         raise ValueError(
             "model and short-range twin were trained on different data (their cards have "
@@ -246,7 +246,7 @@ def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:
     old, new = earlier.config, result.model.config
     is_comparable = (
         "short_range" in earlier.card
-        and _told_apart_by(result.card, earlier.card) is None
+        and _differing_fingerprint(result.card, earlier.card) is None
         and (old.representation, old.core_repulsion) == (new.representation, new.core_repulsion)
         and earlier.card["training"]["epochs"] == result.card["training"]["epochs"]
     )
@@ -258,25 +258,25 @@ def _write_card(folder: Path, card: Mapping) -> None:
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
+def _recomputed_entries(folder: Path, config: TrainingConfig) -> dict[str, object]:
     """Compute the card entries about training data and charges again."""
     training = read_data(config, folder)["training"]
     model = load_single_model(folder / "model.safetensors")
-    told = describe_data(training, config.data.dielectric, model.config.cutoff)
-    name = _told_apart_by(told, model.card)
+    facts = describe_data(training, config.data.dielectric, model.config.cutoff)
+    name = _differing_fingerprint(facts, model.card)
     if name:
         raise ValueError(
-            f"the data of {folder / 'train.yml'} have {name} {str(told[name])[:8]}…, those of the "
+            f"the data of {folder / 'train.yml'} have {name} {str(facts[name])[:8]}…, those of the "
             f"training {model.card[name][:8]}…: train it again instead"
         )
     if model.long_range is not None:
         charges = describe_charges(model, training, config.data.dielectric)
-        told["charges"] = {**model.card.get("charges", {}), **charges}
-    return told
+        facts["charges"] = {**model.card.get("charges", {}), **charges}
+    return facts
 
 
-def _told_apart_by(card: Mapping, other: Mapping) -> str | None:
-    """Return the name of the fingerprint to compare; earlier cards have only one."""
+def _differing_fingerprint(card: Mapping, other: Mapping) -> str | None:
+    """Return the name of a fingerprint that differs; earlier cards have only one."""
     names = ("data_sha256", "samples_sha256")
     shared = (name for name in names if name in card and name in other)
     return next((name for name in shared if card[name] != other[name]), None)

@@ -72,7 +72,7 @@ def transport(
     quiet: Quiet = False,
 ) -> None:
     """Compute diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
-    from ase_les.cli._calculator import tell_of_screening
+    from ase_les.cli._calculator import note_screening
     from ase_les.properties.recorded_run import FinishedTrajectory
     from ase_les.properties.transport import transport_from_run
     from ase_les.reports import transport as report
@@ -103,7 +103,7 @@ def transport(
     )
     report.write(result, output)
     report.show(result, quiet)
-    tell_of_screening(result.runs, epsilon_infinity, quiet)
+    note_screening(result.runs, epsilon_infinity, quiet)
     if json:
         print(summary_as_json(result.summary()))
 

@@ -230,16 +230,16 @@ def _invariants(symmetrizer: Record, config: CaceConfig) -> list[int]:
     position = {triple: index for index, triple in enumerate(triples)}
     sums = torch.randn(len(triples), 5, generator=torch.Generator().manual_seed(0)).double()
     ours = Invariants(config.l_max, config.nu_max).double()(sums)
-    theirs = [sums[0]]
+    file_sums = [sums[0]]
     for products in symmetrizer["vec_dict_allnu"].values():
         for polynomial in products.values():
             value = torch.zeros(sums.shape[1]).double()
             for *factors, coefficient in polynomial:
                 index = [position[tuple(factor)] for factor in factors]
                 value += coefficient * sums[index].prod(0)
-            theirs.append(value)
+            file_sums.append(value)
     order = []
-    for number, value in enumerate(theirs):
+    for number, value in enumerate(file_sums):
         match = torch.isclose(ours, value).all(dim=1).nonzero().flatten().tolist()
         if not match:
             raise ValueError(f"invariant {number} of l ≤ {config.l_max} is not supported")

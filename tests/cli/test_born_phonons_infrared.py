@@ -205,7 +205,10 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
         monkeypatch.setattr(f"ase_les.reports.infrared_dynamics.{name}", lambda *given: None)
     assert exit_code("infrared", "--from-run", "water") == 0
     assert called["epsilon_infinity"] is None
-    assert "charges are latent (ε∞ = 1); give ε∞ of the bulk with --dielectric" in capsys.readouterr().err
+    assert (
+        "charges are latent (ε∞ = 1); give ε∞ of the bulk with --dielectric"
+        in capsys.readouterr().err
+    )
     options = ("--epsilon-infinity", "1.78", "--resolution", "10", "--json")
     assert exit_code("infrared", "--from-run", "water", *options) == 0
     told = capsys.readouterr()
@@ -222,7 +225,7 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
     [
         (("infrared",), "no structure given"),
         (("infrared", "molecule.xyz"), "no model given"),
-        (("infrared", "molecule.xyz", "--from-run", "run"), "leave out structure"),
+        (("infrared", "molecule.xyz", "--from-run", "run"), "omit structure"),
         (("infrared", "molecule.xyz", "--model", "M", "--window", "hann"), "does not use"),
         (("infrared", "oxide.vasp", "--model", "M"), "without periodic directions"),
         (("phonons", "molecule.xyz", "--model", "M"), "three (crystal) periodic directions"),
