@@ -14,8 +14,8 @@ With an anisotropic one the charge of an atom, a scalar, can agree with the isot
 this :math:`s` keeps :math:`Q_i = \operatorname{tr} Z^*_i / 3` for charges that move rigidly
 with their atoms.
 
-The property ``dielectric_tensor`` beside ``charges`` among the results of a calculator, or of a
-frame of a trajectory, records which tensor was applied: the unit tensor for finite structures.
+The property ``dielectric_tensor``, stored with ``charges`` in the results of a calculator or a
+trajectory frame, records the tensor that was applied: the unit tensor for finite structures.
 Potentials and fields that the calculator returns are those of latent charges. What acts on physical
 charges is :math:`\phi/s`, so that :math:`q_i \phi_i = Q_i \phi_i / s`; profiles, potential steps
 and work functions are of this kind.

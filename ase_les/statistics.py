@@ -37,7 +37,7 @@ class Estimate:
 def with_error(value: float, error: float) -> str:
     """Return a value with the digits that its error allows: ``78.1 ± 2.3``.
 
-    The error has two significant digits. Values without a finite error have three and say so;
+    The error has two significant digits. Values without a finite error have three and a remark;
     those without any error (zero) have six.
 
     Parameters

@@ -382,12 +382,12 @@ class LESCalculator(ModelResults):
         check_boundaries(properties, atoms)
         with self._lock:
             graph = self._graphs.at(atoms) if self._shared is None else self._shared.graph(atoms)
-            wanted = set(properties)
+            requested = set(properties)
             results: dict[str, Any] = {}
             # Born charges do not need the energy, and forces do not need Born charges.
-            if not wanted <= _WITHOUT_ENERGY:
-                results |= self._energy_results(atoms, graph, self._graphs.plan(graph), wanted)
-            results |= self._born_results(atoms, graph, wanted)
+            if not requested <= _WITHOUT_ENERGY:
+                results |= self._energy_results(atoms, graph, self._graphs.plan(graph), requested)
+            results |= self._born_results(atoms, graph, requested)
             if self._has_charges:
                 # Always present: it records the scaling of all results derived from charges.
                 results["dielectric_tensor"] = (
@@ -412,17 +412,17 @@ class LESCalculator(ModelResults):
             self._warnings.check_sign(atoms, self._whole(atoms, graph), results, born_charges)
 
     def _born_results(
-        self, atoms: Atoms, graph: Graph, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, requested: AbstractSet[str]
     ) -> dict[str, np.ndarray]:
-        if _BORN_CHARGES not in wanted:
+        if _BORN_CHARGES not in requested:
             return {}
         whole = self._whole(atoms, graph)
         return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole)}
 
     def _energy_results(
-        self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, plan: Any, requested: AbstractSet[str]
     ) -> dict[str, Any]:
-        return self._results_of(self._engine, atoms, graph, plan, wanted)
+        return self._results_of(self._engine, atoms, graph, plan, requested)
 
 
 # ASE rejects known names: do not register again when this module is reloaded.

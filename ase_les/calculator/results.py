@@ -40,7 +40,7 @@ class ModelResults(ChargeMethods):
         atoms: Atoms,
         graph: Graph,
         plan: Plan | None,
-        wanted: AbstractSet[str],
+        requested: AbstractSet[str],
     ) -> dict[str, Any]:
         """Evaluate one model."""
         stress_defined = has_stress(atoms)
@@ -53,24 +53,24 @@ class ModelResults(ChargeMethods):
             model = FieldEnthalpy(engine, force_per_charge)
             check_field(engine, graph, force_per_charge)
             stress_defined &= not has_branches(engine, graph)
-            if "stress" in wanted and not stress_defined:
+            if "stress" in requested and not stress_defined:
                 raise PropertyNotImplementedError(
                     "in a field the stress needs a polarization without branches; formal charges "
                     "have none. Keep the cell fixed"
                 )
         # Cell relaxations and barostats request the stress after the forces of every step: after
         # the first request both come from one pass (the stress adds a few per cent).
-        self._with_stress |= "stress" in wanted
+        self._with_stress |= "stress" in requested
         parts = {
-            "forces": not wanted.isdisjoint({"forces", "stress", "energies"}),
+            "forces": not requested.isdisjoint({"forces", "stress", "energies"}),
             "stress": stress_defined and self._with_stress,
-            "energies": "energies" in wanted,
+            "energies": "energies" in requested,
         }
         if self._shared is None:
             prediction, derivatives = evaluate(model, graph, plan, **parts)
         else:
             prediction, derivatives = self._shared.derivatives(graph, plan, **parts)
-        return self._named(engine, prediction, derivatives, atoms, graph, wanted)
+        return self._named(engine, prediction, derivatives, atoms, graph, requested)
 
     def _named(
         self,
@@ -79,13 +79,13 @@ class ModelResults(ChargeMethods):
         derivatives: Derivatives | None,
         atoms: Atoms,
         graph: Graph,
-        wanted: AbstractSet[str],
+        requested: AbstractSet[str],
     ) -> dict[str, Any]:
         """Return a prediction with ASE's names, including charges and derived properties."""
         results = ase_results(prediction, derivatives)
         if self._has_charges:
             results |= charge_results(prediction, atoms, self._charge_scaling(atoms))
-            if "polarization" in wanted:
+            if "polarization" in requested:
                 if self._shared is not None:
                     graph = self._whole(atoms, graph)
                     with torch.no_grad():

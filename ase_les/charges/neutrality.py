@@ -107,9 +107,9 @@ class MeanShift(Unconstrained):
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return the shifted charges."""
-        wanted = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
-        wanted = wanted.to(latent.device)
-        wanted[:, 0] = graph.total_charge
-        excess = sum_per_structure(latent, graph) - wanted
+        totals = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
+        totals = totals.to(latent.device)
+        totals[:, 0] = graph.total_charge
+        excess = sum_per_structure(latent, graph) - totals
         size = torch.bincount(graph.structure, minlength=graph.n_structures)[:, None]
         return latent - (excess / size)[graph.structure]

@@ -1,4 +1,4 @@
-"""Evaluation of committees: errors of the mean beside the spread."""
+"""Evaluation of committees: errors of the mean and spread."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ def client(
     settings = {} if dielectric is None else {"dielectric": dielectric}
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
     others = [make_calculator(name, device or "cpu", dtype) for name in committee or ()]
-    wanted = [name.strip() for name in extras.split(",") if name.strip()]
-    evaluate = Evaluator(atoms, [atoms.calc, *others], wanted)
+    requested = [name.strip() for name in extras.split(",") if name.strip()]
+    evaluate = Evaluator(atoms, [atoms.calc, *others], requested)
     connection = connect(address, port, unix, patience)
     console(quiet).print("connected to i-PI")
     count = run_client(evaluate, connection)

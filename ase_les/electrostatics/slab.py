@@ -64,7 +64,7 @@ def box_lengths(graph: Graph, smearing: float, truncated: bool = False) -> Tenso
         In Å.
     truncated : bool
         False: at least as much vacuum as the slabs are wide, so that `layer_correction` needs few
-        plane waves. True: twice the thickness and reach of the Gaussians, whatever the width, as
+        plane waves. True: twice the thickness and reach of the Gaussians, for any width, as
         interactions that end at half a box need it (`truncate_along_normal`).
     """
     first, second, normal = slab_axes(graph.cell.detach(), graph.pbc)
@@ -146,7 +146,7 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
     k_squared = squared_wave_numbers(box.cell, axes)[..., 0]
     counts = k_squared > 0
     k = torch.where(counts, k_squared, 1.0).sqrt()
-    # With exp(-kL/2) in each χ nothing overflows: atoms are less than L/2 from the middle.
+    # With exp(-kL/2) in each χ there is no overflow: atoms are less than L/2 from the middle.
     weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
     weights = weights / -torch.expm1(-k * length[:, None, None])
     fractional = layout.pad(graph.positions) @ torch.linalg.inv(box.cell)

@@ -95,7 +95,7 @@ _PARTS = {
 
 
 def read_representation(record: Record, elements: tuple[int, ...] | None = None) -> Features:
-    """Return settings and weights of a representation; `elements` in the wanted order."""
+    """Return settings and weights of a representation; `elements` in the requested order."""
     if record.class_name != "Cace":
         raise unsupported("representation", record, ("Cace",))
     for name, known in _PARTS.items():
@@ -105,7 +105,7 @@ def read_representation(record: Record, elements: tuple[int, ...] | None = None)
     stored = [int(number) for number in record["zs"]]
     elements = elements or tuple(stored)
     if sorted(elements) != sorted(stored):
-        raise ValueError(f"two representations know different elements, {elements} and {stored}")
+        raise ValueError(f"two representations have different elements, {elements} and {stored}")
     rows = [_row(record, stored, number) for number in elements]
     radial = record["radial_basis"]
     layers = _layers(record)

@@ -282,7 +282,7 @@ class _Names:
                 self._records[full] = type("Record", (Record,), body)
             return self._records[full]
         raise ValueError(
-            f"it asks for {one_line(repr(full), 80)}. Only tensors, plain containers and classes "
+            f"it uses {one_line(repr(full), 80)}. Only tensors, plain containers and classes "
             f"of {', '.join(RECORDED_FAMILIES)} are read, and no code is executed"
         )
 
@@ -321,7 +321,7 @@ class _Names:
     def _attribute_name(self, owner, attribute):
         # A bound method is stored as getattr(object, name): keep the name without resolving it.
         if not isinstance(owner, Record | type) or not isinstance(attribute, str):
-            raise ValueError(f"it asks for 'getattr' of {owner!r}, {attribute!r}")
+            raise ValueError(f"it uses 'getattr' of {owner!r}, {attribute!r}")
         return _Inert(f"{owner.name}.{attribute}")
 
 
