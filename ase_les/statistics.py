@@ -37,8 +37,8 @@ class Estimate:
 def with_error(value: float, error: float) -> str:
     """Return a value with the digits that its error allows: ``78.1 ± 2.3``.
 
-    The error has two significant digits. Values without a finite error have three and a remark;
-    those without any error (zero) have six.
+    The error has two significant digits. Values with an unknown error have three and are
+    marked as such; exact values (zero error) have six.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def with_error(value: float, error: float) -> str:
         return f"{value:.3g} (error unknown)"
     if error <= 0:
         return f"{value:.6g}"
-    # Rounded first: an error of 0.0996 is 0.10.
+    # Round the error first: 0.0996 becomes 0.10.
     decimals = 1 - math.floor(math.log10(float(f"{error:.1e}")))
     largest = max(abs(value), error)
     if 1e-3 <= largest < 1e7 and decimals >= 0:
@@ -89,8 +89,8 @@ def correlation_time(samples: np.ndarray) -> float:
     .. math::
         \tau = \tfrac12 + \sum_{t=1}^{W} C(t)/C(0)
 
-    with the smallest window :math:`W \ge 5\tau` [1]_. It cannot exceed what the series shows: in a
-    series shorter than its correlation time it is a fraction of the length.
+    with the smallest window :math:`W \ge 5\tau` [1]_. It is underestimated in a series that is
+    shorter than its correlation time.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def correlation_time(samples: np.ndarray) -> float:
     n = len(series)
     if n < 2 or not np.ptp(series) > 0:
         return 0.5
-    away = series - series.mean()
-    transform = np.fft.rfft(away, 2 * n)
+    deviation = series - series.mean()
+    transform = np.fft.rfft(deviation, 2 * n)
     correlation = np.fft.irfft(np.abs(transform) ** 2)[:n]
     times = np.cumsum(correlation / correlation[0]) - 0.5
     enough = np.flatnonzero(np.arange(n) >= WINDOW * times)
@@ -125,7 +125,7 @@ def independent_samples(samples: np.ndarray) -> float:
 
 
 def standard_error(blocks: np.ndarray, min_blocks: int = MIN_BLOCKS) -> np.ndarray:
-    """Return the standard error of the mean of correlated samples, for each of their elements.
+    """Return the standard error of the mean of correlated samples, element by element.
 
     Neighboring samples are averaged in pairs repeatedly while at least `min_blocks` remain. The
     apparent error grows until the blocks are longer than the correlation time; the largest is

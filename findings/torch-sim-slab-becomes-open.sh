@@ -8,7 +8,7 @@
 # from pip; 0.4 and later need Python 3.12 (0.6.2 keeps the three directions).
 #
 # Seen: pbc [True, True, False] becomes False; energy of the slab = that of the open cluster,
-# -0.0223 eV; ASE's Lennard-Jones gives -0.1564 eV for the slab.
+# -0.0223 eV; ASE's Lennard-Jones gives -0.1295 eV for the slab (its pairs are shifted to zero at rc).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

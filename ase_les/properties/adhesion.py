@@ -106,27 +106,27 @@ def work_of_adhesion(interface: Atoms, first: Sequence[int]) -> Adhesion:
     charges = optional_charges(interface)
     energy = interface.get_potential_energy()
     step = potential_step_V(interface)
-    alone = [
+    separate = [
         (part.get_potential_energy(), optional_charges(part), potential_step_V(part))
         for part in parts
     ]
-    gains = [math.nan, math.nan]
+    charge_gains = [math.nan, math.nan]
     if charges is not None:
-        gains = [
+        charge_gains = [
             float(charges[mask].sum() - (0.0 if q is None else q.sum()))
-            for mask, (_, q, _) in zip(masks, alone, strict=True)
+            for mask, (_, q, _) in zip(masks, separate, strict=True)
         ]
     area = area_A2(interface, "c")
     heights = [part.positions @ unit_normal(interface, "c") for part in parts]
     outward = 1.0 if heights[1].mean() > heights[0].mean() else -1.0
     interfaces = 2 if interface.pbc[2] else 1
     return Adhesion(
-        eV_per_A2=(sum(e for e, _, _ in alone) - energy) / (interfaces * area),
+        eV_per_A2=(sum(e for e, _, _ in separate) - energy) / (interfaces * area),
         interfaces=interfaces,
         area_A2=area,
-        charge_gained_by_first_e=gains[0],
-        charge_gained_by_second_e=gains[1],
-        potential_step_change_V=outward * (step - sum(s for _, _, s in alone)),
+        charge_gained_by_first_e=charge_gains[0],
+        charge_gained_by_second_e=charge_gains[1],
+        potential_step_change_V=outward * (step - sum(s for _, _, s in separate)),
         structure=describe_structure(interface),
         calculator=describe_calculator(interface.calc),
     )

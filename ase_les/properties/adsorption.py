@@ -47,11 +47,11 @@ class Adsorption:
     energy_eV : float
         Negative if the molecule is bound.
     charge_gained_by_adsorbate_e, charge_gained_by_slab_e : float
-        Sum of the charges of the fragment in `both` minus that of the separate fragment; nan
-        without charges.
+        Charge of the fragment in `both` minus the charge of the separate fragment; nan without
+        charges.
     dipole_change_eA : float
-        Dipole of `both` minus that of the clean slab, along the outward normal (from the slab
-        towards the adsorbate). nan without charges or if the structures are not slabs.
+        Dipole of `both` minus dipole of the clean slab, along the outward normal (from the slab
+        to the adsorbate). nan without charges or if the structures are not slabs.
     work_function_change_eV : float
         Change of the work function on this side (Helmholtz equation), not an absolute work
         function. The potential outside changes by the opposite.
@@ -144,14 +144,14 @@ def adsorption_of(
         )
     if not np.allclose(both.cell[:2], slab.cell[:2], atol=1e-6):
         raise ValueError("`both` and `slab` must have the same cell vectors in the plane")
-    gained, lost, dipole, step, net = (math.nan,) * 5
+    gained_by_adsorbate, gained_by_slab, dipole, step, net = (math.nan,) * 5
     # One calculator records the scaling of the structure it calculated last.
     (joint, scaling), (of_slab, slab_scaling), (of_adsorbate, _) = (
         (optional_charges(each), recorded_scaling(each)) for each in (both, slab, adsorbate)
     )
     if joint is not None and of_slab is not None and of_adsorbate is not None:
-        gained = float(joint[len(slab) :].sum() - of_adsorbate.sum())
-        lost = float(joint[: len(slab)].sum() - of_slab.sum())
+        gained_by_adsorbate = float(joint[len(slab) :].sum() - of_adsorbate.sum())
+        gained_by_slab = float(joint[: len(slab)].sum() - of_slab.sum())
         net = float(joint.sum())
         if is_slab(both):
             heights = both.positions @ unit_normal(both)
@@ -168,8 +168,8 @@ def adsorption_of(
         energy_eV=both.get_potential_energy()
         - slab.get_potential_energy()
         - adsorbate.get_potential_energy(),
-        charge_gained_by_adsorbate_e=gained,
-        charge_gained_by_slab_e=lost,
+        charge_gained_by_adsorbate_e=gained_by_adsorbate,
+        charge_gained_by_slab_e=gained_by_slab,
         dipole_change_eA=dipole,
         work_function_change_eV=step,
         net_charge_e=net,
@@ -188,14 +188,14 @@ class AdsorptionSettings:
     ----------
     height_A : float
         Height of the anchor atom above the highest atom of the slab.
-    site_A : two float
+    site_A : two floats
         x and y of the anchor atom in Å.
     anchor : int
         Index in the adsorbate.
     relaxation : RelaxationSettings or None
-        None compares the structures without relaxation.
+        None: compare the structures without relaxation.
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     """
 
     height_A: float = 2.0
@@ -267,14 +267,14 @@ def adsorb(
 
     molecule = adsorbate.copy()
     molecule.pbc = False
-    bare = slab.copy()
+    clean_slab = slab.copy()
     finished: dict[str, Atoms] = {}
     converged = True
     for part in parts:
         if part == "both":
             start = _with_adsorbate(finished["slab"], adsorbate, chosen)
         else:
-            start = bare if part == "slab" else molecule
+            start = clean_slab if part == "slab" else molecule
         start.calc = slab.calc
         end, reached, stopped = relax_or_resume(
             start,
@@ -301,8 +301,10 @@ def adsorb(
 
 
 def _with_adsorbate(slab: Atoms, adsorbate: Atoms, chosen: AdsorptionSettings) -> Atoms:
-    joined = slab.copy()
-    # ASE's record of adsorption sites may be that of another slab.
-    joined.info.pop("adsorbate_info", None)
-    add_adsorbate(joined, adsorbate, chosen.height_A, tuple(chosen.site_A), mol_index=chosen.anchor)
-    return joined
+    combined = slab.copy()
+    # ASE's record of adsorption sites may belong to a different slab.
+    combined.info.pop("adsorbate_info", None)
+    add_adsorbate(
+        combined, adsorbate, chosen.height_A, tuple(chosen.site_A), mol_index=chosen.anchor
+    )
+    return combined

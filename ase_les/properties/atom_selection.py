@@ -12,7 +12,7 @@ Word                      Atoms
 ``tag:0``                 tag; ASE's builders give adsorbates the tag 0
 ========================  ========================================================================
 
-A comma means "or", ``&`` means "and", and the comma binds more strongly: ``O,H&near:Na:3`` are O
+A comma means "or", ``&`` means "and", and the comma has higher precedence: ``O,H&near:Na:3`` are O
 and H within 3 Å of sodium, ``O&near:H:1.2`` is the oxygen of water.
 """
 
@@ -89,8 +89,8 @@ def _mask(atoms: Atoms, word: str, axis: str | None, gap: float) -> np.ndarray:
     }
     if name not in kinds:
         raise ValueError(f"`atoms` has the unknown word {word!r}; words are {WORDS}")
-    absent = name == "near" and values and values[0] in set(atomic_numbers) - set(atoms.symbols)
-    if absent:
+    is_missing = name == "near" and values and values[0] in set(atomic_numbers) - set(atoms.symbols)
+    if is_missing:
         raise ValueError(f"`atoms` selects atoms near {values[0]}, but the structure has none")
     try:
         return kinds[name](*values)
@@ -124,7 +124,7 @@ def _within(atoms: Atoms, axis: str | None, depth: float) -> np.ndarray:
 
 def _near(atoms: Atoms, symbol: str, distance: float) -> np.ndarray:
     others = atoms.numbers == atomic_numbers[symbol]
-    _, apart = get_distances(
+    _, distances = get_distances(
         atoms.positions, atoms.positions[others], cell=atoms.cell, pbc=atoms.pbc
     )
-    return ~others & (apart.min(axis=1) <= distance)
+    return ~others & (distances.min(axis=1) <= distance)

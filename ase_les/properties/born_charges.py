@@ -66,13 +66,13 @@ class BornSettings:
         ``"O&near:H:1.2"``. Only these, or equivalent ones, are displaced. By default all.
     components : str
         "all", or "normal" for only the polarization along the normal of a slab, for calculators
-        that give no more than the dipole of a slab, or models whose excess charge is distributed
+        that provide only the dipole of a slab, or models whose excess charge is distributed
         evenly in a field.
     source : str
         Source of the moment for method "displacement": "auto", "dipole", "polarization", "current"
         or "charges".
     reach_A : float or None
-        Range of charge changes around a displaced atom for source "charges"; by default that of
+        Range of charge changes around a displaced atom for source "charges"; by default from
         the calculator.
     axis : str or None
         "a", "b" or "c": cell vector across the layers of a periodic box, for results by layer. By
@@ -81,7 +81,7 @@ class BornSettings:
         Distance along the normal that separates layers.
     bulk : mapping of str to float, path, or None
         Isotropic Born charges in e of elements in the bulk for comparison with the layers, or the
-        summary file of an earlier run that has them.
+        summary file of an earlier run that contains them.
     symmetrize : bool or None
         Average over the symmetry operations of the crystal or slab, which also reduces the number
         of displacements. By default for two and three periodic directions.
@@ -90,7 +90,7 @@ class BornSettings:
     sum_rule : bool
         Subtract the excess of the sum evenly from all atoms; it is reported in any case.
     dielectric : float, array of shape (3, 3), or None
-        Electronic dielectric tensor for the BORN file; by default that of the calculator, or 1. It
+        Electronic dielectric tensor for the BORN file; by default from the calculator, or 1. It
         does not scale the charges.
     displacement_A : float or None
         Displacement in Å; by default 0.01 Å, or 2e-4 Å for models with latent charges in double
@@ -98,7 +98,7 @@ class BornSettings:
     field_V_per_A : float
         Change of the field in V/Å for method "field".
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     """
 
     chosen: str | Sequence[int] | None = None
@@ -141,7 +141,7 @@ def born_charges(
     Parameters
     ----------
     atoms : ase.Atoms
-        With a calculator; it is not changed.
+        With a calculator; not modified.
     method : str
         "analytic": ``born_effective_charges`` of the calculator. "displacement": differences of
         moments, six structures per inequivalent atom. "field": differences of forces in a field
@@ -172,13 +172,15 @@ def born_charges(
         output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
     )
     chosen = _resolved(atoms, method, BornSettings(**settings))
-    asked = selected_atoms(atoms, chosen.chosen, axis=chosen.axis, layer_gap_A=chosen.layer_gap_A)
-    everyone = len(asked) == len(atoms)
-    if chosen.sum_rule and not everyone:
-        raise ValueError("`sum_rule` needs all atoms; leave out the choice of atoms, or the rule")
+    selected = selected_atoms(
+        atoms, chosen.chosen, axis=chosen.axis, layer_gap_A=chosen.layer_gap_A
+    )
+    all_selected = len(selected) == len(atoms)
+    if chosen.sum_rule and not all_selected:
+        raise ValueError("`sum_rule` needs all atoms; omit the selection of atoms or the sum rule")
     bulk_e = bulk_charges(chosen.bulk)
     limits = check_limits(atoms.calc, atoms, beyond_limits=chosen.beyond_limits)
-    # Recorded displacements are refused when the record is opened.
+    # An existing record of displacements is checked when it is opened.
     run.prepare("-summary.yml")
     operations = (
         crystal_symmetry.symmetry_operations(atoms, chosen.symmetry_tolerance_A)
@@ -186,21 +188,21 @@ def born_charges(
         else [crystal_symmetry.identity(len(atoms))]
     )
     displaced: list[int] = []
-    described: dict[str, object] = {}
+    description: dict[str, object] = {}
     if method == "displacement":
-        displaced = crystal_symmetry.inequivalent_atoms(operations, len(atoms), asked.tolist())
-        found, described = _by_displacement(atoms, displaced, chosen, run)
+        displaced = crystal_symmetry.inequivalent_atoms(operations, len(atoms), selected.tolist())
+        found, description = _by_displacement(atoms, displaced, chosen, run)
     elif method == "field":
         slopes = born_differences.by_field(atoms, chosen.field_V_per_A, chosen.components)
         found = dict(enumerate(slopes))
     else:
         found = dict(enumerate(_analytic(atoms, chosen.components)))
     tensors = crystal_symmetry.symmetrize_atomic_tensors(found, operations, len(atoms))
-    tensors[np.setdiff1d(np.arange(len(atoms)), asked)] = np.nan
+    tensors[np.setdiff1d(np.arange(len(atoms)), selected)] = np.nan
     total_charge = float(atoms.info.get("charge", 0))
     result = BornCharges(
         tensors=acoustic_sum_rule(tensors, total_charge) if chosen.sum_rule else tensors,
-        sum_over_atoms_e=tensors.sum(axis=0) if everyone else None,
+        sum_over_atoms_e=tensors.sum(axis=0) if all_selected else None,
         symbols=tuple(atoms.symbols),
         numbers=atoms.numbers.copy(),
         dielectric=dielectric_tensor(atoms, chosen.dielectric),
@@ -211,9 +213,9 @@ def born_charges(
         displaced_atoms=tuple(displaced),
         calculator=describe_calculator(atoms.calc),
         structure=describe_structure(atoms),
-        atoms=None if everyone else tuple(asked.tolist()),
+        atoms=None if all_selected else tuple(selected.tolist()),
         components=chosen.components,
-        moments=described,
+        moments=description,
     )
     if atoms.pbc.sum() == 2 or chosen.axis is not None or bulk_e:
         layers = born_layers(
@@ -241,7 +243,7 @@ def acoustic_sum_rule(tensors: np.ndarray, total_charge: float = 0.0) -> np.ndar
     Parameters
     ----------
     tensors : array, shape (N, 3, 3)
-        Charges in e; they are not changed.
+        Charges in e; not modified.
     total_charge : float
         :math:`Q` in e.
     """
@@ -280,7 +282,7 @@ def bulk_charges(given: Mapping[str, float] | str | Path | None) -> dict[str, fl
 
 
 def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndarray:
-    """Return the electronic dielectric tensor (3, 3): as given, of the calculator, or 1.
+    """Return the electronic dielectric tensor (3, 3): as given, from the calculator, or 1.
 
     Raises
     ------
@@ -304,15 +306,14 @@ def dielectric_tensor(atoms: Atoms, given: np.ndarray | float | None) -> np.ndar
 def calculated_charges(atoms: Atoms) -> np.ndarray:
     """Return the calculator's ``born_effective_charges``, shape (N, 3, 3), in e.
 
-    Calculators that give nine numbers per atom (N, 9), such as those of recorded results, are
-    supported.
+    Arrays with nine numbers per atom (N, 9), such as recorded results, are supported.
 
     Raises
     ------
     PropertyNotImplementedError
         If the calculator does not give them.
     ValueError
-        If they have another shape.
+        If they have a different shape.
     """
     given = atoms.calc.get_property("born_effective_charges", atoms)
     return born_tensors(given, len(atoms), type(atoms.calc).__name__)
@@ -344,8 +345,8 @@ def _check_origin(atoms: Atoms) -> None:
     if "charges" not in atoms.calc.implemented_properties:
         raise ValueError(
             f"the dipole of a molecule of charge {atoms.info['charge']} depends on an origin that "
-            f"may move with its atoms, and {type(atoms.calc).__name__} gives no charges to tell by "
-            "how much; use method 'analytic' or 'field'"
+            f"may move with its atoms, and {type(atoms.calc).__name__} gives no charges to "
+            "correct for this; use method 'analytic' or 'field'"
         )
 
 
@@ -401,9 +402,9 @@ def _analytic(atoms: Atoms, components: str) -> np.ndarray:
 
 def _write(files: OutputFiles, atoms: Atoms, result: BornCharges, tolerance_A: float) -> None:
     write_arrays(files.named("-born.npz"), result.arrays())
-    labelled = without_labels(atoms)
-    labelled.arrays["born_effective_charges"] = result.tensors.reshape(len(atoms), 9)
-    write_labelled(files.named("-born.extxyz"), [labelled])
+    labeled = without_labels(atoms)
+    labeled.arrays["born_effective_charges"] = result.tensors.reshape(len(atoms), 9)
+    write_labelled(files.named("-born.extxyz"), [labeled])
     summary = result.summary()
     if atoms.pbc.all() and result.atoms is None:
         from ase_les.properties.phonopy_files import write_born_file
@@ -412,5 +413,5 @@ def _write(files: OutputFiles, atoms: Atoms, result: BornCharges, tolerance_A: f
             files.named("-BORN"), atoms, result.tensors, result.dielectric, tolerance_A
         )
         summary["BORN"] = {"inequivalent_atoms": indices}
-    # Last: its existence means that all files are complete.
+    # Written last: its existence means that all files are complete.
     write_summary(files.summary, summary)

@@ -56,7 +56,7 @@ def by_displacement(
     Parameters
     ----------
     atoms : ase.Atoms
-        With a calculator; it is not changed.
+        With a calculator; not modified.
     chosen : sequence of int
         Atoms to displace.
     displacement_A : float
@@ -83,8 +83,10 @@ def by_displacement(
         prefix = "" if shared or number == 0 else f"{source.what}, "
         structures = source.structures(atoms, chosen, displacement_A)
         named = {prefix + name: each for name, each in structures.items()}
-        wanted = moments.wanted if shared else [source.what]
-        found = evaluate_structures(named, wanted, atoms.calc, record, jobs=jobs, progress=progress)
+        requested = moments.wanted if shared else [source.what]
+        found = evaluate_structures(
+            named, requested, atoms.calc, record, jobs=jobs, progress=progress
+        )
         results = {name.removeprefix(prefix): each for name, each in found.items()}
         for index in chosen:
             slopes[index] += projector @ source.slope(atoms, index, results, displacement_A)
@@ -139,7 +141,7 @@ def about_fixed_origin(atoms: Atoms, slopes: Mapping[int, np.ndarray]) -> dict[i
     r"""Return the derivatives of the dipole about a fixed origin.
 
     The derivative of the dipole of a charge :math:`Q` about the center of mass lacks
-    :math:`Q m_i / M` for each atom. The sum over all atoms tells which origin was used: it is
+    :math:`Q m_i / M` for each atom. The sum over all atoms shows which origin was used: it is
     :math:`Q` for a fixed origin and zero for the center of mass.
 
     Raises
@@ -151,9 +153,9 @@ def about_fixed_origin(atoms: Atoms, slopes: Mapping[int, np.ndarray]) -> dict[i
     if len(slopes) < len(atoms):
         if abs(charge) > 1e-6:
             raise ValueError(
-                f"the dipole of a molecule of charge {charge:+.3g} e may have an origin that may "
-                "move with its atoms, which only displacements of all atoms can tell; displace all "
-                "atoms (leave out `chosen`), or use Born charges (method 'analytic')"
+                f"the dipole of a molecule of charge {charge:+.3g} e may refer to an origin that "
+                "moves with its atoms, which only displacements of all atoms reveal; displace all "
+                "atoms (omit `chosen`), or use Born charges (method 'analytic')"
             )
         return dict(slopes)
     total = np.trace(np.sum(list(slopes.values()), axis=0)) / 3

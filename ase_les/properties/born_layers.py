@@ -65,7 +65,7 @@ class BornLayers:
     normal : array, shape (3,)
         Unit normal.
     bulk_e : mapping of str to float
-        Isotropic charges of elements in the bulk, where given.
+        Isotropic charges of elements in the bulk, if given.
     """
 
     height_A: np.ndarray
@@ -82,9 +82,9 @@ class BornLayers:
         found = []
         symbols, known = np.array(self.symbols), np.isfinite(self.normal_e)
         for layer in range(int(self.layer.max()), -1, -1):
-            here = known & (self.layer == layer)
-            for symbol in dict.fromkeys(symbols[here].tolist()):
-                chosen = here & (symbols == symbol)
+            in_layer = known & (self.layer == layer)
+            for symbol in dict.fromkeys(symbols[in_layer].tolist()):
+                chosen = in_layer & (symbols == symbol)
                 found.append(
                     ElementInLayer(
                         layer=layer,

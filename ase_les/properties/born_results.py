@@ -111,13 +111,13 @@ class BornCharges:
     def _element(self, symbol: str) -> ElementCharges:
         tensors = self.tensors[(np.array(self.symbols) == symbol) & self._chosen]
         symmetric = 0.5 * (tensors + tensors.transpose(0, 2, 1))
-        thirds = np.trace(tensors, axis1=1, axis2=2) / 3
+        isotropic = np.trace(tensors, axis1=1, axis2=2) / 3
         low, middle, high = np.linalg.eigvalsh(symmetric).mean(axis=0).tolist()
         return ElementCharges(
             atoms=len(tensors),
             eigenvalues_e=(low, middle, high),
-            isotropic_e=float(thirds.mean()),
-            spread_e=float(thirds.std()),
+            isotropic_e=float(isotropic.mean()),
+            spread_e=float(isotropic.std()),
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -178,6 +178,6 @@ def notes_on(result: BornCharges, shifts_charge: bool, total_charge: float) -> t
             "the charges of this model are not conserved locally: Z*⊥ contains the charge created "
             "by a displaced atom times its height above the middle of the slab. This vanishes in "
             "bulk-like layers and grows with the thickness at surfaces; models with neutrality "
-            "'split' do not have it"
+            "'split' are not affected"
         )
     return tuple(notes)

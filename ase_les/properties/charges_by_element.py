@@ -4,7 +4,7 @@ r"""Charges by element: atomic charges and generalized atomic polar tensor (GAPT
     \bar{q}_s = \frac{1}{N_s} \sum_{i \in s} q_i, \qquad
     \bar{q}^\mathrm{GAPT}_s = \frac{1}{3 N_s} \sum_{i \in s} \operatorname{tr} Z^*_i
 
-GAPT charges [1]_ are determined by energies and forces. They also decide whether the sign of all
+GAPT charges [1]_ are determined by energies and forces. They also determine whether the sign of all
 charges agrees with electronegativity (`ase_les.charges.sign`).
 
 References
@@ -40,7 +40,7 @@ class ChargesByElement:
     gapt : mapping of str to float, or None
         Mean of :math:`\operatorname{tr} Z^*/3`; None without Born charges.
     physical_over_latent : float
-        Ratio of physical to latent charges, contained in both.
+        Ratio of physical to latent charges; included in the charges above.
     sign : str
         "follows" or "opposes" electronegativity, or "undecided"; determined from GAPT charges if
         there are any, otherwise from the atomic charges.
@@ -72,7 +72,7 @@ class ChargesByElement:
             return f"the sign of charges follows electronegativity ({self.judged_by})"
         return (
             f"the sign of charges is undecided ({self.judged_by}): the charges are small, or the "
-            "electronegativities too similar"
+            "electronegativities are too similar"
         )
 
     def summary(self) -> dict[str, object]:

@@ -16,7 +16,7 @@ Symbol                 Meaning
 =====================  ======================================================================
 
 Green–Kubo with Born charges and Einstein–Helfand give the same quantity, including correlations
-between ions; Nernst–Einstein neglects them, and the ratio of both measures their effect.
+between ions; Nernst–Einstein neglects them, and the ratio of the two measures their effect.
 
 References
 ----------
@@ -84,11 +84,11 @@ def conductivity_einstein_helfand(
     fit_ps, blocks
         See `diffusion`.
     """
-    moved = diffusion(
+    dipole_diffusion = diffusion(
         np.asarray(dipole_eA, dtype=float)[:, None, :], timestep_fs, fit_ps=fit_ps, blocks=blocks
     ).diffusion_cm2_per_s
     scale = _charge_diffusion_scale(volume_A3, temperature_K)
-    return Estimate(scale * moved.mean, scale * moved.standard_error)
+    return Estimate(scale * dipole_diffusion.mean, scale * dipole_diffusion.standard_error)
 
 
 def conductivity_nernst_einstein(

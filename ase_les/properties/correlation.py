@@ -3,7 +3,7 @@ r"""Time correlation of equally spaced vector series by fast Fourier transform.
 .. math::
     C(t) = \langle \mathbf{A}(0) \cdot \mathbf{A}(t) \rangle
 
-The average over time origins is divided by their number at each lag, so that the estimate is
+The sum over time origins is divided by their number at each lag, which makes the estimate
 unbiased.
 """
 
@@ -57,7 +57,7 @@ def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
     positions : array, shape (..., n, d)
         Unwrapped, equally spaced in time.
     n_lags : int
-        Number of lags, zero included.
+        Number of lags, including zero.
 
     Returns
     -------
@@ -69,10 +69,11 @@ def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
     n = positions.shape[-2]
     correlation = autocorrelation(positions, n_lags)
     squares = (positions**2).sum(axis=-1)
-    summed = np.concatenate([np.zeros((*squares.shape[:-1], 1)), squares.cumsum(axis=-1)], axis=-1)
+    zero = np.zeros((*squares.shape[:-1], 1))
+    cumulative = np.concatenate([zero, squares.cumsum(axis=-1)], axis=-1)
     lags = np.arange(n_lags)
-    both_ends = summed[..., n - lags] + summed[..., [n]] - summed[..., lags]
-    displacement = both_ends / (n - lags) - 2 * correlation
+    end_squares = cumulative[..., n - lags] + cumulative[..., [n]] - cumulative[..., lags]
+    displacement = end_squares / (n - lags) - 2 * correlation
     displacement[..., 0] = 0.0
     return displacement
 
@@ -91,8 +92,8 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
     hann       :math:`(1 + \cos(\pi t/T))/2`      :math:`T = 1/(c\,\Delta\tilde\nu)`
     =========  =================================  ======================================
 
-    The Gaussian has no side lobes; those of the Hann window reach −2.7 % of the line, but its lags
-    are only two thirds as long.
+    The Gaussian has no side lobes; side lobes of the Hann window reach −2.7 % of the line, but its
+    lags are only two thirds as long.
 
     Parameters
     ----------
@@ -113,12 +114,12 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
             "resolution and time step must be positive, got "
             f"{resolution_per_cm} 1/cm and {timestep_fs} fs"
         )
-    hertz = 100.0 * speed_of_light * resolution_per_cm
+    resolution_Hz = 100.0 * speed_of_light * resolution_per_cm
     if window == "hann":
-        reach = 1e15 / hertz
-        lags = np.arange(max(math.ceil(reach / timestep_fs), 2)) * timestep_fs
-        return 0.5 * (1 + np.cos(np.pi * np.minimum(lags / reach, 1.0)))
-    width = 1e15 * math.sqrt(2 * math.log(2)) / (math.pi * hertz)
+        length_fs = 1e15 / resolution_Hz
+        lags = np.arange(max(math.ceil(length_fs / timestep_fs), 2)) * timestep_fs
+        return 0.5 * (1 + np.cos(np.pi * np.minimum(lags / length_fs, 1.0)))
+    width = 1e15 * math.sqrt(2 * math.log(2)) / (math.pi * resolution_Hz)
     lags = np.arange(max(math.ceil(GAUSSIAN_REACH * width / timestep_fs), 2)) * timestep_fs
     return np.exp(-0.5 * (lags / width) ** 2)
 

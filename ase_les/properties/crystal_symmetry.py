@@ -11,7 +11,7 @@ from ase import Atoms
 from ase_les.properties.layers import heights_A, unit_normal
 
 # Vacuum between a slab and its image in the box for spglib. It must exceed all gaps inside the
-# slab, or a shift along the normal could be found as a symmetry.
+# slab; otherwise a shift along the normal could be found as a symmetry.
 _VACUUM_A = 30.0
 
 
@@ -47,20 +47,20 @@ def symmetry_operations(atoms: Atoms, tolerance_A: float) -> list[Operation]:
             "crystal symmetry needs spglib: pip install 'ase_les[phonons]'"
         ) from None
 
-    boxed = atoms if atoms.pbc.all() else in_vacuum(atoms)
-    cell = boxed.cell.array
-    fractional = boxed.get_scaled_positions(wrap=False)
+    box = atoms if atoms.pbc.all() else in_vacuum(atoms)
+    cell = box.cell.array
+    fractional = box.get_scaled_positions(wrap=False)
     found = spglib.get_symmetry((cell, fractional, atoms.numbers), symprec=tolerance_A)
     if found is None:
         raise ValueError(
-            f"spglib finds no symmetry within {tolerance_A} Å; use another `symmetry_tolerance_A`"
+            f"spglib finds no symmetry within {tolerance_A} Å; change `symmetry_tolerance_A`"
         )
     operations = []
     for rotation, translation in zip(found["rotations"], found["translations"], strict=True):
         moved = fractional @ rotation.T + translation
-        apart = moved[:, None] - fractional[None]
-        apart -= np.round(apart)
-        distance = np.linalg.norm(apart @ cell, axis=2)
+        difference = moved[:, None] - fractional[None]
+        difference -= np.round(difference)
+        distance = np.linalg.norm(difference @ cell, axis=2)
         distance[atoms.numbers[:, None] != atoms.numbers[None]] = np.inf
         # R rotates Cartesian column vectors; fractional row vectors rotate with W transposed.
         cartesian = cell.T @ rotation @ np.linalg.inv(cell.T)
@@ -68,28 +68,28 @@ def symmetry_operations(atoms: Atoms, tolerance_A: float) -> list[Operation]:
     if atoms.pbc.all():
         return operations
     normal = unit_normal(atoms)
-    # Exclude operations of a box that happens to be as high as it is wide.
+    # Exclude operations that exist only because the box is as high as it is wide.
     return [each for each in operations if abs(abs(normal @ each.rotation @ normal) - 1) < 1e-6]
 
 
 def in_vacuum(atoms: Atoms) -> Atoms:
     """Return a slab in a periodic box with vacuum; its open cell vector is along the normal."""
-    boxed = atoms.copy()
+    box = atoms.copy()
     heights = heights_A(atoms)
     cell = atoms.cell.array.copy()
     cell[~atoms.pbc] = (np.ptp(heights) + _VACUUM_A) * unit_normal(atoms)
-    boxed.set_cell(cell)
-    boxed.pbc = True
-    return boxed
+    box.set_cell(cell)
+    box.pbc = True
+    return box
 
 
 def inequivalent_atoms(
     operations: Sequence[Operation], n_atoms: int, chosen: Sequence[int] | None = None
 ) -> list[int]:
-    """Return the first atom of each set of equivalent atoms, or the first `chosen` one of each."""
-    asked = range(n_atoms) if chosen is None else sorted(int(index) for index in chosen)
-    members = set(asked)
-    images = (sorted(members.intersection(o.image[i] for o in operations)) for i in asked)
+    """Return the first atom (or first `chosen` atom) of each set of equivalent atoms."""
+    candidates = range(n_atoms) if chosen is None else sorted(int(index) for index in chosen)
+    members = set(candidates)
+    images = (sorted(members.intersection(o.image[i] for o in operations)) for i in candidates)
     return sorted({int(first) for first, *_ in images})
 
 
@@ -108,7 +108,7 @@ def symmetrize_atomic_tensors(
     Returns
     -------
     array, shape (N, 3, 3)
-        nan for atoms that are not equivalent to any of those.
+        nan for atoms that are not equivalent to any atom of `tensors`.
     """
     total, count = np.zeros((n_atoms, 3, 3)), np.zeros(n_atoms)
     for rotation, image in operations:

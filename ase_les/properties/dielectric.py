@@ -1,4 +1,4 @@
-r"""Compute the dielectric constant and spectrum of a bulk from the fluctuations of its dipole.
+r"""Compute the dielectric constant and spectrum of a bulk from its dipole fluctuations.
 
 Under periodic boundary conditions with an Ewald sum and conducting (tin-foil) surroundings, linear
 response gives
@@ -146,10 +146,10 @@ def dielectric_from_run(
         Stem of the run: ``<stem>-dipole.npz`` and ``<stem>-current.npz`` are read.
     epsilon_infinity, recorded
         See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. By default
-        those of the calculator of the run.
+        from the calculator of the run.
     rotational : bool
         Compute the static constant from the charges and molecules in ``<stem>.traj`` instead of the
-        itinerant dipole; for solutions of ions.
+        itinerant dipole; for ionic solutions.
     skip_ps, temperature_K, output, overwrite
         See `infrared_from_run`; ``<output>.npz`` and ``<output>-summary.yml`` are written.
     **spectrum
@@ -161,7 +161,7 @@ def dielectric_from_run(
     FileNotFoundError
         If neither dipole nor current was recorded.
     ValueError
-        If the run is not of a periodic bulk, or too short for the resolution.
+        If the run is not periodic in three directions, or too short for the resolution.
     """
     files = prepared_output(output, overwrite)
     kinds = [kind for kind in ("current", "dipole") if series_path(stem, kind).exists()]
@@ -221,13 +221,13 @@ def _integrated(run: RecordedRun) -> RecordedRun:
 def _mismatch(runs: dict[str, RecordedRun]) -> float:
     """Return the relative difference of dipole and integrated current; 0 if not comparable."""
     dipole, integral = runs["dipole"], _integrated(runs["current"])
-    _, here, there = np.intersect1d(
+    _, dipole_index, current_index = np.intersect1d(
         np.round(dipole.time_fs, 6), np.round(integral.time_fs, 6), return_indices=True
     )
-    if len(here) < 3:
+    if len(dipole_index) < 3:
         return 0.0
-    expected = np.diff(integral.moments[there], axis=0)
-    found = np.diff(dipole.moments[here], axis=0)
+    expected = np.diff(integral.moments[current_index], axis=0)
+    found = np.diff(dipole.moments[dipole_index], axis=0)
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 

@@ -1,6 +1,6 @@
 """Static dielectric constant from the fluctuations of a dipole.
 
-The equations are those of `ase_les.properties.dielectric`.
+Equations: see `ase_les.properties.dielectric`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ase_les.statistics import (
     independent_samples,
 )
 
-#: Difference between the halves of a run, in standard errors, above which it is reported.
-DIFFERENT = 3.0
-#: Ratio of the fluctuation in the run to that in its quarters above which it is reported.
-GROWING = 2.0
+#: Reported if exceeded: difference between the halves of a run, in standard errors.
+MAX_HALF_DIFFERENCE = 3.0
+#: Reported if exceeded: ratio of the fluctuation in the run to that in its quarters.
+MAX_GROWTH = 2.0
 
 
 @dataclass(frozen=True)
 class StaticDielectric:
-    r"""Static dielectric constant with its error and signs of missing convergence.
+    r"""Static dielectric constant with its error and convergence diagnostics.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class StaticDielectric:
 
     @property
     def converged(self) -> bool:
-        """Whether the run is long enough for the error to mean something."""
-        return self.independent_samples >= ENOUGH_SAMPLES and not self.growth > GROWING
+        """Whether the run is long enough for a meaningful error."""
+        return self.independent_samples >= ENOUGH_SAMPLES and not self.growth > MAX_GROWTH
 
 
 def static_dielectric(
@@ -120,16 +120,17 @@ def static_dielectric(
     if samples < ENOUGH_SAMPLES:
         notes.append(
             f"static dielectric constant not converged: {samples:.1f} independent samples of the "
-            f"dipole in {len(dipole) * timestep_fs * 1e-3:.3g} ps, needed are {ENOUGH_SAMPLES:g}. "
-            "Run longer; the correlation time itself is underestimated in short runs"
+            f"dipole in {len(dipole) * timestep_fs * 1e-3:.3g} ps, at least {ENOUGH_SAMPLES:g} are "
+            "needed. Run longer; the correlation time itself is underestimated in short runs"
         )
-    if growth > GROWING:
+    if growth > MAX_GROWTH:
         notes.append(
             f"the fluctuation is {growth:.1f} times that within quarters of the run: it still grows"
-            " with time. Either the run is much too short, or charges diffuse and the static "
+            " with time. Either the run is much too short, or ions diffuse and the static "
             "dielectric constant is undefined; in this case use the rotational part of the dipole"
         )
-    if not abs(halves[0] - halves[1]) <= DIFFERENT * math.sqrt(2) * epsilon.standard_error:
+    tolerance = MAX_HALF_DIFFERENCE * math.sqrt(2) * epsilon.standard_error
+    if not abs(halves[0] - halves[1]) <= tolerance:
         notes.append(
             f"the halves of the run give {halves[0]:.4g} and {halves[1]:.4g}: not converged"
         )
@@ -169,14 +170,16 @@ def rotational_dipole(frames: Iterable[Atoms]) -> np.ndarray:
 
 
 def finite_vectors(given: np.ndarray, name: str) -> np.ndarray:
-    """Return a series of vectors as an array; raise ValueError unless it is one and finite."""
+    """Return a series of vectors as an array; raise ValueError if shape or values are invalid."""
     vectors = np.asarray(given, dtype=float)
     if vectors.ndim != 2 or vectors.shape[1] != 3 or len(vectors) < 4:
         raise ValueError(
             f"the {name} must have the shape (n, 3), n at least 4, got {vectors.shape}"
         )
     if not np.isfinite(vectors).all():
-        raise ValueError(f"the {name} is not finite everywhere; was the run stable?")
+        raise ValueError(
+            f"the {name} contains values that are not finite: check that the run was stable"
+        )
     return vectors
 
 

@@ -1,6 +1,6 @@
 """Dielectric function from the correlation of dipole or current.
 
-The equations are those of `ase_les.properties.dielectric`.
+Equations: see `ase_les.properties.dielectric`.
 """
 
 from __future__ import annotations
@@ -155,12 +155,12 @@ def _spectrum(
     kept = (wavenumber >= resolution_per_cm) & (wavenumber <= upto_per_cm)
     frequency_Hz = frequency_Hz[kept]
     # The transform starts at lag zero; the first term may lie half a step later.
-    late = np.exp(2j * np.pi * frequency_Hz * lags_fs[0] * 1e-15)
+    phase_factor = np.exp(2j * np.pi * frequency_Hz * lags_fs[0] * 1e-15)
 
     def function(part: np.ndarray) -> np.ndarray:
         # The transform has exp(−iωt); of real terms, its conjugate has exp(iωt).
         transformed = fft(terms(part), size)[..., : size // 2 + 1][..., kept].conj()
-        return epsilon_infinity + prefactor(frequency_Hz) * late * transformed
+        return epsilon_infinity + prefactor(frequency_Hz) * phase_factor * transformed
 
     whole = function(series)
     parts = function(in_blocks(series, n_blocks))

@@ -6,7 +6,7 @@ r"""Self-diffusion from the displacements of particles.
     D_\infty = D + \frac{\xi k_B T}{6 \pi \eta L}, \quad \xi = 2.837297
 
 where :math:`D` is ``diffusion_cm2_per_s`` in a cubic cell of edge :math:`L = V^{1/3}` and
-:math:`D_\infty` that of the infinite liquid [1]_.
+:math:`D_\infty` the coefficient of the infinite liquid [1]_.
 
 References
 ----------
@@ -31,10 +31,10 @@ from ase_les.simulation.accumulators import (
 from ase_les.simulation.accumulators.einstein_relation import FIT_FROM
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
-#: Number of particles whose displacements are transformed together, to limit memory.
-AT_ONCE = 64
+#: Number of particles that are transformed together, to limit memory.
+BATCH = 64
 #: Largest deviation of the exponent of displacements from 1.
-DIFFUSIVE = 0.2
+EXPONENT_TOLERANCE = 0.2
 #: Shortest end of the fit in ps and smallest mean squared displacement at it in Å²: below, atoms
 #: vibrate in the cage of their neighbors.
 SHORTEST_FIT_PS, SMALLEST_MSD_A2 = 2.0, 1.0
@@ -76,10 +76,10 @@ class Diffusion:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Reasons why the slope is not a diffusion coefficient; empty if it is one."""
+        """Reasons to doubt the diffusion coefficient; empty if there are none."""
         first, last = self.fit_ps
         found = []
-        if not abs(self.exponent - 1) < DIFFUSIVE:
+        if not abs(self.exponent - 1) < EXPONENT_TOLERANCE:
             found.append(f"displacements grow as t^{self.exponent:.2f}, which is not diffusive")
         if last < SHORTEST_FIT_PS:
             found.append(f"fit from {first:.2g} to {last:.2g} ps, needed is {SHORTEST_FIT_PS:g} ps")
@@ -103,13 +103,14 @@ def unwrapped(
     ----------
     positions : array, shape (n, N, 3)
     cells : array, shape (n, 3, 3)
-    pbc : sequence of three bool
+    pbc : three bools
     """
     fractional = np.einsum("nia,nab->nib", positions, np.linalg.inv(cells))
-    crossed = np.round(np.diff(fractional, axis=0)).cumsum(axis=0) * np.asarray(pbc, dtype=float)
-    moved = np.array(positions, dtype=float)
-    moved[1:] -= np.einsum("nia,nab->nib", crossed, cells[1:])
-    return moved
+    cell_crossings = np.round(np.diff(fractional, axis=0)).cumsum(axis=0)
+    cell_crossings *= np.asarray(pbc, dtype=float)
+    continuous = np.array(positions, dtype=float)
+    continuous[1:] -= np.einsum("nia,nab->nib", cell_crossings, cells[1:])
+    return continuous
 
 
 def diffusion(
@@ -219,8 +220,8 @@ def diffusion_of_elements(
         cells = np.array([atoms.cell.complete().array for atoms in frames])
         positions = unwrapped(positions, cells, first.pbc)
     masses = first.get_masses()
-    centre = np.einsum("i,nia->na", masses, positions) / masses.sum()
-    positions = positions - centre[:, None]
+    center = np.einsum("i,nia->na", masses, positions) / masses.sum()
+    positions = positions - center[:, None]
     bulk = viscosity_mPa_s is not None and first.pbc.all()
     volume = float(np.mean([atoms.cell.volume for atoms in frames])) if bulk else None
     return tuple(
@@ -242,6 +243,6 @@ def _mean_msd(positions: np.ndarray, n_lags: int) -> np.ndarray:
     """Return the mean squared displacement averaged over particles, for positions (n, N, 3)."""
     particles = np.moveaxis(positions, 1, 0)
     total = np.zeros(n_lags)
-    for start in range(0, len(particles), AT_ONCE):
-        total += mean_squared_displacement(particles[start : start + AT_ONCE], n_lags).sum(axis=0)
+    for start in range(0, len(particles), BATCH):
+        total += mean_squared_displacement(particles[start : start + BATCH], n_lags).sum(axis=0)
     return total / len(particles)

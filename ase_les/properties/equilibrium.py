@@ -8,7 +8,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 
 LARGE_PRESSURE_GPA = 1.0
-"""Absolute pressure above which results are reported as those of a strained crystal."""
+"""Absolute pressure above which a crystal is reported as strained."""
 
 
 def pressure_GPa(atoms: Atoms) -> float:

@@ -10,9 +10,9 @@ from ase import Atoms
 
 from ase_les.properties.planar_potential import plane
 
-# Absolute value of the mean direction on the circle below which atoms are spread evenly: a film
-# leaves a gap, which gives a larger one.
-_LEAST_DIRECTION = 0.05
+# Modulus of the mean phase factor (0: even distribution, 1: one plane) below which atoms are not
+# a film.
+_MIN_PHASE_MODULUS = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def centre_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
     r"""Return the center of mass of selected atoms along a cell vector, as a fraction of it.
 
     For a periodic axis, the mean direction :math:`\arg \sum_i m_i e^{2\pi i s_i}` locates the
-    atoms wherever the cell divides them; the center of mass of the images nearest to it is exact.
+    atoms even if they cross a cell face; the center of mass of the images nearest to it is exact.
 
     Parameters
     ----------
@@ -61,21 +61,21 @@ def centre_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
         If the atoms are spread over a periodic axis without a gap.
     """
     normal, height, _ = plane(atoms, axis)
-    place = (atoms.positions[chosen] * normal).sum(axis=1) / height
+    fraction = (atoms.positions[chosen] * normal).sum(axis=1) / height
     mass = atoms.get_masses()[chosen]
     if not atoms.pbc[axis]:
-        return float(mass @ place / mass.sum())
-    direction = mass @ np.exp(2j * math.pi * place) / mass.sum()
-    if abs(direction) < _LEAST_DIRECTION:
+        return float(mass @ fraction / mass.sum())
+    direction = mass @ np.exp(2j * math.pi * fraction) / mass.sum()
+    if abs(direction) < _MIN_PHASE_MODULUS:
         raise ValueError(
-            f"the atoms to center on are spread evenly along cell vector {axis} and have no middle;"
+            f"the atoms to center on are spread evenly along cell vector {axis} and have no center:"
             " center on the atoms of a film or solid, or use centre_on=None"
         )
-    centre = float(np.angle(direction)) / (2 * math.pi)
+    center = float(np.angle(direction)) / (2 * math.pi)
     for _ in range(2):
-        beside = (place - centre + 0.5) % 1.0 - 0.5
-        centre += float(mass @ beside / mass.sum())
-    return centre % 1.0
+        offset = (fraction - center + 0.5) % 1.0 - 0.5
+        center += float(mass @ offset / mass.sum())
+    return center % 1.0
 
 
 def film_faces(position_A: np.ndarray, mass_g_per_cm3: np.ndarray) -> FilmFaces | None:

@@ -2,8 +2,8 @@
 
 The running integral of a correlation function rises or oscillates, is flat where the correlation
 has decayed, and drifts as noise accumulates. The value is the mean over a plateau, by default the
-second half of the longest lag, which is 5 ps or one quarter of the run; its error is that of the
-mean over blocks. The plateau should be checked in the figure.
+second half of the longest lag, which is 5 ps or one quarter of the run; its error is the
+standard error over blocks. The plateau should be checked in the figure.
 
 References
 ----------

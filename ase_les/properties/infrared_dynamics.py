@@ -83,11 +83,11 @@ class InfraredResult:
         if self.reference is None:
             return None
         x = self.spectrum.wavenumber_per_cm
-        known, intensity = self.reference.T
-        beside = np.interp(x, known, intensity, left=np.nan, right=np.nan)
-        if not np.isfinite(beside).any():
+        wavenumber, intensity = self.reference.T
+        interpolated = np.interp(x, wavenumber, intensity, left=np.nan, right=np.nan)
+        if not np.isfinite(interpolated).any():
             return None
-        return beside * (self.absorption[0].max() / np.nanmax(beside))
+        return interpolated * (self.absorption[0].max() / np.nanmax(interpolated))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return spectrum, errors and reference by name."""
@@ -155,7 +155,7 @@ def infrared_from_run(
         Stem of the run: ``<stem>-current.npz`` is read.
     epsilon_infinity, recorded
         See `ElectronicScreening`: 1.78 and "latent" for bulk water with latent charges. By default
-        those of the calculator of the run.
+        from the calculator of the run.
     skip_ps : float
         Initial time to exclude.
     temperature_K : float, optional
@@ -180,7 +180,7 @@ def infrared_from_run(
         If the run is too short for the resolution.
     """
     files = prepared_output(output, overwrite)
-    compared = None if reference is None else read_reference_spectrum(reference)
+    reference_spectrum = None if reference is None else read_reference_spectrum(reference)
     run = read_recorded_run(
         stem,
         "current",
@@ -192,13 +192,13 @@ def infrared_from_run(
     found = infrared_from_current(
         run.moments, run.timestep_fs, run.volume_A3, run.temperature_K, **spectrum
     )
-    shown = peaks(found, bands)
+    maxima = peaks(found, bands)
     result = InfraredResult(
         found,
-        shown,
+        maxima,
         run,
-        (*_notes(found, shown), *limits_of_run(stem)),
-        compared,
+        (*_notes(found, maxima), *limits_of_run(stem)),
+        reference_spectrum,
         "" if reference is None else str(reference),
         LIQUID_WATER if run.volume_A3 is not None and _is_water(stem) else (),
     )
@@ -239,7 +239,7 @@ def read_reference_spectrum(path: str | Path) -> np.ndarray:
 
 
 def _is_water(stem: str | Path) -> bool:
-    """Return whether the trajectory of a run has hydrogen and oxygen as water has."""
+    """Return whether the trajectory of a run has the composition of water."""
     path = trajectory_path(stem)
     if not path.exists():
         return False
@@ -253,7 +253,7 @@ def _notes(spectrum: InfraredSpectrum, found: Sequence[Peak]) -> tuple[str, ...]
     notes = []
     if not found:
         notes.append(
-            f"no band stands out of the noise of {100 * relative_noise(spectrum):.0f} %: run "
+            f"no band exceeds the noise of {100 * relative_noise(spectrum):.0f} %: run "
             "longer, or use a coarser resolution"
         )
     nyquist = 1e13 / (2 * speed_of_light * spectrum.timestep_fs)
@@ -264,5 +264,5 @@ def _notes(spectrum: InfraredSpectrum, found: Sequence[Peak]) -> tuple[str, ...]
             f"aliased into the spectrum; record at least every {longest:g} fs"
         )
     if spectrum.n_blocks < 2:
-        notes.append("too short for an error band at this resolution")
+        notes.append("the run is too short for an error band at this resolution")
     return tuple(notes)

@@ -82,9 +82,9 @@ class HarmonicInfrared:
     dipole_derivatives : array, shape (n_modes, 3)
         In e/√amu.
     modes : array, shape (n_modes, N, 3)
-        Cartesian displacements in 1/√amu: mass-weighted they have length 1. Zero for fixed atoms.
+        Cartesian displacements in 1/√amu, with length 1 if mass-weighted. Zero for fixed atoms.
     zero_point_energy_eV : float
-        Of the real modes.
+        Zero-point energy of the real modes.
     residual_force_eV_per_A : float
         Largest force on a vibrating atom.
     method : str
@@ -139,9 +139,9 @@ class HarmonicInfrared:
         if not width_per_cm > 0:
             raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
         real = ~self.imaginary
-        apart = np.asarray(wavenumbers_per_cm)[:, None] - self.wavenumbers_per_cm[real]
+        distance = np.asarray(wavenumbers_per_cm)[:, None] - self.wavenumbers_per_cm[real]
         half = 0.5 * width_per_cm
-        lines = half / np.pi / (apart**2 + half**2)
+        lines = half / np.pi / (distance**2 + half**2)
         return lines @ self.intensities_km_per_mol[real]
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -195,12 +195,12 @@ def harmonic_infrared(
     Parameters
     ----------
     atoms : ase.Atoms
-        Relaxed structure with a calculator that gives forces, and Born charges or a moment; it is
-        not changed. Atoms fixed by `FixAtoms` do not vibrate; other constraints are ignored, with a
+        Relaxed structure with a calculator that gives forces, and Born charges or a moment; not
+        modified. Atoms fixed by `FixAtoms` do not vibrate; other constraints are ignored, with a
         note. With periodic directions, some atoms must be fixed or `chosen`.
     method : str or None
         "analytic": Born charges of the calculator. "displacement": differences of its dipole or
-        polarization, at no extra cost. By default the first that the calculator offers.
+        polarization, at no extra cost. By default the first that the calculator supports.
     chosen : str, sequence of int, or None
         Vibrating atoms by index or by a selection of `ase_les.properties.atom_selection`, such as
         ``"tag:0"`` for adsorbates added by ASE. By default all that are not fixed.
@@ -209,7 +209,7 @@ def harmonic_infrared(
     width_per_cm : float
         Full width at half maximum of the lines of the stored spectrum.
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     output : str, Path or None
         Stem of ``-summary.yml``, ``-infrared.npz`` and the record of finished displacements
         ``-displacements.jsonl``.
@@ -262,7 +262,7 @@ def harmonic_infrared(
     result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
     if run.files is not None:
         write_arrays(run.files.named("-infrared.npz"), result.arrays())
-        # Last: its existence means that all files are complete.
+        # Written last: its existence means that all files are complete.
         write_summary(run.files.summary, result.summary())
     return result
 
@@ -290,7 +290,7 @@ def _source_of_intensities(atoms: Atoms, method: str | None) -> tuple[np.ndarray
         else:
             reasons.append("no born_effective_charges")
     if method != "analytic":
-        # A dipole of a slab has only a normal component, unless the calculator says otherwise.
+        # The dipole of a slab has only a normal component, unless the calculator provides more.
         for components in ("all", "normal") if atoms.pbc.sum() == 2 else ("all",):
             try:
                 moments = choose_moments(atoms, components=components)
@@ -302,15 +302,15 @@ def _source_of_intensities(atoms: Atoms, method: str | None) -> tuple[np.ndarray
                 return np.zeros((len(atoms), 3, 3)), moments
             reasons.append(missing)
     needed = {"analytic": "born_effective_charges", "displacement": "dipole or polarization"}
-    wanted = "born_effective_charges or dipole" if method is None else needed[method]
+    requested = "born_effective_charges or dipole" if method is None else needed[method]
     raise ValueError(
-        f"{name} gives no {wanted}, needed for intensities, for pbc {atoms.pbc.tolist()}: "
+        f"{name} gives no {requested}, needed for intensities, for pbc {atoms.pbc.tolist()}: "
         f"{'; '.join(dict.fromkeys(reasons))}"
     )
 
 
 def _missing(atoms: Atoms, moments: Moments) -> str | None:
-    """Return why the moments cannot be differentiated together with the forces; None if they can.
+    """Return why moments cannot be differentiated together with forces; None if they can.
 
     Calculators may list properties that they do not give for all boundary conditions.
     """
@@ -331,12 +331,12 @@ def _displacements(
     moments: Moments | None,
     run: RunOptions,
 ) -> dict[str, Results]:
-    wanted = [] if moments is None else moments.wanted
+    requested = [] if moments is None else moments.wanted
     belongs_to = {
         "fingerprint of the structure": fingerprint(atoms),
         "displacement_A": displacement_A,
         "method": "analytic" if moments is None else "displacement",
-        "moments": wanted,
+        "moments": requested,
         **describe_calculator(atoms.calc),
     }
     record = Record.open(
@@ -345,7 +345,7 @@ def _displacements(
     structures = displaced(atoms, active, displacement_A)
     return evaluate_structures(
         structures,
-        ["forces", *wanted],
+        ["forces", *requested],
         atoms.calc,
         record,
         jobs=run.jobs,
@@ -393,16 +393,16 @@ def _normal_modes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return wave numbers (n,) in 1/cm and modes (n, N, 3) in 1/√amu, ascending.
 
-    Rigid motions of a free molecule are moved far above the vibrations and left out.
+    Rigid motions of a free molecule are shifted far above the vibrations and removed.
     """
     rigid = _rigid_motions(atoms) if free else np.zeros((len(hessian), 0))
     if rigid.size:
         root_mass = np.repeat(np.sqrt(atoms.get_masses()), 3)
         weighted = hessian / np.outer(root_mass, root_mass)
-        onto = rigid @ rigid.T
-        internal = np.eye(len(hessian)) - onto
+        rigid_projector = rigid @ rigid.T
+        internal = np.eye(len(hessian)) - rigid_projector
         far = 10.0 * np.abs(np.linalg.eigvalsh(weighted)).max() + 1.0
-        weighted = internal @ weighted @ internal + far * onto
+        weighted = internal @ weighted @ internal + far * rigid_projector
         hessian = weighted * np.outer(root_mass, root_mass)
     data = VibrationsData.from_2d(atoms, hessian, indices=active)
     energies, modes = data.get_energies_and_modes(all_atoms=True)
@@ -415,11 +415,11 @@ def _normal_modes(
 def _rigid_motions(atoms: Atoms) -> np.ndarray:
     """Return orthonormal columns of mass-weighted translations and rotations."""
     root_mass = np.sqrt(atoms.get_masses())[:, None]
-    arms = atoms.positions - atoms.get_center_of_mass()
+    relative = atoms.positions - atoms.get_center_of_mass()
     rigid = [root_mass * axis for axis in np.eye(3)]
-    rigid += [root_mass * np.cross(axis, arms) for axis in np.eye(3)]
-    # On the scale of translations, the rotation of an almost linear molecule about its own axis is
-    # small, and it is left out: the motion is a bend.
+    rigid += [root_mass * np.cross(axis, relative) for axis in np.eye(3)]
+    # Relative to translations, the rotation of an almost linear molecule about its axis is small;
+    # it is not projected out, since this motion is a bend.
     lengths = [float(np.linalg.norm(motion)) for motion in rigid]
     scales = [*lengths[:3], *3 * [max(lengths[3:])]]
     columns = [motion.ravel() / scale for motion, scale in zip(rigid, scales, strict=True)]
@@ -438,7 +438,7 @@ def _notes(result: HarmonicInfrared) -> tuple[str, ...]:
         worst = result.wavenumbers_per_cm.min()
         notes.append(
             f"{int(result.imaginary.sum())} imaginary modes, down to {abs(worst):.1f}i 1/cm: the "
-            "structure is not a minimum. They are left out of spectrum and zero-point energy"
+            "structure is not a minimum. They are excluded from spectrum and zero-point energy"
         )
     if result.residual_force_eV_per_A > _RESIDUAL_FORCE:
         notes.append(

@@ -23,9 +23,10 @@ Symbol                             Meaning
 Classical dynamics gives the classical correlation function. Multiplied by the harmonic factor
 :math:`Q = \beta\hbar\omega / (1 - e^{-\beta\hbar\omega})`, which is exact for harmonic motion, the
 parenthesis cancels; :math:`\beta\omega^2` times the transform of ⟨M·M⟩ remains, which is
-:math:`\beta` times that of ⟨J·J⟩ and gives the first equation. ``quantum_correction="harmonic"`` is
-therefore the first equation, equal to classical linear response; ``"none"`` (the classical
-correlation function in the golden rule) is smaller by :math:`Q`, 16 at 3400 1/cm and 300 K.
+:math:`\beta` times the transform of ⟨J·J⟩ and gives the first equation.
+``quantum_correction="harmonic"`` is therefore the first equation, equal to classical linear
+response; ``"none"`` (the classical correlation function in the golden rule) is smaller by
+:math:`Q`, 16 at 3400 1/cm and 300 K.
 
 **Molecules and slabs.** Without a volume, α is undefined, but the molar absorption coefficient
 :math:`\alpha V N_A` is defined; its integral over a band is the intensity in km/mol,
@@ -144,39 +145,39 @@ def infrared_from_current(
     molecules: int = 1,
     upto_per_cm: float = 5000.0,
 ) -> InfraredSpectrum:
-    """Return the absorption from a current recorded at even intervals.
+    """Compute the infrared absorption from an equally spaced current.
 
     Parameters
     ----------
     current_eA_per_fs : array, shape (n, 3)
         J = ΣZ*v in e Å/fs, with physical Born charges (times √ε∞ for screened latent charges).
     timestep_fs : float
-        Between samples, in fs: 2 resolve 8300 1/cm.
+        Time between samples in fs; 2 fs resolves 8300 1/cm.
     volume_A3 : float or None
         None for a molecule or a slab in vacuum.
     temperature_K : float
-        Of the run.
+        Temperature of the run.
     resolution_per_cm : float
-        Full width at half maximum that an infinitely narrow line gets. The finer, the longer the
-        lags that are needed and the larger the noise.
+        Full width at half maximum of an infinitely narrow line. A finer resolution needs longer
+        lags and increases the noise.
     window : {"gaussian", "hann"}
         See `lag_window`.
     quantum_correction : {"harmonic", "none"}
         See the module.
     blocks : int
-        Most blocks for the error band; fewer when they would be shorter than the window.
+        Maximum number of blocks for the error band; fewer if they would be shorter than the window.
     molecules : int
-        That the molar quantities are divided by.
+        Number of molecules by which molar quantities are divided.
     upto_per_cm : float
         Upper limit of the wave numbers.
 
     Raises
     ------
     ValueError
-        If the run is too short for the resolution, or anything given makes no sense.
+        If the run is too short for the resolution, or an argument is invalid.
     """
     current = np.asarray(current_eA_per_fs, dtype=float)
-    _refuse_nonsense(current, volume_A3, temperature_K, quantum_correction, molecules)
+    _check_arguments(current, volume_A3, temperature_K, quantum_correction, molecules)
     weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(current))
     n_blocks = fitting_blocks(blocks, len(current), len(weights))
     # Cosine transform by the trapezoidal rule, on a grid fine enough to show the line shape.
@@ -218,7 +219,7 @@ def infrared_from_current(
     )
 
 
-def _refuse_nonsense(
+def _check_arguments(
     current: np.ndarray,
     volume_A3: float | None,
     temperature_K: float,
@@ -228,7 +229,9 @@ def _refuse_nonsense(
     if current.ndim != 2 or current.shape[1] != 3:
         raise ValueError(f"the current must have the shape (n, 3), got {current.shape}")
     if not np.isfinite(current).all():
-        raise ValueError("the current is not finite everywhere; was the run stable?")
+        raise ValueError(
+            "the current contains values that are not finite: check that the run was stable"
+        )
     if volume_A3 is not None and not volume_A3 > 0:
         raise ValueError(f"`volume_A3` must be positive, or None for a molecule, got {volume_A3}")
     if not temperature_K > 0:
@@ -243,6 +246,6 @@ def _refuse_nonsense(
 
 
 def _harmonic_factor(quanta: np.ndarray) -> np.ndarray:
-    """x/(1 − exp(−x)), 1 at x = 0."""
+    """Return x/(1 − exp(−x)), which is 1 at x = 0."""
     safe = np.where(quanta == 0, 1.0, quanta)
     return np.where(quanta == 0, 1.0, safe / -np.expm1(-safe))

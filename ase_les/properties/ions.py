@@ -30,8 +30,10 @@ def monatomic_ions(atoms: Atoms) -> dict[str, int]:
 
     These are the elements of `CATIONS`, and halogens without bonds to other non-metals.
     """
-    rest = atoms[~is_cation(atoms)]
-    bonded = {rest.symbols[i] for group in molecules(rest) if len(group) > 1 for i in group}
+    remaining = atoms[~is_cation(atoms)]
+    bonded = {
+        remaining.symbols[i] for group in molecules(remaining) if len(group) > 1 for i in group
+    }
     return {
         symbol: MONATOMIC_IONS[symbol]
         for symbol in sorted((set(atoms.symbols) - bonded) & set(MONATOMIC_IONS))

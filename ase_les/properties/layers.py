@@ -25,7 +25,7 @@ def normal_axis(atoms: Atoms, axis: str | None = None) -> int:
         With two or three periodic directions.
     axis : str or None
         "a", "b" or "c". By default the open direction of a slab, or the direction in which a
-        box is tallest.
+        box is longest.
 
     Raises
     ------

@@ -69,8 +69,8 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
     ValueError
         If a molecule is connected to its own periodic image (a network, not a molecule).
     """
-    arms, label = _arms(atoms, tolerance)
-    return _sums(np.asarray(charges)[:, None] * arms, label)
+    relative, label = _relative_positions(atoms, tolerance)
+    return _sums(np.asarray(charges)[:, None] * relative, label)
 
 
 def turning_dipoles(
@@ -110,17 +110,17 @@ def turning_dipoles(
     ----------
     .. [1] W. B. Person, J. H. Newton, J. Chem. Phys. 61, 1040 (1974).
     """
-    arms, label = _arms(atoms, tolerance)
-    turned = np.einsum("iab,bcd,id->iac", born_effective_charges, _LEVI_CIVITA, arms)
-    return _sums(0.5 * np.einsum("acd,iac->id", _LEVI_CIVITA, turned), label)
+    relative, label = _relative_positions(atoms, tolerance)
+    rotated = np.einsum("iab,bcd,id->iac", born_effective_charges, _LEVI_CIVITA, relative)
+    return _sums(0.5 * np.einsum("acd,iac->id", _LEVI_CIVITA, rotated), label)
 
 
-def _arms(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+def _relative_positions(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Return positions (N, 3) relative to the molecule's center of mass, and molecule indices."""
     positions, label = _whole(atoms, tolerance)
     masses = atoms.get_masses()
-    centre = _sums(masses[:, None] * positions, label) / np.bincount(label, masses)[:, None]
-    return positions - centre[label], label
+    center = _sums(masses[:, None] * positions, label) / np.bincount(label, masses)[:, None]
+    return positions - center[label], label
 
 
 def _sums(values: np.ndarray, label: np.ndarray) -> np.ndarray:

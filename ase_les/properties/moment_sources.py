@@ -26,7 +26,7 @@ an atom whose charge changes is unique. In periodic directions
         \frac{\Delta q_j - s}{2h}
 
 where :math:`s` is the even shift common to all atoms beyond the range, which carries no current and
-is left out, as in `ase_les.response`. That these atoms have the same shift is checked. Along the
+is omitted, as in `ase_les.response`. It is checked that these atoms have the same shift. Along the
 normal of a slab the shift is included: the dipole is :math:`\sum_j q_j z_j` about a fixed plane
 through the center of mass.
 
@@ -52,12 +52,12 @@ AXES = "xyz"
 
 # Range in Å of charge changes around a displaced atom, for calculators without `charge_reach_A`.
 _DEFAULT_REACH_A = 10.0
-# Error of a Born charge, in e, estimated from charges beyond the range, that is an error.
-_STRAY_E = 1e-3
+# Largest accepted error of a Born charge in e, estimated from charges beyond the range.
+_LARGEST_ERROR_E = 1e-3
 # Two Gauss–Legendre points in [−1, 1], exact to third order.
 _GAUSS = 1 / 3**0.5
 # Attempts to enlarge the repeated cell until an atom is beyond the range.
-_MORE_REPEATS = 4
+_MAX_ENLARGEMENTS = 4
 
 
 class Source(Protocol):
@@ -215,13 +215,13 @@ class ChargesSource:
             If charges beyond the range change differently.
         """
         large = atoms * self.repeats
-        arms = large.positions - large.positions[index]
+        vectors = large.positions - large.positions[index]
         if atoms.pbc.any():
-            arms = find_mic(arms, large.cell, large.pbc)[0]
+            vectors = find_mic(vectors, large.cell, large.pbc)[0]
         periodic = _periodic_directions(atoms)
-        # The dipole of a slab is about a fixed plane, that of a molecule about a fixed point.
+        # The dipole of a slab refers to a fixed plane, the dipole of a molecule to a fixed point.
         fixed = large.positions - atoms.get_center_of_mass()
-        out_of_reach = np.linalg.norm(arms, axis=1) > self.reach_A
+        out_of_reach = np.linalg.norm(vectors, axis=1) > self.reach_A
         columns = []
         for axis in range(3):
             plus, minus = (results[step_name(index, axis, sign)][self.what] for sign in SIGNS)
@@ -229,13 +229,13 @@ class ChargesSource:
             shift = change[out_of_reach].mean() if out_of_reach.any() else 0.0
             self._check(change[out_of_reach] - shift, index)
             column = 0.5 * (plus[index] + minus[index]) * np.eye(3)[axis]
-            column = column + periodic @ ((change - shift) @ arms)
+            column = column + periodic @ ((change - shift) @ vectors)
             columns.append(column + (np.eye(3) - periodic) @ (change @ fixed))
         return self.factor @ np.column_stack(columns)
 
-    def _check(self, left: np.ndarray, index: int) -> None:
-        error = self.reach_A * np.linalg.norm(left)
-        if error > _STRAY_E:
+    def _check(self, residual: np.ndarray, index: int) -> None:
+        error = self.reach_A * np.linalg.norm(residual)
+        if error > _LARGEST_ERROR_E:
             raise ValueError(
                 f"charges farther than {self.reach_A:g} Å from atom {index} change by different "
                 f"amounts when it is displaced; its Born charge would be wrong by about {error:.1g}"
@@ -250,17 +250,17 @@ def _periodic_directions(atoms: Atoms) -> np.ndarray:
 
 
 def _repeats(atoms: Atoms, reach_A: float) -> tuple[int, int, int]:
-    """Return repeats so that each atom within reach occurs once and others are beyond reach."""
+    """Return repeats for which each atom within range occurs once and others are out of range."""
     periodic = atoms.cell.array[atoms.pbc]
     if len(periodic) == 0:
         return (1, 1, 1)
     spacings = 1 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
     counts = np.ones(3, dtype=int)
     counts[atoms.pbc] = np.ceil(2 * reach_A / spacings).astype(int)
-    for _ in range(_MORE_REPEATS):
+    for _ in range(_MAX_ENLARGEMENTS):
         large = atoms * (int(counts[0]), int(counts[1]), int(counts[2]))
-        arms = find_mic(large.positions - large.positions[0], large.cell, large.pbc)[1]
-        if arms.max() > 1.05 * reach_A:
+        vectors = find_mic(large.positions - large.positions[0], large.cell, large.pbc)[1]
+        if vectors.max() > 1.05 * reach_A:
             break
         counts[atoms.pbc] += 1
     return int(counts[0]), int(counts[1]), int(counts[2])
@@ -271,5 +271,5 @@ def _nearest_branch(change: np.ndarray, atoms: Atoms) -> np.ndarray:
     periodic = atoms.cell.array[atoms.pbc]
     if len(periodic) == 0:
         return change
-    crossed = np.round(change @ np.linalg.pinv(periodic))
-    return change - crossed @ periodic
+    branch = np.round(change @ np.linalg.pinv(periodic))
+    return change - branch @ periodic

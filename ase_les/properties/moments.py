@@ -80,7 +80,7 @@ def choose_moments(
     atoms : ase.Atoms
         With a calculator.
     source : str
-        One of `SOURCES`. "auto" takes the first that the calculator offers: a cell dipole, ASE's
+        One of `SOURCES`. "auto" uses the first that the calculator provides: a cell dipole, ASE's
         dipole or polarization, a current. Charges are taken automatically only for calculators
         with latent charges.
     components : str
@@ -92,7 +92,7 @@ def choose_moments(
     Raises
     ------
     ValueError
-        If the calculator offers none of them, or a setting is invalid.
+        If the calculator provides none of them, or a setting is invalid.
     """
     check_components(atoms, components)
     if source not in SOURCES:
@@ -178,7 +178,7 @@ def _first(
         + ("in the plane of a slab" if in_plane else f"for pbc {atoms.pbc.tolist()}")
         + ("" if source == "auto" else f" from source '{source}'")
         + f": needed is {', '.join(names[:-1])} or {names[-1]}, it offers "
-        + (", ".join(sorted(_KINDS[kind][1] for kind in offered)) or "none of them")
+        + (", ".join(sorted(_KINDS[kind][1] for kind in offered)) or "none")
         + (". `components` 'normal' needs only the dipole" if in_plane else "")
     )
 
@@ -189,7 +189,7 @@ def _is_automatic(kind: str, calculator: Calculator, offered: set[str]) -> bool:
     if kind == "charges":
         # Charges from a population analysis do not add up to the moment.
         return latent
-    # Without a dipole the current is computed from analytic Born charges: no finite difference.
+    # Without a dipole, latent models compute the current from analytic Born charges.
     return kind != "current" or not latent or "cell_dipole" in offered
 
 
@@ -204,7 +204,7 @@ def _offered(atoms: Atoms) -> set[str]:
         return offered
     if not shifts_charge(atoms):
         return offered | {"cell_dipole"}
-    # Dipole and polarization contain charges whose path is undefined.
+    # Dipole and polarization would contain charge transfer whose path is undefined.
     return offered - {"dipole", "polarization"} if atoms.pbc.any() else offered
 
 

@@ -17,7 +17,7 @@ from ase_les.reading.born_charges import born_tensors
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-# Atoms closer than this, in Å, have short-range forces that are not those of dipoles.
+# Force constants of atoms closer than this, in Å, are not only dipole–dipole interactions.
 _FAR_A = 5.0
 
 
@@ -46,7 +46,7 @@ def bulk_charges(
     Raises
     ------
     ValueError
-        If charges have the wrong shape, or are wanted and not available.
+        If charges have the wrong shape, or are required and not available.
     """
     if wanted is False:
         return None
@@ -67,7 +67,7 @@ def _calculated_charges(
     reason = f"{type(atoms.calc).__name__} gives neither"
     if method == "analytic" or "polarization" in offered:
         try:
-            # The phonons have compared the structure with the limits of the model.
+            # `phonons` has already checked the limits of the model.
             return born_charges(
                 atoms, method, symmetry_tolerance_A=tolerance_A, beyond_limits=True
             ).tensors

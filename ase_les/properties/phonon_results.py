@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PER_CM_PER_THZ = 1e12 * units._c**-1 * 1e-2
 """Wave number in 1/cm of a frequency of 1 THz."""
 
-# Frequencies below this, in THz, are imaginary and not round-off.
+# Frequencies below this, in THz, count as imaginary; smaller imaginary ones are round-off.
 _IMAGINARY_THZ = -0.1
 # Residual forces above this, in eV/Å, are reported.
 _RESIDUAL_FORCE = 0.01
@@ -92,8 +92,8 @@ class Splitting:
     @property
     def splitting_term_per_cm(self) -> float:
         r""":math:`\Omega` in 1/cm."""
-        gained = _signed_squares(self.with_field_THz) - _signed_squares(self.without_field_THz)
-        return float(PER_CM_PER_THZ * np.sqrt(max(gained, 0.0)))
+        difference = _signed_squares(self.with_field_THz) - _signed_squares(self.without_field_THz)
+        return float(PER_CM_PER_THZ * np.sqrt(max(difference, 0.0)))
 
 
 def _signed_squares(frequencies: np.ndarray) -> float:
@@ -153,7 +153,7 @@ class Phonons:
         vanish by symmetry at any volume, the pressure only at equilibrium.
     structure, calculator : dict
     phonopy : phonopy.Phonopy
-        For all other methods of phonopy.
+        For all other features of phonopy.
     calculation_notes : tuple of str
         Remarks on parts omitted from the calculation.
     """
@@ -177,12 +177,12 @@ class Phonons:
     @property
     def lowest(self) -> tuple[float, tuple[float, float, float]]:
         """Lowest frequency on the path in THz (imaginary ones are negative) and its wave vector."""
-        every = [
+        lowest_modes = [
             (float(row.min()), (float(q[0]), float(q[1]), float(q[2])))
             for segment in self.segments
             for q, row in zip(segment.qpoints, segment.frequencies_THz, strict=True)
         ]
-        return min(every)
+        return min(lowest_modes)
 
     @property
     def highest_THz(self) -> float:
@@ -283,7 +283,7 @@ class Phonons:
         if abs(self.pressure_GPa) > LARGE_PRESSURE_GPA:
             notes.append(
                 f"The crystal is under {self.pressure_GPa:.2f} GPa: these are phonons at that "
-                "volume. Relax the cell for those at zero pressure (ase-les relax --cell full)"
+                "volume. Relax the cell for phonons at zero pressure (ase-les relax --cell full)"
             )
         if self.non_analytic is not None and not self.non_analytic.fits:
             before, after = self.non_analytic.far_force_constants_eV_per_A2

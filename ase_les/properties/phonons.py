@@ -29,7 +29,7 @@ Latent charges are screened: :math:`Z^* = \sqrt{\epsilon_\infty} Z_0`, so that
 
 This applies to charges that are conserved locally (``neutrality: split``, or fixed). With charges
 whose excess is distributed over all atoms (``mean``) or not removed, a displacement creates a small
-monopole whose long-range interaction is not that of a dipole; it remains in the distant force
+monopole whose long-range interaction is not dipolar; it remains in the distant force
 constants.
 
 In a slab, the field of a longitudinal wave is two-dimensional and vanishes at Γ, where LO and TO
@@ -88,7 +88,7 @@ class PhononSettings:
 
     Parameters
     ----------
-    supercell : three or 3×3 int, or None
+    supercell : three or 3×3 ints, or None
         Multiples of the cell vectors, one vector of the supercell per row. By default the smallest
         multiples that reach `min_length_A`; 1 along the open direction of a slab.
     min_length_A : float
@@ -102,12 +102,12 @@ class PhononSettings:
         Whether to include the non-analytic term. By default it is included for bulk crystals if the
         calculator gives Born charges or a polarization; True raises an error if they are missing.
     born_effective_charges : array, shape (N, 3, 3), or None
-        Born charges of `atoms` in e, [atom, polarization, displacement]; by default those of the
+        Born charges of `atoms` in e, [atom, polarization, displacement]; by default from the
         calculator.
     dielectric : float, array of shape (3, 3), or None
-        Electronic dielectric tensor; by default that of the calculator, or 1, which is correct for
+        Electronic dielectric tensor; by default from the calculator, or 1, which is correct for
         unscreened charges.
-    directions : sequence of three float
+    directions : sequence of three floats
         Cartesian directions in which Γ is approached for the LO–TO splitting.
     mesh_length_A : float
         Length in Å that determines the mesh of wave vectors for the density of states and the
@@ -117,7 +117,7 @@ class PhononSettings:
     max_temperature_K, temperature_step_K : float
         Temperatures of the thermal properties, starting from 0.
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     """
 
     supercell: Sequence[int] | Sequence[Sequence[int]] | None = None
@@ -158,7 +158,7 @@ def phonons(
     ----------
     atoms : ase.Atoms
         Relaxed crystal (three periodic directions) or slab (two), with a calculator that gives
-        forces. It is not changed. Residual forces are subtracted.
+        forces; not modified. Residual forces are subtracted.
     output : str, Path or None
         Stem of ``-phonopy.yaml`` (with forces and charges, read by ``phonopy.load``),
         ``-FORCE_SETS``, ``-BORN``, ``-phonons.npz``, ``-summary.yml`` and the record of finished
@@ -198,7 +198,7 @@ def phonons(
     crystal = phonopy_files.cells(
         atoms, multiples[np.ix_(order, order)], chosen.symmetry_tolerance_A, primitive=is_bulk
     )
-    # Before the displacements are calculated, since missing charges may be an error.
+    # Computed before the displacements, since missing charges may be an error.
     charges = bulk_charges(
         atoms,
         chosen.non_analytic if is_bulk else False,
@@ -232,7 +232,7 @@ def phonons(
     if run.files is not None:
         phonopy_files.write_files(run.files, result, chosen.symmetry_tolerance_A)
         write_arrays(run.files.named("-phonons.npz"), result.arrays())
-        # Last: its existence means that all files are complete.
+        # Written last: its existence means that all files are complete.
         write_summary(run.files.summary, result.summary())
     return result
 
@@ -248,11 +248,11 @@ def _check(atoms: Atoms) -> None:
 
 
 def _directions_of_waves(atoms: Atoms, non_analytic: bool | None, notes: list[str]) -> np.ndarray:
-    """Return along which cell vectors waves propagate: all of a crystal, two of a slab."""
+    """Return a mask of the cell vectors along which waves propagate: two in a slab, else all."""
     if not atoms.pbc.all():
         if non_analytic:
             raise ValueError(
-                "the non-analytic term is that of a bulk crystal; a slab has none. Leave out "
+                "the non-analytic term is defined for bulk crystals only, not for slabs. Omit "
                 "non_analytic=True (--nac)"
             )
         notes.append(
@@ -265,7 +265,7 @@ def _directions_of_waves(atoms: Atoms, non_analytic: bool | None, notes: list[st
         return np.ones(3, dtype=bool)
     axis = normal_axis(atoms)
     notes.append(
-        f"a gap of {gap:.1f} Å along {'abc'[axis]}: taken for a slab, with waves in its plane and "
+        f"a gap of {gap:.1f} Å along {'abc'[axis]}: treated as a slab, with waves in its plane and "
         "without the non-analytic term of a bulk crystal. Use two periodic directions for a slab, "
         "or non_analytic=True (--nac) for a layered crystal"
     )
@@ -315,8 +315,8 @@ def _supercell_matrix(
         return np.diag(np.where(in_plane, counts, 1))
     matrix = np.array(given)
     matrix = np.diag(matrix) if matrix.shape == (3,) else matrix
-    whole = matrix.shape == (3, 3) and np.array_equal(matrix, np.round(matrix))
-    if not whole or round(np.linalg.det(matrix)) < 1:
+    is_integer = matrix.shape == (3, 3) and np.array_equal(matrix, np.round(matrix))
+    if not is_integer or round(np.linalg.det(matrix)) < 1:
         raise ValueError(
             "`supercell` must be three positive integers, or 3×3 integers of positive "
             f"determinant, got {given!r}"
@@ -332,7 +332,7 @@ def _structures(atoms: Atoms, crystal: Phonopy) -> dict[str, Atoms]:
     displaced = crystal.supercells_with_displacements or []
     moves = zip(crystal.displacements, displaced, strict=True)
     for (atom, *vector), cell in moves:
-        # Named by displacement, since their order depends on the symmetry that is found.
+        # Named by displacement, since the order depends on the detected symmetry.
         components = (f"{x:+.8f}" for x in np.round(vector, 8) + 0.0)
         cells[f"atom {int(atom)} by {' '.join(components)} Å"] = cell
     structures = {name: phonopy_files.from_phonopy(cell, atoms.pbc) for name, cell in cells.items()}
@@ -348,19 +348,19 @@ def _path(crystal: Phonopy, is_bulk: bool) -> tuple[dict[str, np.ndarray], list[
     cell = crystal.primitive
     if not is_bulk:
         slab = phonopy_files.from_phonopy(cell, np.array([True, True, False]))
-        special = slab.cell.bandpath(npoints=0, pbc=slab.pbc, eps=1e-3)
+        band_path = slab.cell.bandpath(npoints=0, pbc=slab.pbc, eps=1e-3)
         points = {
             "GAMMA" if name == "G" else name: np.array(q)
-            for name, q in special.special_points.items()
+            for name, q in band_path.special_points.items()
         }
-        names = ["GAMMA" if name == "G" else name for name in _names_of(special.path)]
+        names = ["GAMMA" if name == "G" else name for name in _path_names(band_path.path)]
         pairs = [
             (start, end) for start, end in itertools.pairwise(names) if "," not in (start, end)
         ]
         return points, pairs
     import seekpath
 
-    # In the vectors of this primitive cell, which may differ from seekpath's.
+    # In reciprocal vectors of this primitive cell, which may differ from seekpath's.
     path = seekpath.get_path_orig_cell(
         (cell.cell, cell.scaled_positions, cell.numbers), symprec=crystal.symmetry.tolerance
     )
@@ -368,7 +368,7 @@ def _path(crystal: Phonopy, is_bulk: bool) -> tuple[dict[str, np.ndarray], list[
     return points, [(str(start), str(end)) for start, end in path["path"]]
 
 
-def _names_of(path: str) -> list[str]:
+def _path_names(path: str) -> list[str]:
     from ase.dft.kpoints import parse_path_string
 
     parts = parse_path_string(path)
@@ -433,8 +433,8 @@ def _splitting(crystal: Phonopy, direction: Sequence[float]) -> Splitting:
     normal /= np.linalg.norm(normal)
     frequencies = []
     # Reciprocal vectors are the columns of the inverse cell.
-    for towards in (None, crystal.primitive.cell @ normal):
-        crystal.run_qpoints([[0, 0, 0]], nac_q_direction=towards)
+    for q_direction in (None, crystal.primitive.cell @ normal):
+        crystal.run_qpoints([[0, 0, 0]], nac_q_direction=q_direction)
         modes: Any = crystal.qpoints
         frequencies.append(np.array(modes.frequencies[0]))
     return Splitting(tuple(normal.tolist()), *frequencies)

@@ -48,7 +48,7 @@ def from_phonopy(cell: PhonopyAtoms, pbc: np.ndarray | bool = True) -> Atoms:
 
 
 def with_normal_last(atoms: Atoms, in_plane: np.ndarray) -> tuple[Atoms, list[int]]:
-    """Return a slab whose third cell vector is the one out of plane, and the order of the vectors.
+    """Return a slab whose third cell vector is out of plane, and the order of the cell vectors.
 
     The open vector of a slab with two periodic directions is set along the normal, to a length with
     vacuum; forces do not depend on it. The cell is right-handed. The calculator is kept.

@@ -22,8 +22,8 @@ dipole.
 *Periodic axis*: field and potential are periodic and the mean potential is zero; a net charge is
 neutralized by a uniform background.
 
-The charge density is that of the given charges, which are physical for a Latent Ewald Summation
-model; field and potential are those that act on physical charges, :math:`1/s` times those of the
+The charge density is computed from the given charges, which are physical for a Latent Ewald
+Summation model; field and potential act on physical charges, :math:`1/s` times those of the
 latent charges (derived in `ase_les.properties.slab_electrostatics`). With a smearing equal to the σ
 of the model, the potential is that experienced by its charges, which are Gaussians themselves. Only
 differences of this potential are meaningful; it does not give an absolute work function.
@@ -87,9 +87,9 @@ class PlanarPotentialResult:
 class PlanarPotential:
     """Accumulator of charge, field and potential along the normal of two cell vectors.
 
-    The charge density is that of the given charges; field and potential are 1/s times those of
-    latent charges. Each charge is distributed over the two nearest grid positions, which preserves
-    charge and dipole and therefore the step of the potential.
+    The charge density is computed from the given charges; field and potential are 1/s times those
+    of latent charges. Each charge is distributed over the two nearest grid positions, which
+    preserves charge and dipole and therefore the step of the potential.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class PlanarPotential:
         self._extent = BlockedMean((2,), max_blocks=2)
 
     def add(self, atoms: Atoms) -> None:
-        """Add a configuration with charges; it is not changed."""
+        """Add a configuration with charges; it is not modified."""
         normal, height, area = plane(atoms, self.axis)
         periodic = bool(atoms.pbc[self.axis])
         charges = required_charges(atoms)
@@ -146,7 +146,7 @@ class PlanarPotential:
         if periodic != self._periodic:
             raise ValueError(f"pbc changed to {atoms.pbc.tolist()} within one trajectory")
         n_bins = self._n_bins
-        # In units of bins, from the middle of the first.
+        # In units of bins, relative to the center of the first bin.
         place = (atoms.positions * normal).sum(axis=1) / height * n_bins - 0.5
         lower = np.floor(place).astype(int)
         if not periodic and (lower.min() < 0 or lower.max() + 1 >= n_bins):
@@ -194,7 +194,7 @@ class PlanarPotential:
             If no configuration was added.
         """
         if self._numbers is None:
-            raise ValueError("no configuration was added yet")
+            raise ValueError("no configuration has been added")
         height, area = self._extent.mean
         mean, blocks = self._sheets.mean, self._sheets.blocks
         position = (np.arange(len(mean)) + 0.5) / len(mean) * height
@@ -227,7 +227,7 @@ class PlanarPotential:
 
 
 def plane(atoms: Atoms, axis: int) -> tuple[np.ndarray, float, float]:
-    """Return the unit normal towards a cell vector, the cell height along it and the plane's area.
+    """Return the unit normal along a cell vector, the cell height along it and the plane's area.
 
     Raises
     ------
@@ -253,7 +253,7 @@ def plane(atoms: Atoms, axis: int) -> tuple[np.ndarray, float, float]:
 def _kernels(
     position: np.ndarray, height: float, smearing: float, periodic: bool, scaling: float
 ) -> dict[str, tuple[float, np.ndarray]]:
-    """Return prefactor and response at each position to a sheet of unit charge at each position."""
+    """Return prefactors and response matrices, [position, position of a sheet of unit charge]."""
     distance = position[:, None] - position
     coulomb = 4 * math.pi * COULOMB_CONSTANT / scaling**2
     make = _periodic_kernels if periodic else _open_kernels
@@ -269,7 +269,7 @@ def _kernels(
 
 def _open_kernels(
     d: np.ndarray,
-    height: float,  # noqa: ARG001 -- of periodic kernels only
+    height: float,  # noqa: ARG001 -- used by periodic kernels only
     s: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if s == 0:

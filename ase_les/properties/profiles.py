@@ -42,13 +42,13 @@ class Profiles:
     axis : int
         Cell vector across the planes.
     position_A : (bins,) array
-        Relative to the center of the atoms that were centered on, or to the origin.
+        Relative to the center of the `centre_on` atoms, or to the origin.
     curves, standard_errors : mapping of str to (bins,) array
         ``number_<element>_per_A3``, ``mass_g_per_cm3``, ``orientation_cosine`` (of water, nan
         where there is none), and with charges ``charge_e_per_A3``, ``field_V_per_A`` and
         ``potential_V``. Errors from block averages, nan for fewer than 16 configurations.
     faces : FilmFaces or None
-        None if there is no film that ends on both sides.
+        None if the density does not vanish on both sides.
     step_V : Estimate
         Potential above minus below the film; nan without charges, for a periodic axis and for a
         net charge.
@@ -60,7 +60,7 @@ class Profiles:
     centred_on : str
     structure, provenance : mapping
     charge_scaling : float
-        Ratio of physical to latent charges: ``charge_e_per_A3`` is that of physical charges, field
+        Ratio of physical to latent charges: ``charge_e_per_A3`` refers to physical charges, field
         and potential act on physical charges (`ase_les.properties.slab_electrostatics`).
     limits : tuple of str
         Notes on the limits of the model that gave the charges.
@@ -89,8 +89,8 @@ class Profiles:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the results."""
-        about = POTENTIAL_NOTE if self.has_charges else "no charges, and therefore no potential"
-        return (about, *self.limits)
+        note = POTENTIAL_NOTE if self.has_charges else "no charges, and therefore no potential"
+        return (note, *self.limits)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all curves and their errors by name."""
@@ -124,7 +124,7 @@ class Profiles:
                 and {
                     "meaning": "charge density of physical charges, which are physical_over_latent "
                     "times the latent ones; field and potential act on physical charges: those of "
-                    "latent charges over physical_over_latent",
+                    "latent charges divided by physical_over_latent",
                     "physical_over_latent": self.charge_scaling,
                 },
                 "extremes": {
@@ -200,12 +200,12 @@ def profiles(
                 first = frame.copy()
                 chosen = _selected(frame, centre_on)
                 charged = calculator is not None or _has_charges(frame)
-            used = _with_charges(frame, calculator) if charged else frame
+            prepared = _with_charges(frame, calculator) if charged else frame
             if chosen is not None:
-                used = _centred(used, axis, chosen)
-            densities.add(used)
+                prepared = _centered(prepared, axis, chosen)
+            densities.add(prepared)
             if charged:
-                electrostatics.add(used)
+                electrostatics.add(prepared)
             progress.advance()
     if first is None:
         raise ValueError("the trajectory contains no frames")
@@ -231,14 +231,14 @@ def _selected(atoms: Atoms, centre_on: str | Sequence[int] | None) -> np.ndarray
         return np.asarray(centre_on, dtype=int)
     if centre_on == FILM:
         return np.arange(len(atoms))
-    wanted = {symbol.strip() for symbol in centre_on.split(",")}
-    missing = wanted - set(atoms.symbols)
+    symbols = {symbol.strip() for symbol in centre_on.split(",")}
+    missing = symbols - set(atoms.symbols)
     if missing:
         raise ValueError(
             f"`centre_on` must be 'film' or elements of the structure, {sorted(set(atoms.symbols))}"
             f"; got {centre_on!r}"
         )
-    return np.flatnonzero([symbol in wanted for symbol in atoms.symbols])
+    return np.flatnonzero([symbol in symbols for symbol in atoms.symbols])
 
 
 def _description(centre_on: str | Sequence[int]) -> str:
@@ -267,7 +267,7 @@ def _recorded(frame: Atoms, charges: np.ndarray, dielectric: np.ndarray | None) 
     return frame
 
 
-def _centred(frame: Atoms, axis: int, chosen: np.ndarray) -> Atoms:
+def _centered(frame: Atoms, axis: int, chosen: np.ndarray) -> Atoms:
     """Return a copy of the frame with the chosen atoms in the middle of the cell."""
     moved = frame.copy()
     moved.set_constraint()

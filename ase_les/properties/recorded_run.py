@@ -27,10 +27,10 @@ from ase_les.runs.output import RunFiles
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import Series
 
-#: Relative change of the volume that is reported.
+#: Smallest relative volume change that is reported.
 VOLUME_CHANGE = 0.005
-#: Ratio of displacements per frame that is reported, and number of frames on either side.
-JUMP, LEG = 1.4, 5
+#: Smallest reported ratio of displacements per frame, and number of frames compared on each side.
+DISPLACEMENT_JUMP, FRAMES_PER_SIDE = 1.4, 5
 COLUMN = {"current": "current_eA_per_fs", "dipole": "dipole_eA"}
 RECORDED = ("latent", "physical")
 
@@ -78,7 +78,7 @@ class FinishedTrajectory:
     path : Path
         Any file ASE reads.
     frame_interval_fs : float or None
-        Time between frames; None takes it from the file, if ASE's or our dynamics wrote it.
+        Time between frames; None: read from the file, if written by the dynamics of ASE or ase_les.
     """
 
     path: Path
@@ -176,7 +176,7 @@ def read_recorded_run(
     temperature_K : float, optional
         By default the mean of the recorded temperatures.
     epsilon_infinity, recorded : optional
-        See `ElectronicScreening`. By default those of the calculator of the run; without a
+        See `ElectronicScreening`. By default from the calculator of the run; without a
         dielectric constant, 1 and "latent".
 
     Raises
@@ -184,8 +184,8 @@ def read_recorded_run(
     FileNotFoundError
         If the run did not record it.
     ValueError
-        If too little is left, the temperature is unknown, or the calculator of the run had
-        another dielectric constant.
+        If too few samples are left, the temperature is unknown, or the calculator of the run had
+        a different dielectric constant.
     """
     path = series_path(stem, kind)
     if not path.exists():
@@ -226,21 +226,21 @@ def _screening(
     path: Path, series: Series, epsilon_infinity: float | None, recorded: str | None
 ) -> ElectronicScreening:
     """Return the screening recorded in the series, or the given one if it is not recorded."""
-    contained = 1.0 if series.dielectric is None else float(np.trace(series.dielectric)) / 3
-    # A recorded constant of 1 does not exclude that moments are latent.
-    physical = not math.isclose(contained, 1.0)
+    recorded_constant = 1.0 if series.dielectric is None else float(np.trace(series.dielectric)) / 3
+    # Moments may be latent even if the recorded constant is 1.
+    physical = not math.isclose(recorded_constant, 1.0)
     given = ElectronicScreening(
-        contained if epsilon_infinity is None else epsilon_infinity,
+        recorded_constant if epsilon_infinity is None else epsilon_infinity,
         recorded or ("physical" if physical else "latent"),
     )
     if not physical:
         return given
-    if given.recorded != "physical" or not math.isclose(given.epsilon_infinity, contained):
+    if given.recorded != "physical" or not math.isclose(given.epsilon_infinity, recorded_constant):
         raise ValueError(
-            f"{path}: the calculator of the run had the dielectric constant {contained:g}, so that "
-            "its moments are physical already; got "
-            f"epsilon_infinity={given.epsilon_infinity:g}, recorded='{given.recorded}'. Leave both "
-            "out"
+            f"{path}: the calculator of the run had the dielectric constant "
+            f"{recorded_constant:g}, so that its moments are physical already; got "
+            f"epsilon_infinity={given.epsilon_infinity:g}, recorded='{given.recorded}'. Omit "
+            "both"
         )
     return given
 
@@ -299,8 +299,8 @@ def read_frames(
 def joined_legs_notes(frames: Sequence[Atoms]) -> list[str]:
     """Return notes on a trajectory whose frames are not equally spaced or whose volume changes.
 
-    Where legs with different intervals were joined, the displacement per frame changes suddenly
-    and for good.
+    Where runs with different intervals were joined, the displacement per frame changes suddenly
+    and permanently.
     """
     notes = []
     if frames[0].pbc.all():
@@ -308,16 +308,16 @@ def joined_legs_notes(frames: Sequence[Atoms]) -> list[str]:
         if np.ptp(volumes) > VOLUME_CHANGE * volumes.mean():
             notes.append(
                 f"the volume changes from {volumes.min():.4g} to {volumes.max():.4g} Å³: densities "
-                "are averages, and displacements contain those of the cell"
+                "are averages, and displacements include the motion of the cell"
             )
     moves = []
     for before, after in pairwise(frames):
         vectors, _ = find_mic(after.positions - before.positions, after.cell, after.pbc)
         moves.append(float(np.sqrt((vectors**2).sum(axis=1).mean())))
     steps = np.array(moves)
-    best, where = JUMP, 0
-    for k in range(LEG, len(steps) - LEG + 1):
-        near = np.median(steps[k - LEG : k]), np.median(steps[k : k + LEG])
+    best, where = DISPLACEMENT_JUMP, 0
+    for k in range(FRAMES_PER_SIDE, len(steps) - FRAMES_PER_SIDE + 1):
+        near = np.median(steps[k - FRAMES_PER_SIDE : k]), np.median(steps[k : k + FRAMES_PER_SIDE])
         whole = np.median(steps[:k]), np.median(steps[k:])
         ratio = min(max(a, b) / max(min(a, b), 1e-12) for a, b in (near, whole))
         if ratio > best:
@@ -326,8 +326,8 @@ def joined_legs_notes(frames: Sequence[Atoms]) -> list[str]:
         one, other = np.median(steps[:where]), np.median(steps[where:])
         notes.append(
             f"atoms move by {one:.3g} Å per frame before frame {where} and by {other:.3g} Å after "
-            "it: legs with different intervals or temperatures seem to be joined. Times are wrong "
-            "unless all frames are equally spaced; analyze the legs one by one"
+            "it: runs with different intervals or temperatures seem to be joined. Times are wrong "
+            "unless all frames are equally spaced; analyze the runs separately"
         )
     return notes
 

@@ -36,15 +36,15 @@ def relax_or_resume(
     stem : Path
         Stem of the files of the relaxation.
     settings : RelaxationSettings or None
-        None returns the structure as it is.
+        None: no relaxation.
     resume : bool
         Continue from the checkpoint, if there is one.
     progress : Progress
     on_result : callable, optional
         Called with the result of the relaxation.
     provenance : mapping, optional
-        Origin of structure and calculator. The entry of the structure, which is not that of
-        `atoms`, is not passed on.
+        Origin of structure and calculator. Its entry `structure` is omitted, since it
+        does not describe `atoms`.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def relax_or_resume(
     """
     if settings is None:
         return atoms, True, None
-    # The calculation has compared its structures with the limits of the model.
+    # The caller has already checked the limits of the model.
     settings = replace(settings, beyond_limits=True)
     if resume and RunFiles(stem).checkpoint.exists():
         expected: dict[str, Any] = {**asdict(settings), "atoms": atoms}

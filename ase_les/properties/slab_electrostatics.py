@@ -1,8 +1,8 @@
 r"""Dipole and potential step of a slab from the charges on its atoms.
 
 Charges and dipoles are physical (`ase_les.screening`), and so is the potential: the energy of a
-physical test charge divided by it. Between physical charges :math:`Q = s q` in matter whose
-electrons answer with :math:`\epsilon_\infty = s^2` the energy is :math:`k_e Q_1 Q_2 /
+physical test charge divided by it. Between physical charges :math:`Q = s q` in a medium of
+electronic dielectric constant :math:`\epsilon_\infty = s^2` the energy is :math:`k_e Q_1 Q_2 /
 (\epsilon_\infty r)`, so that
 
 .. math::
@@ -11,12 +11,12 @@ electrons answer with :math:`\epsilon_\infty = s^2` the energy is :math:`k_e Q_1
     \Delta\phi = \frac{4\pi k_e}{A} \frac{M}{\epsilon_\infty}
         = \epsilon_\infty^{-1/2} \frac{4\pi k_e}{A} M_\mathrm{latent}
 
-with the dipole :math:`M = s M_\mathrm{latent}` along the normal. It is the voltage of a plane
-capacitor with the charge :math:`\pm Q` on its plates and :math:`\epsilon_\infty` between them, and
-what follows from an isolated slab of polarization :math:`P = M/V`, whose field is :math:`-P /
+with the dipole :math:`M = s M_\mathrm{latent}` along the normal. It equals the voltage of a
+plate capacitor with the charge :math:`\pm Q` on its plates and :math:`\epsilon_\infty` between
+them, and that across an isolated slab of polarization :math:`P = M/V`, whose field is :math:`-P /
 (\epsilon_0 \epsilon_\infty)` inside and zero outside. Calculators without a dielectric tensor have
-:math:`s = 1`. The electrons of a molecule outside of the slab screen differently; its step is an
-estimate.
+:math:`s = 1`. The electrons of a molecule outside the slab screen differently; the step is
+then an estimate.
 
 These are *changes* of the potential upon adsorption or joining. They do not give absolute work
 functions, which depend on the spill-out of electrons.
@@ -54,8 +54,7 @@ def normal_dipole(atoms: Atoms, charges: np.ndarray) -> float:
 def potential_step_V(atoms: Atoms) -> float:
     r"""Return the potential above minus that below a slab in V.
 
-    Of physical charges in :math:`\epsilon_\infty`, see the equation above. nan without charges and
-    for structures that are not slabs.
+    See the equation of this module; nan without charges and for structures that are not slabs.
     """
     charges = optional_charges(atoms) if is_slab(atoms) else None
     if charges is None:

@@ -43,8 +43,8 @@ class Slab:
     gap_A : float
         Distance between the two planes at which the bulk was cut.
     symmetric : bool
-        Whether spacing and composition of the planes are the same from both sides. Only then, half
-        of the energy of the two faces is the energy of one surface.
+        Whether spacing and composition of the planes are the same from both sides. Only then is the
+        surface energy half the energy of both faces.
     bottom, top : str
         Composition of the outermost planes.
     """
@@ -86,7 +86,7 @@ def terminations(bulk: Atoms, indices: Sequence[int], layers: int = 1) -> list[S
     bulk : Atoms
         Crystal with three periodic directions. Miller indices refer to its cell vectors, so it is
         usually the conventional cell.
-    indices : three or four int
+    indices : three or four ints
         Miller indices (h, k, l), or (h, k, i, l) for a hexagonal cell.
     layers : int
         Repeats along the normal.
@@ -102,9 +102,9 @@ def terminations(bulk: Atoms, indices: Sequence[int], layers: int = 1) -> list[S
     crystal = bulk.copy()
     crystal.calc = None
     crystal.set_constraint()
-    # A window of the right height is taken from the inside of a thicker slab, where each plane is
-    # complete. Atoms cannot be moved across the cell instead, since its third vector is now along
-    # the normal and not a translation of the crystal.
+    # The slab is cut from the inside of a thicker one, where each plane is complete. Atoms cannot
+    # be moved across the cell instead: its third vector is along the normal and no translation
+    # of the crystal.
     thick = surface(crystal, chosen_indices, layers + 3, periodic=True)
     repeat = thick.cell[2, 2] / (layers + 3)
     heights = thick.positions[:, 2]
@@ -112,13 +112,13 @@ def terminations(bulk: Atoms, indices: Sequence[int], layers: int = 1) -> list[S
     origin = heights.min() + repeat - 0.5 * PLANE_TOLERANCE_A
     chosen = [n for n, p in enumerate(planes) if origin <= p.mean() < origin + repeat]
     cuts = []
-    for bottom, under in ((planes[n], planes[n - 1]) for n in chosen):
+    for bottom, below in ((planes[n], planes[n - 1]) for n in chosen):
         start = bottom.min() - 0.5 * PLANE_TOLERANCE_A
         inside = (heights >= start) & (heights < start + layers * repeat)
         atoms = thick[inside]
         atoms.set_tags(layers - ((atoms.positions[:, 2] - start) / repeat).astype(int))
         atoms.pbc = (True, True, False)
-        cuts.append((bottom.min() - under.max(), atoms))
+        cuts.append((bottom.min() - below.max(), atoms))
     order = sorted(range(len(cuts)), key=lambda cut: (-round(cuts[cut][0], 3), cut))
     return [
         Slab(
@@ -158,7 +158,7 @@ def build_slab(
         Index in the list of `terminations`; by default the first symmetric one, or the first.
     orthogonal : bool
         Use the smallest cell of the plane with a right angle instead of the smallest cell.
-    repeat : two int
+    repeat : two ints
         Repeats of this cell in the plane.
 
     Raises
@@ -193,7 +193,7 @@ def fix_bottom(atoms: Atoms, layers: int) -> Atoms:
     Raises
     ------
     ValueError
-        If there are not more than `layers` layers.
+        If the slab has at most `layers` layers.
     """
     count = int(atoms.get_tags().max())
     if not 0 <= layers < max(count, 1):
@@ -211,7 +211,7 @@ def miller_indices(bulk: Atoms, indices: Sequence[int]) -> tuple[int, int, int]:
     Parameters
     ----------
     bulk : Atoms
-    indices : three or four int
+    indices : three or four ints
         (h, k, l), or Miller–Bravais indices (h, k, i, l) with i = −h − k of a hexagonal cell
         (a = b, γ = 120°).
 
@@ -248,7 +248,7 @@ def _check_bravais(bulk: Atoms, h: int, k: int, i: int) -> None:
     right = np.allclose([alpha, beta], 90, atol=0.1) and abs(gamma - 120) < 0.1
     if not (right and abs(a - b) < 1e-3 * a):
         raise ValueError(
-            "`indices` with four numbers are those of a hexagonal cell (a = b, γ = 120°), but "
+            "`indices` with four numbers need a hexagonal cell (a = b, γ = 120°), but "
             f"a = {a:.4g} Å, b = {b:.4g} Å, γ = {gamma:.4g}°; use three indices"
         )
 
@@ -283,10 +283,10 @@ def _smallest_in_plane(atoms: Atoms) -> Atoms:
     """Return the slab in the smallest cell of the plane."""
     cell = _with_unit_height(atoms)
     kinds, counts = np.unique(atoms.numbers, return_counts=True)
-    rarest = atoms.numbers == kinds[counts.argmin()]
-    reference = atoms.positions[np.flatnonzero(rarest)[0]]
-    level = rarest & (np.abs(atoms.positions[:, 2] - reference[2]) < _SAME_PLACE_A)
-    steps = [r - reference for r in atoms.positions[level]]
+    is_rarest = atoms.numbers == kinds[counts.argmin()]
+    reference = atoms.positions[np.flatnonzero(is_rarest)[0]]
+    in_plane = is_rarest & (np.abs(atoms.positions[:, 2] - reference[2]) < _SAME_PLACE_A)
+    steps = [r - reference for r in atoms.positions[in_plane]]
     steps = [step * (1, 1, 0) for step in steps if _is_translation(atoms, cell, step)]
     if len(steps) == 1:
         return atoms
@@ -295,15 +295,17 @@ def _smallest_in_plane(atoms: Atoms) -> Atoms:
     ]
     vectors = sorted((v for v in vectors if np.linalg.norm(v) > 1e-6), key=np.linalg.norm)
     first = vectors[0]
-    wanted = area_A2(atoms) / len(steps)
-    second = next(v for v in vectors if np.isclose(np.cross(first, v)[2], wanted, rtol=1e-3))
-    small = _in_cell(atoms, first, second)
+    smallest_area = area_A2(atoms) / len(steps)
+    second = next(v for v in vectors if np.isclose(np.cross(first, v)[2], smallest_area, rtol=1e-3))
+    reduced = _in_cell(atoms, first, second)
     kept: list[int] = []
-    for i in range(len(small)):
-        apart = find_mic(small.positions[kept] - small.positions[i], small.cell, small.pbc)[1]
-        if not np.any(apart < _SAME_PLACE_A):
+    for i in range(len(reduced)):
+        distances = find_mic(
+            reduced.positions[kept] - reduced.positions[i], reduced.cell, reduced.pbc
+        )[1]
+        if not np.any(distances < _SAME_PLACE_A):
             kept.append(i)
-    return small[kept]
+    return reduced[kept]
 
 
 def _is_translation(atoms: Atoms, cell: np.ndarray, step: np.ndarray) -> bool:
@@ -328,28 +330,30 @@ def _right_angled(atoms: Atoms) -> Atoms:
         lengths = np.linalg.norm(u), np.linalg.norm(v)
         if abs(u @ v) > 1e-4 * lengths[0] * lengths[1]:
             continue
-        # Of equal areas, the most compact one is used, then the one with the same first vector.
+        # Of equal areas, prefer the most compact cell, then the one that keeps the first vector.
         rank = (size, round(lengths[0] + lengths[1], 6), a != (1, 0))
         if best is None or rank < best[0:3]:
             best = (*rank, a, b)
     if best is None:
         raise ValueError(
-            f"no cell with a right angle within {_LARGEST_MULTIPLE} repeats in this plane; leave "
-            "out `orthogonal`"
+            f"no cell with a right angle within {_LARGEST_MULTIPLE} repeats in this plane; omit "
+            "`orthogonal`"
         )
-    big = make_supercell(_in_cell(atoms, first, second), [[*best[3], 0], [*best[4], 0], [0, 0, 1]])
-    return _in_cell(big, big.cell[0], big.cell[1])
+    supercell = make_supercell(
+        _in_cell(atoms, first, second), [[*best[3], 0], [*best[4], 0], [0, 0, 1]]
+    )
+    return _in_cell(supercell, supercell.cell[0], supercell.cell[1])
 
 
 def _in_cell(atoms: Atoms, first: np.ndarray, second: np.ndarray) -> Atoms:
     """Return a copy wrapped into another cell of the plane, whose first vector is along x."""
     x = first / np.linalg.norm(first)
-    turn = np.array([x, np.cross((0, 0, 1), x), (0, 0, 1)])
-    turned = atoms.copy()
-    turned.positions = atoms.positions @ turn.T
-    turned.set_cell([first @ turn.T, second @ turn.T, atoms.cell[2]])
-    turned.wrap(pbc=(True, True, False), eps=1e-6)
-    return turned
+    rotation = np.array([x, np.cross((0, 0, 1), x), (0, 0, 1)])
+    rotated = atoms.copy()
+    rotated.positions = atoms.positions @ rotation.T
+    rotated.set_cell([first @ rotation.T, second @ rotation.T, atoms.cell[2]])
+    rotated.wrap(pbc=(True, True, False), eps=1e-6)
+    return rotated
 
 
 def _with_unit_height(atoms: Atoms) -> np.ndarray:

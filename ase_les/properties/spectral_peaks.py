@@ -75,7 +75,7 @@ def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak,
         `relative_noise`) and 2 % of the highest absorption, each with the range between the
         adjacent minima.
     """
-    found = bands or _standing_out(spectrum)
+    found = bands or _significant_bands(spectrum)
     return tuple(
         _peak(spectrum, band)
         for band in found
@@ -119,7 +119,7 @@ def _inside(wavenumber: np.ndarray, band: Band) -> np.ndarray:
     return (wavenumber >= band.low_per_cm) & (wavenumber <= band.high_per_cm)
 
 
-def _standing_out(spectrum: InfraredSpectrum) -> list[Band]:
+def _significant_bands(spectrum: InfraredSpectrum) -> list[Band]:
     heights = spectrum.molar_absorption_km_per_mol_cm
     highest = heights.max(initial=0.0)
     if not highest > 0:
@@ -152,12 +152,12 @@ def _peak(spectrum: InfraredSpectrum, band: Band) -> Peak:
         left_out = (blocks.sum(axis=0) - blocks) / (n - 1)
         shapes = np.array([_shape(x, each) for each in left_out])
         errors = np.sqrt((n - 1) / n * ((shapes - shapes.mean(axis=0)) ** 2).sum(axis=0))
-    centre, height, width = (
+    center, height, width = (
         Estimate(*map(float, pair)) for pair in zip(whole, errors, strict=True)
     )
     return Peak(
         band,
-        centre,
+        center,
         Estimate(height.mean * unit, height.standard_error * unit),
         width,
         spectrum.integrated_intensity_km_per_mol(band.low_per_cm, band.high_per_cm),
@@ -171,13 +171,13 @@ def _shape(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
         return math.nan, math.nan, math.nan
     below, above = y[top] - y[top - 1], y[top] - y[top + 1]
     shift = 0.5 * (below - above) / (below + above) if below + above > 0 else 0.0
-    centre = x[top] + shift * (x[1] - x[0])
+    center = x[top] + shift * (x[1] - x[0])
     height = y[top] + 0.25 * (below - above) * shift
-    under = y < 0.5 * height
-    left, right = np.flatnonzero(under[:top]), np.flatnonzero(under[top:])
+    below_half = y < 0.5 * height
+    left, right = np.flatnonzero(below_half[:top]), np.flatnonzero(below_half[top:])
     if len(left) == 0 or len(right) == 0:
-        return float(centre), float(height), math.nan
+        return float(center), float(height), math.nan
     i, j = left[-1], top + right[0]
     rising = np.interp(0.5 * height, y[i : i + 2], x[i : i + 2])
     falling = np.interp(0.5 * height, y[j - 1 : j + 1][::-1], x[j - 1 : j + 1][::-1])
-    return float(centre), float(height), float(falling - rising)
+    return float(center), float(height), float(falling - rising)

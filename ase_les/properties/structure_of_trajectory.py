@@ -79,7 +79,7 @@ def structure_of_trajectory(
     max_lag_ps : float, optional
         Longest lag of displacements, by default a quarter of the trajectory.
     skip, every : int
-        Leave out the first frames, and use every `every`-th after them.
+        Omit the first frames, and use every `every`-th after them.
     output : str or Path, optional
         Stem of ``<output>-summary.yml``, ``<output>-rdf-<pair>.npz`` and ``<output>-msd.npz``.
     overwrite : bool
@@ -110,8 +110,8 @@ def structure_of_trajectory(
         one, _, other = name.partition("-")
         if one not in elements or other not in elements:
             raise ValueError(
-                f"`pairs` must be of elements of the structure, {', '.join(elements)}, as O-H; got "
-                f"{name!r}"
+                f"`pairs` must consist of elements of the structure ({', '.join(elements)}), such "
+                f"as O-H; got {name!r}"
             )
     files = None if output is None else OutputFiles(Path(output))
     if files is not None:

@@ -1,4 +1,4 @@
-r"""Surface energy of a crystal, fitted over the thickness of the slab.
+r"""Surface energy of a crystal from slabs of several thicknesses.
 
 References
 ----------
@@ -44,15 +44,15 @@ class SurfaceSettings:
     Parameters
     ----------
     layers : sequence of int
-        Thicknesses in repeats of the bulk; with two or more, the energy is fitted over them.
+        Thicknesses in repeats of the bulk; with two or more, the energy is fitted.
     fixed_layers : int
         Number of fixed layers at the bottom of each slab; 0 relaxes both faces.
     vacuum_A, termination, orthogonal
         See `build_slab`.
     relaxation : RelaxationSettings or None
-        None uses the slabs as cut.
+        None: no relaxation.
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     """
 
     layers: Sequence[int] = (4,)
@@ -90,8 +90,8 @@ class SurfaceEnergy:
     bulk_energy_eV_per_atom : float
         Energy of the given bulk cell.
     bulk_pressure_GPa : float
-        Pressure of this cell; nan if the calculator has no stress. If it is large, the result is
-        that of a strained crystal.
+        Pressure of this cell; nan if the calculator has no stress. If it is large, the result
+        belongs to a strained crystal.
     slab_energy_eV, unrelaxed_slab_energy_eV : (n,) array
     unrelaxed_eV_per_A2, relaxed_eV_per_A2 : (n,) array
         Surface energies with the energy of the bulk cell; the second is nan without relaxation.
@@ -134,7 +134,7 @@ class SurfaceEnergy:
 
     @property
     def eV_per_A2(self) -> float:
-        """Fitted value, or that of the thickest slab."""
+        """Fitted value, or the value of the thickest slab."""
         if self.fitted_eV_per_A2 is not None:
             return self.fitted_eV_per_A2.mean
         by_slab = self.unrelaxed_eV_per_A2 if self.settings is None else self.relaxed_eV_per_A2
@@ -238,8 +238,8 @@ def surface_energy(
     Parameters
     ----------
     bulk : Atoms
-        Relaxed crystal cell with a calculator; it is not changed.
-    indices : three or four int
+        Relaxed crystal cell with a calculator; not modified.
+    indices : three or four ints
         Miller indices in this cell, see `ase_les.properties.slabs.miller_indices`.
     output : str or Path
         Stem of ``<output>-summary.yml``, and of the files of each relaxation,
@@ -337,7 +337,7 @@ def _result(
     counts = np.array([len(slab.atoms) for slab in slabs])
     face = slabs[0].area_A2
     unrelaxed = (before - counts * bulk_energy) / (2 * face)
-    # The energy of a lower face with fixed layers is that of an unrelaxed one.
+    # A lower face with fixed layers has the energy of an unrelaxed one.
     relaxed = (after - counts * bulk_energy) / (2 * face)
     if chosen.fixed_layers:
         relaxed = 2 * relaxed - unrelaxed

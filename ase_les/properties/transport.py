@@ -143,7 +143,7 @@ def transport_from_run(
     output: str | Path | None = None,
     overwrite: bool = False,
 ) -> TransportResult:
-    """Compute the diffusion of each element and the conductivity by all methods that are possible.
+    """Compute the diffusion of each element and the conductivity by all possible methods.
 
     Parameters
     ----------
@@ -152,16 +152,16 @@ def transport_from_run(
         Nernst–Einstein), ``<stem>-current.npz`` (Green–Kubo) and ``<stem>-dipole.npz``
         (Einstein–Helfand) are read if they exist.
     charge_numbers : mapping, optional
-        Charges in e of the elements that are ions; by default those of `monatomic_ions`.
+        Charges in e of the elements that are ions; by default from `monatomic_ions`.
     epsilon_infinity, recorded
-        See `ElectronicScreening`; by default those of the calculator of the run. Not used for
+        See `ElectronicScreening`; by default from the calculator of the run. Not used for
         Nernst–Einstein.
     viscosity_mPa_s : float, optional
         Viscosity for the finite-size correction of diffusion coefficients.
     skip_ps, temperature_K, output, overwrite
         See `infrared_from_run`; ``<output>.npz`` and ``<output>-summary.yml`` are written.
     fit_ps : (float, float), optional
-        Lag times between which displacements are fitted; see `diffusion`.
+        Range of lags in which displacements are fitted; see `diffusion`.
     plateau_ps : (float, float), optional
         Plateau of the running integral; see `conductivity_green_kubo`.
     blocks : int
@@ -233,7 +233,7 @@ def transport_from_run(
             dipole.moments, dipole.timestep_fs, volume, temperature, fit_ps=fit_ps, blocks=blocks
         )
     if ions and volume is not None and not temperature > 0:
-        notes.append("no Nernst–Einstein conductivity: the temperature is unknown, give it")
+        notes.append("no Nernst–Einstein conductivity: the temperature is unknown, set it")
     elif ions and volume is not None:
         nernst = conductivity_nernst_einstein(ions, charges, volume, temperature)
     result = TransportResult(
@@ -279,13 +279,13 @@ def _plateau_notes(found: GreenKubo) -> list[str]:
     if found.has_plateau:
         return []
     return [
-        f"the running integral drifts by {found.drift:.2g} S/m over the plateau: choose another "
-        "plateau from the figure, or run longer"
+        f"the running integral drifts by {found.drift:.2g} S/m over the plateau: choose "
+        "another plateau from the figure, or run longer"
     ]
 
 
 def _charge_numbers(atoms: Atoms, given: Mapping[str, float] | None) -> dict[str, float]:
-    """Return the given charges after a check, or those of isolated atoms that are known ions."""
+    """Return the given charges after a check, or those of known monatomic ions."""
     symbols = set(atoms.symbols)
     if given is not None:
         absent = sorted(set(given) - symbols)

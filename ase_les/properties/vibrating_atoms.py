@@ -11,7 +11,7 @@ from ase.constraints import FixAtoms, FixCartesian
 
 from ase_les.properties.atom_selection import selected_atoms
 
-# Constraints that do not change which vibrations exist.
+# Constraints that do not affect normal modes.
 _WITHOUT_EFFECT = ("FixCom", "FixSymmetry")
 
 
@@ -51,12 +51,12 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
         a molecule is a single atom, or an atom is fixed in some directions only.
     """
     fixed, ignored = _fixed_atoms(atoms)
-    asked = selected_atoms(atoms, chosen)
-    indices = np.setdiff1d(asked, fixed).tolist()
+    selected = selected_atoms(atoms, chosen)
+    indices = np.setdiff1d(selected, fixed).tolist()
     if not indices:
         raise ValueError("all atoms, or all chosen ones, are fixed; none is left to vibrate")
-    everyone = len(indices) == len(atoms)
-    if everyone and atoms.pbc.any() and chosen is None:
+    all_atoms = len(indices) == len(atoms)
+    if all_atoms and atoms.pbc.any() and chosen is None:
         raise ValueError(
             "normal modes need a molecule without periodic directions; with periodic directions, "
             "some atoms must be fixed (FixAtoms), or the vibrating ones selected (`chosen`). pbc "
@@ -64,17 +64,17 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
             "For all atoms of a crystal or slab use `phonons`, for liquids the spectrum of a "
             "trajectory"
         )
-    free = everyone and not atoms.pbc.any()
+    free = all_atoms and not atoms.pbc.any()
     if free and len(atoms) < 2:
         raise ValueError(f"a molecule needs two atoms to vibrate, got {len(atoms)}")
     notes = []
-    if not everyone:
+    if not all_atoms:
         notes.append(
             f"partial Hessian of {len(indices)} of {len(atoms)} atoms; the others are fixed"
         )
-    dropped = 0 if chosen is None else len(asked) - len(indices)
-    if dropped:
-        notes.append(f"{dropped} of the chosen atoms are fixed by a constraint and do not vibrate")
+    n_fixed = 0 if chosen is None else len(selected) - len(indices)
+    if n_fixed:
+        notes.append(f"{n_fixed} of the chosen atoms are fixed by a constraint and do not vibrate")
     if ignored:
         notes.append(
             f"the constraints {', '.join(ignored)} are ignored: the atoms vibrate in all directions"

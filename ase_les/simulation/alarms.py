@@ -43,7 +43,7 @@ class Limits:
     max_force_std_eV_per_A: float = np.inf
 
     def check_temperature(self, temperature_K: float, before_K: float) -> str | None:
-        """Return what is wrong with the temperature, if anything."""
+        """Return a description of a temperature violation, or None."""
         advice = "the time step is too long, or the structure is outside the domain of the model"
         if not temperature_K <= self.max_temperature_K:
             return (
@@ -58,14 +58,14 @@ class Limits:
         return None
 
     def check_structure(self, atoms: Atoms) -> str | None:
-        """Return what is wrong with distances or forces, if anything."""
+        """Return a description of a violation by distances or forces, or None."""
         contact = closest_contact(atoms, self.closest_A)
         if contact is not None:
             return f"{contact.describe(atoms)}, outside the domain of the model (min_distance_A)"
         return self._check_forces(atoms) or self._check_spread(atoms)
 
     def check_dipole(self, first: np.ndarray, last: np.ndarray) -> str | None:
-        """Return what is wrong with the dipole, if anything."""
+        """Return a description of a dipole violation, or None."""
         change = float(np.linalg.norm(last - first))
         if change <= self.max_dipole_change_eA:
             return None
@@ -105,7 +105,7 @@ class Limits:
 def disagreement_of_atoms(atoms: Atoms) -> np.ndarray:
     r"""Return :math:`\sqrt{\sum_\alpha \sigma_{i\alpha}^2}` (N,) of the forces in eV/Å.
 
-    The calculator is that of a committee.
+    The calculator must be a committee.
     """
     spread = atoms.calc.get_property("forces_std", atoms)
     return np.linalg.norm(spread, axis=1)
@@ -114,11 +114,11 @@ def disagreement_of_atoms(atoms: Atoms) -> np.ndarray:
 def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
     """Return the limits of a run from its settings and the model card, if there is one."""
     card = model_card(calculator)
-    trained = card.get("closest_contact_A")
+    training_contact = card.get("closest_contact_A")
     if settings.min_distance_A is not None:
         closest = np.full((len(covalent_radii),) * 2, settings.min_distance_A)
-    elif trained is not None:
-        closest = np.full((len(covalent_radii),) * 2, CONTACT_FRACTION * float(trained))
+    elif training_contact is not None:
+        closest = np.full((len(covalent_radii),) * 2, CONTACT_FRACTION * float(training_contact))
     else:
         closest = COVALENT_FRACTION * (covalent_radii[:, None] + covalent_radii)
     force = settings.max_force_eV_per_A

@@ -23,13 +23,13 @@ class StochasticCellRescaling(Bussi):
     distribution is :math:`e^{-(H + P_0 V)/k_B T}\, dV` times the scale-invariant measure of the
     shape, independent of :math:`\beta` and :math:`\tau_p`, which only determine how fast the cell
     relaxes. Since :math:`D` is constant, no term with its derivative appears; for isotropic
-    pressure the equation is that of [1]_ in the variable :math:`\ln V`, with the volume in the
+    pressure the equation agrees with [1]_ in the variable :math:`\ln V`, with the volume in the
     noise term replaced by :math:`V_0`.
 
     ===================  ===================================================================
     Symbol               Meaning
     ===================  ===================================================================
-    :math:`n_k`          lattice vectors that :math:`x_k` scales: 3 (isotropic) or 1
+    :math:`n_k`          number of lattice vectors scaled by :math:`x_k`: 3 or 1
     :math:`m`            number of variables: 1 isotropic, 3 anisotropic, 2 in the plane
     :math:`\Pi_k`        sum of pressure components (virial and kinetic) along those vectors
     :math:`P_0`          target pressure
@@ -54,7 +54,7 @@ class StochasticCellRescaling(Bussi):
     compressibility_au : float
         In Å³/eV.
     scaled : array of bool, shape (m, 3)
-        Lattice vectors that each variable scales.
+        Lattice vectors scaled by each variable.
     rng : numpy.random.Generator
 
     References
@@ -109,7 +109,7 @@ class StochasticCellRescaling(Bussi):
         return of_momenta
 
     def _frame(self) -> np.ndarray:
-        """Return lattice vectors as rows, with vectors not scaled replaced by the normal."""
+        """Return lattice vectors as rows, with unscaled vectors replaced by the normal."""
         frame = self.atoms.cell.array.copy()
         for axis in range(3):
             if self.scaled[:, axis].any():

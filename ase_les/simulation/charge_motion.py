@@ -26,7 +26,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 from ase_les.calculator_extensions import supports
 
-# Change of polarization in quanta above which its branch is ambiguous.
+# Deviation from a whole number of quanta above which the branch of the polarization is ambiguous.
 _AMBIGUOUS_QUANTA = 0.4
 
 
@@ -40,7 +40,7 @@ class Measured(Protocol):
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what later values depend on."""
+        """Return the state that later values depend on."""
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -80,11 +80,11 @@ class Current:
 
 
 class ItinerantDipole:
-    r"""Dipole (no periodic direction) or volume times polarization (three), in e Å.
+    r"""Dipole of a molecule, or volume times polarization of a bulk, in e Å.
 
     The polarization of a periodic electron density is defined up to quanta
     :math:`e\mathbf{a}_k/V`. The value closest to the previous one is recorded, so that the series
-    has no jumps as long as less than half a quantum flows between two measurements. The
+    has no jumps as long as it changes by less than half a quantum between two measurements. The
     polarization of point charges at unwrapped positions has no such ambiguity and is recorded
     unchanged; the calculator declares it by the attribute ``polarization_follows_positions``.
 
@@ -128,20 +128,20 @@ class ItinerantDipole:
 
 def _closest_branch(last: np.ndarray, dipole: np.ndarray, atoms: Atoms) -> np.ndarray:
     """Return the dipole shifted by the quanta that bring it closest to the last one."""
-    flown = np.linalg.solve(atoms.cell.array.T, dipole - last)
-    quanta = np.rint(flown)
-    if np.abs(flown - quanta).max() > _AMBIGUOUS_QUANTA:
+    quanta_change = np.linalg.solve(atoms.cell.array.T, dipole - last)
+    quanta = np.rint(quanta_change)
+    if np.abs(quanta_change - quanta).max() > _AMBIGUOUS_QUANTA:
         warnings.warn(
-            "the polarization changed by nearly half a quantum between two measurements: from here "
-            "on, the recorded dipole may be wrong by a quantum. Observe it more often, or observe "
-            "the current, whose time integral is the change of the dipole",
+            "the polarization changed by nearly half a quantum between two measurements: after "
+            "this point, the recorded dipole may be wrong by a quantum. Observe it more often, or "
+            "observe the current, whose time integral is the change of the dipole",
             stacklevel=2,
         )
     return dipole - quanta @ atoms.cell.array
 
 
 def electronic_dielectric(atoms: Atoms) -> np.ndarray | None:
-    """Return the tensor (3, 3) by whose square root the moments are scaled; None if unknown."""
+    """Return the dielectric tensor (3, 3) whose square root scales the moments; None if unknown."""
     if not supports(atoms.calc, "dielectric_tensor"):
         return None
     try:

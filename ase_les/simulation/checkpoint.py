@@ -35,9 +35,9 @@ class Checkpoint:
     step : int
         Number of completed steps.
     atoms : Atoms
-        Positions (Å), momenta (ASE units), cell, masses, info and constraints, no calculator.
+        Positions (Å), momenta (ASE units), cell, masses, info and constraints, without calculator.
     forces : array, shape (N, 3)
-        Forces in eV/Å at this step, by which a different model is recognized.
+        Forces in eV/Å at this step, used to detect a different model.
     field_V_per_A : sequence of float or None
         External field at this step, if the calculator has one.
     settings : mapping
@@ -51,7 +51,7 @@ class Checkpoint:
     degrees_of_freedom : int
         Number of degrees of freedom in the definition of the temperature.
     stage : int
-        Number of the stage, from 0, to which the state of the integrator belongs.
+        Index of the stage of the integrator state, starting from 0.
     integrator : mapping of str to array
         State of thermostat and barostat.
     observers : mapping of str to mapping of str to array
@@ -61,7 +61,7 @@ class Checkpoint:
     wall_time_s : float
         Wall-clock time so far.
     files : mapping of str to FileMark
-        State of each growing file, by its ending; files that were not begun are absent.
+        State of each growing file, by the ending of its name; only files that exist.
     """
 
     step: int
@@ -90,9 +90,9 @@ class RelaxationCheckpoint:
     step : int
         Number of completed steps.
     atoms : Atoms
-        Current structure with the constraints that were given; no calculator.
+        Current structure with the given constraints, without calculator.
     forces : array, shape (N, 3)
-        Forces in eV/Å without constraints, by which a different model is recognized.
+        Forces in eV/Å without constraints, used to detect a different model.
     start_positions, start_cell : array, shape (N, 3) and (3, 3)
         Reference in Å for strains, displacements and symmetry.
     start_energy_eV : float
@@ -123,7 +123,7 @@ class RelaxationCheckpoint:
     files: Mapping[str, FileMark]
 
 
-_PLAIN = (
+_JSON_FIELDS = (
     "step",
     "settings",
     "provenance",
@@ -135,7 +135,7 @@ _PLAIN = (
     "rng_state",
     "wall_time_s",
 )
-_RELAXATION_PLAIN = (
+_RELAXATION_JSON_FIELDS = (
     "step",
     "start_energy_eV",
     "settings",
@@ -146,7 +146,7 @@ _RELAXATION_PLAIN = (
     "wall_time_s",
 )
 #: Types of entries in JSON.
-_KINDS: dict[str, type | tuple[type, ...]] = {
+_TYPES: dict[str, type | tuple[type, ...]] = {
     "step": int,
     "stage": int,
     "degrees_of_freedom": int,
@@ -181,11 +181,11 @@ def packed(checkpoint: Checkpoint) -> bytes:
         If something attached to the atoms cannot be stored and restored exactly.
     """
     atoms_facts, arrays = atoms_as_arrays(checkpoint.atoms)
-    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _PLAIN}
+    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _JSON_FIELDS}
     facts |= {"format": FORMAT, "files": _encode_marks(checkpoint.files), **atoms_facts}
     arrays |= {f"integrator/{name}": value for name, value in checkpoint.integrator.items()}
     for observer, state in checkpoint.observers.items():
-        # Marks that the observer exists, even if its state is empty.
+        # Record that the observer exists, even if its state is empty.
         arrays[f"observer/{observer}/"] = np.array(len(state))
         arrays |= {f"observer/{observer}/{name}": value for name, value in state.items()}
     arrays["forces"] = checkpoint.forces
@@ -204,15 +204,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     facts, arrays = _decode(path, "a run", FORMAT)
     try:
-        _check_kinds(facts, arrays, _PLAIN)
+        _check_types(facts, arrays, _JSON_FIELDS)
         facts["notes"] = tuple(facts["notes"])
         return Checkpoint(
             atoms=atoms_from_arrays(facts, arrays),
             forces=arrays["forces"],
-            integrator=_below("integrator/", arrays),
+            integrator=_with_prefix("integrator/", arrays),
             observers=_observers(arrays),
             files=_decode_marks(facts["files"]),
-            **{name: facts[name] for name in _PLAIN},
+            **{name: facts[name] for name in _JSON_FIELDS},
         )
     except Exception as error:
         raise _not_a_checkpoint(path, "a run", error) from error
@@ -221,7 +221,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def write_relaxation_checkpoint(path: Path, checkpoint: RelaxationCheckpoint) -> None:
     """Store a checkpoint of a relaxation; a crash while writing leaves the previous one."""
     atoms_facts, arrays = atoms_as_arrays(checkpoint.atoms)
-    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _RELAXATION_PLAIN}
+    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _RELAXATION_JSON_FIELDS}
     facts |= {
         "format": RELAXATION_FORMAT,
         "atoms": atoms_facts,
@@ -244,27 +244,27 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
     """
     facts, arrays = _decode(path, "a relaxation", RELAXATION_FORMAT)
     try:
-        _check_kinds(facts, arrays, _RELAXATION_PLAIN)
+        _check_types(facts, arrays, _RELAXATION_JSON_FIELDS)
         facts["notes"] = tuple(facts["notes"])
         return RelaxationCheckpoint(
             atoms=atoms_from_arrays(facts["atoms"], arrays),
-            optimizer=_below("optimizer/", arrays),
+            optimizer=_with_prefix("optimizer/", arrays),
             files=_decode_marks(facts["files"]),
             forces=arrays["forces"],
             start_positions=arrays["start_positions"],
             start_cell=arrays["start_cell"],
-            **{name: facts[name] for name in _RELAXATION_PLAIN},
+            **{name: facts[name] for name in _RELAXATION_JSON_FIELDS},
         )
     except Exception as error:
         raise _not_a_checkpoint(path, "a relaxation", error) from error
 
 
-def _check_kinds(
+def _check_types(
     facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], names: Sequence[str]
 ) -> None:
     """Check types of entries and shapes of arrays."""
     for name in names:
-        value, kind = facts[name], _KINDS.get(name, object)
+        value, kind = facts[name], _TYPES.get(name, object)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not object):
             raise TypeError(f"{name} is {one_line(repr(value), 40)}")
     if facts["step"] < 0 or not all(isinstance(note, str) for note in facts["notes"]):
@@ -297,14 +297,12 @@ def _decode(
     path: Path, task: str, known_format: int | str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not path.exists():
-        raise FileNotFoundError(
-            f"no checkpoint at {path}; resume needs the stem of the files of {task}"
-        )
+        raise FileNotFoundError(f"no checkpoint at {path}; resume needs the file stem of {task}")
     try:
         with np.load(path, allow_pickle=False) as content:
-            # Written without compression, so that no small file can unpack to a huge one.
+            # Stored uncompressed, so that a small file cannot expand to a huge one.
             if sum(each.file_size for each in content.zip.infolist()) > path.stat().st_size:
-                raise ValueError("its arrays claim more data than the file has")
+                raise ValueError("its arrays are larger than the file")
             arrays = {name: content[name] for name in content.files}
         facts = json.loads(arrays.pop("facts").tobytes().decode())
         if not isinstance(facts, dict):
@@ -314,7 +312,7 @@ def _decode(
     if facts.get("format") != known_format:
         raise ValueError(
             f"{path} is not a checkpoint of {task} that this version can read: its checkpoint "
-            f"format is {facts.get('format')}, needed is {known_format}. Resume with the version "
+            f"format is {facts.get('format')}, expected {known_format}. Resume with the version "
             "named in the summary"
         )
     return facts, arrays
@@ -344,13 +342,13 @@ def _decode_marks(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, FileMark
     }
 
 
-def _below(start: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _with_prefix(start: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
 
 
 def _observers(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     observers: dict[str, dict[str, np.ndarray]] = {}
-    for name, array in _below("observer/", arrays).items():
+    for name, array in _with_prefix("observer/", arrays).items():
         observer, _, entry = name.partition("/")
         state = observers.setdefault(observer, {})
         if entry:

@@ -11,10 +11,10 @@ from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.simulation.observations import resolved_per_cm
 from ase_les.structure_limits import check_extent
 
-#: Largest deviation of forces in eV/Å that counts as the same model: more than rounding on a
-#: different machine, less than differences between models.
+#: Largest deviation of forces in eV/Å between runs of the same model: above rounding errors of
+#: different machines, below differences between models.
 SAME_MODEL_FORCES = 1e-3
-#: Wave numbers of the fastest vibrations: of H2 and HF, and of N2 and CO2.
+#: Wave numbers of the fastest vibrations with hydrogen (H2, HF) and without (N2, CO2).
 FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
 
 
@@ -24,10 +24,9 @@ def check_structure(atoms: Atoms) -> None:
     Raises
     ------
     ValueError
-        If there are no atoms or no calculator, a position or cell vector is not finite or beyond
-        any structure, a
-        periodic direction has no cell vector, the total charge is not an integer, or two atoms
-        (periodic images included) are closer than 0.4 Å.
+        If there are no atoms or no calculator, a position or cell vector is not finite or
+        implausibly large, a periodic direction has no cell vector, the total charge is not an
+        integer, or two atoms (periodic images included) are closer than 0.4 Å.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
@@ -97,7 +96,7 @@ def check_start(atoms: Atoms) -> None:
     Raises
     ------
     ValueError
-        Naming the atoms whose forces are not finite.
+        If they are not; the message lists the atoms.
     """
     problem = not_finite(atoms)
     if problem is not None:
@@ -154,12 +153,12 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
     return [
         f"WARNING: the current is recorded every {interval:g} fs, which resolves vibrations up to "
         f"{resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} hydrogen reach "
-        f"{highest:.0f} 1/cm and would be folded to lower wave numbers: {remedy}"
+        f"{highest:.0f} 1/cm and would be aliased to lower wave numbers: {remedy}"
     ]
 
 
 def not_finite(atoms: Atoms) -> str | None:
-    """Return which of energy and forces is not finite, if any."""
+    """Return a description of an energy or force that is not finite, or None."""
     if not np.isfinite(atoms.get_potential_energy()):
         return f"the energy is {atoms.get_potential_energy()}"
     forces = atoms.get_forces(apply_constraint=False)
@@ -170,7 +169,7 @@ def not_finite(atoms: Atoms) -> str | None:
 
 
 def structural_differences(run: Atoms, given: Atoms) -> list[str]:
-    """Return the differences between two structures, except for their positions."""
+    """Return the differences between two structures, except positions."""
     if not np.array_equal(run.numbers, given.numbers):
         return [f"the atoms are {run.symbols}, given {given.symbols} (order counts)"]
     differences = []

@@ -15,7 +15,7 @@ _SMALLEST_CUTOFF_A = 0.1
 
 
 class CloseContact(NamedTuple):
-    """Two atoms, possibly periodic images, whose distance is below the allowed one."""
+    """Two atoms, possibly periodic images, whose distance is below the allowed minimum."""
 
     first: int
     second: int
@@ -35,7 +35,7 @@ class CloseContact(NamedTuple):
 def closest_contact(
     atoms: Atoms, allowed_A: float | np.ndarray = CLOSEST_PAIR_A
 ) -> CloseContact | None:
-    """Return the pair whose distance is furthest below the allowed one, if there is any.
+    """Return the pair whose distance is farthest below the allowed minimum, or None.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def closest_contact(
         allowed = np.full(len(distance), cutoff)
     else:
         allowed = limits[atoms.numbers[first], atoms.numbers[second]]
-    excess = allowed - distance
-    if not len(excess) or excess.max() <= 0:
+    violation = allowed - distance
+    if not len(violation) or violation.max() <= 0:
         return None
-    worst = int(excess.argmax())
+    worst = int(violation.argmax())
     return CloseContact(
         int(first[worst]), int(second[worst]), float(distance[worst]), float(allowed[worst])
     )

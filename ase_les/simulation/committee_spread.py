@@ -13,12 +13,12 @@ from ase_les.simulation.series import Series
 
 
 class CommitteeSpread:
-    """Standard deviation of the energy (eV), and mean and largest one of the forces (eV/Å).
+    """Committee standard deviations: of the energy (eV), mean and largest of the forces (eV/Å).
 
     Raises
     ------
     ValueError
-        If the calculator is not that of a committee.
+        If the calculator is not a committee.
     """
 
     columns: Mapping[str, tuple[int, ...]] = {"spread": (3,)}
@@ -31,7 +31,7 @@ class CommitteeSpread:
             )
 
     def measure(self, atoms: Atoms) -> np.ndarray:
-        """Return the standard deviations of energy and of forces, mean and largest, (3,)."""
+        """Return the standard deviations (3,): of the energy, mean and largest of the forces."""
         of_atoms = disagreement_of_atoms(atoms)
         energy = atoms.calc.get_property("energy_std", atoms)
         return np.array([energy, of_atoms.mean(), of_atoms.max()])
@@ -45,7 +45,7 @@ class CommitteeSpread:
 
 
 def describe_spread(series: Series) -> dict[str, float]:
-    """Return averages of the spread over a run, and the largest of forces."""
+    """Return the mean standard deviations over a run, and the largest one of the forces."""
     energy, mean, largest = series.columns["spread"].T
     return {
         "energy_std_eV": float(energy.mean()),

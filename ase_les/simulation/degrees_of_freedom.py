@@ -78,13 +78,13 @@ def _normal_axis(atoms: Atoms) -> int:
             f"cell='in-plane' needs two periodic directions, pbc is {atoms.pbc.tolist()}"
         )
     # By convention, the vacuum of a slab with three periodic directions is along c.
-    across = int(open_directions[0]) if len(open_directions) else 2
+    normal_index = int(open_directions[0]) if len(open_directions) else 2
     if abs(np.linalg.det(atoms.cell.array)) < 1e-8:
         raise ValueError(
             f"cell='in-plane' also needs a cell vector across the slab, cell is "
             f"{atoms.cell.tolist()}: set one, for example with `atoms.center(vacuum=10, axis=2)`"
         )
-    in_plane = atoms.cell.array[[each for each in range(3) if each != across]]
+    in_plane = atoms.cell.array[[each for each in range(3) if each != normal_index]]
     normal = np.cross(*in_plane)
     normal /= np.linalg.norm(normal)
     axis = int(np.abs(normal).argmax())
@@ -99,7 +99,7 @@ def _normal_axis(atoms: Atoms) -> int:
 def relaxed_target(
     atoms: Atoms, cell: str, pressure_bar: float, reference_cell: np.ndarray
 ) -> Atoms | FrechetCellFilter:
-    """Return what the optimizer changes: the atoms, or a filter with atoms and strains.
+    """Return the object to optimize: the atoms, or a filter with atoms and strains.
 
     Parameters
     ----------
@@ -160,10 +160,10 @@ def with_symmetry_constraint(atoms: Atoms, symprec_A: float) -> Atoms:
         raise ValueError(
             f"preserving the symmetry needs three cell vectors, cell is {atoms.cell.tolist()}"
         )
-    # A symmetry constraint of the structure is replaced.
+    # An existing symmetry constraint is replaced.
     others = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]
     symmetric = atoms.copy()
-    # Without constraints: fixed atoms could not be symmetrized.
+    # Symmetrize without constraints, which would hold fixed atoms in place.
     symmetric.set_constraint()
     try:
         symmetry = FixSymmetry(symmetric, symprec=symprec_A)

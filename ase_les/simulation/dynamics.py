@@ -103,7 +103,7 @@ def run_dynamics(
     OutputInUseError
         If a different process uses the output.
     DynamicsError
-        If the calculator fails during the run; contains the result of the steps before.
+        If the calculator fails during the run; contains the result up to the failure.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def run_dynamics(
     files.stem.parent.mkdir(parents=True, exist_ok=True)
     with OutputLock(files.stem) as lock:
         files.prepare_run(overwrite)
-        # Before any other file, so that a killed run can either be resumed or has no files.
+        # Written before any other file: a killed run can be resumed, or has left no files.
         replace_file(files.checkpoint, content)
         with DynamicsRun(origin, chosen, atoms.calc, files, progress, lock) as run:
             return run.advance()
@@ -245,7 +245,7 @@ def _restored(
     growing = rewind_files(files, settings, checkpoint)
     start = replace(checkpoint, settings=plain_mapping(asdict(settings)), notes=tuple(notes))
     if start.settings != checkpoint.settings:
-        # The next checkpoint may be far away: the new number of steps must survive until then.
+        # The next checkpoint may be many steps away: store the new number of steps now.
         write_checkpoint(files.checkpoint, start)
     return start, settings, growing
 
@@ -320,7 +320,7 @@ def _check_protocol(atoms: Atoms, start: Start, settings: DynamicsSettings) -> N
 
 
 def _check_limits(atoms: Atoms, settings: DynamicsSettings) -> tuple[str, ...]:
-    """Return notes on the limits of the model; an error if the protocol exceeds them."""
+    """Return notes on the limits of the model; raise an error if the protocol exceeds them."""
     protocol = settings.protocol
     given = [stage.temperature_K for stage in protocol if stage.temperature_K is not None]
     return check_limits(

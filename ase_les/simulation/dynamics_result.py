@@ -49,7 +49,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class DynamicsResult:
-    """Result of a dynamics run; look at `stopped` first.
+    """Result of a dynamics run; check `stopped` first.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ class DynamicsResult:
     steps : int
         Completed steps, including those before a restart.
     stopped : str or None
-        Why the run ended before its last step; None if it is complete.
+        Reason why the run ended before its last step; None if it is complete.
     interrupted : bool
-        Whether this was by Ctrl-C or SIGTERM, so that the run can be resumed.
+        Whether Ctrl-C or SIGTERM stopped the run, so that it can be resumed.
     degrees_of_freedom : int
         Number of degrees of freedom in the definition of the temperature: without those removed
         by constraints, and without overall translation and rotation if these are zero.
@@ -107,17 +107,17 @@ class DynamicsResult:
 
     @property
     def temperature_K(self) -> Estimate:
-        """Average of the last stage."""
+        """Average temperature of the last stage."""
         return self.stages[-1].temperature_K
 
     @property
     def potential_energy_eV(self) -> Estimate:
-        """Average of the last stage."""
+        """Average potential energy of the last stage."""
         return self.stages[-1].potential_energy_eV
 
     @property
     def pressure_bar(self) -> Estimate:
-        """Average of the last stage."""
+        """Average pressure of the last stage."""
         return self.stages[-1].pressure_bar
 
     @property
@@ -169,7 +169,7 @@ class DynamicsError(RuntimeError):
     Attributes
     ----------
     result : DynamicsResult
-        Result of the steps before; the run can be resumed from its last checkpoint.
+        Result up to the failure; the run can be resumed from its last checkpoint.
     """
 
     def __init__(self, message: str, result: DynamicsResult) -> None:

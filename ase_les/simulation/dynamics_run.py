@@ -52,7 +52,7 @@ class DynamicsRun:
         State to continue from; a new run continues from its state at step 0.
     settings : DynamicsSettings
     calculator : ASE calculator
-        Just reset, with forces calculated for the atoms of `start`, as at a checkpoint.
+        Reset and with forces calculated for the atoms of `start`, as after a checkpoint.
     files : RunFiles
         Rewound to `start`.
     progress : Progress
@@ -118,7 +118,7 @@ class DynamicsRun:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         open_files: list[Observer] = [self._log, self._trajectory, *self._observers.values()]
         for each in open_files:
-            # After an error of the disk, closing fails as well.
+            # After a disk error, closing also fails.
             with contextlib.suppress(*([OSError] if kind is not None else [])):
                 each.close()
 
@@ -222,19 +222,22 @@ class DynamicsRun:
 
     def _observe(self) -> None:
         """Call the observers that are due at the present step, always in the same order."""
-        logs = self.step % self._settings.log_stride == 0
-        writes = self.step % self._settings.trajectory_stride == 0
-        due = {name: self.step % how["stride"] == 0 for name, how in self._stage.observe.items()}
-        if not (logs or writes or any(due.values())):
+        log_due = self.step % self._settings.log_stride == 0
+        frame_due = self.step % self._settings.trajectory_stride == 0
+        due = {
+            name: self.step % options["stride"] == 0
+            for name, options in self._stage.observe.items()
+        }
+        if not (log_due or frame_due or any(due.values())):
             return
         state = self._thermodynamics()
-        if logs:
+        if log_due:
             # The barostat needs the stress for its next step anyway.
             if self._stage.barostatted or due.get("pressure", False):
                 self._pressure_bar = pressure_bar(self.atoms)
                 state = state._replace(pressure_bar=self._pressure_bar)
             self._log.observe(state, self.atoms)
-        if writes:
+        if frame_due:
             self._trajectory.observe(state, self.atoms)
         for name, observer in self._observers.items():
             if due.get(name, False):
@@ -267,7 +270,7 @@ class DynamicsRun:
             observer.write_results(final=False)
 
     def _check_step(self) -> str | None:
-        """Return what is wrong after a step, if anything."""
+        """Return a description of a problem after a step, or None."""
         # Forces that are not finite make the velocities not finite.
         temperature, before = self._temperature(), self._temperature_K
         if not (np.isfinite(self._last_energy()) and np.isfinite(temperature)):
@@ -279,7 +282,7 @@ class DynamicsRun:
         return problem and (not_finite(self.atoms) or problem)
 
     def _last_energy(self) -> float:
-        """Return the calculated energy; a request to the calculator would compare all atoms."""
+        """Return the last energy; requesting it from the calculator would compare all atoms."""
         results = getattr(self.atoms.calc, "results", {})
         return results["energy"] if "energy" in results else self.atoms.get_potential_energy()
 
@@ -290,7 +293,7 @@ class DynamicsRun:
         return self._limits.check_dipole(dipole.first, dipole.last)
 
     def _report(self) -> None:
-        """Report progress, unless the last report was a moment ago."""
+        """Report progress, at most once per `REPORT_INTERVAL_S`."""
         now = perf_counter()
         step, time = self._reported
         if now - time < REPORT_INTERVAL_S:
@@ -348,7 +351,7 @@ class DynamicsRun:
 
 
 def _frame_properties(properties: Sequence[str] | None, atoms: Atoms) -> list[str] | None:
-    """Return the properties of frames, with the tensor that defines the scaling of charges."""
+    """Return the properties stored in frames, including the tensor that scales the charges."""
     if properties is None:
         return None
     scaled = not set(properties).isdisjoint(SCALED) and supports(atoms.calc, "dielectric_tensor")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase import units
 
+from ase_les.simulation.numbers import require_integer, require_positive
 from ase_les.simulation.observations import canonical_observations, with_default_strides
 
 ENSEMBLES = (
@@ -28,7 +29,7 @@ WITHOUT_CONSERVED_QUANTITY = (
     "npt-anisotropic",
     "npt-in-plane",
 )
-#: Plausible time steps in fs: other units are powers of ten away.
+#: Range of plausible time steps in fs; values in other units differ by powers of ten.
 SHORTEST_TIMESTEP_FS, LONGEST_TIMESTEP_FS = 1e-4, 100.0
 #: Largest plausible field in V/Å.
 LARGEST_FIELD_V_PER_A = 10.0
@@ -41,7 +42,7 @@ _TARGET_DIMENSIONS = {"temperature_K": 0, "pressure_bar": 0, "field_V_per_A": 1}
 
 
 class Targets(NamedTuple):
-    """Target values of temperature, pressure and field at one step; None where there is none."""
+    """Target values of temperature, pressure and field at one step; None if not applicable."""
 
     temperature_K: float | None
     pressure_bar: float
@@ -158,7 +159,8 @@ class DynamicsSettings:
         constraints, including a fixed center of mass, and are not used.
     temperature_K : float, pair of floats or None
         Temperature of the thermostat, and of the Maxwell–Boltzmann distribution if the structure
-        has no velocities. May be None for NVE if it has. A pair is a ramp from start to end.
+        has no velocities. May be None for NVE with velocities. A pair is a ramp from start to
+        end.
     timestep_fs : float
         About 0.5 with hydrogen, 1 to 2 without.
     steps : int
@@ -167,7 +169,7 @@ class DynamicsSettings:
         Relaxation time of the kinetic energy (Bussi, Nosé–Hoover), inverse friction (Langevin).
         Bussi hardly disturbs the dynamics; Langevin slows diffusion if this time is short.
     seed : int or None
-        Random seed of velocities and thermostat noise. None draws one, which is recorded.
+        Random seed of velocities and thermostat noise. None: a random seed, which is recorded.
     trajectory_stride, log_stride, checkpoint_stride : int
         Steps between frames, log lines and checkpoints. After a crash, at most one checkpoint
         stride is computed again; no data are lost.
@@ -204,14 +206,14 @@ class DynamicsSettings:
         Properties in each frame besides positions and velocities, calculated if necessary. None:
         those that the step has calculated.
     stages : sequence of Stage
-        Parts of the run in order; empty is one stage with these settings.
+        Parts of the run in order; empty for one stage with these settings.
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
 
     Raises
     ------
     ValueError
-        If a value is impossible or missing.
+        If a value is invalid or missing.
 
     References
     ----------
@@ -252,11 +254,11 @@ class DynamicsSettings:
         for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
             object.__setattr__(self, name, _as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
-            _require_positive(name, getattr(self, name))
+            require_positive(name, getattr(self, name))
         if not SHORTEST_TIMESTEP_FS <= self.timestep_fs <= LONGEST_TIMESTEP_FS:
             raise ValueError(
                 f"`timestep_fs` must be between {SHORTEST_TIMESTEP_FS:g} and "
-                f"{LONGEST_TIMESTEP_FS:g} fs, got {self.timestep_fs}; the unit is fs, 1e-15 s is 1"
+                f"{LONGEST_TIMESTEP_FS:g} fs, got {self.timestep_fs}; the unit is fs (1e-15 s)"
             )
         observe = with_default_strides(canonical_observations(self.observe), self.timestep_fs)
         object.__setattr__(self, "observe", observe)
@@ -267,10 +269,10 @@ class DynamicsSettings:
             "max_dipole_change_eA",
         ):
             if getattr(self, name) is not None:
-                _require_positive(name, getattr(self, name))
+                require_positive(name, getattr(self, name))
         strides = ("trajectory_stride", "log_stride", "checkpoint_stride", "alarm_stride")
         for name, minimum in (("seed", 0), *((stride, 1) for stride in strides)):
-            _require_integer(name, getattr(self, name), minimum)
+            require_integer(name, getattr(self, name), minimum)
         for stage in self.protocol:
             try:
                 self._check(stage)
@@ -306,7 +308,11 @@ class DynamicsSettings:
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
         """Options of all observables of any stage, by name."""
-        return {name: dict(how) for stage in self.protocol for name, how in stage.observe.items()}
+        return {
+            name: dict(options)
+            for stage in self.protocol
+            for name, options in stage.observe.items()
+        }
 
     def lengthened(self, steps: int) -> DynamicsSettings:
         """Return these settings with a different total number of steps; the last stage changes.
@@ -335,9 +341,9 @@ class DynamicsSettings:
     def _check(self, stage: ResolvedStage) -> None:
         if stage.ensemble not in ENSEMBLES:
             raise ValueError(f"`ensemble` must be one of {ENSEMBLES}, got {stage.ensemble!r}")
-        _require_integer("steps", stage.steps, 0)
+        require_integer("steps", stage.steps, 0)
         for name in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_bar"):
-            _require_positive(name, getattr(stage, name))
+            require_positive(name, getattr(stage, name))
         self._check_temperature(stage)
         if not np.isfinite(_ends(stage.pressure_bar, "pressure_bar")).all():
             raise ValueError(f"`pressure_bar` must be finite, got {stage.pressure_bar}")
@@ -345,7 +351,7 @@ class DynamicsSettings:
             values = _array(stage.field_V_per_A, "field_V_per_A")
             if values.shape not in ((3,), (2, 3)) or not np.isfinite(values).all():
                 raise ValueError(
-                    "`field_V_per_A` must be three finite numbers, or a pair of such for a ramp, "
+                    "`field_V_per_A` must be three finite numbers, or a pair of them for a ramp, "
                     f"got {stage.field_V_per_A!r}"
                 )
             if np.linalg.norm(values, axis=-1).max() > LARGEST_FIELD_V_PER_A:
@@ -384,14 +390,14 @@ def make_dynamics_settings(given: Mapping[str, Any]) -> DynamicsSettings:
     Raises
     ------
     TypeError
-        If there is no setting of a given name.
+        If a setting does not exist.
     ValueError
-        If a value is impossible or missing.
+        If a value is invalid or missing.
     """
     known = [each.name for each in fields(DynamicsSettings)]
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise TypeError(f"dynamics has no setting {', '.join(unknown)}; it has {known}")
+        raise TypeError(f"dynamics has no setting {', '.join(unknown)}; settings are {known}")
     return DynamicsSettings(**given)
 
 
@@ -401,7 +407,7 @@ def _as_stage(given: Stage | Mapping) -> Stage:
     known = [entry.name for entry in fields(Stage)]
     if not isinstance(given, Mapping) or not set(given) <= set(known):
         unknown = sorted(set(given) - set(known)) if isinstance(given, Mapping) else given
-        raise ValueError(f"a stage has no {unknown}; it has {', '.join(known)}")
+        raise ValueError(f"a stage has no {unknown}; its fields are {', '.join(known)}")
     return Stage(**given)
 
 
@@ -415,11 +421,11 @@ def _require_same_options(stages: Sequence[ResolvedStage]) -> None:
     """Refuse different options of one observable: all stages share a file; strides may differ."""
     seen: dict[str, dict] = {}
     for stage in stages:
-        for name, how in stage.observe.items():
-            options = {key: value for key, value in how.items() if key != "stride"}
+        for name, observed in stage.observe.items():
+            options = {key: value for key, value in observed.items() if key != "stride"}
             if seen.setdefault(name, options) != options:
                 raise ValueError(
-                    f"`observe` has different options of '{name}' in different stages "
+                    f"`observe` has different options for '{name}' in different stages "
                     f"({seen[name]} and {options}); only the stride may differ"
                 )
 
@@ -453,14 +459,3 @@ def _ends(value: Ramp, name: str) -> tuple[float, ...]:
     if values.shape not in ((), (2,)):
         raise ValueError(f"`{name}` must be a number, or a pair of them for a ramp, got {value!r}")
     return tuple(values.ravel().tolist())
-
-
-def _require_positive(name: str, value: float) -> None:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be positive and finite, got {value!r}")
-
-
-def _require_integer(name: str, value: int, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"`{name}` must be an integer of at least {minimum}, got {value!r}")

@@ -29,8 +29,8 @@ class Integrator(Protocol):
     def step(self, forces: np.ndarray | None = None) -> np.ndarray | None:
         """Advance by one time step.
 
-        Take the forces on the present positions, if known, and return those on the new ones:
-        asking the calculator again costs a comparison of all atoms.
+        Take the forces at the current positions, if known, and return those at the new ones:
+        requesting them from the calculator again would compare all atoms.
         """
         ...
 
@@ -48,7 +48,7 @@ class Integrator(Protocol):
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what the next step depends on, besides atoms and random numbers."""
+        """Return the state that the next step depends on, besides atoms and random numbers."""
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
@@ -74,8 +74,8 @@ class VelocityRescaling(Bussi):
     """Bussi's thermostat for a given number of degrees of freedom."""
 
     def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
-        # ASE counts constraints only: a molecule without rotation would become too hot. It cannot
-        # count symmetry constraints.
+        # ASE subtracts constraints only: a molecule without rotation would become too hot. It
+        # does not support symmetry constraints.
         constraints = atoms.constraints
         atoms.set_constraint()
         super().__init__(atoms, **settings)
@@ -115,15 +115,15 @@ class LangevinNoise(Langevin):
 class NoseHooverChain(NoseHooverChainNVT):
     """ASE's Nosé–Hoover chain for a given number of degrees of freedom.
 
-    ASE's class couples all 3N of them to the first thermostat, so that the free ones become too
-    hot if others are constrained.
+    ASE's class always assumes 3N degrees of freedom, so that a system with constraints becomes
+    too hot.
     """
 
     def __init__(self, atoms: Atoms, degrees_of_freedom: int, **settings: Any) -> None:
         _allow_only_fixed_atoms(atoms, "Nosé–Hoover dynamics")
         super().__init__(atoms, **settings)
         self._degrees_of_freedom = degrees_of_freedom
-        # ASE uses this number only as a third of the degrees of freedom.
+        # ASE uses this number only to compute the degrees of freedom, 3N.
         self._thermostat._num_atoms_global = degrees_of_freedom / 3  # type: ignore[assignment]
 
     def set_targets(self, targets: Targets) -> None:
@@ -132,7 +132,7 @@ class NoseHooverChain(NoseHooverChainNVT):
         thermostat._Q[:] = thermostat._kT * thermostat._tdamp**2
         thermostat._Q[0] *= self._degrees_of_freedom
 
-    def step(  # type: ignore[override]  # ASE hands no forces on
+    def step(  # type: ignore[override]  # ASE passes no forces
         self, forces: np.ndarray | None = None
     ) -> np.ndarray:
         r"""Advance by one time step, with one force call.
@@ -148,12 +148,12 @@ class NoseHooverChain(NoseHooverChainNVT):
         Parameters
         ----------
         forces : array of shape (N, 3) or None
-            On the present positions (``md=True``); calculated if None.
+            Forces at the current positions (``md=True``); calculated if None.
 
         Returns
         -------
         array of shape (N, 3)
-            Forces on the new positions.
+            Forces at the new positions.
         """
         atoms, half = self.atoms, 0.5 * self.dt
         if forces is None:
@@ -218,7 +218,7 @@ def make_integrator(
     rng : numpy.random.Generator
         Source of the noise.
     degrees_of_freedom : int
-        Number of those that carry kinetic energy.
+        Number of degrees of freedom with kinetic energy.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def make_integrator(
 
 
 def _scaled_vectors(atoms: Atoms, ensemble: str) -> np.ndarray:
-    """Return which lattice vectors each variable of the barostat scales."""
+    """Return the lattice vectors scaled by each barostat variable."""
     if ensemble == "npt-in-plane":
         if atoms.pbc.sum() != 2 or atoms.cell.rank != 3:
             raise ValueError(
@@ -295,7 +295,7 @@ def _scaled_vectors(atoms: Atoms, ensemble: str) -> np.ndarray:
 
 
 def _given(value: T | None) -> T:
-    """Return a value that the settings of a run guarantee."""
+    """Return a value that validated settings always contain."""
     if value is None:
         raise ValueError("a stage lacks a value that its ensemble needs")
     return value
@@ -307,6 +307,6 @@ def _allow_only_fixed_atoms(atoms: Atoms, what: str) -> None:
     ]
     if refused:
         raise ValueError(
-            f"{what} works with free atoms and FixAtoms only, the structure has "
+            f"{what} supports free atoms and FixAtoms only, the structure has "
             f"{', '.join(refused)}; use 'nvt-langevin' or 'nvt-bussi'"
         )

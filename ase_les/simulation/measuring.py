@@ -31,8 +31,8 @@ from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import Series, SeriesRecord, read_record
 
-#: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this factor:
-#: the total effort remains proportional to the length of the run.
+#: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this
+#: factor, so that the total effort remains proportional to the length of the run.
 SERIES_GROWTH = 1.25
 
 DEFAULT_MAX_LAG_FS = 5000.0
@@ -109,7 +109,7 @@ class Averages:
     Parameters
     ----------
     accumulators : mapping of str to Accumulator
-        By name, which is also the ending of their files.
+        By name, which is also the ending of their file names.
     file : callable
         Returns the path of a file with a given ending.
     """

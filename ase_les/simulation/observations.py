@@ -1,4 +1,4 @@
-"""Quantities that can be measured while atoms move, and the ways to request them.
+"""Observables of a dynamics run, and how to request them.
 
 =============  ==========================  ======================================================
 Name           Files                       Quantity
@@ -55,11 +55,11 @@ def canonical_observations(given: Mapping | Sequence) -> dict[str, dict[str, obj
         for each in given:
             merged.update(each if isinstance(each, Mapping) else [_named_stride(str(each))])
         given = merged
-    wanted: dict[str, dict[str, object]] = {}
-    for name, how in given.items():
+    observations: dict[str, dict[str, object]] = {}
+    for name, request in given.items():
         if name not in OBSERVABLES:
-            raise ValueError(f"cannot observe {name!r}; there are {', '.join(OBSERVABLES)}")
-        options = dict(how) if isinstance(how, Mapping) else {"stride": how}
+            raise ValueError(f"cannot observe {name!r}; observables are {', '.join(OBSERVABLES)}")
+        options = dict(request) if isinstance(request, Mapping) else {"stride": request}
         if name not in DEFAULT_INTERVAL_FS:
             options.setdefault("stride", 1)
         stride = options.get("stride", 1)
@@ -68,9 +68,9 @@ def canonical_observations(given: Mapping | Sequence) -> dict[str, dict[str, obj
                 f"the stride of '{name}' must be an integer of at least 1, got {stride!r}"
             )
         if name not in ACCUMULATED and set(options) - {"stride"}:
-            raise ValueError(f"'{name}' has a stride and no options, got {sorted(options)}")
-        wanted[name] = {str(option): plain(value) for option, value in options.items()}
-    return wanted
+            raise ValueError(f"'{name}' has a stride but no options, got {sorted(options)}")
+        observations[name] = {str(option): plain(value) for option, value in options.items()}
+    return observations
 
 
 def with_default_strides(
@@ -81,9 +81,9 @@ def with_default_strides(
     Parameters
     ----------
     observations : mapping
-        As of `canonical_observations`.
+        As returned by `canonical_observations`.
     timestep_fs : float
-        The stride of current and radial distributions is the longest that is not longer than 2
+        The stride of current and radial distributions is the longest that does not exceed 2
         and 20 fs.
     """
     strides = {

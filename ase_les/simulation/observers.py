@@ -21,7 +21,7 @@ class Thermodynamics(NamedTuple):
     """Thermodynamic state at one step.
 
     ``conserved_eV_per_atom`` is nan if the ensemble has no conserved quantity, ``volume_A3`` is
-    that of the cell and nan without three cell vectors or without periodicity, ``pressure_bar``
+    the cell volume, nan without three cell vectors or without periodicity, ``pressure_bar``
     includes virial and kinetic parts and is nan if it was not calculated.
     """
 
@@ -44,7 +44,7 @@ class Observer(Protocol):
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what later observations depend on, besides the growing files."""
+        """Return the state that later observations depend on, besides the growing files."""
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -52,7 +52,7 @@ class Observer(Protocol):
         ...
 
     def write_results(self, final: bool) -> None:
-        """Update the result files; unless `final`, only if worthwhile since the last update."""
+        """Update the result files; unless `final`, only if enough data were added."""
         ...
 
     def close(self) -> None:
@@ -146,8 +146,8 @@ class TrajectoryFrames(Stateless):
         """Append a frame."""
         frame = without_constraints(atoms)
         # Each property requested from a calculator costs a comparison of all atoms.
-        ready = self._properties is None and hasattr(atoms.calc, "results")
-        frame.calc = _CalculatedResults(atoms.calc) if ready else atoms.calc
+        has_results = self._properties is None and hasattr(atoms.calc, "results")
+        frame.calc = _CalculatedResults(atoms.calc) if has_results else atoms.calc
         frame.info |= _spread_of(getattr(atoms.calc, "results", {}))
         with writing(self._path):
             self._writer.write(frame)
@@ -158,9 +158,9 @@ class TrajectoryFrames(Stateless):
 
 
 def _spread_of(results: Mapping[str, Any]) -> dict[str, float]:
-    """Return spreads of a committee that are already calculated, as entries of ``info``.
+    """Return committee spreads that are already calculated, as entries of ``info``.
 
-    ASE's trajectories keep no arrays but its own: of forces, the largest spread of an atom.
+    ASE's trajectories store no additional arrays: for the forces, only the largest one is stored.
     """
     found = {}
     if "energy_std" in results:
@@ -193,7 +193,7 @@ def without_constraints(
     """
     kept = [each for each in atoms.constraints if type(each) not in kinds]
     copy = atoms.copy()
-    # The original constraint objects; with copies, the trajectory would repeat its header.
+    # Keep the original constraint objects: with copies, the trajectory would repeat its header.
     copy.set_constraint(kept)
     return copy
 

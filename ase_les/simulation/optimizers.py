@@ -74,7 +74,7 @@ def make_optimizer(name: str, target: Atoms | FrechetCellFilter) -> Optimizer:
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, np.ndarray]:
-    """Return what the next step depends on, besides the atoms."""
+    """Return the state that the next step depends on, besides the atoms."""
     if isinstance(optimizer, FIRE):
         numbers = np.array([optimizer.dt, optimizer.a])
         state = {"dt_and_a": numbers, "downhill_steps": np.array(optimizer.Nsteps)}

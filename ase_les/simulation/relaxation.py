@@ -83,7 +83,7 @@ def relax(
     Raises
     ------
     ValueError
-        If settings or structure are impossible; nothing has been written.
+        If settings or structure are invalid; nothing has been written.
     FileExistsError
         If a run of the same output exists and `overwrite` is false.
     OutputInUseError
@@ -149,7 +149,7 @@ def new_run(
     files: RunFiles,
     provenance: Mapping[str, object] | None,
 ) -> RelaxationRun:
-    """Return a new run before its first step, after all checks; nothing is written."""
+    """Check the input and return a new run before its first step; write nothing."""
     check_structure(atoms)
     limits = check_limits(
         atoms.calc,
@@ -159,7 +159,7 @@ def new_run(
     )
     moving, notes = _prepared(atoms, settings)
     check_cell_can_relax(moving, settings.cell)
-    # Results must not depend on structures the calculator has seen before.
+    # Results must not depend on earlier structures of the calculator.
     reset(moving.calc)
     check_start(moving)
     start = RelaxationCheckpoint(

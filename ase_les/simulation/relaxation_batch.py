@@ -52,14 +52,14 @@ def relax_many(
 ) -> RelaxationBatchResult:
     """Relax structures one after another.
 
-    The files of each, ``<output>-0001.traj`` and so on, are those of :func:`relax`. The final
+    Each structure has the files of :func:`relax`, named ``<output>-0001.traj`` and so on. The final
     structures are in ``<output>-relaxed.traj``. The summary is written by
     :func:`ase_les.reports.relaxation.write_batch`.
 
     Parameters
     ----------
     structures : sequence of Atoms
-        Not modified; their own calculators are not used.
+        Not modified; their calculators are ignored.
     calculator : ASE calculator
     names : sequence of str, optional
         Names in the table, by default numbers.
@@ -85,7 +85,7 @@ def relax_many(
     Raises
     ------
     ValueError
-        If the settings are impossible or there is no structure; nothing has been written.
+        If the settings are invalid or there is no structure; nothing has been written.
     FileExistsError
         If files of the same output exist and `overwrite` is false.
     OutputInUseError
@@ -105,7 +105,7 @@ def relax_many(
         write_trajectory(files.input, structures)
         batch = _Batch(
             files=files,
-            # Read back, so that a resumed batch starts from identical structures.
+            # Read the structures back, so that a resumed batch starts from identical ones.
             structures=_read_structures(files.input),
             calculator=calculator,
             settings=chosen,
@@ -209,7 +209,7 @@ def read_batch(files: BatchFiles) -> dict[str, Any]:
     """
     if not files.state.exists():
         raise FileNotFoundError(
-            f"no relaxations at {files.state}; resume needs the stem of the files of a batch"
+            f"no relaxations at {files.state}; resume needs the file stem of a batch"
         )
     try:
         stored = json.loads(files.state.read_text(encoding="utf-8"))
@@ -273,19 +273,19 @@ class _Batch:
     def _relax_remaining(
         self, stop: StopRequest, progress: Progress, on_result: OnResult | None
     ) -> str | None:
-        """Relax the remaining structures and return why some were not reached, if so."""
+        """Relax the remaining structures; return the reason if some were not reached, or None."""
         for index, name in enumerate(self.names):
             if index in self.outcomes:
                 continue
             # Signals during a relaxation are handled by its own StopRequest.
             if stop.received is not None:
                 return f"{stop.received} received before structure {name}"
-            began = perf_counter()
+            started = perf_counter()
             try:
                 result = self._relax(index)
             except _StructureFailed as failure:
                 formula = self.structures[index].get_chemical_formula()
-                outcome = failed_outcome(name, formula, failure.problem, perf_counter() - began)
+                outcome = failed_outcome(name, formula, failure.problem, perf_counter() - started)
             else:
                 if on_result is not None:
                     on_result(result)
@@ -307,7 +307,7 @@ class _Batch:
         files = self.files.of(index)
         run = None
         if files.checkpoint.exists():
-            # Errors are not caught here: a different model is not the failure of one structure.
+            # Errors are not caught here: a different model affects all structures.
             run = restore_run(files, self.calculator, self.settings.steps, None, {})
         try:
             if run is None:
@@ -317,7 +317,7 @@ class _Batch:
         except OSError:
             raise
         except Exception as error:
-            # The other structures are relaxed, whatever went wrong with this one.
+            # The failure of one structure must not stop the others.
             raise _StructureFailed(f"{type(error).__name__}: {error}") from error
 
 

@@ -26,7 +26,7 @@ class RelaxationOutcome:
         nan if the structure could not be relaxed; the stress also if the cell is fixed.
     wall_time_s : float
     problem : str or None
-        What went wrong, if anything. Too few steps are not a problem, but no convergence.
+        Description of the failure, or None. Reaching the maximum number of steps is not a failure.
     """
 
     name: str
@@ -60,7 +60,7 @@ class RelaxationBatchResult:
     structures : int
         Number of structures.
     stopped : str or None
-        Why structures were not reached; None if all were.
+        Reason why some structures were not reached; None if all were.
     calculator, provenance : mapping
         As recorded in the summary.
     files : BatchFiles

@@ -25,7 +25,7 @@ class RelaxationHistory(NamedTuple):
 
 @dataclass(frozen=True)
 class RelaxationResult:
-    """Result of a relaxation; look at `converged` first.
+    """Result of a relaxation; check `converged` first.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class RelaxationResult:
         Whether forces and stress are below `fmax` and `smax_bar`.
     steps : int
     stopped : str or None
-        Why the relaxation ended before convergence and before the maximum number of steps.
+        Reason why the relaxation ended before convergence and the maximum number of steps.
     interrupted : bool
-        Whether this was by Ctrl-C or SIGTERM, so that the relaxation can be resumed.
+        Whether Ctrl-C or SIGTERM stopped the relaxation, so that it can be resumed.
     energy_eV, energy_change_eV : float
         Final energy, and its change since the start; without the work of the external pressure.
     max_force_eV_per_A : float

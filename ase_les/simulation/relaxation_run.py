@@ -115,10 +115,10 @@ class RelaxationRun:
         limit = self._settings.steps
         with StopRequest() as stop, task(progress, limit, "relaxation steps", self.step):
             while True:
-                saves = self.step % self._settings.checkpoint_stride == 0
-                saves = saves and self.step > self._written
-                if saves and self.step > 0:
-                    # A restart does not have the calculator's history either.
+                checkpoint_due = self.step % self._settings.checkpoint_stride == 0
+                checkpoint_due = checkpoint_due and self.step > self._written
+                if checkpoint_due and self.step > 0:
+                    # A restarted run has no calculator history either.
                     reset(self.atoms.calc)
                 problem = self._check()
                 if problem is not None:
@@ -126,7 +126,7 @@ class RelaxationRun:
                 self._state = self._present_state()
                 if self.step > self._written:
                     self._write(log, frames)
-                if saves:
+                if checkpoint_due:
                     self._save()
                 self._last_valid = (self.atoms.positions.copy(), self.atoms.cell.array.copy())
                 if self._converged():
@@ -178,7 +178,7 @@ class RelaxationRun:
         return np.linalg.norm(self.atoms.positions - reference, axis=1)
 
     def _check(self) -> str | None:
-        """Return what is wrong with the present structure, if anything."""
+        """Return a description of a problem with the current structure, or None."""
         if self._target is not self.atoms:
             volume = abs(np.linalg.det(self._start.start_cell))
             factor = self.atoms.get_volume() / volume
@@ -253,7 +253,7 @@ def growing_files(files: RunFiles) -> dict[str, GrowingFile]:
 
 
 def given_atoms(atoms: Atoms, settings: RelaxationSettings) -> Atoms:
-    """Return a copy with the constraints that were given, without that of ``symmetry=True``."""
+    """Return a copy with the given constraints, without the one from ``symmetry=True``."""
     copy = atoms.copy()
     if settings.symmetry:
         kept = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]

@@ -20,7 +20,7 @@ class RelaxationSettings:
     Attributes
     ----------
     optimizer : str
-        ``"bfgs"`` (fewest steps; its own cost grows with the cube of the number of atoms),
+        ``"bfgs"`` (fewest steps; its cost grows with the cube of the number of atoms),
         ``"lbfgs"`` (for more than a few hundred atoms) or ``"fire"`` (robust far from a minimum).
     fmax : float
         Convergence threshold of the largest force on a free atom, in eV/Å.
@@ -45,12 +45,12 @@ class RelaxationSettings:
     checkpoint_stride : int
         Steps between checkpoints; a run that was killed repeats the steps since the last one.
     beyond_limits : bool
-        Allow what exceeds the limits of the model, see `ase_les.model_limits`.
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
 
     Raises
     ------
     ValueError
-        If a value is impossible.
+        If a value is invalid.
     """
 
     optimizer: str = "bfgs"
@@ -100,13 +100,13 @@ def make_settings(**given: Any) -> RelaxationSettings:
     Raises
     ------
     ValueError
-        If there is no setting of a given name, or a value is impossible.
+        If a setting does not exist, or a value is invalid.
     """
     known = [field.name for field in fields(RelaxationSettings)]
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(
-            f"a relaxation has no setting {', '.join(unknown)}; it has {', '.join(known)}"
+            f"a relaxation has no setting {', '.join(unknown)}; settings are {', '.join(known)}"
         )
     return RelaxationSettings(**given)
 
@@ -117,7 +117,7 @@ def setting_differences(settings: RelaxationSettings, expected: Mapping[str, Any
     Raises
     ------
     ValueError
-        If there is no setting of a given name, or a value is impossible.
+        If a setting does not exist, or a value is invalid.
     """
     make_settings(**expected)
     return [

@@ -26,8 +26,8 @@ class Series:
         Names end with the unit: ``current_eA_per_fs`` (n, 3), ``dipole_eA`` (n, 3),
         ``volume_A3`` (n,), ``temperature_K`` (n,).
     dielectric : array, shape (3, 3), or None
-        Electronic dielectric tensor by whose square root the moments are scaled: the unit tensor
-        for latent moments, None if the calculator provides none.
+        Electronic dielectric tensor whose square root scales the moments: the unit tensor for
+        latent moments, None if the calculator provides none.
 
     Raises
     ------
@@ -99,22 +99,22 @@ class SeriesRecord:
     ) -> None:
         self.path = path
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115
-        now = None if dielectric is None else np.asarray(dielectric).tolist()
+        current = None if dielectric is None else np.asarray(dielectric).tolist()
         if self._file.tell() == 0:
             shapes: dict[str, list[int]] = {
                 "time_fs": [],
                 **{name: list(shape) for name, shape in columns.items()},
             }
-            head = {"columns": shapes, "dielectric": now}
+            head = {"columns": shapes, "dielectric": current}
             self._file.write(json.dumps(head).encode() + b"\n")
             return
-        before = _read_head(path)
+        existing = _read_head(path)
         # Files of earlier versions do not contain it.
-        if before.get("dielectric", now) != now:
+        if existing.get("dielectric", current) != current:
             self.close()
             raise ValueError(
-                f"{path} contains moments for the dielectric tensor {before['dielectric']}, the "
-                f"calculator now has {now}: continue with the same `dielectric`"
+                f"{path} contains moments for the dielectric tensor {existing['dielectric']}, the "
+                f"calculator now has {current}: continue with the same `dielectric`"
             )
 
     def append(self, time_fs: float, *values: np.ndarray | float) -> None:
@@ -132,10 +132,10 @@ def read_record(path: Path) -> Series:
     """Read the series in a record; an incomplete last entry, left by a crash, is ignored."""
     head = _read_head(path)
     shapes: dict[str, list[int]] = head["columns"]
-    body = Path(path).read_bytes().partition(b"\n")[2]
+    records = Path(path).read_bytes().partition(b"\n")[2]
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
-    whole = len(body) // (8 * sum(sizes)) * sum(sizes)
-    table = np.frombuffer(body, dtype=np.float64, count=whole).reshape(-1, sum(sizes))
+    whole = len(records) // (8 * sum(sizes)) * sum(sizes)
+    table = np.frombuffer(records, dtype=np.float64, count=whole).reshape(-1, sum(sizes))
     parts = np.split(table, np.cumsum(sizes)[:-1], axis=1)
     columns = {
         name: part.reshape(len(table), *shape)

@@ -20,7 +20,7 @@ class Start(NamedTuple):
     atoms : Atoms
         With velocities, without calculator.
     degrees_of_freedom : int
-        Number of those that carry kinetic energy.
+        Number of degrees of freedom with kinetic energy.
     notes : tuple of str
         Changes made to the structure.
     """
@@ -45,7 +45,7 @@ def prepare_motion(
     temperature_K : float or None
         Temperature of the Maxwell–Boltzmann distribution, if velocities are drawn.
     rng : numpy.random.Generator
-        Source of the velocities.
+        Random numbers for the velocities.
     rotation_is_conserved : bool
         Whether the dynamics conserve the angular momentum of an isolated system.
 
@@ -69,8 +69,8 @@ def prepare_motion(
         moving.set_momenta(moving.get_momenta())
     elif temperature_K is None:
         raise ValueError(
-            "the structure has no velocities: give `temperature_K` to draw them, or a structure "
-            "that has them"
+            "the structure has no velocities: give `temperature_K` to draw them, or use a "
+            "structure with velocities"
         )
     else:
         moving.set_momenta(_maxwell_boltzmann(moving, temperature_K, rng))
@@ -114,7 +114,7 @@ def count_degrees_of_freedom(atoms: Atoms) -> int:
     removed = 0
     for constraint in others:
         try:
-            # ASE counts one for each atom for a fixed mode.
+            # ASE counts one constraint per atom for a fixed mode.
             fixes_mode = isinstance(constraint, FixedMode)
             removed += 1 if fixes_mode else constraint.get_removed_dof(atoms)
         except NotImplementedError:
@@ -159,13 +159,13 @@ def _inertia(atoms: Atoms) -> np.ndarray:
 
 
 def _rotational_degrees_of_freedom(atoms: Atoms) -> int:
-    """Return 3, or 2 for a linear molecule, or 0 for an atom."""
+    """Return the number of rotations: 3, 2 for a linear molecule, 0 for an atom."""
     moments = np.linalg.eigvalsh(_inertia(atoms))
     return int(np.count_nonzero(moments > NO_INERTIA * max(moments[-1], 1e-12)))
 
 
 def _angular_velocity(atoms: Atoms) -> np.ndarray:
-    """Return that of the rigid rotation with equal angular momentum; zero about a linear axis."""
+    """Return the angular velocity of overall rotation; zero about the axis of a linear molecule."""
     r = atoms.positions - atoms.get_center_of_mass()
     angular_momentum = np.cross(r, atoms.get_momenta()).sum(axis=0)
     return np.linalg.pinv(_inertia(atoms), rcond=NO_INERTIA, hermitian=True) @ angular_momentum

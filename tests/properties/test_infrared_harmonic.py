@@ -336,5 +336,5 @@ def test_fixed_atoms_of_an_ion_need_an_origin_that_stays():
     atoms.calc.charges[0] += 1.0
     atoms.info["charge"] = 1
     atoms.set_constraint(FixAtoms([0]))
-    with pytest.raises(ValueError, match="origin that may move"):
+    with pytest.raises(ValueError, match="origin that moves"):
         harmonic_infrared(atoms)

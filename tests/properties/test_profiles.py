@@ -201,7 +201,7 @@ def test_a_liquid_without_faces_has_no_middle():
     even = Atoms("Ar20", np.linspace(0, 20, 20, endpoint=False)[:, None] * [0, 0, 1])
     even.set_cell([10, 10, 20])
     even.pbc = True
-    with pytest.raises(ValueError, match="have no middle"):
+    with pytest.raises(ValueError, match="have no center"):
         profiles([even], centre_on="film", quiet=True)
 
 

@@ -75,7 +75,7 @@ class SphericalHarmonics(nn.Module):
     def _combine(self, values: Tensor, transposed: bool = False) -> Tensor:
         matrix = constants(harmonics_as_monomials, self.l_max, like=values)
         matrix = matrix.T if transposed else matrix
-        return (matrix @ values.flatten(1)).view(-1, *values.shape[1:])
+        return (matrix @ values.flatten(1)).view(len(matrix), *values.shape[1:])
 
 
 def constants(table: Callable[..., Tensor], *arguments: Hashable, like: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Averages over the configurations of a run, during the run or from its trajectory.
 
 Accumulators process one configuration after another, store a bounded amount of data, and have a
-state for exact restarts: an accumulator that is restored and given the remaining configurations has
-a result that is bitwise identical to that of one given all configurations.
+state for exact restarts: restoring an accumulator and adding the remaining configurations gives
+a result that is bitwise identical to that of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class AccumulatorResult(Protocol):
     """Averages over the configurations so far; immutable, with units in the names."""
 
     def summary(self) -> dict[str, object]:
-        """Return the main numbers in plain containers."""
+        """Return the main results in plain containers."""
         ...
 
     def arrays(self) -> dict[str, np.ndarray]:

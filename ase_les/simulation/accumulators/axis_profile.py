@@ -22,7 +22,7 @@ from ase_les.statistics import BlockedMean, standard_error
 
 QUANTITIES = ("number", "mass", "charge", "orientation")
 
-#: g/cm³ per u/Å³.
+#: Conversion from u/Å³ to g/cm³.
 G_PER_CM3 = 1e24 / units.mol
 
 #: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
@@ -41,10 +41,11 @@ class AxisProfileResult:
     Attributes
     ----------
     axis : int
-        Number of the cell vector along the profile; the other two span the averaged planes.
+        Index of the cell vector along the profile; the other two span the averaged planes.
     position_A : array, shape (bins,)
         Center of each bin along the normal of these planes, relative to the origin or to the
-        center of the group `centre_on`. If the cell changes, that of the mean cell.
+        center of the group `centre_on`. If the cell changes, positions refer to the mean
+        cell.
     curves, standard_errors : mapping of str to array, shape (bins,)
         Names include the unit: ``number_O_per_A3``, ``mass_g_per_cm3``, ``charge_e_per_A3``,
         ``orientation_cosine``. Standard errors are from block averages, nan for fewer than 16
@@ -126,7 +127,7 @@ class AxisProfile:
     Raises
     ------
     ValueError
-        If an argument is impossible; later, if the cell has no volume, if the calculator does not
+        If an argument is invalid; later, if the cell has no volume, if the calculator does not
         provide the requested charges, or if the set of atoms changes.
     """
 
@@ -178,15 +179,15 @@ class AxisProfile:
         else:
             refuse_other_atoms(self._numbers, atoms.numbers)
         weights = self._weights(atoms)
-        # Not `positions @ normal`: its rounding can depend on the alignment in memory.
+        # `positions @ normal` is avoided: its rounding can depend on memory alignment.
         fraction = (atoms.positions * normal).sum(axis=1) / height
         if self.centre_on is not None:
             # The center of the cell corresponds to zero.
-            fraction = fraction - self._centre(atoms, fraction) + 0.5
+            fraction = fraction - self._center_fraction(atoms, fraction) + 0.5
         if atoms.pbc[self.axis]:
             fraction = fraction % 1.0
         bins = np.floor(fraction * self._n_bins).astype(int)
-        # Just below 1 the product may round up; along a periodic axis no atom is outside.
+        # A fraction just below 1 may round up to `n_bins`; periodic images put it into bin 0.
         if atoms.pbc[self.axis]:
             bins %= self._n_bins
         inside = (bins >= 0) & (bins < self._n_bins)
@@ -198,13 +199,13 @@ class AxisProfile:
         )
         if "orientation" in self.quantities:
             oxygens, cosines = _water_cosines(atoms, normal)
-            seen = inside[oxygens]
-            at = bins[oxygens[seen]]
+            is_inside = inside[oxygens]
+            oxygen_bins = bins[oxygens[is_inside]]
             self._orientation.add(
                 np.array(
                     [
-                        np.bincount(at, cosines[seen], self._n_bins),
-                        np.bincount(at, minlength=self._n_bins),
+                        np.bincount(oxygen_bins, cosines[is_inside], self._n_bins),
+                        np.bincount(oxygen_bins, minlength=self._n_bins),
                     ]
                 )
             )
@@ -233,7 +234,7 @@ class AxisProfile:
             rows.append(_charges(atoms))
         return rows
 
-    def _centre(self, atoms: Atoms, fraction: np.ndarray) -> float:
+    def _center_fraction(self, atoms: Atoms, fraction: np.ndarray) -> float:
         place, mass = fraction[self.centre_on], atoms.get_masses()[self.centre_on]
         if not atoms.pbc[self.axis]:
             return float(mass @ place / mass.sum())
@@ -241,8 +242,8 @@ class AxisProfile:
         # the images closest to it is exact.
         guess = np.angle(mass @ np.exp(2j * np.pi * place)) / (2 * np.pi)
         for _ in range(2):
-            beside = (place - guess + 0.5) % 1.0 - 0.5
-            guess += float(mass @ beside / mass.sum())
+            offset = (place - guess + 0.5) % 1.0 - 0.5
+            guess += float(mass @ offset / mass.sum())
         return guess
 
     def state(self) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ r"""Diffusion coefficients from mean square displacements.
 Symbol               Meaning
 ===================  ==================================================================
 :math:`D`            diffusion coefficient in cm²/s
-:math:`d`            number of Cartesian directions along which displacements count
+:math:`d`            number of Cartesian directions included in the displacements
 :math:`D_\infty`     coefficient of the infinite liquid [1]_
 :math:`L`            edge of the periodic cubic cell
 :math:`\eta`         shear viscosity
@@ -27,7 +27,7 @@ import math
 import numpy as np
 from ase import units
 
-#: cm²/s per Å²/fs.
+#: Conversion from Å²/fs to cm²/s.
 CM2_PER_S = 0.1
 #: By default, the slope is fitted from this fraction of the longest lag to the longest lag.
 FIT_FROM = 0.25
@@ -36,17 +36,16 @@ FIT_FROM = 0.25
 def diffusion_coefficients_cm2_per_s(
     lag_fs: np.ndarray, displacement_A2: np.ndarray, directions: int = 3
 ) -> np.ndarray:
-    """Return the slopes of mean square displacements by least squares, as diffusion coefficients.
+    """Return diffusion coefficients from least-squares slopes of mean square displacements.
 
     Parameters
     ----------
     lag_fs : array, shape (n,)
-        Lags of the fit. They must be beyond ballistic motion and caging, where the displacement is
-        linear.
+        Lags of the fit, in the linear regime: beyond ballistic motion and caging.
     displacement_A2 : array, shape (..., n)
         Mean square displacements in Å².
     directions : int
-        Number of Cartesian directions along which displacements count.
+        Number of Cartesian directions included in the displacements.
 
     Returns
     -------

@@ -29,7 +29,7 @@ class MeanSquareDisplacementResult:
     Attributes
     ----------
     axes : tuple of int
-        Cartesian axes along which displacements count.
+        Cartesian axes included in the displacements.
     lag_fs : array, shape (n,)
         Time between two configurations.
     displacement_A2 : mapping of str to array, shape (groups, n)
@@ -57,7 +57,7 @@ class MeanSquareDisplacementResult:
         return np.average(self.displacement_A2[element], axis=0, weights=self.group_sizes[element])
 
     def standard_error_A2(self, element: str) -> np.ndarray:
-        """Return its standard error from the spread between groups; nan for a single atom."""
+        """Return the standard error in Å² from the spread between groups; nan for a single atom."""
         return error_of_mean(self.displacement_A2[element])
 
     def diffusion_cm2_per_s(
@@ -85,8 +85,8 @@ class MeanSquareDisplacementResult:
         window = (self.lag_fs >= low) & (self.lag_fs <= high) & (self.n_origins > 0)
         if np.count_nonzero(window) < 2:
             raise ValueError(
-                f"there are fewer than two lags between {low:g} and {high:g} fs (up to "
-                f"{measured[-1]:g} fs): change the range of the fit, or extend the run"
+                f"there are fewer than two lags between {low:g} and {high:g} fs (lags "
+                f"reach {measured[-1]:g} fs): change the range of the fit, or extend the run"
             )
         curves = np.vstack([self.mean_A2(element), self.displacement_A2[element]])[:, window]
         coefficients = diffusion_coefficients_cm2_per_s(
@@ -144,12 +144,12 @@ class MeanSquareDisplacement:
         Time between origins, in fs; by default a fiftieth of `max_lag_fs`. Memory and time are
         proportional to the number of simultaneous origins, ``max_lag_fs / origin_interval_fs``.
     axes : tuple of int
-        Cartesian axes along which displacements count: ``(0, 1)`` for motion along a surface.
+        Cartesian axes included in the displacements: ``(0, 1)`` for motion along a surface.
 
     Raises
     ------
     ValueError
-        If an argument is impossible, or later if the set of atoms changes.
+        If an argument is invalid, or later if the set of atoms changes.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class MeanSquareDisplacement:
         refuse_other_atoms(self._numbers, atoms.numbers)
         positions = self._unwrapped(atoms)
         masses = atoms.get_masses()
-        # Not `masses @ positions`: its rounding can depend on the alignment in memory.
+        # `masses @ positions` is avoided: its rounding can depend on memory alignment.
         positions -= (masses[:, None] * positions).sum(axis=0) / masses.sum()
         positions = positions[:, self.axes]
         in_use = self._frames - self._origin_frames < self.n_lags
@@ -265,7 +265,7 @@ class MeanSquareDisplacement:
             self._set_groups()
 
     def result(self) -> MeanSquareDisplacementResult:
-        """Return the averages so far; lags that are not reached are nan."""
+        """Return the averages so far; nan for lags longer than the run."""
         if self._frames == 0:
             raise ValueError("no configuration has been added")
         with np.errstate(invalid="ignore"):

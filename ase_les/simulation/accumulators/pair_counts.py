@@ -1,4 +1,4 @@
-"""Numbers of pairs of elements by distance, found once for all pairs."""
+"""Pair counts by distance for several pairs of elements, from one neighbor search."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PairCounts:
     def of(self, atoms: Atoms, pair: tuple[str, str]) -> np.ndarray:
         """Return the number (bins,) of ordered pairs (a, b) in every shell.
 
-        Both orders of two different atoms of one element count.
+        For a pair of equal elements, every two atoms are counted in both orders.
         """
         key = (atoms.positions, atoms.cell.array, atoms.pbc, atoms.numbers)
         if self._last is None or not all(map(np.array_equal, key, self._last)):

@@ -87,7 +87,7 @@ class RadialDistributionResult:
 
     def _peaks(self) -> np.ndarray:
         """Return the bins of maxima with a prominence of 5 % of the highest and above the noise."""
-        # The import takes 0.3 s, which runs without distributions need not wait for.
+        # Imported here because it takes 0.3 s, which only runs with distributions need.
         from scipy.signal import find_peaks
 
         noise = np.nan_to_num(self.g_standard_error)
@@ -157,8 +157,8 @@ class RadialDistribution:
     =================  =========================================================
     Symbol             Meaning
     =================  =========================================================
-    :math:`n_{ab}(r)`  pairs (a, b) between :math:`r_-` and :math:`r_+`, periodic
-                       images included, an atom's own images too
+    :math:`n_{ab}(r)`  pairs (a, b) between :math:`r_-` and :math:`r_+`, including
+                       periodic images, also of the atom itself
     :math:`V`          volume of the cell of each configuration, or ``volume_A3``
     =================  =========================================================
 
@@ -174,13 +174,13 @@ class RadialDistribution:
     bins : int
         Number of shells.
     volume_A3 : float, optional
-        Reference volume of the density in Å³, by default that of the cell including vacuum; needed
+        Reference volume of the density in Å³, by default the cell volume including vacuum; needed
         without a cell.
 
     Raises
     ------
     ValueError
-        If an argument is impossible, or later if a configuration has no such pair.
+        If an argument is invalid, or later if a configuration has no such pair.
     """
 
     def __init__(

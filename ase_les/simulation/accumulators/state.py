@@ -21,7 +21,7 @@ def unpacked(state: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray
 
 
 def refuse_other_arguments(given: str, stored: np.ndarray) -> None:
-    """Refuse to continue an accumulator that was made with different arguments.
+    """Refuse to continue an accumulator that was created with different arguments.
 
     Raises
     ------
@@ -30,13 +30,13 @@ def refuse_other_arguments(given: str, stored: np.ndarray) -> None:
     """
     if str(stored) != given:
         raise ValueError(
-            f"the stored state belongs to {stored}, this is {given}: make the accumulator with the "
-            "arguments it had, or start a new one"
+            f"the stored state belongs to {stored}, this is {given}: create the accumulator with "
+            "the same arguments, or start a new one"
         )
 
 
 def refuse_other_atoms(expected: np.ndarray, given: np.ndarray) -> None:
-    """Refuse a configuration of different atoms than the previous ones.
+    """Refuse a configuration whose atoms differ from those of the previous ones.
 
     Raises
     ------
@@ -45,6 +45,6 @@ def refuse_other_atoms(expected: np.ndarray, given: np.ndarray) -> None:
     """
     if not np.array_equal(expected, given):
         raise ValueError(
-            f"this configuration has {len(given)} atoms, those before had {len(expected)}, or "
-            "their elements or order differ: one accumulator averages over one set of atoms"
+            f"this configuration has {len(given)} atoms, previous ones had {len(expected)}, or "
+            "their elements or order differ: all configurations must contain the same atoms"
         )

@@ -144,5 +144,5 @@ def test_too_short_a_run_and_impossible_arguments_are_refused():
     assert result.summary()["diffusion_cm2_per_s"] == {}
     accumulator = MeanSquareDisplacement(1.0, 5.0)
     accumulator.add(Atoms("H2"))
-    with pytest.raises(ValueError, match="one set of atoms"):
+    with pytest.raises(ValueError, match="must contain the same atoms"):
         accumulator.add(Atoms("HO"))
