@@ -53,10 +53,10 @@ def differentiate(
         \sigma = \frac{1}{V} \frac{\partial E}{\partial \epsilon}, \qquad
         E_i = E_0 + E_\theta(B_i) + \tfrac12 q_i \frac{\partial E_\mathrm{lr}}{\partial q_i}
 
-    The last equation holds because the long-range energy is quadratic in the charges. The stress of a slab
-    is :math:`P \sigma P` with :math:`P = 1 - \mathbf{n} \mathbf{n}^T`: it has no component along
-    the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the given cell including vacuum,
-    so that :math:`\sigma V` does not depend on the vacuum.
+    The last equation holds because the long-range energy is quadratic in the charges. The stress
+    of a slab is :math:`P \sigma P` with :math:`P = 1 - \mathbf{n} \mathbf{n}^T`, without components
+    along the normal :math:`\mathbf{n}`, and :math:`V` is the volume of the given cell including
+    vacuum, so that :math:`\sigma V` does not depend on the vacuum.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ def _kernels() -> Iterator[CheckResult]:
     kernels = compiled_kernels()
     if kernels is None:
         remedy = (
-            f"install a C compiler (gcc or clang), then {PACKAGE} anew: force calls take a third"
+            f"install a C compiler (gcc, clang), then reinstall {PACKAGE}: force calls take a third"
         )
         yield CheckResult("kernels", "absent", "not compiled; torch computes instead", remedy)
     else:
@@ -151,7 +151,7 @@ def _models(device: str, names: Iterable[str] | None, quiet: bool) -> list[Check
     shipped = shipped_models()
     chosen = list(shipped if names is None else names)
     if not chosen:
-        remedy = f"install {PACKAGE} anew, or give --model a model file"
+        remedy = f"reinstall {PACKAGE}, or give --model a model file"
         return [CheckResult("models", "broken", "none are shipped", remedy)]
     found = []
     with progress_bar(console(quiet)) as bar:
@@ -170,7 +170,7 @@ def _model(name: str, device: str, shipped: bool) -> CheckResult:
     from ase_les.testing import check_calculator
 
     subject = f"model {name}"
-    again = f"install {PACKAGE} anew: the file is not the one that was shipped"
+    again = f"reinstall {PACKAGE}: the file differs from the shipped one"
     try:
         model = load_single_model(name)
     except (OSError, ValueError) as error:
@@ -182,7 +182,7 @@ def _model(name: str, device: str, shipped: bool) -> CheckResult:
         report = check_calculator(model, device)
     except (AssertionError, RuntimeError) as error:
         # Wrong numbers, or a device that torch finds but cannot compute on.
-        remedy = "do not use it on this device: another torch, or --device cpu, may be right"
+        remedy = "do not use it on this device: try another version of torch, or --device cpu"
         return CheckResult(subject, "broken", str(error), remedy)
     double, single = (f.deviation for f in report.findings if f.quantity == "forces")
     found = f"forces within {double:.0e} eV/Å in float64, {single:.0e} in float32"
@@ -200,7 +200,7 @@ def _speed(device: str) -> CheckResult:
     atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True).repeat(_SIZE)
     atoms.calc = LESCalculator("nacl", device=device)
     seconds = []
-    # The first call sets up the mesh and finds neighbours.
+    # The first call sets up the mesh and the neighbor list.
     for call in range(_CALLS + 1):
         atoms.rattle(0.001, seed=call)
         start = time.perf_counter()

@@ -115,7 +115,7 @@ class LESModel(nn.Module):
 
     @property
     def has_charges(self) -> bool:
-        """Return whether there is one charge per atom; several channels are not physical charges."""
+        """Return whether there is one charge per atom; several channels are not charges."""
         return self.long_range is not None and self.long_range.charges.config.n_channels == 1
 
     @property
@@ -154,7 +154,7 @@ class LESModel(nn.Module):
         accuracy: float | None = 1e-4,
         kernels: bool = True,
     ) -> LESModel:
-        """Return a frozen copy with hand-written gradients, for faster evaluation of the same energy.
+        """Return a frozen copy with hand-written gradients: the same energy, evaluated faster.
 
         Parameters
         ----------

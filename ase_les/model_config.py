@@ -41,7 +41,7 @@ class ShortRangeConfig:
     bias : bool
         Whether the readout has constant terms.
     linear : bool
-        Whether the readout has a linear part beside its network.
+        Whether the readout has a linear part besides its network.
     scale : float
         Factor between readout and energy.
     """

@@ -25,7 +25,7 @@ def model_of_shapes(
 ) -> LESModel:
     """Return an uninitialized model of a configuration, if its weights have these shapes.
 
-No more memory is allocated than these weights need.
+    No more memory is allocated than these weights need.
 
     Parameters
     ----------

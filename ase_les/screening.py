@@ -1,8 +1,8 @@
 r"""Electronic screening: the factor between latent and physical charges.
 
 The long-range energy of a model is the energy of latent charges in vacuum,
-:math:`k_e q_i q_j / r`. In matter with the electronic dielectric constant :math:`\epsilon_\infty` it is
-:math:`k_e Q_i Q_j / (\epsilon_\infty r)` of physical charges :math:`Q`, so that
+:math:`k_e q_i q_j / r`. In matter with the electronic dielectric constant :math:`\epsilon_\infty`
+it is :math:`k_e Q_i Q_j / (\epsilon_\infty r)` with physical charges :math:`Q`, so that
 
 .. math::
     \mathbf{P} = \epsilon_\infty^{1/2}\, \mathbf{P}_\mathrm{les}, \qquad
@@ -14,8 +14,8 @@ With an anisotropic one the charge of an atom, a scalar, can agree with the isot
 this :math:`s` keeps :math:`Q_i = \operatorname{tr} Z^*_i / 3` for charges that move rigidly
 with their atoms.
 
-The property ``dielectric_tensor`` beside ``charges`` among the results of a calculator, or of a
-frame of a trajectory, records which tensor was applied: the unit tensor for finite structures.
+The property ``dielectric_tensor``, stored with ``charges`` in the results of a calculator or a
+trajectory frame, records the tensor that was applied: the unit tensor for finite structures.
 Potentials and fields that the calculator returns are those of latent charges. What acts on physical
 charges is :math:`\phi/s`, so that :math:`q_i \phi_i = Q_i \phi_i / s`; profiles, potential steps
 and work functions are of this kind.

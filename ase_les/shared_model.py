@@ -1,13 +1,13 @@
 r"""One force call shared by several processes of `torch.distributed`.
 
-Every process knows all positions and has a contiguous range of atoms, with the edges that end at
+Every process has all positions and a contiguous range of atoms, with the edges that end at
 them. It computes their features, energies and latent numbers, and its part of the long-range sum:
 
 ===========================  =================================================================
 Part of the energy           Of a process
 ===========================  =================================================================
 atoms                        energies and features of its atoms
-charges                      what its edges exchange; added up, all processes know all charges
+charges                      exchange along its edges; the sum gives all processes all charges
 sum over wave vectors        a share of the wave vectors, all atoms
 sum on a mesh                its atoms on the mesh; the meshes are added up, transformed by each
 layer correction, open sum   first process
@@ -87,8 +87,8 @@ class SharedModel:
             )
         cost = torch.bincount(graph.receivers, minlength=graph.n_atoms).double() + 1.0
         ends = cost.cumsum(0)
-        wanted = ends[-1] * torch.arange(1, self.ranks.size, dtype=ends.dtype) / self.ranks.size
-        bounds = [0, *torch.searchsorted(ends, wanted.to(ends)).tolist(), graph.n_atoms]
+        targets = ends[-1] * torch.arange(1, self.ranks.size, dtype=ends.dtype) / self.ranks.size
+        bounds = [0, *torch.searchsorted(ends, targets.to(ends)).tolist(), graph.n_atoms]
         # At least one atom per process.
         for place in range(1, len(bounds) - 1):
             least = bounds[place - 1] + 1

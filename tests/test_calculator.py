@@ -548,7 +548,7 @@ def test_a_calculator_is_rebuilt_from_what_a_database_remembers(tmp_path, monkey
 
 
 def test_settings_cannot_change_under_the_results(crystal):
-    with pytest.raises(TypeError, match="Make a new LESCalculator"):
+    with pytest.raises(TypeError, match="Create a new LESCalculator"):
         crystal.calc.set(dtype="float32")
     with pytest.raises(ValueError, match="dtype"):
         exact(dtype="float16")

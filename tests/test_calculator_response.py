@@ -303,8 +303,8 @@ def test_error_of_the_enthalpy_in_a_field_falls_with_the_square_of_the_time_step
 @pytest.mark.parametrize(
     ("model", "structure", "message"),
     [
-        (NONE, salt, "lets their sum float"),
-        (NONE, water, "lets their sum float"),
+        (NONE, salt, "does not constrain their sum"),
+        (NONE, water, "does not constrain their sum"),
         (MEAN, salt, "no energy in a field along periodic directions"),
         (make_model(long_range=False), water, "has none"),
     ],

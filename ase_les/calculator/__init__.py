@@ -1,4 +1,4 @@
-"""ASE calculator of LES models: the only package that knows both torch and ASE calculators."""
+"""ASE calculator of LES models; the only package that uses both torch and ASE calculators."""
 
 from ase_les.calculator.les_calculator import LESCalculator
 

@@ -17,18 +17,18 @@ def has_stress(atoms: Atoms) -> bool:
 
 
 def check_boundaries(properties: Sequence[str], atoms: Atoms) -> None:
-    """Refuse properties that have no meaning under the boundary conditions of the atoms.
+    """Raise an error for properties that are undefined under the boundary conditions.
 
     Raises
     ------
     PropertyNotImplementedError
-        For a stress without a volume, a dipole of a periodic structure, or a polarization of any
-        other.
+        For a stress without a volume, a dipole of a periodic structure, or a polarization without
+        three periodic directions.
     """
     if "stress" in properties and not has_stress(atoms):
         if atoms.pbc.sum() == 2:
             raise PropertyNotImplementedError(
-                "the stress of a slab is per volume of its cell, and this cell has none: "
+                "the stress of a slab is per volume of its cell, and this cell has no volume: "
                 f"{atoms.cell.array.tolist()}. Give it a third vector, for example by "
                 "atoms.center(vacuum=10, axis=2); energy and forces do not depend on it"
             )
@@ -37,7 +37,7 @@ def check_boundaries(properties: Sequence[str], atoms: Atoms) -> None:
         )
     if "dipole" in properties and atoms.pbc.any():
         raise PropertyNotImplementedError(
-            "the dipole is defined without periodic directions only, "
+            "the dipole is defined only without periodic directions, "
             f"pbc is {atoms.pbc.tolist()}. Use the polarization and its changes instead"
         )
     if "polarization" in properties and not atoms.pbc.all():

@@ -1,4 +1,4 @@
-"""Charges and response of a structure: what ASE has no property for."""
+"""Charges and response properties that are not among ASE's properties."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def exclusive(method: Method) -> Method:
-    """Let one thread at a time into the methods of a calculator."""
+    """Allow one thread at a time in the method of a calculator."""
 
     @wraps(method)
     def locked(self: ChargeMethods, *arguments: Any, **keywords: Any) -> Any:
@@ -43,7 +43,7 @@ def exclusive(method: Method) -> Method:
 
 
 class ChargeMethods(Calculator):
-    """Base class of `LESCalculator`: everything that is asked by a method of its own."""
+    """Base class of `LESCalculator` with the methods that go beyond ASE's properties."""
 
     _lock: RLock
     _engine: LESModel
@@ -60,7 +60,7 @@ class ChargeMethods(Calculator):
         Parameters
         ----------
         atoms : ase.Atoms or None
-            None is the structure of the last calculation.
+            None for the structure of the last calculation.
         kind : str
             "physical": the property ``charges``. "latent": see `get_latent_charges`. "gapt":
             see `get_gapt_charges`.
@@ -82,12 +82,12 @@ class ChargeMethods(Calculator):
 
     @exclusive
     def get_latent_charges(self, atoms: Atoms | None = None) -> np.ndarray:
-        """Return the charges (N,) in e that enter the long-range energy as in vacuum.
+        """Return the latent charges (N,) in e, which define the long-range energy as in vacuum.
 
         Parameters
         ----------
         atoms : ase.Atoms or None
-            None is the structure of the last calculation.
+            None for the structure of the last calculation.
 
         Raises
         ------
@@ -103,21 +103,21 @@ class ChargeMethods(Calculator):
         .. math::
             q^\mathrm{GAPT}_i = \tfrac13 \operatorname{tr} Z^*_i
 
-        They are what forces determine: models of one material that were trained apart agree in
-        them, and hardly in what sits on atoms. Scaled as Born charges are; those of a slab are the
-        average of its plane and its normal.
+        They are determined by forces: independently trained models of one material agree in them,
+        but hardly in their atomic charges. They are scaled like Born charges; for a slab they
+        average over the plane and the normal.
 
         Parameters
         ----------
         atoms : ase.Atoms or None
-            None is the structure of the last calculation.
+            None for the structure of the last calculation.
 
         Raises
         ------
         PropertyNotImplementedError
             If the model has no charges, or more than one per atom.
         ValueError
-            If the structure has no Born charges: atoms share electrons, as those of a metal do.
+            If the structure has no Born charges, because charges equilibrate as in a metal.
 
         References
         ----------
@@ -134,7 +134,7 @@ class ChargeMethods(Calculator):
         Parameters
         ----------
         atoms : ase.Atoms or None
-            None is the structure of the last calculation.
+            None for the structure of the last calculation.
         method : str
             "edges", exact: the property ``born_effective_charges``. "phase": the published
             formula for orthorhombic cells, for comparison; too small in small cells.
@@ -157,10 +157,10 @@ class ChargeMethods(Calculator):
     def get_current(self, atoms: Atoms | None = None) -> np.ndarray:
         r"""Electric current :math:`\sum_i Z^*_i \mathbf{v}_i`, (3,) in e Å/fs.
 
-        A method and not a property: it depends on velocities. Where the dipole is a function of
-        positions (split charges, and finite structures with conserved ones) it is differentiated
-        along the motion, which costs about a force call; elsewhere the Born charges are found.
-        Scaled with :math:`\sqrt{\epsilon_\infty}` as they are.
+        This is a method and not a property because it depends on velocities. If the dipole is a
+        function of positions (split charges, and finite structures with conserved charges), it is
+        differentiated along the motion, which costs about a force call; otherwise Born charges are
+        computed. The current is scaled with :math:`\sqrt{\epsilon_\infty}` like Born charges.
 
         Raises
         ------
@@ -181,10 +181,10 @@ class ChargeMethods(Calculator):
 
     @exclusive
     def get_quadrupole(self, atoms: Atoms | None = None) -> np.ndarray:
-        r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the centre of mass.
+        r"""Traceless quadrupole (3, 3) of a finite structure in e Å², about the center of mass.
 
         :math:`\Theta = \frac12 \sum_i q_i (3\,\mathbf{x}_i \otimes \mathbf{x}_i - x_i^2 1)`, from
-        the charges. A method and not a property: ASE has no name for it.
+        the charges. This is a method because ASE has no such property.
 
         Raises
         ------
@@ -202,18 +202,18 @@ class ChargeMethods(Calculator):
 
     @exclusive
     def get_cell_dipole(self, atoms: Atoms | None = None) -> np.ndarray:
-        r"""Return the dipole (3,) of one cell in e Å, whatever its boundaries.
+        r"""Return the dipole (3,) of one cell in e Å, for any boundary conditions.
 
-        :math:`\sqrt{\epsilon_\infty} \sum_i \mathbf{m}_i` about the origin of the coordinates, of
-        positions as they are: what Born charges are the slope of. Of a crystal this is volume times
-        polarization; of a slab it has all three components. No energy is computed.
+        :math:`\sqrt{\epsilon_\infty} \sum_i \mathbf{m}_i` about the origin of the coordinates,
+        without wrapping positions; its derivatives are the Born charges. For a crystal this is
+        volume times polarization; for a slab it has all three components. No energy is computed.
 
         Raises
         ------
         PropertyNotImplementedError
-            If the model has no charges, or they define no dipole under these boundaries.
+            If the model has no charges, or they define no dipole for these boundary conditions.
         ValueError
-            If they would, but not those of this structure.
+            If the dipole of this structure is undefined.
         """
         atoms, graph = self._charged(atoms)
         if not has_dipole(self._engine, bool(atoms.pbc.any())):
@@ -233,7 +233,7 @@ class ChargeMethods(Calculator):
         PropertyNotImplementedError
             If the model has no charges, or more than one per atom.
         ValueError
-            If atoms share electrons, whose charges do need the energy.
+            If charges equilibrate, which requires the energy.
         """
         _, graph = self._charged(atoms)
         with torch.no_grad():
@@ -248,7 +248,7 @@ class ChargeMethods(Calculator):
 
     @property
     def charge_reach_A(self) -> float:
-        """Distance beyond which a displaced atom changes no charge, an even shift apart."""
+        """Distance beyond which a displaced atom changes charges at most by a uniform shift."""
         return charge_reach_A(self._engine)
 
     @exclusive
@@ -257,18 +257,18 @@ class ChargeMethods(Calculator):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Electrostatic potential (P,) in V and field (P, 3) in V/Å of the latent charges.
 
-        Both are latent, as those charges are: what acts on a physical charge is smaller by the
-        factor between the two (see the class). They leave out `field_V_per_A`. Where the potential
-        is zero stands in `ase_les.electrostatics.potential`.
+        Both belong to latent charges: potential and field for physical charges are smaller by the
+        ratio of physical to latent charges (see the class). `field_V_per_A` is not included. The
+        zero of the potential is defined in `ase_les.electrostatics.potential`.
 
         Parameters
         ----------
         atoms : ase.Atoms or None
-            None is the structure of the last calculation.
+            None for the structure of the last calculation.
         points : array of shape (P, 3) or None
-            In Å. None are the atoms, each without its own charge but with its periodic copies:
-            half the sum of latent charges times potential is then the long-range energy, without
-            the self-energy of the charges if the model keeps it.
+            In Å. None for the positions of the atoms, without the charge of the atom itself but
+            with its periodic images: half the sum of latent charges times potentials is then the
+            long-range energy without self-energy.
 
         Raises
         ------
@@ -293,11 +293,11 @@ class ChargeMethods(Calculator):
         return atoms, self._graphs.at(atoms)
 
     def _factor(self, atoms: Atoms) -> np.ndarray:
-        """From latent to physical moments: finite structures stand in vacuum."""
+        """Tensor from latent to physical moments; finite structures are in vacuum."""
         return self._screening if atoms.pbc.any() else np.eye(3)
 
     def _charge_scaling(self, atoms: Atoms) -> float:
-        """Physical over latent charges."""
+        """Ratio of physical to latent charges."""
         return self._scaling if atoms.pbc.any() else 1.0
 
     def _born_charges(self, engine: LESModel, atoms: Atoms, graph: Graph) -> np.ndarray:

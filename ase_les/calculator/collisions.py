@@ -17,15 +17,15 @@ CLOSEST_CONTACT = 0.3
 
 
 def check_contacts(graph: Graph, atoms: Atoms, lengths: Tensor | None = None) -> None:
-    """Refuse atoms that lie on top of each other.
+    """Raise an error if atoms overlap.
 
     Parameters
     ----------
     graph : Graph
     atoms : ase.Atoms
-        For the message.
+        Used in the message.
     lengths : Tensor, shape (E,), or None
-        Of the edges in Å, if they are known.
+        Lengths of the edges in Å, if known.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def check_contacts(graph: Graph, atoms: Atoms, lengths: Tensor | None = None) ->
 
 
 def check_finite(results: Mapping[str, Any], atoms: Atoms, graph: Graph) -> None:
-    """Refuse results that are not finite, and name the closest pair of atoms.
+    """Raise an error if results are not finite, with the closest pair of atoms.
 
     Raises
     ------

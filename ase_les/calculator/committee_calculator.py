@@ -22,24 +22,24 @@ _SPREADS = {
         *("charges", "dipole", "polarization", "born_effective_charges"),
     )
 }
-# What needs the derivatives of every member.
+# Properties that need the derivatives of every member.
 _OF_FORCES = {"forces_std", "stress_std", "energies_std"}
 
 
 class CommitteeCalculator(LESCalculator):
-    r"""Mean results of a committee and their spread; made by `LESCalculator`.
+    r"""Mean results of a committee and their spread; created by `LESCalculator`.
 
     Every property of `LESCalculator` is the mean over the members. The standard deviation over
-    the members, with M − 1 in the denominator, has the name of the property and ``_std``:
+    the members, with M − 1 in the denominator, has the name of the property with suffix ``_std``:
     ``energy_std`` (eV), ``forces_std`` (N, 3) in eV/Å, ``stress_std``, ``charges_std``,
     ``born_effective_charges_std`` … It is multiplied by the scale of the calibration in the card
     of the committee, if it has one: that of energies for ``energy_std`` and ``energies_std``, that
     of forces for ``forces_std`` and ``stress_std``.
 
-    The neighbor list is shared, the plan of the long-range sums where members have equal ones, and
-    the features of atoms where members have equal representations. The mean of a last-layer
-    committee is one model (`ase_les.committee`): its forces cost what those of a model cost, and
-    spreads are computed when they are requested. Spreads of other committees come with the forces.
+    Members share the neighbor list, plans of long-range sums that are equal, and features of equal
+    representations. The mean of a last-layer committee is one model (`ase_les.committee`): its
+    forces cost as much as those of one model, and spreads are computed on request. Spreads of
+    other committees are computed with the forces.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class CommitteeCalculator(LESCalculator):
     def _prepare(self, device: str, dtype: str, accuracy: float | None, kernels: bool) -> None:
         self._committee = self.model.for_inference(device, dtype, accuracy, kernels)
         self._evaluated = self._committee
-        # Getters that use it are replaced below by means.
+        # Getters that use it are replaced by means below.
         self._engine = self._committee.members[0]
 
     @property
@@ -80,60 +80,60 @@ class CommitteeCalculator(LESCalculator):
         return len(self.model)
 
     def _energy_results(
-        self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, plan: Any, requested: AbstractSet[str]
     ) -> dict[str, Any]:
         central = self._committee.central
         results = {}
         if central is not None:
-            results = self._results_of(central, atoms, graph, plan[0], wanted)
-            if wanted.isdisjoint(_SPREADS.values()) and self._signs_checked:
+            results = self._results_of(central, atoms, graph, plan[0], requested)
+            if requested.isdisjoint(_SPREADS.values()) and self._signs_checked:
                 return results
-        members = self._of_members(atoms, graph, plan, wanted)
+        members = self._of_members(atoms, graph, plan, requested)
         if self._has_charges:
             self._warnings.check_signs([each["charges"] for each in members])
         self._signs_checked = True
         return {**_means(members), **results, **self._spreads(members)}
 
     def _of_members(
-        self, atoms: Atoms, graph: Graph, plans: Sequence, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, plans: Sequence, requested: AbstractSet[str]
     ) -> list[dict[str, Any]]:
         """Return the results of every member."""
         engines = self._committee.members
-        wanted = wanted | {"forces"} if not wanted.isdisjoint(_OF_FORCES) else wanted
-        if "energies_std" in wanted:
-            wanted = wanted | {"energies"}
-        if "stress_std" in wanted:
-            wanted = wanted | {"stress"}
+        requested = requested | {"forces"} if not requested.isdisjoint(_OF_FORCES) else requested
+        if "energies_std" in requested:
+            requested = requested | {"energies"}
+        if "stress_std" in requested:
+            requested = requested | {"stress"}
         if self._field.any():
             return [
-                self._results_of(engine, atoms, graph, plan, wanted)
+                self._results_of(engine, atoms, graph, plan, requested)
                 for engine, plan in zip(engines, plans, strict=True)
             ]
-        self._with_stress |= "stress" in wanted
-        forces = not wanted.isdisjoint({"forces", "stress", "energies"})
+        self._with_stress |= "stress" in requested
+        forces = not requested.isdisjoint({"forces", "stress", "energies"})
         predictions, derivatives = self._committee.evaluate(
             graph,
             tuple(plans),
             forces=forces,
             stress=has_stress(atoms) and self._with_stress,
-            energies="energies" in wanted,
+            energies="energies" in requested,
         )
         none = [None] * len(engines)
         return [
-            self._named(engine, prediction, derived, atoms, graph, wanted)
+            self._named(engine, prediction, derived, atoms, graph, requested)
             for engine, prediction, derived in zip(
                 engines, predictions, derivatives or none, strict=True
             )
         ]
 
     def _born_results(
-        self, atoms: Atoms, graph: Graph, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, requested: AbstractSet[str]
     ) -> dict[str, np.ndarray]:
         name = "born_effective_charges"
-        if wanted.isdisjoint({name, _SPREADS[name]}):
+        if requested.isdisjoint({name, _SPREADS[name]}):
             return {}
         central = self._committee.central
-        if central is not None and _SPREADS[name] not in wanted:
+        if central is not None and _SPREADS[name] not in requested:
             return {name: self._born_charges(central, atoms, graph)}
         each = [{name: self._born_charges(m, atoms, graph)} for m in self._committee.members]
         return _means(each) | self._spreads(each)
@@ -166,7 +166,7 @@ class CommitteeCalculator(LESCalculator):
 
     @property
     def charge_reach_A(self) -> float:
-        """Distance beyond which a displaced atom changes no charge, an even shift apart."""
+        """Distance beyond which a displaced atom changes charges at most by a uniform shift."""
         return max(each.charge_reach_A for each in self._calculators())
 
 

@@ -1,4 +1,4 @@
-"""Warnings of structures outside the training data: short contacts, forces, environments."""
+"""Warnings about structures outside the training data: short contacts, forces, environments."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ase_les.graph import Graph, edge_vectors
 CONTACT_FRACTION, PAIR_FRACTION, COVALENT_FRACTION = 0.95, 0.85, 0.5
 #: Accepted distance of an environment relative to the largest in the training data.
 ENVIRONMENT_FACTOR = 1.5
-#: Movement in Å after which contacts and environments are compared again. While atoms move less
-#: than `SLOW` per call, as in dynamics, they are compared every `WAIT` calls at most, and forces
+#: Displacement in Å after which contacts and environments are checked again. While atoms move less
+#: than `SLOW` per call, as in dynamics, they are checked at most every `WAIT` calls, and forces
 #: every `STRIDE` calls.
 MOVED, SLOW, WAIT, STRIDE = 0.2, 0.05, 32, 8
 
@@ -28,13 +28,13 @@ KINDS = ("contact", "force", "environment")
 
 
 class DomainWarnings:
-    """Each kind of warning once, from what the card says about the training data.
+    """Warn once of each kind of extrapolation, based on the training data in the card.
 
     Parameters
     ----------
     card : mapping
         ``closest_contact_A``, ``closest_contacts_A``, ``largest_force_eV_per_A`` and
-        ``environments``; what is missing is not compared.
+        ``environments``; missing entries are not checked.
     warn : callable
         Called with kind and message.
     """
@@ -52,8 +52,8 @@ class DomainWarnings:
     def check(self, atoms: Atoms, graph: Graph, forces: np.ndarray | None) -> None:
         """Compare a structure and its forces with the training data.
 
-        Contacts and environments are compared for new structures, and after an atom has moved by
-        `MOVED`, in dynamics less often.
+        Contacts and environments are checked for new structures and after an atom has moved by
+        `MOVED`; less often in dynamics.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class DomainWarnings:
                 self._check_environments(edges, atoms, self._environments)
 
     def _has_moved(self, atoms: Atoms) -> bool:
-        """Return whether the structure must be compared again, and remember it."""
+        """Return whether the structure must be checked again, and store it."""
         before = self._compared
         if (
             before is not None

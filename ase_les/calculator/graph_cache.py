@@ -1,4 +1,4 @@
-"""Reuses the neighbour list, the topology and the plan of the sums between MD steps."""
+"""Reuse of neighbor list, topology and plan of the sums between MD steps."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ase_les.neighbors import NeighborList
 
 
 class GraphCache:
-    """Graphs of structures, rebuilt only when atoms or neighbours change.
+    """Graphs of structures, rebuilt only when atoms or neighbors change.
 
-    What is reused never shows in results: edges have one order, and a plan is a function of the
+    Reuse does not change results: the order of edges is unique, and a plan is a function of the
     graph.
 
     Parameters
@@ -30,11 +30,11 @@ class GraphCache:
     model : LESModel or CommitteeEngine
         Model that defines the supported elements, total charges, cutoff and device.
     skin : float
-        Skin of the neighbour list in Å.
+        Skin of the neighbor list in Å.
     kernels : bool
-        Whether to use compiled kernels, on a CPU and where there are any.
+        Whether to use compiled kernels, on a CPU and if available.
     select : callable or None
-        Returns a new graph with those edges that are wanted.
+        Returns a new graph with selected edges.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class GraphCache:
             positions=torch.tensor(atoms.positions, dtype=torch.float64, device=place),
             cell=torch.tensor(atoms.cell.array, dtype=torch.float64, device=place)[None],
         )
-        # Without the skin, whose edges depend on when the list was made.
+        # Without the skin: its edges depend on when the list was built.
         graph, lengths = edges_within(moved, self._model.config.cutoff, self._kernels)
         check_contacts(graph, atoms, lengths)
         self._topology = known
         return graph
 
     def plan(self, graph: Graph) -> Any:
-        """Return the plan of the long-range sums of a graph, the last one if it still holds.
+        """Return the plan of the long-range sums of a graph, reusing the last one if it is valid.
 
         A tuple of plans for a committee, None for a short-range model.
         """
@@ -98,7 +98,7 @@ class GraphCache:
 
 
 class _Topology(NamedTuple):
-    """Graph of a structure that may have moved since, edges in the skin included."""
+    """Graph of a structure for current positions, including edges in the skin."""
 
     numbers: np.ndarray
     charge: float

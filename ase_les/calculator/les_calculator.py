@@ -1,4 +1,4 @@
-"""The calculator: from ASE atoms to ASE results."""
+"""ASE calculator of LES models."""
 
 from __future__ import annotations
 
@@ -59,60 +59,59 @@ class LESCalculator(ModelResults):
     ``forces``                  eV/Å
     ``stress``                  eV/Å³   Voigt order xx yy zz yz xz xy, tension positive; three
                                         periodic directions, or two: a slab has stress in its
-                                        plane only, per volume of the cell as it is given,
+                                        plane only, per volume of the given cell,
                                         vacuum included
     ``charges``                 e       physical: :math:`s` times the latent ones, see below
     ``dipole``                  e Å     :math:`\sum_i q_i (\mathbf{r}_i - \mathbf{R})`, no
                                         periodic direction only; :math:`\mathbf{R}` is the
-                                        centre of mass, which matters for charged molecules
+                                        center of mass, which matters for charged molecules
     ``polarization``            e/Å²    three periodic directions only; see below
     ``born_effective_charges``  e       (N, 3, 3) [atom, polarization, displacement]
     ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the four
                                         above: `dielectric`, or 1 for finite structures
     ==========================  ======  =======================================================
 
-    Charges and what follows need a model with one charge per atom. ``atoms.info["charge"]`` is
-    the total charge in e, 0 when absent. Positions are read as they are, never wrapped into the
-    cell.
+    Charges and the properties below them need a model with one charge per atom.
+    ``atoms.info["charge"]`` is the total charge in e, 0 when absent. Positions are never wrapped
+    into the cell.
 
     Charges, dipole, polarization, Born charges and current are *physical*, in one scale. The model
     has latent charges :math:`q_i`, which interact as in vacuum; with :math:`s = \tfrac13
     \operatorname{tr} \epsilon_\infty^{1/2}` (:math:`\sqrt{\epsilon_\infty}` where it is a
     number) the charges of structures with periodic directions, slabs included, are :math:`s q_i`;
-    those of finite structures are the latent ones (`ase_les.screening`). `get_latent_charges` gives
-    the latter always, and potential and field are theirs. `dielectric_tensor` comes with charges in
-    all results and so in trajectories: it tells how they are scaled.
+    those of finite structures are the latent ones (`ase_les.screening`). `get_latent_charges`
+    always returns the latent charges; potential and field belong to these. Results and
+    trajectories with charges also contain `dielectric_tensor`, which records their scaling.
 
-    What sits on atoms and what moves with them need not be the same: `get_gapt_charges` gives
+    Atomic charges and the charges that move with the atoms can differ: `get_gapt_charges` returns
     the isotropic Born charges :math:`\operatorname{tr} Z^*_i/3`.
 
     The *polarization* is :math:`\epsilon_\infty^{1/2} \sum_i \mathbf{m}_i / V`. With split
-    charges and no formal charges it is made of transfers along edges: the same for every choice of
-    periodic images, zero where nothing is transferred. Formal charges add
-    :math:`\sum_i q_0 \mathbf{r}_i` and with it the branch of the positions as they are: leave
-    them unwrapped and it is followed. For other models it is :math:`\sum_i q_i \mathbf{r}_i`
-    throughout, which means something for whole molecules in neutral cells; their charges are not
-    conserved locally, so that only the Born charges, not differences of this, are exact.
+    charges and no formal charges it is the sum of transfers along edges: independent of the choice
+    of periodic images, and zero without transfers. Formal charges add
+    :math:`\sum_i q_0 \mathbf{r}_i`, so that the branch depends on the positions: it is continuous
+    as long as they are not wrapped. For other models it is :math:`\sum_i q_i \mathbf{r}_i`, which
+    is meaningful for whole molecules in neutral cells; their charges are not conserved locally, so
+    that only the Born charges are exact, not differences of this polarization.
 
-    Born charges of finite structures are the derivative of the dipole about a fixed centre of
+    Born charges of finite structures are the derivative of the dipole about a fixed center of
     mass. Under periodic boundaries they follow edge vectors and do not depend on the cell
     (`ase_les.response`).
 
-    Where atoms share electrons, as those of a metal do in models with
-    `ase_les.electrostatics.equilibration`, there is no polarization, no Born charges and no field.
+    With charge equilibration as in a metal (`ase_les.electrostatics.equilibration`), polarization,
+    Born charges and fields are not available.
 
-    `get_cell_dipole` is the moment whose slopes the Born charges are, of crystals, slabs and
-    molecules alike. Of slabs they are those at a field of zero inside, all three components scaled
-    with :math:`\sqrt{\epsilon_\infty}`; the dipole that shows outside, where a field along the
-    normal is screened by the electrons of the slab, is :math:`\epsilon_\infty` times smaller along
-    the normal.
+    `get_cell_dipole` is the moment whose derivatives are the Born charges, for crystals, slabs and
+    molecules. For slabs they are defined at zero internal field, with all three components scaled
+    with :math:`\sqrt{\epsilon_\infty}`; the external dipole along the normal is smaller by
+    :math:`\epsilon_\infty`, because the electrons of the slab screen a field along the normal.
 
     In a *field* energy and forces become those of the enthalpy :math:`E - \boldsymbol{\mathcal{E}}
     \cdot V \mathbf{P}` (finite: :math:`E - \boldsymbol{\mathcal{E}} \cdot \sum_i q_i
-    \mathbf{r}_i`, so that an ion feels its charge times the field); kinetic energy plus enthalpy is
-    conserved. The field is the macroscopic one and moves nuclei and latent charges; the electronic
-    energy :math:`-\tfrac12 V \chi_\infty \mathcal{E}^2` is left out. The stress is the derivative
-    of the enthalpy at constant field.
+    \mathbf{r}_i`, so that the force on an ion is its charge times the field); kinetic energy plus
+    enthalpy is conserved. The field is the macroscopic one and acts on nuclei and latent charges;
+    the electronic energy :math:`-\tfrac12 V \chi_\infty \mathcal{E}^2` is not included. The stress
+    is the derivative of the enthalpy at constant field.
 
     Parameters
     ----------
@@ -121,45 +120,44 @@ class LESCalculator(ModelResults):
         model; the calculator uses a frozen copy. Several models or a committee make a
         `CommitteeCalculator`, whose results are means; `energy_std`, `forces_std` … are spreads.
     device : str
-        As torch names it: "cpu", "cuda", "cuda:1" …
+        As named by torch: "cpu", "cuda", "cuda:1" …
     dtype : str
         Precision of the network, "float32" or "float64". Geometry and electrostatics are
         float64 in both; choose "float64" for finite differences and phonons.
     skin : float
-        In Å; neighbours are searched again only after an atom may have moved half of it.
+        Skin of the neighbor list in Å; it is rebuilt after an atom may have moved half the skin.
     accuracy : float or None
-        Relative error of the long-range forces that is small enough. Structures of a few hundred
-        atoms and more are summed on a mesh that reaches it; smaller ones exactly, as all are with
-        None.
+        Relative error of the long-range forces. Structures of a few hundred atoms or more use a
+        mesh with this accuracy; smaller ones are summed exactly. None sums all exactly.
     dielectric : float, array of shape (3, 3), or None
         Electronic dielectric constant or tensor :math:`\epsilon_\infty` of the bulk, relative to
         vacuum. Its square root turns latent into physical charges, Born charges and polarization
-        of periodic structures; finite ones stand in vacuum. None takes what the card of the model
-        has, if anything; 1 gives latent values. May be assigned at any time.
+        of periodic structures; finite ones are in vacuum. None uses the value in the model card,
+        if any; 1 gives latent values. May be assigned at any time.
     field_V_per_A : sequence of three floats
         Uniform electric field in V/Å. May be assigned at any time, also during a run.
     threads : int or None
-        Threads of this process. None keeps what the user has set (`torch.set_num_threads`,
-        ``OMP_NUM_THREADS``), and is one thread otherwise.
+        Threads of this process. None keeps the user's setting (`torch.set_num_threads`,
+        ``OMP_NUM_THREADS``), or uses one thread.
     keep_memory : bool
         Whether malloc keeps freed memory for the next call, up to 512 MB in the whole process,
-        where the C library is glibc (`ase_les.process_settings.keep_freed_memory`).
+        with glibc only (`ase_les.process_settings.keep_freed_memory`).
     kernels : bool
-        Whether to use compiled kernels (`ase_les.kernels`), on a CPU and where the installation
-        has them; ``ase-les doctor`` tells. Results differ by round-off, and by the error of the
-        mesh where only one of both uses it.
+        Whether to use compiled kernels (`ase_les.kernels`), on a CPU and if installed (see
+        ``ase-les doctor``). Results differ by round-off, and by the error of the mesh if only
+        one of them uses a mesh.
 
     Attributes
     ----------
     implemented_properties : list of str
-        What works for this model.
+        Properties available with this model.
     model_hash : str
-        Stands for config and weights of the model.
+        Hash of config and weights of the model.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such model.
+        If the model does not exist.
     ValueError
         If the file holds no model, or a setting is unknown.
 
@@ -177,7 +175,7 @@ class LESCalculator(ModelResults):
     """
 
     model: LESModel | Committee
-    # The model that warnings are about, and what graphs and plans are made for.
+    # The model that warnings refer to, and for which graphs and plans are made.
     _judged: LESModel
     _evaluated: LESModel | CommitteeEngine
 
@@ -190,15 +188,15 @@ class LESCalculator(ModelResults):
         "stress",
         *_CHARGE_PROPERTIES,
     ]
-    # The model does not read them: changing them must not cost a calculation.
+    # The model does not use them: changing them must not trigger a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
     polarization_follows_positions = True
-    """Its changes are whole, not up to quanta, as long as positions are not wrapped."""
+    """Whether the polarization has no jumps by quanta, as long as positions are not wrapped."""
 
     def __new__(
         cls, model: Source | None = None, *arguments: Any, **settings: Any
     ) -> LESCalculator:
-        """Return the calculator of a model, or that of a committee."""
+        """Return a calculator for a model or for a committee."""
         if cls is LESCalculator and names_committee(model):
             from ase_les.calculator.committee_calculator import CommitteeCalculator
 
@@ -298,24 +296,24 @@ class LESCalculator(ModelResults):
         return described(self.model, self.parameters)
 
     def set(self, **settings) -> dict:
-        """Refuse changes: settings are fixed when the calculator is created.
+        """Raise an error: settings are fixed when the calculator is created.
 
         Raises
         ------
         TypeError
-            If any is given.
+            If any setting is given.
         """
         if settings:
             raise TypeError(
                 f"settings of an LESCalculator cannot be changed, got {sorted(settings)}. "
-                "Make a new LESCalculator with them"
+                "Create a new LESCalculator with them"
             )
         return {}
 
     def reset(self) -> None:
-        """Forget the last calculation and free the neighbour list and the plan of the sums.
+        """Discard the last calculation, the neighbor list and the plan of the sums.
 
-        Results do not depend on it: equal structures give equal digits whatever came before.
+        Results do not depend on it: equal structures give identical results in any order.
         """
         super().reset()
         self._kept = {}
@@ -332,7 +330,7 @@ class LESCalculator(ModelResults):
     ) -> Any:
         """Return a property as ASE does; threads that share the calculator wait for each other.
 
-        Born charges are kept outside of ``results``: ASE's writers fail on arrays (N, 3, 3).
+        Born charges are stored outside ``results``: ASE's writers fail for (N, 3, 3) arrays.
         """
         with self._lock:
             self.results |= self._kept
@@ -344,10 +342,10 @@ class LESCalculator(ModelResults):
                 }
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """Return what has changed since the last calculation; also charge, spin, masses, field."""
+        """Return changes since the last calculation, including charge, spin, masses and field."""
         changes = super().check_state(atoms, tol)
         if self.atoms is not None:
-            # The dipole of a charged molecule is taken about the centre of mass.
+            # The dipole of a charged molecule is defined about the center of mass.
             before, now = self.atoms, atoms
             changes += [
                 name
@@ -368,14 +366,14 @@ class LESCalculator(ModelResults):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = tuple(all_changes),
     ) -> None:
-        """Fill ``results`` for `atoms`, with `properties` and whatever the same pass gives.
+        """Compute `properties` of `atoms` into ``results``, with others from the same pass.
 
         Raises
         ------
         ValueError
-            If the structure cannot be evaluated; ``results`` are then as before.
+            If the structure cannot be evaluated; ``results`` are then unchanged.
         PropertyNotImplementedError
-            If a property has no meaning under these boundary conditions.
+            If a property is undefined under these boundary conditions.
         """
         atoms = self.atoms if atoms is None else atoms
         if atoms is None:
@@ -384,14 +382,14 @@ class LESCalculator(ModelResults):
         check_boundaries(properties, atoms)
         with self._lock:
             graph = self._graphs.at(atoms) if self._shared is None else self._shared.graph(atoms)
-            wanted = set(properties)
+            requested = set(properties)
             results: dict[str, Any] = {}
-            # Born charges alone need no energy; forces alone pay nothing for them.
-            if not wanted <= _WITHOUT_ENERGY:
-                results |= self._energy_results(atoms, graph, self._graphs.plan(graph), wanted)
-            results |= self._born_results(atoms, graph, wanted)
+            # Born charges do not need the energy, and forces do not need Born charges.
+            if not requested <= _WITHOUT_ENERGY:
+                results |= self._energy_results(atoms, graph, self._graphs.plan(graph), requested)
+            results |= self._born_results(atoms, graph, requested)
             if self._has_charges:
-                # Always there: it records how everything else that is made of charges is scaled.
+                # Always present: it records the scaling of all results derived from charges.
                 results["dielectric_tensor"] = (
                     self._dielectric.copy() if atoms.pbc.any() else np.eye(3)
                 )
@@ -414,19 +412,19 @@ class LESCalculator(ModelResults):
             self._warnings.check_sign(atoms, self._whole(atoms, graph), results, born_charges)
 
     def _born_results(
-        self, atoms: Atoms, graph: Graph, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, requested: AbstractSet[str]
     ) -> dict[str, np.ndarray]:
-        if _BORN_CHARGES not in wanted:
+        if _BORN_CHARGES not in requested:
             return {}
         whole = self._whole(atoms, graph)
         return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole)}
 
     def _energy_results(
-        self, atoms: Atoms, graph: Graph, plan: Any, wanted: AbstractSet[str]
+        self, atoms: Atoms, graph: Graph, plan: Any, requested: AbstractSet[str]
     ) -> dict[str, Any]:
-        return self._results_of(self._engine, atoms, graph, plan, wanted)
+        return self._results_of(self._engine, atoms, graph, plan, requested)
 
 
-# Reloading this module must not register twice: ASE refuses a name it knows.
+# ASE rejects known names: do not register again when this module is reloaded.
 if "les" not in external_calculators:
     register_calculator_class("les", LESCalculator)

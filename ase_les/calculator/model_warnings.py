@@ -1,4 +1,4 @@
-"""Warnings of a calculator about structures that the model or its charges do not suit."""
+"""Warnings about structures for which the model or its charges are unsuitable."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ase_les.model import LESModel
 from ase_les.response import has_polarization
 from ase_les.units import COULOMB_CONSTANT
 
-# Net charge in e of a periodic cell that is worth a warning, and the same per atom if the model
-# does not constrain its charges: their sum over neutral water is then 0.1 to 0.2 e.
+# Net charge in e of a periodic cell from which to warn, and per atom if the model does not
+# constrain its charges: their sum over neutral water is then 0.1 to 0.2 e.
 _NET_CHARGE = 1e-3
 _NET_CHARGE_PER_ATOM = 0.01
 
@@ -29,13 +29,13 @@ _PACKAGES = tuple(path for package in (ase, ase_les) for path in package.__path_
 
 
 class ModelWarnings:
-    """Each kind of warning once.
+    """Warn once of each kind.
 
     Parameters
     ----------
     model : LESModel
     remedy : str
-        How the sign of the charges of this model is flipped.
+        Instruction for flipping the sign of the charges of this model.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class ModelWarnings:
         )
 
     def check_net_charge(self, atoms: Atoms, latent: np.ndarray) -> None:
-        """Warn if a cell or slab has a net charge that matters.
+        """Warn if a cell or slab has a significant net charge.
 
         Parameters
         ----------
@@ -80,12 +80,12 @@ class ModelWarnings:
         charges = self._model.latent_electrostatics.charges
         unconstrained = charges.config.neutrality == "none"
         if atoms.pbc.all():
-            # Unconstrained charges never sum to zero: an error of the model, not of the structure.
+            # Unconstrained charges never sum to zero, an error of the model and not the structure.
             tolerance = _NET_CHARGE_PER_ATOM * len(atoms) if unconstrained else _NET_CHARGE
             if abs(net) > tolerance:
                 self._warn("net charge", self._on_charged_cell(net, atoms))
         elif unconstrained and atoms.pbc.any() and abs(net) > _NET_CHARGE:
-            # No background here: the field of the net charge grows with the slab's thickness.
+            # Without a background the field of the net charge grows with the slab's thickness.
             self._warn(
                 "net charge",
                 f"the latent charges of this slab sum to {net:+.4f} e, because the model "
@@ -103,7 +103,7 @@ class ModelWarnings:
     ) -> None:
         """Warn if electronegative elements are positive and energies do not depend on the sign.
 
-        Charges among the results raise the suspicion; Born charges, which are more reliable,
+        Charges among the results are tested first; Born charges, which are more reliable, then
         decide.
 
         Parameters
@@ -111,7 +111,7 @@ class ModelWarnings:
         atoms : ase.Atoms
         graph : Graph
         results : dict
-            Of the calculator.
+            Results of the calculator.
         born_charges : callable
             Computes Born charges (N, 3, 3) of the structure, if they are not among the results.
         """
@@ -156,7 +156,7 @@ class ModelWarnings:
             self._warn(
                 "signs",
                 f"charges of the members {opposite} of the committee have the sign opposite to the "
-                "others': their mean has no meaning. Energies and forces do not depend on the "
+                "others': their mean is meaningless. Energies and forces do not depend on the "
                 "sign; flip it (`ase-les convert MEMBER --output FILE --sign flip`) and combine "
                 "the members again",
             )
@@ -165,7 +165,7 @@ class ModelWarnings:
         background = self._model.latent_electrostatics.electrostatics.config.background
         return (
             f"the periodic cell is charged: its latent charges sum to {net:+.4f} e. "
-            + ("A uniform background neutralises it; " if background else "")
+            + ("A uniform background neutralizes it; " if background else "")
             + "energy and stress depend on the size of the cell, by up to about "
             f"{_cell_size_energy(net, atoms.cell.volume):.2g} eV. Compare energies only between "
             "cells of one size and charge, or extrapolate to large cells"
@@ -177,7 +177,7 @@ class ModelWarnings:
 
 
 def _stacklevel_of_caller() -> int:
-    """Return the stack level of the line outside ASE and this package that led here."""
+    """Return the stack level of the calling line outside ASE and this package."""
     level, frame = 0, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Evaluation of a model, and results under the names and in the shapes of ASE."""
+"""Evaluation of a model, and results with ASE's names and shapes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ModelResults(ChargeMethods):
         atoms: Atoms,
         graph: Graph,
         plan: Plan | None,
-        wanted: AbstractSet[str],
+        requested: AbstractSet[str],
     ) -> dict[str, Any]:
         """Evaluate one model."""
         stress_defined = has_stress(atoms)
@@ -53,24 +53,24 @@ class ModelResults(ChargeMethods):
             model = FieldEnthalpy(engine, force_per_charge)
             check_field(engine, graph, force_per_charge)
             stress_defined &= not has_branches(engine, graph)
-            if "stress" in wanted and not stress_defined:
+            if "stress" in requested and not stress_defined:
                 raise PropertyNotImplementedError(
                     "in a field the stress needs a polarization without branches; formal charges "
                     "have none. Keep the cell fixed"
                 )
-        # Cell relaxations and barostats ask for the stress after the forces of every step:
-        # from the first time on, both come from one pass (the stress adds a few per cent).
-        self._with_stress |= "stress" in wanted
+        # Cell relaxations and barostats request the stress after the forces of every step: after
+        # the first request both come from one pass (the stress adds a few per cent).
+        self._with_stress |= "stress" in requested
         parts = {
-            "forces": not wanted.isdisjoint({"forces", "stress", "energies"}),
+            "forces": not requested.isdisjoint({"forces", "stress", "energies"}),
             "stress": stress_defined and self._with_stress,
-            "energies": "energies" in wanted,
+            "energies": "energies" in requested,
         }
         if self._shared is None:
             prediction, derivatives = evaluate(model, graph, plan, **parts)
         else:
             prediction, derivatives = self._shared.derivatives(graph, plan, **parts)
-        return self._named(engine, prediction, derivatives, atoms, graph, wanted)
+        return self._named(engine, prediction, derivatives, atoms, graph, requested)
 
     def _named(
         self,
@@ -79,13 +79,13 @@ class ModelResults(ChargeMethods):
         derivatives: Derivatives | None,
         atoms: Atoms,
         graph: Graph,
-        wanted: AbstractSet[str],
+        requested: AbstractSet[str],
     ) -> dict[str, Any]:
-        """Return a prediction under ASE's names, with the charges and what they make."""
+        """Return a prediction with ASE's names, including charges and derived properties."""
         results = ase_results(prediction, derivatives)
         if self._has_charges:
             results |= charge_results(prediction, atoms, self._charge_scaling(atoms))
-            if "polarization" in wanted:
+            if "polarization" in requested:
                 if self._shared is not None:
                     graph = self._whole(atoms, graph)
                     with torch.no_grad():
@@ -96,7 +96,7 @@ class ModelResults(ChargeMethods):
 
 
 def ase_results(prediction: Prediction, derivatives: Derivatives | None) -> dict[str, Any]:
-    """Return energy, and forces, stress (Voigt order) and energies of atoms if they are known."""
+    """Return energy and, if computed, forces, stress (Voigt order) and atomic energies."""
     energy = prediction.energy[0].item()
     results: dict[str, Any] = {"energy": energy, "free_energy": energy}
     if derivatives is None:
@@ -110,7 +110,7 @@ def ase_results(prediction: Prediction, derivatives: Derivatives | None) -> dict
 
 
 def charge_results(prediction: Prediction, atoms: Atoms, scaling: float) -> dict[str, Any]:
-    """Return physical charges, and the dipole of a finite structure about its centre of mass."""
+    """Return physical charges, and the dipole of a finite structure about its center of mass."""
     results: dict[str, Any] = {"charges": scaling * array_of(prediction.charges[:, 0])}
     if not atoms.pbc.any():
         arms = atoms.positions - atoms.get_center_of_mass()

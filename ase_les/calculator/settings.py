@@ -25,12 +25,12 @@ def names_committee(model: Source | None) -> bool:
 
 
 def load_committee(model: Source) -> Committee:
-    """Return a committee from a file, several models, or a committee.
+    """Return a committee made from a file, from several models, or from a committee.
 
     Raises
     ------
     ValueError
-        If these models make no committee.
+        If the models cannot form a committee.
     """
     if isinstance(model, Committee):
         return model
@@ -43,7 +43,7 @@ def load_committee(model: Source) -> Committee:
     ]
     members: list[LESModel] = []
     for item in each:
-        # A committee among several models counts with all of its members.
+        # Committees among several models contribute all of their members.
         members += [item] if isinstance(item, LESModel) else item.members
     return Committee(members)
 
@@ -79,14 +79,14 @@ def dielectric_tensor(given: float | Sequence | np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is not a number of at least 1 or a symmetric tensor of such eigenvalues.
+        If it is not a number of at least 1 or a symmetric tensor with such eigenvalues.
     """
     tensor = np.asarray(given, dtype=float)
     tensor = tensor * np.eye(3) if tensor.ndim == 0 else tensor
     symmetric = tensor.shape == (3, 3) and np.allclose(tensor, tensor.T, rtol=1e-6)
     if not symmetric or not np.linalg.eigvalsh(tensor).min() >= 1 - 1e-6:
         raise ValueError(
-            "`dielectric` must be 1 or larger, or a symmetric positive 3×3 tensor of such "
+            "`dielectric` must be 1 or larger, or a symmetric positive 3×3 tensor with such "
             f"eigenvalues (ε∞ relative to vacuum), got {given!r}"
         )
     if np.linalg.eigvalsh(tensor).max() > LARGEST_DIELECTRIC:
@@ -99,7 +99,7 @@ def dielectric_tensor(given: float | Sequence | np.ndarray) -> np.ndarray:
 
 
 def origin(model: Source, hash_: str) -> str:
-    """Return the name of the model, its absolute path, or its hash if it was made in memory."""
+    """Return the name of the model, its absolute path, or its hash if it is only in memory."""
     if isinstance(model, LESModel | Committee):
         return f"{type(model).__name__} {hash_}"
     if not isinstance(model, str | Path):
@@ -111,14 +111,14 @@ def origin(model: Source, hash_: str) -> str:
 
 
 def sign_remedy(model: Source, name: str) -> str:
-    """Return how to flip the sign of the charges of a model with this name (see `origin`)."""
+    """Return an instruction to flip the sign of the charges of a model (name: see `origin`)."""
     if isinstance(model, LESModel):
-        return "`model.long_range.charges.flip_sign()` before the calculator is made"
+        return "`model.long_range.charges.flip_sign()` before the calculator is created"
     return f"`ase-les convert {name} --output model.safetensors --sign auto --structure FILE`"
 
 
 def described(model: LESModel | Committee, parameters: Mapping[str, object]) -> str:
-    """Return one line with a model, its elements and stated limits, and the settings."""
+    """Return a line with the model, its elements and limits, and the settings."""
     elements = " ".join(model.config.atomic_energies)
     limits = str(model.card.get("limits") or "none stated in the model card")
     settings = ", ".join(

@@ -18,16 +18,16 @@ from ase_les.shared_model import SharedModel
 
 
 class SharedEvaluation:
-    """Evaluates structures together with the other processes of a group.
+    """Evaluator of structures shared with the other processes of a group.
 
     Parameters
     ----------
     model : LESModel
         Prepared for inference, the same in all processes.
     group : torch.distributed.ProcessGroup or True
-        True is the default group.
+        True for the default group.
     device, skin, kernels
-        As of `LESCalculator`.
+        As in `LESCalculator`.
 
     Raises
     ------
@@ -47,8 +47,8 @@ class SharedEvaluation:
         Raises
         ------
         ValueError
-            In all processes: if the structure cannot be evaluated in one of them, or is not the
-            same in all.
+            In all processes, if one of them cannot evaluate the structure, or if their
+            structures differ.
         """
         problem = None
         try:
@@ -74,7 +74,7 @@ class SharedEvaluation:
     def derivatives(
         self, graph: Graph, plan: Plan | None, *, forces: bool, stress: bool, energies: bool
     ) -> tuple[Prediction, Derivatives | None]:
-        """Return the prediction for a graph made by `graph`, and its derivatives if wanted."""
+        """Return the prediction for a graph made by `graph`, and its derivatives if requested."""
         return self._model.derivatives(
             graph, self._atoms, plan, forces=forces, stress=stress, energies=energies
         )

@@ -1,6 +1,6 @@
 """Latent charges: from features of environments to charges, and the sign of charges.
 
-Names are imported on first use: `ase_les.charges.sign` serves code that never needs torch.
+Names are imported on first use, because `ase_les.charges.sign` is used without torch.
 """
 
 from __future__ import annotations

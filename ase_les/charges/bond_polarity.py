@@ -1,10 +1,10 @@
-r"""Charges as bonds make them: what chemistry says before anything is learned.
+r"""Charges from bond polarities, used before training.
 
 .. math::
     q_i = \kappa \sum_j b(r_{ij} / \ell_{ij})\, (\chi_j - \chi_i)
 
 with Pauling electronegativities :math:`\chi`, sums :math:`\ell` of covalent radii, and
-:math:`\kappa` in e per unit of electronegativity. What one end of a bond gains the other loses.
+:math:`\kappa` in e per unit of electronegativity. One end of a bond gains what the other loses.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from torch import Tensor
 from ase_les.charges.electronegativity import ELECTRONEGATIVITY
 from ase_les.graph import Graph, edge_vectors
 
-# Ends of the switch between bonded and not bonded, in sums of covalent radii: hydrogen bonds
-# are at its far end.
+# Range of the switch between bonded and nonbonded, in sums of covalent radii; hydrogen bonds
+# are at its upper end.
 BONDED, NOT_BONDED = 1.15, 1.75
 
 
 def bonded(relative_distances: Tensor) -> Tensor:
-    """1 up to 1.15 times the sum of covalent radii, smoothly to 0 at 1.75 times.
+    """Return 1 up to 1.15 times the sum of covalent radii, falling smoothly to 0 at 1.75 times.
 
-    A bond that vibrates stays one.
+    Vibrating bonds remain bonds.
     """
     x = ((relative_distances - BONDED) / (NOT_BONDED - BONDED)).clamp(0, 1)
     return 1 - x**3 * (10 - 15 * x + 6 * x * x)
@@ -41,7 +41,7 @@ def bond_lengths(elements: Sequence[int]) -> Tensor:
 def electronegativity_differences(elements: Sequence[int]) -> Tensor:
     """Return sender minus receiver, shape (receiver, sender), in Pauling units.
 
-    Elements without an electronegativity count as the average of the others.
+    Elements without an electronegativity get the average of the others.
     """
     symbols = [chemical_symbols[number] for number in elements]
     known = [ELECTRONEGATIVITY[symbol] for symbol in symbols if symbol in ELECTRONEGATIVITY]
@@ -51,7 +51,7 @@ def electronegativity_differences(elements: Sequence[int]) -> Tensor:
 
 
 def bond_charges(graph: Graph, per_pauling: float) -> Tensor:
-    """Charges (N,) in e that bonds make; they sum to zero.
+    """Return charges (N,) in e from bond polarities; they sum to zero.
 
     Parameters
     ----------

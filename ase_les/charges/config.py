@@ -16,33 +16,33 @@ class ChargesConfig:
     Parameters
     ----------
     n_channels : int
-        Charges per atom; only a single channel has the meaning of charge.
+        Charges per atom; only a single channel is a physical charge.
     hidden : tuple of int
         Hidden widths of the readout.
     bias : bool
         Whether the readout has constant terms.
     linear : bool
-        Whether the readout has a linear part beside its network.
+        Whether the readout has a linear part besides its network.
     scale : float
         Factor between readout and charge, in e.
     neutrality : str
-        "split": atoms exchange charge with their neighbours, so that charge is
+        "split": atoms exchange charge with their neighbors, so that charge is
         conserved exactly and locally. "mean": the excess over the total charge
-        is taken evenly from all atoms of the structure. "none": charges are what
-        the readout says.
+        is subtracted evenly from all atoms of the structure. "none": charges are
+        the output of the readout.
     formal_charges : mapping of str to float
-        Charges in e that elements have before any transfer ("split" only); 0 for
-        elements not named: those of the ions, divided by √ε∞, as +0.75 and −0.75
-        for Na and Cl in water. Needed where ions lie farther apart than the cutoff,
-        and of use wherever ions are: structures as small as what the network sees
-        leave charges nearly open, and where a training begins decides where it ends.
-        Name the elements of the solvent as well: between two elements with formal
-        charges nothing moves before training, between others electronegativity decides.
+        Charges in e of the elements before any transfer ("split" only); 0 for
+        elements not listed. Use ionic charges divided by √ε∞, such as +0.75 and −0.75
+        for Na and Cl in water. Required if ions are farther apart than the cutoff, and
+        recommended for all ionic systems: structures not larger than the receptive
+        field hardly determine the charges, so that the result depends on the start.
+        List the elements of the solvent as well: before training no charge moves between two
+        elements with formal charges, and between others according to electronegativity.
 
     Raises
     ------
     ValueError
-        If formal charges are given to another rule than "split".
+        If formal charges are given with a rule other than "split".
     """
 
     n_channels: Annotated[int, Interval(ge=1, le=64)] = 1

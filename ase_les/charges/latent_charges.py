@@ -1,4 +1,4 @@
-"""Latent charges: a readout of features, and the neutrality rule that makes charges of it."""
+"""Latent charges: a readout of features and a neutrality rule that turns it into charges."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class LatentCharges(nn.Module):
     def latent(self, features: Tensor) -> Tensor:
         """Latent numbers (N, n) of all atoms, float64.
 
-        Sums of charges cancel: they are taken in float64 whatever the network's precision.
+        They are always summed in float64, because charges cancel.
         """
         return self.config.scale * self.readout(features).double()
 
     @torch.no_grad()
     def flip_sign(self) -> None:
-        """Make q → −q, for structures without formal and total charge."""
+        """Flip the sign of charges, q → −q, for structures without formal and total charge."""
         for layer in (self.readout.network[-1], self.readout.linear):
             for parameter in () if layer is None else layer.parameters():
                 parameter.neg_()

@@ -10,7 +10,7 @@ Rule       Charges                                                             C
 "none"     the latent numbers themselves                                       `Unconstrained`
 "mean"     the excess is subtracted evenly from all atoms: exact sum, not      `MeanShift`
            local
-"split"    charge moves between neighbours: exact sum, local, size-consistent  `SplitCharges`
+"split"    charge moves between neighbors: exact sum, local, size-consistent   `SplitCharges`
 =========  ==================================================================  ====================
 """
 
@@ -32,7 +32,7 @@ class NeutralityRule(nn.Module):
     is_conserved : bool
         Whether charges sum to the total charge.
     is_local : bool
-        Whether a charge depends on the environment of its atom alone.
+        Whether a charge depends only on the environment of its atom.
     """
 
     is_conserved: bool
@@ -47,14 +47,14 @@ class NeutralityRule(nn.Module):
         raise NotImplementedError
 
     def exchanged(self, latent: Tensor, graph: Graph) -> Tensor | None:
-        """Return what atoms gain along the edges, (N, n_channels) in e; None for other rules.
+        """Return the charge gained along edges, (N, n_channels) in e; None for other rules.
 
-        The sum over graphs that share the edges among them is that of the whole graph.
+        If several graphs share the edges of one graph, the sum over them is that of the whole.
         """
         return None
 
     def with_exchanged(self, latent: Tensor, graph: Graph, exchanged: Tensor | None) -> Tensor:
-        """Return charges (N, n_channels) in e, given what atoms gain along the edges."""
+        """Return charges (N, n_channels) in e from the charge gained along edges."""
         return cast(Tensor, self(latent, graph))
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
@@ -71,13 +71,13 @@ class NeutralityRule(nn.Module):
     def excess(self, graph: Graph) -> Tensor:
         """Return the total charge beyond the formal charges, (S,) in e.
 
-        Exactly zero where there is none, and for rules whose charges are not conserved locally.
+        Exactly zero if there is none, and for rules whose charges are not conserved locally.
         """
         return torch.zeros_like(graph.total_charge)
 
 
 class Unconstrained(NeutralityRule):
-    """Charges as they are read out; their sum floats."""
+    """Charges as read out, with an unconstrained sum."""
 
     is_conserved = False
     is_local = True
@@ -91,7 +91,7 @@ class Unconstrained(NeutralityRule):
         return latent
 
     def moments(self, latent: Tensor, graph: Graph) -> Tensor:
-        r"""Return :math:`q_i \mathbf{r}_i`, with positions as they are."""
+        r"""Return :math:`q_i \mathbf{r}_i`, without wrapping positions."""
         charges: Tensor = self(latent, graph)
         return charges[:, :1] * graph.positions
 
@@ -107,9 +107,9 @@ class MeanShift(Unconstrained):
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:
         """Return the shifted charges."""
-        wanted = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
-        wanted = wanted.to(latent.device)
-        wanted[:, 0] = graph.total_charge
-        excess = sum_per_structure(latent, graph) - wanted
+        totals = torch.zeros(graph.n_structures, latent.shape[1], dtype=latent.dtype)
+        totals = totals.to(latent.device)
+        totals[:, 0] = graph.total_charge
+        excess = sum_per_structure(latent, graph) - totals
         size = torch.bincount(graph.structure, minlength=graph.n_structures)[:, None]
         return latent - (excess / size)[graph.structure]

@@ -1,4 +1,4 @@
-"""From features to a few numbers per atom: a linear map plus a small network."""
+"""Readout from features to a few numbers per atom: a linear map plus a small network."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.autograd.function import once_differentiable
 class Readout(nn.Module):
     r"""Per-atom outputs :math:`\mathrm{linear}(B) + \mathrm{MLP}(B)`, SiLU between layers.
 
-    Features are first divided by their ``spread``, a constant of the model that
-    is 1 unless `LESModel.standardise_features` has measured it.
+    Features are first divided by their ``spread``, a constant of the model, which
+    is 1 unless measured by `LESModel.standardise_features`.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Readout(nn.Module):
     bias : bool
         Whether the layers have constant terms.
     linear : bool
-        Whether there is a linear part beside the network.
+        Whether there is a linear part besides the network.
     """
 
     spread: Tensor
@@ -50,9 +50,9 @@ class Readout(nn.Module):
         self.network = nn.Sequential(*layers[:-1])
 
     def use_analytic_gradients(self) -> None:
-        """Take hand-written derivatives from now on (inference only).
+        """Switch to hand-written derivatives (inference only).
 
-        The parameters are read now and must not change.
+        Parameters are copied and must not change afterwards.
         """
         self._frozen = _Frozen.of(self)
 
@@ -66,7 +66,7 @@ class Readout(nn.Module):
 
 
 class _Frozen(NamedTuple):
-    """A readout whose spread is part of the first weights.
+    """Readout with the spread included in the first weights.
 
     ``first`` and ``bias`` are those of the first layer and, below them, of the linear part;
     ``n_first`` is the width of the first layer. ``layers``: weight and bias of the others.

@@ -1,13 +1,13 @@
-r"""The sign of charges, which energies and forces leave open.
+r"""The sign of charges, which energies and forces do not determine.
 
 Energies depend on products of charges: :math:`q \to -q` changes the sign of charges, dipoles,
 polarization and Born charges, and nothing else. Twelve of 25 published models with one charge per
-atom came out with electronegative elements positive. The sign is a convention, that of chemistry
-here: mean charges of elements fall with Pauling electronegativity.
+atom have positive charges on electronegative elements. The sign is a convention; here it is that
+of chemistry: mean charges of elements decrease with Pauling electronegativity.
 
-Judge by generalized atomic polar tensor charges, :math:`\operatorname{tr} Z^*_i / 3` [1]_, where
-there are any: they are what energies and forces determine, while the charges themselves may have
-any mean in an ionic crystal.
+If available, use generalized atomic polar tensor charges, :math:`\operatorname{tr} Z^*_i / 3` [1]_:
+they are determined by energies and forces, while the charges themselves may have any mean in an
+ionic crystal.
 
 References
 ----------
@@ -34,7 +34,7 @@ FOLLOWS, OPPOSES, UNDECIDED = "follows", "opposes", "undecided"
 #: polarized either way.
 CLEAR_DIFFERENCE = 0.7
 
-#: In e. Smaller mean charges of elements are of no meaning.
+#: Mean charges of elements below this value in e are not significant.
 MEANINGFUL_CHARGE = 0.05
 
 # Between -1 (all pairs of elements against electronegativity) and 1: one pair that disagrees with
@@ -43,11 +43,11 @@ _CLEAR_AGREEMENT = 0.5
 
 
 def sign_is_free(config: ModelConfig, is_charged: bool = False) -> bool:
-    """Return whether energies are the same for charges of the other sign.
+    """Return whether energies are the same for charges of opposite sign.
 
-    They are not where there are formal or total charges, or elements of different electronegativity
-    share electrons: there the energy itself tells the sign. Models with neutrality "none" do not
-    know of total charges.
+    They differ with formal or total charges, or if elements of different electronegativity are
+    equilibrated: the energy then determines the sign. Models with neutrality "none" ignore total
+    charges.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def sign_is_free(config: ModelConfig, is_charged: bool = False) -> bool:
 def mean_by_element(
     numbers: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray
 ) -> dict[str, float]:
-    """Return the mean value of the atoms of each element.
+    """Return the mean value for each element.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def covariance_with_electronegativity(charges: Mapping[str, float]) -> float:
     Parameters
     ----------
     charges : mapping of str to float
-        Mean charge of each element in e; elements without an electronegativity do not count.
+        Mean charge of each element in e; elements without an electronegativity are ignored.
     """
     known = {symbol: ELECTRONEGATIVITY[symbol] for symbol in charges if symbol in ELECTRONEGATIVITY}
     if len(known) < 2:
@@ -114,7 +114,7 @@ def judge_sign(charges: Mapping[str, float]) -> str:
     -------
     str
         "follows" for :math:`a \ge 0.5`, "opposes" for :math:`a \le -0.5`, and "undecided" between
-        them, without such a pair, or if no charge reaches `MEANINGFUL_CHARGE`.
+        them, without such a pair, or if all charges are below `MEANINGFUL_CHARGE`.
     """
     known = sorted(
         (ELECTRONEGATIVITY[symbol], charge)

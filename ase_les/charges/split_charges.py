@@ -1,4 +1,4 @@
-"""Split charges: what each atom takes from its neighbours."""
+"""Split charges: charge transfers between neighboring atoms."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from ase_les.kernels.library import Kernels
 from ase_les.kernels.split import FusedSplitCharges, SplitConstants
 from ase_les.representation.radial import polynomial_cutoff
 
-# Charges are sums of a few numbers of order one: anything smaller than this is round-off.
+# Charges are sums of a few numbers of order one: smaller values are round-off.
 _NO_CHARGE = 1e-12
 
-# Charge moved through a bond before training, in e per unit of electronegativity.
+# Charge transferred through a bond before training, in e per unit of electronegativity.
 _PER_PAULING = 0.3
 
 
 class SplitCharges(NeutralityRule):
-    r"""Charges that neighbours exchange (split-charge model): exactly conserved and local.
+    r"""Charges exchanged between neighbors (split-charge model), conserved exactly and locally.
 
     .. math::
         q_i &= q_0(Z_i) + \sum_j (p_{ij} - p_{ji}) + \Big(Q - \sum_j q_0(Z_j)\Big)
@@ -43,31 +43,29 @@ class SplitCharges(NeutralityRule):
         \phi^{ZZ'}_0(r) &= f_c(r)\, b(r / \ell_{ZZ'}), \qquad
         \phi_n(r) = w\, f_c(r) \cos\frac{(n - 1) \pi r}{r_c}
 
-    Every atom says, function by function, how much charge it takes from neighbours at a distance.
-    Through the first function it takes from those it is bonded to: :math:`b` is 1 up to 1.15 times
-    the sum :math:`\ell` of covalent radii and 0 beyond 1.75 times, so that a bond that
-    vibrates keeps its charge. The others reach through the whole environment, weakly.
+    The latent numbers of an atom are coefficients of functions of distance for the charge taken
+    from neighbors. The first function covers bonded atoms: :math:`b` is 1 up to 1.15 times the
+    sum :math:`\ell` of covalent radii and 0 beyond 1.75 times, so that a vibrating bond keeps its
+    charge. The other functions, with small weight, extend over the whole environment.
 
-    Besides, every atom moves charge through its environment along a vector
-    :math:`\mathbf{u}_i`: it polarizes. Without it there would be no polarization on a coarser scale
-    than bonds, which is nearly all that the long range sees: what atoms take alike from all sides
-    has no dipole, and no field of scalars makes one, since conservation leaves of it
-    only the second power of the wave vector.
+    In addition, every atom polarizes: it moves charge through its environment along a vector
+    :math:`\mathbf{u}_i`. Without this term there would be no polarization on length scales above
+    bonds, which dominate the long range: isotropic transfers have no dipole, and transfers from
+    scalars contribute only at second order in the wave vector because charge is conserved.
 
     A transfer along an edge is a dipole along that edge, so the moments
 
     .. math::
         \mathbf{m}_i = -\sum_j p_{ij}\, \mathbf{d}_{ij} + \dots
 
-    need no origin and do not change when atoms are wrapped into the cell.
+    do not depend on an origin or on wrapping of atoms into the cell.
 
-    What total charge is left beyond the formal charges goes where the atoms attract it. Their
-    affinities :math:`s_i` are local; only the normalisation, without which the sum could not be
-    :math:`Q`, knows of the whole structure. The exponential keeps that as local as it can be:
-    an atom far less attractive than another has no share at all, so that an ion keeps its charge
-    however much solvent surrounds it, and equal sites share equally, as electrons do. Where the
-    formal charges make up the total charge, above all in neutral structures without formal
-    charges, nothing is left to share and charges are strictly local.
+    The total charge beyond the formal charges is distributed according to affinities
+    :math:`s_i`. These are local; only the normalization, which makes the sum equal to :math:`Q`,
+    depends on the whole structure. The exponential keeps the distribution as local as possible:
+    an atom with a much lower affinity gets no share, so that an ion keeps its charge in any amount
+    of solvent, and equal sites get equal shares. If the formal charges add up to the total charge,
+    as in neutral structures without formal charges, all charges are strictly local.
 
     =======================  ==================================================
     Symbol                   Code
@@ -94,10 +92,10 @@ class SplitCharges(NeutralityRule):
     is_local = True
 
     _N_WAVES = 4
-    # Some forty neighbours are within reach: their transfers are many, and must be small.
+    # Some forty neighbors are within the cutoff: their transfers must be small.
     _WAVE_HEIGHT = 0.1
     _CUTOFF_EXPONENT = 5
-    # Steps of the optimiser are as large in all parameters; those of transfers should be small.
+    # Optimizer steps are equally large in all parameters; those of transfers should be small.
     _UNIT = 0.05
 
     _lengths: Tensor
@@ -112,7 +110,7 @@ class SplitCharges(NeutralityRule):
         start[0, ..., 0, 0] = _first_guess(elements, config.formal_charges) / self._UNIT
         start[1:] = torch.randn(start[1:].shape)
         self.pair_charges = nn.Parameter(start)
-        # In float32, which the network's changes of precision leave as they are.
+        # In float32, which is not affected by changes of the network's precision.
         self.register_buffer("_lengths", bond_lengths(elements), persistent=False)
         row = torch.zeros(max(atomic_numbers.values()) + 1, dtype=torch.int64)
         row[elements] = torch.arange(len(elements))
@@ -137,11 +135,11 @@ class SplitCharges(NeutralityRule):
         return exchanged if own is None else exchanged + own
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Exchange charge by compiled kernels in `forward` from now on (inference only)."""
+        """Switch `forward` to compiled kernels (inference only)."""
         self._fused = FusedSplitCharges(self, kernels)
 
     def constants(self) -> SplitConstants:
-        """Return what the kernels need to know."""
+        """Return the constants that the kernels need."""
         weights = self._UNIT * self.pair_charges.detach().double()
         return SplitConstants(
             self.cutoff,
@@ -154,7 +152,7 @@ class SplitCharges(NeutralityRule):
         )
 
     def exchanged(self, latent: Tensor, graph: Graph) -> Tensor:
-        """Return what every atom gains from its neighbors, (N, n_channels) in e."""
+        """Return the charge every atom gains from its neighbors, (N, n_channels) in e."""
         if self._fused is not None:
             return self._fused(latent, graph)
         split, _ = self._split_charges(latent, graph)
@@ -184,9 +182,9 @@ class SplitCharges(NeutralityRule):
         return torch.where(left.abs() > _NO_CHARGE, left, 0.0)
 
     def _split_charges(self, latent: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Return charges (E, n_channels) in e that edges move to their receivers; edge vectors.
+        """Return charges (E, n_channels) in e moved along edges to their receivers; edge vectors.
 
-        Computed in the precision of the network: both ends see the same rounded number.
+        Computed in the precision of the network, with the same rounded number for both ends.
         """
         vectors = edge_vectors(graph)
         dtype, receivers = self.pair_charges.dtype, graph.receivers
@@ -227,7 +225,7 @@ class SplitCharges(NeutralityRule):
             own = formal
         else:
             affinity = latent[:, -1]
-            # Measured from the highest, or the exponential of a large affinity would overflow.
+            # Relative to the highest, so that the exponential does not overflow.
             highest = affinity.new_zeros(graph.n_structures).scatter_reduce(
                 0, graph.structure, affinity.detach(), "amax", include_self=False
             )
@@ -238,14 +236,14 @@ class SplitCharges(NeutralityRule):
 
 
 def _first_guess(elements: Sequence[int], formal_charges: Mapping[str, float]) -> Tensor:
-    """Return the charge (e) a bond brings its receiver before training.
+    """Return the charge (e) that the receiver gains through a bond before training.
 
-    Energies do not depend on the sign of all charges, so that no charge at all is a saddle point
-    of every fit; this starts beside it, on the side chemistry says. Between two elements with
-    formal charges nothing moves at first: their electron has moved already, and where data lack
-    such a pair in touch, no fit would take back what moved twice.
+    Energies do not depend on the overall sign of charges, so that zero charges are a saddle point
+    of every fit; the initial charges are displaced from it in the direction of electronegativity.
+    Between two elements with formal charges the initial transfer is zero: their electron has been
+    transferred already, and without such pairs in contact in the data, no fit would correct it.
     """
     formal = torch.tensor([formal_charges.get(chemical_symbols[z], 0.0) != 0.0 for z in elements])
-    # A bond counts twice, once from each of its ends.
+    # A bond counts twice, once for each atom.
     guess = 0.5 * _PER_PAULING * electronegativity_differences(elements)
     return torch.where(formal[:, None] & formal, 0.0, guess)

@@ -1,6 +1,6 @@
 """The command line: ``ase-les VERB``. A verb parses its arguments and makes one library call.
 
-Verbs import what they compute with inside their function, so that help stays quick.
+Verbs import libraries inside their function, so that help is fast.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ VERBS = (
     "structure",
     "doctor",
 )
-"""Each names a module here with a function of the same name; help lists them in this order."""
+"""Modules of this package, each with a function of the same name, in the order of the help."""
 
 app = typer.Typer(
     help="Latent Ewald Summation models: dynamics, relaxation and properties with ASE.",
@@ -62,7 +62,7 @@ def _verbs(
         ),
     ] = False,
 ) -> None:
-    # With a callback typer keeps the verb on the command line even while there is only one.
+    # With a callback, typer requires the verb even if there is only one.
     pass
 
 
@@ -72,18 +72,18 @@ for _verb in VERBS:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; what a user can put right ends in one message and exit code 2.
+    """Run a command; errors that a user can correct end in one message and exit code 2.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        By default those of the process.
+        By default the arguments of the process.
     """
     write_any_text()
     try:
         app(arguments)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
-        # An extra that is missing was asked for by name of its package; other modules are ours.
+        # A missing extra has its package name in the message; other missing modules are bugs.
         if isinstance(error, ModuleNotFoundError) and error.name is not None:
             raise
         from rich.text import Text

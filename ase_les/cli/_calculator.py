@@ -1,4 +1,4 @@
-"""Structures and calculators from what stands on the command line."""
+"""Structures and calculators from options of the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ase_les.runs.processes import Jobs
 
 FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
-"""Settings of calculators whose forces are differentiated: rounding and meshes would show."""
+"""Settings for calculators whose forces are differentiated: no mesh, double precision."""
 
 
 def make_calculator(
@@ -34,29 +34,29 @@ def make_calculator(
 
 
 def read_structure(path: Path, charge: int | None = None) -> Atoms:
-    """Return the last structure of a file, or the one that its name asks for (``run.traj@3``).
+    """Return the last structure of a file, or the one selected in its name (``run.traj@3``).
 
     Parameters
     ----------
     path : Path
     charge : int or None
-        Total charge (e) in place of what the file says.
+        Total charge (e) instead of that in the file.
 
     Raises
     ------
     ValueError
-        If the file cannot be read, or the total charge that it gives is none.
+        If the file cannot be read, or its total charge is invalid.
     """
     return read(path, last_only=True, charge=charge).last
 
 
 def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> None:
-    """Refuse to go on with a run under another total charge than it has.
+    """Raise an error if a run would be continued with a different total charge.
 
     Raises
     ------
     ValueError
-        If one is given and differs.
+        If a total charge is given and differs.
     """
     if charge is None:
         return
@@ -70,7 +70,7 @@ def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> 
 
 
 def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[Atoms]:
-    """All frames of any file ASE reads; those of an ASE trajectory one at a time, when used.
+    """Yield all frames of a file that ASE reads; ASE trajectories are read frame by frame.
 
     Raises
     ------
@@ -113,9 +113,9 @@ def calculated_structure(
     charge: int | None = None,
     **settings: Any,
 ) -> tuple[Atoms, dict[str, str | int | None]]:
-    """Hold a structure with its calculator, and where both came from.
+    """Structure with its calculator, and the origin of both.
 
-    Further `settings` are the calculator's.
+    Further `settings` are passed to the calculator.
 
     Raises
     ------
@@ -127,11 +127,11 @@ def calculated_structure(
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
     atoms = read_structure(structure, charge)
-    # A trajectory brings recorded results along, which are no calculator to go on with.
+    # Structures from trajectories have recorded results instead of a calculator.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
     provenance = {
         "structure": str(structure),
-        # A model file must be found again from any folder; a shipped model's name stays a name.
+        # The path of a model file must be valid in any folder; names of shipped models are kept.
         "model": str(Path(model).resolve()) if Path(model).is_file() else model,
         "device": device or "cpu",
         "dtype": dtype,
@@ -140,19 +140,19 @@ def calculated_structure(
     return atoms, provenance
 
 
-def tell_of_screening(runs: Sequence[RecordedRun], given: float | None, quiet: bool) -> None:
-    """Say so if bulk runs were taken for latent without having been told to."""
+def note_screening(runs: Sequence[RecordedRun], given: float | None, quiet: bool) -> None:
+    """Print a note if charges of bulk runs were taken as latent by default."""
     latent = [run.volume_A3 is not None and run.screening.epsilon_infinity == 1 for run in runs]
     if given is None and any(latent):
-        tell_of_latent_charges(quiet)
+        note_latent_charges(quiet)
 
 
-def tell_of_latent_charges(quiet: bool) -> None:
+def note_latent_charges(quiet: bool) -> None:
     """Print that charges of a bulk are latent without ε∞, and how to give it."""
     from ase_les.reports.terminal import console
 
     console(quiet).print(
-        "Note: charges are latent (ε∞ = 1): --dielectric takes ε∞ of the bulk, and scales them by "
+        "Note: charges are latent (ε∞ = 1); give ε∞ of the bulk with --dielectric to scale them by "
         "√ε∞",
         markup=False,
         highlight=False,

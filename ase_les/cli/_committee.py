@@ -1,4 +1,4 @@
-"""Evaluation of committees: errors of the mean beside the spread."""
+"""Evaluation of committees: errors of the mean and spread."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def check_committee_file(name: str, model: LESModel | Committee) -> None:
-    """Refuse a calibration that could not be stored.
+    """Raise an error if the calibration could not be stored.
 
     Raises
     ------
     ValueError
-        If it is no committee, or no file of the user.
+        If it is not a committee, or not a file of the user.
     """
     from ase_les import Committee
 
@@ -28,7 +28,7 @@ def check_committee_file(name: str, model: LESModel | Committee) -> None:
             "with `ase-les committee`"
         )
     if not Path(name).is_file():
-        raise ValueError(f"--calibrate stores the scale in the file; '{name}' is no file")
+        raise ValueError(f"--calibrate stores the scale in the file; '{name}' is not a file")
 
 
 def evaluate_committee(
@@ -40,7 +40,7 @@ def evaluate_committee(
     title: str,
     quiet: bool,
 ) -> tuple[Comparison, dict[str, float | int]]:
-    """Compare a committee with labels, show and draw its spread; return errors and calibration."""
+    """Compare a committee with labels; show, draw and return its errors and calibration."""
     from ase_les.reports.committee import calibration_table, save_reliability_figure
     from ase_les.reports.terminal import console
     from ase_les.training.calibration import compare_committee

@@ -1,4 +1,4 @@
-"""Options that print examples and keys of configuration files."""
+"""Options that print examples or keys of configuration files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def printed(name: str, text: Callable[[], str], what: str) -> typer.models.Optio
         Name of the option.
     text : callable
     what : str
-        Help.
+        Help text.
     """
 
     def show(asked: bool) -> None:

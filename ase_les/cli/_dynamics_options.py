@@ -49,7 +49,7 @@ def _ramp(given: object) -> object:
 
 
 def _field(given: object) -> object:
-    """Return three numbers such as ``0,0,0.05``, or a ramp of such, ``0,0,0:0,0,0.05``."""
+    """Return three numbers such as ``0,0,0.05``, or a ramp such as ``0,0,0:0,0,0.05``."""
     if not isinstance(given, str):
         return given
     try:
@@ -65,7 +65,7 @@ def _names(given: object) -> object:
 
 
 def _stages(given: Any) -> list[dict[str, Any]]:
-    """Return stages from a list of mappings, which must be in a file."""
+    """Return stages from a list of mappings, available in files only."""
     if isinstance(given, str) or not all(isinstance(stage, dict) for stage in given):
         raise typer.BadParameter("stages are a list of mappings in a file given with --config")
     return [
@@ -143,8 +143,8 @@ TrajectoryProperties = Annotated[
     typer.Option(
         parser=_names,
         metavar="NAMES",
-        help="Properties in each frame, such as energy,forces,charges; by default those that are "
-        "calculated anyway.",
+        help="Properties in each frame, such as energy,forces,charges; by default those calculated "
+        "without extra cost.",
     ),
 ]
 LogStride = Annotated[int | None, typer.Option(help="Steps between log lines.", show_default="10")]
@@ -165,7 +165,7 @@ MaxForce = Annotated[
 ]
 MaxForceStd = Annotated[
     float | None,
-    typer.Option(help="eV/Å; stop if a committee disagrees about a force by more than this."),
+    typer.Option(help="eV/Å; stop if the committee disagreement of a force is larger."),
 ]
 MaxDipoleChange = Annotated[
     float | None, typer.Option(help="e Å since the start; stop above, if the dipole is observed.")

@@ -48,12 +48,12 @@ def with_options(
     added: Mapping[str, Any],
     setting: Callable[..., AbstractContextManager[Any]],
 ) -> Callable[..., Any]:
-    """Return a command with further options, which hold while it runs.
+    """Return a command with additional options that are in effect while it runs.
 
     Parameters
     ----------
     verb : callable
-        The command, which does not see these options.
+        The command, which does not receive these options.
     added : mapping of str to annotation
         Options by name, None by default.
     setting : callable
@@ -127,13 +127,13 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def _value(parameter: Any, given: object) -> object:
-    """Return the value from a file in the form it has on the command line."""
+    """Return a value from a file in the form used on the command line."""
     repeated = getattr(parameter, "multiple", False)
     if repeated and isinstance(given, dict):
         # Options that can be repeated are lists in the file, or mappings of their entries.
         return [{key: entry} for key, entry in given.items()]
     if isinstance(given, str) and (repeated or parameter.nargs == -1):
-        # A single value is a list of one; otherwise a string would be split into letters.
+        # A single value becomes a list, since a string would be split into letters.
         return [given]
     return given
 
@@ -163,13 +163,13 @@ EpsilonInfinity = Annotated[
     float | None,
     typer.Option(
         *DIELECTRIC,
-        help="ε∞, the electronic dielectric constant of the bulk; 1.78 for water.",
+        help="Electronic dielectric constant ε∞ of the bulk; 1.78 for water.",
         show_default="the calculator's, or 1",
     ),
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default="cpu")]
 DType = Annotated[
-    str | None, typer.Option(help="float32 or float64; the calculator's own if absent.")
+    str | None, typer.Option(help="float32 or float64; by default that of the calculator.")
 ]
 Precision = Annotated[str, typer.Option(help="float32 or float64.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads to use, shared by all processes.")]
@@ -181,9 +181,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an earlier run.")]
-_BEYOND_LIMITS = "Allow what exceeds the limits of the model; the result says so."
+_BEYOND_LIMITS = "Allow calculations beyond the limits of the model, with a note in the result."
 BeyondLimits = Annotated[bool, typer.Option("--beyond-limits", help=_BEYOND_LIMITS)]
-#: For runs that can be resumed: None leaves it as it was.
+#: For runs that can be resumed: None keeps the previous value.
 BeyondLimitsOfRun = Annotated[
     bool | None, typer.Option("--beyond-limits", help=_BEYOND_LIMITS, show_default="False")
 ]
@@ -196,7 +196,6 @@ NumberOfJobs = Annotated[
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        help="Dask scheduler whose workers calculate instead of --jobs: tcp://HOST:PORT, or its "
-        "scheduler file.",
+        help="Dask scheduler whose workers replace --jobs: tcp://HOST:PORT, or its scheduler file.",
     ),
 ]

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from ase_les.reading import StructureFile
 
 READING = frozenset({"structure", "structures", "data", "bulk", "trajectory"})
-"""Parameters of commands that name files of structures."""
+"""Command parameters that are structure files."""
 
 Format = Annotated[
     str | None,
     typer.Option(
-        help="Format of the structure files as ASE names it, such as vasp-out, espresso-out or "
+        help="ASE format of the structure files, such as vasp-out, espresso-out or "
         "lammps-data:Na,Cl; with dpdata also dpdata:NAME.",
         show_default="by name and content",
     ),
@@ -33,8 +33,8 @@ Format = Annotated[
 Pbc = Annotated[
     str | None,
     typer.Option(
-        help="Periodic directions in place of what the file says: T, F, or as TTF.",
-        show_default="what the file says",
+        help="Periodic directions instead of those in the file: T, F, or as TTF.",
+        show_default="from the file",
     ),
 ]
 
@@ -48,7 +48,7 @@ class ReadingOptions:
     format : str or None
     pbc : tuple of bool or None
     quiet : bool
-        Tell only what changes results.
+        Print only notes that affect results.
     """
 
     format: str | None = None
@@ -60,19 +60,19 @@ _OPTIONS: ContextVar[ReadingOptions] = ContextVar("reading options")
 
 
 def options() -> ReadingOptions:
-    """Return the options of the running command; defaults outside of one."""
+    """Return the options of the running command; defaults outside a command."""
     return _OPTIONS.get(ReadingOptions())
 
 
 def with_reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Return a command with ``--format`` and ``--pbc`` if it reads structures.
 
-    Both hold for every structure it reads; the command itself does not see them.
+    Both apply to every structure it reads; the command itself does not receive them.
 
     Parameters
     ----------
     verb : callable
-        Whose signature typer reads.
+        Command with the signature for typer.
     """
     if READING.isdisjoint(inspect.signature(verb).parameters):
         return verb
@@ -94,16 +94,16 @@ def directions(given: str | None) -> tuple[bool, bool, bool] | None:
     Raises
     ------
     ValueError
-        If it is anything else.
+        For other text.
     """
     if given is None:
         return None
-    # YAML reads a lone T or F as text, true and false as what they are.
+    # YAML reads T and F as text, and true and false as booleans.
     letters = [letter for letter in str(given).upper() if letter in "TF10"]
     if str(given).lower() in ("true", "false"):
         letters = [str(given)[0].upper()]
     if len(letters) not in (1, 3):
-        raise ValueError(f"--pbc is T, F or three of them such as TTF, got {given!r}")
+        raise ValueError(f"--pbc must be T, F or three of them such as TTF, got {given!r}")
     periodic = [letter in "T1" for letter in letters]
     first, second, third = periodic * 3 if len(periodic) == 1 else periodic
     return first, second, third
@@ -112,7 +112,7 @@ def directions(given: str | None) -> tuple[bool, bool, bool] | None:
 def read(
     path: Path, *, last_only: bool = False, charge: float | None = None, silent: bool = False
 ) -> StructureFile:
-    """Read a file as the command line says, and tell on stderr what should be known about it.
+    """Read a file with the options of the command line, and print notes about it on stderr.
 
     Parameters
     ----------
@@ -120,18 +120,18 @@ def read(
     last_only : bool
         Read the last structure only.
     charge : float or None
-        Total charge (e) in place of what the file says.
+        Total charge (e) instead of that in the file.
     silent : bool
-        Leave the telling to the caller, who uses labels.
+        Do not print notes; the caller does, for files with labels.
     """
     from ase_les.reading import read_file
     from ase_les.reading.structures import listed, unused_keys
 
-    said = options()
-    file = read_file(path, said.format, last_only=last_only, charge=charge)
+    reading = options()
+    file = read_file(path, reading.format, last_only=last_only, charge=charge)
     for atoms in file.frames:
-        if said.pbc is not None:
-            atoms.pbc = said.pbc
+        if reading.pbc is not None:
+            atoms.pbc = reading.pbc
     if silent:
         return file
     for atoms in file.frames:
@@ -139,12 +139,12 @@ def read(
         if unused:
             file.notes.add(f"not used: {listed(unused)}")
     if last_only and file.total > 1 and "@" not in path.name:
-        file.notes.add(f"the last of {file.total} structures is used; {path}@N takes another")
-    tell(file.notes.lines(len(file.frames), only_important=said.quiet))
+        file.notes.add(f"the last of {file.total} structures is used; {path}@N selects another")
+    print_lines(file.notes.lines(len(file.frames), only_important=reading.quiet))
     return file
 
 
-def tell(lines: list[str]) -> None:
+def print_lines(lines: list[str]) -> None:
     """Print lines on stderr."""
     from ase_les.reports.terminal import console
 
@@ -153,9 +153,9 @@ def tell(lines: list[str]) -> None:
 
 
 def check_periodic(atoms: Atoms, card: Mapping[str, object], path: Path | str) -> None:
-    """Refuse a structure without periodic directions for a model that knows none such.
+    """Raise an error for an open structure if the model was trained on periodic ones only.
 
-    ``--pbc`` says that it is meant.
+    Use ``--pbc`` to confirm that the structure is open.
 
     Raises
     ------

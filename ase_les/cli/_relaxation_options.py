@@ -50,7 +50,7 @@ SymmetryTolerance = Annotated[
     float | None, typer.Option(help="Å; symmetry tolerance.", show_default="0.01")
 ]
 FixBelow = Annotated[
-    float | None, typer.Option(help="Å; fix atoms with z below, the bottom of a slab.")
+    float | None, typer.Option(help="Å; fix atoms with z below this, the bottom of a slab.")
 ]
 Steps = Annotated[int | None, typer.Option(help="Maximum number of steps.", show_default="500")]
 CheckpointStride = Annotated[

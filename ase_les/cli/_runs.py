@@ -12,7 +12,7 @@ ResumedStem = Annotated[
 ]
 
 
-# Of the calculator.
+# Settings of the calculator.
 _DEFAULT_DTYPE = "float32"
 
 
@@ -33,7 +33,7 @@ def given_settings(context: typer.Context, settings: Mapping[str, str]) -> dict[
 
 
 class ModelOptions(NamedTuple):
-    """Options that select the model, where and how precisely to compute, and the total charge."""
+    """Options for the model, device, precision and total charge."""
 
     model: str | None
     device: str | None
@@ -42,14 +42,14 @@ class ModelOptions(NamedTuple):
 
 
 def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOptions) -> Any:
-    """Return the calculator that was recorded in a run, with options that replace parts of it.
+    """Return the calculator recorded in a run, with settings replaced by options.
 
-    A different device, or the same model elsewhere, is accepted: the forces are compared later.
+    A different device, or another path of the same model, is accepted: forces are compared later.
 
     Raises
     ------
     ValueError
-        If the run has no model and none is given, or if its precision is a different one.
+        If the run has no model and none is given, or if its precision differs.
     """
     from ase_les.cli._calculator import make_calculator
 

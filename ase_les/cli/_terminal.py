@@ -1,4 +1,4 @@
-"""Text for terminals that do not know every letter."""
+"""Text for terminals with limited character sets."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ _NAME = "ase_les.replace"
 
 
 def write_any_text() -> None:
-    """Let stdout and stderr replace letters their encoding lacks, instead of failing.
+    """Make stdout and stderr replace characters that cannot be encoded, instead of failing.
 
-    Nothing changes where the encoding is UTF-8. Under ``LANG=C`` an Å becomes an A.
+    No effect if the encoding is UTF-8. With ``LANG=C`` an Å becomes an A.
     """
     codecs.register_error(_NAME, _replaced)
     for stream in (sys.stdout, sys.stderr):

@@ -79,7 +79,7 @@ def born(
         bool | None,
         typer.Option(
             help="Average over the symmetry of the crystal or slab.",
-            show_default="crystals and slabs",
+            show_default="for crystals and slabs",
         ),
     ] = None,
     symmetry_tolerance: Annotated[float, typer.Option(help="Symmetry tolerance in Å.")] = 1e-3,
@@ -91,7 +91,7 @@ def born(
         typer.Option(
             *DIELECTRIC,
             help="ε∞ of the bulk; the charges are scaled by its square root.",
-            show_default="of the model's card, or 1",
+            show_default="from the model card, or 1",
         ),
     ] = None,
     displacement: Annotated[
@@ -115,7 +115,7 @@ def born(
     quiet: Quiet = False,
 ) -> None:
     """Compute Born effective charges, with a BORN file for crystals, and by layer for slabs."""
-    from ase_les.cli._calculator import differentiable_structure, tell_of_latent_charges
+    from ase_les.cli._calculator import differentiable_structure, note_latent_charges
     from ase_les.properties.born_charges import born_charges
     from ase_les.reports import born_charges as report
     from ase_les.reports.terminal import TerminalProgress
@@ -157,13 +157,13 @@ def born(
     report.show(result, quiet)
     unscaled = (result.dielectric == np.eye(3)).all()
     if dielectric is None and atoms.pbc.any() and unscaled:
-        tell_of_latent_charges(quiet)
+        note_latent_charges(quiet)
     if json:
         print(summary_as_json(result.summary()))
 
 
 def _bulk(given: str | None) -> dict[str, float] | str | None:
-    """Return values by element, or the name of a file that contains them."""
+    """Return values by element, or the name of a file with values."""
     if given is None or "=" not in given:
         return given
     try:

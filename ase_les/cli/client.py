@@ -14,18 +14,18 @@ def client(
     model: Model = None,
     committee: Annotated[
         list[str] | None,
-        typer.Option(help="A further model; forces are the mean of all. Can be repeated."),
+        typer.Option(help="Additional model; forces are means over all models. May be repeated."),
     ] = None,
     charge: Charge = None,
     address: Annotated[str, typer.Option(help="Host on which i-PI runs.")] = "localhost",
     port: Annotated[int, typer.Option(help="Port in the input of i-PI.")] = 31415,
     unix: Annotated[
-        str | None, typer.Option(help="Name of its Unix socket, instead of host and port.")
+        str | None, typer.Option(help="Name of the Unix socket, instead of host and port.")
     ] = None,
     extras: Annotated[
         str,
         typer.Option(
-            help="Sent with every structure: dipole, BEC, charges, committee; separated by commas."
+            help="Extras sent with structures: dipole, BEC, charges, committee; comma-separated."
         ),
     ] = "",
     dielectric: Annotated[
@@ -34,7 +34,7 @@ def client(
             "--dielectric",
             "--epsilon-infinity",
             help="ε∞ of the bulk; dipole and charges are scaled by its square root.",
-            show_default="of the model's card, or 1",
+            show_default="from the model card, or 1",
         ),
     ] = None,
     patience: Annotated[float, typer.Option(help="Time in s to wait for i-PI to listen.")] = 60.0,
@@ -44,7 +44,7 @@ def client(
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
-    """Give i-PI the forces of a model until it ends; STRUCTURE is the one i-PI starts from."""
+    """Send forces of a model to i-PI until it ends; STRUCTURE is the initial structure of i-PI."""
     from ase_les.cli._calculator import calculated_structure, make_calculator, set_threads
     from ase_les.interop.ipi import Evaluator, connect, run_client
     from ase_les.reports.terminal import console
@@ -53,8 +53,8 @@ def client(
     settings = {} if dielectric is None else {"dielectric": dielectric}
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
     others = [make_calculator(name, device or "cpu", dtype) for name in committee or ()]
-    wanted = [name.strip() for name in extras.split(",") if name.strip()]
-    evaluate = Evaluator(atoms, [atoms.calc, *others], wanted)
+    requested = [name.strip() for name in extras.split(",") if name.strip()]
+    evaluate = Evaluator(atoms, [atoms.calc, *others], requested)
     connection = connect(address, port, unix, patience)
     console(quiet).print("connected to i-PI")
     count = run_client(evaluate, connection)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def committee(
     models: Annotated[
         list[str],
-        typer.Argument(help="Models: shipped by name, files, committees. One model with --data."),
+        typer.Argument(help="Names of shipped models, files or committees; one model with --data."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Committee file, .safetensors.")],
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Training structures of one model: its last layers are varied where these leave "
-            "them open. Some tens are enough, FILE@::5 takes every fifth."
+            help="Training structures of one model: its last layers are varied in directions that "
+            "these do not determine. Some tens are enough; FILE@::5 selects every fifth."
         ),
     ] = None,
     members: Annotated[int, typer.Option(min=2, help="With --data: number of members.")] = 16,
@@ -33,7 +33,7 @@ def committee(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Combine models of the same structures into a committee, or make one around a model.
+    """Combine models into a committee, or make a committee from one model and its data.
 
     Results are means over the members; their spread estimates the error. Calibrate the spread with
     `ase-les evaluate DATA --model COMMITTEE --calibrate`.

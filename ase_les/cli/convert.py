@@ -1,4 +1,4 @@
-"""``ase-les convert``: a published checkpoint as a model file, with charges of either sign."""
+"""``ase-les convert``: convert a published checkpoint to a model file, or flip charges."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def convert(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            help="Published network, .pth (CACE) or .model (MACE), of which nothing is executed. "
-            "Or a model file, .safetensors."
+            help="Published network, .pth (CACE) or .model (MACE), read without executing code; "
+            "or a model file, .safetensors."
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file, .safetensors.")],
     atomic_energies: Annotated[
-        str | None, typer.Option(help="Energies of the elements in eV, as H=-5.85,O=-2.93.")
+        str | None, typer.Option(help="Atomic energies in eV, such as H=-5.85,O=-2.93.")
     ] = None,
     fit_atomic_energies: Annotated[
         Path | None,
-        typer.Option(help="Labelled structures that the energies of the elements are fitted to."),
+        typer.Option(help="Labeled structures to which atomic energies are fitted."),
     ] = None,
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
     converged_ewald: Annotated[
@@ -42,17 +42,17 @@ def convert(
         ),
     ] = False,
     head: Annotated[
-        str | None, typer.Option(help="Head of a MACE model that has several, by name.")
+        str | None, typer.Option(help="Name of the head, for MACE models with several heads.")
     ] = None,
     sign: Annotated[
         str,
         typer.Option(
-            help="Of the charges: keep, flip, or auto, which makes electronegative elements of "
-            "--structure negative. Energies and forces stay the same."
+            help="Sign of the charges: keep, flip, or auto, which makes electronegative elements "
+            "of --structure negative. Energies and forces do not change."
         ),
     ] = "keep",
     structure: Annotated[
-        Path | None, typer.Option(help="Structure to judge the sign by; its last frame.")
+        Path | None, typer.Option(help="Structure to determine the sign; its last frame.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", "--overwrite", help="Replace an existing file.")
@@ -61,7 +61,7 @@ def convert(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a published LES checkpoint into a model file that needs none of its programs."""
+    """Convert a published LES checkpoint to a model file that does not need its program."""
     from ase_les import save_model
     from ase_les.cli._calculator import set_threads
     from ase_les.reports.terminal import console
@@ -74,7 +74,7 @@ def convert(
     if sign not in SIGNS:
         raise ValueError(f"--sign must be one of {', '.join(SIGNS)}, got {sign!r}")
     if sign == "auto" and structure is None:
-        raise ValueError("--sign auto judges by a structure: give --structure FILE")
+        raise ValueError("--sign auto determines the sign for a structure: give --structure FILE")
     set_threads(threads)
     energies = _parsed(atomic_energies) if atomic_energies else None
     model = _read(checkpoint, energies, converged_ewald, head)
@@ -105,10 +105,10 @@ def _read(
     if path.suffix != ".safetensors":
         return read_checkpoint(path, energies, converged_ewald=converged_ewald, head=head)
     if head is not None:
-        raise ValueError(f"'{path}' is a model file, which has no heads; leave --head out")
+        raise ValueError(f"'{path}' is a model file, which has no heads; omit --head")
     if energies:
         raise ValueError(
-            f"'{path}' is a model file, which has energies of the elements; --atomic-energies and "
+            f"'{path}' is a model file, which contains atomic energies; --atomic-energies and "
             "--fit-atomic-energies are for published checkpoints"
         )
     model = read_model(path)
@@ -116,7 +116,7 @@ def _read(
 
 
 def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
-    """Give charges the sign that was asked for, and say which it is; the card says so too."""
+    """Apply the requested sign of charges; return a description and record it in the card."""
     from ase_les import model_hash
     from ase_les.charges.sign import OPPOSES, means_as_text, sign_is_free
 
@@ -129,14 +129,14 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
                     "formal or total charges, or shared electrons, fix the sign of this model's "
                     "charges"
                     if of_one_channel
-                    else "the model has not one charge per atom, but "
+                    else "the model does not have one charge per atom, but "
                     + (
                         f"{model.long_range.charges.config.n_channels}"
                         if model.long_range
                         else "none"
                     )
                 )
-                + ". Leave it out"
+                + ". Omit the option"
             )
         return ""
     judged = None if structure is None else _judged(model, structure)
@@ -147,14 +147,14 @@ def _with_sign(model: LESModel, sign: str, structure: Path | None) -> str:
         found = "not judged by a structure"
     else:
         return (
-            "charges have the sign of the file, which energies and forces leave open; "
-            "--structure FILE tells whether it is that of chemistry"
+            "charges have the sign of the file, which energies and forces do not determine; "
+            "--structure FILE checks it against electronegativity"
         )
     done = "flipped" if flip else "as in the file"
     charges = dict(model.card.get("charges", {}))
     if flip:
         model.latent_electrostatics.charges.flip_sign()
-        # Means by element that a card of our own has.
+        # Means by element, present in cards of this package.
         for name, value in charges.items():
             if name.startswith("mean_") and isinstance(value, dict):
                 charges[name] = {element: -mean for element, mean in value.items()}
@@ -179,11 +179,11 @@ def _judged(model: LESModel, structure: Path) -> ChargesByElement:
     if not sign_is_free(model.config, is_charged=charge != 0):
         raise ValueError(
             f"'{structure}' has a total charge of {charge:+g} e, which fixes the sign of charges; "
-            "judge by a neutral structure"
+            "use a neutral structure"
         )
     atoms.calc = LESCalculator(model, dtype="float64")
     with warnings.catch_warnings():
-        # What it would say of the sign is said by the command.
+        # The command itself reports the sign.
         warnings.filterwarnings("ignore", message="the charges of this model have the sign")
         return charges_by_element(atoms)
 
@@ -194,7 +194,7 @@ def _parsed(text: str) -> dict[str, float]:
         return {symbol.strip(): float(value) for symbol, _, value in pairs}
     except ValueError:
         raise ValueError(
-            f"--atomic-energies needs energies in eV as H=-5.85,O=-2.93, got {text!r}"
+            f"--atomic-energies needs energies in eV such as H=-5.85,O=-2.93, got {text!r}"
         ) from None
 
 
@@ -209,7 +209,7 @@ def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
     frames = read(data, silent=True).frames
     samples = labelled(frames, model.config.cutoff, LabelNames(energy=energy_label))
     if not any(sample.energy.isfinite().all() for sample in samples):
-        raise ValueError(f"'{data}' has no energies '{energy_label}' to fit to")
+        raise ValueError(f"'{data}' has no energies '{energy_label}' for the fit")
     residuals = []
     with torch.no_grad():
         for sample in samples:

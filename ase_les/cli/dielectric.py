@@ -24,7 +24,7 @@ def dielectric(
         ),
     ] = None,
     rotational: Annotated[
-        bool, typer.Option("--rotational", help="Static constant without the translation of ions.")
+        bool, typer.Option("--rotational", help="Static constant without translation of the ions.")
     ] = False,
     skip: Annotated[float, typer.Option(help="Initial time in ps to exclude.")] = 0.0,
     temperature: Annotated[
@@ -44,7 +44,7 @@ def dielectric(
     quiet: Quiet = False,
 ) -> None:
     """Compute the dielectric constant and ε(ω) from the recorded dipole or current."""
-    from ase_les.cli._calculator import tell_of_screening
+    from ase_les.cli._calculator import note_screening
     from ase_les.properties.dielectric import dielectric_from_run
     from ase_les.reports import dielectric as report
     from ase_les.runs.output import summary_as_json
@@ -66,6 +66,6 @@ def dielectric(
     )
     report.write(result, output)
     report.show(result, quiet)
-    tell_of_screening(result.runs, epsilon_infinity, quiet)
+    note_screening(result.runs, epsilon_infinity, quiet)
     if json:
         print(summary_as_json(result.summary()))

@@ -18,7 +18,7 @@ def doctor(
         list[str] | None,
         typer.Option(
             help="Shipped model by name, or a model file; may be repeated.",
-            show_default="all that are shipped",
+            show_default="all shipped models",
         ),
     ] = None,
     device: Device = None,
@@ -26,9 +26,9 @@ def doctor(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Examine libraries, device and models, and say what puts right what is not.
+    """Check libraries, device and models, and suggest remedies.
 
-    Ends with exit code 1 if anything is broken.
+    Exit code 1 if anything is broken.
     """
     from ase_les.cli._calculator import set_threads
     from ase_les.installation import examine_installation, is_sound

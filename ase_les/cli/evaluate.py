@@ -23,7 +23,7 @@ from ase_les.cli._options import (
 
 def evaluate(
     data: Annotated[
-        Path, typer.Argument(help="Labelled structures, extended XYZ; FILE@-10: for the last ten.")
+        Path, typer.Argument(help="Labeled structures, extended XYZ; FILE@-10: for the last ten.")
     ],
     model: Model = None,
     charge: Charge = None,
@@ -36,23 +36,23 @@ def evaluate(
     forces_label: Annotated[str, typer.Option(help="Name of the forces.")] = "REF_forces",
     stress_label: Annotated[str, typer.Option(help="Name of the stresses.")] = "REF_stress",
     virial_label: Annotated[
-        str, typer.Option(help="Name of virials, in eV, where there are no stresses.")
+        str, typer.Option(help="Name of the virials in eV, used without stresses.")
     ] = "REF_virial",
     stress_unit: Annotated[
-        str, typer.Option(help="Of stress labels: eV/A^3, GPa, kbar, bar, Pa, ...")
+        str, typer.Option(help="Unit of the stress labels: eV/A^3, GPa, kbar, bar, Pa, ...")
     ] = "eV/A^3",
     stress_sign: Annotated[
-        str, typer.Option(help="What is positive: tension, or compression as in VASP's output.")
+        str, typer.Option(help="Positive stress: tension, or compression as in VASP's output.")
     ] = "tension",
     born_rows: Annotated[
-        str, typer.Option(help="Rows of Born charges: polarization or displacement.")
+        str, typer.Option(help="Rows of the Born charges: polarization or displacement.")
     ] = "polarization",
     dielectric: Annotated[
         float | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ of periodic structures, for their Born charges.",
-            show_default="of the model's card, or 1",
+            help="ε∞ of periodic structures, to scale their Born charges.",
+            show_default="from the model card, or 1",
         ),
     ] = None,
     calibrate: Annotated[
@@ -69,15 +69,15 @@ def evaluate(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare a model with labels: errors as a table and YAML, parity plots.
+    """Compare a model with labels: errors as a table and YAML, and parity plots.
 
-    Dipoles, quadrupoles and Born charges are compared where the data have them. For a committee,
+    Dipoles, quadrupoles and Born charges are compared if the data contain them. For a committee,
     the spread of its members is compared with the errors of their mean.
     """
     from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
     from ase_les.cli._committee import check_committee_file, evaluate_committee, store_calibration
-    from ase_les.cli._reading import check_periodic, read, tell
+    from ase_les.cli._reading import check_periodic, print_lines, read
     from ase_les.configuration import from_mapping
     from ase_les.model_limits import stated_limits
     from ase_les.reading.labels import LabelNames
@@ -106,8 +106,8 @@ def evaluate(
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")
     file = labelled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
     check_names(file)
-    tell([] if quiet else file.notes)
-    tell([f"Warning: {warning}" for warning in file.warnings])
+    print_lines([] if quiet else file.notes)
+    print_lines([f"Warning: {warning}" for warning in file.warnings])
     samples = file.samples
     first = judged if isinstance(judged, LESModel) else judged.members[0]
     for sample in samples:
@@ -133,7 +133,7 @@ def evaluate(
     summary["errors"] = found.to_dict()
     save_parity_figure(drawn, data.name, parity(comparison))
     console(quiet).print(errors_table({data.name: found}))
-    # That of an earlier evaluation would pass for one of this.
+    # Otherwise a figure of an earlier evaluation would remain.
     drawn_response.unlink(missing_ok=True)
     if response and (agreements := response.agreements()):
         summary["response"] = {name: a.to_dict() for name, a in agreements.items()}
@@ -146,14 +146,14 @@ def evaluate(
 
 
 def _files(output: str, overwrite: bool) -> list[Path]:
-    """Summary and figures of parity, responses and spread; earlier ones go only if allowed."""
+    """Prepare summary and figure files; earlier ones are removed only if allowed."""
     endings = ("-summary.yml", "-parity.png", "-response.png", "-reliability.png")
     files = [Path(f"{output}{ending}") for ending in endings]
     old = [path for path in files if path.exists()]
     if old and not overwrite:
         raise FileExistsError(
-            f"'{output}' has been written before ({', '.join(path.name for path in old)}). Choose "
-            "another output, or allow it to be replaced with overwrite (--overwrite)"
+            f"'{output}' exists ({', '.join(path.name for path in old)}). Choose "
+            "another output, or replace it with overwrite (--overwrite)"
         )
     files[0].parent.mkdir(parents=True, exist_ok=True)
     return files

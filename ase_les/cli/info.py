@@ -31,19 +31,19 @@ def info(
         typer.Option(
             *DIELECTRIC,
             help="ε∞ of the bulk; the charges are scaled by its square root.",
-            show_default="of the model's card, or 1",
+            show_default="from the model card, or 1",
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show the whole configuration and card.")
+        bool, typer.Option("--all", help="Show the full configuration and card.")
     ] = False,
     threads: Threads = 1,
     json: Json = False,
 ) -> None:
     """Show configuration, card and hash of a model, and its predictions for a structure.
 
-    For a structure, atomic charges and GAPT charges (isotropic Born charges) are shown by element,
-    and whether their sign agrees with electronegativity.
+    For a structure, charges and GAPT charges (isotropic Born charges) are shown by element, and
+    whether their sign agrees with electronegativity.
     """
     import warnings
 
@@ -84,7 +84,7 @@ def info(
         can_flip = first.long_range is not None and sign_is_free(first.config)
         _show(facts if everything else _short(facts), charges, can_flip)
         if not everything:
-            typer.echo("Whole configuration and card: --all or --json", err=True)
+            typer.echo("Full configuration and card: --all or --json", err=True)
 
 
 #: Entries shown without ``--all``.
@@ -154,7 +154,7 @@ def _is_truncated(model: LESModel) -> bool:
 
 
 def _effect_of_convergence(atoms: Atoms, converged: Calculator) -> dict[str, object]:
-    """Return the effect of the model's k-space cutoff on energy and forces."""
+    """Return the effect of the k-space cutoff of the model on energy and forces."""
     import numpy as np
 
     change = converged.get_forces(atoms) - atoms.get_forces()

@@ -45,7 +45,7 @@ def infrared(
     ] = None,
     from_run: Annotated[
         str | None,
-        typer.Option(help="Spectrum from the current of the run of this stem.", metavar="STEM"),
+        typer.Option(help="Compute the spectrum from the current of this run.", metavar="STEM"),
     ] = None,
     model: Model = None,
     charge: Charge = None,
@@ -62,7 +62,7 @@ def infrared(
         typer.Option(
             "--atoms",
             help="Vibrating atoms, such as tag:0 or O,H&within:5; see `ase-les born --help`.",
-            show_default="all that are not fixed",
+            show_default="all atoms that are not fixed",
             rich_help_panel=HARMONIC,
         ),
     ] = None,
@@ -140,8 +140,8 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None:
-        _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; leave out")
-        from ase_les.cli._calculator import tell_of_screening
+        _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
+        from ase_les.cli._calculator import note_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
         from ase_les.reports import infrared_dynamics as report
 
@@ -162,9 +162,9 @@ def infrared(
         )
         report.write(result, output)
         report.show(result, quiet)
-        tell_of_screening([result.run], epsilon_infinity, quiet)
+        note_screening([result.run], epsilon_infinity, quiet)
     else:
-        _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) has no use for")
+        _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) does not use")
         from ase_les.cli._calculator import differentiable_structure
         from ase_les.properties.infrared_harmonic import harmonic_infrared
         from ase_les.reports import infrared as harmonic_report
@@ -200,7 +200,7 @@ def infrared(
 
 
 def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
-    """Refuse options that would be ignored."""
+    """Raise an error for options that would be ignored."""
     given = []
     for parameter in context.command.params:
         source = context.get_parameter_source(str(parameter.name))

@@ -34,22 +34,22 @@ def label(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="YAML recipe: make diverse structures from those given first; without --engine "
-            "write them only.",
+            help="YAML recipe: first make diverse structures from the given ones; without --engine "
+            "only write them.",
         ),
     ] = None,
     stress: Annotated[
-        bool, typer.Option("--stress/--no-stress", help="Whether stresses are worth their time.")
+        bool, typer.Option("--stress/--no-stress", help="Whether to compute stresses.")
     ] = True,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labelled",
     jobs: Annotated[
-        int, typer.Option(min=1, help="Processes that share structures and threads.")
+        int, typer.Option(min=1, help="Worker processes, which share structures and threads.")
     ] = 1,
     threads: Threads = 1,
     scheduler: Scheduler = None,
     resume: Resume = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="With --resume: failed structures again.")
+        bool, typer.Option("--retry-failed", help="With --resume: repeat failed structures.")
     ] = False,
     overwrite: Overwrite = False,
     config: Config = None,
@@ -64,9 +64,9 @@ def label(
         printed("--keys", sampling_keys, "Print all keys of --sample and --settings and exit."),
     ] = False,
 ) -> None:
-    """Label structures; each is on disk when it is done.
+    """Label structures; each is written to disk as soon as it is done.
 
-    Exit code 1 if none has a label, 130 after Ctrl-C.
+    Exit code 1 if no structure was labeled, 130 after Ctrl-C.
     """
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.reports.training import show_labels
@@ -76,18 +76,18 @@ def label(
 
     if engine is None and sample is None:
         raise ValueError(
-            "nothing to do: --engine says who labels, --sample makes structures (or both)"
+            "nothing to do: give --engine to label, --sample to make structures, or both"
         )
     given = {} if settings is None else _settings(settings, engine)
-    # Before an hour of sampling, not after it.
+    # Check before sampling, which may take an hour.
     reference = None if engine is None else make_reference(engine, given)
     frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
     if reference is not None:
         vacuum = reference.settings.get("vacuum_A")
         if vacuum is not None and any(0 < atoms.pbc.sum() < 3 for atoms in frames):
             console(quiet).print(
-                f"{engine} repeats structures in three directions: slabs and wires get {vacuum:g} "
-                "Å of vacuum on either side (setting vacuum_A)",
+                f"{engine} is periodic in three directions: slabs and wires get {vacuum:g} "
+                "Å of vacuum on each side (setting vacuum_A)",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -132,7 +132,7 @@ def _frames(
     from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
 
     if sample is not None and resume and sampled.exists():
-        # What is labelled goes on with the very structures it began with.
+        # Resumed labeling continues with the same structures.
         return list(trajectory_frames(sampled))
     if not paths:
         raise ValueError("no structures given: name files that ASE can read")
@@ -142,7 +142,7 @@ def _frames(
     recipe = read_sampling_recipe(sample)
     if sampled.exists() and not overwrite:
         raise FileExistsError(
-            f"'{sampled}' exists; --resume goes on with it, --overwrite samples anew"
+            f"'{sampled}' exists; continue with --resume, or sample again with --overwrite"
         )
     samples = sample_by_recipe(frames, recipe, progress=TerminalProgress(quiet))
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())

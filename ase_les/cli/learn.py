@@ -1,4 +1,4 @@
-"""``ase-les learn``: from structures and an engine to a model that holds."""
+"""``ase-les learn``: active learning from structures and an engine."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ def learn(
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Folder of all results; a learning in it goes on.", show_default="PLAN"),
+        typer.Option(help="Folder of all results; an earlier run continues.", show_default="PLAN"),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Short trainings and runs, to try a plan.")
+        bool, typer.Option("--quick", help="Short trainings and runs, to test a plan.")
     ] = False,
     example: Annotated[bool, typer.Option("--example", help="Print a plan and exit.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that label.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes for labeling.")] = 1,
     threads: Threads = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Label, train a committee, run dynamics, label what it disputes, until the model holds.
+    """Label structures, train a committee, run dynamics, and repeat until the model is stable.
 
-    The criterion of the plan decides: runs from held-back structures in larger cells, and errors
-    on newly labeled structures of the dynamics. Started again after an interruption or a kill, it
-    goes on to the same models. Writes the committee and a report, report.html. Exit code 1 if the
-    model does not hold after the last round.
+    Each round labels structures with large committee disagreement. The criterion of the plan uses
+    runs from held-back structures in larger cells, and errors on newly labeled structures of the
+    dynamics. After an interruption, start the same command again to continue with identical
+    results. Writes the committee and a report, report.html. Exit code 1 if the criterion is not
+    met after the last round.
     """
     from ase_les.cli._calculator import set_threads
     from ase_les.reports import learning as report
@@ -45,7 +46,7 @@ def learn(
         print(EXAMPLE, end="")
         return
     if plan is None:
-        raise ValueError("no plan given; `ase-les learn --example` prints one to start from")
+        raise ValueError("no plan given; `ase-les learn --example` prints an example")
     set_threads(threads)
     settings, folder = read_learning_plan(plan)
     if quick:

@@ -59,7 +59,7 @@ def md(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> None:
-    """Molecular dynamics with exact restarts; Ctrl-C stops the run after the current step."""
+    """Run molecular dynamics with exact restarts; Ctrl-C stops the run after the current step."""
     from ase_les.cli._calculator import set_threads
     from ase_les.reports import dynamics as report
     from ase_les.reports.terminal import TerminalProgress

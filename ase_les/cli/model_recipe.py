@@ -1,4 +1,4 @@
-"""Make a shipped model again from its folder: what every ``models/<name>/recipe.py`` runs."""
+"""Reproduce a shipped model from its folder; used by every ``models/<name>/recipe.py``."""
 
 from __future__ import annotations
 
@@ -31,44 +31,43 @@ from ase_les.training.train import (
 
 
 def remake(folder: str | Path) -> None:
-    """Make data and model again, as the files of a folder say, and put them beside these.
+    """Reproduce data and model from the files of a folder, and store them in the same folder.
 
     =====================  =====================================================================
-    File                   What it says
+    File                   Content
     =====================  =====================================================================
-    ``label.yml``          which structures are labelled by which engine into ``data.extxyz``;
-                           absent where the data are somebody else's
+    ``label.yml``          structures and engine for the labels in ``data.extxyz``;
+                           absent for published data
     ``train.yml``          how the model is trained
-    ``teachers/NAME.yml``  how the models are trained first that ``train.yml`` starts from or is
-                           taught by, as ``work/teachers/NAME.safetensors``; absent where there are
-                           none
+    ``teachers/NAME.yml``  training of initial models and teachers of ``train.yml``, stored as
+                           ``work/teachers/NAME.safetensors``; absent without such models
     =====================  =====================================================================
 
-    The command line decides how much of it is done:
+    Options of the command line:
 
     =====================  =====================================================================
-    Option                 Consequence
+    Option                 Effect
     =====================  =====================================================================
-    ``--quick``            two epochs on the data that are there; nothing is kept
-    ``--shipped-data``     ``data.extxyz`` stays as it is: no engine is needed
+    ``--quick``            two epochs on existing data; nothing is kept
+    ``--shipped-data``     ``data.extxyz`` is not changed: no engine is needed
     ``--data-only``        no training
-    ``--with-short-range`` trains the same model without long range afterwards; its errors go
-                           into the card
-    ``--only-short-range`` trains that one alone, for the card that is there
-    ``--only-card``        what ``train.yml`` says in words and what its data and the charges in
-                           them tell goes into the card that is there
-    ``--device``           where to train, as torch names it
-    ``--threads``          of the training
-    ``--work``             where labels and trainings are kept until they are complete
+    ``--with-short-range`` also trains the same model without long range; its errors are added
+                           to the card
+    ``--only-short-range`` trains only the model without long range, for the existing card
+    ``--only-card``        updates the existing card with text from ``train.yml``, facts about
+                           the data and charges, without training
+    ``--device``           device for training, as named by torch
+    ``--threads``          number of threads for training
+    ``--work``             folder of labels and trainings until they are complete
     =====================  =====================================================================
 
-    Interrupted work goes on when the recipe is started again. A training that is finished is kept
-    until data, model or settings change, which train it anew.
+    Interrupted work continues when the recipe is started again. A finished training is kept until
+    data, model or settings change.
 
     Parameters
     ----------
     folder : str or Path
-        Of the model; paths in its files are relative to it.
+        Folder of the model; paths in its files are relative to it.
     """
     folder = Path(folder).resolve()
     asked = _arguments(folder)
@@ -78,7 +77,7 @@ def remake(folder: str | Path) -> None:
         _try_out(config, folder, asked.device)
         return
     if asked.only_card:
-        _update_card(folder, {**config.card.entries(), **_measured_anew(folder, config)})
+        _update_card(folder, {**config.card.entries(), **_recomputed_entries(folder, config)})
         return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
@@ -86,7 +85,7 @@ def remake(folder: str | Path) -> None:
             make_data(folder, asked.work, progress=TerminalProgress())
         except ModuleNotFoundError as missing:
             raise SystemExit(
-                f"{missing}. Without it: --shipped-data trains on the labels that are there"
+                f"{missing}. Without it: --shipped-data trains on the existing labels"
             ) from None
     if asked.data_only:
         return
@@ -107,10 +106,10 @@ def remake(folder: str | Path) -> None:
 
 
 def short_range_twin(config: TrainingConfig) -> TrainingConfig:
-    """Return the same training of the same architecture without long range.
+    """Return the same training without the long-range part.
 
-    It has no charges, and so nothing to learn from dipoles, Born charges or teachers. Where the
-    model starts from another, it starts from the twin of that one.
+    The model has no charges and does not learn from dipoles, Born charges or teachers. If the
+    original starts from another model, the twin starts from the twin of that model.
 
     Parameters
     ----------
@@ -134,16 +133,16 @@ def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
     Parameters
     ----------
     card : mapping
-        Of the model.
+        Card of the model.
     twin : mapping
         The card of the twin.
 
     Raises
     ------
     ValueError
-        If they were trained on other data: their errors could not be compared.
+        If they were trained on different data, so that their errors are not comparable.
     """
-    name = _told_apart_by(card, twin)
+    name = _differing_fingerprint(card, twin)
     if name:
         raise ValueError(
             "model and short-range twin were trained on different data (their cards have "
@@ -154,23 +153,23 @@ def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
 
 
 def _arguments(folder: Path) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"Make the model {folder.name} again.")
+    parser = argparse.ArgumentParser(description=f"Reproduce the model {folder.name}.")
     parser.add_argument("--quick", action="store_true", help="two epochs, nothing is kept")
-    parser.add_argument("--shipped-data", action="store_true", help="do not label anew")
+    parser.add_argument("--shipped-data", action="store_true", help="keep the existing labels")
     parser.add_argument("--data-only", action="store_true", help="label, do not train")
     twin = parser.add_mutually_exclusive_group()
     twin.add_argument(
         "--with-short-range",
         action="store_true",
-        help="and the same without long range, to compare",
+        help="also train the model without long range, for comparison",
     )
     twin.add_argument(
-        "--only-short-range", action="store_true", help="that comparison alone, for this card"
+        "--only-short-range", action="store_true", help="only train the model without long range"
     )
     parser.add_argument(
-        "--only-card", action="store_true", help="only what words and data say, no training"
+        "--only-card", action="store_true", help="only update text and data in the card"
     )
-    parser.add_argument("--device", default="cpu", help="where to train, such as cuda")
+    parser.add_argument("--device", default="cpu", help="device for training, such as cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=folder / "work", help="folder of the training")
     return parser.parse_args()
@@ -208,7 +207,7 @@ def _after_teachers(
         return str(_trained(ready, where, output, device).files.model.resolve())
 
     def with_files(plan: TrainingConfig) -> TrainingConfig:
-        # A model of ``teachers`` may itself start from another or be taught by others.
+        # A model of ``teachers`` may itself have an initial model or teachers.
         start = file(plan.start) if plan.start else None
         return replace(plan, start=start, teachers=tuple(map(file, plan.teachers)))
 
@@ -223,7 +222,7 @@ def _trained(config: TrainingConfig, folder: Path, output: Path, device: str) ->
     except OtherTraining as earlier:
         if not earlier.finished:
             raise
-        console().print(f"training anew: {'; '.join(earlier.changes)}", markup=False)
+        console().print(f"training again: {'; '.join(earlier.changes)}", markup=False)
     return _train(config, folder=folder, overwrite=True, device=device)
 
 
@@ -235,9 +234,9 @@ def _train(config: TrainingConfig, **options: Any) -> TrainingResult:
 
 
 def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:
-    """Return the short-range entry of the model that is replaced, if the twin need not change.
+    """Return the short-range entry of the replaced model, if the twin is still comparable.
 
-    The twin has no charges. It stays comparable while data, representation, core repulsion and
+    The twin has no charges. It remains comparable if data, representation, core repulsion and
     number of epochs are the same.
     """
     path = folder / "model.safetensors"
@@ -247,7 +246,7 @@ def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:
     old, new = earlier.config, result.model.config
     is_comparable = (
         "short_range" in earlier.card
-        and _told_apart_by(result.card, earlier.card) is None
+        and _differing_fingerprint(result.card, earlier.card) is None
         and (old.representation, old.core_repulsion) == (new.representation, new.core_repulsion)
         and earlier.card["training"]["epochs"] == result.card["training"]["epochs"]
     )
@@ -259,32 +258,32 @@ def _write_card(folder: Path, card: Mapping) -> None:
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _measured_anew(folder: Path, config: TrainingConfig) -> dict[str, object]:
-    """Return the entries of a card about training data and charges, measured again."""
+def _recomputed_entries(folder: Path, config: TrainingConfig) -> dict[str, object]:
+    """Compute the card entries about training data and charges again."""
     training = read_data(config, folder)["training"]
     model = load_single_model(folder / "model.safetensors")
-    told = describe_data(training, config.data.dielectric, model.config.cutoff)
-    name = _told_apart_by(told, model.card)
+    facts = describe_data(training, config.data.dielectric, model.config.cutoff)
+    name = _differing_fingerprint(facts, model.card)
     if name:
         raise ValueError(
-            f"the data of {folder / 'train.yml'} have {name} {str(told[name])[:8]}…, those of the "
+            f"the data of {folder / 'train.yml'} have {name} {str(facts[name])[:8]}…, those of the "
             f"training {model.card[name][:8]}…: train it again instead"
         )
     if model.long_range is not None:
         charges = describe_charges(model, training, config.data.dielectric)
-        told["charges"] = {**model.card.get("charges", {}), **charges}
-    return told
+        facts["charges"] = {**model.card.get("charges", {}), **charges}
+    return facts
 
 
-def _told_apart_by(card: Mapping, other: Mapping) -> str | None:
-    """Return the fingerprint by which the data of two cards differ; earlier cards have only one."""
+def _differing_fingerprint(card: Mapping, other: Mapping) -> str | None:
+    """Return the name of a fingerprint that differs; earlier cards have only one."""
     names = ("data_sha256", "samples_sha256")
     shared = (name for name in names if name in card and name in other)
     return next((name for name in shared if card[name] != other[name]), None)
 
 
 def _update_card(folder: Path, words: Mapping, twin: Mapping | None = None) -> None:
-    """Add to the card, which stands in the model file and beside it."""
+    """Add entries to the card, in the model file and beside it."""
     path = folder / "model.safetensors"
     model = load_single_model(path)
     card = {**model.card, **words}

@@ -1,4 +1,4 @@
-"""``ase-les models``: the models that come with the package."""
+"""``ase-les models``: list the shipped models."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def models(
     accuracy: Annotated[
         bool,
-        typer.Option("--accuracy", help="Beside short-range twins and published errors instead."),
+        typer.Option("--accuracy", help="Compare with short-range twins and published errors."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """List the shipped models: elements, cutoff, test errors, licence of their data."""
+    """List the shipped models: elements, cutoff, test errors, license of their data."""
     from ase_les.model_io import list_models, read_header, shipped_models
 
     if accuracy and not json:
@@ -61,7 +61,7 @@ def _data(card: Mapping) -> Mapping:
 
 
 def _root_mean_square_errors(errors: Mapping[str, object]) -> str:
-    """Only what fits into a table; the card has the rest."""
+    """Return the entries shown in the table; the card contains more."""
     shown = (
         ("energy_rmse_meV_per_atom", "meV/atom"),
         ("forces_rmse_meV_per_A", "meV/Å"),
@@ -78,9 +78,9 @@ def _show(entries: Mapping[str, Mapping]) -> None:
     if not entries:
         print("No models are shipped with this installation; give --model a model file.")
         return
-    # Names are what people copy from here: they are never cut.
+    # Names are not truncated, so that they can be copied.
     names = Column("model", min_width=max(map(len, entries)))
-    table = Table(names, "elements", "cutoff / Å", "long range", "test RMSE", "licence of data")
+    table = Table(names, "elements", "cutoff / Å", "long range", "test RMSE", "license of data")
     for name, entry in entries.items():
         table.add_row(
             name,
@@ -92,4 +92,4 @@ def _show(entries: Mapping[str, Mapping]) -> None:
         )
     console = Console(markup=False)
     console.print(table)
-    console.print("What a model must not be used for: ase-les info MODEL", highlight=False)
+    console.print("Limits of a model: ase-les info MODEL", highlight=False)

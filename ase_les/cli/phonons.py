@@ -48,13 +48,13 @@ def phonons(
         typer.Option(
             *DIELECTRIC,
             help="ε∞ of the recorded charges; the phonons do not depend on it.",
-            show_default="of the model's card, or 1",
+            show_default="from the model card, or 1",
         ),
     ] = None,
     mesh_length: Annotated[
-        float, typer.Option(help="Determines the mesh of the density of states, in Å.")
+        float, typer.Option(help="Length in Å that sets the mesh of the density of states.")
     ] = 60.0,
-    max_temperature: Annotated[float, typer.Option(help="Of thermal properties, in K.")] = 1000.0,
+    max_temperature: Annotated[float, typer.Option(help="Maximum temperature in K.")] = 1000.0,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "phonons",
     resume: Resume = False,
     jobs: NumberOfJobs = 1,

@@ -24,7 +24,7 @@ def structure(
         float | None,
         typer.Option(
             help="Time between frames in fs, for displacements.",
-            show_default="from the file, if it has it",
+            show_default="from the file, if recorded",
         ),
     ] = None,
     max_lag: Annotated[

@@ -46,7 +46,7 @@ def surface(
         typer.Option(help="Number of the termination.", show_default="first symmetric one"),
     ] = None,
     orthogonal: Annotated[
-        bool, typer.Option("--orthogonal", help="Use a cell with a right angle.")
+        bool, typer.Option("--orthogonal", help="Use a rectangular cell in the plane.")
     ] = False,
     repeat: Annotated[str, typer.Option(help="Repeats in the plane, for adsorption.")] = "1,1",
     vacuum: Annotated[float, typer.Option(help="Vacuum on each side in Å.")] = 10.0,
@@ -134,14 +134,14 @@ def _numbers(text: str, option: str, *counts: int) -> tuple[float, ...]:
         values = ()
     if not values or (counts and len(values) not in counts):
         form = {(3, 4): "1,1,0", (): "3,4,5"}.get(counts, "1,2")
-        raise ValueError(f"{option} takes numbers with commas between, as {form}; got {text!r}")
+        raise ValueError(f"{option} needs numbers separated by commas, as {form}; got {text!r}")
     return values
 
 
 def _integers(text: str, option: str, *counts: int) -> tuple[int, ...]:
     values = _numbers(text, option, *counts)
     if any(value != round(value) for value in values):
-        raise ValueError(f"{option} takes integers, got {text!r}")
+        raise ValueError(f"{option} needs integers, got {text!r}")
     return tuple(round(value) for value in values)
 
 
@@ -161,5 +161,5 @@ def _molecule(name: str) -> Atoms:
         return molecule(name)
     except KeyError:
         raise ValueError(
-            f"--adsorbate {name}: no such file, and no molecule of that name in ase.build.molecule"
+            f"--adsorbate {name}: not a file, and not a molecule of ase.build.molecule"
         ) from None

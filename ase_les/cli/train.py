@@ -1,4 +1,4 @@
-"""``ase-les train``: from labelled structures to a model file."""
+"""``ase-les train``: train a model on labeled structures."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def transport(
         float | None,
         typer.Option(
             help="Time between the frames of a trajectory file in fs.",
-            show_default="from the file, if it has it",
+            show_default="from the file, if recorded",
         ),
     ] = None,
     charges: Annotated[
@@ -72,7 +72,7 @@ def transport(
     quiet: Quiet = False,
 ) -> None:
     """Compute diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
-    from ase_les.cli._calculator import tell_of_screening
+    from ase_les.cli._calculator import note_screening
     from ase_les.properties.recorded_run import FinishedTrajectory
     from ase_les.properties.transport import transport_from_run
     from ase_les.reports import transport as report
@@ -83,8 +83,8 @@ def transport(
         source, stem = FinishedTrajectory(stem, frame_interval), stem.with_suffix("")
     elif frame_interval is not None:
         raise ValueError(
-            f"--frame-interval belongs to a trajectory file, and there is no file {stem}; runs "
-            "know theirs"
+            f"--frame-interval is for trajectory files, and there is no file {stem}; runs "
+            "record their own interval"
         )
     output = output or f"{stem}-transport"
     result = transport_from_run(
@@ -103,7 +103,7 @@ def transport(
     )
     report.write(result, output)
     report.show(result, quiet)
-    tell_of_screening(result.runs, epsilon_infinity, quiet)
+    note_screening(result.runs, epsilon_infinity, quiet)
     if json:
         print(summary_as_json(result.summary()))
 

@@ -1,4 +1,4 @@
-"""From charges to energy, for any charges and boundary conditions."""
+"""Electrostatic energy of charges under any boundary conditions."""
 
 from ase_les.electrostatics.energy import Electrostatics, ElectrostaticsConfig
 from ase_les.electrostatics.equilibration import Equilibration, EquilibrationConfig

@@ -1,4 +1,4 @@
-"""Direct sum or mesh, whichever takes less time for the structure at hand."""
+"""Selection of the faster sum, direct or on a mesh, for each structure."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ase_les.kernels.library import Kernels
 
 # Measured on one core, energy and gradients of one channel, in nanoseconds: per wave vector and
 # atom of the direct sum, per mesh point (its share of both transforms), and without or with
-# compiled kernels per mesh point touched by an atom and the overhead of a mesh sum. Only ratios
-# matter.
+# compiled kernels per mesh point within an atom's spline and the overhead of a mesh sum. Only
+# ratios matter.
 _PER_WAVE, _PER_MESH_POINT = 1.1, 40.0
 _PER_TOUCHED_POINT = {False: 8.0, True: 1.0}
 _MESH_OVERHEAD = {False: 5e5, True: 0.0}
-# Points of a mesh for every atom in the most dilute structure that is not in a box too large.
+# Mesh points per atom above which the box counts as too large.
 _POINTS_PER_ATOM = 20_000
-# Wave vectors, and points of a mesh, that are held in memory: 200 to 400 MB.
+# Maximum numbers of wave vectors and mesh points kept in memory: 200 to 400 MB.
 _MOST_WAVES, _MOST_POINTS = 2**21, 2**22
 
 
 class AutoSum(nn.Module):
     """Reciprocal sum by the faster of two methods, with hand-written gradients (inference).
 
-    The mesh is faster from a few hundred atoms on, with compiled kernels from fewer; smaller
-    structures are summed directly, which is exact. Few atoms in a box whose wave vectors would fill
-    the memory are summed on the mesh or, if that is as large, in blocks of wave vectors.
+    The mesh is faster above a few hundred atoms, with compiled kernels above fewer; smaller
+    structures are summed directly, which is exact. Few atoms in a box with too many wave vectors
+    for the memory are summed on the mesh or, if that is too large as well, in blocks.
 
-    Method and mesh are functions of the number of atoms and of the cell alone. Where a cell that
-    changes crosses from one mesh to the next, the energy has a step of the size of the mesh error:
+    Method and mesh depend only on the number of atoms and on the cell. Where a changing cell
+    switches from one mesh to the next, the energy has a step of the size of the mesh error:
     5e-9 eV per atom in liquid water at the default accuracy of 1e-4.
 
     Parameters
@@ -53,7 +53,7 @@ class AutoSum(nn.Module):
         self._has_kernels = False
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Expect a faster mesh sum from now on; the mesh is asked by itself."""
+        """Use the cost of the mesh sum with kernels; the mesh switches to kernels separately."""
         self._has_kernels = True
 
     def plan(self, cell: Tensor, layout: Layout, truncated: bool = False) -> SumPlan:

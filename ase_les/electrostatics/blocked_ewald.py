@@ -1,4 +1,4 @@
-"""The direct sum in blocks of wave vectors: few atoms in a box too large to hold all of them."""
+"""Direct sum in blocks of wave vectors, for few atoms in very large boxes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.reciprocal import SumPlan, Waves
 from ase_les.electrostatics.wave_vectors import multiplicity
 
-#: Wave vectors of a block, of which about twenty numbers each are held at a time.
+#: Wave vectors per block, each with about twenty numbers in memory.
 _BLOCK = 2**19
-#: Wave vectors of the largest sum; it takes minutes.
+#: Maximum number of wave vectors, which takes minutes.
 MOST_WAVES = 2**31
 
 
 class BlockedEwaldSum(EwaldSum):
-    """The same sum with gradients by positions, charges and cell, once differentiable.
+    """Direct sum with gradients by positions, charges and cell, once differentiable.
 
-    A plan has no weights: they are computed with every block. Memory does not grow with the box.
+    Plans have no weights: these are computed with every block. Memory does not grow with the box.
     """
 
     def forward(
@@ -80,7 +80,7 @@ class _BlockedSum(torch.autograd.Function):
             inputs = [each.detach().requires_grad_() for each in given]
             with torch.enable_grad():
                 energies = method.energies_of(inputs[0], inputs[1], inputs[2], block, plan)
-                # Energies of structures depend on their own inputs only.
+                # The energy of a structure depends on its own inputs only.
                 parts = torch.autograd.grad(energies.sum(), inputs)
             total += energies.detach()
             for slope, part in zip(slopes, parts, strict=True):

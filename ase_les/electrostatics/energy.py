@@ -1,4 +1,4 @@
-"""Long-range energy of a batch of structures, each under its own boundary conditions."""
+"""Long-range energy of a batch of structures with individual boundary conditions."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ class ElectrostaticsConfig:
     k_cutoff : float or None
         Largest wave number in 1/Å; None for a converged sum.
     remove_self_energy : bool
-        Whether the interaction of each Gaussian with itself is left out. With it, the potential
-        at an atom is that of all smeared charges, its own included, which is small wherever the
-        surroundings screen the charge; errors of charges then cost little energy. Without it an
-        atom of charge q stands in a potential of about −q · 11.5 V Å / σ, and a model pays for
-        every charge that sits on an atom with errors in its forces: mean charges of liquid water
-        tied to the Born charges raised them from 29.5 to 33.0 meV/Å without the self-energy, and
-        lowered them to 27.2 with it (σ = 1.5 Å, 15 epochs of ``models/water-rpbe-d3``).
+        Whether to leave out the interaction of each Gaussian with itself. If it is included, the
+        potential at an atom is that of all smeared charges including its own, which is small
+        where the surroundings screen the charge; errors of charges then cost little energy. If it
+        is left out, an atom of charge q is in a potential of about −q · 11.5 V Å / σ, and charges
+        on atoms increase the errors of forces: mean charges of liquid water tied to the Born
+        charges raised force errors from 29.5 to 33.0 meV/Å without the self-energy, and lowered
+        them to 27.2 with it (σ = 1.5 Å, 15 epochs of ``models/water-rpbe-d3``).
     background : bool
         Whether a cell with net charge and three periodic directions gets a uniform
-        neutralising background.
+        neutralizing background.
     weight : float
         Factor of the whole long-range energy.
     self_energy_copies : int
-        How often a removed self-energy is taken off the periodic sum. Anything
-        but 1 is for models fitted that way: the published programs take it off
-        once per charge channel.
+        How many times a removed self-energy is subtracted from the periodic sum. Use
+        values other than 1 only for models fitted that way: the published programs
+        subtract it once per charge channel.
     shell_tolerance : float
-        Relative distance from ``k_cutoff`` at which a wave number still counts.
-        With 0 round-off decides about wave numbers right at the cutoff, and so
-        does the orientation of the cell: the published programs' choice.
+        Relative distance from ``k_cutoff`` up to which wave numbers are included.
+        With 0, as in the published programs, wave numbers right at the cutoff are
+        included or not depending on round-off and on the orientation of the cell.
     """
 
     smearing: Annotated[float, Interval(ge=0.1, le=50), Unit("Å")] = 1.0
@@ -72,7 +72,7 @@ class ElectrostaticsConfig:
     def __post_init__(self) -> None:
         if self.k_cutoff is None:
             return
-        # Beyond, the rest of the sum is rounding.
+        # Beyond this, further terms are below round-off.
         largest = 4 * converged_k_cutoff(self.smearing)
         if self.k_cutoff > largest:
             raise ValueError(
@@ -90,8 +90,8 @@ class GroupPlan(NamedTuple):
     """Plan of the sums of structures with the same number of periodic directions.
 
     ``n_periodic``: 0, 2 or 3. ``chosen`` (S,): which structures of the batch, None for all.
-    ``sum``: the reciprocal sum, None in free space. ``box_lengths``: of slabs, in Å, else None.
-    ``open_mesh``: of one large structure in free space, else None.
+    ``sum``: the reciprocal sum, None in free space. ``box_lengths``: for slabs, in Å, else None.
+    ``open_mesh``: for one large structure in free space, else None.
     """
 
     n_periodic: int
@@ -105,9 +105,9 @@ class Plan(NamedTuple):
     """Plan of the long-range sums of a graph.
 
     ``groups``: by the number of periodic directions. ``n_atoms``, ``cell`` (S, 3, 3) and ``pbc``
-    (S, 3): of the graph it was made for. All of these are functions of the graph alone. ``metal``:
-    where charges of a metal begin and how they are preconditioned, known from geometries before;
-    it changes results by less than the tolerance of `ase_les.electrostatics.warm_start`.
+    (S, 3): of the graph it was made for. These depend on the graph only. ``metal``: start and
+    preconditioner of metal charges, taken from earlier geometries; it changes results by less than
+    the tolerance of `ase_les.electrostatics.warm_start`.
     """
 
     groups: tuple[GroupPlan, ...]
@@ -127,12 +127,12 @@ class Electrostatics(nn.Module):
         E_\mathrm{background} = k_e \pi \sigma^2 \frac{Q^2}{V}
 
     with the sum of `EwaldSum` in periodic cells and of `OpenSum` in free space. A slab is summed
-    in a box with vacuum and corrected for that (`ase_les.electrostatics.slab`); it has no
+    in a box with vacuum and a correction (`ase_les.electrostatics.slab`); it has no
     background, and the result does not depend on the third lattice vector of the structure.
-    The boundary condition is ``pbc``, never the cell.
+    Boundary conditions are defined by ``pbc``, not by the cell.
 
-    Evaluation is pure: everything chosen for a structure (box, direct sum or mesh, its size and
-    weights) is in a `Plan`, which the caller may keep and pass in again.
+    Evaluation does not change the object: all choices for a structure (box, direct sum or mesh,
+    its size and weights) are in a `Plan`, which the caller may keep and pass again.
 
     Parameters
     ----------
@@ -152,17 +152,17 @@ class Electrostatics(nn.Module):
         self._ranks = ALONE
 
     def share(self, ranks: Ranks) -> None:
-        """Share the sums of `part` among processes from now on."""
+        """Share the sums of `part` among processes."""
         self._ranks = ranks
 
     def use_analytic_gradients(self, accuracy: float | None = None) -> None:
-        """Use hand-written gradients of the periodic sum from now on (inference only).
+        """Switch to hand-written gradients of the periodic sum (inference only).
 
         Parameters
         ----------
         accuracy : float or None
-            Relative error of the long-range forces at which large structures are summed on a
-            mesh; None for the direct sum always.
+            Relative error of the long-range forces for large structures, which are summed on a
+            mesh; None always uses the direct sum.
         """
         kernel = self.config.kernel()
         self.periodic_sum = (
@@ -180,7 +180,7 @@ class Electrostatics(nn.Module):
         ----------
         graph : Graph
         previous : Plan or None
-            Returned as it is if a new plan would be equal to it. Saves time, changes nothing.
+            Returned unchanged if a new plan would be equal to it; saves time.
 
         Raises
         ------
@@ -219,8 +219,8 @@ class Electrostatics(nn.Module):
         charges : Tensor, shape (N, n_q)
             In e, float64.
         plan : Plan or None
-            Made by `plan` for these structures, or for larger ones these are a part of: the box
-            and the mesh are then theirs. None makes one.
+            Plan for these structures, or for larger structures that contain them, whose box and
+            mesh are then used. None creates a plan.
 
         Raises
         ------
@@ -243,18 +243,18 @@ class Electrostatics(nn.Module):
         return energies
 
     def part(self, graph: Graph, charges: Tensor, atoms: range, plan: Plan | None = None) -> Tensor:
-        """Return the part (1,) in eV of this process in the energy of one structure.
+        """Return the contribution (1,) in eV of this process to the energy of one structure.
 
         Parameters
         ----------
         graph : Graph
             One structure.
         charges : Tensor, shape (N, n_q)
-            Of all atoms, in e, the same in all processes.
+            Charges of all atoms in e, the same in all processes.
         atoms : range
-            Of this process.
+            Atoms of this process.
         plan : Plan or None
-            Of the whole structure.
+            Plan of the whole structure.
         """
         (group,) = (self.plan(graph) if plan is None else plan).groups
         layout = Layout.of(graph.structure, graph.n_structures)
@@ -293,14 +293,14 @@ class Electrostatics(nn.Module):
         return plan.method(graph.positions, charges, cell, layout, waves)
 
     def _is_plan_of(self, plan: Plan, graph: Graph) -> bool:
-        """Return whether the plan is the same as another of one structure."""
+        """Return whether the plan of one structure is equal to another."""
         if len(graph.cell) > 1 or plan.n_atoms != len(graph.positions):
             return False
         if not (torch.equal(plan.cell, graph.cell) and torch.equal(plan.pbc, graph.pbc)):
             return False
         known, group = plan.groups[0].box_lengths, plan.groups[0]
         if group.n_periodic == 0:
-            # Kernels are kept by size: planning anew costs next to nothing.
+            # Kernels are cached by size: a new plan is cheap.
             return False
         if known is None or group.sum is None:
             return True
@@ -310,7 +310,7 @@ class Electrostatics(nn.Module):
     def _slab_boxes(self, graph: Graph) -> tuple[Tensor, bool]:
         """Return the lengths of the boxes of slabs, and whether interactions end within them.
 
-        Both ways give one energy where the sum is converged; the smaller box is taken.
+        Both ways give the same energy if the sum is converged; the smaller box is used.
         """
         smearing = self.config.smearing
         lengths = box_lengths(graph, smearing)
@@ -322,7 +322,7 @@ class Electrostatics(nn.Module):
         return (shorter, True) if bool((shorter < lengths).all()) else (lengths, False)
 
     def _plan_group(self, graph: Graph, n_periodic: int, chosen: Tensor | None) -> GroupPlan:
-        """Return the plan of structures that are all periodic along that many directions."""
+        """Return the plan of structures with the same number of periodic directions."""
         if n_periodic == 0:
             mesh, positions = self.open_mesh, graph.positions.detach()
             if mesh is None or graph.n_structures > 1 or not mesh.is_cheaper(positions):
@@ -351,7 +351,7 @@ class Electrostatics(nn.Module):
         if plan.sum is not None and plan.sum.truncated:
             return self.config.weight * energy
         energy = energy + layer_correction(graph, charges, box, layout)
-        # The box is ours: unlike a crystal's, its energy must not depend on its volume.
+        # The box is artificial: the energy must not depend on its volume.
         return self.config.weight * (energy - self._background(graph, box.cell, charges))
 
     def _in_free_space(

@@ -1,9 +1,9 @@
-r"""Charge that flows among the atoms of a metal until none of them gains by more.
+r"""Charge equilibration among the atoms of a metal.
 
-Local charges cannot know of an ion on the far side of a gap: that the metal around the gap levels
-its potential is decided by the whole structure. Here the atoms of chosen elements share electrons
-as a conductor's do [1]_ [2]_: beside the charges :math:`q` that their environments give, they carry
-charges :math:`p` that minimise
+Local charges cannot respond to an ion on the far side of a gap: that a metal has a constant
+potential depends on the whole structure. Here the atoms of selected elements exchange charge as
+in a conductor [1]_ [2]_: in addition to the charges :math:`q` from their environments, they have
+charges :math:`p` that minimize
 
 .. math::
     E(p) = E_\mathrm{lr}(q + p) + \sum_i \big(\chi_i p_i + \tfrac12 (\eta_i + U) p_i^2\big),
@@ -13,11 +13,11 @@ charges :math:`p` that minimise
 
 (w: weight of the long-range energy) over the atoms of each structure: one linear system, whose
 matrix is positive since it is that of Gaussian charges and of positive hardnesses :math:`\eta`.
-Differences of electronegativities :math:`\chi` between the elements say which of them draws
-electrons from which.
+Differences of electronegativities :math:`\chi` between the elements determine the direction of
+charge transfer.
 
-At the minimum nothing is gained by moving charge, so that forces and stress are the derivatives of
-:math:`E` at fixed :math:`p`. In a metal slab with ions before it :math:`p` are the image charges.
+At the minimum :math:`E` is stationary in :math:`p`, so that forces and stress are the derivatives
+of :math:`E` at fixed :math:`p`. In a metal slab with ions next to it, :math:`p` are image charges.
 
 References
 ----------
@@ -50,10 +50,10 @@ from ase_les.electrostatics.warm_start import TOLERANCE, Metal, WarmStart
 from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
 
-# Of the potential that drives the charges, what may be left of it, by precision of the network.
+# Residual of the potential relative to the driving potential, by precision of the network.
 _RESIDUAL = {torch.float32: 1e-7, torch.float64: 1e-11}
 
-# The condition number is that of smeared charges, some hundreds: tens of steps are enough.
+# The condition number for smeared charges is some hundreds: tens of steps are enough.
 _MOST_STEPS = 500
 
 # Atoms times unit charges up to which one sum of all unit charges costs less than the steps.
@@ -62,30 +62,30 @@ _MOST_STEPS = 500
 _AT_ONCE = 1000
 
 _NO_MINIMUM = (
-    "the charges of metal atoms do not settle: the energy of charges is not positive. "
-    "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
+    "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
+    "Check for overlapping atoms and for the hardnesses of the model"
 )
 
 
 @configuration
 class EquilibrationConfig:
-    """Elements whose atoms share electrons, as those of a metal do.
+    """Elements whose atoms exchange charge as in a metal.
 
     Parameters
     ----------
     elements : tuple of str
-        Their symbols. In each structure all atoms of them are one conductor, however far apart.
+        Symbols. In each structure all atoms of these elements form one conductor at any distance.
     hardness : float
-        What their hardnesses η are before training, in eV/e².
+        Initial hardnesses η before training, in eV/e².
     electronegativities : mapping of str to float
-        What χ of elements is before training, in eV; 0 for those not named. Only
-        differences count. They say which way electrons go: energies depend on
-        the sign of what flows little enough to be learned the wrong way round.
+        Initial χ of elements before training, in eV; 0 for elements not listed. Only
+        differences matter. They set the direction of charge transfer, because energies
+        depend so weakly on its sign that training could learn the wrong one.
 
     Raises
     ------
     ValueError
-        If an element is given twice, or an electronegativity is that of another element.
+        If an element is listed twice, or an electronegativity is given for another element.
     """
 
     elements: Annotated[tuple[Element, ...], Len(1, 118)]
@@ -106,7 +106,7 @@ class EquilibrationConfig:
 
 
 class EquilibratedCharges(NamedTuple):
-    r"""Charges that have moved between atoms, and their energy.
+    r"""Equilibrated charges and their energy.
 
     ``charges`` (N, 1): p in e. ``energies`` (N,): :math:`\chi p + \tfrac12 (\eta + U) p^2` of
     each atom, in eV.
@@ -117,7 +117,7 @@ class EquilibratedCharges(NamedTuple):
 
 
 class Equilibration(nn.Module):
-    """The charges p of a batch of structures; the energy may be differentiated twice (training).
+    """Solver for the charges p of a batch of structures, twice differentiable (training).
 
     Parameters
     ----------
@@ -137,13 +137,13 @@ class Equilibration(nn.Module):
         self.register_buffer("_row", row, persistent=False)
 
     def atoms(self, graph: Graph) -> Tensor:
-        """Return the indices (M,), ascending, of atoms that share electrons."""
+        """Return the indices (M,), ascending, of metal atoms."""
         return torch.nonzero(self._row[graph.numbers] >= 0).squeeze(1)
 
     def forward(
         self, graph: Graph, charges: Tensor, sums: Electrostatics, plan: Plan
     ) -> EquilibratedCharges:
-        """Return what moves in response to the charges that environments give.
+        """Return the equilibrated charges for given local charges.
 
         Parameters
         ----------
@@ -151,9 +151,9 @@ class Equilibration(nn.Module):
         charges : Tensor, shape (N, 1)
             In e, float64.
         sums : Electrostatics
-            Gives the potentials of charges.
+            Computes the potentials of charges.
         plan : Plan
-            Of the graph: the metal atoms alone are summed as the whole structure is.
+            Plan of the graph, also used for the metal atoms alone.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class Equilibration(nn.Module):
         found = solver.solve(-drive)
 
         def residual() -> Tensor:
-            """Return the remaining potential: zero, but its derivatives are not."""
+            """Return the residual potential, which is zero but has nonzero derivatives."""
             whole = charges.index_add(0, metal, found)
             left = potential(graph, whole, create_graph=True)[metal]
             return conductor.neutral(left + chi + stiffness * found)
@@ -197,7 +197,7 @@ class Equilibration(nn.Module):
     def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
-        """Return the charges with their derivatives: those of one more step of Newton's method."""
+        """Return the charges with derivatives, by one more step of Newton's method."""
         charges: Tensor = _ImplicitGradient.apply(found, residual(), solve)
         return charges
 
@@ -208,7 +208,7 @@ class Equilibration(nn.Module):
         return other
 
     def warm_start(self, config: ElectrostaticsConfig) -> WarmStart | None:
-        """Return a solver for one geometry after the other; None in training."""
+        """Return a solver for a sequence of geometries; None in training."""
         return None
 
     def _stiffness(self, sums: Electrostatics) -> Tensor:
@@ -221,21 +221,21 @@ class Equilibration(nn.Module):
 
 
 class FrozenEquilibration(Equilibration):
-    """The same charges without derivatives: sufficient for first derivatives of the energy."""
+    """Charges without derivatives, sufficient for first derivatives of the energy."""
 
     def warm_start(self, config: ElectrostaticsConfig) -> WarmStart | None:
-        """Return a solver for one geometry after the other."""
+        """Return a solver for a sequence of geometries."""
         return WarmStart(config.smearing, config.weight, TOLERANCE[self.log_hardness.dtype])
 
     def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
-        """Return the charges as they are."""
+        """Return the charges unchanged."""
         return found
 
 
 class _Potential:
-    """The derivative of the long-range energy by the charge of each atom."""
+    """Derivative of the long-range energy by the charge of each atom."""
 
     def __init__(self, sums: Electrostatics, plan: Plan):
         self.sums = sums
@@ -251,7 +251,7 @@ class _Potential:
 
 class _Solver(Protocol):
     def solve(self, given: Tensor) -> Tensor:
-        """Return charges (M, 1) that sum to zero and answer to a potential."""
+        """Return the neutral response charges (M, 1) to a potential."""
 
 
 class _Conductor:
@@ -264,7 +264,7 @@ class _Conductor:
         self._potential = potential
         self.n_atoms = part.n_atoms
         self.layout = Layout.of(part.structure, part.n_structures)
-        # Which slots of the layout hold an atom, (S, width).
+        # Slots of the layout that contain an atom, (S, width).
         self.filled = self.layout.filled(stiffness)
         self._count = self.sum(torch.ones_like(stiffness)).clamp(min=1)
 
@@ -314,15 +314,15 @@ class _Conductor:
 
 
 class _Factorized:
-    """Charges that answer to a potential, by the factors of H: one sum of all unit charges."""
+    """Response charges to a potential by a factorization of H from all unit charges."""
 
     def __init__(self, conductor: _Conductor):
         self._conductor, filled = conductor, conductor.filled
-        # One atom of every structure after the other gets a unit charge.
+        # One atom per structure has a unit charge, in turn.
         rank = filled.cumsum(1)[filled] - 1
         units = nn.functional.one_hot(rank, filled.shape[1]).double()
         answers = conductor.neutral(conductor.answer(conductor.neutral(units)))
-        # Total charge, which does not flow, and empty slots keep to themselves.
+        # Decouple the total charge, which is fixed, and empty slots.
         total = (filled[:, :, None] & filled[:, None, :]).double()
         matrix = conductor.layout.pad(answers) + total + torch.diag_embed((~filled).double())
         self._factors, failed = torch.linalg.cholesky_ex(matrix)
@@ -330,26 +330,26 @@ class _Factorized:
             raise ArithmeticError(_NO_MINIMUM)
 
     def solve(self, given: Tensor) -> Tensor:
-        """Charges (M, 1) that sum to zero."""
+        """Return charges (M, 1) that sum to zero."""
         conductor = self._conductor
         block = conductor.layout.pad(conductor.neutral(given.detach()))
         return torch.cholesky_solve(block, self._factors)[conductor.filled]
 
 
 class _Iterated:
-    """Charges that answer to a potential, by conjugate gradients: one sum each step."""
+    """Response charges to a potential by conjugate gradients: one sum per step."""
 
     def __init__(self, conductor: _Conductor, tolerance: float):
         self._conductor = conductor
         self._tolerance = tolerance
 
     def solve(self, given: Tensor) -> Tensor:
-        """Charges (M, 1) that sum to zero."""
+        """Return charges (M, 1) that sum to zero."""
         conductor, given = self._conductor, given.detach()
         left = conductor.neutral(given)
         charges, direction = torch.zeros_like(left), left
         square = conductor.sum(left**2)
-        # A level potential leaves round-off, which is no field.
+        # A constant potential leaves only round-off.
         enough = self._tolerance**2 * conductor.sum(given**2)
         for _ in range(_MOST_STEPS):
             unsettled = square > enough
@@ -359,7 +359,7 @@ class _Iterated:
             curvature = conductor.sum(direction * answer)
             if (unsettled & (curvature <= 0)).any():
                 break
-            # Where charges have settled there is only round-off to follow.
+            # Converged charges leave only round-off.
             step = conductor.of_atoms(_ratio(square, curvature, where=unsettled))
             charges, left = charges + step * direction, conductor.neutral(left - step * answer)
             before, square = square, conductor.sum(left**2)
@@ -370,7 +370,7 @@ class _Iterated:
 
 
 class _Warm:
-    """Charges that answer to a potential, by the solver that knows the geometry before."""
+    """Response charges to a potential, by the solver that stores the previous geometry."""
 
     def __init__(self, conductor: _Conductor, plan: Plan, hardness: Tensor):
         assert plan.metal is not None
@@ -395,11 +395,11 @@ class _Warm:
 
 
 class _ImplicitGradient(torch.autograd.Function):
-    """Derivatives of charges that were found before, by the implicit function theorem.
+    """Derivatives of converged charges by the implicit function theorem.
 
     A residual r of the potential changes the charges by :math:`-H^{-1} r`. The residual itself is
-    zero, only its derivatives count; the change of H is neglected. First derivatives of the charges
-    are then right, and first and second ones of the energy, which is stationary in them.
+    zero, only its derivatives matter; the change of H is neglected. First derivatives of the
+    charges are then correct, and so are first and second derivatives of the energy.
     """
 
     @staticmethod
@@ -415,5 +415,5 @@ class _ImplicitGradient(torch.autograd.Function):
 
 
 def _ratio(value: Tensor, by: Tensor, where: Tensor) -> Tensor:
-    """Return the quotient, zero elsewhere."""
+    """Return the quotient where `where` is true, and zero elsewhere."""
     return torch.where(where, value / torch.where(where, by, 1.0), 0.0)

@@ -1,4 +1,4 @@
-"""The reciprocal sum, wave vector by wave vector: exact, and cheapest for small structures."""
+"""Direct reciprocal sum over wave vectors: exact, and fastest for small structures."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch.autograd.function import once_differentiable
 from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
 from ase_les.electrostatics.wave_vectors import half_space, multiplicity
 
-# Largest block of phase products held at a time, in complex numbers (16 bytes each).
+# Maximum size of a block of phase products, in complex numbers (16 bytes each).
 _BLOCK = 2**21
 
 
 class EwaldSum(ReciprocalSum):
-    """The direct sum over half of the wave vectors, in plain tensor operations (training)."""
+    """Direct sum over half of the wave vectors in plain tensor operations (training)."""
 
     def waves(self, cell: Tensor) -> Waves:
         axes = half_space(self.kernel.index_bounds(cell), like=cell)
@@ -32,7 +32,7 @@ class EwaldSum(ReciprocalSum):
 
 
 class AnalyticEwaldSum(EwaldSum):
-    """The same sum with hand-written gradients: once differentiable, for inference."""
+    """Direct sum with hand-written gradients, once differentiable (inference)."""
 
     keeps_weights = True
 
@@ -41,7 +41,7 @@ class AnalyticEwaldSum(EwaldSum):
 
 
 def _phase_tables(fractional: Tensor, axes: Axes) -> list[Tensor]:
-    """exp(2πi n f) for each direction, each (S, N, n)."""
+    """Return exp(2πi n f) for each direction, each (S, N, n)."""
     tables = []
     for direction, axis in enumerate(axes):
         phase = (2 * math.pi) * fractional[..., direction, None] * axis
@@ -123,7 +123,7 @@ class _AnalyticPower(torch.autograd.Function):
 
 
 def _row_blocks(tables: list[Tensor]) -> list[slice]:
-    """Blocks of the first axis small enough that the products of phases stay in memory."""
+    """Yield blocks of the first axis whose products of phases fit into memory."""
     first, second, _ = tables
     per_row = max(first.shape[0] * first.shape[1] * second.shape[2], 1)
     rows = max(_BLOCK // per_row, 1)

@@ -1,4 +1,4 @@
-"""Atoms of several structures side by side as one rectangular block, so that no sum loops."""
+"""Rectangular layout of the atoms of several structures, so that sums need no loop."""
 
 from __future__ import annotations
 

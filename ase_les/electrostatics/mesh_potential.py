@@ -1,4 +1,4 @@
-"""Potentials of many sets of charges on the same atoms, by one mesh whose splines are kept."""
+"""Potentials of many sets of charges on the same atoms, with splines evaluated once."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ase_les.electrostatics.particle_mesh import (
 )
 from ase_les.electrostatics.reciprocal import SumPlan
 
-# Atoms whose splines are kept: 2.7 kB for points and as much for shares, of each atom.
+# Maximum number of atoms; each needs 2.7 kB for points and as much for weights.
 MOST_ATOMS = 16384
 
 
 class MeshPotential:
     r"""Derivative :math:`\partial E / \partial q_i` of the mesh sum of one structure.
 
-    Linear in the charges. The share of every atom in the points that it touches is found once;
-    what remains for a set of charges are two transforms and two passes over these points.
+    Linear in the charges. The spline weights of the atoms are computed once; each set of charges
+    then takes two transforms and two passes over the mesh points.
 
     Parameters
     ----------
     plan : SumPlan
-        Of an `AnalyticParticleMesh`, for one cell.
+        Plan of an `AnalyticParticleMesh`, for one cell.
     positions : Tensor, shape (N, 3)
         In Å, float64.
     cell : Tensor, shape (1, 3, 3)
@@ -43,7 +43,7 @@ class MeshPotential:
         assert plan.weights is not None
         self._weights = plan.weights
         first, inside = self._mesh.locate(positions[None] @ torch.linalg.inv(cell))
-        # Neighbors on the mesh one after the other: what one touches is in the cache for the next.
+        # Process neighbors on the mesh in sequence, so that their points stay in the cache.
         self._order = first.argsort()
         first, inside = first[self._order], inside[self._order]
         self._points = self._mesh.points(first)
@@ -51,7 +51,7 @@ class MeshPotential:
 
     @staticmethod
     def applies(plan: SumPlan | None, n_atoms: int) -> bool:
-        """Return whether a sum is one of a mesh, and its splines can be kept."""
+        """Return whether a sum uses a mesh and its splines fit into memory."""
         return (
             plan is not None
             and isinstance(plan.method, AnalyticParticleMesh)

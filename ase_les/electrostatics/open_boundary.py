@@ -12,10 +12,10 @@ from torch.autograd.function import once_differentiable
 from ase_les.electrostatics.layout import Layout
 from ase_les.units import COULOMB_CONSTANT
 
-# In Å: lost in the round-off of any distance between atoms.
+# In Å: below the round-off of interatomic distances.
 _NO_DISTANCE = 1e-8
 
-# Pairs worked on together: a block and its intermediates fit into the cache of one core.
+# Pairs per block: a block and its intermediates fit into the cache of one core.
 _PAIRS = 2**15
 
 
@@ -29,7 +29,7 @@ def smeared_coulomb(distance: Tensor, smearing: float) -> Tensor:
 
 
 class OpenSum(nn.Module):
-    r"""Energy of Gaussian charges without periodicity, their self terms left out (training).
+    r"""Energy of Gaussian charges without periodicity and self terms (training).
 
     .. math::
         E = \frac{1}{2} \sum_{i \ne j} k_e q_i q_j
@@ -53,7 +53,7 @@ class OpenSum(nn.Module):
         pairs = torch.triu(upper, diagonal=1) & filled[:, :, None] & filled[:, None, :]
         structure, first, second = torch.nonzero(pairs, as_tuple=True)
         separation = block[structure, first] - block[structure, second]
-        # Charges may sit on top of each other: a norm would have no derivative there.
+        # Charges may coincide, where a norm has no derivative.
         distance = torch.sqrt((separation * separation).sum(-1) + _NO_DISTANCE**2)
         product = (charge[structure, first] * charge[structure, second]).sum(-1)
         energies = positions.new_zeros(layout.n_structures)
@@ -61,7 +61,7 @@ class OpenSum(nn.Module):
 
 
 class AnalyticOpenSum(OpenSum):
-    """The same sum with hand-written gradients, in blocks of pairs: once differentiable.
+    """Sum with hand-written gradients in blocks of pairs, once differentiable.
 
     Memory grows with the number of atoms, not of pairs.
     """
@@ -80,7 +80,7 @@ class AnalyticOpenSum(OpenSum):
 
 
 class _AnalyticPairs(torch.autograd.Function):
-    """Energy (1,) of all pairs of one structure; gradients are found in the same pass."""
+    """Compute the energy (1,) of all pairs of one structure, and its gradients."""
 
     @staticmethod
     def forward(ctx: Any, positions: Tensor, charges: Tensor, smearing: float) -> Tensor:
@@ -88,7 +88,7 @@ class _AnalyticPairs(torch.autograd.Function):
         potential, slope = torch.zeros_like(charges), torch.zeros_like(positions)
         rows = max(_PAIRS // max(n_atoms, 1), 1)
         for start in range(0, n_atoms, rows):
-            # Every pair once: these atoms with each other and with all that follow.
+            # Each pair once: these atoms with each other and with all later atoms.
             some, later = slice(start, start + rows), slice(start, n_atoms)
             separation = positions[some, None] - positions[later]
             unit, pull = _pair_terms(separation, smearing)

@@ -1,4 +1,4 @@
-r"""Large structures in free space, summed on a mesh without periodic copies.
+r"""Sum for large structures in free space, on a mesh without periodic copies.
 
 Charges are spread over a mesh with B-splines as in `ase_les.electrostatics.particle_mesh`. Their
 potential on the mesh is a convolution with
@@ -6,7 +6,8 @@ potential on the mesh is a convolution with
 .. math::
     g(r) = k_e\,\frac{\mathrm{erf}(r/\sqrt2\sigma)}{r}
 
-sampled at the distances between mesh points and done by Fourier transforms of a box twice as large
+sampled at the distances between mesh points and computed by Fourier transforms, in a box twice as
+large
 along every direction [1]_: periodic copies are then farther apart than any two charges. Beyond the
 largest distance between charges every coordinate of the distance levels off smoothly up to half the
 box. The empty part of the box is never stored: lines are padded as they are transformed.
@@ -38,20 +39,20 @@ from ase_les.electrostatics.particle_mesh import (
     _undo_splines,
 )
 
-# Steps beyond the farthest charges in which the interaction bends over to its periodic copy. A kink
-# there would be seen from afar, since undoing the splines amplifies short waves.
+# Steps beyond the farthest charges over which the interaction joins its periodic copy smoothly. A
+# kink would have long-range effects, since the correction for the splines amplifies short waves.
 _MARGIN = 20
 
-# Steps by which meshes begin and end.
+# Granularity of the start and end of meshes, in steps.
 _COARSE = 8
 
 # Measured on one busy core, energy and gradients of one channel, in nanoseconds: per mesh point and
-# transforms, per point touched by an atom, and per pair of the direct sum. Only ratios matter.
+# transforms, per point in an atom's spline, and per pair of the direct sum. Only ratios matter.
 _PER_POINT, _PER_TOUCHED_POINT, _PER_PAIR = 200.0, 8.0, 45.0
 
-# Mesh points that a block of atoms touches together: its products fit into the cache of one core.
+# Mesh points per block of atoms: its products fit into the cache of one core.
 _BLOCK = 2**16
-# Complex numbers of a block of planes that are transformed together (16 bytes each).
+# Complex numbers (16 bytes each) in a block of planes that are transformed together.
 _PLANES = 2**21
 
 
@@ -59,7 +60,7 @@ class OpenMeshPlan(NamedTuple):
     """Mesh of one structure.
 
     ``origin`` (3,): of the mesh, in steps from the origin of the coordinates, whole numbers.
-    ``size``: points along x, y and z; charges leave the last 20 of them empty. ``kernel``
+    ``size``: points along x, y and z; the last 20 remain empty. ``kernel``
     (nx + 1, ny + 1, nz + 1): transform of the interaction in the doubled box, in eV/e², one octant.
     """
 
@@ -71,13 +72,13 @@ class OpenMeshPlan(NamedTuple):
 class OpenMesh:
     """Compute the sum over all pairs of Gaussian charges in free space, including self terms.
 
-    The mesh has a fixed spacing and position in space; its size only decides where it ends. The
-    energy does not depend on it: atoms that move apart see one function.
+    The mesh has a fixed spacing and position in space. The energy does not depend on its size, so
+    that it is a continuous function when atoms move apart.
 
     Parameters
     ----------
     smearing : float
-        In Å.
+        Smearing in Å.
     settings : MeshSettings
     """
 
@@ -88,7 +89,7 @@ class OpenMesh:
     def plan(self, positions: Tensor) -> OpenMeshPlan:
         """Return a mesh that holds all positions (N, 3) in Å."""
         low, high = self._extent(positions)
-        # In coarse steps, so that a drop that breathes keeps its mesh.
+        # In coarse steps, so that fluctuations of a droplet do not change the mesh.
         low = _COARSE * torch.floor(low / _COARSE)
         needed = (_COARSE * torch.ceil((high - low) / _COARSE)).long().tolist()
         nx, ny, nz = (_good_length(n + _MARGIN) for n in needed)
@@ -96,7 +97,7 @@ class OpenMesh:
         return OpenMeshPlan(low, (nx, ny, nz), kernel.to(positions.device))
 
     def is_cheaper(self, positions: Tensor) -> bool:
-        """Return whether a mesh takes less time than all pairs of positions (N, 3)."""
+        """Return whether a mesh is faster than the sum over all pairs of positions (N, 3)."""
         n_atoms = len(positions)
         mesh = _PER_POINT * self.n_points(positions) + _PER_TOUCHED_POINT * n_atoms * (
             self.settings.order**3
@@ -104,7 +105,7 @@ class OpenMesh:
         return mesh < _PER_PAIR * n_atoms**2
 
     def n_points(self, positions: Tensor) -> int:
-        """Return the number of mesh points that positions (N, 3) in Å need, about."""
+        """Return the approximate number of mesh points for positions (N, 3) in Å."""
         low, high = self._extent(positions)
         return math.prod((high - low + _COARSE + _MARGIN).long().tolist())
 
@@ -115,7 +116,7 @@ class OpenMesh:
         return found
 
     def _extent(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first and the last point that any atom touches, in steps."""
+        """Return the first and the last mesh point of all atoms, in steps."""
         steps = positions.detach() / self.settings.spacing
         return steps.amin(0).floor(), steps.amax(0).floor() + self.settings.order
 
@@ -132,7 +133,7 @@ def _kernel(size: tuple[int, int, int], smearing: float, settings: MeshSettings)
     )
     for axis, n in enumerate(size):
         factor = _undo_splines(np.arange(n + 1) / (2 * n), settings.order)
-        # The wave vector at the end of the band and its negative are one.
+        # The wave vector at the end of the band equals its negative.
         factor[n] = 0.0
         shape = [1, 1, 1]
         shape[axis] = n + 1
@@ -151,7 +152,7 @@ class _AnalyticOpenSum(torch.autograd.Function):
         first = (x * ny + y) * nz + z
         along = torch.arange(order, device=steps.device)
         offsets = ((along[:, None, None] * ny + along[:, None]) * nz + along).flatten()
-        # Neighbors on the mesh one after the other: what one touches is in the cache for the next.
+        # Process neighbors on the mesh in sequence, so that their points stay in the cache.
         rank = first.argsort()
         first, inside, flat = first[rank], inside[rank], charges[rank]
         pieces = _spline_pieces(order, inside)
@@ -196,7 +197,7 @@ def convolved(density: Tensor, kernel: Tensor) -> Tensor:
     ----------
     density : Tensor, shape (nx, ny, nz)
     kernel : Tensor, shape (nx + 1, ny + 1, nz + 1)
-        Of `OpenMeshPlan`: the rest of the doubled box mirrors it.
+        Kernel of `OpenMeshPlan`; the rest of the doubled box mirrors it.
     """
     nx, ny, nz = density.shape
     waves = torch.fft.rfft(density, n=2 * nz, dim=2).permute(2, 0, 1).contiguous()
@@ -214,7 +215,7 @@ def convolved(density: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _levelled(n: int) -> Tensor:
-    r"""Return distances 0 … n in steps, the last of which level off.
+    r"""Return distances 0 … n in steps, which level off at the end.
 
     With :math:`t` from 0 to 1 over the margin of length m the distance is
     :math:`n - m + m (t - \int_0^t S)`, where S is the polynomial step with five flat derivatives.
@@ -231,7 +232,7 @@ def _blocks(n_atoms: int, order: int) -> list[slice]:
 
 
 def _good_length(at_least: int) -> int:
-    """Return the smallest number with no prime factor above 5, which transforms fast."""
+    """Return the smallest number with no prime factor above 5, fast in an FFT."""
     size = at_least
     while True:
         rest = size

@@ -1,7 +1,7 @@
-r"""The reciprocal sum on a mesh: N log N instead of N², with an error that the spacing controls.
+r"""Reciprocal sum on a mesh: N log N instead of N², with an error controlled by the spacing.
 
 Charges are spread over a mesh with B-splines :math:`M_p` of order :math:`p`; one Fourier
-transform of the mesh gives all :math:`S(\mathbf{k})`, and one back gives all potentials.
+transform of the mesh gives all :math:`S(\mathbf{k})`, and the inverse gives all potentials.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
 from ase_les.ranks import ALONE, Ranks
 
-# Mesh points that a block of atoms touches together: its products fit into the cache of one core.
+# Mesh points per block of atoms: its products fit into the cache of one core.
 _BLOCK = 2**16
 
-# Relative error of the forces, c (h/σ)^b. The power is that of random charges at the density of a
-# liquid; c holds for rattled rock salt, ten times worse: there the long waves, which are exact,
-# carry little of the force. Water lies between.
+# Relative error of the forces, c (h/σ)^b. The power is fitted to random charges at the density of
+# a liquid; c is for rattled rock salt, with ten times larger errors, because the long waves, which
+# are exact, contribute little to the force. Water is in between.
 _ERROR = {7: (5e-2, 8.5), 8: (2.7e-2, 9.3)}
 
-# From this accuracy on, splines of order 8 on a coarser mesh cost less than those of order 7.
+# Below this error, splines of order 8 on a coarser mesh are faster than those of order 7.
 _HIGH_ACCURACY = 2e-5
 
 
@@ -38,7 +38,7 @@ class MeshSettings(NamedTuple):
     r"""``order`` of the B-splines, 4 to 8, and largest ``spacing`` of the mesh in Å.
 
     Measured relative rms error of the forces, random unit charges at 0.1 atoms/Å³, :math:`\sigma`
-    the smearing (``benchmarks/electrostatics.py`` prints the whole table):
+    the smearing (``benchmarks/electrostatics.py`` prints the full table):
 
     ==================  =======  =======  =======  =======  =======
     spacing/σ           order 4  order 5  order 6  order 7  order 8
@@ -83,14 +83,14 @@ class ParticleMesh(ReciprocalSum):
 
     with :math:`u_{ia}` the coordinate of atom i in steps of the mesh along lattice vector a,
     :math:`K_a` the number of steps and the sum over the aliases :math:`n_a + m K_a` of a wave
-    vector. The prefactor makes the error of the forces smallest [2]_; it exists for odd orders too.
-    Forces are derivatives of this energy, so that it is conserved; their sum vanishes only to the
-    error of the mesh.
+    vector. The prefactor minimizes the error of the forces [2]_, also for odd orders. Forces are
+    derivatives of this energy, so that it is conserved; their sum vanishes only within the error
+    of the mesh.
 
     Parameters
     ----------
     kernel : ReciprocalKernel
-        The same as for the direct sum, with or without a cutoff that shows.
+        Kernel as for the direct sum, converged or not.
     settings : MeshSettings
 
     Raises
@@ -119,7 +119,7 @@ class ParticleMesh(ReciprocalSum):
 
     def _steps(self, cell: Tensor) -> list[float]:
         lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
-        # Splines must not touch a point twice.
+        # A spline must not contain a point twice.
         return [max(x, self.settings.order) for x in (lengths / self.settings.spacing).tolist()]
 
     def waves(self, cell: Tensor) -> Waves:
@@ -142,7 +142,7 @@ class ParticleMesh(ReciprocalSum):
 
 
 class AnalyticParticleMesh(ParticleMesh):
-    """The same sum with hand-written gradients: once differentiable, for inference."""
+    """Particle mesh with hand-written gradients, once differentiable (inference)."""
 
     keeps_weights = True
 
@@ -152,13 +152,13 @@ class AnalyticParticleMesh(ParticleMesh):
         self._ranks = ALONE
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Spread charges and gather potentials by compiled kernels from now on."""
+        """Switch to compiled kernels for spreading charges and gathering potentials."""
         self._kernels = kernels
 
     def shared_by(self, ranks: Ranks) -> AnalyticParticleMesh:
-        """Return the same sum for processes that have some of the atoms each.
+        """Return a sum for processes that each have some of the atoms.
 
-        Its energies add up to that of all atoms.
+        Its energies add up to the energy of all atoms.
         """
         shared = copy.copy(self)
         shared._ranks = ranks
@@ -177,7 +177,7 @@ class _AnalyticPower(torch.autograd.Function):
         ctx: Any, fractional: Tensor, charges: Tensor, weights: Tensor, mesh: _Mesh, ranks: Ranks
     ) -> Tensor:
         first, inside = mesh.locate(fractional)
-        # Neighbours on the mesh one after the other: what one touches is in the cache for the next.
+        # Process neighbors on the mesh in sequence, so that their points stay in the cache.
         order = first.argsort()
         first, inside, flat = first[order], inside[order], charges.flatten(0, 1)[order]
         pieces = _spline_pieces(mesh.order, inside)
@@ -228,7 +228,7 @@ class _AnalyticPower(torch.autograd.Function):
 
 
 class _FusedPower(torch.autograd.Function):
-    """The same power and gradients; compiled kernels spread charges and gather potentials."""
+    """Power and gradients with compiled kernels for spreading charges and gathering potentials."""
 
     @staticmethod
     def forward(
@@ -280,11 +280,11 @@ class _Mesh(NamedTuple):
         return self.n_structures, x + margin, y + margin, z + margin
 
     def locate(self, fractional: Tensor) -> tuple[Tensor, Tensor]:
-        """First mesh point (S·N,) each atom touches, and its place (S·N, 3) in that step."""
+        """Return the first mesh point (S·N,) of each atom and its position (S·N, 3) in the step."""
         size = torch.tensor(self.size).to(fractional)
         steps = torch.remainder(fractional, 1.0) * size
         with torch.no_grad():
-            # A coordinate just below zero may come out as a whole period.
+            # A coordinate just below zero may be rounded to a full period.
             corner = torch.minimum(steps.floor(), size - 1)
             _, *extent = self.with_margin
             structure = torch.arange(self.n_structures, device=corner.device)[:, None]
@@ -293,23 +293,23 @@ class _Mesh(NamedTuple):
         return first.flatten(), (steps - corner).flatten(0, 1)
 
     def points(self, first: Tensor) -> Tensor:
-        """All points (A, p³) that atoms touch."""
+        """Return the mesh points (A, p³) of atoms."""
         _, _, second, third = self.with_margin
         along = torch.arange(self.order, device=first.device)
         offsets = (along[:, None, None] * second + along[:, None]) * third + along
         return first[:, None] + offsets.flatten()
 
     def blocks(self, n_atoms: int) -> list[slice]:
-        """Blocks of atoms that fit into the cache."""
+        """Yield blocks of atoms that fit into the cache."""
         step = max(_BLOCK // self.order**3, 1)
         return [slice(start, start + step) for start in range(0, n_atoms, step)]
 
     def empty(self, like: Tensor) -> Tensor:
-        """Zeros on all points, margins included."""
+        """Return zeros on all points, including margins."""
         return like.new_zeros(math.prod(self.with_margin))
 
     def transform(self, density: Tensor) -> Tensor:
-        """Fourier transform (S, n₁, n₂, n₃/2 + 1) of what was spread over all points."""
+        """Return the Fourier transform (S, n₁, n₂, n₃/2 + 1) of values on all points."""
         density = density.view(self.with_margin)
         margin = self.order - 1
         for axis, steps in enumerate(self.size, start=1):
@@ -318,7 +318,7 @@ class _Mesh(NamedTuple):
         return torch.fft.rfftn(density[:, :x, :y, :z], dim=(1, 2, 3))
 
     def transform_back(self, factors: Tensor) -> Tensor:
-        """Twice the real part of the sum over half of the wave vectors, on all points."""
+        """Return twice the real part of the sum over half of the wave vectors, on all points."""
         factors[..., 0] *= 2
         values = torch.fft.irfftn(factors, s=self.size, dim=(1, 2, 3), norm="forward")
         padded = values.new_empty(self.with_margin)
@@ -331,13 +331,13 @@ class _Mesh(NamedTuple):
 
 
 def _products(splines: Tensor) -> Tensor:
-    """Shares (A, p³) of each atom in the points it touches, from splines (A, 3, p)."""
+    """Return the weights (A, p³) of the mesh points of each atom, from splines (A, 3, p)."""
     x, y, z = splines.unbind(1)
     return ((x[:, :, None] * y[:, None, :])[..., None] * z[:, None, None, :]).flatten(1)
 
 
 def _interpolate(seen: Tensor, spline: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
-    """Values (A,) and slopes (A, 3) at atoms of what stands on the points they touch."""
+    """Interpolate values (A,) and slopes (A, 3) at atoms from their mesh points."""
     n_atoms, _, order = spline.shape
     along_z = torch.stack([spline[:, 2], tilt[:, 2]], dim=2)
     by_z = torch.bmm(seen.view(n_atoms, order * order, order), along_z)
@@ -375,7 +375,7 @@ def _mesh_waves(
     for steps in size:
         index = np.fft.fftfreq(steps, 1 / steps)
         count = _undo_splines(index / steps, order)
-        # The wave vector at the end of the band and its negative are one: it has no direction.
+        # The wave vector at the end of the band equals its negative: it has no direction.
         count[steps // 2] = 0.0
         indices.append(index)
         counts.append(count)
@@ -393,7 +393,7 @@ def _size_of(axes: tuple[Tensor, Tensor, Tensor]) -> tuple[int, int, int]:
 
 
 def _undo_splines(frequency: np.ndarray, order: int) -> np.ndarray:
-    """W² / (Σ W²)² of one axis: what spreading and interpolation did to |ρ(k)|², taken back."""
+    """Return W² / (Σ W²)² of one axis, the correction of |ρ(k)|² for the splines."""
     power = np.zeros_like(frequency)
     # Σ W² is the transform of the spline of twice the order at integers.
     for place, value in enumerate(_spline_table(2 * order)[0], start=1 - order):

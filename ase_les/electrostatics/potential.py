@@ -1,12 +1,12 @@
-r"""Electrostatic potential and field of latent charges, at the atoms or anywhere else.
+r"""Electrostatic potential and field of latent charges, at atoms or arbitrary points.
 
-The energy is quadratic in the charges: the potential at a point is its derivative by a charge put
-there, and the field is the force on that charge. No sum is needed beside those that give the
-energy, under any boundary conditions. The charge that feels them is a Gaussian as wide as those of
-the model, so both are finite on the atoms.
+The energy is quadratic in the charges: the potential at a point is its derivative by a charge at
+this point, and the field is the force on that charge. Both use the sums of the energy, for all
+boundary conditions. The test charge is a Gaussian with the smearing of the model, so that both are
+finite at atoms.
 
-The potential is zero infinitely far away in free space; on average over a periodic cell; and for a
-slab halfway between its values far away on both sides, if the slab is neutral.
+The zero of the potential is at infinity in free space, the average over a periodic cell, and for
+a neutral slab the mean of the values far away on both sides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ase_les.electrostatics.energy import Electrostatics
 from ase_les.graph import Graph
 from ase_les.units import COULOMB_CONSTANT
 
-# Points added to a structure at a time, at least; large structures take as many as they have atoms.
+# Minimum number of points added to a structure at a time; the number of atoms if that is larger.
 _BLOCK = 512
 
 
@@ -33,18 +33,18 @@ class Potential(NamedTuple):
 
 
 def potential_at(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tensor) -> Potential:
-    r"""Potential and field at points, of all charges of a structure.
+    r"""Return potential and field of all charges of a structure at points.
 
     .. math::
         \phi(\mathbf{r}) = \frac{\partial E}{\partial q}\Big|_{q = 0}, \qquad
         \mathbf{E}(\mathbf{r}) = \frac{1}{2} [\mathbf{F}(q = 1) - \mathbf{F}(q = -1)]
 
-    The difference of forces is exact, and free of what the test charges do to each other.
+    The difference of forces is exact and does not contain interactions of the test charges.
 
     Parameters
     ----------
     sums : Electrostatics
-        Of a model; its ``weight`` is part of the result.
+        Sums of a model; the result includes their ``weight``.
     graph : Graph
         One structure.
     charges : Tensor, shape (N, n_q)
@@ -65,15 +65,15 @@ def potential_at(sums: Electrostatics, graph: Graph, charges: Tensor, points: Te
 
 
 def potential_at_atoms(sums: Electrostatics, graph: Graph, charges: Tensor) -> Potential:
-    """Potential and field at every atom, its periodic copies included but not the atom itself."""
+    """Return potential and field at all atoms, including their images but not the atom itself."""
     found = potential_at(sums, graph, charges, graph.positions.detach())
-    # Two Gaussians on top of each other; by symmetry the atom's own field is zero.
+    # Two coincident Gaussians; by symmetry the field of the atom itself is zero.
     own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * sums.config.smearing)
     return found._replace(potential=found.potential - sums.config.weight * own * charges.detach())
 
 
 def _of_block(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tensor) -> Potential:
-    """Return potential and field at a few points, which count as atoms of the structure."""
+    """Return potential and field at a few points, added to the structure as atoms."""
     n_points = len(points)
     positions = torch.cat([graph.positions.detach(), points])
     with_points = graph._replace(
@@ -83,7 +83,7 @@ def _of_block(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tenso
     plan = sums.plan(with_points)
 
     def derivatives(test_charges: Tensor) -> tuple[Tensor, Tensor]:
-        """Return those of the energy by charge and position of the points."""
+        """Return derivatives of the energy by charge and position of the points."""
         place = positions.clone().requires_grad_(True)
         charge = torch.cat([charges, test_charges]).requires_grad_(True)
         with torch.enable_grad():

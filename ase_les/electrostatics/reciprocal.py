@@ -19,7 +19,7 @@ class Waves(NamedTuple):
     """Wave vectors of a sum: indices along the three reciprocal axes, and their multiplicity.
 
     ``axes``: three tensors of n₁, n₂ and n₃ indices. ``counts``: broadcasts to (n₁, n₂, n₃); the
-    number of wave vectors an entry stands for, times any factor of the sum itself.
+    number of wave vectors that an entry represents, times any factor of the sum.
     """
 
     axes: Axes
@@ -27,7 +27,7 @@ class Waves(NamedTuple):
 
 
 class SumPlan(NamedTuple):
-    """Layout of a reciprocal sum over given cells.
+    """Plan of a reciprocal sum for given cells.
 
     ``method``: the sum itself. ``waves``: its wave vectors. ``weights`` (S, n₁, n₂, n₃) in eV/e²:
     see `ReciprocalSum.weights`, or None where they are computed with every sum. ``truncated``:
@@ -42,10 +42,10 @@ class SumPlan(NamedTuple):
     def part(self, index: int, count: int) -> SumPlan | None:
         """Return one of several plans that share the wave vectors; None if it has none.
 
-        For sums that are taken wave vector by wave vector.
+        For direct sums over wave vectors.
         """
         first, second, third = self.waves.axes
-        # The rows next to k = 0 are not cheaper or dearer than others: every count-th.
+        # All rows cost the same: take every count-th.
         rows = torch.arange(index, len(first), count, device=first.device)
         if not len(rows):
             return None
@@ -57,14 +57,14 @@ class SumPlan(NamedTuple):
 
 
 class ReciprocalSum(nn.Module):
-    r"""Energy of Gaussian charges under periodic boundary conditions, their self terms included.
+    r"""Energy of Gaussian charges under periodic boundary conditions, including self terms.
 
     .. math::
         E = \frac{2\pi k_e}{V} \sum_{0 < |\mathbf{k}| \le k_c}
             \frac{e^{-\sigma^2 k^2/2}}{k^2} |S(\mathbf{k})|^2, \qquad
         S(\mathbf{k}) = \sum_i q_i e^{i \mathbf{k} \cdot \mathbf{r}_i}
 
-    There is no real-space part: the charges are Gaussians. Channels add, without cross terms.
+    There is no real-space part, because charges are Gaussians. Channels add without cross terms.
 
     =================  ==========================
     Symbol             Code
@@ -74,8 +74,8 @@ class ReciprocalSum(nn.Module):
     :math:`k_c`        ``kernel.k_cutoff`` (1/Å)
     =================  ==========================
 
-    A sum is defined by its `waves` and by the `power` it finds in them. Evaluating it changes
-    nothing: what can be known from the cell alone is in a `SumPlan`, which the caller may keep.
+    A sum is defined by its `waves` and their `power`. Evaluation does not change the object:
+    everything that depends only on the cell is in a `SumPlan`, which the caller may keep.
 
     Parameters
     ----------
@@ -120,15 +120,15 @@ class ReciprocalSum(nn.Module):
         cell : Tensor, shape (S, 3, 3)
             In Å.
         layout : Layout
-            Which atoms belong to which of the S structures.
+            Assignment of atoms to the S structures.
         plan : SumPlan or None
-            Made by `plan` for the same cells; None makes one.
+            Plan for the same cells; None creates one.
         """
         plan = plan or self.plan(cell, layout)
         weights = plan.weights
         if weights is None or cell.requires_grad:
             weights = self.weights(cell, plan.waves, plan.truncated)
-        # Strain leaves fractional coordinates alone: it acts through `weights` only.
+        # Strain does not change fractional coordinates: it acts through `weights` only.
         fractional = layout.pad(positions) @ torch.linalg.inv(cell)
         return self.power(fractional, layout.pad(charges), weights, plan.waves.axes)
 
@@ -159,7 +159,7 @@ def truncate_along_normal(kernel: Tensor, cell: Tensor, axes: Axes) -> Tensor:
 
     is the transform of the Coulomb interaction times a step :math:`|z| < L/2`: between charges
     whose heights differ by less than that, less the reach of their Gaussians, the sum over the
-    repeated cell is the one over a single slab, exactly [1]_.
+    repeated cell equals the sum over a single slab exactly [1]_.
 
     Parameters
     ----------

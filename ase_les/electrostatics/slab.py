@@ -1,9 +1,9 @@
-r"""Slabs: what a three-dimensional sum needs to describe charges that repeat in two directions.
+r"""Slabs: three-dimensional sums for charges with two periodic directions.
 
-The slab is put into a box of its own, made of its two periodic lattice vectors and of a vector
-along their normal, long enough for vacuum. The third lattice vector of the structure is never
-read: it may be missing, thin, long or tilted. The box repeats along the normal too, and
-`layer_correction` takes the interaction with these copies away, exactly.
+The slab is placed in a separate box with its two periodic lattice vectors and a vector along their
+normal, long enough for vacuum. The third lattice vector of the structure is not used: it may be
+missing, short, long or tilted. The box is also periodic along the normal, and `layer_correction`
+removes the interaction with these copies exactly.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ase_les.electrostatics.wave_vectors import half_space, multiplicity, square
 from ase_les.graph import Graph, slab_axes
 from ase_les.units import COULOMB_CONSTANT
 
-# Vacuum in units of the smearing: Gaussians of neighbouring copies interact as points, to 1e-10.
+# Vacuum in units of the smearing: Gaussians of neighboring copies interact as points, to 1e-10.
 _VACUUM_PER_SMEARING = 6.5
 
-# Heights of boxes per factor of two: the box stays the same while the slab breathes a little.
+# Box heights per factor of two: the box is the same for small fluctuations of the slab.
 _HEIGHTS_PER_OCTAVE = 8
 
-# exp(-27.6) = 1e-12: decay of a plane wave across the vacuum beyond which it is left out.
+# exp(-27.6) = 1e-12: plane waves that decay more than this across the vacuum are neglected.
 _DECAY = 27.6
 
 
 class SlabBox(NamedTuple):
-    r"""The boxes of S slabs: cell, and where the atoms are along the normal.
+    r"""Boxes of S slabs: cells and positions of atoms along the normal.
 
     ``cell`` (S, 3, 3): the periodic vectors and :math:`L_n \mathbf{n}`, in Å. ``heights`` (N,):
     positions of the atoms along :math:`\mathbf{n}` from the middle of their slab, in Å.
-    ``vacuum`` (S,): what is left of :math:`L_n`, in Å.
+    ``vacuum`` (S,): length of :math:`L_n` without atoms, in Å.
     """
 
     cell: Tensor
@@ -64,7 +64,7 @@ def box_lengths(graph: Graph, smearing: float, truncated: bool = False) -> Tenso
         In Å.
     truncated : bool
         False: at least as much vacuum as the slabs are wide, so that `layer_correction` needs few
-        plane waves. True: twice the thickness and reach of the Gaussians, whatever the width, as
+        plane waves. True: twice the thickness and reach of the Gaussians, for any width, as
         interactions that end at half a box need it (`truncate_along_normal`).
     """
     first, second, normal = slab_axes(graph.cell.detach(), graph.pbc)
@@ -89,7 +89,7 @@ def _extent(heights: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
 
 
 def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout) -> Tensor:
-    r"""Energies (S,) in eV that turn the sum over the repeated box into that over one slab.
+    r"""Return the correction (S,) in eV from the sum over the repeated box to a single slab.
 
     .. math::
         \Delta E = \frac{2\pi k_e}{V} \Big( M_n^2 - Q \sum_i q_i z_i^2 - \frac{Q^2 L_n^2}{12} \Big)
@@ -97,15 +97,15 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
         \frac{\mathrm{Re}\,\chi_+ \chi_-^*}{k_\parallel (e^{k_\parallel L_n} - 1)}, \qquad
         \chi_\pm = \sum_i q_i e^{i \mathbf{k}_\parallel \cdot \mathbf{r}_i \pm k_\parallel z_i}
 
-    The first term [1]_ is the average over the plane, the sum [2]_ what the copies of the slab
-    feel of its structure; it decays with the vacuum and needs a few dozen plane waves.
+    The first term [1]_ is the average over the plane, the sum [2]_ the interaction of the
+    slab's copies with its structure; it decays with the vacuum and needs a few dozen plane waves.
     Together with the sum and its background they give
 
     .. math::
         E = -\frac{\pi k_e}{A} \sum_{ij} q_i q_j \langle |z_i - z_j| \rangle
             + (\mathbf{k}_\parallel \ne 0)
 
-    with the average over the Gaussians: no vacuum, no background, charged slabs included.
+    with the average over the Gaussians, without vacuum or background, also for charged slabs.
 
     =================  =======================================================
     Symbol             Code
@@ -119,9 +119,9 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
     Parameters
     ----------
     graph : Graph
-        Slabs only.
+        Graph of slabs only.
     charges : Tensor, shape (N, n_q)
-        In e; channels add.
+        Charges in e; channels add.
     box : SlabBox
     layout : Layout
 
@@ -146,7 +146,7 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
     k_squared = squared_wave_numbers(box.cell, axes)[..., 0]
     counts = k_squared > 0
     k = torch.where(counts, k_squared, 1.0).sqrt()
-    # With exp(-kL/2) in each χ nothing overflows: atoms are less than L/2 from the middle.
+    # With exp(-kL/2) in each χ there is no overflow: atoms are less than L/2 from the middle.
     weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
     weights = weights / -torch.expm1(-k * length[:, None, None])
     fractional = layout.pad(graph.positions) @ torch.linalg.inv(box.cell)
@@ -174,7 +174,7 @@ def layer_potential(graph: Graph, charges: Tensor, box: SlabBox) -> Tensor:
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:
-    """Return indices of the in-plane wave vectors that act across the vacuum."""
+    """Return indices of the in-plane wave vectors that contribute across the vacuum."""
     k_cutoff = float((_DECAY / box.vacuum).max())
     lengths = torch.linalg.vector_norm(box.cell.detach()[:, :2], dim=2).amax(0)
     first, second = (k_cutoff * lengths / (2 * math.pi)).floor().long().tolist()

@@ -1,19 +1,18 @@
-r"""Charges of a metal from one time step to the next: preconditioned, and started near the answer.
+r"""Preconditioning and initial values for metal charges in a sequence of geometries.
 
 The matrix H of `ase_les.electrostatics.equilibration` changes little while atoms vibrate. Its
-Cholesky factor, from an approximate matrix made once,
+Cholesky factor of an approximate matrix, computed once,
 
 .. math::
     H_{ij} \approx w\, G(\mathbf{r}_i - \mathbf{r}_j) + \eta_i \delta_{ij}
 
-preconditions the conjugate gradients of all later geometries, which start at the charges found
-last. :math:`G` is the potential of one unit Gaussian charge with the boundary conditions of the
-structure: a table on a mesh where there are periodic directions.
+preconditions the conjugate gradients of all later geometries, which start from the last
+charges. :math:`G` is the potential of a unit Gaussian charge under the boundary conditions of
+the structure, tabulated on a mesh if there are periodic directions.
 
-Neither decides where the iteration ends. It ends when the potential that is left, summed in full
-for the geometry at hand, is below `TOLERANCE` of the potential that drives the charges. What a
-structure's charges owe to the structures before it is of that size, and the energy, which is
-stationary in them, owes its square.
+Neither affects convergence: the iteration ends when the residual potential, summed in full for
+the current geometry, is below `TOLERANCE` times the driving potential. Charges depend on earlier
+structures only within this tolerance, and the energy, which is stationary in them, by its square.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ from ase_les.electrostatics.open_boundary import smeared_coulomb
 from ase_les.electrostatics.particle_mesh import good_size
 from ase_les.units import COULOMB_CONSTANT
 
-# Of the driving potential, by precision of the network: a hundredth of its own rounding.
+# Relative to the driving potential, by precision of the network: a hundredth of its rounding.
 TOLERANCE = {torch.float32: 1e-9, torch.float64: 1e-12}
 
-# Atoms up to which the factor is made: its memory grows as their square, 64 MB here.
+# Maximum number of atoms for the factor, whose memory grows as its square, 64 MB here.
 MOST_ATOMS = 4096
 
-# Mesh points of the table per smearing width, and the share of the diagonal added against its
-# errors of interpolation.
+# Mesh points of the table per smearing width, and the fraction of the diagonal added to
+# compensate interpolation errors.
 _POINTS_PER_WIDTH, _SAFETY = 3.0, 0.01
 
 # Relative change of the charges between geometries that belong to one trajectory.
 _CLOSE = 0.3
 
-# A factor that takes this many times more iterations than when it was new is made again.
+# A factor is recomputed when it takes this many times more iterations than initially.
 _AGED = 2
 
 _MOST_ITERATIONS = 500
@@ -52,7 +51,7 @@ Map = Callable[[Tensor], Tensor]
 
 
 class Metal(NamedTuple):
-    """Atoms that share electrons in one structure.
+    """Metal atoms of one structure.
 
     ``positions`` (M, 3) in Å; ``cell`` (3, 3) that the sum repeats, None in free space; ``normal``
     (3,) of a slab in that cell, None otherwise; ``hardness`` (M,) in eV/e².
@@ -65,7 +64,7 @@ class Metal(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Charges (M,) in e that sum to zero, and the iterations they took."""
+    """Charges (M,) in e that sum to zero, and the number of iterations."""
 
     charges: Tensor
     iterations: int
@@ -79,7 +78,7 @@ class WarmStart:
     smearing : float
         In Å.
     weight : float
-        Of the long-range energy.
+        Weight of the long-range energy.
     tolerance : float
         Norm of the residual potential relative to the driving one.
     """
@@ -90,11 +89,11 @@ class WarmStart:
 
     @staticmethod
     def applies(n_atoms: int, n_structures: int) -> bool:
-        """Return whether this many atoms and structures are solved here."""
+        """Return whether this number of atoms and structures is supported."""
         return n_structures == 1 and n_atoms <= MOST_ATOMS
 
     def reset(self) -> None:
-        """Forget the factor and the last charges: the next solution is that of a new solver."""
+        """Discard the factor and the last charges: the next solution is that of a new solver."""
         self._factor: Tensor | None = None
         self._hardness: Tensor | None = None
         self._charges: Tensor | None = None
@@ -108,7 +107,7 @@ class WarmStart:
         ----------
         metal : Metal
         answer : callable
-            From charges (M,) to potentials H p (M,), exact for this geometry.
+            Function from charges (M,) to potentials H p (M,), exact for this geometry.
         given : Tensor, shape (M,)
             In V.
 
@@ -124,7 +123,7 @@ class WarmStart:
             try:
                 return self._iterate(answer, given)
             except ArithmeticError:
-                # What was kept may be of quite another structure.
+                # The stored factor may belong to a very different structure.
                 self.reset()
         self._factor = cholesky_factor(metal, self._smearing, self._weight)
         self._hardness = metal.hardness.clone()
@@ -144,7 +143,7 @@ class WarmStart:
         return solution
 
     def _start(self) -> Tensor | None:
-        """Return the charges that the last two geometries lead to, if these were close."""
+        """Return charges extrapolated from the last two geometries, if these were close."""
         last, before = self._charges, self._before
         if last is None or before is None:
             return last
@@ -168,12 +167,12 @@ def conjugate_gradients(
     precondition: Map = lambda residual: residual,
     start: Tensor | None = None,
 ) -> Solution:
-    """Return charges (M,) that sum to zero and answer to a potential up to a constant.
+    """Return charges (M,) that sum to zero and produce a potential up to a constant.
 
     Parameters
     ----------
     answer : callable
-        From charges (M,) to potentials (M,): a matrix that is positive for neutral charges.
+        Function from charges (M,) to potentials (M,), a positive matrix for neutral charges.
     given : Tensor, shape (M,)
         In V.
     tolerance : float
@@ -181,7 +180,7 @@ def conjugate_gradients(
     precondition : callable
         Approximate inverse of `answer`, positive.
     start : Tensor, shape (M,), or None
-        Charges to begin with; None begins at zero.
+        Initial charges; None starts from zero.
 
     Raises
     ------
@@ -214,22 +213,22 @@ def conjugate_gradients(
         before, product = product, float(left @ new)
         direction = new + (product / before) * direction
     raise ArithmeticError(
-        "the charges of metal atoms do not settle: the energy of charges is not positive. "
-        "Atoms may lie on top of each other, or the hardnesses of the model are wrong"
+        "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
+        "Check for overlapping atoms and for the hardnesses of the model"
     )
 
 
 def cholesky_factor(metal: Metal, smearing: float, weight: float) -> Tensor:
-    """Return a Cholesky factor (M, M), float32, of an approximate H with its level taken off."""
+    """Return a Cholesky factor (M, M), float32, of an approximate H without its constant level."""
     matrix = weight * pair_potentials(metal, smearing)
     diagonal = matrix.diagonal()
     diagonal += metal.hardness.to(matrix) + _SAFETY * diagonal.abs()
-    # The level of the potential is free: neutral charges do not feel a constant.
+    # The constant of the potential is arbitrary: it does not act on neutral charges.
     rows = matrix.mean(1)
     matrix = matrix - rows[:, None] - rows + rows.mean() + diagonal.abs().mean()
     factor, failed = torch.linalg.cholesky_ex(matrix)
     if failed:
-        # Atoms in contact: the hardness alone is a preconditioner, too.
+        # Atoms in contact: precondition with the hardness alone.
         return torch.diag(metal.hardness.to(matrix).sqrt())
     return factor
 
@@ -249,7 +248,7 @@ def pair_potentials(metal: Metal, smearing: float) -> Tensor:
     matrix = torch.cat(pairs)
     matrix = 0.5 * (matrix + matrix.T)
     if metal.normal is not None:
-        # Of copies along the normal, the mean field is the largest part.
+        # The mean field is the largest contribution of copies along the normal.
         heights = positions @ metal.normal
         heights = (heights - heights.mean()).float()
         volume = float(torch.linalg.det(metal.cell).abs())

@@ -1,4 +1,4 @@
-"""Wave vectors of a cell and the kernel that weighs them: one object for every reciprocal sum."""
+"""Wave vectors of a cell and their kernel, used by all reciprocal sums."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: Weight exp(-σ²k²/2) at the default cutoff: small enough that E(V) shows no steps.
+#: Weight exp(-σ²k²/2) at the default cutoff, small enough for E(V) without steps.
 NEGLIGIBLE_WEIGHT = 1e-8
 
 # A shell of wave vectors often lies exactly at a published cutoff: 2π/dl in a cubic cell whose edge
-# is a multiple of dl. It counts as a whole, or round-off would pick some of its vectors and make
-# the energy depend on the orientation of the cell.
+# is a multiple of dl. The whole shell is included, since otherwise round-off would select some of
+# its vectors and the energy would depend on the orientation of the cell.
 SHELL_TOLERANCE = 1e-9
 
 
 def converged_k_cutoff(smearing: float) -> float:
-    """Wave number in 1/Å beyond which the Gaussian weight is below `NEGLIGIBLE_WEIGHT`."""
+    """Return the wave number in 1/Å at which the Gaussian weight is `NEGLIGIBLE_WEIGHT`."""
     return math.sqrt(-2 * math.log(NEGLIGIBLE_WEIGHT)) / smearing
 
 
@@ -39,7 +39,7 @@ class ReciprocalKernel:
         the sum with weight ``exp(-(smearing * k_cutoff)**2 / 2)``; keep that
         negligible before running at constant pressure.
     shell_tolerance : float
-        Relative distance from the cutoff at which a wave number still counts.
+        Relative distance from the cutoff up to which wave numbers are included.
 
     Raises
     ------
@@ -69,7 +69,7 @@ class ReciprocalKernel:
         :math:`n_a = \mathbf{k} \cdot \mathbf{a} / 2\pi`.
         """
         lengths = torch.linalg.vector_norm(cell.detach(), dim=-1).amax(dim=0)
-        # Round-off must not lose a shell, whatever counts as being at the cutoff.
+        # Round-off must not lose a shell at the cutoff.
         tolerance = max(self.shell_tolerance, SHELL_TOLERANCE)
         bounds = self.k_cutoff * (1 + tolerance) * lengths / (2 * math.pi)
         first, second, third = bounds.floor().long().tolist()
@@ -88,10 +88,10 @@ def half_space(bounds: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tens
 
 
 def multiplicity(first: Tensor) -> Tensor:
-    """Return how many wave vectors each index of the first axis stands for.
+    """Return the number of wave vectors that each index of the first axis represents.
 
-    Every wave vector stands for itself and its negative, except in the plane
-    where the first index is zero, which holds both.
+    Every wave vector represents itself and its negative, except in the plane
+    where the first index is zero, which contains both.
     """
     return torch.where(first == 0, 1.0, 2.0).to(first.dtype)
 
@@ -99,8 +99,8 @@ def multiplicity(first: Tensor) -> Tensor:
 def squared_wave_numbers(cell: Tensor, axes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """k² in 1/Å² of all wave vectors n · 2π cell⁻ᵀ, shape (S, n₁, n₂, n₃)."""
     reciprocal = 2 * math.pi * torch.linalg.inv(cell).transpose(-1, -2)
-    # Component by component: round-off decides about shells at a cutoff without tolerance, and
-    # published numbers come from this order of additions.
+    # Added component by component: without tolerance, round-off selects shells at the cutoff, and
+    # published values use this order of additions.
     squared = cell.new_zeros(())
     for component in reciprocal.unbind(-1):
         first, second, third = (axis * component[:, row, None] for row, axis in enumerate(axes))

@@ -1,4 +1,4 @@
-"""Models of other programs, read without running anything of theirs."""
+"""Models of other programs, read without executing their code."""
 
 from ase_les.interop.checkpoint import read_checkpoint
 

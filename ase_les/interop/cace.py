@@ -1,7 +1,7 @@
-r"""Published LES models: whole CACE networks saved by torch, turned into an `LESModel`.
+r"""Published LES models: conversion of CACE networks saved by torch to an `LESModel`.
 
-What these files hold is read by `ase_les.interop.torch_archive`, which runs nothing. Their
-conventions, fixed by reference energies, forces and charges of their authors' program:
+The files are read by `ase_les.interop.torch_archive`, which executes nothing. Their conventions,
+determined from reference energies, forces and charges of the authors' program:
 
 ====================  ==========================================================================
 Quantity              Convention of the files
@@ -17,7 +17,7 @@ charge                :math:`E = \frac{f}{V} \sum_{\mathbf{k}} \ldots |S(\mathbf
 k-cutoff              :math:`2\pi/dl`, compared to the last digit
 background            none
 removed self-energy   that of all charge channels, once per channel
-weight                of the long-range energy alone: charges are those before it
+weight                of the long-range energy only: charges do not include it
 open boundaries       the same kernel; old files divide by r + 1e-6 Å, which is left out here
 ====================  ==========================================================================
 """
@@ -49,7 +49,7 @@ from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConf
 from ase_les.model_sizes import with_weights
 from ase_les.units import COULOMB_CONSTANT
 
-#: 1/(2ε₀) in eV Å, the prefactor of the reciprocal sum.
+#: 1/(2ε₀) in eV Å, prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
 
 
@@ -70,19 +70,19 @@ def cace_model(
         Content of the file.
     path : Path
     atomic_energies : mapping of str to float or None
-        Energy of every element in eV; None leaves all at zero.
+        Energy of every element in eV; None sets all to zero.
     converged_ewald : bool
-        Whether the reciprocal sum is converged instead of cut off where its authors did.
+        Whether to converge the reciprocal sum instead of using the authors' cutoff.
 
     Raises
     ------
     ValueError
-        If it is no network, has parts without a counterpart here, or an element has no energy.
+        If it is not a network, has unsupported parts, or an element has no energy.
     """
     if not isinstance(root, Record):
         raise ValueError(
-            f"it holds a {type(root).__name__}, not a network. Weights alone do not say what "
-            "they belong to: save the network itself with torch.save"
+            f"it holds a {type(root).__name__}, not a network. Weights alone are not "
+            "sufficient: save the network itself with torch.save"
         )
     terms = list(_terms(root))
     short = single([term for term in terms if term.module.class_name == "Atomwise"], "short range")
@@ -181,7 +181,7 @@ def _complete(given: Mapping[str, float] | None, elements: tuple[int, ...]) -> d
 
 @dataclass(frozen=True)
 class _Term:
-    """A term of the energy: the module that computes it, its potential and its weight."""
+    """Energy term: the module that computes it, its potential and its weight."""
 
     module: Record
     potential: Record
@@ -265,7 +265,7 @@ def _charges(term: _Term) -> Record:
     if term.module.class_name == "LesWrapper":
         les = term.module["les"]
         if not les.get("use_atomwise", True):
-            raise ValueError("LES without a charge readout of its own is not supported")
+            raise ValueError("LES without a separate charge readout is not supported")
         return les["atomwise"]
     module = _producer(term.potential, term.module["feature_key"])
     if module.class_name != "Atomwise":

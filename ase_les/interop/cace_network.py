@@ -1,4 +1,4 @@
-"""Representation and readouts of published CACE networks, in our order and under our names."""
+"""Representation and readouts of published CACE networks, in the order and names of ase_les."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MESSAGES: dict[str, Message] = {
 
 
 class _Places(NamedTuple):
-    """Return the positions of the features of the file among ours."""
+    """Return the positions of the features in the file among those of this package."""
 
     columns: Tensor
     n_features: int
@@ -37,7 +37,7 @@ class _Places(NamedTuple):
         return cls(ours[:, order].permute(3, 1, 2, 4, 0).flatten(), ours.numel())
 
     def reordered(self, layer: Record) -> Tensor:
-        """Weights (n, features of the file) of a linear layer as (n, our features)."""
+        """Return weights (n, features of the file) of a linear layer as (n, our features)."""
         weight = layer["weight"]
         given, known = weight.shape[1], len(self.columns)
         if given != known:
@@ -49,7 +49,7 @@ class _Places(NamedTuple):
 
 @dataclass(frozen=True)
 class _Weights:
-    """Weights under the names they have in a part of our model."""
+    """Weights with the names of a part of an `LESModel`."""
 
     tensors: dict[str, Tensor]
 
@@ -95,7 +95,7 @@ _PARTS = {
 
 
 def read_representation(record: Record, elements: tuple[int, ...] | None = None) -> Features:
-    """Return settings and weights of a representation; `elements` in the wanted order."""
+    """Return settings and weights of a representation; `elements` in the requested order."""
     if record.class_name != "Cace":
         raise unsupported("representation", record, ("Cace",))
     for name, known in _PARTS.items():
@@ -105,14 +105,14 @@ def read_representation(record: Record, elements: tuple[int, ...] | None = None)
     stored = [int(number) for number in record["zs"]]
     elements = elements or tuple(stored)
     if sorted(elements) != sorted(stored):
-        raise ValueError(f"two representations know different elements, {elements} and {stored}")
+        raise ValueError(f"two representations have different elements, {elements} and {stored}")
     rows = [_row(record, stored, number) for number in elements]
     radial = record["radial_basis"]
     layers = _layers(record)
     config = _cace_config(record, layers)
     _check_size(record, config)
 
-    # The prefactor of the radial functions is stored in float32; what it misses goes here.
+    # The prefactor of the radial functions is stored in float32; correct its rounding here.
     norm = float(radial["prefactor"]) / math.sqrt(2 / config.cutoff)
     matrices = record["radial_transform"]["weights"]
     tensors = {
@@ -155,7 +155,7 @@ def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
 
 
 def _check_size(record: Record, config: CaceConfig) -> None:
-    """Refuse settings whose features or weights are many more than the file has numbers."""
+    """Raise an error if features or weights need many more numbers than the file contains."""
     n_invariants = Invariants(config.l_max, config.nu_max).n_invariants
     channels = config.n_embedding**2 * config.n_mixed
     record.budget.allow((1 + len(config.layers)) * n_invariants * channels)
@@ -220,29 +220,29 @@ def _message(entry: Record, config: CaceConfig, places: _Places) -> dict[str, Te
 
 
 def _values(entry: Record) -> tuple[int, int]:
-    """Degrees and channels that a MessageBchi tells apart."""
+    """Degrees and channels that a MessageBchi distinguishes."""
     return int(entry.get("nl", 1)), int(entry.get("nc", 1))
 
 
 def _invariants(symmetrizer: Record, config: CaceConfig) -> list[int]:
-    """Return which invariant each of the file is, by their values for random sums."""
+    """Identify the invariants of the file by their values for random sums."""
     triples = angular_indices(config.l_max)
     position = {triple: index for index, triple in enumerate(triples)}
     sums = torch.randn(len(triples), 5, generator=torch.Generator().manual_seed(0)).double()
     ours = Invariants(config.l_max, config.nu_max).double()(sums)
-    theirs = [sums[0]]
+    file_sums = [sums[0]]
     for products in symmetrizer["vec_dict_allnu"].values():
         for polynomial in products.values():
             value = torch.zeros(sums.shape[1]).double()
             for *factors, coefficient in polynomial:
                 index = [position[tuple(factor)] for factor in factors]
                 value += coefficient * sums[index].prod(0)
-            theirs.append(value)
+            file_sums.append(value)
     order = []
-    for number, value in enumerate(theirs):
+    for number, value in enumerate(file_sums):
         match = torch.isclose(ours, value).all(dim=1).nonzero().flatten().tolist()
         if not match:
-            raise ValueError(f"invariant {number} of l ≤ {config.l_max} is not known here")
+            raise ValueError(f"invariant {number} of l ≤ {config.l_max} is not supported")
         order.append(match[0])
     return order
 
@@ -298,7 +298,7 @@ def single(entries: list, what: str):
 
 
 def expect(record: Record, **values) -> None:
-    """Refuse settings that would change the energy; older files lack most of them."""
+    """Raise an error for settings that would change the energy; older files lack most of them."""
     for name, value in values.items():
         found = record.get(name, value)
         if found != value:

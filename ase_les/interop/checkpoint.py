@@ -1,4 +1,4 @@
-"""Published checkpoints of any program, as models."""
+"""Conversion of published checkpoints to models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ase_les.interop.torch_archive import read_archive
 from ase_les.messages import one_line
 from ase_les.model import LESModel
 
-#: Endings of the files of published checkpoints: CACE, MACE.
+#: File suffixes of published checkpoints: CACE, MACE.
 SUFFIXES = (".pth", ".model")
 
 
@@ -22,28 +22,28 @@ def read_checkpoint(
     converged_ewald: bool = False,
     head: str | None = None,
 ) -> LESModel:
-    """Return a published checkpoint as a model in float64; nothing of the file is executed.
+    """Return a published checkpoint as a model in float64, without executing code of the file.
 
     Parameters
     ----------
     path : str or Path
         Checkpoint of a whole CACE or MACE network, written by ``torch.save``.
     atomic_energies : mapping of str to float or None
-        Energies of the elements in eV. CACE checkpoints do not hold them: None leaves
-        all at zero. MACE checkpoints do: None keeps those of the file.
+        Energies of the elements in eV. CACE checkpoints do not contain them: None sets
+        all to zero. MACE checkpoints do: None keeps those of the file.
     converged_ewald : bool
-        Whether the reciprocal sum is converged, which makes the energy a smooth
-        function of the cell, instead of cut off where its authors did.
+        Whether to converge the reciprocal sum, which makes the energy a smooth
+        function of the cell, instead of using the authors' cutoff.
     head : str or None
-        Name of the head of a MACE model that has several.
+        Name of the head, for MACE models with several heads.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file is not a checkpoint, its network has parts without a
-        counterpart here, or an element has no energy.
+        If the file is not a checkpoint, its network has unsupported parts,
+        or an element has no energy.
     """
     path = Path(path)
     root = read_archive(path)

@@ -1,7 +1,7 @@
 """Forces for i-PI: evaluation of structures in atomic units, and a client of its socket.
 
 i-PI moves the atoms (path integrals, replica exchange, dynamics in a field); each client evaluates
-one structure at a time and reconnects to nothing: i-PI repeats the structure of a lost client.
+one structure at a time and does not reconnect: i-PI repeats the structure of a lost client.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates structures that differ from a template in positions and cell.
+    """Evaluator of structures that differ from a template in positions and cell.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ class Evaluator:
     calculators : sequence of ASE calculators
         The first gives dipole, Born charges and charges. Energy, forces and virial are means.
     extras : collection of str
-        Names from `EXTRAS`. Born charges multiply the cost of a step. Their sum over the atoms is
-        made to vanish, because i-PI stops otherwise: a sum that is not zero accelerates the
-        center of mass in a field.
+        Names from `EXTRAS`. Born charges increase the cost of a step severalfold. The acoustic
+        sum rule is imposed, because i-PI stops otherwise: a nonzero sum of Born charges
+        accelerates the center of mass in a field.
 
     Raises
     ------
     ValueError
-        If an extra is unknown, or "committee" is wanted of one model.
+        If an extra is unknown, or "committee" is requested for one model.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Evaluator:
         Raises
         ------
         ValueError
-            If the number of atoms is not that of the template.
+            If the number of atoms differs from the template.
         """
         if positions_A.shape != self.atoms.positions.shape:
             raise ValueError(
@@ -156,12 +156,12 @@ def connect(
     unix : str or None
         Name of a Unix socket (``/tmp/ipi_NAME``, or a path) instead of host and port.
     patience_s : float
-        Time in s for which the connection is tried again.
+        Time in s during which to retry the connection.
 
     Raises
     ------
     ConnectionError
-        If nobody listens.
+        If i-PI does not listen.
     """
     target: Any = (address, port)
     if unix is not None:

@@ -26,7 +26,7 @@ class LESDriver(Dummy_driver):
     Parameters
     ----------
     template : str
-        File with the structure i-PI starts from, for elements, periodic directions and charge.
+        File with the initial structure of i-PI, for elements, periodic directions and charge.
     model : str
         Name or file; several, separated by ``+``, are a committee.
     extras : str
@@ -38,8 +38,8 @@ class LESDriver(Dummy_driver):
     def __init__(self, template: str, model: str, extras: str = "", **settings: Any) -> None:
         own = {name: settings.pop(name) for name in ("verbose", "verbosity") if name in settings}
         calculators = [LESCalculator(name, **settings) for name in str(model).split("+")]
-        wanted = [name for name in str(extras).split("+") if name]
-        self._evaluate = Evaluator(read_file(template).frames[-1], calculators, wanted)
+        requested = [name for name in str(extras).split("+") if name]
+        self._evaluate = Evaluator(read_file(template).frames[-1], calculators, requested)
         super().__init__(**own)
 
     def compute_structure(

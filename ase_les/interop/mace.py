@@ -1,7 +1,7 @@
-r"""Published MACE-LES and MACE models: networks saved by torch, turned into an `LESModel`.
+r"""Published MACE-LES and MACE models: conversion of networks saved by torch to an `LESModel`.
 
-The files are read by `ase_les.interop.torch_archive`, which runs nothing of them: neither the
-Python source of their contractions nor their TorchScript. Their conventions:
+The files are read by `ase_les.interop.torch_archive`, which executes neither the Python source of
+their contractions nor their TorchScript. Their conventions:
 
 ====================  ==========================================================================
 Quantity              Convention of the files
@@ -48,7 +48,7 @@ from ase_les.model_sizes import with_weights
 from ase_les.representation import MaceConfig
 from ase_les.units import COULOMB_CONSTANT
 
-#: 1/(2ε₀) in eV Å, the prefactor of the reciprocal sum.
+#: 1/(2ε₀) in eV Å, prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
 
 LICENCE = "as published by its authors; check it before passing the model on"
@@ -81,16 +81,16 @@ def mace_model(
         Content of the file.
     path : Path
     atomic_energies : mapping of str to float or None
-        Energies in eV that replace those of the file; None keeps these.
+        Energies in eV that replace those of the file; None keeps those of the file.
     converged_ewald : bool
-        Whether the reciprocal sum is converged instead of cut off where its authors did.
+        Whether to converge the reciprocal sum instead of using the authors' cutoff.
     head : str or None
-        Name of the head; None where there is only one.
+        Name of the head; None if there is only one.
 
     Raises
     ------
     ValueError
-        If a part has no counterpart here, or the head is missing or unknown.
+        If a part is not supported, or the head is missing or unknown.
     """
     if root.class_name not in _NETWORKS:
         raise unsupported("network", root, _NETWORKS)
@@ -192,7 +192,7 @@ class _Outputs(NamedTuple):
 
 
 def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: int) -> _Outputs:
-    """Readouts of the layers as one, over the concatenated scalars."""
+    """Combine the readouts of the layers into one, over the concatenated scalars."""
     n_layers, channels = config.n_layers, config.channels
     if len(records) not in (1, n_layers):
         raise ValueError(f"{len(records)} readouts for {n_layers} layers are not supported")
@@ -208,7 +208,7 @@ def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: 
             raise unsupported("readout", record, _READOUTS)
         inner, outer = _scalars(record["linear_1"]), _scalars(record["linear_2"])
         (activation,) = record["non_linearity"]["acts"]
-        # Hidden units of a head stand together.
+        # Hidden units of a head are contiguous.
         width = inner.shape[1] // n_heads
         if len(inner) != channels:
             raise ValueError(f"a readout reads {len(inner)} scalars of {channels} channels")
@@ -262,7 +262,7 @@ def _refuse_extensions(root: Record) -> None:
                 )
     les = root["les"]
     if les.get("use_atomwise", False):
-        raise ValueError("its charges come from a network inside of LES, which is not supported")
+        raise ValueError("its charges come from a network inside LES, which is not supported")
 
 
 def _long_range(root: Record, charges: _Outputs, converged_ewald: bool) -> LongRangeConfig:
@@ -290,7 +290,7 @@ def _long_range(root: Record, charges: _Outputs, converged_ewald: bool) -> LongR
 
 
 def _output_scale(root: Record) -> float:
-    """Factor of the charges, 1 in files that do not have it."""
+    """Return the factor of the charges, 1 in files without it."""
     for record in (root, root["les"]):
         given = record.get("les_output_scale")
         if given is not None:

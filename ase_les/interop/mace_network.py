@@ -1,4 +1,4 @@
-"""Representation of MACE networks in the order and under the names of this package."""
+"""Representation of MACE networks in the order and with the names of this package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ase_les.representation.mace.couplings import coupled_degrees, monomials
 Irrep = tuple[int, int]
 
 _INTERACTIONS = ("RealAgnosticResidualInteractionBlock", "RealAgnosticInteractionBlock")
-# Coefficients of up to order one in single precision.
+# Tolerance for coefficients of order one in single precision.
 _CANCELED = 1e-5
 _CUEQ_REMEDY = (
     "convert the model to the e3nn layout first "
@@ -146,9 +146,7 @@ def _config(
     for layer in interactions:
         edge = layer.get("edge_irreps")
         if edge is not None and irreps_of(edge) != irreps_of(layer["node_feats_irreps"]):
-            raise ValueError(
-                "messages with channels of their own (`edge_irreps`) are not supported"
-            )
+            raise ValueError("messages with separate channels (`edge_irreps`) are not supported")
     neighbors = {float(layer["avg_num_neighbors"]) for layer in interactions}
     if len(neighbors) != 1:
         raise ValueError(f"layers divide by different numbers of neighbors: {sorted(neighbors)}")
@@ -184,7 +182,7 @@ def _contractions(product: Record) -> list[Record]:
 def _stored_paths(
     contractions: Sequence[Sequence[Record]], l_hidden: int
 ) -> tuple[tuple[int, ...], ...]:
-    """Numbers of polynomials by degree and order, the same in all layers that have them."""
+    """Return numbers of polynomials by degree and order, equal in all layers that have them."""
     paths: list[tuple[int, ...]] = []
     for degree in range(l_hidden + 1):
         part = contractions[0][degree]
@@ -203,7 +201,7 @@ def _embedding(root: Record, n_elements: int, config: MaceConfig) -> dict[str, T
 
 
 def _radial_weights(interaction: Record) -> list[Tensor]:
-    """Weights (inputs, outputs) of the radial network, its silu factors and scales included."""
+    """Return weights (inputs, outputs) of the radial network, including silu factors and scales."""
     network = interaction["conv_tp_weights"]
     if network.class_name != "FullyConnectedNet":
         raise unsupported("radial network", network, ("FullyConnectedNet",))
@@ -216,7 +214,7 @@ def _radial_weights(interaction: Record) -> list[Tensor]:
 
 
 def silu_factor(activation: Record | None) -> float:
-    """Factor of a normalized silu; 1 without an activation.
+    """Return the factor of a normalized silu; 1 without an activation.
 
     Raises
     ------
@@ -331,7 +329,7 @@ def _skip(record: Record, layer: int, config: MaceConfig, n_elements: int) -> Te
 
 
 def _product(record: Record, layer: int, config: MaceConfig, n_elements: int) -> dict[str, Tensor]:
-    """Weights of the polynomials that are read: a last layer may have more."""
+    """Return the weights of the polynomials that are used; a last layer may have more."""
     linears = {source: block for source, _, block in linear_blocks(record["linear"])}
     prefix, named = f"products.{layer}.", {}
     l_result = config.l_results[layer]
@@ -351,7 +349,7 @@ def _product(record: Record, layer: int, config: MaceConfig, n_elements: int) ->
 
 
 def _basis(products: Sequence[Record], config: MaceConfig) -> dict[str, Tensor]:
-    """Coefficients of the polynomials, symmetrized, of the first layer; all layers must agree."""
+    """Return symmetrized polynomial coefficients of the first layer; all layers must agree."""
     bases = []
     for layer, product in enumerate(products):
         named = {}
@@ -384,7 +382,7 @@ def symmetrized(coefficients: Tensor, products: Sequence[tuple[int, ...]]) -> Te
     """
     indices = coefficients.abs().amax(dim=(0, -1)).nonzero()
     keys = [tuple(sorted(index)) for index in indices.tolist()]
-    # Those beyond the polynomials that exist: the parts of a tensor that symmetry cancels.
+    # Parts of a tensor without a corresponding polynomial cancel by symmetry.
     place = {product: row for row, product in enumerate(dict.fromkeys((*products, *keys)))}
     values = coefficients.movedim(0, -2)[tuple(indices.T)]
     sums = values.new_zeros(len(place), *values.shape[1:])

@@ -1,10 +1,9 @@
-"""Interpreter of pickles that calls nothing but the few functions it is given.
+"""Pickle interpreter that calls only a few given functions.
 
-A pickle is a program for a stack machine. `pickle.Unpickler` runs it without any limit: nested
-containers take the stack of the interpreter, keys made of shared tuples all time, references to
-references all memory. This machine knows the operations that ``torch.save`` writes, limits their
-number and what the result may grow to when it is walked through, and has no other way to a Python
-object than the names its owner resolves.
+A pickle is a program for a stack machine. `pickle.Unpickler` runs it without limits: nested
+containers can exhaust the stack, keys of shared tuples the time, and nested references the memory.
+This interpreter supports the operations that ``torch.save`` writes, limits their number and the
+size of the result, and reaches Python objects only through names that its owner resolves.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ _MARK = object()
 
 
 class Names(Protocol):
-    """What the names of a pickle stand for."""
+    """Resolver of the names in a pickle."""
 
     def find(self, module: str, name: str) -> object:
-        """Return what a name stands for."""
+        """Return the object for a name."""
 
     def call(self, function: object, arguments: tuple) -> object:
         """Return the result of a function, or a new object of a class."""
@@ -49,7 +48,7 @@ class Names(Protocol):
         """Set the attributes of an object."""
 
     def persistent(self, reference: object) -> object:
-        """Return what is stored outside of the pickle."""
+        """Return an object that is stored outside the pickle."""
 
 
 def interpret(data: bytes, names: Names) -> object:
@@ -120,7 +119,7 @@ class _Machine:
             self._compound(name, argument)
 
     def _compound(self, name: str, argument: Any) -> None:
-        """Operations on what is already on the stack, and on names."""
+        """Operations on the stack and on names."""
         stack, names = self._stack, self._names
         if name == "TUPLE":
             stack.append(tuple(self._pop_to_mark()))
@@ -194,12 +193,12 @@ class _Machine:
 def checked_key(key: Any) -> Any:
     """Return a key of a dict or set: text, numbers, and tuples of a few of these.
 
-    Hashing a tuple of tuples that share their entries can take all time.
+    Hashing nested tuples with shared entries can take exponential time.
 
     Raises
     ------
     ValueError
-        If it is something else.
+        For other keys.
     """
     flat = key if type(key) is tuple else (key,)
     kinds = (*_KEYS, bool)
@@ -213,10 +212,10 @@ def checked_key(key: Any) -> Any:
 
 
 def check_containers(root: object) -> None:
-    """Check that plain containers within others stay small when they are walked through.
+    """Check that nested plain containers stay small when they are traversed.
 
-    Entries shared by several containers count each time: sixty lists that contain the one before
-    twice stand for more entries than any memory holds. Objects end a walk.
+    Entries shared by several containers count each time: sixty lists that each contain the previous
+    one twice represent more entries than fit into memory. Objects end the traversal.
 
     Raises
     ------
@@ -229,7 +228,7 @@ def check_containers(root: object) -> None:
 
 
 def _measure(start: Any, known: dict[int, tuple[int, int]]) -> None:
-    """Add entries and depth of a container and of all containers in it to those known."""
+    """Add entries and depth of a container and its nested containers to the known ones."""
     path: list[tuple[Any, Iterator, list[int]]] = [(start, _entries(start), [1, 1])]
     open_ids = {id(start)}
     while path:

@@ -1,11 +1,11 @@
-"""Reader of torch checkpoints that runs nothing of what they contain.
+"""Reader of torch checkpoints that does not execute their code.
 
 A checkpoint saved as a whole model is a pickle: a small program that names classes and functions
-and calls them. `ase_les.interop.pickle_machine` interprets it, and here every name stands for
-something inert. Tensors and plain containers are rebuilt, objects of the name families below become
-a `Record` of their class name and attributes, and any other name is refused before it means
-anything. What a reader takes out of the records is limited, too (`Budget`): a file may share its
-parts any number of times.
+and calls them. `ase_les.interop.pickle_machine` interprets it, and this module maps every name to
+an inert object. Tensors and plain containers are rebuilt, objects of the module families below
+become a `Record` of their class name and attributes, and all other names are rejected. The amount
+of data read from the records is limited, too (`Budget`), because a file may share its parts any
+number of times.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ase_les.messages import one_line
 #: Modules whose classes and functions may appear in a checkpoint, as records only. Those of
 #: torch.fx would execute source text of the file: here the text is an argument of a record.
 RECORDED_FAMILIES = ("cace", "les", "mace", "e3nn", "torch.nn", "torch.fx")
-#: Largest number of different names, and of characters of one.
+#: Maximum number of different names, and maximum length of a name.
 MAX_NAMES, MAX_NAME_LENGTH = 1000, 200
-#: Attributes a reader takes at most, and bytes of tensors beyond six times the file: published
-#: models need 300 and four times the file.
+#: Maximum number of attributes read, and bytes of tensors beyond six times the file size: published
+#: models need 300 and four times the file size.
 MAX_READS, MAX_TENSOR_BYTES = 10_000, 16 * 2**20
-#: Largest table of contents of an archive, in bytes; published models have 12,000.
+#: Maximum size of the table of contents of an archive in bytes; published models have 12,000.
 MAX_DIRECTORY_BYTES = 2**20
 _RECORDED_NAMES = {"torch.float32", "torch.float64"}
 _STORAGE_TYPES = {
@@ -51,26 +51,26 @@ _NUMPY_TYPES = {"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"
 
 
 class Budget:
-    """What a reader may still take out of the records of a file.
+    """Remaining limits on the data read from the records of a file.
 
     Parameters
     ----------
     reads : int
         Attributes and entries.
     tensor_bytes : int
-        Tensors in float64, counted every time they are taken.
+        Tensors in float64, counted every time they are read.
     """
 
     def __init__(self, reads: float = math.inf, tensor_bytes: float = math.inf) -> None:
         self._reads, self._bytes = reads, tensor_bytes
 
     def spend(self, value: object) -> None:
-        """Account for a value that is taken out.
+        """Account for a value that is read.
 
         Raises
         ------
         ValueError
-            If nothing is left.
+            If the limit is exceeded.
         """
         self._reads -= 1
         if isinstance(value, Tensor):
@@ -79,7 +79,7 @@ class Budget:
             raise ValueError("its parts refer to each other without end, or share their tensors")
 
     def allow(self, numbers: int) -> None:
-        """Check that so many numbers in float64, derived from those of the file, may be made.
+        """Check that this number of float64 values may be derived from those of the file.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Budget:
 
 
 class Record:
-    """An object of a checkpoint: the name of its class, its arguments and its attributes.
+    """Object of a checkpoint: class name, arguments and attributes.
 
     Registered parameters, buffers and submodules of a torch module are read like
     plain attributes. ``arguments`` are those of the constructor, or the entries of a
@@ -162,7 +162,7 @@ def _plain(value):
 
 
 class _Inert:
-    """Base of everything a name can stand for: attributes cannot be set from the file."""
+    """Base class of objects for names: attributes cannot be set from the file."""
 
     __slots__ = ("name",)
 
@@ -177,7 +177,7 @@ class _Inert:
 
 
 class _Function(_Inert):
-    """A name that is called while reading: one of the few rebuilders of this module."""
+    """Name that is called while reading: one of the few rebuilders of this module."""
 
     __slots__ = ("_rebuild",)
 
@@ -190,7 +190,7 @@ class _Function(_Inert):
 
 
 class _Array(_Inert):
-    """A tensor or numpy array while the file is being read, out of the file's reach."""
+    """Tensor or numpy array during reading, inaccessible to the pickle."""
 
     __slots__ = ("_content",)
 
@@ -203,7 +203,7 @@ class _Array(_Inert):
 
 
 class _NumpyType(_Inert):
-    """A numpy type; the state that follows its name says the byte order."""
+    """Numpy type; the state that follows its name contains the byte order."""
 
     __slots__ = ("code",)
 
@@ -233,14 +233,14 @@ class _NumpyArray(_Array):
 
 
 class _Dict(dict):
-    """An ordered dict; attributes set on it carry nothing that is needed."""
+    """Ordered dict; attributes set on it are not needed."""
 
     def __setstate__(self, state):
         pass
 
 
 class _Names:
-    """What the names in a checkpoint stand for: rebuilders, records, or an error."""
+    """Resolver of the names in a checkpoint: rebuilders, records, or an error."""
 
     def __init__(self, read_storage: Callable[[str], bytes], file_size: int):
         self._read_storage = read_storage
@@ -282,8 +282,8 @@ class _Names:
                 self._records[full] = type("Record", (Record,), body)
             return self._records[full]
         raise ValueError(
-            f"it asks for {one_line(repr(full), 80)}. Only tensors, plain containers and classes "
-            f"of {', '.join(RECORDED_FAMILIES)} are read, and nothing is ever run"
+            f"it uses {one_line(repr(full), 80)}. Only tensors, plain containers and classes "
+            f"of {', '.join(RECORDED_FAMILIES)} are read, and no code is executed"
         )
 
     def call(self, function, arguments: tuple):
@@ -291,7 +291,7 @@ class _Names:
             isinstance(function, type) and issubclass(function, Record)
         ):
             return function(*arguments)
-        raise ValueError(f"it calls {function!r}, which is no function")
+        raise ValueError(f"it calls {function!r}, which is not a function")
 
     def set_state(self, target, state) -> None:
         if not isinstance(target, Record | _Inert | _Dict):
@@ -314,14 +314,14 @@ class _Names:
             if type(size) is not int or len(data) != size * dtype.itemsize:
                 raise ValueError(f"storage {key} should hold {size} {dtype}, it has {len(data)} B")
             empty = torch.empty(0, dtype=dtype)
-            # The buffer can be written, as torch asks for; nobody does.
+            # Writable because torch requires it; it is never written.
             self._storages[key] = torch.frombuffer(bytearray(data), dtype=dtype) if data else empty
         return _Array("torch.storage", self._storages[key])
 
     def _attribute_name(self, owner, attribute):
-        # A bound method is stored as getattr(object, name): kept as a name, never looked up.
+        # A bound method is stored as getattr(object, name): keep the name without resolving it.
         if not isinstance(owner, Record | type) or not isinstance(attribute, str):
-            raise ValueError(f"it asks for 'getattr' of {owner!r}, {attribute!r}")
+            raise ValueError(f"it uses 'getattr' of {owner!r}, {attribute!r}")
         return _Inert(f"{owner.name}.{attribute}")
 
 
@@ -336,7 +336,7 @@ def _rebuild_tensor(storage, offset, shape, stride, *_) -> _Array:
         raise ValueError(f"a tensor cannot have shape {shape}, stride {stride}, offset {offset}")
     size = math.prod(shape)
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
-    # Overlapping strides could blow a few bytes up to any size.
+    # Overlapping strides could expand a few bytes to any size.
     if size and (last >= len(values) or size > len(values)):
         raise ValueError(
             f"a tensor of shape {shape}, stride {stride}, offset {offset} does not fit into its "
@@ -374,14 +374,14 @@ def read_archive(path: str | Path):
     Returns
     -------
     object
-        Numbers, strings, lists, dicts and tensors as they are; objects as `Record`.
+        Numbers, strings, lists, dicts and tensors unchanged; objects as `Record`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a torch archive, is damaged, or asks for anything else than
+        If it is not a torch archive, is damaged, or uses names other than
         tensors, plain containers and classes of the recorded families.
     """
     path = Path(path)
@@ -401,7 +401,7 @@ def read_archive(path: str | Path):
 
 
 class _BoundedFile(io.FileIO):
-    """File of which no more is read at once than a limit: the table of contents of an archive."""
+    """File with a limit on the size of a read: the table of contents of an archive."""
 
     largest_read: int | None = MAX_DIRECTORY_BYTES
 
@@ -434,7 +434,7 @@ def _load(archive: zipfile.ZipFile, file_size: int):
     if sum(entry.file_size for entry in archive.infolist()) > file_size or any(
         entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()
     ):
-        # torch stores numbers as they are, so that no small file can unpack to a huge one.
+        # torch stores numbers uncompressed, so that no small file can unpack to a huge one.
         raise ValueError("its entries claim more data than the file has, or are compressed")
     pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:

@@ -1,4 +1,4 @@
-"""The model in torch-sim: dynamics and relaxation of many systems in one batch."""
+"""Models in torch-sim: dynamics and relaxation of many systems in one batch."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class LESTorchSimModel(ModelInterface):
     """Latent Ewald Summation model for torch-sim.
 
     Results are ``energy`` (S,) in eV, ``forces`` (N, 3) in eV/Å, ``stress`` (S, 3, 3) in eV/Å³
-    (tension positive; zero without two or three periodic directions) and, where the model has one
-    charge per atom, ``charges`` (N,) in e, scaled as by `LESCalculator`.
+    (tension positive; zero without two or three periodic directions) and, if the model has one
+    charge per atom, ``charges`` (N,) in e, scaled as in `LESCalculator`.
 
-    Neighbor lists are made on the CPU, and kept until an atom may have moved half the skin.
+    Neighbor lists are built on the CPU and reused until an atom may have moved half the skin.
 
     Parameters
     ----------
@@ -41,17 +41,17 @@ class LESTorchSimModel(ModelInterface):
     skin : float
         Skin of the neighbor lists in Å.
     total_charge : float
-        Total charge of each system in e, which torch-sim does not carry.
+        Total charge of each system in e, which torch-sim does not store.
     open_systems : bool
         Whether systems without periodic directions may have a cell. Versions of torch-sim before
-        0.4 make open systems of slabs (``pbc`` true along two vectors), which is refused by
+        0.4 convert slabs (``pbc`` true along two vectors) to open systems, which is rejected by
         default.
     compute_forces, compute_stress : bool
 
     Raises
     ------
     ValueError
-        If there is no such model.
+        If the model does not exist.
     """
 
     def __init__(

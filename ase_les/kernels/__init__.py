@@ -1,7 +1,7 @@
 """Compiled kernels for inference on a CPU.
 
-The torch modules are the definition: training, response and every case that the kernels do not
-cover use them, and tests compare both.
+The torch modules are the reference definition: they are used for training, response and all cases
+that the kernels do not cover, and tests compare both.
 
 =====================  ==========================================================
 Kernel                 Instead of
@@ -9,7 +9,7 @@ Kernel                 Instead of
 ``edges.py``           selection of edges within the cutoff
 ``representation.py``  `Cace` without message passing: features
 ``messages.py``        `Interaction` of MACE, training included: sums of messages
-``split.py``           `SplitCharges`: what neighbors exchange
+``split.py``           `SplitCharges`: exchange between neighbors
 ``mesh.py``            `AnalyticParticleMesh`: charges to the mesh, potentials back
 =====================  ==========================================================
 
@@ -33,7 +33,7 @@ class UsesKernels(Protocol):
     """A module with a part that compiled kernels can compute."""
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Compute with kernels from now on, as far as they cover this module."""
+        """Switch to kernels, as far as they cover this module."""
 
 
 @runtime_checkable
@@ -41,13 +41,13 @@ class TrainsWithKernels(Protocol):
     """A module with a part whose first and second derivatives compiled kernels can compute."""
 
     def use_training_kernels(self, kernels: Kernels | None) -> None:
-        """Compute with kernels from now on, or with torch if None."""
+        """Switch to kernels, or to torch if None."""
 
 
 def covers(model: LESModel) -> bool:
     """Return whether compiled kernels compute all features of a frozen model.
 
-    Not those of representations with message passing, nor where `compiled_kernels` finds none.
+    False for representations with message passing, or if `compiled_kernels` returns None.
     """
     parts = [model.representation]
     if model.long_range is not None:
@@ -56,12 +56,12 @@ def covers(model: LESModel) -> bool:
 
 
 def use_kernels(model: LESModel) -> None:
-    """Let a frozen model use compiled kernels where they apply; does nothing if there are none.
+    """Switch a frozen model to compiled kernels where possible; no effect without kernels.
 
     Parameters
     ----------
     model : LESModel
-        Prepared for inference on a CPU; its parameters must not change any more.
+        Prepared for inference on a CPU; its parameters must not change afterwards.
     """
     kernels = compiled_kernels()
     if kernels is None:
@@ -72,7 +72,7 @@ def use_kernels(model: LESModel) -> None:
 
 
 def use_training_kernels(model: LESModel) -> None:
-    """Let a model in training use compiled kernels where they apply: on a CPU only.
+    """Switch a model in training to compiled kernels where possible, on a CPU only.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from ase_les.kernels.library import Kernels, PreparedGraph
 
 
 def edges_within(graph: Graph, cutoff: float, kernels: Kernels | None) -> tuple[Graph, Tensor]:
-    """Return the graph without edges of `cutoff` and longer, and the lengths of the others in Å.
+    """Return the graph with edges shorter than `cutoff`, and their lengths in Å.
 
     Parameters
     ----------

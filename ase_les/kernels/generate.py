@@ -1,8 +1,8 @@
-"""Writes ``fused.c``, the source of the kernels, from templates and the tables of the torch path.
+"""Write ``fused.c``, the source of the kernels, from templates and the tables of the torch path.
 
     python -m ase_les.kernels.generate
 
-The result is kept in the repository: building the package needs a C compiler and nothing else.
+The result is in the repository, so that building the package only needs a C compiler.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ TARGETS = {
     "avx2": ("avx2,fma", {"float": 32, "double": 32}),
     "avx512": ("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", {"float": 32, "double": 64}),
 }
-# Most rows that are summed together, each in a register of its own.
+# Maximum number of rows summed together, each in a separate register.
 _ROWS = 6
 
-# Entries of the library: the arguments that follow precision and level.
+# Entry points of the library: the arguments after precision and level.
 ENTRIES = {
     "forward": "const fused_model *model, const fused_graph *graph, int64_t first, int64_t last, "
     "void *raw, void *features",
@@ -148,7 +148,7 @@ def _lines(lines: Iterator[str], indent: int) -> str:
 
 
 def _blocks(start: int, stop: int, most: int = _ROWS) -> Iterator[range]:
-    """Yield ranges of at most so many rows, as even as can be."""
+    """Yield ranges of at most this number of rows, as even as possible."""
     n_blocks = -(-(stop - start) // most)
     ends = [start + (stop - start) * block // n_blocks for block in range(n_blocks + 1)]
     yield from (range(*bounds) for bounds in pairwise(ends))
@@ -334,7 +334,7 @@ def _product_function(name: str, lines: Sequence[str]) -> Iterator[str]:
     yield ""
 
 
-# Instances of the body, and the entries that choose one
+# Instances of the body, and the entry points that select one
 
 
 def _dispatch() -> str:

@@ -1,7 +1,7 @@
-"""The compiled kernels, and their arguments as C sees them.
+"""The compiled kernels and their arguments in C.
 
-``fused.c`` is compiled when the package is installed, if there is a C compiler. Nothing depends on
-it: without the shared object, or with kernels switched off, the torch definition computes.
+``fused.c`` is compiled when the package is installed, if there is a C compiler. It is optional:
+without the shared object, or with kernels switched off, the torch definition is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor
 from ase_les.graph import Graph
 
 INSTRUCTIONS = ("the compiler's default instructions", "AVX2", "AVX-512")
-"""Names of the levels that `Kernels.level` counts."""
+"""Names of the instruction sets, indexed by `Kernels.level`."""
 
 # With fewer atoms per thread, starting threads costs more than they save.
 _ATOMS_PER_THREAD = 128
@@ -51,7 +51,7 @@ class ModelArguments(ctypes.Structure):
 
 
 class GraphArguments(ctypes.Structure):
-    """``fused_graph``: atoms and edges, with what kernels need to know of each atom."""
+    """``fused_graph``: atoms and edges, with the properties of atoms used by kernels."""
 
     _fields_ = [
         ("n_edges", c_int64),
@@ -147,7 +147,7 @@ class Kernels(NamedTuple):
     library: ctypes.CDLL
     level: int
 
-    # Models are copied and sent to other processes; a shared object is not.
+    # Models are copied and sent to other processes, but not the shared object.
 
     def __deepcopy__(self, _: object) -> Kernels:
         return self
@@ -156,14 +156,14 @@ class Kernels(NamedTuple):
         return compiled_kernels, ()
 
     def call(self, name: str, dtype: torch.dtype, *arguments) -> None:
-        """Call an entry; the GIL is released meanwhile.
+        """Call an entry point with the GIL released.
 
         Raises
         ------
         MemoryError
             If there is no memory for the neighbors of an atom.
         RuntimeError
-            If the entry does not support the model.
+            If the entry point does not support the model.
         """
         given = [
             ctypes.byref(argument) if isinstance(argument, ctypes.Structure) else argument
@@ -180,7 +180,7 @@ class Kernels(NamedTuple):
 
 @cache
 def compiled_kernels() -> Kernels | None:
-    """Return the kernels, or None where they were not compiled."""
+    """Return the kernels, or None if they were not compiled."""
     path = next(
         (file for suffix in EXTENSION_SUFFIXES if (file := _FOLDER / f"_fused{suffix}").is_file()),
         None,
@@ -236,7 +236,7 @@ class PreparedGraph:
     ----------
     graph : Graph
     positions, cell : Tensor
-        In place of those of the graph, shapes (N, 3) and (S, 3, 3).
+        Used instead of those of the graph, shapes (N, 3) and (S, 3, 3).
     kinds : Tensor, shape (N,)
         int64.
     """
@@ -262,15 +262,15 @@ class PreparedGraph:
 
 
 def in_ranges(bounds: list[int], work: Callable[[int, int, int], None]) -> None:
-    """Call ``work(part, first, last)`` for all ranges of atoms at once, one thread each.
+    """Call ``work(part, first, last)`` for all ranges of atoms in parallel, one thread each.
 
-    Kernels release the GIL. What several ranges would write at the same place belongs into one
+    Kernels release the GIL. Results that several ranges would write to the same place need one
     buffer per part.
 
     Parameters
     ----------
     bounds : list of int
-        From `ranges`.
+        Bounds from `ranges`.
     work : callable
     """
     errors: list[BaseException] = []
@@ -292,6 +292,6 @@ def in_ranges(bounds: list[int], work: Callable[[int, int, int], None]) -> None:
 
 
 def ranges(n_atoms: int) -> list[int]:
-    """Return the ends of the ranges of atoms that threads share, from 0 to `n_atoms`."""
+    """Return the bounds of the atom ranges of the threads, from 0 to `n_atoms`."""
     parts = max(1, min(torch.get_num_threads(), n_atoms // _ATOMS_PER_THREAD))
     return [n_atoms * part // parts for part in range(parts + 1)]

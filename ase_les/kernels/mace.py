@@ -1,7 +1,7 @@
 r"""Message sums and polynomials of MACE for inference, with hand-written gradients.
 
-Radial functions are read from their table edge by edge: nothing as large as edges times channels is
-kept. Both functions are once differentiable; the weights are constants.
+Radial functions are interpolated edge by edge, so that no array of edges times channels is stored.
+Both functions are once differentiable; the weights are constants.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ase_les.kernels.library import (
     ranges,
 )
 
-#: Channels are a multiple of this, the columns of polynomials that are computed together.
+#: Channels are a multiple of this, the number of polynomial columns computed together.
 COLUMNS = 16
 
 
@@ -51,7 +51,7 @@ class TableSums(nn.Module):
     rows : Tensor, shape (2 n_points, n_paths, C)
         Values of the radial functions, and slopes times the step, at the points of their table.
     step : float
-        Between points, in Å.
+        Step between points in Å.
     harmonics
         `ase_les.representation.mace.harmonics.SphericalHarmonics`.
     """
@@ -74,7 +74,7 @@ class TableSums(nn.Module):
         self.register_buffer("couplings", couplings, persistent=False)
         self.register_buffer("rows", rows.contiguous(), persistent=False)
         self.sizes: list[int] = paths[:, 2].tolist()
-        # The interval behind the last point is one of zeros.
+        # The interval after the last point contains zeros.
         self.table = (len(rows) // 2 - 2, step)
 
     def forward(self, edges: FlatEdges, sent: Tensor) -> list[Tensor]:
@@ -114,7 +114,7 @@ class _TableSums(Function):
         gradient = gradient.contiguous()
         by_distances, by_angles = torch.empty_like(distances), torch.empty_like(angles)
         bounds = ranges(len(starts) - 1)
-        # Atoms of several ranges send to one another.
+        # Atoms of different ranges send to each other.
         by_sent = sent.new_zeros(len(bounds) - 1, *sent.shape)
         messages, table = _arguments(layer, sent, angles, senders, starts)
         arrays = [
@@ -164,7 +164,7 @@ class Polynomials(nn.Module):
     kernels : Kernels
     n_components : int
     pairs : list of (int, int)
-        Rows that are multiplied to further rows; a row of ones follows.
+        Rows whose products are further rows; a row of ones follows.
     terms : list of (int, int, int, float)
         Rows a and b, value and factor of every term.
     weights : list of Tensor, shape (n, elements, C)
@@ -196,7 +196,7 @@ class Polynomials(nn.Module):
         self.n_results = len(counts)
         terms = sorted(terms, key=lambda term: term[2])
         per_value = torch.bincount(torch.tensor([term[2] for term in terms]), minlength=len(rows))
-        # Kernels run on the CPU only: these never move.
+        # Kernels run on the CPU only: these are not moved.
         self.tables = [
             torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2),
             torch.tensor([term[:2] for term in terms], dtype=torch.int64),
@@ -254,5 +254,5 @@ class _Polynomials(Function):
 
 
 def _starts(counts: Tensor) -> Tensor:
-    """Return where each of consecutive parts starts, and the end of the last one."""
+    """Return the starts of consecutive parts, and the end of the last part."""
     return nn.functional.pad(counts.cumsum(0), (1, 0))

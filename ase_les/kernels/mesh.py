@@ -1,4 +1,4 @@
-"""Charges to the mesh and potentials back to the atoms, by the fused kernels.
+"""Spread charges to the mesh and gather potentials at atoms, with the fused kernels.
 
 One entry per structure of a batch; `ase_les.electrostatics.particle_mesh` transforms the mesh.
 """
@@ -66,12 +66,12 @@ def gather(
     charges: Tensor,
     surfaces: list[Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Return what the atoms see of surfaces on the mesh, one of each channel.
+    """Interpolate surfaces on the mesh at the atoms, one surface per channel.
 
     Parameters
     ----------
     kernels, size, spline, fractional, charges
-        As of `spread`.
+        As in `spread`.
     surfaces : list of Tensor
         Values on all points, margins included.
 

@@ -4,7 +4,7 @@ r"""Neighbor sums of messages, twice differentiable, for training and inference 
     S_{i p m_3 c} = \sum_{e \to i} R_{e p c} \sum_{m_1} A_{e p m_1 m_3} H_{s(e)\, l_1 m_1 c}
 
 The sum is linear in each of its three factors, so that its first and second derivatives are sums
-over the same edges. None of them makes an array of edges, components and channels.
+over the same edges. None of them creates an array of edges, components and channels.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MessageEdges(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        """Rows of the sums of an atom."""
+        """Number of rows in the sums of an atom."""
         return int(self.paths[:, 2].sum())
 
     def call(self, name: str, sent: Tensor, arrays: Sequence[Tensor]) -> None:
@@ -65,7 +65,7 @@ def message_sums(radial: Tensor, angles: Tensor, sent: Tensor, edges: MessageEdg
     sent : Tensor, shape (N, n_sent, C)
     edges : MessageEdges
     """
-    # Only inputs may be saved for the second derivative: copies are made before.
+    # Only inputs may be saved for the second derivative: copy first.
     return _Sums.apply(radial.contiguous(), angles.contiguous(), sent.contiguous(), edges)
 
 

@@ -1,4 +1,4 @@
-"""Features from the fused kernels: edge basis, sums over neighbors, mixing, products per atom."""
+"""Features by the fused kernels: edge basis, sums over neighbors, mixing, products per atom."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FusedRepresentation:
     Parameters
     ----------
     cace : Cace
-        Its parameters are read now and must not change.
+        Its parameters are copied and must not change afterwards.
     kernels : Kernels
     """
 
@@ -69,7 +69,7 @@ class FusedRepresentation:
     def forward(
         self, graph: PreparedGraph, atoms: range, keep: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Return features of some atoms and, if the gradient is wanted, the raw sums it needs."""
+        """Return features of some atoms and, for the gradient, the raw sums it needs."""
         values = torch.empty(len(atoms), self._n_features, dtype=self.dtype)
         raw = torch.empty(len(atoms), self._n_raw, dtype=self.dtype) if keep else None
         model = self._arguments()
@@ -91,7 +91,7 @@ class FusedRepresentation:
     def backward(
         self, graph: PreparedGraph, atoms: range, raw: Tensor, gradient: Tensor, by_cell: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Return gradients by positions (N, 3) and, if wanted, by cells (S, 3, 3)."""
+        """Return gradients by positions (N, 3) and, if requested, by cells (S, 3, 3)."""
         bounds = _ranges_within(atoms)
         n_parts = len(bounds) - 1
         positions = torch.zeros(n_parts, graph.n_atoms, 3, dtype=torch.float64)
@@ -154,12 +154,12 @@ class _Features(torch.autograd.Function):
 
 
 def _ranges_within(atoms: range) -> list[int]:
-    """Return the ends of the ranges of atoms that threads share."""
+    """Return the bounds of the atom ranges of the threads."""
     return [atoms.start + bound for bound in ranges(len(atoms))]
 
 
 def _address(rows: Tensor | None, atoms: range) -> int | None:
-    """Return where the row of atom 0 would be; kernels count atoms from the first of all."""
+    """Return the address that the row of atom 0 would have; kernels use absolute atom indices."""
     if rows is None:
         return None
     return rows.data_ptr() - atoms.start * rows.shape[1] * rows.element_size()
@@ -173,8 +173,8 @@ def total(parts: Tensor) -> Tensor:
 def radial_polynomials(radial: BesselBasis, dtype: torch.dtype) -> Tensor:
     """Return polynomials of the radial functions, (n_intervals, n_powers, n_radial padded).
 
-    Each interval has the powers of the place within it, -1 to 1. They pass through the functions at
-    Chebyshev points, computed in float64 from the definition.
+    Each interval has coefficients for powers of the position within it, -1 to 1. They interpolate
+    the functions at Chebyshev points, computed in float64 from the definition.
     """
     n_powers, longest = _POLYNOMIALS[dtype]
     basis = copy.deepcopy(radial).double()

@@ -27,7 +27,7 @@ class SplitConstants(NamedTuple):
     """Constants of split charges, in the symbols of `ase_les.charges`.
 
     ``weights`` (receiver, sender, channel, 2, n) in e: W and V; ``inverse_lengths`` (receiver,
-    sender) in 1/Å; ``rows``: the place of every atomic number in these tables.
+    sender) in 1/Å; ``rows``: index of every atomic number in these tables.
     """
 
     cutoff: float
@@ -45,7 +45,7 @@ class FusedSplitCharges:
     Parameters
     ----------
     rule : SplitCharges
-        Its parameters are read now and must not change.
+        Its parameters are copied and must not change afterwards.
     kernels : Kernels
     """
 
@@ -87,7 +87,7 @@ class FusedSplitCharges:
     def backward(
         self, graph: PreparedGraph, latent: Tensor, gradient: Tensor, by_cell: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return gradients by latent numbers, positions and, if wanted, cells."""
+        """Return gradients by latent numbers, positions and, if requested, cells."""
         bounds = ranges(graph.n_atoms)
         n_parts = len(bounds) - 1
         by_latent = torch.zeros_like(latent)

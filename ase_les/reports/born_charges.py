@@ -35,7 +35,7 @@ def table(result: BornCharges) -> Table:
 
 
 def layers_table(layers: BornLayers) -> Table:
-    """Return a table with one row per element and layer, from the top down."""
+    """Return a table with one row per element and layer, from top to bottom."""
     heads = ["layer", "height / Å", "element", "atoms", "Z*∥ / e", "Z*⊥ / e"]
     if layers.bulk_e:
         heads.append("bulk / e")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def calibration_table(calibration: Calibration, committee: Committee) -> Table:
-    """Return scales and slopes of the spread."""
+    """Return a table of scales and slopes of the spread."""
     table = Table(
         *("", "scale", "slope (log-log)", "scale in card"),
         title=f"spread of {len(committee)} members against errors",
@@ -37,7 +37,7 @@ def calibration_table(calibration: Calibration, committee: Committee) -> Table:
 
 
 def save_reliability_figure(path: Path, title: str, calibration: Calibration) -> None:
-    """Draw error against scaled spread, both logarithmic, with the line where they are equal."""
+    """Draw error against scaled spread on logarithmic axes, with the line of equality."""
     panels = [
         (bins, label, unit)
         for bins, label, unit in (

@@ -1,4 +1,4 @@
-"""References and examples of configuration files, made from the typed configuration."""
+"""References and examples of configuration files, generated from the typed configuration."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Key:
 
     @property
     def values(self) -> str:
-        """Return the values in words, without the unit."""
+        """Return a description of the values, without the unit."""
         return describe(self.hint, unit=False)
 
     @property
@@ -74,12 +74,12 @@ def keys(cls: Any) -> list[Key]:
         if entry.default_factory is not MISSING:
             default = entry.default_factory()
         found.append(Key(entry.name, hints[entry.name], default, meanings.get(entry.name, "")))
-    # What tells a mapping from others comes first.
+    # The key that selects the type of a mapping comes first.
     return sorted(found, key=lambda key: key.name != "kind")
 
 
 def descriptions(cls: Any) -> dict[str, str]:
-    """Return what the docstring of a class says of its parameters, by name."""
+    """Return the descriptions of parameters in the docstring of a class, by name."""
     found: dict[str, str] = {}
     for each in reversed(cls.__mro__):
         text = inspect.cleandoc(each.__doc__ or "")
@@ -91,7 +91,7 @@ def descriptions(cls: Any) -> dict[str, str]:
 
 
 def sections(cls: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield a configuration and all nested ones, with the key under which they stand.
+    """Yield a configuration and all nested ones, with their keys.
 
     Parameters
     ----------
@@ -135,9 +135,9 @@ def reference_text(cls: Any) -> str:
     """Return all keys of a configuration file as text for a terminal."""
     lines = []
     for prefix, each in sections(cls):
-        told = kind_of(each)
+        kind = kind_of(each)
         if prefix:
-            lines += ["", f"{prefix}:" + (f"  (kind: {told})" if told else "")]
+            lines += ["", f"{prefix}:" + (f"  (kind: {kind})" if kind else "")]
         for key in keys(each):
             unit = f" in {key.unit}" if key.unit else ""
             lines.append(f"  {key.name}: {key.values}{unit}; default: {key.default_text}")
@@ -149,8 +149,8 @@ def reference_rst(cls: Any) -> str:
     """Return all keys of a configuration file as reStructuredText, a table for each mapping."""
     parts = []
     for prefix, each in sections(cls):
-        told = f" (kind: {kind_of(each)})" if kind_of(each) else ""
-        title = f"``{prefix}``{told}" if prefix else "Top level"
+        kind = f" (kind: {kind_of(each)})" if kind_of(each) else ""
+        title = f"``{prefix}``{kind}" if prefix else "Top level"
         summary = (inspect.getdoc(each) or "").split("\n\n")[0]
         rows = [("Key", "Values", "Default", "Unit", "Meaning")]
         rows += [
@@ -178,7 +178,7 @@ def configuration_reference() -> str:
     files: dict[str, Any] = {
         "Training (``ase-les train``)": TrainingConfig,
         "Sampling (``ase-les label --sample``)": SamplingRecipe,
-        "Labelling plan (``label.yml``)": LabellingPlan,
+        "Labeling plan (``label.yml``)": LabellingPlan,
         "Active learning (``ase-les learn``)": LearningPlan,
     }
     files |= {f"Settings of the engine ``{n}``": each.settings for n, each in ENGINES.items()}
@@ -195,7 +195,7 @@ def example(cls: Any, values: Mapping[str, Any]) -> str:
     cls : type
         A configuration.
     values : mapping
-        Values that differ from the defaults, among them all that are required. Keys without
+        Values that differ from the defaults, including all required ones. Keys without
         value that are null or empty by default are commented out.
     """
     return "\n".join(_example(cls, values, 0)) + "\n"
@@ -212,7 +212,7 @@ def _example(cls: Any, values: Mapping[str, Any], depth: int) -> Iterator[str]:
             yield f"{indent}# {key.name}: {in_yaml(given)}"
         elif option := _chosen(key.hint, "", given):
             lines = list(_example(option, _as_mapping(given), depth + 1))
-            # A mapping of comments alone would be null.
+            # A mapping with only comments would be null.
             is_empty = all(line.lstrip().startswith("#") for line in lines)
             yield from (f"{indent}{'# ' if is_empty else ''}{key.name}:", *lines)
         elif isinstance(given, list | tuple) and _chosen(key.hint, "[]", given[0]):
@@ -241,7 +241,7 @@ def _wrapped(text: str, start: str) -> list[str]:
 
 
 def _chosen(hint: Any, suffix: str, given: Any) -> Any:
-    """Return the nested configuration of a value; None if it has another form."""
+    """Return the nested configuration of a value; None for other values."""
     found = [option for place, option in _nested(hint) if place == suffix]
     if isinstance(given, Mapping):
         found = [option for option in found if kind_of(option) == given.get("kind")] or found[:1]

@@ -14,7 +14,7 @@ from ase_les.runs.output import OutputFiles
 
 
 def table(result: DielectricResult) -> Table:
-    """Return the static constant with its error and how it was obtained."""
+    """Return a table with the static constant, its error and its origin."""
     run = result.runs[0]
     halves = (result.static.first_half, result.static.second_half)
     rows: dict[str, object] = {

@@ -21,7 +21,7 @@ from ase_les.simulation.dynamics_result import DynamicsResult
 def write(result: DynamicsResult, output: str | Path | None = None) -> None:
     """Write the summary and the figures of a run and of its averages.
 
-    The summary lists under ``failed`` what could not be drawn or calculated.
+    The entry ``failed`` of the summary lists figures and averages that failed.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def write(result: DynamicsResult, output: str | Path | None = None) -> None:
     try:
         summary = result.summary()
     except Exception as error:
-        # The run itself is complete: what is known of it must not be lost to its statistics.
+        # The run is complete: write its summary even if averages fail.
         failed.append(f"averages could not be calculated ({type(error).__name__}: {error})")
         summary = {"task": "molecular dynamics", "steps": result.steps}
     write_summary(files.summary, {**summary, "failed": failed} if failed else summary)
 
 
 def _draw(draw: Callable[[Path], None], path: Path) -> list[str]:
-    """Draw a figure and return why it could not be drawn, if so."""
+    """Draw a figure; return a message if this fails."""
     try:
         draw(path)
     except OSError:
@@ -56,7 +56,7 @@ def _draw(draw: Callable[[Path], None], path: Path) -> list[str]:
 def figure(result: DynamicsResult, path: Path) -> None:
     """Draw temperature, energies, conserved quantity, pressure and volume against time."""
     series = result.series
-    # Each ensemble has its own conserved quantity: every stage starts from zero.
+    # Ensembles have different conserved quantities: every stage starts from zero.
     conserved = series.conserved_eV_per_atom.copy()
     for stage in result.stages:
         # Step 0 belongs to the first stage.
@@ -112,7 +112,7 @@ def table(result: DynamicsResult) -> Table:
 def show(result: DynamicsResult, quiet: bool = False) -> None:
     """Print the table and, if the run stopped early, the reason and the remedy.
 
-    Limits of the model stand below; other notes are reported as messages when the run starts.
+    Limits of the model are printed below; other notes are printed when the run starts.
     """
     console = terminal.console(quiet)
     console.print(table(result))

@@ -1,7 +1,7 @@
 """Figures of results, drawn without a display and without changing the state of pyplot.
 
-All are drawn in the style of ``figures.mplstyle``. The suffix of the path is the format: ``.png``,
-or ``.pdf`` and ``.svg`` for print. `figure_format` changes it where the library chooses the name.
+The style is ``figures.mplstyle``. The suffix of the path selects the format: ``.png``, or ``.pdf``
+and ``.svg`` for print. `figure_format` changes it for file names chosen by the library.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure
 
 def _render(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix of its path."""
-    # The borders include all labels, however long.
+    # The borders include all labels of any length.
     figure.savefig(path, bbox_inches="tight")
 
 
@@ -94,7 +94,7 @@ class Panel:
     label : str
         Label of the y axis with its unit.
     curves : mapping of str to array
-        Values by name, one for each x value of the figure; nan where there is none.
+        Values by name, one for each x value of the figure; nan for missing values.
     logarithmic : bool
         Whether the y axis is logarithmic.
     bands : mapping of str to array
@@ -181,7 +181,7 @@ class Parity:
 def save_stacked_figure(
     path: Path, x_label: str, panels: Sequence[tuple[np.ndarray, Panel]]
 ) -> None:
-    """Draw panels above each other, each with x values of its own.
+    """Draw panels above each other, each with separate x values.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
             both = np.concatenate([panel.reference, panel.model])
             ends = [both.min(), both.max()]
             axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
-            # A few points are dots, many are a cloud that vector formats hold as an image.
+            # Few points are drawn as dots, many as a cloud, rasterized in vector formats.
             size = 4 if len(panel.reference) < 200 else 2
             axis.plot(panel.reference, panel.model, ".", markersize=size, rasterized=True)
             error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))

@@ -44,7 +44,7 @@ def comparison_table(
     title : str
     found : sequence of Peak
     md_timestep_fs : float
-        Time step of the dynamics, whose shift is corrected in a column of its own.
+        Time step of the dynamics; a separate column corrects the shift it causes.
     references : mapping
         Text by name of the reference and of the band.
     """

@@ -30,7 +30,7 @@ _COLUMNS = (
 
 
 def write(result: LearningResult) -> None:
-    """Write ``report.html`` and ``summary.yml`` into the folder of the learning."""
+    """Write ``report.html`` and ``summary.yml`` into the folder of the results."""
     replace_file(result.state / "report.html", page(result).encode())
     write_summary(result.state / "summary.yml", result.summary())
 
@@ -47,13 +47,13 @@ def show(result: LearningResult, quiet: bool = False) -> None:
 
 
 def verdict(result: LearningResult) -> str:
-    """Return whether the model holds, and what it fails."""
+    """Return the verdict on the model, with the criteria that it fails."""
     if result.holds:
-        return f"The model holds: {result.model}"
+        return f"The model meets the criterion: {result.model}"
     return (
-        f"The model does not hold after {len(result.rounds)} rounds: "
-        f"{'; '.join(result.rounds[-1].reasons)}. Increase `rounds` and start again to go on, or "
-        "relax the criterion in a new folder"
+        f"The model does not meet the criterion after {len(result.rounds)} rounds: "
+        f"{'; '.join(result.rounds[-1].reasons)}. Increase `rounds` and start again to continue, "
+        "or relax the criterion in a new folder"
     )
 
 

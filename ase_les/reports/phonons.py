@@ -16,13 +16,13 @@ from ase_les.runs.output import OutputFiles
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# With more modes than this, only those that the field shifts by so much (1/cm) are shown.
+# With more modes than this, only those that the field shifts by at least this (1/cm) are shown.
 _ALL_MODES = 12
 _SHIFT_PER_CM = 0.5
 
 
 def table(result: Phonons) -> Table:
-    """Return the main numbers."""
+    """Return a table of the main results."""
     lowest, where = result.lowest
     rows: dict[str, object] = {
         "supercell": f"{result.supercell_atoms} atoms, {result.displacements} displacements",
@@ -42,7 +42,7 @@ def table(result: Phonons) -> Table:
 
 
 def splitting_table(result: Phonons) -> Table:
-    """Return the frequencies at Γ without field and approached from each direction."""
+    """Return a table of the frequencies at Γ without field and for each direction of approach."""
     names = [f"along ({_direction(s.direction)})" for s in result.splitting]
     found = Table(*("mode", "no field", *names), title="Modes at Γ in cm⁻¹", title_justify="left")
     without = PER_CM_PER_THZ * result.splitting[0].without_field_THz

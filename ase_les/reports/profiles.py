@@ -13,7 +13,7 @@ from ase_les.runs.output import OutputFiles
 
 
 def table(result: Profiles) -> Table:
-    """Return a table of the main numbers."""
+    """Return a table of the main results."""
     rows: dict[str, object] = {"configurations": result.n_configurations}
     if result.faces is not None:
         faces = result.faces

@@ -95,7 +95,7 @@ def batch_table(result: RelaxationBatchResult) -> Table:
 def show(result: RelaxationResult, quiet: bool = False) -> None:
     """Print the table and, without convergence, the reason and the remedy.
 
-    Limits of the model stand below; other notes are reported as messages when it starts.
+    Limits of the model are printed below; other notes are printed at the start.
     """
     console = terminal.console(quiet)
     console.print(table(result))

@@ -19,7 +19,7 @@ from ase_les.statistics import Estimate
 
 
 class RelaxationReports:
-    """Writes and shows the relaxations that a calculation consists of, as `on_result`.
+    """Callback `on_result` that writes and shows the relaxations of a calculation.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class RelaxationReports:
 
 
 def table(result: SurfaceEnergy | Adsorption) -> Table:
-    """Return a table of the main numbers."""
+    """Return a table of the main results."""
     if isinstance(result, Adsorption):
         return results_table("Adsorption", _adsorption_rows(result))
     return results_table(f"Surface of {result.structure['formula']}", _surface_rows(result))
@@ -52,13 +52,13 @@ def figure(result: SurfaceEnergy | Adsorption, path: Path) -> None:
 
 
 def write(result: SurfaceEnergy | Adsorption, output: str | Path) -> None:
-    """Write the figure ``<output>.png``; adsorption without charges has none."""
+    """Write the figure ``<output>.png``, except for adsorption without charges."""
     if isinstance(result, SurfaceEnergy) or math.isfinite(result.charge_gained_by_adsorbate_e):
         figure(result, OutputFiles(Path(output)).figure)
 
 
 def show(result: SurfaceEnergy | Adsorption, quiet: bool = False) -> None:
-    """Print table, notes and what is missing."""
+    """Print the table, the notes and missing results."""
     on = console(quiet)
     on.print(table(result))
     print_notes(result.notes, quiet)

@@ -19,7 +19,7 @@ def console(quiet: bool = False) -> Console:
 
 
 def print_notes(notes: Sequence[str], quiet: bool = False) -> None:
-    """Print remarks on a result, one per line."""
+    """Print notes on a result, one per line."""
     on = console(quiet)
     for note in notes:
         text = printable(f"Note: {note}")
@@ -56,7 +56,7 @@ class _Task:
     printed: float = field(default_factory=lambda: time.monotonic())
 
     def print_when_due(self, on: Console, status: str | None) -> None:
-        """Print a line if the last one is long ago."""
+        """Print a line if the last one is older than the interval."""
         now = time.monotonic()
         if now - self.printed < LINE_INTERVAL_S:
             return
@@ -131,7 +131,7 @@ def results_table(title: str, rows: Mapping[str, object]) -> Table:
 
 
 def columns_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table with one head per column."""
+    """Return a table with the given column heads."""
     table = Table(*heads, title=title, title_justify="left")
     for row in rows:
         table.add_row(*map(printable, row))

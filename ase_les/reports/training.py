@@ -114,7 +114,7 @@ def show(result: TrainingResult, quiet: bool = False) -> None:
 
 
 def show_labels(result: LabelResult, quiet: bool = False) -> None:
-    """Print how many structures were labelled, and the kinds of failures."""
+    """Print the number of labeled structures and the kinds of failures."""
     kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
     rows: dict[str, object] = {
         "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
@@ -126,7 +126,7 @@ def show_labels(result: LabelResult, quiet: bool = False) -> None:
     on.print(results_table(str(result.files.frames), rows))
     if result.stopped:
         left = result.structures - len(result.labels)
-        on.print(f"Stopped, {left} structures are left; continue with --resume", style="bold red")
+        on.print(f"Stopped, {left} structures remain; continue with --resume", style="bold red")
 
 
 def _relative_to_mean(pair: np.ndarray) -> np.ndarray:

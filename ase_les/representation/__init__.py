@@ -1,4 +1,4 @@
-"""From a graph to features of each atom's environment."""
+"""Representations: features of each atom's environment from a graph."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def build_representation(
     Parameters
     ----------
     config : RepresentationConfig
-        Its type decides which representation it is.
+        Settings, whose type selects the representation.
     elements : sequence of int
         Atomic numbers known to the model.
     total_charges : sequence of int
-        Total charges of structures the model tells apart; empty for none.
+        Total charges of structures that the model distinguishes; empty for none.
     """
     if isinstance(config, MaceConfig):
         return Mace(config, elements, total_charges)

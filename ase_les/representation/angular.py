@@ -1,10 +1,10 @@
-r"""Cartesian angular functions of an edge, and the rotation invariants made of their sums.
+r"""Cartesian angular functions of an edge, and rotation invariants of their sums.
 
 An angular index is a triple :math:`\mathbf{l} = (l_x, l_y, l_z)` of degree
 :math:`|\mathbf{l}| = l_x + l_y + l_z`; its function is the monomial
 :math:`\hat x^{l_x} \hat y^{l_y} \hat z^{l_z}` of the unit vector. With
-:math:`C(\mathbf{l}) = |\mathbf{l}|! / (l_x!\, l_y!\, l_z!)` and the sum over neighbours
-:math:`A_\mathbf{l}`, all invariants are made of the contractions
+:math:`C(\mathbf{l}) = |\mathbf{l}|! / (l_x!\, l_y!\, l_z!)` and the sum over neighbors
+:math:`A_\mathbf{l}`, all invariants are built from the contractions
 
 .. math::
     T^{L}_{\mathbf{d}} = \sum_{|\mathbf{l}| = L}
@@ -41,7 +41,7 @@ Triple = tuple[int, int, int]
 
 
 def angular_indices(l_max: int) -> list[Triple]:
-    """All triples up to degree `l_max`, by degree, then x before y before z."""
+    """Return all triples up to degree `l_max`, sorted by degree, then x before y before z."""
     return [triple for degree in range(l_max + 1) for triple in _of_degree(degree)]
 
 
@@ -62,8 +62,8 @@ def _plus(a: Triple, b: Triple) -> Triple:
 class Monomials(nn.Module):
     """Values of all monomials up to degree `l_max` of unit vectors.
 
-    Each monomial is one of the next lower degree times one component, so that
-    every function costs one product.
+    Each monomial is a monomial of the next lower degree times one component: one
+    product per function.
     """
 
     _raised: Tensor
@@ -75,7 +75,7 @@ class Monomials(nn.Module):
         self.triples = angular_indices(l_max)
         position = {triple: index for index, triple in enumerate(self.triples)}
         starts = [position[(degree, 0, 0)] for degree in range(l_max + 1)]
-        #: Where the functions of each degree stand.
+        #: Positions of the functions of each degree.
         self.of_degree = [
             slice(*bounds) for bounds in zip(starts, [*starts[1:], len(position)], strict=True)
         ]
@@ -84,8 +84,8 @@ class Monomials(nn.Module):
             axis = next(axis for axis in range(3) if triple[axis])
             x, y, z = (power - (component == axis) for component, power in enumerate(triple))
             self._parents.append((position[(x, y, z)], axis))
-        # ∂/∂x of (lx, ly, lz) is lx times (lx-1, ly, lz): read the other way round, every
-        # monomial of lower degree appears once in the gradient of one monomial of each axis.
+        # ∂/∂x of (lx, ly, lz) is lx times (lx-1, ly, lz): conversely, every monomial of lower
+        # degree appears once in the gradient of one monomial of each axis.
         lower_triples = angular_indices(l_max - 1) if l_max else []
         raised = [
             [_plus(triple, axis) for triple in lower_triples]
@@ -135,7 +135,7 @@ class Monomials(nn.Module):
 
 
 class Invariants(nn.Module):
-    """Rotation-invariant polynomials of the neighbour sums, up to body order `nu_max` + 1.
+    """Rotation-invariant polynomials of the neighbor sums, up to body order `nu_max` + 1.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class Invariants(nn.Module):
             for d in range(1, l_max - b + 1)
             if nu_max >= 4
         ]
-        # The tensors T^L_d in use, and where each of their components stands after the sums.
+        # The tensors T^L_d in use, and the positions of their components after the sums.
         used = {(b, a) for a, b in nu3}
         used |= {(degree, d) for a, b, d in nu4 for degree in (a, b)}
         tensors = [(degree, d) for degree, rank in sorted(used) for d in _of_degree(rank)]
@@ -190,7 +190,7 @@ class Invariants(nn.Module):
         self.n_invariants = 1 + self.squares.n_rows + self.products.n_rows
 
     def forward(self, sums: Tensor) -> Tensor:
-        """Invariants (n_invariants, M) of neighbour sums (n_l, M)."""
+        """Return invariants (n_invariants, M) of neighbor sums (n_l, M)."""
         rows = torch.cat([sums, self.tensors(sums)])
         return torch.cat([sums[:1], self.squares(sums), self.products(rows)])
 
@@ -205,7 +205,7 @@ class AnalyticInvariants(Invariants):
         return _AnalyticInvariants.apply(sums, self)
 
     def values(self, sums: Tensor) -> Tensor:
-        """Invariants (n_invariants, M) of sums (n_l, M)."""
+        """Return invariants (n_invariants, M) of sums (n_l, M)."""
         rows = self._with_tensors(sums)
         values = sums.new_zeros(self.n_invariants, sums.shape[1])
         values[0] = sums[0]
@@ -249,7 +249,7 @@ class AnalyticInvariants(Invariants):
         return invariants[1:first].unbind(), invariants[first:].unbind()
 
 
-# Columns worked on together: a block and its products fit into the cache of one core.
+# Columns per block: a block and its products fit into the cache of one core.
 _BLOCK = 16384
 
 

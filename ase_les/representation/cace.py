@@ -32,7 +32,7 @@ from ase_les.representation.recomputed import recomputed
 
 Message = Literal["memory", "radial", "invariant"]
 
-# Bytes of the largest tensor of a block of atoms that is evaluated together.
+# Maximum size in bytes of a tensor for a block of atoms.
 _BLOCK_BYTES = 32 * 2**20
 
 
@@ -51,7 +51,7 @@ class CaceConfig:
     l_max : int
         Largest angular degree, 0 to 4.
     nu_max : int
-        Largest product of neighbour sums, 1 to 4.
+        Largest product of neighbor sums, 1 to 4.
     cutoff_exponent : int
         Flatness of the cutoff function at r = 0.
     trainable_frequencies : bool
@@ -80,12 +80,12 @@ class CaceConfig:
 
 
 class Cace(nn.Module):
-    r"""Features of atoms from a graph.
+    r"""CACE representation: features of atoms from a graph.
 
     Edges carry :math:`T_c R_n(r) f_c(r)\, \hat x^{l_x} \hat y^{l_y} \hat z^{l_z}` with
     :math:`T = \theta^\mathrm{sender}(j) \otimes \theta^\mathrm{receiver}(i)`. Their sums over
-    neighbours are mixed radially, :math:`A_{n'} = \sum_n W^{|l|,c}_{nn'} A_n`, and made invariant
-    (see `ase_les.representation.angular`). Because :math:`T` factorises, the sum runs over sender
+    neighbors are mixed radially, :math:`A_{n'} = \sum_n W^{|l|,c}_{nn'} A_n`, and made invariant
+    (see `ase_les.representation.angular`). Because :math:`T` factorizes, the sum runs over sender
     channels only.
 
     Sums are stored as (l, s, N, m, r): angular function, sender channel, atom, mixed radial
@@ -141,7 +141,7 @@ class Cace(nn.Module):
 
     @property
     def cutoff(self) -> float:
-        """Longest edge that is read, in Å."""
+        """Longest edge that is used, in Å."""
         return self.config.cutoff
 
     @property
@@ -150,10 +150,10 @@ class Cace(nn.Module):
         return len(self.config.layers)
 
     def use_analytic_gradients(self) -> None:
-        """Take the hand-written gradients of sums and invariants from now on (inference only).
+        """Switch to hand-written gradients of sums and invariants (inference only).
 
-        Large structures are then evaluated in blocks of atoms, whose intermediates are computed
-        again for the gradient instead of kept: memory hardly grows with the structure.
+        Large structures are then evaluated in blocks of atoms, whose intermediates are recomputed
+        for the gradient: memory hardly grows with the structure.
         """
         self._in_blocks_of_bytes = _BLOCK_BYTES
         self.neighbour_sum = AnalyticNeighbourSum(
@@ -167,15 +167,15 @@ class Cace(nn.Module):
         return self._fused is not None
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Let `forward` use compiled kernels from now on (inference only).
+        """Switch `forward` to compiled kernels (inference only).
 
-        With message-passing layers nothing changes.
+        No effect with message-passing layers.
         """
         if not self.layers:
             self._fused = FusedRepresentation(self, kernels)
 
     def forward(self, graph: Graph) -> Tensor:
-        """Features (N, n_features) of all atoms, in the precision of the parameters."""
+        """Return features (N, n_features) of all atoms, in the precision of the parameters."""
         if self._fused is not None:
             return self._fused(graph)
         block = self._atoms_per_block(graph)
@@ -190,15 +190,15 @@ class Cace(nn.Module):
         Parameters
         ----------
         graph : Graph
-            With the edges that end at these atoms.
+            Graph with the edges that end at these atoms.
         atoms : range
         of_all : callable
-            Returns what all atoms send (N, n_values), given what these send (n, n_values).
+            Function from values sent by these atoms (n, n_values) to those of all (N, n_values).
 
         Raises
         ------
         ValueError
-            If the model has radial messages, which would have to send all sums of an atom.
+            If the model has radial messages, which need all sums of an atom.
         """
         if self._fused is not None:
             return self._fused(graph, atoms)
@@ -208,14 +208,14 @@ class Cace(nn.Module):
         return self._in_blocks(graph, block, atoms)
 
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
-        """Return the edges this representation reads, in the precision of the parameters."""
+        """Return the edges that the representation uses, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
 
     def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
-        """Features (N, n_features); every layer reads edges of its own, which may be the same.
+        """Return features (N, n_features), with separate edges for every layer, which may be equal.
 
-        Telling the layers apart is what the response to a displaced atom needs: how far a change
-        has come depends on the edges it took (`ase_les.response`).
+        Separate edges are needed for the response to a displaced atom: the range of a change
+        depends on the edges along which it was propagated (`ase_les.response`).
         """
         sender, receiver = self.embedding(graph)
         sender = sender.T
@@ -228,7 +228,7 @@ class Cace(nn.Module):
         return torch.cat(features, dim=1) if self.layers else features[0]
 
     def _atoms_per_block(self, graph: Graph) -> int:
-        """Return how many atoms are evaluated together; all of them without blocks."""
+        """Return the number of atoms per block; all atoms without blocks."""
         if self._in_blocks_of_bytes is None:
             return graph.n_atoms
         config = self.config
@@ -313,9 +313,9 @@ class Cace(nn.Module):
         values : Tensor, shape (N, n_values), or None
             Numbers that atoms send; for invariant messages.
         edges : Neighbourhoods
-            That end at these atoms.
+            Edges that end at these atoms.
         sender, receiver : Tensor, shapes (s, N) and (n, r)
-            Embedding of all atoms, and of these.
+            Embeddings of all atoms, and of these atoms.
         """
         norm = self.config.mean_neighbours**-0.5
         new = torch.zeros_like(own)
@@ -338,7 +338,7 @@ class Cace(nn.Module):
         self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor
     ) -> Tensor:
         n_emb, n_atoms = sender.shape
-        # What a neighbour sends depends on the receiver channel: no factorisation is left.
+        # Messages depend on the receiver channel, so that they do not factorize.
         weights = sender[:, None] * value.view(-1, n_emb, n_emb, n_atoms)
         raw = self.neighbour_sum(edges.vectors, edges.of_senders(weights.flatten(1, 2)))
         raw = raw.unflatten(1, (n_emb, n_emb))

@@ -1,4 +1,4 @@
-"""Vectors that stand for the elements, and for the total charge of the structure they are in."""
+"""Embedding vectors of elements and of the total charge of structures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Embedding(nn.Module):
     r"""Sender and receiver vectors of atoms, :math:`\theta(Z_i) + \eta(Q_\mathrm{tot})`.
 
     The vector :math:`\eta` of the structure's total charge makes charge states of
-    one geometry distinguishable; it is absent from models of a single charge state.
+    one geometry distinguishable; models of a single charge state do not have it.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Embedding(nn.Module):
             self.register_buffer("_charges", torch.tensor(total_charges), persistent=False)
 
     def forward(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Sender and receiver vectors, each (N, length)."""
+        """Return sender and receiver vectors, each (N, length)."""
         row = self._row[graph.numbers]
         sender, receiver = self.sender[row], self.receiver[row]
         if self.charge_sender is not None and self.charge_receiver is not None:
@@ -56,7 +56,7 @@ class Embedding(nn.Module):
         return sender, receiver
 
     def kinds(self, graph: Graph) -> Tensor:
-        """Return the kind of every atom, (N,): one for each element and charge state."""
+        """Return the kind of every atom, (N,): an index of element and charge state."""
         row = self._row[graph.numbers]
         if self.charge_sender is None:
             return row

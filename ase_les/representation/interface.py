@@ -20,7 +20,7 @@ class Representation(Protocol):
     n_features : int
         Features per atom.
     cutoff : float
-        Longest edge that is read, in Å.
+        Longest edge that is used, in Å.
     n_layers : int
         Message-passing layers; a feature depends on atoms up to ``(1 + n_layers) * cutoff`` away.
     """
@@ -37,14 +37,14 @@ class Representation(Protocol):
         """Return features (N, n_features) in the precision of the parameters."""
 
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
-        """Return the edges this representation reads, in the precision of the parameters."""
+        """Return the edges that the representation uses, in the precision of the parameters."""
 
     def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
         """Return features from edges, one set for the first sums and one for each layer.
 
-        The sets may be the same. Born charges tell the layers apart: how far a change of charge
-        has come depends on the edges it took (`ase_les.response.born_charges`).
+        The sets may be equal. Born charges need separate sets: the range of a change of charge
+        depends on the edges along which it was propagated (`ase_les.response.born_charges`).
         """
 
     def use_analytic_gradients(self) -> None:
-        """Use hand-written gradients from now on (inference only)."""
+        """Switch to hand-written gradients (inference only)."""

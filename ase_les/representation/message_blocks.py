@@ -1,7 +1,7 @@
-"""Message passing in blocks of atoms: memory grows with what layers hand on, not with the edges.
+"""Message passing in blocks of atoms: memory grows with the number of atoms, not of edges.
 
-Every layer is evaluated for one block of atoms after the other. Kept until the gradient are the
-sums of each block, which the next layer reads; what is computed of edges is computed again.
+Every layer is evaluated block by block. Only the sums of each block, the input of the next layer,
+are kept for the gradient; edge quantities are recomputed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ase_les.representation.recomputed import recomputed
 if TYPE_CHECKING:
     from ase_les.representation.cace import Cace
 
-# Atoms of a block in whose layer every edge carries all sums of its sender.
+# Atoms per block in layers where every edge carries all sums of its sender.
 _SMALL_BLOCK = 128
 
 
@@ -43,12 +43,12 @@ def features_in_blocks(
     atoms : range
         Atoms whose features are returned.
     of_all : callable or None
-        Returns what all atoms send, given what these send; None if these are all.
+        Function from the values sent by these atoms to those of all; None if these are all atoms.
 
     Raises
     ------
     ValueError
-        If these are not all atoms, and layers send more than a few numbers of each.
+        If these are not all atoms, and layers send more than a few numbers per atom.
     """
     layers = cast(list[nn.ModuleDict], list(representation.layers))
     if any("radial" in layer for layer in layers):
@@ -68,7 +68,7 @@ def features_in_blocks(
 
 
 def blocks_of(atoms: range, size: int) -> list[range]:
-    """Return a range of atoms in blocks of at most a size."""
+    """Divide a range of atoms into blocks of at most a given size."""
     return [
         range(start, min(start + size, atoms.stop))
         for start in range(atoms.start, atoms.stop, size)
@@ -102,11 +102,11 @@ class _Block:
         ----------
         layer : ModuleDict
         index : int
-            Of this block.
+            Index of this block.
         before : list of Tensor
             Sums of all blocks in the layer before.
         values : Tensor, shape (N, n_values), or None
-            Numbers that atoms send, of a layer with invariant messages.
+            Numbers that atoms send, for layers with invariant messages.
         """
         of_senders, place = None, None
         if "radial" in layer:
@@ -135,7 +135,7 @@ class _Block:
         )
 
     def _of_senders(self, before: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the sums of all senders, and where among them each atom (N,) stands."""
+        """Return the sums of all senders, and the index of each atom (N,) among them."""
         senders = torch.unique(self._graph.senders)
         size = before[0].shape[2]
         counts = torch.bincount(senders // size, minlength=len(before)).tolist()

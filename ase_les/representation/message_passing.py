@@ -1,12 +1,12 @@
-r"""Message passing: a second layer of neighbor sums, of what neighbors have seen.
+r"""Message passing: neighbor sums over the sums and invariants of neighbors.
 
 .. math::
     A'_i = M \circ A_i + \bar N^{-1/2} \Big[ \sum_j a\, e^{-r_{ij}/r_0} f_c(r_{ij}) A_j
            + W \cdot \sum_j \chi_{ij}\, h(B_j) \Big]
 
 with :math:`\chi_{ij}` the edge basis, :math:`W` the radial mixing of the first layer and
-:math:`B_j` the invariants of the neighbour. The three terms are `Memory`, `RadialMessage` ("Ar")
-and `InvariantMessage` ("Bchi"); each may be left out.
+:math:`B_j` the invariants of the neighbor. The three terms are `Memory`, `RadialMessage` ("Ar")
+and `InvariantMessage` ("Bchi"); each is optional.
 
 References
 ----------
@@ -35,7 +35,7 @@ class Memory(nn.Module):
 
 
 class RadialMessage(nn.Module):
-    r"""The neighbours' sums, damped with distance: :math:`\sum_j a\, e^{-r/r_0} f_c A_j`."""
+    r"""Sums of the neighbors, damped with distance: :math:`\sum_j a\, e^{-r/r_0} f_c A_j`."""
 
     def __init__(self, n_degrees: int, channels: tuple[int, int, int]):
         super().__init__()
@@ -49,7 +49,7 @@ class RadialMessage(nn.Module):
         envelope = radial.envelope(distances)
         messages = []
         for degree in range(len(self.amplitude)):
-            # (s, N, K, m, r): the weight of neighbour k of atom i, for every channel.
+            # (s, N, K, m, r): the weight of neighbor k of atom i, for every channel.
             weight = self.amplitude[degree][:, None, None] * torch.exp(
                 -distances[..., None, None] * self.inverse_length[degree][:, None, None]
             )

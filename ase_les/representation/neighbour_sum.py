@@ -1,11 +1,11 @@
-r"""Sums over neighbours of radial × angular functions, weighted by the neighbour.
+r"""Sums over neighbors of radial × angular functions, weighted by the neighbor.
 
 .. math::
     A_{i,snl} = \sum_{j} \theta_{js} R_n(r_{ij}) Y_l(\hat{\mathbf{r}}_{ij})
 
-The sum carries the few channels of the sender only; what depends on the receiver is attached
-afterwards. Per atom it is one small matrix product, (s n × neighbours) · (neighbours × l), and all
-atoms together are one batched product over neighbour slots padded to the largest neighbourhood.
+The sum contains only the few channels of the sender; factors of the receiver are multiplied
+afterward. Per atom it is one small matrix product, (s n × neighbors) · (neighbors × l), and all
+atoms together are one batched product over neighbor slots padded to the largest neighborhood.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Neighbourhoods(NamedTuple):
     senders: Tensor
 
     def of_senders(self, values: Tensor, dim: int = -1) -> Tensor:
-        """Per-atom values brought to the edges: axis `dim` of length N becomes (N, K)."""
+        """Return values of the senders for every edge: axis `dim` of length N becomes (N, K)."""
         dim = dim % values.dim()
         return values.index_select(dim, self.senders.flatten()).unflatten(dim, self.senders.shape)
 
@@ -40,11 +40,11 @@ class Neighbourhoods(NamedTuple):
 def neighbourhoods(
     graph: Graph, cutoff: float, dtype: torch.dtype, atoms: range | None = None
 ) -> Neighbourhoods:
-    """Slots of all edges shorter than `cutoff`; `atoms` is the range at which the edges end."""
+    """Return slots of edges shorter than `cutoff`; `atoms` is the range of their receivers."""
     atoms = range(graph.n_atoms) if atoms is None else atoms
     vectors = edge_vectors(graph)
     with torch.no_grad():
-        # Edges in the skin of the neighbour list weigh nothing: drop them before the hard work.
+        # Edges in the skin of the neighbor list have zero weight: drop them.
         inside = (vectors * vectors).sum(1) < cutoff**2
         kept = torch.nonzero(inside).squeeze(1)
         receivers = graph.receivers[kept] - atoms.start
@@ -53,7 +53,7 @@ def neighbourhoods(
         first = torch.cumsum(counts, 0) - counts
         slot = torch.arange(len(kept), device=kept.device) - first[receivers]
         slot = slot + receivers * width
-        # Slots without an edge show the extra last vector, which is longer than the cutoff.
+        # Slots without an edge refer to the extra last vector, which is longer than the cutoff.
         edge_in_slot = torch.full((len(atoms) * width,), len(inside), device=kept.device)
         edge_in_slot[slot] = kept
         senders = torch.zeros_like(edge_in_slot)
@@ -72,7 +72,7 @@ def lengths(vectors: Tensor) -> Tensor:
 
 
 class NeighbourSum(nn.Module):
-    """The definition: plain tensor operations, differentiable to any order (training)."""
+    """Reference definition in plain tensor operations, differentiable to any order (training)."""
 
     def __init__(self, radial: BesselBasis, angular: Monomials):
         super().__init__()
@@ -87,8 +87,8 @@ class NeighbourSum(nn.Module):
         vectors : Tensor, shape (3, N, K)
             Receiver → sender, in Å.
         weights : Tensor, shape (n_s, N, K) or (n_degrees, n_s, N, K)
-            What each sender contributes with; may differ between the degrees of
-            the angular functions.
+            Weight of each sender; may differ between the degrees of the
+            angular functions.
         """
         distances = lengths(vectors)
         radial = self.radial(distances)
@@ -187,8 +187,8 @@ def _product_gradient(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Gradients along the distance, by the angular values and by the weights of one group.
 
-    Three factors meet at every edge. Whichever of weights and angular functions are more numerous
-    are summed over first, as matrix products.
+    Every edge has three factors. The sum over weights or angular functions, whichever are more
+    numerous, is computed first as a matrix product.
     """
     gradient = gradient.permute(2, 1, 3, 0)
     if len(weights) > len(angular):

@@ -1,4 +1,4 @@
-"""Radial functions of an edge, and the cutoff that lets neighbours enter smoothly."""
+"""Radial functions of an edge, and a smooth cutoff function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def polynomial_cutoff(x: Tensor, p: int) -> Tensor:
-    """Return the cutoff function f_c of `BesselBasis` at x = r/r_c: 1 at 0, and 0 from 1 on."""
+    """Return the cutoff function f_c of `BesselBasis` at x = r/r_c: 1 at 0, and 0 for x ≥ 1."""
     inside = 1 - x**p * ((p + 1) * (p + 2) / 2 - x * (p * (p + 2) - x * (p * (p + 1) / 2)))
     return torch.where(x < 1, inside, 0.0)
 
@@ -62,7 +62,7 @@ class BesselBasis(nn.Module):
         return torch.sin(frequencies * distances) * envelope
 
     def envelope(self, distances: Tensor) -> Tensor:
-        """Return the cutoff function, 1 at r = 0 and 0 from the cutoff on."""
+        """Return the cutoff function, 1 at r = 0 and 0 beyond the cutoff."""
         return polynomial_cutoff(distances / self.cutoff, self.exponent)
 
     def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:

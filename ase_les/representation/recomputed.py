@@ -1,4 +1,4 @@
-"""Trading time for memory: what a part of the energy needs for its gradient, computed again."""
+"""Recompute intermediates for the gradient, to save memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """Return a function of tensors; its intermediates are not kept until the gradient.
+    """Evaluate a function of tensors without keeping intermediates for the gradient.
 
     Once differentiable. The parameters of `function` get no gradient.
 

@@ -3,18 +3,17 @@ r"""Sums of weighted products of rows, and their derivatives of any order.
 .. math::
     y_r = \sum_t w_t\, x_{a_t} x_{b_t}
 
-Three maps are enough for all derivatives, since each is linear in what it gets beside the rows:
+Three maps are sufficient for all derivatives, since each is linear in its input besides the rows:
 
 ============  ==============================================  ==============================
-Map           What it is                                      Its derivatives are
+Map           Definition                                      Its derivatives are
 ============  ==============================================  ==============================
 values        :math:`y`                                       gradients
 gradients     :math:`\partial (g \cdot y)/\partial x`         gradients, rates
 rates         :math:`\partial y/\partial x \cdot \dot x`      gradients
 ============  ==============================================  ==============================
 
-Nothing is gathered: every term is read where it lies and added where it belongs, in a third of
-the time of indexed sums.
+Terms are read and added in place without gathering, in a third of the time of indexed sums.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class WeightedProducts(nn.Module):
     # In place, on sequences of vectors (M,).
 
     def add_values(self, values: Rows, rows: Rows) -> None:
-        """Add what `forward` says."""
+        """Add the values of `forward`."""
         for a, b, row, weight in self.terms:
             values[row].addcmul_(rows[a], rows[b], value=weight)
 
@@ -62,7 +61,7 @@ class WeightedProducts(nn.Module):
             gradients[b].addcmul_(gradients_by_values[row], rows[a], value=weight)
 
     def add_rates(self, rates: Rows, rows: Rows, rates_of_rows: Rows) -> None:
-        """Add how fast the values change when the rows change."""
+        """Add the rates of the values from rates of the rows."""
         for a, b, row, weight in self.terms:
             rates[row].addcmul_(rates_of_rows[a], rows[b], value=weight)
             rates[row].addcmul_(rows[a], rates_of_rows[b], value=weight)

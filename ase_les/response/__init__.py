@@ -1,6 +1,6 @@
 """Response of charges: dipole, polarization, Born effective charges, energy in a uniform field.
 
-Everything here is latent; `ase_les.screening` has the factors to physical values.
+All values here are latent; `ase_les.screening` has the factors to physical values.
 """
 
 from ase_les.response.born_charges import (

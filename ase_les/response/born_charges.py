@@ -7,23 +7,23 @@ Latent charges are screened. With :math:`\epsilon_\infty` the electronic dielect
     Z^*_i = \epsilon_\infty^{1/2}\, \frac{\partial (V \mathbf{P}_\mathrm{les})}
                                         {\partial \mathbf{r}_i};
 
-everything here is latent, `ase_les.screening` has what the caller multiplies with.
+all values here are latent; `ase_les.screening` has the factors to physical values.
 
-How :math:`Z^*` is found
-------------------------
+How :math:`Z^*` is computed
+---------------------------
 *Where charge is conserved locally* (split charges, and every finite structure with its fixed
 origin) the dipole is a function :math:`\mathbf{M} = \sum_i \mathbf{m}_i(a, \mathbf{r})` of latent
-numbers and positions, and :math:`Z^*` is its gradient. *Elsewhere* (free or evenly shifted charges
-along periodic directions) no dipole exists, but the change of charge that a displaced atom causes
-around itself does, and its distance is the edge vector along which the change came:
+numbers and positions, and :math:`Z^*` is its gradient. *Otherwise* (free or evenly shifted charges
+along periodic directions) no dipole exists, but a displaced atom changes the charges around it,
+and the distance of a change is the edge vector along which it was caused:
 
 .. math::
     Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta}
         + \sum_j (\mathbf{r}_j - \mathbf{r}_i)_\alpha \frac{\partial a_j}{\partial r_{i\beta}}
 
-The even shift itself is a uniform background, without distance from the displaced atom: it enters
-:math:`q_i` only. Neither form reads differences of positions across a cell, so that neither knows
-how large the cell is.
+The even shift is a uniform background without a distance from the displaced atom: it enters
+:math:`q_i` only. Neither form uses differences of positions across a cell, so that neither depends
+on the size of the cell.
 
 Along the normal of a slab, where the dipole exists, the shift does have a distance: the charge it
 takes from all atoms comes from their mean height :math:`\bar z`, and
@@ -33,25 +33,25 @@ takes from all atoms comes from their mean height :math:`\bar z`, and
         \frac{\partial a_j}{\partial r_{i\beta}} \Big]
         + (z_i - \bar z) \frac{\partial A}{\partial r_{i\beta}}, \qquad A = \sum_j a_j
 
-The last term is no property of a surface: it vanishes in layers like the bulk, and at a surface
-grows with the thickness of the slab, as the surface energies of such models do. Split charges have
-none.
+The last term is not a surface property: it vanishes in bulk-like layers, and at a surface it
+grows with the thickness of the slab, as do the surface energies of such models. It is absent for
+split charges.
 
-What their sum over the atoms is
---------------------------------
-Zero (or the total charge) wherever the dipole is a function of positions: a translation changes no
-charge. Elsewhere the sum over :math:`i` of the second form collects the edge vectors times the
-slopes of :math:`a_j`, which is what a homogeneous strain does to :math:`A`:
+Sum over the atoms
+------------------
+The sum is zero (or the total charge) if the dipole is a function of positions: a translation does
+not change charges. Otherwise the sum over :math:`i` of the second form contains edge vectors times
+slopes of :math:`a_j`, which is the derivative of :math:`A` with respect to homogeneous strain:
 
 .. math::
     \sum_i Z^*_{i,\alpha\beta} = Q\,\delta_{\alpha\beta}
         - \frac{\partial A}{\partial \epsilon_{\beta\alpha}}
 
 with :math:`Q = \sum_i q_i` and the strain :math:`\mathbf{r} \to \mathbf{r}(1 + \epsilon)` of rows.
-No term is missing: strained matter of such a model is charged, and the shift takes that charge from
-all atoms and not from where it came up. It is zero for split charges, and along the normal of a
-slab, where the dipole exists. How large it is tells how well a training has made charge conserved;
-`acoustic_sum_rule` of `ase_les.properties.born_charges` takes it out.
+No term is missing: strain changes the unconstrained sum of charges of such a model, and the shift
+removes the change from all atoms instead of its origin. The sum is zero for split charges, and
+along the normal of a slab, where the dipole exists. Its size measures how well charge conservation
+was learned; `acoustic_sum_rule` of `ase_les.properties.born_charges` removes it.
 
 References
 ----------
@@ -79,18 +79,18 @@ def born_charges(
     centre: Tensor | None = None,
     create_graph: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    r"""Latent charges and Born effective charges, by edge vectors: exact in any cell.
+    r"""Return latent charges and Born effective charges from edge vectors, exact in any cell.
 
     Parameters
     ----------
     model : LESModel
-        With one charge per atom.
+        Model with one charge per atom.
     graph : Graph
-        Crystals, slabs and molecules. Of a slab whose charges are not conserved locally, the
-        dipole along its normal counts, which exists; in its plane the changes of charge do.
+        Crystals, slabs and molecules. For a slab whose charges are not conserved locally, the
+        dipole is used along the normal, and changes of charge in the plane.
     centre : Tensor, shape (S, 3), or None
-        Fixed origin of the dipole of finite structures in Å; matters only where charges do not
-        sum to zero. None is the origin of the coordinates.
+        Fixed origin of the dipole of finite structures in Å; relevant only if charges do not
+        sum to zero. None for the origin of the coordinates.
     create_graph : bool
         Whether the result must be differentiable (training).
 
@@ -116,15 +116,15 @@ def local_born_charges(
     centre: Tensor | None = None,
     create_graph: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Compute charges and Born charges without those that flow between atoms of a metal.
+    """Compute charges and Born charges without charge equilibration of metals.
 
-    The same as `born_charges` where no atoms share electrons. Elsewhere it is what the local
-    charges contribute, as the charge gauge of a training needs it.
+    Equal to `born_charges` without metal atoms. Otherwise it is the contribution of the local
+    charges, used by the charge gauge in training.
 
     Parameters
     ----------
     model, graph, centre, create_graph
-        As of `born_charges`; structures must pass `local_charges_are_complete`.
+        As in `born_charges`; structures must pass `local_charges_are_complete`.
 
     Returns
     -------
@@ -147,14 +147,14 @@ def local_born_charges(
 
 
 def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor]:
-    r"""Latent charges and Born charges by the published formula, for comparison.
+    r"""Return latent charges and Born charges by the published formula, for comparison.
 
     .. math::
         Z^*_{i,\alpha\beta} = q_i \delta_{\alpha\beta} + \sum_j \frac{L_\alpha}{2\pi}
             \sin\!\Big(\frac{2\pi (r_j - r_i)_\alpha}{L_\alpha}\Big)
             \frac{\partial q_j}{\partial r_{i\beta}}
 
-    The sine is too short for all but the nearest atoms: at a quarter of the cell by a third.
+    The sine underestimates all but the shortest distances, by a third at a quarter of the cell.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def _from_the_dipole(
         return gradient.double()
 
     if n_layers == 0 and not any(arm[:, 1:].any() for arm in arms):
-        # An edge is seen by its receiver alone, which multiplies it with its own three arms:
+        # Only the receiver uses an edge and multiplies it with its own three arms:
         # one pass for all nine components.
         first = torch.zeros_like(latent)
         first[:, 0] = 1.0
@@ -249,9 +249,9 @@ def _from_changes_of_charge(
 ) -> tuple[Tensor, Tensor]:
     """Return changes of charges caused by a displaced atom, and their range.
 
-    Gradients go back layer by layer. Beside each of them travels its first moment: the gradient
-    times the way from where it is to the charge it belongs to, which grows by an edge whenever
-    a gradient passes from a receiver to a sender.
+    Gradients are propagated backward layer by layer, together with their first moments: the
+    gradient times the vector to the charge it belongs to. An edge vector is added whenever a
+    gradient passes from a receiver to a sender.
     """
     representation, rule = (
         model.charge_representation,
@@ -259,7 +259,7 @@ def _from_changes_of_charge(
     )
     given = representation.neighbourhoods(graph)
     layers = [_Layer(given) for _ in range(1 + representation.n_layers)]
-    # A layer offers what representations read of `Neighbourhoods`.
+    # A layer has the attributes of `Neighbourhoods` that representations use.
     edges = cast("list[Neighbourhoods]", layers)
     latent = model.latent_electrostatics.charges.latent(representation.features(graph, edges))
     options: dict[str, Any] = {
@@ -310,7 +310,7 @@ def _from_changes_of_charge(
 
 
 class _Layer:
-    """Edges of one layer as variables of their own, and what senders send over them."""
+    """Edges of one layer as separate variables, and the messages sent over them."""
 
     def __init__(self, edges: Neighbourhoods):
         self._edges = edges
@@ -323,7 +323,7 @@ class _Layer:
         return [self.vectors, *(message.cut for message in self.sent)]
 
     def of_senders(self, values: Tensor, dim: int = -1) -> Tensor:
-        """Values brought to the edges as in `Neighbourhoods`, but cut off from where they were."""
+        """Return values at the edges as in `Neighbourhoods`, detached from their origin."""
         sent = self._edges.of_senders(values, dim)
         if not sent.requires_grad:
             return sent
@@ -333,7 +333,7 @@ class _Layer:
 
 
 class _Message(NamedTuple):
-    """A message, the variable that replaces it, and its axis of the edges (N, K)."""
+    """Message, the variable that replaces it, and its axis of edges (N, K)."""
 
     sent: Tensor
     cut: Tensor
@@ -346,7 +346,7 @@ class _Message(NamedTuple):
 
 
 class _Sums:
-    """Gradients by variable, growing; None where nothing has arrived."""
+    """Accumulated gradients by variable; None without contributions."""
 
     def __init__(self, variables: Sequence[Tensor], values: Sequence[Tensor | None]):
         self._values = {id(v): value for v, value in zip(variables, values, strict=True)}

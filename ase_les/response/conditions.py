@@ -20,43 +20,43 @@ def has_dipole(model: LESModel, periodic: bool) -> bool:
 
 
 class NoPolarizationError(ValueError, PropertyNotImplementedError):
-    """The polarization of a structure is not defined in a model."""
+    """Raised if a model does not define the polarization of a structure."""
 
 
 def check_polarization(model: LESModel, graph: Graph) -> None:
-    """Refuse structures whose dipole does not follow from local charges alone.
+    """Raise an error for structures whose dipole is not defined by local charges alone.
 
     Raises
     ------
     NoPolarizationError
-        If atoms share electrons as a conductor does; or a periodic structure has charge that goes
-        where it is attracted, along no path, since formal charges do not make up its total charge.
+        If charges equilibrate as in a conductor, or if the formal charges of a periodic structure
+        do not add up to its total charge: the excess is distributed without a path.
     """
     if model.latent_electrostatics.shares_electrons(graph):
         long_range = model.config.long_range
         assert long_range is not None and long_range.equilibration is not None
         elements = ", ".join(long_range.equilibration.elements)
         raise NoPolarizationError(
-            f"atoms of {elements} share electrons in this model, as those of a metal do: its "
-            "structures have no polarization, Born charges, current or energy in a field. Ask for "
-            "energy, forces, stress, charges or the potential"
+            f"atoms of {elements} share electrons in this model, as in a metal: "
+            "polarization, Born charges, current and energy in a field are undefined. Available: "
+            "energy, forces, stress, charges and the potential"
         )
     excess = _excess(model, graph)
     if excess.any():
         raise NoPolarizationError(
             f"a periodic structure has {excess[excess != 0][0].item():+g} e beyond its formal "
-            "charges; where that charge goes defines no polarization. Set atoms.info['charge'], or "
+            "charges, for which no polarization is defined. Set atoms.info['charge'], or "
             "use a model whose `formal_charges` add up to it"
         )
 
 
 def has_polarization(model: LESModel, graph: Graph) -> bool:
-    """Return whether `check_polarization` lets all structures pass."""
+    """Return whether all structures pass `check_polarization`."""
     return not (model.latent_electrostatics.shares_electrons(graph) or _excess(model, graph).any())
 
 
 def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
-    """Return whether formal charges make up the total charge of all periodic structures."""
+    """Return whether formal charges add up to the total charge of all periodic structures."""
     return not bool(_excess(model, graph).any())
 
 
@@ -67,7 +67,7 @@ def has_branches(model: LESModel, graph: Graph) -> bool:
 
 
 def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
-    """Refuse structures whose energy in a uniform field is not defined.
+    """Raise an error for structures whose energy in a uniform field is undefined.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
     """
     if model.long_range is None or not model.long_range.charges.neutrality.is_conserved:
         raise ValueError(
-            "a field acts on charges that sum to the total charge; this model has none or lets "
-            "their sum float. Use a model with neutrality 'split' (or 'mean', for molecules)"
+            "a field needs charges that sum to the total charge; this model has none or does not "
+            "constrain their sum. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
     check_polarization(model, graph)
     if model.long_range.charges.neutrality.is_local:
@@ -93,9 +93,9 @@ def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
     along_periods = field - finite_directions(graph) @ field.to(graph.cell)
     if along_periods.abs().max() > _STRAY_FIELD * field.abs().max():
         raise ValueError(
-            "charges that are neutralised by an even shift have no energy in a field along "
+            "charges that are neutralized by an even shift have no energy in a field along "
             "periodic directions. Use a model with neutrality 'split', or a slab and a field along "
-            "its normal; Born charges come by displacement for every model"
+            "its normal; Born charges by displacement are available for every model"
         )
 
 

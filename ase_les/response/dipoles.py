@@ -12,7 +12,7 @@ from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
 from ase_les.response.conditions import check_polarization
 
-# Forward differentiation has one level for the whole process, whatever the thread.
+# Forward differentiation has one global level for all threads of a process.
 _FORWARD_DIFFERENTIATION = Lock()
 
 
@@ -38,13 +38,13 @@ def quadrupoles(charges: Tensor, arms: Tensor, graph: Graph) -> Tensor:
 def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
     """Return latent dipoles (S, 3) in e Å of structures; positions are not wrapped.
 
-    About the origin of the coordinates: it matters where charges do not sum to zero. Of a
-    periodic structure this is volume times polarization.
+    Relative to the origin of the coordinates, which is relevant if charges do not sum to zero.
+    For a periodic structure this is volume times polarization.
 
     Raises
     ------
     ValueError
-        If they do not follow from local charges alone (see `check_polarization`).
+        If they are not defined by local charges alone (see `check_polarization`).
     """
     check_polarization(model, graph)
     return sum_per_structure(
@@ -58,7 +58,7 @@ def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
     Raises
     ------
     ValueError
-        If they do not follow from local charges alone (see `check_polarization`).
+        If they are not defined by local charges alone (see `check_polarization`).
     """
     check_polarization(model, graph)
     moments = model.latent_electrostatics.charges.neutrality.moments(
@@ -73,7 +73,7 @@ def latent_charges(model: LESModel, graph: Graph) -> Tensor:
     Raises
     ------
     ValueError
-        If atoms share electrons: charges then need the energy (see `check_polarization`).
+        If charges equilibrate, which requires the energy (see `check_polarization`).
     """
     check_polarization(model, graph)
     return model.latent_electrostatics.charges.neutrality(latent_numbers(model, graph), graph)[:, 0]
@@ -82,13 +82,13 @@ def latent_charges(model: LESModel, graph: Graph) -> Tensor:
 def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     r"""Latent currents :math:`\sum_i Z^*_i \mathbf{v}_i = d\mathbf{M}/dt` of structures, (S, 3).
 
-    The dipole is differentiated along the motion, in one pass forward: the nine components of
-    the Born charges of every atom are never found.
+    The dipole is differentiated along the motion in one forward pass, without computing the nine
+    components of the Born charges of every atom.
 
     Parameters
     ----------
     model : LESModel
-        With charges that are conserved, under periodic boundaries locally.
+        Model with conserved charges; locally conserved under periodic boundary conditions.
     graph : Graph
     velocities : Tensor, shape (N, 3)
         In Å per unit of time; the current is in e Å per the same unit.
@@ -96,7 +96,7 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If it does not follow from local charges alone (see `check_polarization`).
+        If it is not defined by local charges alone (see `check_polarization`).
     """
     check_polarization(model, graph)
     rule = model.latent_electrostatics.charges.neutrality
@@ -113,7 +113,7 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
 def charge_reach_A(model: LESModel) -> float:
     """Return the distance in Å beyond which a displacement only shifts all charges uniformly.
 
-    A cutoff for the environment, one for every message-passing layer, and one more where charge is
+    One cutoff for the environment, one for every message-passing layer, and one more if charge is
     transferred along edges.
     """
     representation = model.charge_representation

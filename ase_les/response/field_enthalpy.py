@@ -18,13 +18,13 @@ class FieldEnthalpy(nn.Module):
         -\frac{\partial F}{\partial \mathbf{r}_i} = \mathbf{F}_i + \boldsymbol{\mathcal{E}}
         \cdot Z^*_i
 
-    One more term of the energy: forces and stress in the field are derivatives like all others.
-    The share of an atom in the field energy counts as short-range.
+    An additional energy term: forces and stress in the field are its derivatives. The contribution
+    of an atom to the field energy is included in the short-range energy.
 
     Parameters
     ----------
     model : LESModel
-        Its charges sum to the total charge.
+        Model whose charges sum to the total charge.
     force_per_charge : Tensor, shape (3,)
         :math:`\epsilon_\infty^{1/2} \boldsymbol{\mathcal{E}}` in V/Å: the force on a unit of
         latent charge.
@@ -32,8 +32,8 @@ class FieldEnthalpy(nn.Module):
     Raises
     ------
     ValueError
-        When evaluated for a structure without a potential energy in a field: charges that are
-        conserved only by an even shift have none along periodic directions.
+        On evaluation, for structures without a potential energy in the field: it is undefined along
+        periodic directions for charges that are conserved only by an even shift.
     """
 
     def __init__(self, model: LESModel, force_per_charge: Tensor):

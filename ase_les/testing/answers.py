@@ -1,4 +1,4 @@
-"""Answers of models and calculators, and derivatives by finite differences."""
+"""Results of models and calculators, and derivatives by finite differences."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ase_les.neighbors import NeighborList
 from ase_les.testing.findings import Answer
 from ase_les.testing.structures import displaced
 
-# Steps of finite differences. Strain is small enough that no wave vector is likely to cross the
-# cutoff of a model whose sum is not converged; there the energy has steps and no derivative.
+# Steps of finite differences. The strain is so small that wave vectors rarely cross the cutoff of
+# a model whose sum is not converged, where the energy is discontinuous.
 _DISPLACEMENT = 1e-4
 _STRAIN = 1e-5
 
@@ -29,7 +29,7 @@ _STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 
 
 def answer_of(model: LESModel, atoms: Atoms) -> Answer:
-    """Return the answer of the plain definition."""
+    """Return the result of the reference definition."""
     result = differentiate(model, graph_of(model, atoms), stress=has_stress_tensor(atoms))
     return Answer(
         energy=result.prediction.energy[0].detach(),
@@ -40,9 +40,9 @@ def answer_of(model: LESModel, atoms: Atoms) -> Answer:
 
 
 def calculator_answer(calculator: LESCalculator, atoms: Atoms) -> Answer:
-    """Return the answer of a calculator."""
+    """Return the result of a calculator."""
     with warnings.catch_warnings():
-        # Net charge, of which it warns, is meant here.
+        # Warnings about net charges are expected here.
         warnings.simplefilter("ignore")
         calculator.calculate(atoms, ["energy", "forces"] + ["stress"] * has_stress_tensor(atoms))
     results = calculator.results
@@ -63,7 +63,7 @@ def has_stress_tensor(atoms: Atoms) -> bool:
 
 
 def graph_of(model: LESModel, atoms: Atoms) -> Graph:
-    """Return the graph that a model reads."""
+    """Return the graph of a structure for a model."""
     return graph_from_atoms(atoms, NeighborList(model.config.cutoff))
 
 
@@ -108,7 +108,7 @@ def numerical_stress(model: LESModel, atoms: Atoms) -> np.ndarray:
 
 
 def _energies(model: LESModel, atoms_list: Sequence[Atoms]) -> np.ndarray:
-    """Energies without the constants E0, which would only cost digits of differences."""
+    """Energies without the constants E0, which would reduce the precision of differences."""
     with torch.no_grad():
         prediction = model(batch([graph_of(model, atoms) for atoms in atoms_list]))
     table = model.config.atomic_energies

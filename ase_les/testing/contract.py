@@ -1,19 +1,19 @@
-r"""The contract: what every model must obey, whatever its weights.
+r"""Physical laws that every model must obey for any weights.
 
-In a test of your own::
+Use it in a test::
 
     from ase_les.testing import check_model
 
     def test_my_model_obeys_the_laws_of_physics():
         print(check_model(my_model))
 
-Each law is one function; it returns what it measured and raises ``AssertionError`` if
-that is more than the law allows. ``check_model`` runs them all.
+Each law is one function, which returns measured deviations and raises ``AssertionError`` if
+they exceed the tolerance. ``check_model`` runs all functions.
 
-Exact laws are held to the round-off of float64. Rotations of a MACE model whose file stores the
-coefficients of its polynomials in single precision are held to the round-off of float32; the
-report names these laws "rotation, float32 basis". Where forces exceed 1 eV/Å, tolerances grow
-in proportion to the largest force, because round-off and finite differences do.
+Exact laws must hold within the round-off of float64. For MACE models whose file stores the
+coefficients of polynomials in single precision, rotations must hold within the round-off of
+float32; the report names these laws "rotation, float32 basis". For forces above 1 eV/Å, tolerances
+are proportional to the largest force, as are round-off and errors of finite differences.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from ase_les.testing.answers import (
 from ase_les.testing.findings import Answer, Finding, Report, compare, worst_of
 from ase_les.testing.structures import displaced, example_structures, with_lattice
 
-# What float64 leaves of an exact law, and float32 of a number.
+# Tolerances of exact laws in float64, and of results in float32.
 ROUND_OFF = {"energy": 1e-8, "forces": 1e-8, "stress": 1e-8, "charges": 1e-9}
 ANALYTIC = {"energy": 1e-9, "forces": 1e-9, "stress": 1e-9, "charges": 1e-9}
 # Rotations of models whose polynomials are stored in single precision (published MACE files).
@@ -69,7 +69,7 @@ _MOST_ATOMS = 10
 
 @dataclass(frozen=True)
 class Subject:
-    """Model and structures that are checked, with the answers that all laws refer to.
+    """Model and structures to check, with reference results for all laws.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Subject:
 
     @cached_property
     def expected(self) -> list[tuple[Atoms, Answer]]:
-        """Each structure with the answer of the definition."""
+        """Each structure with the result of the reference definition."""
         return [(atoms, answer_of(self.definition, atoms)) for atoms in self.structures]
 
 
@@ -99,9 +99,9 @@ def check_model(
     Parameters
     ----------
     model : LESModel
-        Left as it is; the checks run on a float64 copy.
+        Not modified; the checks run on a float64 copy.
     atoms_list : sequence of ase.Atoms or None
-        Structures to check on, of elements and total charges the model covers;
+        Structures with elements and total charges that the model covers;
         None for those of `example_structures`.
     seed : int
         Seed of the rotations, translations and permutations.
@@ -109,13 +109,13 @@ def check_model(
     Returns
     -------
     Report
-        Every law that applies to the structures, with what was measured.
+        Every law that applies to the structures, with measured deviations.
 
     Raises
     ------
     AssertionError
-        If a law is broken; the message names the law, the deviation and what is
-        allowed.
+        If a law is violated; the message contains the law, the deviation and the
+        tolerance.
     ValueError
         If the model does not cover a structure.
     """
@@ -133,20 +133,20 @@ def check_model(
 def check_calculator(
     model: LESModel, device: str = "cpu", atoms_list: Sequence[Atoms] | None = None
 ) -> Report:
-    """Compare calculators on a device, in both precisions, with the plain definition.
+    """Compare calculators on a device, in both precisions, with the reference definition.
 
     Parameters
     ----------
     model : LESModel
     device : str
-        As torch names it.
+        Device, as named by torch.
     atoms_list : sequence of ase.Atoms or None
         As in `check_model`.
 
     Raises
     ------
     AssertionError
-        If it is not; the message names precision, deviation and what is allowed.
+        If they differ; the message contains precision, deviation and tolerance.
     """
     if atoms_list is None:
         atoms_list = example_structures(model)
@@ -155,16 +155,16 @@ def check_calculator(
     for dtype, tolerances in (("float64", ANALYTIC), ("float32", SINGLE_PRECISION)):
         calculator = LESCalculator(model, device, dtype, accuracy=None)
         for atoms in atoms_list:
-            said, expected = calculator_answer(calculator, atoms), answer_of(plain, atoms)
-            if said.charges is None:
-                # Several charges per atom are none of ASE's.
+            result, expected = calculator_answer(calculator, atoms), answer_of(plain, atoms)
+            if result.charges is None:
+                # ASE has no property for several charges per atom.
                 expected = expected._replace(charges=None)
-            findings += compare(f"{dtype} on {device}", said, expected, tolerances)
+            findings += compare(f"{dtype} on {device}", result, expected, tolerances)
     return Report(tuple(worst_of(findings)))
 
 
 def check_rotation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Energy and charges ignore the orientation in space; forces and stress follow it."""
+    """Check that energy and charges are invariant under rotation; forces and stress covariant."""
     return _check_rotations("rotation", subject, rng, mirror=1.0)
 
 
@@ -174,14 +174,14 @@ def check_reflection(subject: Subject, rng: np.random.Generator) -> list[Finding
 
 
 def check_translation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Nothing depends on where the structure is."""
+    """Check invariance under translation."""
     return _check_equal_answers(
         "translation", subject, lambda atoms: displaced(atoms, rng.uniform(-9, 9, 3))
     )
 
 
 def check_lattice_translation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Nothing depends on which periodic image of an atom is given."""
+    """Check independence of the periodic images of atoms."""
 
     def wrapped(atoms: Atoms) -> Atoms:
         cells = rng.integers(-2, 3, (len(atoms), 3)) * atoms.pbc
@@ -191,7 +191,7 @@ def check_lattice_translation(subject: Subject, rng: np.random.Generator) -> lis
 
 
 def check_lattice_description(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Nothing depends on which vectors describe the lattice: reordered, reversed, sheared."""
+    """Check independence of the lattice vectors: reordered, reversed, sheared."""
     findings = []
     for combination in map(np.array, _LATTICE_DESCRIPTIONS):
         sheared = np.count_nonzero(combination) > 3
@@ -205,7 +205,7 @@ def check_lattice_description(subject: Subject, rng: np.random.Generator) -> lis
 
 
 def check_permutation(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Atoms of one element are interchangeable: order does not matter."""
+    """Check that results do not depend on the order of the atoms."""
     findings = []
     for atoms, expected in subject.expected:
         order = rng.permutation(len(atoms))
@@ -218,7 +218,7 @@ def check_permutation(subject: Subject, rng: np.random.Generator) -> list[Findin
 
 
 def check_batch(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Structures side by side do not see each other."""
+    """Check that structures in a batch do not interact."""
     model = subject.definition
     graph = batch([graph_of(model, atoms) for atoms in subject.structures])
     together = differentiate(model, graph)
@@ -227,19 +227,19 @@ def check_batch(subject: Subject, rng: np.random.Generator) -> list[Finding]:
         stress = differentiate(model, graph, stress=True).stress
     findings = []
     for index, (atoms, expected) in enumerate(subject.expected):
-        mine = graph.structure == index
+        selected = graph.structure == index
         got = Answer(
             energy=together.prediction.energy[index].detach(),
-            forces=together.forces[mine],
+            forces=together.forces[selected],
             stress=None if stress is None or not has_stress_tensor(atoms) else stress[index],
-            charges=together.prediction.charges[mine].detach(),
+            charges=together.prediction.charges[selected].detach(),
         )
         findings += compare("batch = single", got, expected, ROUND_OFF)
     return worst_of(findings)
 
 
 def check_input_unchanged(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Asking for the energy changes neither the question nor the model."""
+    """Check that an evaluation changes neither the structure nor the model."""
     model = subject.model
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     for atoms in subject.structures:
@@ -305,7 +305,7 @@ def check_atomic_energies(subject: Subject, rng: np.random.Generator) -> list[Fi
 
 
 def check_analytic_gradients(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Hand-written gradients, and compiled kernels, agree with automatic differentiation."""
+    """Check hand-written gradients and compiled kernels against automatic differentiation."""
     engines = {"analytic = autograd": subject.model.for_inference(dtype="float64", kernels=False)}
     if compiled_kernels() is not None:
         engines["kernels = autograd"] = subject.model.for_inference(dtype="float64")
@@ -323,7 +323,7 @@ def check_single_precision(subject: Subject, rng: np.random.Generator) -> list[F
 
 
 def check_saved(subject: Subject, rng: np.random.Generator) -> list[Finding]:
-    """Check that a model read from its file is the model that was written."""
+    """Check that a model read from a file equals the model that was written."""
     from ase_les.model_io import read_model, save_model
 
     model = subject.model
@@ -336,7 +336,7 @@ def check_saved(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     return _check_model("saved = loaded", float64(loaded), subject, ROUND_OFF)
 
 
-#: The contract, in the order in which `check_model` goes through it.
+#: All laws, in the order of `check_model`.
 CHECKS = (
     check_rotation,
     check_reflection,
@@ -369,7 +369,7 @@ def _check_equal_answers(
     change: Callable[[Atoms], Atoms],
     needed: Callable[[Atoms], bool] = lambda atoms: True,
 ) -> list[Finding]:
-    """Compare the answers before and after a change of the structures that are needed."""
+    """Compare results before and after a change of the selected structures."""
     findings = []
     for atoms, expected in subject.expected:
         if needed(atoms):
@@ -381,7 +381,7 @@ def _check_equal_answers(
 def _check_model(
     law: str, model: LESModel, subject: Subject, tolerances: dict[str, float]
 ) -> list[Finding]:
-    """Compare the answers of a model with those of the definition."""
+    """Compare the results of a model with the reference definition."""
     findings = []
     for atoms, expected in subject.expected:
         findings += compare(law, answer_of(model, atoms), expected, tolerances)

@@ -1,4 +1,4 @@
-"""Measured deviations, what they may be, and how answers are compared."""
+"""Measured deviations, their tolerances, and comparison of results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 
 def compare(law: str, got: Answer, expected: Answer, tolerances: dict[str, float]) -> list[Finding]:
-    """Return the deviations of two answers; raise AssertionError beyond a tolerance."""
+    """Return the deviations of two results; raise AssertionError beyond a tolerance."""
     stiffness = max(1.0, float(expected.forces.abs().max()))
     findings = []
     for quantity, tolerance in tolerances.items():
@@ -55,7 +55,7 @@ def compare(law: str, got: Answer, expected: Answer, tolerances: dict[str, float
             continue
         deviation = float((is_ - should_be).abs().max())
         allowed = tolerance * stiffness
-        # Written so that NaN fails.
+        # This form of the comparison fails for NaN.
         if not deviation <= allowed:
             raise AssertionError(
                 f"{law}: {quantity} deviates by {deviation:.2e} {UNITS[quantity]}, "

@@ -1,4 +1,4 @@
-"""Structures to check models on."""
+"""Structures for checks of models."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ase_les.model import LESModel
 
 
 def example_structures(model: LESModel, seed: int = 0) -> list[Atoms]:
-    """Small structures of a model's elements, without colliding atoms.
+    """Return small structures of a model's elements, without colliding atoms.
 
-    A triclinic cell, a tiny one in which atoms see their own images, an open
-    cluster, a lone atom and a slab.
+    They are a triclinic cell, a tiny cell in which atoms interact with their own images, an open
+    cluster, a single atom and a slab.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def example_structures(model: LESModel, seed: int = 0) -> list[Atoms]:
     elements = list(model.config.elements)
 
     def some(n_atoms: int) -> list[int]:
-        # Every element in turn, so that few atoms cover as many as they can.
+        # Elements in turn, so that few atoms cover as many elements as possible.
         return [elements[i % len(elements)] for i in range(n_atoms)]
 
     structures = [
@@ -52,7 +52,7 @@ def displaced(atoms: Atoms, shift: np.ndarray) -> Atoms:
 
 
 def with_lattice(atoms: Atoms, combination: np.ndarray) -> Atoms:
-    """Return the structure with integer combinations of lattice vectors in their place."""
+    """Return the structure with lattice vectors replaced by integer combinations."""
     other = atoms.copy()
     other.set_cell(combination @ atoms.cell.array, scale_atoms=False)
     other.pbc = (combination != 0) @ atoms.pbc

@@ -110,7 +110,7 @@ def test_born_is_the_library_call_in_double_precision(models_are_spheres, capsys
 def test_latent_charges_of_a_crystal_are_called_so(capsys):
     assert exit_code("born", "oxide.vasp", "--model", "M", "--json") == 0
     told = capsys.readouterr()
-    assert "charges are latent (ε∞ = 1): --dielectric" in told.err
+    assert "charges are latent (ε∞ = 1); give ε∞ of the bulk with --dielectric" in told.err
     assert "charges are latent" not in told.out
     for asked in (("oxide.vasp", "--epsilon-infinity", "1"), ("molecule.xyz",)):
         assert exit_code("born", *asked, "--model", "M", "--overwrite") == 0
@@ -205,7 +205,10 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
         monkeypatch.setattr(f"ase_les.reports.infrared_dynamics.{name}", lambda *given: None)
     assert exit_code("infrared", "--from-run", "water") == 0
     assert called["epsilon_infinity"] is None
-    assert "charges are latent (ε∞ = 1): --dielectric" in capsys.readouterr().err
+    assert (
+        "charges are latent (ε∞ = 1); give ε∞ of the bulk with --dielectric"
+        in capsys.readouterr().err
+    )
     options = ("--epsilon-infinity", "1.78", "--resolution", "10", "--json")
     assert exit_code("infrared", "--from-run", "water", *options) == 0
     told = capsys.readouterr()
@@ -222,8 +225,8 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
     [
         (("infrared",), "no structure given"),
         (("infrared", "molecule.xyz"), "no model given"),
-        (("infrared", "molecule.xyz", "--from-run", "run"), "leave out structure"),
-        (("infrared", "molecule.xyz", "--model", "M", "--window", "hann"), "has no use for"),
+        (("infrared", "molecule.xyz", "--from-run", "run"), "omit structure"),
+        (("infrared", "molecule.xyz", "--model", "M", "--window", "hann"), "does not use"),
         (("infrared", "oxide.vasp", "--model", "M"), "without periodic directions"),
         (("phonons", "molecule.xyz", "--model", "M"), "three (crystal) periodic directions"),
         (("born", "oxide.vasp", "--model", "M", "--method", "x"), "--method must be one of"),

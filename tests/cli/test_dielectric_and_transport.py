@@ -62,7 +62,7 @@ def test_transport_writes_its_files_beside_the_run_and_prints_json(stem, capsys)
 def test_charges_of_a_bulk_are_called_latent_until_someone_knows_better(verb, stem, capsys):
     code, out, err = told(capsys, *verb, stem, "--json")
     assert code == 0
-    assert "charges are latent (ε∞ = 1): --dielectric" in err
+    assert "charges are latent (ε∞ = 1); give ε∞ of the bulk with --dielectric" in err
     assert "charges are latent" not in out
     _, _, err = told(capsys, *verb, stem, "--dielectric", 1.78, "--overwrite")
     assert "charges are latent" not in err

@@ -68,7 +68,7 @@ def test_periodic_directions_are_those_of_the_command_line(model):
 )
 def test_directions(text, expected):
     assert directions(text) == (expected or (True, True, False))
-    with pytest.raises(ValueError, match="--pbc is T, F or three"):
+    with pytest.raises(ValueError, match="--pbc must be T, F or three"):
         directions("TF")
 
 
@@ -80,7 +80,7 @@ def test_the_frame_that_is_used_and_unused_entries_are_told_once(model, capsys):
     assert run("relax", "a.xyz", "--model", model, "--steps", 0) == 1
     told = capsys.readouterr().err
     assert told.count("a.xyz: not used: temperature") == 1
-    assert "the last of 2 structures is used; a.xyz@N takes another" in told
+    assert "the last of 2 structures is used; a.xyz@N selects another" in told
     assert run("relax", "a.xyz@0", "--model", model, "--steps", 0, "--overwrite") == 1
     assert "the last of" not in capsys.readouterr().err
     assert run("relax", "a.xyz", "--model", model, "--steps", 0, "--overwrite", "--quiet") == 1

@@ -93,9 +93,9 @@ def test_profile_is_the_library_call(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*SURFACE, "--miller", "1,1"), "--miller takes numbers with commas"),
-        ((*SURFACE, "--layers", "two"), "--layers takes numbers with commas"),
-        ((*SURFACE, "--adsorbate", "unobtainium"), "no molecule of that name"),
+        ((*SURFACE, "--miller", "1,1"), "--miller needs numbers separated by commas"),
+        ((*SURFACE, "--layers", "two"), "--layers needs numbers separated by commas"),
+        ((*SURFACE, "--adsorbate", "unobtainium"), "not a molecule of ase.build.molecule"),
         (("surface", "copper.xyz"), "no model given"),
         (("profile",), "no trajectory given"),
         (("profile", "copper.xyz", "--axis", "w"), "--axis must be x, y or z"),

@@ -347,7 +347,7 @@ def test_the_dipole_of_a_cluster_is_that_of_all_its_charges(model):
 @pytest.mark.usefixtures("either_way")
 def test_charges_that_gain_energy_by_growing_are_an_error():
     wrong = Electrostatics(ElectrostaticsConfig(weight=-1.0, smearing=1.0, remove_self_energy=True))
-    with pytest.raises(ArithmeticError, match="do not settle"):
+    with pytest.raises(ArithmeticError, match="charge equilibration of the metal atoms failed"):
         flow(metal("Na"), surface(True), wrong)
 
 

@@ -161,7 +161,7 @@ def test_the_sign_is_kept_unless_told_and_the_remedy_is_named(opposite, tmp_path
     model, structure = opposite
     water, output = read(structure), tmp_path / "kept.safetensors"
     assert run(model, "-o", output) == 0
-    assert "--structure FILE tells" in " ".join(capsys.readouterr().err.split())
+    assert "--structure FILE checks" in " ".join(capsys.readouterr().err.split())
     assert load_model(output).card == load_model(model).card
     assert run(model, "-o", output, "--force", "--structure", structure) == 0
     assert "--sign auto flips it" in " ".join(capsys.readouterr().err.split())

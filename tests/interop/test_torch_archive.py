@@ -112,7 +112,7 @@ def test_file_that_asks_for_anything_else_is_refused_by_name(path, asked, nested
         network.extra = [OrderedDict(deep=(hostile,))]
         hostile = network
     torch.save(hostile, path)
-    with pytest.raises(ValueError, match=f"asks for .*{asked}"):
+    with pytest.raises(ValueError, match=f"it uses .*{asked}"):
         read_archive(path)
     assert not marker.exists()
 

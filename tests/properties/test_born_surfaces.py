@@ -138,7 +138,7 @@ def test_shifted_charges_of_a_slab_have_forces_in_a_field_along_its_normal(
     atoms = calculated(slab(orientation), random_model, "mean")
     exact, along = (found(atoms, method, components="normal") for method in ("analytic", "field"))
     np.testing.assert_allclose(along, exact, atol=1e-8)
-    with pytest.raises(ValueError, match="by displacement for every model"):
+    with pytest.raises(ValueError, match="by displacement are available for every model"):
         found(atoms, "field")
 
 

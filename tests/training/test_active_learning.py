@@ -92,7 +92,7 @@ def test_the_command_says_what_fails_and_more_rounds_go_on(plan_file, tmp_path, 
         main(["learn", str(plan_file)])
     assert ended.value.code == 1
     told = " ".join(capsys.readouterr().err.split())
-    assert "does not hold after 2 rounds" in told
+    assert "does not meet the criterion after 2 rounds" in told
     assert "more than 0.001" in told
     page = (state / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 4
@@ -123,7 +123,7 @@ def test_a_model_that_satisfies_the_criterion_ends_the_learning(plan_file, tmp_p
     assert len(result.rounds) == 1
     # The cell is doubled.
     assert result.rounds[0].held[0].atoms == 16
-    assert "The model holds" in report.page(result)
+    assert "The model meets the criterion" in report.page(result)
     atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     assert LESCalculator(result.model).get_property("forces_std", atoms).shape == (8, 3)
 

@@ -1,7 +1,7 @@
-"""Neighbor sums with gradients written out by hand, for inference.
+"""Neighbor sums with hand-written gradients, for inference.
 
-Sums run over blocks of atoms whose intermediates fit into the cache of a core, and are computed
-again for the gradient: memory does not grow with the number of edges. Once differentiable.
+Sums run over blocks of atoms whose intermediates fit into the cache of a core and are recomputed
+for the gradient: memory does not grow with the number of edges. Once differentiable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ase_les.representation.mace.interaction import Path, scaled_coupling
 from ase_les.representation.mace.radial_table import Radial
 from ase_les.representation.neighbour_sum import lengths
 
-# Atoms of a block in the first layer, and in later ones, which have more numbers per edge.
+# Atoms per block in the first layer, and in later layers, which have more numbers per edge.
 _FIRST_BLOCK, _LATER_BLOCK = 48, 16
 
 
@@ -40,7 +40,7 @@ class Edges(NamedTuple):
         return cls(distances, unit, harmonics(unit).transpose(0, 1).contiguous())
 
     def gradient(self, along: Tensor, by_angular: Tensor, harmonics: SphericalHarmonics) -> Tensor:
-        """Return the gradient by the vectors from those by distances (n, K) and harmonics."""
+        """Return the gradient by the vectors from gradients by distances (n, K) and harmonics."""
         across = harmonics.gradient(self.unit, by_angular.transpose(0, 1)) / self.distances
         along = along - (across * self.unit).sum(0)
         return across.addcmul_(along, self.unit)
@@ -49,7 +49,7 @@ class Edges(NamedTuple):
 def _blocks(vectors: Tensor, cutoff: float, size: int) -> Iterator[tuple[Tensor, int]]:
     """Blocks of atoms with similar numbers of neighbors, and how many slots they use.
 
-    Slots are filled from the first on; unused ones hold vectors beyond the cutoff.
+    Slots are filled from the first; unused slots contain vectors beyond the cutoff.
     """
     counts = ((vectors * vectors).sum(0) < cutoff**2).sum(1)
     counts, order = torch.sort(counts)
@@ -116,9 +116,8 @@ class FirstSums(torch.autograd.Function):
 class LaterSums(torch.autograd.Function):
     """Sums of every path of a later layer, from vectors (3, N, K) and messages (N, n_h, C).
 
-    The sums (Σ (2 l₃ + 1), N, C) are those before the linear maps. With `senders` (N, K) messages
-    belong to atoms and are brought to the edges block by block; without, they belong to the edges,
-    (N, K, n_h, C).
+    The sums (Σ (2 l₃ + 1), N, C) are before the linear maps. With `senders` (N, K), messages belong
+    to atoms and are expanded to edges block by block; otherwise to edges, (N, K, n_h, C).
     """
 
     @staticmethod
@@ -136,7 +135,7 @@ class LaterSums(torch.autograd.Function):
         ctx.parts = paths, cutoff, radial, harmonics
         n_atoms, channels = vectors.shape[1], messages.shape[-1]
         rows = sum(2 * path[2] + 1 for path in paths)
-        # Atoms first: what is computed atom by atom is written in one piece.
+        # Atoms first, so that the results of an atom are contiguous.
         result = vectors.new_empty(n_atoms, rows, channels)
         for atoms, width in _blocks(vectors, cutoff, _LATER_BLOCK):
             edges = Edges.of(vectors[:, atoms, :width], harmonics)
@@ -166,7 +165,7 @@ class LaterSums(torch.autograd.Function):
 
 
 def _sent(messages: Tensor, senders: Tensor | None, atoms: Tensor, width: int) -> list[Tensor]:
-    """Return what is sent along the edges of a block, (n, K, C) for every component."""
+    """Return the messages along the edges of a block, (n, K, C) for every component."""
     if senders is None:
         return [values.contiguous() for values in messages[atoms, :width].unbind(2)]
     rows = senders[atoms, :width]
@@ -211,7 +210,7 @@ def _gradients(
     radial: Radial,
     harmonics: SphericalHarmonics,
 ) -> tuple[Tensor, Tensor]:
-    """Return gradients by vectors (3, n, K) and by what was sent (n_h, n, K, C)."""
+    """Return gradients by vectors (3, n, K) and by messages (n_h, n, K, C)."""
     slices, start = harmonics.of_degree, 0
     by_sent = edges.distances.new_zeros(len(sent), *sent[0].shape)
     stretch = torch.zeros_like(by_sent)

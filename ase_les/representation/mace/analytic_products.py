@@ -1,4 +1,4 @@
-"""Equivariant polynomials with gradients written out by hand, for inference.
+"""Equivariant polynomials with hand-written gradients, for inference.
 
 The basis computed here is sparse: few monomials per polynomial. Polynomials of a stored basis,
 which is larger and linearly dependent, are expressed in it; the difference is the rounding of the
@@ -22,7 +22,7 @@ from ase_les.representation.weighted_products import Rows, WeightedProducts
 
 _NEGLIGIBLE = 1e-10
 
-# Atoms worked on together, so that memory does not grow with the structure.
+# Atoms per block, so that memory does not grow with the structure.
 _BLOCK = 256
 
 
@@ -55,7 +55,7 @@ class AnalyticProducts(nn.Module):
         self.kernels: Polynomials | None = None
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Compute the polynomials with kernels from now on, if they cover the channels."""
+        """Switch to kernels for the polynomials, if they support the number of channels."""
         if self.linear.shape[1] % COLUMNS:
             return
         self.kernels = Polynomials(
@@ -205,7 +205,7 @@ def _layout(l_max: int, correlation: int, l_result: int) -> _Layout:
 
 
 def _weights(products: Products, basis: Basis, degree: int) -> Tensor:
-    """Weights (n, elements, C) of the polynomials of the computed basis."""
+    """Return weights (n, elements, C) of the polynomials of the computed basis."""
     parts = []
     for order in range(1, products.correlation + 1):
         given = products.weight(order, degree).detach()

@@ -27,7 +27,7 @@ class MaceConfig:
     cutoff : float
         Radius of an atom's environment in Å.
     kind : str
-        "mace"; tells this representation from others in a configuration file.
+        "mace"; selects this representation in a configuration file.
     channels : int
         Channels C of the features of every degree.
     n_radial : int
@@ -40,7 +40,7 @@ class MaceConfig:
     correlation : int
         Largest product of neighbor sums, 1 to 3.
     n_layers : int
-        Interactions; every one lets atoms see one cutoff farther.
+        Number of interactions; each extends the environment by one cutoff.
     radial_hidden : tuple of int
         Hidden widths of the radial networks.
     cutoff_exponent : int
@@ -57,7 +57,7 @@ class MaceConfig:
         instead of their input.
     stored_paths : tuple of tuple of int
         Numbers of polynomials by degree of the result and by order, for models
-        that bring their own basis of polynomials in their weights (published
+        with a stored basis of polynomials in their weights (published
         models); empty for the basis computed here.
 
     Raises

@@ -6,7 +6,7 @@ Three degrees of natural parity (:math:`l_1 + l_2 + l_3` even) couple by
     C_{m_1 m_2 m_3} \propto \int Y_{l_1 m_1} Y_{l_2 m_2} Y_{l_3 m_3}\, \mathrm{d}\Omega,
     \qquad \sum C^2 = 1
 
-Products of :math:`\nu` neighbour sums of degrees up to :math:`l_\mathrm{max}` are equivariant
+Products of :math:`\nu` neighbor sums of degrees up to :math:`l_\mathrm{max}` are equivariant
 polynomials: for every rotation :math:`R`,
 
 .. math::
@@ -56,7 +56,7 @@ def gaunt(first: int, second: int, third: int) -> Tensor:
 
 
 def _on_sphere(l_max: int) -> tuple[Tensor, Tensor]:
-    """Harmonics at points of a quadrature on the sphere, and the weights of these."""
+    """Return harmonics at quadrature points on the sphere, and the quadrature weights."""
     heights, of_height = np.polynomial.legendre.leggauss(_QUADRATURE)
     angles = np.arange(2 * _QUADRATURE) * np.pi / _QUADRATURE
     height, angle = (grid.ravel() for grid in np.meshgrid(heights, angles, indexing="ij"))

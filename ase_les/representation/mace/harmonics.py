@@ -81,7 +81,7 @@ class SphericalHarmonics(nn.Module):
 def constants(table: Callable[..., Tensor], *arguments: Hashable, like: Tensor) -> Tensor:
     """Return a table of constants in the precision and on the device of a tensor.
 
-    Rounded from float64 each time: a model that was float32 once keeps exact constants.
+    Rounded from float64 each time, so that changes of precision do not degrade the constants.
     """
     return _converted(table, arguments, like.dtype, like.device)
 
@@ -136,7 +136,7 @@ def _harmonic(degree: int, order: int) -> _Terms:
     result: _Terms = {}
     for (z_power, x_power), turn in _azimuthal(m, imaginary=order < 0).items():
         for y_power, value in enumerate(polar.coef):
-            # Missing degree comes in pairs: multiplied by (x² + y² + z²)^n = 1.
+            # The missing degree is even: multiply by (x² + y² + z²)^n = 1.
             missing = degree - m - y_power
             if value == 0.0 or missing % 2:
                 continue

@@ -6,9 +6,8 @@ r"""Neighbor sums of one layer.
         Y_{l_2 m_2}(\hat{\mathbf{r}}_{ji})\, (h_j U)_{l_1 m_1 c'}
 
 with :math:`g^p = \sqrt{2 l_3 + 1}` times the coupling of `ase_les.representation.mace.couplings`.
-The harmonics are those of the vector from sender to receiver. In the first layer the features of a
-neighbor depend on its element alone, and the sum over neighbors is taken before the channels are
-made.
+The harmonics belong to the vector from sender to receiver. In the first layer the features of a
+neighbor depend on its element only, and the sum over neighbors precedes the mixing into channels.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ class Interaction(nn.Module):
         functions: RadialFunctions,
         harmonics: SphericalHarmonics,
     ) -> Tensor:
-        """Return what `forward` does, from edges without slots, by compiled kernels.
+        """Return the result of `forward` from edges without slots, by compiled kernels.
 
         Parameters
         ----------
@@ -130,7 +129,7 @@ class Interaction(nn.Module):
         """
         sent = edges.of_senders(raised, 1)
         weights = torch.einsum("knj,kpc->pnjc", radial, self.radial_weights)
-        # Split once: the gradient of an index is as large as the tensor that is indexed.
+        # Split once: the gradient of indexing is as large as the indexed tensor.
         messages = sent.split([2 * degree + 1 for degree in range(len(self.up))])
         harmonics = angular.split([2 * degree + 1 for degree in range(self.l_max + 1)])
         summed = []

@@ -126,12 +126,12 @@ class Mace(nn.Module):
 
     @property
     def has_single_precision_basis(self) -> bool:
-        """Whether the polynomials are stored with single precision, as in published files."""
+        """Whether the polynomials are stored in single precision, as in published files."""
         return self.basis.is_single_precision
 
     @property
     def cutoff(self) -> float:
-        """Longest edge that is read, in Å."""
+        """Longest edge that is used, in Å."""
         return self.config.cutoff
 
     @property
@@ -148,9 +148,9 @@ class Mace(nn.Module):
         return self.config.n_layers - 1
 
     def use_analytic_gradients(self) -> None:
-        """Take gradients written out by hand from now on (inference only)."""
+        """Switch to hand-written gradients (inference only)."""
         self.is_analytic = True
-        # Stored polynomials are reproduced to the last digit in double precision only.
+        # Stored polynomials are reproduced exactly in double precision only.
         if not (self.basis.is_stored and self.embedding.dtype == torch.float64):
             self.fast_products = nn.ModuleList(
                 AnalyticProducts(cast(Products, products), self.basis) for products in self.products
@@ -185,7 +185,7 @@ class Mace(nn.Module):
             self._interaction(layer).kernels = kernels
 
     def _table(self, layer: int) -> RadialTable:
-        """Return the table of the radial functions of a layer, made in double precision."""
+        """Return the table of the radial functions of a layer, computed in double precision."""
         basis, interaction = copy.deepcopy(self.radial_basis), self._interaction(layer)
         network = copy.deepcopy(interaction.radial).double().cpu()
         functions = RadialFunctions(basis.double().cpu(), network, self.config.cutoff_on_weights)
@@ -194,23 +194,23 @@ class Mace(nn.Module):
             return RadialTable(ExactRadial(functions, weights), self.cutoff, torch.float32)
 
     def _radial(self, layer: int) -> Radial:
-        """Return the radial functions of a layer for inference: of its table, or exact."""
+        """Return the radial functions of a layer for inference, from a table or exact."""
         if self.tables is not None:
             return cast(RadialTable, self.tables[layer])
         weights = self._interaction(layer).radial_weights if layer else None
         return ExactRadial(self._functions(layer), weights)
 
     def forward(self, graph: Graph) -> Tensor:
-        """Features (N, n_features) of all atoms, in the precision of the parameters."""
+        """Return features (N, n_features) of all atoms, in the precision of the parameters."""
         edges = self.neighbourhoods(graph)
         return self.features(graph, [edges] * self.config.n_layers)
 
     def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
-        """Return the edges this representation reads, in the precision of the parameters."""
+        """Return the edges that the representation uses, in the precision of the parameters."""
         return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
 
     def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
-        """Features (N, n_features); every layer reads edges of its own, which may be the same.
+        """Return features (N, n_features), with separate edges for every layer, which may be equal.
 
         Separate edges are needed for the response to a displaced atom (`ase_les.response`).
         """
@@ -255,7 +255,7 @@ class Mace(nn.Module):
         one_hot = edges.of_senders(one_hot)
         matrices = self._interaction(0).first_mixing(embedding[present])
         matrices = matrices / self.config.mean_neighbors
-        # Ours are vectors from receiver to sender.
+        # Vectors of this package point from receiver to sender.
         vectors = -edges.vectors
         if self.is_analytic and not has_tangent(vectors):
             return FirstSums.apply(
@@ -272,7 +272,7 @@ class Mace(nn.Module):
         if self.is_analytic and not has_tangent(vectors):
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
             if not isinstance(edges, Neighbourhoods):
-                # Born charges tell apart what was sent over each edge.
+                # Born charges need separate messages for each edge.
                 messages, senders = edges.of_senders(messages, 0), None
             radial, paths = self._radial(layer), interaction.paths
             summed = LaterSums.apply(
@@ -293,7 +293,7 @@ class Mace(nn.Module):
         return interaction.kernels is not None and isinstance(edges, Neighbourhoods)
 
     def _flat(self, edges: Neighbourhoods, vectors: Tensor) -> FlatEdges:
-        """Edges shorter than the cutoff; `vectors` are those of `edges` from sender to receiver."""
+        """Return edges within the cutoff; `vectors` belong to `edges`, from sender to receiver."""
         with torch.no_grad():
             inside = (vectors * vectors).sum(0) < self.cutoff**2
             kept = torch.nonzero(inside.flatten()).squeeze(1)

@@ -52,7 +52,7 @@ class Basis(nn.Module):
     l_max, l_result, correlation : int
         Largest degree of the factors and of the results, largest order.
     stored_paths : sequence of sequence of int
-        Numbers of polynomials by degree and order where they belong to the weights; empty where
+        Numbers of polynomials by degree and order if they are part of the weights; empty if
         they are computed.
     """
 
@@ -88,9 +88,9 @@ class Basis(nn.Module):
 
     @property
     def is_single_precision(self) -> bool:
-        """Whether the coefficients come from a file with single precision.
+        """Whether the coefficients come from a file in single precision.
 
-        Such polynomials are equivariant to the rounding of the file only.
+        Such polynomials are equivariant only within the rounding of the file.
         """
         return self.is_stored and all(
             torch.equal(table.float().to(table.dtype), table) for table in self.buffers()
@@ -253,7 +253,7 @@ class _MonomialGradients(torch.autograd.Function):
             a, b = factors[place - n]
             change[a].addcmul_(total[place], moved[b])
             change[b].addcmul_(total[place], moved[a])
-            # Triples are factors of nothing: their gradients do not change.
+            # Triples are not factors of other rows: their gradients do not change.
             if place < n_pairs:
                 change[a].addcmul_(change[place], row[b])
                 change[b].addcmul_(change[place], row[a])
@@ -261,7 +261,7 @@ class _MonomialGradients(torch.autograd.Function):
 
 
 def _pulled_back(by_rows: Tensor, rows: Tensor, factors: _Factors) -> Tensor:
-    """Return gradients by all rows, each including what products of it contribute."""
+    """Return gradients by all rows, including contributions from their products."""
     totals = by_rows.clone()
     row, total = rows.unbind(), totals.unbind()
     for place in reversed(range(len(row) - len(factors), len(row))):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ase_les.representation.radial import BesselBasis
 
-# Second moment of silu of a normal number is 1 after multiplication with this.
+# Normalizes the second moment of silu of a normal variable to 1.
 SILU_SCALE = 1.6791767923989418
 
 

@@ -7,7 +7,7 @@ values and slopes at both ends,
     f(r) = (1 + 2t)(1 - t)^2 f_n + t (1 - t)^2 h f'_n + t^2 (3 - 2t) f_{n+1}
            - t^2 (1 - t) h f'_{n+1}, \qquad t = r/h - n
 
-and slopes are the derivatives of these, so that forces remain those of the energy. The error is
+and slopes are their derivatives, so that forces remain consistent with the energy. The error is
 :math:`h^4 f^{(4)}/384`, below single precision.
 """
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ase_les.representation.mace.radial import RadialFunctions
 
-# Intervals of a table.
+# Number of intervals in a table.
 _INTERVALS = 1024
 
 
@@ -73,7 +73,7 @@ class RadialTable(nn.Module):
     exact : ExactRadial
         In double precision.
     cutoff : float
-        In Å; all functions are zero from there on.
+        Cutoff in Å, beyond which all functions are zero.
     dtype : torch.dtype
         Of the result.
     """
@@ -82,7 +82,7 @@ class RadialTable(nn.Module):
         super().__init__()
         self.step = cutoff / _INTERVALS
         points = torch.arange(_INTERVALS + 1, dtype=torch.float64) * self.step
-        # The functions have a limit at 0, which their formula does not.
+        # The functions have a limit at 0, where their formula is undefined.
         points[0] = 1e-4 * self.step
         values, slopes = (torch.cat(list(part)) for part in exact.value_and_slope(points[None]))
         # (paths, points, value and slope, width)
