@@ -93,7 +93,7 @@ class DomainWarnings:
         self._compared = (atoms.positions.copy(), atoms.numbers.copy(), atoms.cell.array.copy())
         return True
 
-    def _tell(self, kind: str, message: str) -> None:
+    def _warn_once(self, kind: str, message: str) -> None:
         self._given.add(kind)
         self._warn(
             kind,
@@ -106,7 +106,7 @@ class DomainWarnings:
         if not len(squares) or squares.max() <= self._force**2:
             return
         worst = int(squares.argmax())
-        self._tell(
+        self._warn_once(
             "force",
             f"the force on atom {worst} ({atoms.symbols[worst]}) is "
             f"{np.sqrt(squares[worst]):.4g} eV/Å, the largest in the training data "
@@ -121,7 +121,7 @@ class DomainWarnings:
             return
         limit = self._closest[one, other][worst]
         first, second = sorted((int(edges.receivers[worst]), int(edges.senders[worst])))
-        self._tell(
+        self._warn_once(
             "contact",
             f"atoms {first} ({atoms.symbols[first]}) and {second} ({atoms.symbols[second]}) are "
             f"{edges.lengths[worst]:.3f} Å apart, closer than {limit:.3f} Å, "
@@ -133,7 +133,7 @@ class DomainWarnings:
         if not len(relative) or relative.max() <= ENVIRONMENT_FACTOR:
             return
         worst = int(relative.argmax())
-        self._tell(
+        self._warn_once(
             "environment",
             f"the environment of atom {worst} ({atoms.symbols[worst]}) is {relative[worst]:.1f} "
             "times as far from the mean of its element as any in the training data",

@@ -124,7 +124,7 @@ class OpenMesh:
 @lru_cache(maxsize=2)
 def _kernel(size: tuple[int, int, int], smearing: float, settings: MeshSettings) -> Tensor:
     """Return the kernel of `OpenMeshPlan`."""
-    squares = [(settings.spacing * _levelled(n)) ** 2 for n in size]
+    squares = [(settings.spacing * _leveled_distances(n)) ** 2 for n in size]
     distance = squares[0][:, None, None] + squares[1][:, None] + squares[2]
     distance.clamp_(min=1e-12).sqrt_()
     # The transform of a real, even function in the doubled box is one of cosines.
@@ -214,7 +214,7 @@ def convolved(density: Tensor, kernel: Tensor) -> Tensor:
     return lines[:, :, :nz].contiguous()
 
 
-def _levelled(n: int) -> Tensor:
+def _leveled_distances(n: int) -> Tensor:
     r"""Return distances 0 … n in steps, which level off at the end.
 
     With :math:`t` from 0 to 1 over the margin of length m the distance is
