@@ -92,7 +92,7 @@ def main() -> None:
     dynamics.write(run)
     dynamics.show(run)
     if run.stopped is not None:
-        raise SystemExit(f"{run.stopped}; start again to go on")
+        raise SystemExit(f"{run.stopped}; start again to continue")
     output = arguments.output / "water-infrared"
     result = infrared_from_run(
         stem,

@@ -7,7 +7,7 @@
 Ion pairs take the place of water molecules in a cell of 64 of them, as far from each other as they
 can, unless a ``--structure`` is given. Molecular dynamics records the current J = ΣZ*v at every
 step; then radial distribution functions, diffusion and the conductivity by Green–Kubo beside
-Nernst–Einstein. A run that was stopped goes on where it was.
+Nernst–Einstein. A stopped run is continued.
 
 Writes ``<output>/salt-water.*`` (the run), ``-rdf.yml``, and ``-transport-summary.yml``, ``.npz``,
 ``.png``. A nanosecond is what a conductivity takes; the default of 20 ps shows its order of
@@ -127,7 +127,7 @@ def main() -> None:
     dynamics.write(run)
     dynamics.show(run)
     if run.stopped is not None:
-        raise SystemExit(f"{run.stopped}; start again to go on")
+        raise SystemExit(f"{run.stopped}; start again to continue")
     found = distributions(stem, skip_ps)
     write_summary(stem.with_name("salt-water-rdf.yml"), {"model": arguments.model, "rdf": found})
     rows = [

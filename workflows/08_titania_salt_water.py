@@ -11,7 +11,7 @@ well, but larger interfaces than its own want a better one: give your own, or th
 checkpoint that the authors of LES published with their frame of 8,784 atoms (CC BY-NC 4.0, from its
 authors).
 
-The frame may bring velocities (momenta), from which the dynamics goes on at their temperature (606
+The frame may have velocities (momenta): the dynamics then starts at their temperature (606
 K in the authors' frame), and forces of the authors' own program: then the table compares them with
 those found here. The relaxation is a few steps from the frame; it shows how far the structure is
 from a minimum, and the dynamics starts from it only if the frame has no velocities.
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--centre", default="Ti", help="elements of the solid")
     parser.add_argument("--output", type=Path, default=Path("titania_salt_water"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true", help="go on with the dynamics")
+    parser.add_argument("--resume", action="store_true", help="continue the dynamics")
     parser.add_argument("--overwrite", action="store_true")
     arguments = parser.parse_args()
     if arguments.smoke:

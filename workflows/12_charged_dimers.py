@@ -7,7 +7,7 @@ Ten structures of a rigid pair are little to learn from, and a short-range model
 from infinity: beyond its cutoff all it knows is a constant. Charges learned from energies and
 forces carry Coulomb's law further. For every class of pairs (charged, polar, apolar) a model
 with charges and the same model without are trained and compared at distances never trained on.
-Stopped, it goes on when started again.
+Start it again to continue after an interruption.
 
 The folder holds ``<class>-train.extxyz`` and ``<class>-test.extxyz`` of the BioFragment dimers
 (Huguenin-Dumittan et al. 2023): ten distances of one pair, and three beyond. Where there is no
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few epochs on the excerpt")
     parser.add_argument("--output", type=Path, default=Path("dimers"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--overwrite", action="store_true", help="start anew, do not go on")
+    parser.add_argument("--overwrite", action="store_true", help="start again from the beginning")
     arguments = parser.parse_args()
     if arguments.data is None and not arguments.smoke:
         parser.error("--data is needed, or --smoke")

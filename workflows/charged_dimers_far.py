@@ -12,7 +12,8 @@ and energies alike: levels of theory differ within the molecules, hardly in how 
 other from afar (dispersion, which HSE06 lacks, is weak there). Pairs whose far labels are at hand
 tell by how much.
 
-Writes ``charged_dimers_far.extxyz`` beside this file. Interrupted, it goes on when started again.
+Writes ``charged_dimers_far.extxyz`` beside this file. Start it again to continue after an
+interruption.
 """
 
 import argparse

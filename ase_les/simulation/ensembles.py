@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase import units
 
-from ase_les.simulation.numbers import require_integer, require_positive
+from ase_les.simulation.numbers import (
+    Ramp,
+    as_array,
+    as_tuples,
+    ends_of,
+    interpolated,
+    require_integer,
+    require_positive,
+)
 from ase_les.simulation.observations import canonical_observations, with_default_strides
 
 ENSEMBLES = (
@@ -36,7 +44,6 @@ LARGEST_FIELD_V_PER_A = 10.0
 #: eV/Å³ per bar.
 BAR = 1e5 * units.Pascal
 
-Ramp = float | Sequence[float]
 #: Targets that may be ramped, and the number of dimensions of a constant value.
 _TARGET_DIMENSIONS = {"temperature_K": 0, "pressure_bar": 0, "field_V_per_A": 1}
 
@@ -89,14 +96,14 @@ class Stage:
 
     def __post_init__(self) -> None:
         for name in _TARGET_DIMENSIONS:
-            object.__setattr__(self, name, _as_tuples(getattr(self, name)))
+            object.__setattr__(self, name, as_tuples(getattr(self, name)))
         if self.observe is not None:
             object.__setattr__(self, "observe", canonical_observations(self.observe))
 
     def targets(self, fraction: float) -> Targets:
         """Return the targets when this fraction of the stage is completed."""
         values = (
-            _interpolated(getattr(self, name), fraction, dimensions)
+            interpolated(getattr(self, name), fraction, dimensions)
             for name, dimensions in _TARGET_DIMENSIONS.items()
         )
         return Targets(*values)
@@ -252,7 +259,7 @@ class DynamicsSettings:
         if self.seed is None:
             object.__setattr__(self, "seed", random_seed())
         for name in (*_TARGET_DIMENSIONS, "trajectory_properties"):
-            object.__setattr__(self, name, _as_tuples(getattr(self, name)))
+            object.__setattr__(self, name, as_tuples(getattr(self, name)))
         for name in ("timestep_fs", "max_temperature_K", "max_temperature_jump_K"):
             require_positive(name, getattr(self, name))
         if not SHORTEST_TIMESTEP_FS <= self.timestep_fs <= LONGEST_TIMESTEP_FS:
@@ -345,10 +352,10 @@ class DynamicsSettings:
         for name in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_bar"):
             require_positive(name, getattr(stage, name))
         self._check_temperature(stage)
-        if not np.isfinite(_ends(stage.pressure_bar, "pressure_bar")).all():
+        if not np.isfinite(ends_of(stage.pressure_bar, "pressure_bar")).all():
             raise ValueError(f"`pressure_bar` must be finite, got {stage.pressure_bar}")
         if stage.field_V_per_A is not None:
-            values = _array(stage.field_V_per_A, "field_V_per_A")
+            values = as_array(stage.field_V_per_A, "field_V_per_A")
             if values.shape not in ((3,), (2, 3)) or not np.isfinite(values).all():
                 raise ValueError(
                     "`field_V_per_A` must be three finite numbers, or a pair of them for a ramp, "
@@ -371,7 +378,7 @@ class DynamicsSettings:
             if stage.ensemble != "nve":
                 raise ValueError(f"ensemble '{stage.ensemble}' needs `temperature_K`")
             return
-        for temperature in _ends(stage.temperature_K, "temperature_K"):
+        for temperature in ends_of(stage.temperature_K, "temperature_K"):
             from_rest = temperature == 0 and stage.ensemble == "nve"
             if not (math.isfinite(temperature) and (temperature > 0 or from_rest)):
                 raise ValueError(
@@ -428,34 +435,3 @@ def _require_same_options(stages: Sequence[ResolvedStage]) -> None:
                     f"`observe` has different options for '{name}' in different stages "
                     f"({seen[name]} and {options}); only the stride may differ"
                 )
-
-
-def _as_tuples(value: object) -> object:
-    """Return a value with tuples instead of lists, so that it is equal after a JSON round trip."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Sequence | np.ndarray):
-        return tuple(_as_tuples(each) for each in value)
-    return value
-
-
-def _interpolated(ends: Any, fraction: float, dimensions: int) -> Any:
-    if ends is None or np.ndim(ends) == dimensions:
-        return ends
-    first, last = (np.asarray(end, dtype=float) for end in ends)
-    value = first + fraction * (last - first)
-    return tuple(value.tolist()) if dimensions else float(value)
-
-
-def _array(value: object, name: str) -> np.ndarray:
-    try:
-        return np.array(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"`{name}` must consist of numbers, got {value!r}") from None
-
-
-def _ends(value: Ramp, name: str) -> tuple[float, ...]:
-    values = _array(value, name)
-    if values.shape not in ((), (2,)):
-        raise ValueError(f"`{name}` must be a number, or a pair of them for a ramp, got {value!r}")
-    return tuple(values.ravel().tolist())

@@ -1,7 +1,7 @@
 """Make this model again: ``python recipe.py``, or ``--quick`` for a trial of two epochs.
 
 Trains as ``ase-les train train.yml`` does and puts ``model.safetensors`` and ``card.json`` beside
-this file. Interrupted, it goes on when started again.
+this file. Start it again to continue after an interruption.
 """
 
 from pathlib import Path

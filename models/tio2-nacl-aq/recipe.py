@@ -1,8 +1,8 @@
 """Make data and model again: ``python recipe.py``, or ``--quick`` for a trial of two epochs.
 
 Labels the structures of ``label.yml`` into ``data.extxyz``, trains as ``ase-les train train.yml``
-does, and puts ``model.safetensors`` and ``card.json`` beside this file. Interrupted, it goes on
-when started again; ``--shipped-data`` trains without the engine that labels.
+does, and puts ``model.safetensors`` and ``card.json`` beside this file. Start it again to
+continue after an interruption; ``--shipped-data`` trains without the engine that labels.
 """
 
 from pathlib import Path
