@@ -26,13 +26,25 @@ from ase_les.reports.terminal import console
 from ase_les.runs.output import write_summary
 from ase_les.simulation import resume_dynamics, run_dynamics
 from ase_les.training.moves import bare
+from ase_les.training.train import read_training_config
 
 HERE = Path(__file__).parent
 
 
+def test_file(folder: Path) -> Path:
+    """Return the file of the test structures of a model, own data or those of its training."""
+    own = folder / "test.extxyz"
+    if own.exists():
+        return own
+    config, _ = read_training_config(folder / "train.yml")
+    if not isinstance(config.data.test, str):
+        raise SystemExit(f"{folder.name} has no file of test structures")
+    return folder / config.data.test
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="model whose test.extxyz provides the initial structures")
+    parser.add_argument("name", help="model whose test structures are the initial structures")
     parser.add_argument("--model", help="another model to run, by name or file")
     parser.add_argument("--temperature-K", type=float, default=300.0)
     parser.add_argument("--picoseconds", type=float, default=1.0)
@@ -52,7 +64,7 @@ def main() -> None:
     folder = HERE / args.name
     work = args.work or folder / "work" / "stability"
     work.mkdir(parents=True, exist_ok=True)
-    frames = read(folder / "test.extxyz", ":")
+    frames = read(test_file(folder), ":")
     chosen = np.atleast_1d(np.arange(len(frames))[string2index(args.index)]).tolist()
     steps = round(1000 * args.picoseconds / args.timestep_fs)
     settings = {

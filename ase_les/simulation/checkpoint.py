@@ -312,8 +312,8 @@ def _decode(
     if facts.get("format") != known_format:
         raise ValueError(
             f"{path} is not a checkpoint of {task} that this version can read: its checkpoint "
-            f"format is {facts.get('format')}, expected {known_format}. Resume with the version "
-            "named in the summary"
+            f"format is {one_line(facts.get('format'), 40)}, expected {known_format}. Resume with the "
+            "version named in the summary"
         )
     return facts, arrays
 

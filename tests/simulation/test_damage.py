@@ -1,5 +1,6 @@
 """Runs whose files are damaged, or whose disk is full: noticed, named, and nothing is lost."""
 
+import json
 import random
 import subprocess
 import sys
@@ -110,3 +111,12 @@ def test_a_run_on_a_full_disk_names_the_file_and_continues_exactly():
     assert np.array_equal(full.atoms.positions, part.atoms.positions)
     for ending in (".log", ".traj"):
         assert Path(f"part{ending}").read_bytes() == Path(f"full{ending}").read_bytes()
+
+
+def test_text_of_a_checkpoint_is_printed_without_control_characters():
+    facts = json.dumps({"format": "\x1b[31mred\n\x07"}).encode()
+    with open("md.checkpoint", "wb") as file:
+        np.savez(file, facts=np.frombuffer(facts, np.uint8))
+    with pytest.raises(ValueError, match="not a checkpoint of dynamics") as caught:
+        resume_dynamics("md", EMT())
+    assert str(caught.value).isprintable()
