@@ -309,11 +309,12 @@ def _decode(
             raise ValueError("its description is not a mapping")
     except Exception as error:
         raise _not_a_checkpoint(path, task, error) from error
-    if facts.get("format") != known_format:
+    found = facts.get("format")
+    if found != known_format:
         raise ValueError(
             f"{path} is not a checkpoint of {task} that this version can read: its checkpoint "
-            f"format is {one_line(facts.get('format'), 40)}, expected {known_format}. Resume with the "
-            "version named in the summary"
+            f"format is {one_line(found, 40)}, expected {known_format}. Resume with the version "
+            "named in the summary"
         )
     return facts, arrays
 

@@ -117,6 +117,6 @@ def test_text_of_a_checkpoint_is_printed_without_control_characters():
     facts = json.dumps({"format": "\x1b[31mred\n\x07"}).encode()
     with open("md.checkpoint", "wb") as file:
         np.savez(file, facts=np.frombuffer(facts, np.uint8))
-    with pytest.raises(ValueError, match="not a checkpoint of dynamics") as caught:
+    with pytest.raises(ValueError, match="not a checkpoint of a run") as caught:
         resume_dynamics("md", EMT())
     assert str(caught.value).isprintable()
