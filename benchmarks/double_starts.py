@@ -51,7 +51,7 @@ COMMANDS = {
     "born": f"born large.xyz --model {MODEL} --method displacement",
     "phonons": f"phonons salt.xyz --model {MODEL} --supercell 9 9 9",
     "infrared": f"infrared large.xyz --model {MODEL} --atoms 0:900",
-    "surface": f"surface salt.xyz --model {MODEL} --miller 1,0,0 --fmax 1e-9",
+    "surface": f"surface salt.xyz --model {MODEL} --miller 1,0,0 --fmax 1e-9 --beyond-limits",
 }
 
 

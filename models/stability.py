@@ -21,10 +21,10 @@ from ase.io.formats import string2index
 from rich.table import Table
 
 from ase_les import LESCalculator
-from ase_les.configuration import read_yaml
+from ase_les.reports import dynamics
 from ase_les.reports.terminal import console
 from ase_les.runs.output import write_summary
-from ase_les.simulation import resume_dynamics, run_dynamics
+from ase_les.simulation import DynamicsError, resume_dynamics, run_dynamics
 from ase_les.training.moves import bare
 from ase_les.training.train import read_training_config
 
@@ -97,21 +97,18 @@ class Run(NamedTuple):
 
 def run(atoms: Atoms, calculator: LESCalculator, output: Path, settings: dict) -> Run:
     """Run to the end or an alarm; an interrupted run is resumed."""
-    summary = output.with_name(f"{output.name}-summary.yml")
     try:
         if output.with_name(f"{output.name}.checkpoint").exists():
             result = resume_dynamics(output, calculator)
         else:
             atoms.calc = calculator
             result = run_dynamics(atoms, output=output, **settings)
-        if result.interrupted:
-            raise SystemExit("interrupted; start again to continue")
-    except ValueError:
-        # Raised by the model itself between two checks; the summary contains the reason.
-        if not summary.exists():
-            raise
-    results = read_yaml(summary)["results"]
-    return Run(results["time_ps"], results["temperature_K"]["mean"], results["stopped"])
+    except DynamicsError as failure:
+        result = failure.result
+    if result.interrupted:
+        raise SystemExit("interrupted; start again to continue")
+    dynamics.write(result)
+    return Run(result.time_ps, result.temperature_K.mean, result.stopped)
 
 
 def report(name: str, runs: dict[int, Run], settings: dict, work: Path) -> None:

@@ -1,0 +1,40 @@
+"""Stability of shipped models in dynamics: ``models/stability.py``."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+SCRIPT = Path(__file__).parents[1] / "models" / "stability.py"
+
+
+def run_of(outcome):
+    (run,) = outcome["runs"].values()
+    return run
+
+
+@pytest.fixture
+def outcome_of(tmp_path, monkeypatch):
+    def outcome(*arguments):
+        command = [str(SCRIPT), "nacl-cluster", "--index", "0", "--work", str(tmp_path), *arguments]
+        monkeypatch.setattr(sys, "argv", command)
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        return yaml.safe_load((tmp_path / "stability.yml").read_text("utf-8"))
+
+    return outcome
+
+
+def test_a_run_that_holds_is_counted_and_not_repeated(outcome_of):
+    first = outcome_of("--picoseconds", "0.005")
+    assert first["held"] == 1
+    assert run_of(first)["stopped"] is None
+    assert run_of(first)["time_ps"] == pytest.approx(0.005)
+    assert outcome_of("--picoseconds", "0.005")["runs"] == first["runs"]
+
+
+def test_a_run_that_ends_in_an_alarm_does_not_hold(outcome_of):
+    found = outcome_of("--picoseconds", "0.5", "--temperature-K", "19000")
+    assert found["held"] == 0
+    assert "domain of the model" in run_of(found)["stopped"]
