@@ -66,13 +66,13 @@ class TransportResult:
     temperature_K: float
     volume_A3: float | None
     diffusion: tuple[Diffusion, ...]
-    green_kubo: GreenKubo | None
-    einstein_helfand: Estimate | None
-    nernst_einstein: Estimate | None
     charge_numbers: Mapping[str, float]
     viscosity_mPa_s: float | None
     runs: tuple[RecordedRun, ...]
     notes: tuple[str, ...]
+    green_kubo: GreenKubo | None = None
+    einstein_helfand: Estimate | None = None
+    nernst_einstein: Estimate | None = None
 
     def summary(self) -> dict[str, object]:
         """Return the result as plain containers for YAML and JSON."""
@@ -221,29 +221,26 @@ def transport_from_run(
     else:
         notes.append(f"{trajectory_path(path)} does not exist: no diffusion, no Nernst–Einstein")
     ions = [each for each in moving if each.species in charges]
-    green_kubo = helfand = nernst = None
-    if runs and volume is None:
-        notes.append("no conductivity: it is defined for a bulk with three periodic directions")
-    if "current" in runs and volume is not None:
-        green_kubo = _green_kubo(runs["current"], volume, plateau_ps, blocks)
-        notes += _plateau_notes(green_kubo)
-    if "dipole" in runs and volume is not None:
-        dipole = runs["dipole"]
-        helfand = conductivity_einstein_helfand(
-            dipole.moments, dipole.timestep_fs, volume, temperature, fit_ps=fit_ps, blocks=blocks
+    conductivities: dict[str, Any] = {}
+    if volume is not None:
+        conductivities, more = _conductivities(
+            runs, volume, temperature, plateau_ps=plateau_ps, fit_ps=fit_ps, blocks=blocks
         )
-    if ions and volume is not None and not temperature > 0:
-        notes.append("no Nernst–Einstein conductivity: the temperature is unknown, set it")
-    elif ions and volume is not None:
-        nernst = conductivity_nernst_einstein(ions, charges, volume, temperature)
+        notes += more
+        if ions and temperature > 0:
+            conductivities["nernst_einstein"] = conductivity_nernst_einstein(
+                ions, charges, volume, temperature
+            )
+        elif ions:
+            notes.append("no Nernst–Einstein conductivity: the temperature is unknown, set it")
+    elif runs:
+        notes.append("no conductivity: it is defined for a bulk with three periodic directions")
     result = TransportResult(
         stem=path,
         temperature_K=temperature,
         volume_A3=volume,
         diffusion=moving,
-        green_kubo=green_kubo,
-        einstein_helfand=helfand,
-        nernst_einstein=nernst,
+        **conductivities,
         charge_numbers={ion.species: charges[ion.species] for ion in ions},
         viscosity_mPa_s=viscosity_mPa_s,
         runs=tuple(runs.values()),
@@ -262,17 +259,38 @@ def _doubts(moving: Sequence[Diffusion]) -> list[str]:
     ]
 
 
-def _green_kubo(
-    run: RecordedRun, volume_A3: float, plateau_ps: tuple[float, float] | None, blocks: int
-) -> GreenKubo:
-    return conductivity_green_kubo(
-        run.moments,
-        run.timestep_fs,
-        volume_A3,
-        run.temperature_K,
-        plateau_ps=plateau_ps,
-        blocks=blocks,
-    )
+def _conductivities(
+    runs: Mapping[str, RecordedRun],
+    volume_A3: float,
+    temperature_K: float,
+    *,
+    plateau_ps: tuple[float, float] | None,
+    fit_ps: tuple[float, float] | None,
+    blocks: int,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the conductivities of recorded series by field of the result, and notes."""
+    found: dict[str, Any] = {}
+    notes: list[str] = []
+    if current := runs.get("current"):
+        found["green_kubo"] = conductivity_green_kubo(
+            current.moments,
+            current.timestep_fs,
+            volume_A3,
+            current.temperature_K,
+            plateau_ps=plateau_ps,
+            blocks=blocks,
+        )
+        notes += _plateau_notes(found["green_kubo"])
+    if dipole := runs.get("dipole"):
+        found["einstein_helfand"] = conductivity_einstein_helfand(
+            dipole.moments,
+            dipole.timestep_fs,
+            volume_A3,
+            temperature_K,
+            fit_ps=fit_ps,
+            blocks=blocks,
+        )
+    return found, notes
 
 
 def _plateau_notes(found: GreenKubo) -> list[str]:
