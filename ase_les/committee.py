@@ -290,4 +290,11 @@ def _common_card(members: Sequence[LESModel]) -> dict[str, Any]:
         known = [each[name] for each in cards if name in each]
         if known:
             card[name] = combine(known)
+    limits = [each["named_limits"] for each in reversed(cards) if each.get("named_limits")]
+    if limits:
+        card["named_limits"] = {name: text for each in limits for name, text in each.items()}
+        ranges = [each["temperatures_K"] for each in limits if "temperatures_K" in each]
+        if ranges:
+            lowest, highest = zip(*ranges, strict=True)
+            card["named_limits"]["temperatures_K"] = [max(lowest), min(highest)]
     return {**card, "members": [model_hash(member) for member in members]}

@@ -354,9 +354,11 @@ def _check_card(card: Mapping, path: Path) -> None:
                 f"the card in '{path}' needs a number from 0 to 1e6 as {name!r}, "
                 f"got {one_line(repr(value), 40)}"
             )
-    for name, kind in (("data", dict), ("charges", dict), ("test_errors", dict)):
-        if not isinstance(card.get(name, {}), kind):
+    for name in ("data", "charges", "test_errors", "closest_contacts_A"):
+        if not isinstance(card.get(name, {}), dict):
             raise ValueError(f"the card in '{path}' needs an object as {name!r}")
+    if not isinstance(card.get("total_charges_e", []), list):
+        raise ValueError(f"the card in '{path}' needs a list as 'total_charges_e'")
 
 
 def check_tensors(given: Mapping[str, Tensor], path: Path) -> None:

@@ -64,7 +64,10 @@ def last_layer_members(random_model):
     return [changed(first, lambda name: name in linear, seed) for seed in range(3)]
 
 
-NAMES = ("energy", "forces", "stress", "energies", "charges", "born_effective_charges")
+NAMES = (
+    *("energy", "forces", "stress", "energies", "charges"),
+    *("polarization", "born_effective_charges"),
+)
 
 
 @pytest.mark.parametrize("field", [(0, 0, 0), (0.02, 0, 0.01)], ids=["plain", "field"])

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -89,11 +90,15 @@ def test_closest_contacts_are_those_of_pairs():
     assert found[8, 8] == pytest.approx(3.0)
 
 
+def graph_of(atoms):
+    return graph_from_atoms(atoms, NeighborList(CUTOFF))
+
+
 def told(card, *structures, forces=None):
     said = []
     domain = DomainWarnings(card, lambda kind, message: said.append((kind, message)))
     for atoms in structures:
-        domain.check(atoms, graph_from_atoms(atoms, NeighborList(CUTOFF)), forces)
+        domain.check(atoms, partial(graph_of, atoms), forces)
     return said
 
 
@@ -126,9 +131,21 @@ def test_small_moves_are_not_compared_again(known):
         atoms = start.copy()
         atoms.positions[0, 0] += shift
         before = domain._compared
-        domain.check(atoms, graph_from_atoms(atoms, NeighborList(CUTOFF)), None)
+        domain.check(atoms, partial(graph_of, atoms), None)
         calls.append(domain._compared is not before)
     assert calls == [True, False, False, True] and said == []
+
+
+def test_a_new_structure_after_slow_motion_is_checked_at_once():
+    said = []
+    domain = DomainWarnings({"closest_contact_A": 2.0}, lambda kind, message: said.append(kind))
+    atoms = pair(3.0)
+    for _ in range(12):
+        atoms.positions[0, 1] += 0.001
+        domain.check(atoms, lambda: graph_of(atoms), None)
+    assert said == []
+    domain.check(pair(0.5), lambda: graph_of(pair(0.5)), None)
+    assert said == ["contact"]
 
 
 def test_sodium_chloride_at_half_an_angstrom_warns():

@@ -14,6 +14,7 @@ from ase_les.calculator.les_calculator import LESCalculator
 from ase_les.calculator.settings import Source, load_committee
 from ase_les.committee import Committee, CommitteeEngine, committee_hash, spread_scales
 from ase_les.graph import Graph
+from ase_les.response import charge_reach_A
 
 _SPREADS = {
     name: f"{name}_std"
@@ -22,8 +23,6 @@ _SPREADS = {
         *("charges", "dipole", "polarization", "born_effective_charges"),
     )
 }
-# Properties that need the derivatives of every member.
-_OF_FORCES = {"forces_std", "stress_std", "energies_std"}
 
 
 class CommitteeCalculator(LESCalculator):
@@ -74,11 +73,6 @@ class CommitteeCalculator(LESCalculator):
         # Getters that use it are replaced by means below.
         self._engine = self._committee.members[0]
 
-    @property
-    def n_members(self) -> int:
-        """Number of models."""
-        return len(self.model)
-
     def _energy_results(
         self, atoms: Atoms, graph: Graph, plan: Any, requested: AbstractSet[str]
     ) -> dict[str, Any]:
@@ -99,11 +93,7 @@ class CommitteeCalculator(LESCalculator):
     ) -> list[dict[str, Any]]:
         """Return the results of every member."""
         engines = self._committee.members
-        requested = requested | {"forces"} if not requested.isdisjoint(_OF_FORCES) else requested
-        if "energies_std" in requested:
-            requested = requested | {"energies"}
-        if "stress_std" in requested:
-            requested = requested | {"stress"}
+        requested = requested | {name for name, std in _SPREADS.items() if std in requested}
         if self._field.any():
             return [
                 self._results_of(engine, atoms, graph, plan, requested)
@@ -167,7 +157,7 @@ class CommitteeCalculator(LESCalculator):
     @property
     def charge_reach_A(self) -> float:
         """Distance beyond which a displaced atom changes charges at most by a uniform shift."""
-        return max(each.charge_reach_A for each in self._calculators())
+        return max(map(charge_reach_A, self._committee.members))
 
 
 def _mean_of_calculators(name: str) -> Callable:

@@ -49,7 +49,7 @@ class DomainWarnings:
         self._calls = 0
         self._unchecked = 0
 
-    def check(self, atoms: Atoms, graph: Graph, forces: np.ndarray | None) -> None:
+    def check(self, atoms: Atoms, graph: Callable[[], Graph], forces: np.ndarray | None) -> None:
         """Compare a structure and its forces with the training data.
 
         Contacts and environments are checked for new structures and after an atom has moved by
@@ -58,22 +58,34 @@ class DomainWarnings:
         Parameters
         ----------
         atoms : ase.Atoms
-        graph : Graph
+        graph : callable
+            Returns the graph of the structure, if it is needed.
         forces : array, shape (N, 3), or None
             In eV/Å, if they were calculated.
         """
         self._calls += 1
-        if self._unchecked or len(self._given) == len(KINDS):
-            self._unchecked = max(self._unchecked - 1, 0)
+        if len(self._given) == len(KINDS):
             return
+        if self._unchecked and self._is_slow(atoms):
+            self._unchecked -= 1
+            return
+        self._unchecked = 0
         if forces is not None and "force" not in self._given:
             self._check_forces(atoms, forces)
         if not {"contact", "environment"} <= self._given and self._has_moved(atoms):
-            edges = edges_of(graph)
+            edges = edges_of(graph())
             if "contact" not in self._given and len(edges.lengths):
                 self._check_contacts(edges, atoms)
             if "environment" not in self._given and self._environments is not None:
                 self._check_environments(edges, atoms, self._environments)
+
+    def _is_slow(self, atoms: Atoms) -> bool:
+        """Return whether the atoms have moved as slowly as in dynamics since they were compared."""
+        before = self._compared
+        if before is None or not np.array_equal(atoms.numbers, before[1]):
+            return False
+        moved = float(np.abs(atoms.positions - before[0]).max(initial=0.0))
+        return moved < SLOW * self._calls
 
     def _has_moved(self, atoms: Atoms) -> bool:
         """Return whether the structure must be checked again, and store it."""
@@ -84,7 +96,7 @@ class DomainWarnings:
             and np.abs(atoms.cell.array - before[2]).max() < MOVED
         ):
             moved = float(np.abs(atoms.positions - before[0]).max(initial=0.0))
-            slow = moved < SLOW * self._calls
+            slow = self._is_slow(atoms)
             # The first calls of a scan with small steps are not dynamics yet.
             self._unchecked = STRIDE - 1 if slow and self._calls >= STRIDE else 0
             if moved < MOVED or (slow and self._calls < WAIT):
@@ -155,7 +167,10 @@ def _shortest_distances(card: Mapping[str, Any]) -> np.ndarray:
         return COVALENT_FRACTION * (covalent_radii[:, None] + covalent_radii)
     found = np.full((len(covalent_radii),) * 2, CONTACT_FRACTION * float(closest))
     for pair, distance in dict(card.get("closest_contacts_A") or {}).items():
-        one, other = (atomic_numbers[symbol] for symbol in str(pair).split("-"))
+        symbols = str(pair).split("-")
+        if len(symbols) != 2 or not all(symbol in atomic_numbers for symbol in symbols):
+            continue
+        one, other = (atomic_numbers[symbol] for symbol in symbols)
         shortest = max(PAIR_FRACTION * float(distance), found[one, other])
         found[one, other] = found[other, one] = shortest
     return found

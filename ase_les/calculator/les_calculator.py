@@ -45,7 +45,7 @@ _CHARGE_PROPERTIES = (
 )
 _BORN_CHARGES = "born_effective_charges"
 _APART = (_BORN_CHARGES, f"{_BORN_CHARGES}_std")
-_WITHOUT_ENERGY = {"born_effective_charges", "born_effective_charges_std", "dielectric_tensor"}
+_WITHOUT_ENERGY = {*_APART, "dielectric_tensor"}
 
 
 class LESCalculator(ModelResults):
@@ -146,6 +146,9 @@ class LESCalculator(ModelResults):
         Whether to use compiled kernels (`ase_les.kernels`), on a CPU and if installed (see
         ``ase-les doctor``). Results differ by round-off, and by the error of the mesh if only
         one of them uses a mesh.
+    group : torch.distributed.ProcessGroup, True or None
+        Processes started by ``torchrun`` that share every force call; True for all of them. They
+        need the same structure. Not for fields, committees and models with radial messages.
 
     Attributes
     ----------
@@ -240,7 +243,9 @@ class LESCalculator(ModelResults):
             accuracy=accuracy,
         )
         self.dielectric = dielectric
-        self._warnings = ModelWarnings(self._judged, sign_remedy(model, self.parameters["model"]))
+        self._warnings = ModelWarnings(
+            self._judged, self.model.card, sign_remedy(model, self.parameters["model"])
+        )
         self._field_of_results = self._field = np.zeros(3)
         self.field_V_per_A = field_V_per_A
         self._has_charges = self.model.has_charges
@@ -379,7 +384,7 @@ class LESCalculator(ModelResults):
         if atoms is None:
             raise ValueError("no structure to calculate: give `atoms`")
         check_geometry(atoms)
-        check_boundaries(properties, atoms)
+        check_boundaries([name.removesuffix("_std") for name in properties], atoms)
         with self._lock:
             graph = self._graphs.at(atoms) if self._shared is None else self._shared.graph(atoms)
             requested = set(properties)
@@ -403,7 +408,9 @@ class LESCalculator(ModelResults):
         self, atoms: Atoms, graph: Graph, results: Mapping[str, Any], changes: Sequence[str]
     ) -> None:
         self._warnings.check_total_charge(atoms)
-        self._warnings.domain.check(atoms, graph, results.get("forces"))
+        self._warnings.domain.check(
+            atoms, partial(self._whole, atoms, graph), results.get("forces")
+        )
         if "charges" in results:
             latent = results["charges"] / self._charge_scaling(atoms)
             self._warnings.check_net_charge(atoms, latent)

@@ -34,6 +34,8 @@ class ModelWarnings:
     Parameters
     ----------
     model : LESModel
+    card : mapping
+        Of the model, or of the committee it is a member of.
     remedy : str
         Instruction for flipping the sign of the charges of this model.
 
@@ -43,15 +45,16 @@ class ModelWarnings:
         Comparison with the training data.
     """
 
-    def __init__(self, model: LESModel, remedy: str):
+    def __init__(self, model: LESModel, card: Mapping[str, Any], remedy: str):
         self._model = model
+        self._card = card
         self._remedy = remedy
         self._given: set[str] = set()
-        self.domain = DomainWarnings(model.card, self._warn)
+        self.domain = DomainWarnings(card, self._warn)
 
     def check_total_charge(self, atoms: Atoms) -> None:
         """Warn if no structure of this total charge was in the training data."""
-        known = self._model.card.get("total_charges_e")
+        known = self._card.get("total_charges_e")
         if "total charge" in self._given or known is None:
             return
         given = total_charge_of(atoms)

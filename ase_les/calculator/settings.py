@@ -11,6 +11,7 @@ from ase_les.committee import Committee
 from ase_les.committee_io import is_committee
 from ase_les.model import LESModel
 from ase_les.model_io import load_model, model_hash, shipped_models
+from ase_les.model_limits import stated_limits
 
 Member = str | Path | LESModel
 Source = Member | Committee | Sequence[Member]
@@ -114,13 +115,15 @@ def sign_remedy(model: Source, name: str) -> str:
     """Return an instruction to flip the sign of the charges of a model (name: see `origin`)."""
     if isinstance(model, LESModel):
         return "`model.long_range.charges.flip_sign()` before the calculator is created"
+    if not isinstance(model, str | Path) or names_committee(model):
+        return "`ase-les convert MEMBER --output FILE --sign flip`, and combine the members again"
     return f"`ase-les convert {name} --output model.safetensors --sign auto --structure FILE`"
 
 
 def described(model: LESModel | Committee, parameters: Mapping[str, object]) -> str:
     """Return a line with the model, its elements and limits, and the settings."""
     elements = " ".join(model.config.atomic_energies)
-    limits = str(model.card.get("limits") or "none stated in the model card")
+    limits = stated_limits(model.card) or "none stated in the model card"
     settings = ", ".join(
         f"{name}={value!r}" for name, value in parameters.items() if name != "model"
     )

@@ -56,7 +56,8 @@ class SharedEvaluation:
         except ValueError as error:
             problem = error
         parts = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
-        own = float(zlib.crc32(b"".join(part.tobytes() for part in parts)))
+        charge = str(atoms.info.get("charge", 0)).encode()
+        own = float(zlib.crc32(b"".join(part.tobytes() for part in parts) + charge))
         failed, total = self._ranks.sum_(
             torch.tensor([problem is not None, own], dtype=torch.float64)
         ).tolist()

@@ -397,7 +397,7 @@ def read_archive(path: str | Path):
         except Exception as error:
             # A damaged or hostile file can make the reader fail in any way.
             what = one_line(error) or type(error).__name__
-            raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from None
+            raise ValueError(f"'{path}' is not a readable checkpoint: {what}") from error
 
 
 class _BoundedFile(io.FileIO):
