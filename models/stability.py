@@ -9,7 +9,6 @@ calculation is continued when started again.
 from __future__ import annotations
 
 import argparse
-from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from ase_les.reports import dynamics
 from ase_les.reports.terminal import console
 from ase_les.runs.output import write_summary
 from ase_les.simulation import DynamicsError, resume_dynamics, run_dynamics
-from ase_les.training.moves import bare
+from ase_les.training.moves import bare, repeated
 from ase_les.training.train import read_training_config
 
 HERE = Path(__file__).parent
@@ -77,8 +76,7 @@ def main() -> None:
     calculator = LESCalculator(args.model or args.name)
     runs = {}
     for index in chosen:
-        start = bare(frames[index]).repeat(args.repeat)
-        start.info["charge"] = frames[index].info.get("charge", 0) * prod(args.repeat)
+        start = repeated(bare(frames[index]), args.repeat)
         runs[index] = run(start, calculator, work / f"{index}", {**settings, "seed": index})
         console().print(f"{index}: {runs[index]}", markup=False, highlight=False, soft_wrap=True)
     report(args.model or args.name, runs, {**settings, "repeat": list(args.repeat)}, work)

@@ -78,7 +78,12 @@ def label(
         raise ValueError(
             "nothing to do: give --engine to label, --sample to make structures, or both"
         )
-    given = {} if settings is None else _settings(settings, engine)
+    if settings is not None and engine is None:
+        raise ValueError(
+            "--settings are those of --engine, which is missing; settings of the calculator that "
+            "samples belong into the recipe"
+        )
+    given = {} if settings is None else _settings(settings, str(engine))
     # Check before sampling, which may take an hour.
     reference = None if engine is None else make_reference(engine, given)
     frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
@@ -127,13 +132,14 @@ def _frames(
     quiet: bool,
 ) -> list[Atoms]:
     from ase_les.cli._calculator import trajectory_frames
+    from ase_les.reading import read_file
     from ase_les.reading.extended_xyz import write_labelled
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
 
     if sample is not None and resume and sampled.exists():
         # Resumed labeling continues with the same structures.
-        return list(trajectory_frames(sampled))
+        return list(read_file(sampled).frames)
     if not paths:
         raise ValueError("no structures given: name files that ASE can read")
     frames = [atoms for path in paths for atoms in trajectory_frames(path)]
@@ -148,14 +154,13 @@ def _frames(
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
     console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
     write_labelled(sampled, samples.frames)
-    return list(trajectory_frames(sampled))
+    return list(read_file(sampled).frames)
 
 
-def _settings(path: Path, engine: str | None) -> Mapping[str, object]:
-    from ase_les.configuration import Name, from_mapping, read_yaml
+def _settings(path: Path, engine: str) -> Mapping[str, object]:
+    from ase_les.configuration import Name, read_configuration
     from ase_les.training.engines import checked_settings
 
-    given = from_mapping(dict[Name, object], read_yaml(path) or {}, file=path)
-    if engine is not None:
-        checked_settings(engine, given, path)
+    given = read_configuration(dict[Name, object], path)
+    checked_settings(engine, given, path)
     return given

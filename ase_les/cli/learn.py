@@ -52,7 +52,9 @@ def learn(
     if quick:
         settings = settings.quick()
     state = plan.with_name(f"{plan.stem}-quick" if quick else plan.stem) if state is None else state
-    result = learn_model(settings, folder, state, jobs=jobs, progress=TerminalProgress(quiet))
+    result = learn_model(
+        settings, folder, state, jobs=jobs, threads=threads, progress=TerminalProgress(quiet)
+    )
     report.write(result)
     report.show(result, quiet)
     if json:

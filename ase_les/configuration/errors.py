@@ -102,8 +102,8 @@ def _message(error: Any, cls: Any, value: Any, place: Sequence[Any]) -> str:
         tag = given.get("kind")
         wrong = f"unknown kind {_short(tag)}{_nearest(tag, known)}" if tag else "`kind` is missing"
         return f"{wrong}; known are {', '.join(known)}"
-    limits = [abs(limit) for limit in error.get("ctx", {}).values() if isinstance(limit, float)]
-    size = f" of size up to {LARGEST:g}" if max(limits, default=0) >= LARGEST else ""
+    limits = [abs(x) for x in error.get("ctx", {}).values() if isinstance(x, int | float)]
+    size = f" of size up to {max(limits):g}" if max(limits, default=0) >= LARGEST else ""
     return f"given {_short(given)}, needed: {describe(hint)}{size}"
 
 

@@ -66,7 +66,7 @@ class TableSums(nn.Module):
         harmonics: Any,
     ):
         super().__init__()
-        self.kernels, self.step, self.harmonics = kernels, step, harmonics
+        self.kernels, self.harmonics = kernels, harmonics
         self.paths: Tensor
         self.couplings: Tensor
         self.rows: Tensor

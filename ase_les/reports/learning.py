@@ -89,14 +89,18 @@ def page(result: LearningResult) -> str:
 
 def _row(each: Round) -> list[str]:
     held, own = (each.errors.get(name, {}) for name in ("held back", "own dynamics"))
-    largest = [run.largest_disagreement_eV_per_A for run in each.explored]
+    largest = [
+        run.largest_disagreement_eV_per_A
+        for run in each.explored
+        if np.isfinite(run.largest_disagreement_eV_per_A)
+    ]
     return [
         str(each.number),
         str(each.labelled),
         _number(held.get("energy_rmse_meV_per_atom")),
         _number(held.get("forces_rmse_meV_per_A")),
         _number(own.get("forces_rmse_meV_per_A")),
-        _number(max(largest)),
+        _number(max(largest, default=None)),
         f"{sum(run.stopped is None for run in each.held)} of {len(each.held)}",
     ]
 
@@ -156,13 +160,11 @@ def _draw_errors(axis: Axes, result: LearningResult) -> None:
 
 
 def _draw_disagreement(axis: Axes, result: LearningResult) -> None:
-    for name, label in (
-        ("largest_disagreement_eV_per_A", "largest of the exploration"),
-        ("mean_disagreement_eV_per_A", "mean of frames"),
+    for name, label, combine in (
+        ("largest_disagreement_eV_per_A", "largest of the exploration", np.nanmax),
+        ("mean_disagreement_eV_per_A", "mean of frames", np.nanmean),
     ):
-        values = [
-            np.nanmax([getattr(run, name) for run in each.explored]) for each in result.rounds
-        ]
+        values = [combine([getattr(run, name) for run in each.explored]) for each in result.rounds]
         axis.plot(_numbers(result), values, "o-", label=label)
     axis.set_yscale("log")
     axis.set_ylabel("disagreement / (eV/Å)")

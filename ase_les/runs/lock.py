@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -164,6 +164,23 @@ class OutputLock:
         )
 
 
+@contextlib.contextmanager
+def refreshed_lock(stem: Path) -> Iterator[OutputLock]:
+    """Lock an output and refresh the lock from a thread until the block ends."""
+    finished = threading.Event()
+    with OutputLock(stem) as lock:
+
+        def refresh() -> None:
+            while not finished.wait(REFRESH_INTERVAL_S):
+                lock.refresh()
+
+        threading.Thread(target=refresh, daemon=True).start()
+        try:
+            yield lock
+        finally:
+            finished.set()
+
+
 def lock_output(function: Callable[P, R]) -> Callable[P, R]:
     """Lock the output that is given as the keyword `output` while a function runs."""
     default = inspect.signature(function).parameters["output"].default
@@ -175,18 +192,8 @@ def lock_output(function: Callable[P, R]) -> Callable[P, R]:
             return function(*arguments, **keywords)
         stem = Path(output).expanduser()
         stem.parent.mkdir(parents=True, exist_ok=True)
-        finished = threading.Event()
-        with OutputLock(stem) as lock:
-
-            def refresh() -> None:
-                while not finished.wait(REFRESH_INTERVAL_S):
-                    lock.refresh()
-
-            threading.Thread(target=refresh, daemon=True).start()
-            try:
-                return function(*arguments, **keywords)
-            finally:
-                finished.set()
+        with refreshed_lock(stem):
+            return function(*arguments, **keywords)
 
     return locked
 

@@ -23,7 +23,7 @@ from ase_les.reading.extended_xyz import write_labelled
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.dataset import split
 from ase_les.training.engines import EngineName, checked_settings
-from ase_les.training.moves import Ratio
+from ase_les.training.moves import Ratio, repeated
 from ase_les.training.reference import label_structures
 from ase_les.training.sampling import SamplingRecipe, sample_by_recipe
 
@@ -62,8 +62,7 @@ class StructureSet:
         """Return the structures to label; deterministic."""
         starts = []
         for atoms in all_frames(folder / self.start):
-            start = atoms.repeat(self.repeat) if atoms.pbc.any() else atoms
-            start.info = dict(atoms.info)
+            start = repeated(atoms, self.repeat)
             start.set_cell(start.cell * self.volume ** (1 / 3), scale_atoms=True)
             starts.append(start)
         if self.sample is None:

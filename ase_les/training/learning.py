@@ -30,7 +30,7 @@ from ase_les.properties.charges_by_element import charges_by_element
 from ase_les.reading import all_frames
 from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reading.labels import LabelNames
-from ase_les.runs.lock import OutputLock
+from ase_les.runs.lock import refreshed_lock
 from ase_les.runs.output import replace_file
 from ase_les.runs.progress import NO_PROGRESS, Progress, WarningsOnly
 from ase_les.runs.provenance import changed, plain_mapping
@@ -125,6 +125,7 @@ def learn(
     state: str | Path,
     *,
     jobs: int = 1,
+    threads: int | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> LearningResult:
     """Learn a model from starting structures and an engine.
@@ -138,6 +139,8 @@ def learn(
         Folder of all results; a calculation in it is resumed.
     jobs : int
         Number of processes for labeling.
+    threads : int or None
+        Threads of these processes together; None gives each one thread.
     progress : Progress
 
     Returns
@@ -149,19 +152,19 @@ def learn(
     Raises
     ------
     ValueError
-        If the folder belongs to another plan, or a structure cannot be used.
+        If the folder belongs to another plan, a structure cannot be used, or none can be labeled.
     OutputInUseError
         If a different process uses the folder.
-    RuntimeError
-        If labeling was interrupted, or no structure could be labeled.
+    KeyboardInterrupt
+        If labeling was interrupted.
     """
     # Engines that are not installed are an error before anything is written.
     make_reference(plan.engine, plan.settings, stress=plan.stress)
     state = Path(state)
     state.mkdir(parents=True, exist_ok=True)
-    with OutputLock(state / "learning"):
+    with refreshed_lock(state / "learning"):
         _check_plan(plan, state)
-        return _Learning(plan, Path(folder), state, jobs, progress).carry_out()
+        return _Learning(plan, Path(folder), state, jobs, threads, progress).carry_out()
 
 
 def seed_of(plan_seed: int, *parts: object) -> int:
@@ -195,6 +198,7 @@ class _Learning:
     folder: Path
     state: Path
     jobs: int
+    threads: int | None
     progress: Progress
     failed_labels: int = 0
     _held: list[Atoms] = field(default_factory=list)
@@ -209,7 +213,7 @@ class _Learning:
             self.progress.message(f"round {number + 1} of at most {plan.rounds}")
             rounds.append(self._round(number, training, starts))
             self.failed_labels = rounds[-1].failed_labels
-            verdict = "; ".join(rounds[-1].reasons) or "the model holds"
+            verdict = "; ".join(rounds[-1].reasons) or "the model meets the criterion"
             self.progress.message(f"round {number + 1}: {verdict}")
             if rounds[-1].holds:
                 break
@@ -243,13 +247,14 @@ class _Learning:
             stress=self.plan.stress,
             output=(work or self.state) / name,
             jobs=self.jobs,
+            threads=self.threads if self.jobs > 1 else None,
             resume=True,
             progress=self.progress,
         )
         if result.stopped:
-            raise RuntimeError(f"labeling of '{name}' was interrupted; start again to continue")
+            raise KeyboardInterrupt(f"interrupted labeling of '{name}'; start again to continue")
         if result.labelled == 0:
-            raise RuntimeError(
+            raise ValueError(
                 f"none of the structures '{name}' could be labeled: "
                 f"{next(iter(result.failures.values()))}"
             )

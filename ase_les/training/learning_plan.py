@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +30,7 @@ from ase_les.training.dataset import split
 from ase_les.training.engines import EngineName, checked_settings
 from ase_les.training.fit_settings import FitSettings
 from ase_les.training.initial_model import ArchitectureConfig
-from ase_les.training.moves import bare
+from ase_les.training.moves import bare, repeated
 from ase_les.training.sampling import SamplingRecipe
 
 EXAMPLE = """\
@@ -158,10 +157,7 @@ class Criterion:
 
     def start(self, atoms: Atoms) -> Atoms:
         """Return a held-back structure, repeated."""
-        repeat = [n if periodic else 1 for n, periodic in zip(self.repeat, atoms.pbc, strict=True)]
-        start = bare(atoms).repeat(repeat)
-        start.info["charge"] = atoms.info.get("charge", 0) * prod(repeat)
-        return start
+        return repeated(bare(atoms), self.repeat)
 
 
 @configuration
@@ -227,6 +223,8 @@ class LearningPlan:
         pressures = [each.pressure_bar for each in self.conditions]
         if not self.stress and pressures != [None] * len(pressures):
             raise ValueError("conditions of constant pressure need `stress: true`")
+        if self.fit.seed or "seed" in self.refit:
+            raise ValueError("`seed` of the fit is not used: set the seed of the plan, `seed`")
         # Report invalid settings before the first label.
         checked_settings(self.engine, self.settings)
         try:

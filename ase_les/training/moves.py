@@ -7,6 +7,7 @@ and drawn again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
@@ -375,6 +376,16 @@ def _turned(positions, rng, turn_degrees) -> tuple[np.ndarray, np.ndarray]:
     axis = rng.standard_normal(3)
     turn = np.radians(rng.normal(0.0, turn_degrees)) * axis / np.linalg.norm(axis)
     return center, Rotation.from_rotvec(turn).apply(positions - center)
+
+
+def repeated(atoms: Atoms, repeat: Sequence[int]) -> Atoms:
+    """Repeat a structure along its periodic directions, with its total charge."""
+    numbers = [n if periodic else 1 for n, periodic in zip(repeat, atoms.pbc, strict=True)]
+    result = atoms.repeat(numbers)
+    result.info = dict(atoms.info)
+    if result.info.get("charge"):
+        result.info["charge"] *= prod(numbers)
+    return result
 
 
 def bare(atoms: Atoms) -> Atoms:

@@ -218,3 +218,21 @@ def test_an_engine_that_is_missing_is_told_before_anything_is_written(plan_file,
     with pytest.raises(ValueError, match="cannot import 'no_module'"):
         learn(short(plan_file, engine="no_module:function"), tmp_path, tmp_path / "state")
     assert not (tmp_path / "state").exists()
+
+
+def test_an_engine_that_labels_nothing_is_an_error_with_its_reason(plan_file, tmp_path, capsys):
+    plan = {
+        **yaml.safe_load(plan_file.read_text()),
+        "engine": "failing_engine:never",
+        "settings": {},
+    }
+    plan_file.write_text(yaml.safe_dump(plan))
+    with pytest.raises(SystemExit) as ended:
+        main(["learn", str(plan_file), "--quiet"])
+    assert ended.value.code == 2
+    assert "could be labeled" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_seed_of_the_fit_is_refused(plan_file):
+    with pytest.raises(ValueError, match="seed of the plan"):
+        short(plan_file, refit={"seed": 3})

@@ -26,6 +26,7 @@ from ase_les.training.moves import (
     RigidBodies,
     Strain,
     collision,
+    repeated,
 )
 from ase_les.training.sampling import SamplingRecipe, sample_structures
 from ase_les.training.selection import (
@@ -358,3 +359,12 @@ def run(arguments: list[str]) -> None:
         main(arguments)
     except SystemExit as end:
         assert not end.code
+
+
+def test_repeated_structures_have_their_whole_charge_along_periodic_directions():
+    slab = Atoms("Na", cell=[4, 4, 20], pbc=[True, True, False], info={"charge": 1, "kept": "yes"})
+    made = repeated(slab, (2, 3, 5))
+    assert len(made) == 6
+    assert made.cell.lengths().tolist() == [8, 12, 20]
+    assert made.info == {"charge": 6, "kept": "yes"}
+    assert repeated(Atoms("Na", info={"charge": 1}), (2, 2, 2)).info["charge"] == 1
