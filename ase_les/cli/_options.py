@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-_WITHOUT_FIGURES = ("convert", "label")
+_WITHOUT_FIGURES = ("client", "committee", "convert", "label")
 _UNIT = r"_(?:K|A|fs|ps|bar|per_bar|per_cm|mPa_s|V_per_A|eV_per_A|eA)"
 
 

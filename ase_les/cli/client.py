@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Charge, Config, Device, DType, Model, Quiet, Structure, Threads
+from ase_les.cli._options import (
+    DIELECTRIC,
+    BeyondLimits,
+    Charge,
+    Config,
+    Device,
+    DType,
+    Model,
+    Quiet,
+    Structure,
+    Threads,
+)
 
 
 def client(
@@ -31,13 +42,13 @@ def client(
     dielectric: Annotated[
         float | None,
         typer.Option(
-            "--dielectric",
-            "--epsilon-infinity",
+            *DIELECTRIC,
             help="ε∞ of the bulk; dipole and charges are scaled by its square root.",
             show_default="from the model card, or 1",
         ),
     ] = None,
     patience: Annotated[float, typer.Option(help="Time in s to wait for i-PI to listen.")] = 60.0,
+    beyond_limits: BeyondLimits = False,
     device: Device = None,
     dtype: DType = None,
     threads: Threads = 1,
@@ -47,12 +58,19 @@ def client(
     """Send forces of a model to i-PI until it ends; STRUCTURE is the initial structure of i-PI."""
     from ase_les.cli._calculator import calculated_structure, make_calculator, set_threads
     from ase_les.interop.ipi import Evaluator, connect, run_client
-    from ase_les.reports.terminal import console
+    from ase_les.model_limits import check_limits
+    from ase_les.reports.terminal import console, print_notes
 
     set_threads(threads)
     settings = {} if dielectric is None else {"dielectric": dielectric}
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
     others = [make_calculator(name, device or "cpu", dtype) for name in committee or ()]
+    notes = [
+        note
+        for each in (atoms.calc, *others)
+        for note in check_limits(each, atoms, beyond_limits=beyond_limits)
+    ]
+    print_notes(list(dict.fromkeys(notes)), quiet)
     requested = [name.strip() for name in extras.split(",") if name.strip()]
     evaluate = Evaluator(atoms, [atoms.calc, *others], requested)
     connection = connect(address, port, unix, patience)

@@ -72,15 +72,19 @@ def committee(
 
 
 def _around(name: str, data: Path, members: int, seed: int, quiet: bool) -> Committee:
+    from ase_les.cli._reading import print_lines, read
     from ase_les.model_io import load_single_model
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.progress import task
-    from ase_les.training.labelled_files import read_labelled
+    from ase_les.training.labelled_files import labelled_file
     from ase_les.training.last_layers import last_layer_committee
 
     model = load_single_model(name)
-    samples = read_labelled(data, model.config.cutoff, LabelNames()).samples
+    file = labelled_file(read(data, silent=True), model.config.cutoff, LabelNames())
+    print_lines([] if quiet else file.notes)
+    print_lines([f"Warning: {warning}" for warning in file.warnings])
+    samples = file.samples
     progress = TerminalProgress(quiet)
     with task(progress, len(samples), "structures"):
         return last_layer_committee(

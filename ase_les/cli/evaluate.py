@@ -71,8 +71,8 @@ def evaluate(
 ) -> None:
     """Compare a model with labels: errors as a table and YAML, and parity plots.
 
-    Dipoles, quadrupoles and Born charges are compared if the data contain them. For a committee,
-    the spread of its members is compared with the errors of their mean.
+    For single models dipoles, quadrupoles and Born charges are compared if the data contain them,
+    for committees the spread of its members is compared with the errors of their mean.
     """
     from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
@@ -147,8 +147,10 @@ def evaluate(
 
 def _files(output: str, overwrite: bool) -> list[Path]:
     """Prepare summary and figure files; earlier ones are removed only if allowed."""
+    from ase_les.reports.figures import in_format
+
     endings = ("-summary.yml", "-parity.png", "-response.png", "-reliability.png")
-    files = [Path(f"{output}{ending}") for ending in endings]
+    files = [in_format(Path(f"{output}{ending}")) for ending in endings]
     old = [path for path in files if path.exists()]
     if old and not overwrite:
         raise FileExistsError(

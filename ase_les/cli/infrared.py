@@ -27,7 +27,7 @@ from ase_les.cli._options import (
 HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
 _ONLY_HARMONIC = (
     *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
-    *("resume", "jobs", "scheduler", "beyond_limits"),
+    *("resume", "jobs", "scheduler", "beyond_limits", "device", "dtype", "format", "pbc"),
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),

@@ -11,9 +11,12 @@ from ase_les.cli._options import Config, Json, Overwrite, Quiet
 
 
 def structure(
-    trajectory: Annotated[
-        Path | None, typer.Argument(help="Any trajectory file ASE reads, or the stem of a run.")
-    ] = None,
+    stem: Annotated[
+        Path,
+        typer.Argument(
+            help="Any trajectory file ASE reads, or the stem of a run.", metavar="TRAJECTORY"
+        ),
+    ],
     pairs: Annotated[
         str | None,
         typer.Option(help="Pairs of elements, as O-O,O-H.", show_default="all pairs"),
@@ -48,10 +51,8 @@ def structure(
     from ase_les.reports import structure as report
     from ase_les.runs.output import summary_as_json
 
-    if trajectory is None:
-        raise ValueError("no trajectory given: name a file that ASE can read")
-    named = trajectory.with_name(f"{trajectory.name}.traj")
-    path = named if not trajectory.is_file() and named.is_file() else trajectory
+    named = stem.with_name(f"{stem.name}.traj")
+    path = named if not stem.is_file() and named.is_file() else stem
     output = output or f"{path.with_suffix('')}-structure"
     result = structure_of_trajectory(
         FinishedTrajectory(path, frame_interval),

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses
 from ase.io import Trajectory
 from scipy.constants import speed_of_light
 
@@ -239,14 +241,20 @@ def read_reference_spectrum(path: str | Path) -> np.ndarray:
 
 
 def _is_water(stem: str | Path) -> bool:
-    """Return whether the trajectory of a run has the composition of water."""
+    """Return whether the trajectory of a run has composition and isotopes of water, H2O."""
     path = trajectory_path(stem)
     if not path.exists():
         return False
     with Trajectory(path) as trajectory:
-        numbers = trajectory[0].numbers if len(trajectory) else np.zeros(0)
-    oxygen = int((numbers == 8).sum())
-    return oxygen > 0 and len(numbers) == 3 * oxygen and int((numbers == 1).sum()) == 2 * oxygen
+        first = trajectory[0] if len(trajectory) else Atoms()
+    numbers, oxygen = first.numbers, int((first.numbers == 8).sum())
+    hydrogen = first.get_masses()[numbers == 1]
+    return (
+        oxygen > 0
+        and len(numbers) == 3 * oxygen
+        and len(hydrogen) == 2 * oxygen
+        and np.allclose(hydrogen, atomic_masses[1], atol=0.1)
+    )
 
 
 def _notes(spectrum: InfraredSpectrum, found: Sequence[Peak]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from ase_les.model_limits import limit_notes
 from ase_les.properties.correlation import uniform_timestep
 from ase_les.reading import read_file
 from ase_les.runs.output import RunFiles
+from ase_les.simulation.numbers import require_positive
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import Series
 
@@ -85,9 +86,12 @@ class FinishedTrajectory:
     frame_interval_fs: float | None = None
 
     def __post_init__(self) -> None:
-        interval = self.frame_interval_fs
-        if interval is not None and not (math.isfinite(interval) and interval > 0):
-            raise ValueError(f"`frame_interval_fs` must be positive and finite, got {interval}")
+        if self.frame_interval_fs is not None:
+            require_positive("frame_interval_fs", self.frame_interval_fs)
+
+
+class UnknownIntervalError(ValueError):
+    """A trajectory does not contain the time between its frames."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +280,7 @@ def read_frames(
     finished = stem if isinstance(stem, FinishedTrajectory) else None
     path = finished.path if finished else trajectory_path(str(stem))
     if not path.exists():
-        raise FileNotFoundError(f"no trajectory '{path}' of the run '{stem}'")
+        raise FileNotFoundError(f"no trajectory '{path}'")
     spacing_fs = finished.frame_interval_fs if finished else None
     if path.suffix == ".traj":
         with Trajectory(path) as trajectory:
@@ -287,8 +291,8 @@ def read_frames(
     else:
         frames = read_file(path).frames if spacing_fs is not None else []
     if spacing_fs is None:
-        raise ValueError(
-            f"{path} does not contain the time between its frames: give `frame_interval` in fs"
+        raise UnknownIntervalError(
+            f"{path} does not contain the time between its frames: give `frame_interval_fs`"
         )
     frames = frames[math.ceil(skip_ps * 1e3 / spacing_fs - 1e-9) :]
     if len(frames) < 2:

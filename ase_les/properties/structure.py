@@ -128,14 +128,19 @@ def axis_profile(
     return accumulator.result()
 
 
-def _accumulate(
-    accumulator: Accumulator, trajectory: str | Path | Iterable[Atoms], skip: int, every: int
-) -> None:
-    """Add the selected frames of a trajectory to an accumulator."""
+def check_selection(skip: int, every: int) -> None:
+    """Raise ValueError unless ``frames[skip::every]`` selects frames from the first on."""
     if skip < 0 or every < 1:
         raise ValueError(
             f"`skip` must be at least 0 and `every` at least 1, got {skip} and {every}"
         )
+
+
+def _accumulate(
+    accumulator: Accumulator, trajectory: str | Path | Iterable[Atoms], skip: int, every: int
+) -> None:
+    """Add the selected frames of a trajectory to an accumulator."""
+    check_selection(skip, every)
     empty = True
     for atoms in islice(_frames(trajectory), skip, None, every):
         accumulator.add(atoms)

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from pathlib import Path
 
-from ase_les.properties.recorded_run import FinishedTrajectory, joined_legs_notes, read_frames
-from ase_les.properties.structure import mean_square_displacement
+from ase_les.properties.recorded_run import (
+    FinishedTrajectory,
+    UnknownIntervalError,
+    joined_legs_notes,
+    read_frames,
+)
+from ase_les.properties.structure import check_selection, mean_square_displacement
 from ase_les.runs.output import OutputFiles, write_arrays, write_summary
 from ase_les.simulation.accumulators import (
     MeanSquareDisplacementResult,
@@ -92,12 +97,11 @@ def structure_of_trajectory(
     ValueError
         If a pair is not in the structure, or too few frames are left.
     """
+    check_selection(skip, every)
     notes = []
     try:
         frames, interval_fs = read_frames(trajectory)
-    except ValueError as error:
-        if "frame_interval" not in str(error):
-            raise
+    except UnknownIntervalError:
         frames, _ = read_frames(FinishedTrajectory(trajectory.path, 1.0))
         interval_fs = 0.0
         notes.append("no displacements: the time between frames is unknown; give it in fs")

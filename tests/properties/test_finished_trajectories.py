@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.calculators.emt import EMT
-from ase.io import Trajectory, write
+from ase.io import write
 from ase.md.verlet import VelocityVerlet
 
 from ase_les.cli import main
@@ -31,12 +31,12 @@ def code(*arguments):
 
 def test_the_interval_of_ase_is_read_and_others_must_be_given(tmp_path):
     atoms = Atoms("Cu2", [(0, 0, 0), (0, 0, 2.4)], cell=[8] * 3, pbc=True, calculator=EMT())
-    dynamics = VelocityVerlet(atoms, 2 * units.fs)
-    with Trajectory(tmp_path / "ase.traj", "w", atoms) as file:
-        dynamics.attach(file.write, interval=5)
-        dynamics.run(50)
+    written = str(tmp_path / "ase.traj")
+    VelocityVerlet(atoms, 2 * units.fs, trajectory=written, loginterval=5).run(50)
+    frames, interval = read_frames(FinishedTrajectory(tmp_path / "ase.traj"))
+    assert len(frames) == 11 and interval == pytest.approx(10.0)
     write(tmp_path / "any.xyz", walk(10, 0.1))
-    with pytest.raises(ValueError, match="`frame_interval` in fs"):
+    with pytest.raises(ValueError, match="give `frame_interval_fs`"):
         read_frames(FinishedTrajectory(tmp_path / "any.xyz"))
     frames, interval = read_frames(FinishedTrajectory(tmp_path / "any.xyz", 4.0), skip_ps=0.008)
     assert len(frames) == 8 and interval == 4.0
