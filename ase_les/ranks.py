@@ -122,7 +122,7 @@ def ranks_of_torchrun(device: str = "cpu") -> Iterator[Ranks]:
     if place.type == "cuda":
         if place.index is not None:
             raise ValueError(
-                f"{size} processes cannot share {device}: name 'cuda', each takes its own"
+                f"{size} processes cannot share one GPU ({device}); use device 'cuda', one GPU each"
             )
         place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(place)

@@ -19,25 +19,17 @@ from ase.io import read
 from ase_les import LESCalculator
 from ase_les.ranks import Ranks, ranks_of_torchrun
 
-WATER = Path(__file__).parents[1] / "models" / "water-rpbe-d3" / "water.extxyz"
+WATER = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
 
 
 def box_of_water(n_atoms: int):
     """Shipped box, repeated to at least this many atoms."""
-    atoms = read(WATER) if WATER.exists() else _grid()
+    atoms = read(WATER)
     repeats = [1, 1, 1]
     while len(atoms) * np.prod(repeats) < n_atoms:
         repeats[int(np.argmin(repeats))] += 1
     atoms = atoms.repeat(repeats)
     atoms.rattle(0.02, seed=1)
-    return atoms
-
-
-def _grid():
-    from ase.build import molecule
-
-    atoms = molecule("H2O", cell=3 * [3.105], pbc=True).repeat((4, 4, 4))
-    atoms.rattle(0.05, seed=2)
     return atoms
 
 

@@ -11,9 +11,6 @@ from ase_les.interop.torch_archive import read_archive
 from ase_les.messages import one_line
 from ase_les.model import LESModel
 
-#: File suffixes of published checkpoints: CACE, MACE.
-SUFFIXES = (".pth", ".model")
-
 
 def read_checkpoint(
     path: str | Path,
