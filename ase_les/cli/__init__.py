@@ -13,7 +13,7 @@ import typer
 
 from ase_les.cli._options import Verb, with_figure_format
 from ase_les.cli._reading import with_reading_options
-from ase_les.cli._terminal import write_any_text
+from ase_les.cli._terminal import warnings_in_one_line, write_any_text
 
 VERBS = (
     "models",
@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     write_any_text()
     try:
-        app(arguments)
+        with warnings_in_one_line():
+            app(arguments)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         # A missing extra has its package name in the message; other missing modules are bugs.
         if isinstance(error, ModuleNotFoundError) and error.name is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _REPLACEMENTS = {
     "Å": "A",
@@ -71,3 +74,18 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
         raise error
     lost = error.object[error.start : error.end]
     return "".join(_REPLACEMENTS.get(letter, "?") for letter in lost), error.end
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Print warnings as ``Warning: message``, without the place in the code."""
+    before = warnings.formatwarning
+    warnings.formatwarning = _line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
+def _line(message: Warning | str, *place: object, **more: object) -> str:
+    return f"Warning: {message}\n"
