@@ -371,7 +371,7 @@ def train_model(
     from ase_les.cli._calculator import set_threads
     from ase_les.reports import training as report
     from ase_les.runs.output import TrainingFiles
-    from ase_les.training.train import read_training_config, train
+    from ase_les.training.learning.train import read_training_config, train
 
     if not (work / "train.extxyz").exists():
         raise SystemExit(f"no structures in '{work}'; make them first: known_charges.py data")
@@ -435,8 +435,8 @@ def evaluate_models(work: Path, cases: Sequence[tuple[float, int]], threads: int
     """Table, ``known-charges-summary.yml`` and ``known-charges.png`` of the models there are."""
     from ase_les import load_model
     from ase_les.cli._calculator import set_threads
-    from ase_les.training.dataset import LabelNames, labelled
-    from ase_les.training.evaluation import evaluate
+    from ase_les.training.learning.dataset import LabelNames, labelled
+    from ase_les.training.learning.evaluation import evaluate
 
     set_threads(threads)
     if not (work / "test.extxyz").exists():
@@ -487,7 +487,7 @@ def evaluate_models(work: Path, cases: Sequence[tuple[float, int]], threads: int
 def charges_and_born_charges(model, samples: Sequence) -> tuple[np.ndarray, np.ndarray]:
     """Latent charges and tr Z/3 of all atoms of samples, in e."""
     from ase_les.response import born_charges
-    from ase_les.training.dataset import batches
+    from ase_les.training.learning.dataset import batches
 
     charges, born = [], []
     for part in batches(samples, 1):

@@ -25,13 +25,13 @@ import yaml
 from ase.io import read
 
 from ase_les import LESCalculator
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.fit import FitSettings, _Run
-from ase_les.training.initial_model import random_model
-from ase_les.training.train import read_data, read_training_config
+from ase_les.training.learning.dataset import LabelNames, labelled
+from ase_les.training.learning.fit import FitSettings, _Run
+from ase_les.training.learning.initial_model import random_model
+from ase_les.training.learning.train import read_data, read_training_config
 
 try:
-    from ase_les.training.charge_gauge import GaugeSettings
+    from ase_les.training.learning.charge_gauge import GaugeSettings
 except ModuleNotFoundError:  # Versions before the gauge.
     GaugeSettings = None
 

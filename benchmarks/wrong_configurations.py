@@ -24,11 +24,11 @@ from ase_les.configuration import from_mapping
 from ase_les.configuration.kinds import Means, flattened, hints_of, kind_of, options
 from ase_les.model_config import ModelConfig
 from ase_les.reports.configuration import sections
-from ase_les.training.configuration import TrainingConfig
-from ase_les.training.engines import ENGINES
-from ase_les.training.labelling_plan import LabellingPlan
-from ase_les.training.learning_plan import LearningPlan
-from ase_les.training.sampling import SamplingRecipe
+from ase_les.training.active_learning.plan import LearningPlan
+from ase_les.training.engines.programs import ENGINES
+from ase_les.training.labeling.labeling_plan import LabellingPlan
+from ase_les.training.learning.configuration import TrainingConfig
+from ase_les.training.structures.sampling import SamplingRecipe
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 10**30, -(10**30), 1.5, 1e30, math.nan, math.inf),

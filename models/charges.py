@@ -45,10 +45,10 @@ from ase_les.reading import without_slice
 from ase_les.reports.terminal import console, progress_bar
 from ase_les.response import born_charges, has_polarization
 from ase_les.runs.output import write_summary
-from ase_les.training.born_labels import by_polarization
-from ase_les.training.dataset import LabelNames, read_frames
-from ase_les.training.response_evaluation import Agreement, centre_of_mass, has_charges
-from ase_les.training.train import DataConfig, divided
+from ase_les.training.learning.born_labels import by_polarization
+from ase_les.training.learning.dataset import LabelNames, read_frames
+from ase_les.training.learning.response_evaluation import Agreement, centre_of_mass, has_charges
+from ase_les.training.learning.train import DataConfig, divided
 
 HERE = Path(__file__).parent
 

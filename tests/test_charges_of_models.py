@@ -14,7 +14,7 @@ from ase.build import molecule
 
 from ase_les import save_model
 from ase_les.reading.extended_xyz import write_labelled
-from ase_les.training.dataset import LabelNames
+from ase_les.training.learning.dataset import LabelNames
 
 COMMAND = Path(__file__).parents[1] / "models" / "charges.py"
 CHARGES = runpy.run_path(str(COMMAND))

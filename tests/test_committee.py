@@ -20,9 +20,9 @@ from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reading.labels import LabelNames
 from ase_les.reports import dynamics as report
 from ase_les.simulation import run_dynamics
-from ase_les.training.calibration import Calibration, CommitteeComparison, Reliability
-from ase_les.training.dataset import labelled
-from ase_les.training.last_layers import last_layer_committee
+from ase_les.training.learning.calibration import Calibration, CommitteeComparison, Reliability
+from ase_les.training.learning.dataset import labelled
+from ase_les.training.learning.last_layers import last_layer_committee
 
 SPLIT = {"neutrality": "split", "scale": 1.0}
 

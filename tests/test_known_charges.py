@@ -11,8 +11,8 @@ from ase import Atoms, units
 
 from ase_les.configuration import from_mapping
 from ase_les.reading.extended_xyz import write_labelled
-from ase_les.training.dataset import read_frames
-from ase_les.training.train import TrainingConfig
+from ase_les.training.learning.dataset import read_frames
+from ase_les.training.learning.train import TrainingConfig
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "known_charges.py"))
 KNOWN = BENCHMARK["KNOWN_CHARGES_E"]

@@ -203,8 +203,8 @@ def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
     import torch
 
     from ase_les.cli._reading import read
-    from ase_les.training.atomic_energies import fit_atomic_energies
-    from ase_les.training.dataset import LabelNames, labelled
+    from ase_les.training.learning.atomic_energies import fit_atomic_energies
+    from ase_les.training.learning.dataset import LabelNames, labelled
 
     frames = read(data, silent=True).frames
     samples = labelled(frames, model.config.cutoff, LabelNames(energy=energy_label))

@@ -85,9 +85,9 @@ def evaluate(
     from ase_les.reports.terminal import console, print_notes
     from ase_les.reports.training import agreements_table, errors_table, parity, response_parity
     from ase_les.runs.output import summary_as_json, write_summary
-    from ase_les.training.evaluation import compare, errors
-    from ase_les.training.labelled_files import check_names, labelled_file
-    from ase_les.training.response_evaluation import compare_response, has_charges
+    from ase_les.training.learning.evaluation import compare, errors
+    from ase_les.training.learning.labeled_files import check_names, labelled_file
+    from ase_les.training.learning.response_evaluation import compare_response, has_charges
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")

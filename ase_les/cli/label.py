@@ -71,8 +71,8 @@ def label(
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.reports.training import show_labels
     from ase_les.runs.output import summary_as_json
-    from ase_les.training.engines import make_reference
-    from ase_les.training.reference import label_structures
+    from ase_les.training.engines.programs import make_reference
+    from ase_les.training.labeling.reference import label_structures
 
     if engine is None and sample is None:
         raise ValueError(
@@ -135,7 +135,7 @@ def _frames(
     from ase_les.reading import read_file
     from ase_les.reading.extended_xyz import write_labelled
     from ase_les.reports.terminal import TerminalProgress, console
-    from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
+    from ase_les.training.structures.sampling import read_sampling_recipe, sample_by_recipe
 
     if sample is not None and resume and sampled.exists():
         # Resumed labeling continues with the same structures.
@@ -159,7 +159,7 @@ def _frames(
 
 def _settings(path: Path, engine: str) -> Mapping[str, object]:
     from ase_les.configuration import Name, read_configuration
-    from ase_les.training.engines import checked_settings
+    from ase_les.training.engines.programs import checked_settings
 
     given = read_configuration(dict[Name, object], path)
     checked_settings(engine, given, path)

@@ -169,11 +169,11 @@ def reference_rst(cls: Any) -> str:
 
 def configuration_reference() -> str:
     """Return the keys of all configuration files as reStructuredText."""
-    from ase_les.training.configuration import TrainingConfig
-    from ase_les.training.engines import ENGINES
-    from ase_les.training.labelling_plan import LabellingPlan
-    from ase_les.training.learning_plan import LearningPlan
-    from ase_les.training.sampling import SamplingRecipe
+    from ase_les.training.active_learning.plan import LearningPlan
+    from ase_les.training.engines.programs import ENGINES
+    from ase_les.training.labeling.labeling_plan import LabellingPlan
+    from ase_les.training.learning.configuration import TrainingConfig
+    from ase_les.training.structures.sampling import SamplingRecipe
 
     files: dict[str, Any] = {
         "Training (``ase-les train``)": TrainingConfig,

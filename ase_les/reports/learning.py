@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ase_les.reports.terminal import console
 from ase_les.runs.output import replace_file, write_summary
-from ase_les.training.learning import LearningResult, Round
+from ase_les.training.active_learning.loop import LearningResult, Round
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ from rich.table import Table
 from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
 from ase_les.reports.terminal import console, print_notes, results_table
 from ase_les.runs.output import TrainingFiles
-from ase_les.training.evaluation import Comparison, Errors
-from ase_les.training.fit import EpochRecord
-from ase_les.training.reference import LabelResult
-from ase_les.training.response_evaluation import Agreement, ResponseComparison
-from ase_les.training.train import TrainingResult
+from ase_les.training.labeling.reference import LabelResult
+from ase_les.training.learning.evaluation import Comparison, Errors
+from ase_les.training.learning.fit import EpochRecord
+from ase_les.training.learning.response_evaluation import Agreement, ResponseComparison
+from ase_les.training.learning.train import TrainingResult
 
 
 def errors_table(found: Mapping[str, Errors]) -> Table:

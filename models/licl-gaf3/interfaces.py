@@ -25,8 +25,8 @@ from ase.build import bulk
 from ase.io import write
 from ase.optimize import LBFGS
 
-from ase_les.training.engines import make_reference
-from ase_les.training.labelling_plan import read_plan
+from ase_les.training.engines.programs import make_reference
+from ase_les.training.labeling.labeling_plan import read_plan
 
 EDGE_A = 5.12
 """Of the square cell: the lattice constant of LiCl, and √2 Ga–Ga distances."""

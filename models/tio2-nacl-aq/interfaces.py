@@ -25,9 +25,9 @@ from ase.build import cut, molecule
 from ase.io import write
 from ase.optimize import LBFGS
 
-from ase_les.training.engines import make_reference
-from ase_les.training.labelling_plan import LabellingPlan, read_plan
-from ase_les.training.packing import packed, packed_cube
+from ase_les.training.engines.programs import make_reference
+from ase_les.training.labeling.labeling_plan import LabellingPlan, read_plan
+from ase_les.training.structures.packing import packed, packed_cube
 
 A_A, C_A, INTERNAL = 3.785, 9.514, 0.208
 """Lattice of the crystal, and how far oxygen is from titanium along c, in units of c."""

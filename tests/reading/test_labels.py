@@ -13,8 +13,8 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from ase_les.configuration import from_mapping
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames, find_labels
-from ase_les.training.labelled_files import check_names, read_labelled
-from ase_les.training.train import TrainingConfig, train
+from ase_les.training.learning.labeled_files import check_names, read_labelled
+from ase_les.training.learning.train import TrainingConfig, train
 
 KBAR = 0.1 * units.GPa
 

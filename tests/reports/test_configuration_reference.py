@@ -21,9 +21,9 @@ from ase_les.reports.configuration import (
     example,
     keys,
 )
-from ase_les.training.configuration import TrainingConfig
-from ase_les.training.labelling_plan import LabellingPlan
-from ase_les.training.sampling import SamplingRecipe
+from ase_les.training.labeling.labeling_plan import LabellingPlan
+from ase_les.training.learning.configuration import TrainingConfig
+from ase_les.training.structures.sampling import SamplingRecipe
 from benchmarks.wrong_configurations import configurations
 
 EXAMPLES = {

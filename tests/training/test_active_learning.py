@@ -18,9 +18,9 @@ from ase_les.cli import main
 from ase_les.committee import committee_hash
 from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reports import learning as report
-from ase_les.training.exploration import chosen
-from ase_les.training.learning import Round, learn, seed_of
-from ase_les.training.learning_plan import EXAMPLE, LearningPlan, read_learning_plan
+from ase_les.training.active_learning.exploration import chosen
+from ase_les.training.active_learning.loop import Round, learn, seed_of
+from ase_les.training.active_learning.plan import EXAMPLE, LearningPlan, read_learning_plan
 
 IONS = {
     "charges": {"Na": 1, "Cl": -1},

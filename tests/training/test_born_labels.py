@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from ase_les.training.dataset import LabelNames, labelled
+from ase_les.training.learning.dataset import LabelNames, labelled
 
 ROWS_ARE_DISPLACEMENTS = LabelNames(born_rows="displacement")
 

@@ -11,12 +11,12 @@ from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
 from ase_les.response import born_charges, local_born_charges
-from ase_les.training.charge_gauge import ChargeGauge, GaugeSettings
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import fit
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.rigid_ions import RigidIons
+from ase_les.training.engines.rigid_ions import RigidIons
+from ase_les.training.learning.charge_gauge import ChargeGauge, GaugeSettings
+from ase_les.training.learning.dataset import LabelNames, labelled
+from ase_les.training.learning.evaluation import evaluate
+from ase_les.training.learning.fit import fit
+from ase_les.training.learning.fit_settings import FitSettings
 
 CUTOFF = 4.0
 

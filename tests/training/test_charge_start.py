@@ -7,8 +7,8 @@ from ase import Atoms
 from ase.build import molecule
 
 from ase_les.charges.bond_polarity import bond_charges
-from ase_les.training.charge_start import start_from_bonds
-from ase_les.training.dataset import LabelNames, labelled
+from ase_les.training.learning.charge_start import start_from_bonds
+from ase_les.training.learning.dataset import LabelNames, labelled
 
 PAULING = {"H": 2.20, "O": 3.44}
 

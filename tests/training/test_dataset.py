@@ -10,8 +10,8 @@ from ase.io import read, write
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.atomic_energies import fit_atomic_energies
-from ase_les.training.dataset import (
+from ase_les.training.learning.atomic_energies import fit_atomic_energies
+from ase_les.training.learning.dataset import (
     LabelNames,
     Sample,
     fingerprint,
@@ -19,8 +19,8 @@ from ase_les.training.dataset import (
     read_frames,
     without_contacts,
 )
-from ase_les.training.evaluation import compare, evaluate
-from ase_les.training.train import DataConfig
+from ase_les.training.learning.evaluation import compare, evaluate
+from ase_les.training.learning.train import DataConfig
 
 
 def hydrogen(**info):

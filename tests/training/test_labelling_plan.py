@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.io import read, write
 
 from ase_les.reading.extended_xyz import write_labelled
-from ase_les.training.labelling_plan import make_data, read_plan
+from ase_les.training.labeling.labeling_plan import make_data, read_plan
 
 PLAN = {
     "engine": "emt",

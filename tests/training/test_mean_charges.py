@@ -11,8 +11,8 @@ from ase_les.derivatives import differentiate
 from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.mean_charges import (
+from ase_les.training.learning.dataset import LabelNames, labelled
+from ase_les.training.learning.mean_charges import (
     describe_charges,
     fix_sign,
     mean_born_charges,

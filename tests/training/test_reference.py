@@ -21,8 +21,8 @@ from ase_les.cli import main
 from ase_les.reading.extended_xyz import write_labelled
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.lock import OutputInUseError
-from ase_les.training.dataset import LabelNames, labelled, read_frames
-from ase_les.training.reference import label_structures
+from ase_les.training.labeling.reference import label_structures
+from ase_les.training.learning.dataset import LabelNames, labelled, read_frames
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from ase import Atoms
 from ase_les.charges import ChargesConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.response_evaluation import Agreement, compare_response
+from ase_les.training.learning.dataset import LabelNames, labelled
+from ase_les.training.learning.response_evaluation import Agreement, compare_response
 
 FORMAL = {"Na": 1.0, "Cl": -1.0}
 

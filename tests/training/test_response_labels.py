@@ -11,10 +11,10 @@ from ase_les.charges import ChargesConfig
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, joined, labelled
-from ase_les.training.fit import fit
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights, response_loss
+from ase_les.training.learning.dataset import LabelNames, joined, labelled
+from ase_les.training.learning.fit import fit
+from ase_les.training.learning.fit_settings import FitSettings
+from ase_les.training.learning.loss import LossWeights, response_loss
 
 
 def diatomic(seed: int, periodic: bool = False, **labels) -> Atoms:

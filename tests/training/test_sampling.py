@@ -17,8 +17,8 @@ from ase_les import LESCalculator
 from ase_les.cli import main
 from ase_les.configuration import from_mapping
 from ase_les.model_io import save_model
-from ase_les.training.motion import CommitteeMD, Dynamics
-from ase_les.training.moves import (
+from ase_les.training.structures.motion import CommitteeMD, Dynamics
+from ase_les.training.structures.moves import (
     DisplaceIon,
     Dissociate,
     MoveFragment,
@@ -28,8 +28,8 @@ from ase_les.training.moves import (
     collision,
     repeated,
 )
-from ase_les.training.sampling import SamplingRecipe, sample_structures
-from ase_les.training.selection import (
+from ase_les.training.structures.sampling import SamplingRecipe, sample_structures
+from ase_les.training.structures.selection import (
     disagreements,
     farthest_points,
     select_by_disagreement,

@@ -14,10 +14,10 @@ from ase_les.configuration import from_mapping
 from ase_les.model import LESModel
 from ase_les.model_config import ArchitectureConfig, ShortRangeConfig
 from ase_les.model_io import save_model
-from ase_les.training.configuration import TrainingConfig, read_training_config
-from ase_les.training.initial_model import completed
-from ase_les.training.labelling_plan import read_plan
-from ase_les.training.train import train
+from ase_les.training.labeling.labeling_plan import read_plan
+from ase_les.training.learning.configuration import TrainingConfig, read_training_config
+from ase_les.training.learning.initial_model import completed
+from ase_les.training.learning.train import train
 from benchmarks.configuration_walk import walk
 from tests.training.test_train import config, pairs
 
