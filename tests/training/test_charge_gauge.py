@@ -81,12 +81,13 @@ def test_a_training_keeps_on_the_ions_what_they_carry(samples, tmp_path):
     assert errors[0.3] < errors[0.0]
 
 
-def test_the_gradient_is_that_of_the_charges_with_born_charges_held(samples):
+@pytest.mark.parametrize("ratio", [1.0, 0.8])
+def test_the_gradient_is_that_of_the_charges_with_born_charges_held(samples, ratio):
     """Against finite differences of the term with frozen Born charges, weight by weight."""
     model, graph = salt_model("split", scale=1.0), samples[0].graph
-    settings = GaugeSettings(2.0, 2.0, interval=1, memory=0.0)
+    settings = GaugeSettings(2.0, 2.0, interval=1, memory=0.0, born_ratio=ratio)
     gauge = ChargeGauge(settings, model)
-    carried = born_charges(model, graph)[1].detach().diagonal(dim1=1, dim2=2).mean(1)
+    carried = ratio * born_charges(model, graph)[1].detach().diagonal(dim1=1, dim2=2).mean(1)
 
     def term():
         difference = model(graph).charges[:, 0] - carried

@@ -18,12 +18,12 @@ the mean charge is restrained to the mean isotropic Born charge of the same mode
 
 .. math::
     L = \frac{w}{n_Z} \sum_Z d_Z^2, \qquad
-    d_Z = \frac{1}{N_Z} \sum_{i \in Z} \Big(q_i - \tfrac13 \mathrm{tr} Z^*_i\Big),
+    d_Z = \frac{1}{N_Z} \sum_{i \in Z} \Big(q_i - \tfrac{f}{3} \mathrm{tr} Z^*_i\Big),
 
-with :math:`Z^*` held constant in the gradient. Otherwise the Born charges, which forces determine,
-would be pulled toward the charges. All elements have equal weight, so that two ions count as much
-as sixty molecules of water. Only the means are restrained: energies and forces determine how
-charges of one element differ from atom to atom.
+with a factor :math:`f` (`born_ratio`, 1 by default) and :math:`Z^*` held constant in the gradient.
+Otherwise the Born charges, which forces determine, would be pulled toward the charges. All elements
+have equal weight, so that two ions count as much as sixty molecules of water. Only the means are
+restrained: energies and forces determine how charges of one element differ from atom to atom.
 
 Born charges are evaluated every few steps; in between, a running mean of :math:`d_Z` is used,
 so that the gradient :math:`2 w\, d_Z / (n_Z N_Z)` is smooth and costs nothing.
@@ -34,6 +34,8 @@ Limits
   determined by energies and forces; the gauge then follows the arbitrary result of the fit.
 - In covalent crystals, where Born charges are anomalous, a mean charge equal to the Born charge is
   a convention and not a population.
+- In molecules part of the isotropic Born charge is charge that flows when bonds are stretched.
+  Point charges equal to the Born charges of water give too large a dipole of the molecule.
 - In organic molecules isotropic Born charges contain large charge fluxes and describe the dipole of
   a molecule at rest poorly. There, charges can be restrained to those of polar bonds instead
   (``bond_polarity``), as far as energies and forces do not determine them.
@@ -50,7 +52,15 @@ from ase.data import atomic_numbers
 from torch import Tensor
 
 from ase_les.charges.bond_polarity import bond_charges
-from ase_les.configuration import Count, Fraction, NotNegative, Unit, configuration
+from ase_les.configuration import (
+    Count,
+    Fraction,
+    Interval,
+    NotNegative,
+    Number,
+    Unit,
+    configuration,
+)
 from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.ranks import ALONE, Ranks
@@ -73,6 +83,8 @@ class GaugeSettings:
         of a step (``benchmarks/training_step.py``).
     memory : float
         Weight of earlier measurements in the running mean of the difference.
+    born_ratio : float
+        Mean charge of an element in units of its mean isotropic Born charge.
     bond_polarity : float
         Charge through a bond in e per unit of Pauling electronegativity. If it is not 0, charges
         of structures without periodic directions are restrained to those of polar bonds
@@ -83,6 +95,7 @@ class GaugeSettings:
     final_weight: Annotated[NotNegative, Unit("1/e²")] = 0.01
     interval: Count = 5
     memory: Fraction = 0.9
+    born_ratio: Annotated[Number, Interval(gt=0, le=2)] = 1.0
     bond_polarity: Annotated[NotNegative, Unit("e")] = 0.0
 
     @property
@@ -174,8 +187,8 @@ class ChargeGauge:
             totals[-1] = not local_charges_are_complete(self.model, graph)
             if not totals[-1]:
                 charges, tensors = local_born_charges(self.model, graph, centre_of_mass(graph))
-                isotropic = torch.einsum("iaa->i", tensors.detach()) / 3
-                totals[:size] = _sums_by_element(charges.detach() - isotropic, graph).cpu()
+                target = torch.einsum("iaa->i", tensors.detach()) * (self.settings.born_ratio / 3)
+                totals[:size] = _sums_by_element(charges.detach() - target, graph).cpu()
                 totals[size : 2 * size] = torch.bincount(graph.numbers.cpu(), minlength=size)
         self._ranks.sum_(totals)
         if totals[-1] > 0:
