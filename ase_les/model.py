@@ -192,7 +192,7 @@ class LESModel(nn.Module):
         return copy
 
     @torch.no_grad()
-    def standardise_features(self, graphs: Sequence[Graph]) -> None:
+    def standardize_features(self, graphs: Sequence[Graph]) -> None:
         """Divide features by their standard deviation over these graphs.
 
         Features differ in size by orders of magnitude, step sizes of the optimizer

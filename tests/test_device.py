@@ -20,7 +20,7 @@ from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.testing import check_calculator
 from ase_les.training.learning.checkpoint import optimizer_tensors, restore_optimizer
-from ase_les.training.learning.dataset import LabelNames, Sample, labelled
+from ase_les.training.learning.dataset import LabelNames, Sample, labeled
 from ase_les.training.learning.evaluation import evaluate
 from ase_les.training.learning.fit import fit
 from ase_les.training.learning.fit_settings import FitSettings
@@ -138,7 +138,7 @@ def test_a_moving_structure(random_model, device):
     same_on_both(random_model(), device, last_forces)
 
 
-def labelled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample]:
+def labeled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample]:
     """Crystals and molecules with labels of every kind, any numbers."""
     rng = np.random.default_rng(seed)
     frames = [make() for _ in range(n_pairs) for make in (salt, partial(molecule, "H2O"))]
@@ -152,7 +152,7 @@ def labelled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample
             atoms.arrays["REF_born_effective_charges"] = rng.normal(size=(len(atoms), 9))
         else:
             atoms.info["REF_dipole"] = rng.normal(size=3)
-    return labelled(frames, model.config.cutoff, LabelNames())
+    return labeled(frames, model.config.cutoff, LabelNames())
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def trainable(random_model, monkeypatch):
         final_loss=weights,
         free_sum=True,
     )
-    data = (labelled_structures(model, 3, seed=1), labelled_structures(model, 1, seed=2))
+    data = (labeled_structures(model, 3, seed=1), labeled_structures(model, 1, seed=2))
     return model, *data, settings
 
 

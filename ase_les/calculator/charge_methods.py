@@ -301,9 +301,9 @@ class ChargeMethods(Calculator):
         return self._scaling if atoms.pbc.any() else 1.0
 
     def _born_charges(self, engine: LESModel, atoms: Atoms, graph: Graph) -> np.ndarray:
-        centre = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
+        center = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
         with torch.enable_grad():
-            born = born_charges(engine, graph, centre)[1]
+            born = born_charges(engine, graph, center)[1]
         return self._factor(atoms) @ array_of(born)
 
 

@@ -86,7 +86,7 @@ def evaluate(
     from ase_les.reports.training import agreements_table, errors_table, parity, response_parity
     from ase_les.runs.output import summary_as_json, write_summary
     from ase_les.training.learning.evaluation import compare, errors
-    from ase_les.training.learning.labeled_files import check_names, labelled_file
+    from ase_les.training.learning.labeled_files import check_names, labeled_file
     from ase_les.training.learning.response_evaluation import compare_response, has_charges
 
     if model is None:
@@ -104,7 +104,7 @@ def evaluate(
     structures = read(data, charge=charge, silent=True)
     for number, atoms in enumerate(structures.frames):
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")
-    file = labelled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
+    file = labeled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
     check_names(file)
     print_lines([] if quiet else file.notes)
     print_lines([f"Warning: {warning}" for warning in file.warnings])

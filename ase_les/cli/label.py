@@ -41,7 +41,7 @@ def label(
     stress: Annotated[
         bool, typer.Option("--stress/--no-stress", help="Whether to compute stresses.")
     ] = True,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labelled",
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labeled",
     jobs: Annotated[
         int, typer.Option(min=1, help="Worker processes, which share structures and threads.")
     ] = 1,
@@ -119,7 +119,7 @@ def label(
         print(summary_as_json(result.summary()))
     if result.stopped:
         raise typer.Exit(130)
-    if result.labelled == 0:
+    if result.labeled == 0:
         raise typer.Exit(1)
 
 
@@ -133,7 +133,7 @@ def _frames(
 ) -> list[Atoms]:
     from ase_les.cli._calculator import trajectory_frames
     from ase_les.reading import read_file
-    from ase_les.reading.extended_xyz import write_labelled
+    from ase_les.reading.extended_xyz import write_labeled
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.training.structures.sampling import read_sampling_recipe, sample_by_recipe
 
@@ -153,7 +153,7 @@ def _frames(
     samples = sample_by_recipe(frames, recipe, progress=TerminalProgress(quiet))
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
     console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
-    write_labelled(sampled, samples.frames)
+    write_labeled(sampled, samples.frames)
     return list(read_file(sampled).frames)
 
 

@@ -96,7 +96,7 @@ def _row(each: Round) -> list[str]:
     ]
     return [
         str(each.number),
-        str(each.labelled),
+        str(each.labeled),
         _number(held.get("energy_rmse_meV_per_atom")),
         _number(held.get("forces_rmse_meV_per_A")),
         _number(own.get("forces_rmse_meV_per_A")),

@@ -118,7 +118,7 @@ def show_labels(result: LabelResult, quiet: bool = False) -> None:
     kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
     rows: dict[str, object] = {
         "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
-        "labelled": f"{result.labelled} of {result.structures}",
+        "labeled": f"{result.labeled} of {result.structures}",
         **{f"failed: {kind}": count for kind, count in kinds.items()},
         "wall time (s)": result.wall_time_s,
     }

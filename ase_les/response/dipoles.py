@@ -103,7 +103,7 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     representation = model.charge_representation
     with _FORWARD_DIFFERENTIATION, forward_ad.dual_level():
         moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
-        edges = representation.neighbourhoods(moving)
+        edges = representation.neighborhoods(moving)
         layers = [edges] * (1 + representation.n_layers)
         latent = model.latent_electrostatics.charges.latent(representation.features(moving, layers))
         dipole = sum_per_structure(rule.moments(latent, moving), moving)

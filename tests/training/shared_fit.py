@@ -14,7 +14,7 @@ from ase_les.ranks import ALONE, ranks_of_torchrun
 from ase_les.representation import CaceConfig
 from ase_les.training.engines.rigid_ions import RigidIons
 from ase_les.training.learning.charge_gauge import GaugeSettings
-from ase_les.training.learning.dataset import LabelNames, labelled
+from ase_les.training.learning.dataset import LabelNames, labeled
 from ase_les.training.learning.fit import fit
 from ase_les.training.learning.fit_settings import FitSettings
 from ase_les.training.learning.loss import LossWeights
@@ -58,7 +58,7 @@ def small_model() -> LESModel:
 
 
 def small_fit(checkpoint: Path, last_epoch: int | None = None, ranks=ALONE):
-    samples = labelled(structures(), CUTOFF, LabelNames())
+    samples = labeled(structures(), CUTOFF, LabelNames())
     weights = LossWeights(1.0, 1.0, 0.5, 0.2, 0.1)
     settings = FitSettings(
         epochs=6,

@@ -27,7 +27,7 @@ from ase_les.representation import CaceConfig
 from ase_les.training.engines.rigid_ions import RigidIons
 from ase_les.training.learning.card import describe_data
 from ase_les.training.learning.checkpoint import read_checkpoint
-from ase_les.training.learning.dataset import LabelNames, joined, labelled, shuffled_batches
+from ase_les.training.learning.dataset import LabelNames, joined, labeled, shuffled_batches
 from ase_les.training.learning.evaluation import evaluate
 from ase_les.training.learning.fit import _Run, fit
 from ase_les.training.learning.fit_settings import FitSettings
@@ -55,7 +55,7 @@ def morse_cluster(seed, periodic=False):
 @pytest.fixture(scope="module")
 def samples():
     frames = [morse_cluster(seed, periodic=seed % 3 == 0) for seed in range(24)]
-    return labelled(frames, CUTOFF, LabelNames())
+    return labeled(frames, CUTOFF, LabelNames())
 
 
 def small_model(seed=0):
@@ -284,7 +284,7 @@ def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path, monke
 
 def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(tmp_path):
     frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
-    samples = labelled(frames, CUTOFF, LabelNames())
+    samples = labeled(frames, CUTOFF, LabelNames())
     graph = joined(samples).graph
     learned = {}
     for rule, free_sum in (("mean", True), ("none", False), ("mean", False)):
@@ -304,7 +304,7 @@ def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(t
 @pytest.mark.slow
 def test_the_weight_of_the_excess_teaches_free_sums_the_total_charge(tmp_path):
     frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
-    samples = labelled(frames, CUTOFF, LabelNames())
+    samples = labeled(frames, CUTOFF, LabelNames())
     graph = joined(samples).graph
 
     def largest_excess(weight):

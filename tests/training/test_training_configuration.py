@@ -15,7 +15,11 @@ from ase_les.model import LESModel
 from ase_les.model_config import ArchitectureConfig, ShortRangeConfig
 from ase_les.model_io import save_model
 from ase_les.training.labeling.labeling_plan import read_plan
-from ase_les.training.learning.configuration import TrainingConfig, read_training_config
+from ase_les.training.learning.configuration import (
+    CardConfig,
+    TrainingConfig,
+    read_training_config,
+)
 from ase_les.training.learning.initial_model import completed
 from ase_les.training.learning.train import train
 from benchmarks.configuration_walk import walk
@@ -174,3 +178,9 @@ def main_ends_with(code: int, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == code
+
+
+def test_the_earlier_spelling_of_license_is_read():
+    given = {"licence": "MIT", "data": {"licence": "CC0"}}
+    card = from_mapping(CardConfig, given)
+    assert card.license == "MIT" and card.data.license == "CC0"

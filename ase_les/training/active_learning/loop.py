@@ -28,7 +28,7 @@ from ase_les.committee_io import save_committee
 from ase_les.model_io import load_single_model
 from ase_les.properties.charges_by_element import charges_by_element
 from ase_les.reading import all_frames
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reading.labels import LabelNames
 from ase_les.runs.lock import refreshed_lock
 from ase_les.runs.output import replace_file
@@ -46,7 +46,7 @@ from ase_les.training.labeling.reference import label_structures
 from ase_les.training.learning.calibration import CommitteeComparison, compare_committee
 from ase_les.training.learning.configuration import DataConfig, TrainingConfig
 from ase_les.training.learning.evaluation import errors
-from ase_les.training.learning.labeled_files import read_labelled
+from ase_les.training.learning.labeled_files import read_labeled
 from ase_les.training.learning.train import train
 from ase_les.training.structures.sampling import sample_by_recipe
 
@@ -55,7 +55,7 @@ from ase_les.training.structures.sampling import sample_by_recipe
 class Round:
     """Result of a round, as stored in its ``round.json``.
 
-    ``labelled``: number of training structures. ``errors``: entries of
+    ``labeled``: number of training structures. ``errors``: entries of
     `ase_les.training.learning.evaluation.Errors` for the sets "held back" and "own dynamics".
     ``calibration``: see `ase_les.training.learning.calibration`. ``explored``, ``held``: runs of
     the exploration and of the criterion. ``charges``: mean charge of each element in e, empty
@@ -64,7 +64,7 @@ class Round:
     """
 
     number: int
-    labelled: int
+    labeled: int
     errors: Mapping[str, Mapping[str, Any]]
     calibration: Mapping[str, float]
     explored: Sequence[RunRecord]
@@ -235,7 +235,7 @@ class _Learning:
             seed = seed_of(self.plan.seed, "samples", recipe.seed)
             self.progress.message("sampling the structures of the first round")
             samples = sample_by_recipe(given, replace(recipe, seed=seed), progress=self.progress)
-            write_labelled(path, samples.frames)
+            write_labeled(path, samples.frames)
         return self.plan.divided(all_frames(path), self.folder)
 
     def _label(self, frames: Sequence[Atoms], name: str, work: Path | None = None) -> Path:
@@ -253,7 +253,7 @@ class _Learning:
         )
         if result.stopped:
             raise KeyboardInterrupt(f"interrupted labeling of '{name}'; start again to continue")
-        if result.labelled == 0:
+        if result.labeled == 0:
             raise ValueError(
                 f"none of the structures '{name}' could be labeled: "
                 f"{next(iter(result.failures.values()))}"
@@ -286,7 +286,7 @@ class _Learning:
             found["own dynamics"] = self._errors(fresh)
         done = Round(
             number=number + 1,
-            labelled=sum(len(all_frames(path)) for path in training),
+            labeled=sum(len(all_frames(path)) for path in training),
             errors=found,
             calibration={} if fresh is None else fresh.calibration().to_dict(),
             explored=explored,
@@ -362,7 +362,7 @@ class _Learning:
         ]
 
     def _compare(self, committee: Committee, path: Path) -> CommitteeComparison:
-        file = read_labelled(path, committee.config.cutoff, LabelNames())
+        file = read_labeled(path, committee.config.cutoff, LabelNames())
         return compare_committee(committee.for_inference(dtype="float32"), file.samples)
 
     def _errors(self, found: CommitteeComparison) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ase_les.configuration import (
     read_configuration,
 )
 from ase_les.reading import all_frames
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.engines.programs import EngineName, checked_settings
 from ase_les.training.labeling.reference import label_structures
@@ -71,7 +71,7 @@ class StructureSet:
 
 
 @configuration
-class LabellingPlan:
+class LabelingPlan:
     """The contents of a ``label.yml``.
 
     Parameters
@@ -138,8 +138,8 @@ class LabellingPlan:
             if result.stopped:
                 raise RuntimeError(f"labeling of '{name}' was interrupted; start again to continue")
             frames = all_frames(result.files.frames)
-            labelled = [structures[i] for i in result.labels if i not in result.failures]
-            for atoms, structure in zip(frames, labelled, strict=True):
+            labeled = [structures[i] for i in result.labels if i not in result.failures]
+            for atoms, structure in zip(frames, labeled, strict=True):
                 atoms.info["set"] = name
                 if BORN_CHARGES in structure.arrays:
                     atoms.arrays[BORN_CHARGES] = structure.arrays[BORN_CHARGES]
@@ -149,7 +149,7 @@ class LabellingPlan:
         return training, test
 
 
-def read_plan(path: Path) -> LabellingPlan:
+def read_plan(path: Path) -> LabelingPlan:
     """Read a plan from a YAML file.
 
     Raises
@@ -157,7 +157,7 @@ def read_plan(path: Path) -> LabellingPlan:
     ValueError
         If an entry is unknown, missing or invalid.
     """
-    return read_configuration(LabellingPlan, path)
+    return read_configuration(LabelingPlan, path)
 
 
 def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> None:
@@ -171,5 +171,5 @@ def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> 
     progress : Progress
     """
     training, test = read_plan(folder / "label.yml").carry_out(folder, work, progress)
-    write_labelled(folder / "data.extxyz", training)
-    write_labelled(folder / "test.extxyz", test)
+    write_labeled(folder / "data.extxyz", training)
+    write_labeled(folder / "test.extxyz", test)

@@ -18,7 +18,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from ase_les.reading.extended_xyz import without_labels, write_labelled
+from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
@@ -52,7 +52,7 @@ class LabelResult:
     """Number of fully periodic structures whose calculator provides no stress."""
 
     @property
-    def labelled(self) -> int:
+    def labeled(self) -> int:
         """Return the number of labeled structures."""
         return sum(each.problem is None for each in self.labels.values())
 
@@ -77,7 +77,7 @@ class LabelResult:
                 "processes": self.processes,
             },
             "results": {
-                "labelled": self.labelled,
+                "labeled": self.labeled,
                 "failed": len(self.failures),
                 "left": self.structures - len(self.labels),
                 "stopped": self.stopped,
@@ -89,7 +89,7 @@ class LabelResult:
                 if seconds
                 else None,
             },
-            "files": {"labelled": self.files.frames.name, "record": self.files.record.name},
+            "files": {"labeled": self.files.frames.name, "record": self.files.record.name},
         }
 
 
@@ -100,7 +100,7 @@ def label_structures(
     *,
     settings: Mapping[str, object] | None = None,
     stress: bool = True,
-    output: str | Path = "labelled",
+    output: str | Path = "labeled",
     jobs: int = 1,
     threads: int | None = None,
     scheduler: Scheduler | None = None,
@@ -237,7 +237,7 @@ def _without_stress(
 def _write_results(result: LabelResult, bare: Sequence[Atoms]) -> None:
     files = result.files
     for path, write in (
-        (files.frames, lambda: write_labelled(files.frames, _with_labels(bare, result.labels))),
+        (files.frames, lambda: write_labeled(files.frames, _with_labels(bare, result.labels))),
         (files.summary, lambda: write_summary(files.summary, result.summary())),
     ):
         with writing(path, "then continue with --resume: no label is lost"):
@@ -254,7 +254,7 @@ def label(atoms: Atoms, reference: Reference) -> Label:
     """
     began = perf_counter()
     try:
-        check_labellable(atoms)
+        check_labelable(atoms)
         energy, forces, stress = _calculated(atoms, reference)
     except (KeyboardInterrupt, MemoryError):
         raise
@@ -265,7 +265,7 @@ def label(atoms: Atoms, reference: Reference) -> Label:
     return Label(perf_counter() - began, energy, forces, stress)
 
 
-def check_labellable(atoms: Atoms) -> None:
+def check_labelable(atoms: Atoms) -> None:
     """Check that a structure can be labeled.
 
     Raises

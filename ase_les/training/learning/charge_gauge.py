@@ -65,7 +65,7 @@ from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.ranks import ALONE, Ranks
 from ase_les.response import local_born_charges, local_charges_are_complete
-from ase_les.training.learning.response_evaluation import centre_of_mass
+from ase_les.training.learning.response_evaluation import center_of_mass
 
 
 @configuration
@@ -186,7 +186,7 @@ class ChargeGauge:
         if graph is not None:
             totals[-1] = not local_charges_are_complete(self.model, graph)
             if not totals[-1]:
-                charges, tensors = local_born_charges(self.model, graph, centre_of_mass(graph))
+                charges, tensors = local_born_charges(self.model, graph, center_of_mass(graph))
                 target = torch.einsum("iaa->i", tensors.detach()) * (self.settings.born_ratio / 3)
                 totals[:size] = _sums_by_element(charges.detach() - target, graph).cpu()
                 totals[size : 2 * size] = torch.bincount(graph.numbers.cpu(), minlength=size)

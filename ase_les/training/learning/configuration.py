@@ -24,6 +24,7 @@ from ase_les.configuration import (
     Unit,
     configuration,
     read_configuration,
+    renamed,
 )
 from ase_les.model_config import ArchitectureConfig
 from ase_les.model_limits import TEMPERATURES
@@ -95,7 +96,7 @@ class DataSource:
     ----------
     name, level, source : str or None
         Description of the structures, their level of theory, and where to obtain them.
-    citation, licence : str or None
+    citation, license : str or None
         How to cite the data, and their license.
     """
 
@@ -103,7 +104,9 @@ class DataSource:
     level: Text | None = None
     source: Text | None = None
     citation: Text | None = None
-    licence: Text | None = None
+    license: Text | None = None
+
+    _earlier = renamed(licence="license")
 
 
 @configuration
@@ -149,7 +152,7 @@ class CardConfig:
         Published errors, for comparison.
     history : str or None
         How the model was made.
-    licence, citation : str or None
+    license, citation : str or None
         License of the model, and how to cite it.
     notes : mapping
         Additional entries by name.
@@ -162,9 +165,11 @@ class CardConfig:
     named_limits: NamedLimits = field(default_factory=dict)
     published: PublishedErrors | None = None
     history: Text | None = None
-    licence: Text | None = None
+    license: Text | None = None
     citation: Text | None = None
     notes: Mapping[Name, Text | Number | bool] = field(default_factory=dict)
+
+    _earlier = renamed(licence="license")
 
     def __post_init__(self) -> None:
         for name, limit in (self.named_limits or {}).items():

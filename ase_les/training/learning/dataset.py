@@ -93,7 +93,7 @@ def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -
     return [atoms for atoms in frames if not len(neighbor_list("i", atoms, cutoffs))]
 
 
-def labelled(
+def labeled(
     frames: Sequence[Atoms],
     cutoff: float,
     names: LabelNames,

@@ -436,7 +436,8 @@ def _with_prefix(
     tensors: dict[str, Tensor], prefix: str, device: torch.device
 ) -> dict[str, Tensor]:
     return {
-        name.removeprefix(prefix): value.to(device)
+        # The earlier name of the sum over neighbors is that of older checkpoints.
+        name.removeprefix(prefix).replace("neighbour_sum.", "neighbor_sum."): value.to(device)
         for name, value in tensors.items()
         if name.startswith(prefix)
     }

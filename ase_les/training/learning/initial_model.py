@@ -125,7 +125,7 @@ def _with_charges(
     model = LESModel(config, seed=seed).to(known.precision)
     model.load_state_dict(model.state_dict() | known.state_dict())
     spread = model.short_range.readout.spread.clone()
-    model.standardise_features([sample.graph for sample in samples[:10]])
+    model.standardize_features([sample.graph for sample in samples[:10]])
     # The readout of the energy is trained already.
     model.short_range.readout.spread.copy_(spread)
     return model

@@ -11,14 +11,14 @@ from ase import Atoms
 from ase_les.reading import StructureFile, read_file
 from ase_les.reading.labels import PROPERTIES, LabelNames, LabelSources, find_labels
 from ase_les.reading.plausibility import question_labels
-from ase_les.training.learning.dataset import Sample, labelled, without_contacts
+from ase_les.training.learning.dataset import Sample, labeled, without_contacts
 from ase_les.training.learning.isolated_atoms import take_isolated_atoms
 
 _WEIGHTS = {"born_effective_charges": "born_charges"}
 
 
 @dataclass(frozen=True)
-class LabelledFile:
+class LabeledFile:
     """Labeled structures of one file.
 
     Parameters
@@ -43,7 +43,7 @@ class LabelledFile:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_labelled(
+def read_labeled(
     path: str | Path,
     cutoff: float,
     names: LabelNames,
@@ -51,7 +51,7 @@ def read_labelled(
     dielectric: float = 1.0,
     shortest_A: Mapping[str, float] | None = None,
     format: str | None = None,
-) -> LabelledFile:
+) -> LabeledFile:
     """Read the labeled structures of a file.
 
     Parameters
@@ -59,7 +59,7 @@ def read_labelled(
     path : str or Path
         File, or a part of one such as ``data.extxyz@-10:``.
     cutoff, names, dielectric, shortest_A
-        See `labelled_file`.
+        See `labeled_file`.
     format : str or None
         See `ase_les.reading.read_file`.
 
@@ -71,17 +71,17 @@ def read_labelled(
         If it cannot be read, a label is invalid, or all structures are excluded.
     """
     file = read_file(path, format)
-    return labelled_file(file, cutoff, names, dielectric=dielectric, shortest_A=shortest_A)
+    return labeled_file(file, cutoff, names, dielectric=dielectric, shortest_A=shortest_A)
 
 
-def labelled_file(
+def labeled_file(
     file: StructureFile,
     cutoff: float,
     names: LabelNames,
     *,
     dielectric: float = 1.0,
     shortest_A: Mapping[str, float] | None = None,
-) -> LabelledFile:
+) -> LabeledFile:
     """Return graphs and labels of the structures of a file, with notes and warnings.
 
     Parameters
@@ -91,7 +91,7 @@ def labelled_file(
         Longest edge of the graphs, in Å.
     names : LabelNames
     dielectric : float
-        See `labelled`.
+        See `labeled`.
     shortest_A : mapping of str to float, optional
         See `without_contacts`.
 
@@ -104,17 +104,17 @@ def labelled_file(
         sources = find_labels(file.frames, names)
         frames, energies, notes = take_isolated_atoms(file.frames, sources)
         kept = chosen_frames(frames, shortest_A or {})
-        samples = labelled(kept, cutoff, names, dielectric, sources)
+        samples = labeled(kept, cutoff, names, dielectric, sources)
         warnings = question_labels(kept, sources)
     except ValueError as error:
         raise ValueError(f"{file.path}: {error}") from None
     lines = [*file.notes.lines(len(file.frames))]
     lines += [f"{file.path}: {note}" for note in (sources.summary(), *notes)]
     warnings = [f"{file.path}: {warning}" for warning in warnings]
-    return LabelledFile(file.path, samples, sources, energies, lines, warnings)
+    return LabeledFile(file.path, samples, sources, energies, lines, warnings)
 
 
-def check_names(file: LabelledFile) -> None:
+def check_names(file: LabeledFile) -> None:
     """Check that every label requested by name occurs in the file.
 
     Raises
@@ -129,13 +129,13 @@ def check_names(file: LabelledFile) -> None:
 
 
 def check_weights(
-    files: Sequence[LabelledFile], samples: Sequence[Sample], weights: Mapping[str, float]
+    files: Sequence[LabeledFile], samples: Sequence[Sample], weights: Mapping[str, float]
 ) -> None:
     """Check that every label with a weight in the loss occurs in the training structures.
 
     Parameters
     ----------
-    files : sequence of LabelledFile
+    files : sequence of LabeledFile
         Files of the training structures.
     samples : sequence of Sample
         The training structures.

@@ -14,7 +14,7 @@ from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
 from ase_les.response import born_charges
 from ase_les.training.learning.dataset import Sample
-from ase_les.training.learning.response_evaluation import centre_of_mass
+from ase_les.training.learning.response_evaluation import center_of_mass
 
 
 @configuration
@@ -113,7 +113,7 @@ def response_loss(
     batch = batch or sample
     graph = sample.graph
     total = sample.energy.new_zeros(())
-    center = centre_of_mass(graph)
+    center = center_of_mass(graph)
     if weights.dipole and not sample.dipole.isnan().all():
         arms = graph.positions - center[graph.structure]
         dipole = sum_per_structure(derived.prediction.charges[:, :1] * arms, graph)

@@ -15,7 +15,7 @@ from ase_les.charges.sign import covariance_with_electronegativity, mean_by_elem
 from ase_les.model import LESModel
 from ase_les.response import born_charges, has_polarization
 from ase_les.training.learning.dataset import Sample, batches
-from ase_les.training.learning.response_evaluation import centre_of_mass, has_charges
+from ase_les.training.learning.response_evaluation import center_of_mass, has_charges
 
 SIGN_SAMPLE_SIZE = 8
 """Structures used to determine the sign."""
@@ -65,7 +65,7 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
     numbers, found = [], []
     for sample in able[:: max(1, math.ceil(len(able) / SIGN_SAMPLE_SIZE))]:
         graph = sample.graph.to(model.device)
-        tensors = born_charges(model, graph, centre_of_mass(graph))[1].detach().cpu()
+        tensors = born_charges(model, graph, center_of_mass(graph))[1].detach().cpu()
         numbers.append(sample.graph.numbers)
         found.append(torch.einsum("iaa->i", tensors) / 3)
     return mean_by_element(torch.cat(numbers).numpy(), torch.cat(found).numpy()) if numbers else {}

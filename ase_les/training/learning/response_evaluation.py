@@ -107,7 +107,7 @@ def compare_response(
         labels = {name: getattr(sample, name) for name in pairs}
         if all(label.isnan().all() for label in labels.values()):
             continue
-        graph, center = sample.graph, centre_of_mass(sample.graph)
+        graph, center = sample.graph, center_of_mass(sample.graph)
         with torch.no_grad():
             charges = model(graph).charges[:, 0]
         arms = graph.positions - center[graph.structure]
@@ -128,7 +128,7 @@ def compare_response(
     )
 
 
-def centre_of_mass(graph: Graph) -> Tensor:
+def center_of_mass(graph: Graph) -> Tensor:
     """Return the center of mass of every structure, (S, 3) in Å."""
     masses = torch.tensor(atomic_masses).to(graph.positions)[graph.numbers, None]
     return sum_per_structure(masses * graph.positions, graph) / sum_per_structure(masses, graph)

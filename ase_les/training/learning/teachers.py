@@ -10,7 +10,7 @@ from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response import born_charges
 from ase_les.training.learning.dataset import Sample
-from ase_les.training.learning.response_evaluation import centre_of_mass, has_charges
+from ase_les.training.learning.response_evaluation import center_of_mass, has_charges
 
 
 def distill_labels(
@@ -48,16 +48,16 @@ def distill_labels(
             raise ValueError(
                 f"teacher {index} does not have one charge per atom; remove it from `teachers`"
             )
-    labelled = []
+    labeled = []
     for sample in samples:
-        labelled.append(_label(sample, teachers))
+        labeled.append(_label(sample, teachers))
         on_structure()
-    return labelled
+    return labeled
 
 
 def _label(sample: Sample, teachers: Sequence[LESModel]) -> Sample:
     home, graph = sample.graph.positions.device, sample.graph.to(teachers[0].device)
-    center = centre_of_mass(graph)
+    center = center_of_mass(graph)
     dipoles, born = [], []
     for teacher in teachers:
         teacher.check_coverage(graph.numbers.tolist(), float(graph.total_charge))

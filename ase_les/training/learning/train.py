@@ -33,9 +33,9 @@ from ase_les.training.learning.evaluation import Comparison, Errors, compare, er
 from ase_les.training.learning.fit import EpochRecord, Fit, fit
 from ase_les.training.learning.initial_model import completed, model_from, random_model
 from ase_les.training.learning.labeled_files import (
-    LabelledFile,
+    LabeledFile,
     check_weights,
-    read_labelled,
+    read_labeled,
 )
 from ase_les.training.learning.mean_charges import fix_sign
 from ase_les.training.learning.response_evaluation import (
@@ -256,13 +256,13 @@ def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
 
 def _read_files(
     config: TrainingConfig, folder: Path
-) -> tuple[dict[str, list[Sample]], list[LabelledFile]]:
+) -> tuple[dict[str, list[Sample]], list[LabeledFile]]:
     data = config.data
-    files: list[LabelledFile] = []
+    files: list[LabeledFile] = []
 
     def read(path: str) -> list[Sample]:
         files.append(
-            read_labelled(
+            read_labeled(
                 folder / path,
                 config.model.cutoff,
                 data.labels,
@@ -328,7 +328,7 @@ def _initial_model(
     for name, samples in parts.items():
         _check_structures(model, samples, name)
     if start is None:
-        model.standardise_features([sample.graph for sample in training[:10]])
+        model.standardize_features([sample.graph for sample in training[:10]])
         if config.fit.bond_polarity:
             start_from_bonds(model, training, config.fit.bond_polarity)
     return model

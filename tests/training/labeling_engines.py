@@ -1,4 +1,4 @@
-"""Engines for tests of labelling, importable from other processes."""
+"""Engines for tests of labeling, importable from other processes."""
 
 import os
 import time

@@ -6,7 +6,7 @@ import yaml
 from ase.build import bulk
 from ase.io import read, write
 
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.training.labeling.labeling_plan import make_data, read_plan
 
 PLAN = {
@@ -34,7 +34,7 @@ def folder(tmp_path):
     write(tmp_path / "crystal.extxyz", crystal)
     crystal.rattle(0.05, seed=5)
     crystal.arrays["REF_born_effective_charges"] = np.arange(36.0).reshape(4, 9)
-    write_labelled(tmp_path / "born.extxyz", [crystal])
+    write_labeled(tmp_path / "born.extxyz", [crystal])
     (tmp_path / "label.yml").write_text(yaml.safe_dump(PLAN))
     return tmp_path
 

@@ -21,7 +21,7 @@ from ase_les.representation.angular import Monomials
 from ase_les.representation.radial import BesselBasis
 
 
-class Neighbourhoods(NamedTuple):
+class Neighborhoods(NamedTuple):
     """Edges in K slots per atom; unused slots lie outside the cutoff and do not contribute.
 
     ``vectors`` (3, N, K) are receiver → sender in Å in the precision of the network,
@@ -37,9 +37,9 @@ class Neighbourhoods(NamedTuple):
         return values.index_select(dim, self.senders.flatten()).unflatten(dim, self.senders.shape)
 
 
-def neighbourhoods(
+def neighborhoods(
     graph: Graph, cutoff: float, dtype: torch.dtype, atoms: range | None = None
-) -> Neighbourhoods:
+) -> Neighborhoods:
     """Return slots of edges shorter than `cutoff`; `atoms` is the range of their receivers."""
     atoms = range(graph.n_atoms) if atoms is None else atoms
     vectors = edge_vectors(graph)
@@ -60,7 +60,7 @@ def neighbourhoods(
         senders[slot] = graph.senders[kept]
     outside = vectors.new_full((1, 3), 2.0 * cutoff)
     padded = torch.cat([vectors, outside]).T.to(dtype).contiguous()[:, edge_in_slot]
-    return Neighbourhoods(
+    return Neighborhoods(
         vectors=padded.view(3, len(atoms), width), senders=senders.view(len(atoms), width)
     )
 
@@ -71,7 +71,7 @@ def lengths(vectors: Tensor) -> Tensor:
     return (vectors * vectors).sum(0).sqrt()
 
 
-class NeighbourSum(nn.Module):
+class NeighborSum(nn.Module):
     """Reference definition in plain tensor operations, differentiable to any order (training)."""
 
     def __init__(self, radial: BesselBasis, angular: Monomials):
@@ -96,7 +96,7 @@ class NeighbourSum(nn.Module):
         return _contract(radial, angular, weights, self.angular)
 
 
-class AnalyticNeighbourSum(NeighbourSum):
+class AnalyticNeighborSum(NeighborSum):
     """Neighbor sum with hand-written derivatives in both directions, for inference.
 
     Once differentiable.
