@@ -170,6 +170,7 @@ class Mace(nn.Module):
                 kernels,
                 interaction.path_table,
                 interaction.coupling_matrix(self.embedding),
+                interaction.linear,
                 cast(RadialTable, self.tables[layer]).rows,
                 cast(RadialTable, self.tables[layer]).step,
                 self.angular,
@@ -268,7 +269,7 @@ class Mace(nn.Module):
         raised = interaction.raised(features)
         if self.sums_by_kernels and isinstance(edges, Neighborhoods) and not has_tangent(vectors):
             own = cast(TableSums, self.sums_by_kernels[layer - 1])
-            return interaction.mixed(own(self._flat(edges, vectors), raised.transpose(0, 1)))
+            return own(self._flat(edges, vectors), raised.transpose(0, 1))
         if self.is_analytic and not has_tangent(vectors):
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
             if not isinstance(edges, Neighborhoods):
