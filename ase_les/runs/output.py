@@ -306,6 +306,11 @@ class TrainingFiles(OutputFiles):
         """Parity plots of dipoles and Born charges."""
         return self.named("-response.png")
 
+    @property
+    def report(self) -> Path:
+        """Report with errors, figures, charges and settings, HTML."""
+        return self.named(".html")
+
 
 @dataclass(frozen=True)
 class RunOptions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from ase_les.charges import sign as charge_sign
@@ -23,12 +24,19 @@ SIGN_SAMPLE_SIZE = 8
 
 def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
     """Return the mean latent charge of every element in e, over all atoms of the samples."""
+    return mean_by_element(*charges_of_atoms(model, samples))
+
+
+def charges_of_atoms(
+    model: LESModel, samples: Sequence[Sample], batch_size: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return atomic numbers and latent charges in e of all atoms of the samples, both (N,)."""
     numbers, charges = [], []
     with torch.no_grad():
-        for sample in batches(samples, 4):
-            numbers.append(sample.graph.numbers)
+        for sample in batches(samples, batch_size):
+            numbers.append(sample.graph.numbers.cpu())
             charges.append(model(sample.graph.to(model.device)).charges[:, 0].cpu())
-    return mean_by_element(torch.cat(numbers).numpy(), torch.cat(charges).numpy())
+    return torch.cat(numbers).numpy(), torch.cat(charges).numpy()
 
 
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:

@@ -19,6 +19,7 @@ from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.training.atomic_charges import AtomicCharges, atomic_charges
 from ase_les.training.learning.atomic_energies import fit_atomic_energies
 from ase_les.training.learning.card import WRONG_SIGN, earlier_trainings, model_card
 from ase_les.training.learning.charge_start import start_from_bonds
@@ -29,7 +30,14 @@ from ase_les.training.learning.configuration import (
     read_training_config,
 )
 from ase_les.training.learning.dataset import Sample
-from ase_les.training.learning.evaluation import Comparison, Errors, compare, errors
+from ase_les.training.learning.evaluation import (
+    Comparison,
+    Errors,
+    WorstStructure,
+    compare,
+    errors,
+    worst_structure,
+)
 from ase_les.training.learning.fit import EpochRecord, Fit, fit
 from ase_les.training.learning.initial_model import completed, model_from, random_model
 from ase_les.training.learning.labeled_files import (
@@ -73,6 +81,10 @@ class TrainingResult:
         Predictions and labels of energies, forces and stresses by part of the data.
     responses : mapping of str to ResponseComparison
         Predictions and labels of dipoles and Born charges for validation and test.
+    charges : AtomicCharges or None
+        Charges in the held-back part of the data (`part`); None without one charge per atom.
+    worst : WorstStructure or None
+        Largest error of forces in that part.
     notes : tuple of str
         Problems of the trained model.
     """
@@ -84,7 +96,14 @@ class TrainingResult:
     card: Mapping[str, Any]
     comparisons: Mapping[str, Comparison]
     responses: Mapping[str, ResponseComparison]
+    charges: AtomicCharges | None = None
+    worst: WorstStructure | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def part(self) -> str:
+        """Part of the data that is reported: test, else validation, else training."""
+        return held_back(self.comparisons)
 
     def summary(self) -> dict[str, object]:
         """Return the result as plain containers for YAML and JSON."""
@@ -219,7 +238,9 @@ def _evaluated(
     card = model_card(config, parts, done, found, agreements, flipped)
     card["training"] |= earlier_trainings(start, teachers)
     done.model.card = card
-    charges = card.get("charges", {})
+    shown = held_back(comparisons)
+    with_charges = has_charges(evaluated)
+    opposite = card.get("charges", {}).get("sign") == WRONG_SIGN
     return TrainingResult(
         done.model,
         done,
@@ -228,8 +249,15 @@ def _evaluated(
         card,
         comparisons,
         responses,
-        (f"charges: {WRONG_SIGN}",) if charges.get("sign") == WRONG_SIGN else (),
+        atomic_charges(evaluated, parts[shown], config.data.dielectric) if with_charges else None,
+        worst_structure(comparisons[shown], parts[shown]),
+        (f"charges: {WRONG_SIGN}",) if opposite else (),
     )
+
+
+def held_back(parts: Mapping[str, object]) -> str:
+    """Return the name of the part of the data by which a model is judged."""
+    return next(name for name in ("test", "validation", "training") if name in parts)
 
 
 def write_learning_table(path: Path, done: Fit) -> None:
