@@ -147,7 +147,7 @@ class Equilibrium:
         self.charges = charges
 
     def respond(self, potential: Tensor, series: str = "response") -> Tensor:
-        """Return the change (M, 1) of charges by a change (M, 1) of their potential in V, negative.
+        """Return the change (M, 1) in e by an energy lowered by `potential` (M, 1) in eV/e.
 
         Solutions of one `series` are initial values of the next.
         """
@@ -155,6 +155,10 @@ class Equilibrium:
         if self._electrode is None:
             return change
         return change - self._held(change) / self._held(self._unit) * self._unit
+
+    def response_of(self, potential: Tensor) -> Tensor:
+        """Return the response (M, 1) in e to a potential (M, 1), without charges held fixed."""
+        return self._solver.solve(potential, "electrode")
 
     def _held(self, charges: Tensor) -> float:
         assert self._electrode is not None
