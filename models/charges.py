@@ -43,7 +43,7 @@ from ase_les.neighbors import NeighborList
 from ase_les.properties.molecules import molecular_dipoles, molecules
 from ase_les.reading import without_slice
 from ase_les.reports.terminal import console, progress_bar
-from ase_les.response import born_charges, has_polarization
+from ase_les.response import born_charges, has_local_polarization
 from ase_les.runs.output import write_summary
 from ase_les.training.learning.born_labels import by_polarization
 from ase_les.training.learning.dataset import LabelNames, read_frames
@@ -272,7 +272,7 @@ def charges_of(
 
 def _of_structure(model: LESModel, graph) -> tuple[np.ndarray, np.ndarray]:
     """Return latent charges (N,) and Born charges (N, 3, 3) in e, NaN if not defined."""
-    if has_polarization(model, graph):
+    if has_local_polarization(model, graph):
         latent, tensors = born_charges(model, graph, center_of_mass(graph))
         return latent.detach().double().numpy(), tensors.detach().double().numpy()
     with torch.no_grad():

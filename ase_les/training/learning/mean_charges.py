@@ -14,7 +14,7 @@ import torch
 from ase_les.charges import sign as charge_sign
 from ase_les.charges.sign import covariance_with_electronegativity, mean_by_element
 from ase_les.model import LESModel
-from ase_les.response import born_charges, has_polarization
+from ase_les.response import born_charges, has_local_polarization
 from ase_les.training.learning.dataset import Sample, batches
 from ase_les.training.learning.response_evaluation import center_of_mass, has_charges
 
@@ -68,7 +68,7 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
         s
         for s in samples
         if (bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any()))
-        and has_polarization(model, s.graph)
+        and has_local_polarization(model, s.graph)
     ]
     numbers, found = [], []
     for sample in able[:: max(1, math.ceil(len(able) / SIGN_SAMPLE_SIZE))]:

@@ -14,7 +14,7 @@ import torch
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_single_model, model_hash, save_model
 from ase_les.ranks import ALONE, Ranks
-from ase_les.response import check_polarization
+from ase_les.response import check_local_polarization
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
@@ -370,7 +370,7 @@ def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> 
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
             if has_charges(model) and not sample.born_charges.isnan().all():
                 remedy = "or remove its Born charges"
-                check_polarization(model, sample.graph)
+                check_local_polarization(model, sample.graph)
         except ValueError as error:
             raise ValueError(
                 f"{error}. This is structure {index} of the {name} data: {remedy}"
