@@ -25,12 +25,14 @@ from ase.neighborlist import natural_cutoffs
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ase_les.simulation.accumulators.axis_profile import OH_BOND_A
 from ase_les.simulation.instantaneous_interface import (
     WATER_LEVEL_PER_A3,
     WATER_WIDTH_A,
     InstantaneousInterface,
 )
+
+#: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
+OH_BOND_A = 1.3
 
 SURFACES = ("planes", "instantaneous")
 _AXES = "abc"
