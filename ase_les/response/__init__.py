@@ -25,9 +25,15 @@ from ase_les.response.dipoles import (
     quadrupoles,
 )
 from ase_les.response.field_enthalpy import FieldEnthalpy
+from ase_les.response.polarizability import (
+    atomic_polarizabilities,
+    polarizability,
+    polarizability_derivatives,
+)
 
 __all__ = [
     "FieldEnthalpy",
+    "atomic_polarizabilities",
     "born_charges",
     "born_charges_by_phase",
     "cell_dipole",
@@ -42,5 +48,7 @@ __all__ = [
     "latent_charges",
     "local_born_charges",
     "local_charges_are_complete",
+    "polarizability",
+    "polarizability_derivatives",
     "quadrupoles",
 ]
