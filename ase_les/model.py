@@ -20,6 +20,7 @@ from ase_les.graph import Graph, sum_per_structure
 from ase_les.kernels import use_kernels
 from ase_les.mace_repulsion import build_repulsion
 from ase_les.model_config import LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.polarizability import AtomicPolarizabilities
 from ase_les.representation import Cace, Mace, build_representation
 
 __all__ = ["LESModel", "LongRangeConfig", "ModelConfig", "Prediction", "ShortRangeConfig"]
@@ -54,7 +55,8 @@ class LESModel(nn.Module):
         \mathrm{cell}), \qquad q_i = q(B_i)
 
     and, if configured, the repulsion of nuclei (`ase_les.core_repulsion`) and charges that move
-    between the atoms of a metal (`ase_les.electrostatics.equilibration`). Each part is a term of
+    between the atoms of a metal (`ase_les.electrostatics.equilibration`). Atomic polarizabilities
+    (`ase_les.polarizability`) are a part of their own, without energy. Each part is a term of
     `ase_les.energy_terms`. The model returns only energies and charges; forces, stress and response
     are obtained by differentiation (`ase_les.derivatives`).
 
@@ -97,6 +99,15 @@ class LESModel(nn.Module):
             self.core_repulsion = build_repulsion(config.core_repulsion, elements, config.cutoff)
         if config.long_range:
             self.long_range = self._build_long_range(config.long_range)
+        self.polarizability: AtomicPolarizabilities | None = None
+        if config.polarizability:
+            # Built last: the initial weights of the other parts do not depend on it.
+            self.polarizability = AtomicPolarizabilities(
+                self.representation.n_features,
+                config.polarizability,
+                elements,
+                self.representation.cutoff,
+            )
 
     def _build_long_range(self, config: LongRangeConfig) -> LatentElectrostatics:
         elements, read, own = self.config.elements, self.representation, None
@@ -204,6 +215,8 @@ class LESModel(nn.Module):
         readouts = [(self.representation, self.short_range.readout)]
         if self.long_range is not None:
             readouts.append((self.charge_representation, self.long_range.charges.readout))
+        if self.polarizability is not None:
+            readouts.append((self.representation, self.polarizability.readout))
         for representation, readout in readouts:
             spread = torch.cat([representation(graph) for graph in graphs]).std(0, correction=0)
             # Do not amplify features that hardly vary.

@@ -28,10 +28,16 @@ from ase_les.response.dipoles import (
 from ase_les.response.electrodes import Electrodes, electrode_graph
 from ase_les.response.field_enthalpy import FieldEnthalpy
 from ase_les.response.metals import electrode_state
+from ase_les.response.polarizability import (
+    atomic_polarizabilities,
+    polarizability,
+    polarizability_derivatives,
+)
 
 __all__ = [
     "Electrodes",
     "FieldEnthalpy",
+    "atomic_polarizabilities",
     "born_charges",
     "born_charges_by_phase",
     "cell_dipole",
@@ -49,5 +55,7 @@ __all__ = [
     "latent_charges",
     "local_born_charges",
     "local_charges_are_complete",
+    "polarizability",
+    "polarizability_derivatives",
     "quadrupoles",
 ]
