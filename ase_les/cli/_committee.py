@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ase_les import Committee, LESModel
-    from ase_les.training.calibration import Calibration
-    from ase_les.training.dataset import Sample
-    from ase_les.training.evaluation import Comparison
+    from ase_les.training.learning.calibration import Calibration
+    from ase_les.training.learning.dataset import Sample
+    from ase_les.training.learning.evaluation import Comparison
 
 
 def check_committee_file(name: str, model: LESModel | Committee) -> None:
@@ -42,7 +42,7 @@ def evaluate_committee(
     """Compare a committee with labels; show and return its errors and calibration."""
     from ase_les.reports.committee import calibration_table
     from ase_les.reports.terminal import console
-    from ase_les.training.calibration import compare_committee
+    from ase_les.training.learning.calibration import compare_committee
 
     found = compare_committee(committee.for_inference(device, dtype), samples)
     calibration = found.calibration()

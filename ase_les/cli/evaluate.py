@@ -24,7 +24,7 @@ from ase_les.cli._options import (
 if TYPE_CHECKING:
     from ase_les import Committee, LESModel
     from ase_les.reports.model_report import ModelReport
-    from ase_les.training.dataset import Sample
+    from ase_les.training.learning.dataset import Sample
 
 
 def evaluate(
@@ -91,7 +91,7 @@ def evaluate(
     from ase_les.reports.terminal import console, print_notes
     from ase_les.reports.training import agreements_table, errors_table
     from ase_les.runs.output import summary_as_json, write_summary
-    from ase_les.training.labelled_files import check_names, labelled_file
+    from ase_les.training.learning.labeled_files import check_names, labeled_file
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
@@ -108,7 +108,7 @@ def evaluate(
     structures = read(data, charge=charge, silent=True)
     for number, atoms in enumerate(structures.frames):
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")
-    file = labelled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
+    file = labeled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
     check_names(file)
     print_lines([] if quiet else file.notes)
     print_lines([f"Warning: {warning}" for warning in file.warnings])
@@ -148,9 +148,9 @@ def _compared(
     from ase_les import LESModel
     from ase_les.cli._committee import evaluate_committee
     from ase_les.reports.model_report import ModelReport
-    from ase_les.training.atomic_charges import atomic_charges
-    from ase_les.training.evaluation import compare, errors, worst_structure
-    from ase_les.training.response_evaluation import compare_response, has_charges
+    from ase_les.training.learning.atomic_charges import atomic_charges
+    from ase_les.training.learning.evaluation import compare, errors, worst_structure
+    from ase_les.training.learning.response_evaluation import compare_response, has_charges
 
     first = judged if isinstance(judged, LESModel) else judged.members[0]
     for sample in samples:

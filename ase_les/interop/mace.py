@@ -51,7 +51,7 @@ from ase_les.units import COULOMB_CONSTANT
 #: 1/(2ε₀) in eV Å, prefactor of the reciprocal sum.
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
 
-LICENCE = "as published by its authors; check it before passing the model on"
+LICENSE = "as published by its authors; check it before passing the model on"
 
 _NETWORKS = ("MACELES", "ScaleShiftMACE", "MACE")
 _READOUTS = ("LinearReadoutBlock", "NonLinearReadoutBlock")
@@ -129,7 +129,7 @@ def mace_model(
             "head": heads[number],
             "heads": heads,
         },
-        "licence": LICENCE,
+        "license": LICENSE,
         "atomic_energies": _origin(atomic_energies, shift),
         "charges": {} if long_range else {"none": "a short-range model without charges"},
         **facts,

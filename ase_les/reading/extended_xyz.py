@@ -51,7 +51,7 @@ def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:
     _write(path, frames, lambda atoms: getattr(atoms.calc, "results", {}))
 
 
-def write_labelled(path: str | Path, frames: Iterable[Atoms]) -> None:
+def write_labeled(path: str | Path, frames: Iterable[Atoms]) -> None:
     """Write frames with `info` and arrays, without results of calculators.
 
     Parameters

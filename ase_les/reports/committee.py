@@ -11,7 +11,7 @@ from ase_les.reports.figures import Target, new_figure
 
 if TYPE_CHECKING:
     from ase_les.committee import Committee
-    from ase_les.training.calibration import Calibration, Reliability
+    from ase_les.training.learning.calibration import Calibration, Reliability
 
 
 def calibration_table(calibration: Calibration, committee: Committee) -> Table:

@@ -10,9 +10,9 @@ import numpy as np
 from ase_les.reports.figures import Panel, Parity, Target, save_figure
 
 if TYPE_CHECKING:
-    from ase_les.training.evaluation import Comparison
-    from ase_les.training.fit import EpochRecord
-    from ase_les.training.response_evaluation import ResponseComparison
+    from ase_les.training.learning.evaluation import Comparison
+    from ase_les.training.learning.fit import EpochRecord
+    from ase_les.training.learning.response_evaluation import ResponseComparison
 
 
 def response_parity(comparison: ResponseComparison) -> list[Parity]:

@@ -13,7 +13,7 @@ from ase_les.reports import html
 from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import console
 from ase_les.runs.output import replace_file, write_summary
-from ase_les.training.learning import LearningResult, Round
+from ase_les.training.active_learning.loop import LearningResult, Round
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ def _row(each: Round) -> list[str]:
     ]
     return [
         str(each.number),
-        str(each.labelled),
+        str(each.labeled),
         _number(held.get("energy_rmse_meV_per_atom")),
         _number(held.get("forces_rmse_meV_per_A")),
         _number(own.get("forces_rmse_meV_per_A")),

@@ -14,10 +14,10 @@ from ase_les.reports.figures import save_parity_figure
 from ase_les.reports.model_report import ModelReport
 from ase_les.reports.terminal import console, print_notes, results_table
 from ase_les.runs.output import TrainingFiles
-from ase_les.training.evaluation import Errors
-from ase_les.training.reference import LabelResult
-from ase_les.training.response_evaluation import Agreement
-from ase_les.training.train import TrainingResult
+from ase_les.training.labeling.reference import LabelResult
+from ase_les.training.learning.evaluation import Errors
+from ase_les.training.learning.response_evaluation import Agreement
+from ase_les.training.learning.train import TrainingResult
 
 
 def errors_table(found: Mapping[str, Errors]) -> Table:
@@ -108,7 +108,7 @@ def show_labels(result: LabelResult, quiet: bool = False) -> None:
     kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
     rows: dict[str, object] = {
         "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
-        "labelled": f"{result.labelled} of {result.structures}",
+        "labeled": f"{result.labeled} of {result.structures}",
         **{f"failed: {kind}": count for kind, count in kinds.items()},
         "wall time (s)": result.wall_time_s,
     }

@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has its own files.
-SERIES = ("current", "dipole", "spread")
-ACCUMULATED = ("rdf", "profile", "msd")
+SERIES = ("current", "dipole", "spread", "layers")
+ACCUMULATED = ("rdf", "profile", "msd", "sfg")
 
 
 class Result(Protocol):

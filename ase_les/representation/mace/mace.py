@@ -28,10 +28,10 @@ from ase_les.representation.mace.products import (
 )
 from ase_les.representation.mace.radial import RadialFunctions
 from ase_les.representation.mace.radial_table import ExactRadial, Radial, RadialTable
-from ase_les.representation.neighbour_sum import (
-    Neighbourhoods,
+from ase_les.representation.neighbor_sum import (
+    Neighborhoods,
     lengths,
-    neighbourhoods,
+    neighborhoods,
 )
 from ase_les.representation.radial import BesselBasis
 
@@ -170,6 +170,7 @@ class Mace(nn.Module):
                 kernels,
                 interaction.path_table,
                 interaction.coupling_matrix(self.embedding),
+                interaction.linear,
                 cast(RadialTable, self.tables[layer]).rows,
                 cast(RadialTable, self.tables[layer]).step,
                 self.angular,
@@ -202,14 +203,14 @@ class Mace(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) of all atoms, in the precision of the parameters."""
-        edges = self.neighbourhoods(graph)
+        edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * self.config.n_layers)
 
-    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+    def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""
-        return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
+        return neighborhoods(graph, self.config.cutoff, self.embedding.dtype)
 
-    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighborhoods]) -> Tensor:
         """Return features (N, n_features), with separate edges for every layer, which may be equal.
 
         Separate edges are needed for the response to a displaced atom (`ase_les.response`).
@@ -249,7 +250,7 @@ class Mace(nn.Module):
         vectors = self.embedding[:, None] + self.charge_embedding
         return elements * vectors.shape[1] + state, vectors.flatten(0, 1)
 
-    def _first_sums(self, edges: Neighbourhoods, kinds: Tensor, embedding: Tensor) -> Tensor:
+    def _first_sums(self, edges: Neighborhoods, kinds: Tensor, embedding: Tensor) -> Tensor:
         present, rows = torch.unique(kinds, return_inverse=True)
         one_hot = nn.functional.one_hot(rows, len(present)).T.to(embedding)
         one_hot = edges.of_senders(one_hot)
@@ -263,15 +264,15 @@ class Mace(nn.Module):
             )
         return first_sums(vectors, one_hot, matrices, self._functions(0), self.angular)
 
-    def _later_sums(self, layer: int, edges: Neighbourhoods, features: Sequence[Tensor]) -> Tensor:
+    def _later_sums(self, layer: int, edges: Neighborhoods, features: Sequence[Tensor]) -> Tensor:
         interaction, vectors = self._interaction(layer), -edges.vectors
         raised = interaction.raised(features)
-        if self.sums_by_kernels and isinstance(edges, Neighbourhoods) and not has_tangent(vectors):
+        if self.sums_by_kernels and isinstance(edges, Neighborhoods) and not has_tangent(vectors):
             own = cast(TableSums, self.sums_by_kernels[layer - 1])
-            return interaction.mixed(own(self._flat(edges, vectors), raised.transpose(0, 1)))
+            return own(self._flat(edges, vectors), raised.transpose(0, 1))
         if self.is_analytic and not has_tangent(vectors):
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
-            if not isinstance(edges, Neighbourhoods):
+            if not isinstance(edges, Neighborhoods):
                 # Born charges need separate messages for each edge.
                 messages, senders = edges.of_senders(messages, 0), None
             radial, paths = self._radial(layer), interaction.paths
@@ -289,10 +290,10 @@ class Mace(nn.Module):
         return interaction(self._functions(layer)(distances), angular, edges, raised)
 
     @staticmethod
-    def _has_kernels(interaction: Interaction, edges: Neighbourhoods) -> bool:
-        return interaction.kernels is not None and isinstance(edges, Neighbourhoods)
+    def _has_kernels(interaction: Interaction, edges: Neighborhoods) -> bool:
+        return interaction.kernels is not None and isinstance(edges, Neighborhoods)
 
-    def _flat(self, edges: Neighbourhoods, vectors: Tensor) -> FlatEdges:
+    def _flat(self, edges: Neighborhoods, vectors: Tensor) -> FlatEdges:
         """Return edges within the cutoff; `vectors` belong to `edges`, from sender to receiver."""
         with torch.no_grad():
             inside = (vectors * vectors).sum(0) < self.cutoff**2
