@@ -62,7 +62,7 @@ def quietly(code: CodeType, names: dict[str, object]) -> None:
 def time_page(page: str) -> None:
     """Run the blocks of a page."""
     print(f"{'CPU / s':>8} {'wall / s':>8}  {page}")
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"__name__": "__main__"}
     total = 0.0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

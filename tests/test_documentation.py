@@ -77,7 +77,7 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("workflows", "models"):
         os.symlink(ROOT / folder, tmp_path / folder)
-    names: dict = {}
+    names: dict = {"__name__": "__main__"}
     for block in blocks_of(page):
         if block.file:
             Path(block.file).write_text(re.sub(r"epochs: \d+", "epochs: 1", block.code))

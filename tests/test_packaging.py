@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import jinja2
 import yaml
 
 import ase_les
@@ -22,14 +23,19 @@ def setup_argument(name):
     return next(ast.literal_eval(each.value) for each in call.keywords if each.arg == name)
 
 
+def conda_recipe():
+    """The recipe as conda-build renders it."""
+    text = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
+    functions = {"compiler": "{}_compiler".format, "stdlib": "{}_stdlib".format}
+    return yaml.safe_load(jinja2.Template(text).render(PYTHON="python", **functions))
+
+
 def without_spaces(requirement):
     return re.sub(r"\s+", "", requirement)
 
 
 def test_the_conda_recipe_requires_what_pip_requires():
-    text = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
-    run = re.search(r"\n  run:\n((?:    - .+\n)+)", text)[1]
-    recipe = {without_spaces(line[6:]) for line in run.splitlines()}
+    recipe = {without_spaces(each) for each in conda_recipe()["requirements"]["run"]}
     expected = {f"python{setup_argument('python_requires')}"}
     for requirement in setup_argument("install_requires"):
         name = re.match(r"[A-Za-z0-9_-]+", requirement)[0]
@@ -37,10 +43,19 @@ def test_the_conda_recipe_requires_what_pip_requires():
     assert recipe == expected
 
 
+def test_the_conda_recipe_starts_the_same_program_as_pip():
+    recipe = conda_recipe()
+    scripts = setup_argument("entry_points")["console_scripts"]
+    assert [without_spaces(each) for each in recipe["build"]["entry_points"]] == [
+        without_spaces(each) for each in scripts
+    ]
+    assert (ROOT / recipe["about"]["license_file"]).is_file()
+    assert recipe["about"]["license"] == setup_argument("license")
+
+
 def test_all_files_state_the_same_version():
     version = setup_argument("version")
-    recipe = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
-    assert f'version = "{version}"' in recipe
+    assert conda_recipe()["package"]["version"] == version
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == version
     changelog = (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
