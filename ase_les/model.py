@@ -18,8 +18,8 @@ from ase_les.energy_terms import AtomicEnergies, Context, LatentElectrostatics, 
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.kernels import use_kernels
 from ase_les.mace_repulsion import build_repulsion
-from ase_les.polarizability import AtomicPolarizabilities
 from ase_les.model_config import LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.polarizability import AtomicPolarizabilities
 from ase_les.representation import Cace, Mace, build_representation
 
 __all__ = ["LESModel", "LongRangeConfig", "ModelConfig", "Prediction", "ShortRangeConfig"]

@@ -40,7 +40,7 @@ def errors_table(found: Mapping[str, Errors]) -> Table:
 
 
 def agreements_table(title: str, agreements: Mapping[str, Agreement]) -> Table:
-    """Return the agreement of dipoles, quadrupoles and Born charges with their labels."""
+    """Return the agreement of moments, Born charges and polarizabilities with their labels."""
     table = Table("property", "R²", "slope", "RMSE", title=title, title_justify="left")
     for name, a in agreements.items():
         table.add_row(name, f"{a.R2:.4f}", f"{a.slope:.3f}", f"{a.rmse:.3g}")
@@ -48,11 +48,15 @@ def agreements_table(title: str, agreements: Mapping[str, Agreement]) -> Table:
 
 
 def response_parity(comparison: ResponseComparison) -> list[Parity]:
-    """Return the panels of a parity figure of dipoles and Born charges that have labels."""
+    """Return the panels of a parity figure of the responses that have labels."""
     panels = [
         Parity("dipole component / (e Å)", *comparison.dipole),
         Parity("quadrupole component / (e Å²)", *comparison.quadrupole),
         Parity("latent Born charge component / e", *comparison.born_charges),
+        Parity(
+            "polarizability, difference from mean / Å³",
+            *comparison.polarizability_parts()["polarizability_A3"],
+        ),
     ]
     return [panel for panel in panels if len(panel.reference)]
 
@@ -75,18 +79,23 @@ def figure(history: list[EpochRecord], path: Path) -> None:
         return np.array([getattr(record, name) for record in history], dtype=float)
 
     # Without validation only the loss is known.
-    validated = ~np.isnan(series("forces_rmse"))
+    validated = ~np.isnan(series("validation_loss"))
     shown = validated if validated.any() else np.ones_like(validated)
     panels = {
         "training loss": series("training_loss"),
         "force RMSE / (meV/Å)": series("forces_rmse"),
         "energy RMSE / (meV/atom)": series("energy_rmse"),
+        "polarizability RMSE / (0.001 Å³/atom)": series("polarizability_rmse"),
     }
     save_figure(
         path,
         series("epoch")[shown],
         "epoch",
-        [Panel(label, {"": values[shown]}, logarithmic=True) for label, values in panels.items()],
+        [
+            Panel(label, {"": values[shown]}, logarithmic=True)
+            for label, values in panels.items()
+            if not np.isnan(values[shown]).all()
+        ],
     )
 
 
@@ -95,7 +104,8 @@ def write(result: TrainingResult, output: str | Path) -> None:
     files = TrainingFiles(Path(output))
     figure(list(result.fit.history), files.learning_curve)
     part = next(name for name in ("test", "validation", "training") if name in result.comparisons)
-    save_parity_figure(files.parity, f"{part} structures", parity(result.comparisons[part]))
+    if result.comparisons[part].forces.size:
+        save_parity_figure(files.parity, f"{part} structures", parity(result.comparisons[part]))
     panels = response_parity(result.responses[part]) if part in result.responses else []
     if panels:
         save_parity_figure(files.response, f"{part} structures", panels)

@@ -13,6 +13,7 @@ from torch import Tensor
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel
 from ase_les.ranks import Ranks
+from ase_les.response import polarizability
 from ase_les.training.dataset import Sample, batches
 
 
@@ -68,7 +69,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
     """
     pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
     elements = []
-    for sample in batches(samples, batch_size):
+    for sample in batches([s for s in samples if s.has_forces], batch_size):
         sample = sample.to(model.device)
         with_stress = bool((~sample.stress.isnan()).any())
         derived = differentiate(model, sample.graph, stress=with_stress)
@@ -89,7 +90,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
         name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
         for name, parts in pairs.items()
     }
-    return Comparison(**joined, force_elements=np.concatenate(elements))
+    return Comparison(**joined, force_elements=np.concatenate(elements or [np.zeros(0, int)]))
 
 
 def errors(comparison: Comparison, n_structures: int, n_atoms: int) -> Errors:
@@ -139,6 +140,22 @@ def shared_rmse(
         None if count == 0 else float(np.sqrt(total / count)) for total, count in totals.T.tolist()
     )
     return energy, forces, stress
+
+
+def shared_polarizability_rmse(
+    model: LESModel, samples: Sequence[Sample], ranks: Ranks
+) -> float | None:
+    """Return the error of polarizabilities in 0.001 Å³ per atom; None without labels."""
+    total = torch.zeros(2, dtype=torch.float64)
+    for sample in samples[ranks.rank :: ranks.size]:
+        if not sample.polarizability.isnan().all():
+            sample = sample.to(model.device)
+            with torch.no_grad():
+                error = polarizability(model, sample.graph) - sample.polarizability
+            total[0] += (error / sample.graph.n_atoms).square().sum().cpu()
+            total[1] += error.numel()
+    ranks.sum_(total)
+    return 1000 * float((total[0] / total[1]).sqrt()) if total[1] else None
 
 
 def _rmse_and_mae(pair: np.ndarray) -> tuple[float, float] | tuple[None, None]:
