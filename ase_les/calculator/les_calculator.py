@@ -44,9 +44,9 @@ from ase_les.screening import charge_scaling, screening_factor
 _CHARGE_PROPERTIES = (
     *("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor"),
 )
-_BORN_CHARGES = "born_effective_charges"
+_BORN_CHARGES, _POLARIZABILITY = "born_effective_charges", "polarizability"
 _APART = (_BORN_CHARGES, f"{_BORN_CHARGES}_std")
-_WITHOUT_ENERGY = {*_APART, "dielectric_tensor"}
+_WITHOUT_ENERGY = {*_APART, "dielectric_tensor", _POLARIZABILITY}
 
 
 class LESCalculator(ModelResults):
@@ -68,6 +68,7 @@ class LESCalculator(ModelResults):
                                         center of mass, which matters for charged molecules
     ``polarization``            e/Å²    three periodic directions only; see below
     ``born_effective_charges``  e       (N, 3, 3) [atom, polarization, displacement]
+    ``polarizability``          Å³      (3, 3), of models that have one (`get_polarizability`)
     ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the four
                                         above: `dielectric`, or 1 for finite structures
     ==========================  ======  =======================================================
@@ -199,6 +200,7 @@ class LESCalculator(ModelResults):
         "forces",
         "stress",
         *_CHARGE_PROPERTIES,
+        _POLARIZABILITY,
     ]
     # The model does not use them: changing them must not trigger a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
@@ -264,7 +266,8 @@ class LESCalculator(ModelResults):
         self.implemented_properties = [
             name
             for name in type(self).implemented_properties
-            if self._has_charges or name not in _CHARGE_PROPERTIES
+            if (self._has_charges or name not in _CHARGE_PROPERTIES)
+            and (self._judged.polarizability is not None or name != _POLARIZABILITY)
         ]
 
     def _load(self, model: Source) -> None:
@@ -423,6 +426,8 @@ class LESCalculator(ModelResults):
             if not requested <= _WITHOUT_ENERGY:
                 results |= self._energy_results(atoms, graph, self._graphs.plan(graph), requested)
             results |= self._born_results(atoms, graph, requested)
+            if _POLARIZABILITY in requested:
+                results[_POLARIZABILITY] = self.get_polarizability(atoms)
             if self._has_charges:
                 # Always present: it records the scaling of all results derived from charges.
                 results["dielectric_tensor"] = (

@@ -12,7 +12,8 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_les.calculator.boundary_conditions import has_stress
-from ase_les.calculator.charge_methods import ChargeMethods, array_of
+from ase_les.calculator.charge_methods import array_of
+from ase_les.calculator.polarizability_methods import PolarizabilityMethods
 from ase_les.calculator.shared import SharedEvaluation
 from ase_les.derivatives import Derivatives, EnergyModel, evaluate
 from ase_les.electrostatics.energy import Plan
@@ -21,7 +22,7 @@ from ase_les.model import LESModel, Prediction
 from ase_les.response import check_field, dipoles, has_branches
 
 
-class ModelResults(ChargeMethods):
+class ModelResults(PolarizabilityMethods):
     """Results of one model for a structure, in the field and scaling of the calculator."""
 
     # Processes that share every force call.
