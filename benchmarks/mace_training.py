@@ -56,7 +56,7 @@ def rate(frames: int, answer: dict) -> float:
 
 def read_config(name: str):
     """Return the configuration of a shipped model, and the path of its structures."""
-    from ase_les.training.train import read_training_config
+    from ase_les.training.learning.train import read_training_config
 
     folder = ROOT / "models" / name
     config, _ = read_training_config(folder / "train.yml")
@@ -131,9 +131,9 @@ def measure(asked: argparse.Namespace) -> dict:
     from ase_les.cli.model_recipe import short_range_twin
     from ase_les.kernels import use_training_kernels
     from ase_les.process_settings import keep_freed_memory
-    from ase_les.training.dataset import LabelNames, labelled
-    from ase_les.training.fit import _Run
-    from ase_les.training.initial_model import random_model
+    from ase_les.training.learning.dataset import LabelNames, labeled
+    from ase_les.training.learning.fit import _Run
+    from ase_les.training.learning.initial_model import random_model
 
     torch.set_num_threads(1)
     config, path = read_config(asked.model)
@@ -145,7 +145,7 @@ def measure(asked: argparse.Namespace) -> dict:
         data = write_frames(path, Path(folder), asked.frames)
         frames = read(data, index=":")
     names = LabelNames(energy="REF_energy", forces="REF_forces")
-    samples = labelled(frames, config.model.representation.cutoff, names)
+    samples = labeled(frames, config.model.representation.cutoff, names)
     model = random_model(config.model, samples, seed=1)
     model.standardise_features([sample.graph for sample in samples])
     model.to(torch.float32)

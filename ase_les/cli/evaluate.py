@@ -148,7 +148,7 @@ def _compared(
     from ase_les import LESModel
     from ase_les.cli._committee import evaluate_committee
     from ase_les.reports.model_report import ModelReport
-    from ase_les.training.atomic_charges import atomic_charges
+    from ase_les.training.learning.atomic_charges import atomic_charges
     from ase_les.training.learning.evaluation import compare, errors, worst_structure
     from ase_les.training.learning.response_evaluation import compare_response, has_charges
 

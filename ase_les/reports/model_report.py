@@ -25,7 +25,7 @@ from ase_les.reports.figures import (
 from ase_les.runs.output import replace_file
 
 if TYPE_CHECKING:
-    from ase_les.training.atomic_charges import AtomicCharges
+    from ase_les.training.learning.atomic_charges import AtomicCharges
     from ase_les.training.learning.calibration import Calibration
     from ase_les.training.learning.evaluation import Comparison, Errors, WorstStructure
     from ase_les.training.learning.fit import EpochRecord

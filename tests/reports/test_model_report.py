@@ -18,7 +18,7 @@ from ase_les.reading.labels import LabelNames
 from ase_les.reports import model_report
 from ase_les.reports.figures import save_structure_figure
 from ase_les.reports.model_report import ModelReport
-from ase_les.training.atomic_charges import AtomicCharges, atomic_charges
+from ase_les.training.learning.atomic_charges import AtomicCharges, atomic_charges
 from ase_les.training.learning.dataset import Sample, labeled
 from ase_les.training.learning.evaluation import compare, errors, worst_structure
 

@@ -19,7 +19,7 @@ from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.training.atomic_charges import AtomicCharges, atomic_charges
+from ase_les.training.learning.atomic_charges import AtomicCharges, atomic_charges
 from ase_les.training.learning.atomic_energies import fit_atomic_energies
 from ase_les.training.learning.card import WRONG_SIGN, earlier_trainings, model_card
 from ase_les.training.learning.charge_start import start_from_bonds
