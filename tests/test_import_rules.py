@@ -1,6 +1,9 @@
 """Which parts of the package may import which others."""
 
 import ast
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,3 +48,23 @@ def test_lower_parts_do_not_import_higher_ones(part):
         if any(f"{name}.".startswith(f"{each}.") for each in FORBIDDEN[part])
     ]
     assert not found
+
+
+@pytest.mark.parametrize("package", ["", ".charges", ".training"])
+def test_names_imported_on_first_use_are_those_of_type_checkers(package):
+    module = import_module(f"ase_les{package}")
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+    homes = {name.name: node.module for node in checked.body for name in node.names}
+    assert set(module.__all__) == set(homes)
+    for name, home in homes.items():
+        assert getattr(module, name) is getattr(import_module(home), name)
+    with pytest.raises(AttributeError, match="no attribute 'color'"):
+        module.color  # noqa: B018
+
+
+def test_packages_are_imported_without_torch():
+    code = (
+        "import sys, ase_les, ase_les.charges, ase_les.training; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -71,8 +71,8 @@ def evaluate(
 ) -> None:
     """Compare a model with labels: errors as a table and YAML, and parity plots.
 
-    For single models dipoles, quadrupoles and Born charges are compared if the data contain them,
-    for committees the spread of its members is compared with the errors of their mean.
+    Dipoles, quadrupoles and Born charges are compared if the data contain them. For committees the
+    spread of the members is compared with the errors of their mean.
     """
     from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
@@ -87,7 +87,10 @@ def evaluate(
     from ase_les.runs.output import summary_as_json, write_summary
     from ase_les.training.learning.evaluation import compare, errors
     from ase_les.training.learning.labeled_files import check_names, labeled_file
-    from ase_les.training.learning.response_evaluation import compare_response, has_charges
+    from ase_les.training.learning.response_evaluation import (
+        compare_mean_response,
+        compare_response,
+    )
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
@@ -121,10 +124,12 @@ def evaluate(
     if isinstance(judged, LESModel):
         engine = judged.for_inference(device or "cpu", dtype)
         comparison = compare(engine, samples)
-        response = compare_response(engine, samples) if has_charges(engine) else None
+        response = compare_response(engine, samples) if judged.has_charges else None
     else:
+        engines = judged.for_inference(device or "cpu", dtype)
+        response = compare_mean_response(engines, samples) if judged.has_charges else None
         comparison, calibration = evaluate_committee(
-            judged, samples, device or "cpu", dtype, drawn_spread, data.name, quiet
+            judged, engines, samples, drawn_spread, data.name, quiet
         )
         summary["spread"] = calibration
         if calibrate:

@@ -149,7 +149,7 @@ class LabelingPlan:
         return training, test
 
 
-def read_plan(path: Path) -> LabelingPlan:
+def read_labeling_plan(path: Path) -> LabelingPlan:
     """Read a plan from a YAML file.
 
     Raises
@@ -170,6 +170,6 @@ def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> 
         Folder where labels are stored as soon as they are calculated.
     progress : Progress
     """
-    training, test = read_plan(folder / "label.yml").carry_out(folder, work, progress)
+    training, test = read_labeling_plan(folder / "label.yml").carry_out(folder, work, progress)
     write_labeled(folder / "data.extxyz", training)
     write_labeled(folder / "test.extxyz", test)

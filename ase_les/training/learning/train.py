@@ -41,7 +41,6 @@ from ase_les.training.learning.mean_charges import fix_sign
 from ase_les.training.learning.response_evaluation import (
     ResponseComparison,
     compare_response,
-    has_charges,
 )
 from ase_les.training.learning.teachers import distill_labels
 
@@ -213,7 +212,7 @@ def _evaluated(
     responses = {
         name: compare_response(evaluated, parts[name])
         for name in ("validation", "test")
-        if parts[name] and has_charges(evaluated)
+        if parts[name] and evaluated.has_charges
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     card = model_card(config, parts, done, found, agreements, flipped)
@@ -340,7 +339,7 @@ def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> 
         remedy = "exclude it, or include its elements and total charge in the training data"
         try:
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
-            if has_charges(model) and not sample.born_charges.isnan().all():
+            if model.has_charges and not sample.born_charges.isnan().all():
                 remedy = "or remove its Born charges"
                 check_polarization(model, sample.graph)
         except ValueError as error:

@@ -104,7 +104,10 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
     r"""Compute the largest standard deviation of a force within a committee, in eV/Å.
 
     .. math::
-        D = \max_i \sqrt{\frac1M \sum_m |\mathbf{F}_i^{(m)} - \langle \mathbf{F}_i \rangle|^2}
+        D = \max_i \sqrt{\frac{1}{M - 1} \sum_m
+        |\mathbf{F}_i^{(m)} - \langle \mathbf{F}_i \rangle|^2}
+
+    as for the spread of `ase_les.committee.Committee` before calibration.
 
     Parameters
     ----------
@@ -128,8 +131,7 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
         bare = atoms.copy()
         bare.set_constraint()
         forces = np.array([each.get_property("forces", bare) for each in committee])
-        deviation = forces - forces.mean(axis=0)
-        found.append(np.sqrt((deviation**2).sum(axis=2).mean(axis=0)).max())
+        found.append(np.linalg.norm(forces.std(axis=0, ddof=1), axis=1).max())
     return np.array(found)
 
 
