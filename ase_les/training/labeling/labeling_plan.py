@@ -23,9 +23,9 @@ from ase_les.reading.extended_xyz import write_labeled
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.engines.programs import EngineName, checked_settings
 from ase_les.training.labeling.reference import label_structures
-from ase_les.training.learning.dataset import split
 from ase_les.training.structures.moves import Ratio, repeated
 from ase_les.training.structures.sampling import SamplingRecipe, sample_by_recipe
+from ase_les.training.structures.selection import split
 
 BORN_CHARGES = "REF_born_effective_charges"
 

@@ -31,9 +31,9 @@ from ase_les.model_config import ArchitectureConfig
 from ase_les.model_limits import TEMPERATURES
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames
-from ase_les.training.learning.dataset import split
 from ase_les.training.learning.fit_settings import FitSettings
 from ase_les.training.learning.labeled_files import chosen_frames
+from ase_les.training.structures.selection import split
 
 T = TypeVar("T")
 

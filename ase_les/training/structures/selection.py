@@ -1,8 +1,9 @@
-"""Select structures to label: by farthest-point sampling or committee disagreement."""
+"""Select structures: by farthest-point sampling, committee disagreement, or evenly."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase_les.graph import graph_from_atoms
 from ase_les.model import LESModel
 from ase_les.neighbors import NeighborList
+
+T = TypeVar("T")
 
 
 @torch.no_grad()
@@ -169,3 +172,29 @@ def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> l
         features = structure_features(frames, load_single_model(models[0]))
         return sorted(farthest_points(features, count))
     return sorted(select_by_disagreement(frames, [LESCalculator(each) for each in models], count))
+
+
+def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list[T], list[T]]:
+    """Split items into those kept and those held back, evenly spaced.
+
+    Parameters
+    ----------
+    items : sequence
+    fraction : float
+        Fraction of the items to hold back.
+    name : str
+        Name of the fraction in the error message.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not between 0 and 1.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"`{name}` is a file or a fraction of at most 1, got {fraction}")
+    n_held_back = round(fraction * len(items))
+    held_back = {int((index + 0.5) * len(items) / n_held_back) for index in range(n_held_back)}
+    return (
+        [item for index, item in enumerate(items) if index not in held_back],
+        [items[index] for index in sorted(held_back)],
+    )
