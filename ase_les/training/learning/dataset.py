@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +24,6 @@ from ase_les.reading.labels import LabelNames, LabelSources, find_labels, full_t
 from ase_les.reading.plausibility import check_density
 from ase_les.structure_limits import check_extent
 from ase_les.training.learning.born_labels import by_polarization, check_order
-
-T = TypeVar("T")
 
 
 class Sample(NamedTuple):
@@ -133,32 +131,6 @@ def labeled(
     return [
         _sample(atoms, index, cutoff, sources, dielectric) for index, atoms in enumerate(frames)
     ]
-
-
-def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list[T], list[T]]:
-    """Split items into those kept and those held back, evenly spaced.
-
-    Parameters
-    ----------
-    items : sequence
-    fraction : float
-        Fraction of the items to hold back.
-    name : str
-        Name of the fraction in the error message.
-
-    Raises
-    ------
-    ValueError
-        If the fraction is not between 0 and 1.
-    """
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"`{name}` is a file or a fraction of at most 1, got {fraction}")
-    n_held_back = round(fraction * len(items))
-    held_back = {int((index + 0.5) * len(items) / n_held_back) for index in range(n_held_back)}
-    return (
-        [item for index, item in enumerate(items) if index not in held_back],
-        [items[index] for index in sorted(held_back)],
-    )
 
 
 def joined(samples: Sequence[Sample]) -> Sample:

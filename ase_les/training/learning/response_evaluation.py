@@ -10,6 +10,7 @@ import torch
 from ase.data import atomic_masses
 from torch import Tensor
 
+from ase_les.committee import CommitteeEngine
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response import born_charges, polarizability, quadrupoles
@@ -104,16 +105,6 @@ class ResponseComparison:
         }
 
 
-def has_charges(model: LESModel) -> bool:
-    """Return whether a model has one charge per atom."""
-    return model.has_charges
-
-
-def has_response(model: LESModel) -> bool:
-    """Return whether a model has one charge per atom or a polarizability."""
-    return model.has_charges or model.polarizability is not None
-
-
 def compare_response(
     model: LESModel, samples: Sequence[Sample], batch_size: int = 4
 ) -> ResponseComparison:
@@ -165,6 +156,15 @@ def _polarizabilities(model: LESModel, samples: Sequence[Sample]) -> np.ndarray:
         found = [polarizability(model, sample.graph.to(model.device)).cpu() for sample in known]
     both = torch.stack([torch.cat([s.polarizability for s in known]), torch.cat(found)])
     return both[..., rows, columns].numpy()
+def compare_mean_response(
+    engine: CommitteeEngine, samples: Sequence[Sample], batch_size: int = 4
+) -> ResponseComparison:
+    """Compare the mean response of a committee with labels, see `compare_response`."""
+    members = engine.members if engine.central is None else (engine.central,)
+    found = [asdict(compare_response(member, samples, batch_size)) for member in members]
+    return ResponseComparison(
+        **{name: np.mean([each[name] for each in found], axis=0) for name in found[0]}
+    )
 
 
 def center_of_mass(graph: Graph) -> Tensor:

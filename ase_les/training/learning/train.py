@@ -49,8 +49,6 @@ from ase_les.training.learning.mean_charges import fix_sign
 from ase_les.training.learning.response_evaluation import (
     ResponseComparison,
     compare_response,
-    has_charges,
-    has_response,
 )
 from ase_les.training.learning.teachers import distill_labels
 from ase_les.training.polarizability_part import (
@@ -239,7 +237,7 @@ def _evaluated(
     responses = {
         name: compare_response(evaluated, parts[name])
         for name in ("validation", "test")
-        if parts[name] and has_response(evaluated)
+        if parts[name] and evaluated.has_response
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
     if added:
@@ -250,7 +248,7 @@ def _evaluated(
         card["training"] |= earlier_trainings(start, teachers)
     done.model.card = card
     shown = held_back(comparisons)
-    with_charges = has_charges(evaluated)
+    with_charges = evaluated.has_charges
     opposite = card.get("charges", {}).get("sign") == WRONG_SIGN
     return TrainingResult(
         done.model,
@@ -383,7 +381,7 @@ def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> 
         remedy = "exclude it, or include its elements and total charge in the training data"
         try:
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
-            if has_charges(model) and not sample.born_charges.isnan().all():
+            if model.has_charges and not sample.born_charges.isnan().all():
                 remedy = "or remove its Born charges"
                 check_local_polarization(model, sample.graph)
         except ValueError as error:
