@@ -180,6 +180,10 @@ class ModelConfig(ArchitectureConfig):
             del plain["long_range"]["equilibration"]
         if self.core_repulsion is None:
             del plain["core_repulsion"]
+        representation = plain["representation"]
+        for name, absent in (("normalization", "mean"), ("distance_transform", None)):
+            if name in representation and representation[name] == absent:
+                del representation[name]
         return plain
 
     @classmethod
