@@ -32,7 +32,7 @@ class Committee:
 
     and likewise for forces, stress, charges and Born charges. :math:`\alpha` is 1 unless the
     committee was calibrated on structures outside its training data
-    (`ase_les.training.calibration`).
+    (`ase_les.training.learning.calibration`).
 
     The members of a *last-layer committee* differ only in the last layers of their readouts.
     Energies and charges are linear in these weights, so the mean is a model with averaged

@@ -1,4 +1,4 @@
-"""One measurement per process, so that memory and caches of one do not colour the next."""
+"""One measurement per process, so that memory and caches of one do not color the next."""
 
 import json
 import os

@@ -43,12 +43,12 @@ from ase_les.neighbors import NeighborList
 from ase_les.properties.molecules import molecular_dipoles, molecules
 from ase_les.reading import without_slice
 from ase_les.reports.terminal import console, progress_bar
-from ase_les.response import born_charges, has_polarization
+from ase_les.response import born_charges, has_local_polarization
 from ase_les.runs.output import write_summary
-from ase_les.training.born_labels import by_polarization
-from ase_les.training.dataset import LabelNames, read_frames
-from ase_les.training.response_evaluation import Agreement, centre_of_mass, has_charges
-from ase_les.training.train import DataConfig, divided
+from ase_les.training.learning.born_labels import by_polarization
+from ase_les.training.learning.dataset import LabelNames, read_frames
+from ase_les.training.learning.response_evaluation import Agreement, center_of_mass, has_charges
+from ase_les.training.learning.train import DataConfig, divided
 
 HERE = Path(__file__).parent
 
@@ -272,8 +272,8 @@ def charges_of(
 
 def _of_structure(model: LESModel, graph) -> tuple[np.ndarray, np.ndarray]:
     """Return latent charges (N,) and Born charges (N, 3, 3) in e, NaN if not defined."""
-    if has_polarization(model, graph):
-        latent, tensors = born_charges(model, graph, centre_of_mass(graph))
+    if has_local_polarization(model, graph):
+        latent, tensors = born_charges(model, graph, center_of_mass(graph))
         return latent.detach().double().numpy(), tensors.detach().double().numpy()
     with torch.no_grad():
         latent = model(graph).charges[:, 0].double().numpy()
@@ -370,10 +370,10 @@ def elements_of(found: Charges, known: Charges) -> dict[str, dict[str, float]]:
             same = latent[np.isfinite(found.born[chosen])]
             row |= {"born_e": rounded(born.mean()), "born_stdev_e": rounded(born.std())}
             row["ratio"] = rounded(same.mean() / born.mean())
-        labelled = (known.symbols == element) & np.isfinite(known.reference_born)
-        if labelled.any():
-            row["DFT_born_e"] = rounded(known.reference_born[labelled].mean())
-            row["born_of_the_same_atoms_e"] = rounded(known.born[labelled].mean())
+        labeled = (known.symbols == element) & np.isfinite(known.reference_born)
+        if labeled.any():
+            row["DFT_born_e"] = rounded(known.reference_born[labeled].mean())
+            row["born_of_the_same_atoms_e"] = rounded(known.born[labeled].mean())
         population = found.population[chosen]
         if np.isfinite(population).any():
             row["population_e"] = rounded(np.nanmean(population))

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from ase.io import read
 
-from ase_les.training.engines import make_reference
-from ase_les.training.labelling_plan import read_plan
+from ase_les.training.engines.programs import make_reference
+from ase_les.training.labeling.labeling_plan import read_plan
 
 HERE = Path(__file__).parent
 

@@ -16,13 +16,13 @@ from ase_les.cli import main
 from ase_les.committee import committee_hash, last_layers
 from ase_les.configuration import read_yaml
 from ase_les.model_io import load_single_model
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reading.labels import LabelNames
 from ase_les.reports import dynamics as report
 from ase_les.simulation import run_dynamics
-from ase_les.training.calibration import Calibration, CommitteeComparison, Reliability
-from ase_les.training.dataset import labelled
-from ase_les.training.last_layers import last_layer_committee
+from ase_les.training.learning.calibration import Calibration, CommitteeComparison, Reliability
+from ase_les.training.learning.dataset import labeled
+from ase_les.training.learning.last_layers import last_layer_committee
 
 SPLIT = {"neutrality": "split", "scale": 1.0}
 
@@ -199,7 +199,7 @@ def test_command_combines_evaluates_and_calibrates(members, tmp_path, monkeypatc
         atoms.info["REF_energy"] = truth.get_potential_energy(atoms)
         atoms.arrays["REF_forces"] = truth.get_forces(atoms)
         frames.append(atoms)
-    write_labelled("data.extxyz", frames)
+    write_labeled("data.extxyz", frames)
     names = [f"{number}.safetensors" for number in range(3)]
     run("committee", *names, "--output", "c.safetensors")
     with pytest.raises(SystemExit) as ended:
@@ -261,7 +261,7 @@ def test_last_layers_vary_where_the_data_leave_them_open(random_model):
         atoms.positions += np.random.default_rng(seed).normal(0, 0.02, (len(atoms), 3))
         atoms.info["REF_energy"] = LESCalculator(model).get_potential_energy(atoms) + 0.01 * seed
         atoms.arrays["REF_forces"] = LESCalculator(model).get_forces(atoms) + 0.01
-    samples = labelled(frames, model.config.cutoff, LabelNames())
+    samples = labeled(frames, model.config.cutoff, LabelNames())
     committee = last_layer_committee(model, samples, 8, projections=30, regularization=1e-6)
     for name, weight in committee.central.named_parameters():
         torch.testing.assert_close(weight, dict(model.named_parameters())[name])

@@ -19,16 +19,16 @@ from ase_les.electrostatics.auto_sum import AutoSum
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.testing import check_calculator
-from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
-from ase_les.training.dataset import LabelNames, Sample, labelled
-from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import fit
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights
-from ase_les.training.mean_charges import describe_charges
-from ase_les.training.response_evaluation import compare_response
-from ase_les.training.soap import SOAP
-from ase_les.training.teachers import distill_labels
+from ase_les.training.learning.checkpoint import optimizer_tensors, restore_optimizer
+from ase_les.training.learning.dataset import LabelNames, Sample, labeled
+from ase_les.training.learning.evaluation import evaluate
+from ase_les.training.learning.fit import fit
+from ase_les.training.learning.fit_settings import FitSettings
+from ase_les.training.learning.loss import LossWeights
+from ase_les.training.learning.mean_charges import describe_charges
+from ase_les.training.learning.response_evaluation import compare_response
+from ase_les.training.learning.soap import SOAP
+from ase_les.training.learning.teachers import distill_labels
 from tests.other_device import other_device
 
 
@@ -138,7 +138,7 @@ def test_a_moving_structure(random_model, device):
     same_on_both(random_model(), device, last_forces)
 
 
-def labelled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample]:
+def labeled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample]:
     """Crystals and molecules with labels of every kind, any numbers."""
     rng = np.random.default_rng(seed)
     frames = [make() for _ in range(n_pairs) for make in (salt, partial(molecule, "H2O"))]
@@ -152,14 +152,14 @@ def labelled_structures(model: LESModel, n_pairs: int, seed: int) -> list[Sample
             atoms.arrays["REF_born_effective_charges"] = rng.normal(size=(len(atoms), 9))
         else:
             atoms.info["REF_dipole"] = rng.normal(size=3)
-    return labelled(frames, model.config.cutoff, LabelNames())
+    return labeled(frames, model.config.cutoff, LabelNames())
 
 
 @pytest.fixture
 def trainable(random_model, monkeypatch):
     # In the first steps directions that no gradient has had yet are turned to by rounding; this one
     # follows gradients.
-    monkeypatch.setattr("ase_les.training.fit.SOAP", partial(SGD, momentum=0.5))
+    monkeypatch.setattr("ase_les.training.learning.fit.SOAP", partial(SGD, momentum=0.5))
     model = random_model(charges={"neutrality": "mean"})
     weights = LossWeights(1.0, 1.0, 0.1, dipole=0.1, born_charges=0.1, excess=0.1)
     settings = FitSettings(
@@ -171,7 +171,7 @@ def trainable(random_model, monkeypatch):
         final_loss=weights,
         free_sum=True,
     )
-    data = (labelled_structures(model, 3, seed=1), labelled_structures(model, 1, seed=2))
+    data = (labeled_structures(model, 3, seed=1), labeled_structures(model, 1, seed=2))
     return model, *data, settings
 
 

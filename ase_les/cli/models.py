@@ -51,7 +51,7 @@ def _entry(header: ModelHeader) -> dict[str, object]:
         "test_errors": card.get("test_errors", {}),
         "short_range_test_errors": card.get("short_range", {}).get("test_errors", {}),
         "published": card.get("published", {}),
-        "data_licence": _data(card).get("licence"),
+        "data_license": _data(card).get("license"),
     }
 
 
@@ -88,7 +88,7 @@ def _show(entries: Mapping[str, Mapping]) -> None:
             f"{entry['cutoff_A']:g}",
             "yes" if entry["long_range"] else "no",
             _root_mean_square_errors(entry["test_errors"]),
-            entry["data_licence"] or "not stated",
+            entry["data_license"] or "not stated",
         )
     console = Console(markup=False)
     console.print(table)

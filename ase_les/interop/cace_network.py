@@ -149,7 +149,7 @@ def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
         cutoff_exponent=round(float(cutoff["p"])),
         trainable_frequencies=radial.owns("bessel_weights"),
         layers=tuple(tuple(_MESSAGES[entry.class_name] for entry in layer) for layer in layers),
-        mean_neighbours=float(record.get("mp_norm_factor", 1.0)) ** -2,
+        mean_neighbors=float(record.get("mp_norm_factor", 1.0)) ** -2,
         separate_values=any(values != (1, 1) for values in senders),
     )
 

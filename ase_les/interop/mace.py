@@ -53,7 +53,7 @@ from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConf
 from ase_les.model_sizes import with_weights
 from ase_les.representation import MaceConfig
 
-LICENCE = "as published by its authors; check it before passing the model on"
+LICENSE = "as published by its authors; check it before passing the model on"
 
 _NETWORKS = ("MACELES", "ScaleShiftMACE", "MACE")
 _READOUTS = ("LinearReadoutBlock", "NonLinearReadoutBlock")
@@ -131,7 +131,7 @@ def mace_model(
             "head": heads[number],
             "heads": heads,
         },
-        "licence": LICENCE,
+        "license": LICENSE,
         "atomic_energies": _origin(atomic_energies, shift),
         "charges": {} if long_range else {"none": "a short-range model without charges"},
         **facts,

@@ -53,10 +53,10 @@ class FusedRepresentation:
         sender, receiver = (table.to(self.dtype) for table in cace.embedding.of_all_kinds())
         self._sender = sender.contiguous()
         self._receiver = _padded(receiver.repeat(1, config.n_mixed))
-        self._radial = radial_polynomials(cace.neighbour_sum.radial, self.dtype)
+        self._radial = radial_polynomials(cace.neighbor_sum.radial, self.dtype)
         mixing = cace.mixing.detach()
         self._mixing, self._unmixing = _padded(mixing), _padded(mixing.transpose(2, 3))
-        n_angular = len(cace.neighbour_sum.angular.triples)
+        n_angular = len(cace.neighbor_sum.angular.triples)
         self._n_raw = config.n_embedding * n_angular * _up(config.n_radial)
         self._n_features = cace.n_features
 

@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has its own files.
-SERIES = ("current", "dipole", "spread")
-ACCUMULATED = ("rdf", "profile", "msd")
+SERIES = ("current", "dipole", "spread", "layers")
+ACCUMULATED = ("rdf", "profile", "msd", "sfg")
 
 
 class Result(Protocol):
@@ -305,6 +305,11 @@ class TrainingFiles(OutputFiles):
     def response(self) -> Path:
         """Parity plots of dipoles and Born charges."""
         return self.named("-response.png")
+
+    @property
+    def report(self) -> Path:
+        """Report with errors, figures, charges and settings, HTML."""
+        return self.named(".html")
 
 
 @dataclass(frozen=True)

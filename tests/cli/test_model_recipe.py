@@ -11,8 +11,8 @@ from ase.io import write
 from ase_les import load_model, save_model
 from ase_les.cli.model_recipe import remake, short_range_entry, short_range_twin
 from ase_les.model_io import model_hash
-from ase_les.training.fit import _Run
-from ase_les.training.train import read_training_config
+from ase_les.training.learning.fit import _Run
+from ase_les.training.learning.train import read_training_config
 from tests.other_device import other_device
 
 TRAIN = {

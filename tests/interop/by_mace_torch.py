@@ -105,7 +105,7 @@ def build(
     heads=None,
     network="ScaleShiftMACE",
     gate="silu",
-    MLP_irreps="16x0e",  # noqa: N803
+    MLP_irreps="16x0e",
     **options,
 ):
     # mace first: it lets e3nn load its constants.

@@ -9,8 +9,8 @@ from ase import Atoms
 from ase_les.charges import ChargesConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.response_evaluation import Agreement, compare_response
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.response_evaluation import Agreement, compare_response
 
 FORMAL = {"Na": 1.0, "Cl": -1.0}
 
@@ -36,7 +36,7 @@ def ions(rng, pbc=False) -> Atoms:
 
 
 def with_labels(atoms: Atoms, scale: float = 1.0) -> Atoms:
-    """Moments of unit charges, about the centre of mass, written as in published sets."""
+    """Moments of unit charges, about the center of mass, written as in published sets."""
     charges = scale * np.array([FORMAL[symbol] for symbol in atoms.symbols])
     arms = atoms.positions - atoms.get_center_of_mass()
     atoms.info["REF_energy"] = 0.0
@@ -47,7 +47,7 @@ def with_labels(atoms: Atoms, scale: float = 1.0) -> Atoms:
 
 
 def samples(frames, dielectric=1.0):
-    return labelled(frames, 3.0, LabelNames(), dielectric)
+    return labeled(frames, 3.0, LabelNames(), dielectric)
 
 
 def test_moments_of_rigid_ions_are_those_of_point_charges(rng):

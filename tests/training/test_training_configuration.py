@@ -14,10 +14,14 @@ from ase_les.configuration import from_mapping
 from ase_les.model import LESModel
 from ase_les.model_config import ArchitectureConfig, ShortRangeConfig
 from ase_les.model_io import save_model
-from ase_les.training.configuration import TrainingConfig, read_training_config
-from ase_les.training.initial_model import completed
-from ase_les.training.labelling_plan import read_plan
-from ase_les.training.train import train
+from ase_les.training.labeling.labeling_plan import read_plan
+from ase_les.training.learning.configuration import (
+    CardConfig,
+    TrainingConfig,
+    read_training_config,
+)
+from ase_les.training.learning.initial_model import completed
+from ase_les.training.learning.train import train
 from benchmarks.configuration_walk import walk
 from tests.training.test_train import config, pairs
 
@@ -174,3 +178,9 @@ def main_ends_with(code: int, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == code
+
+
+def test_the_earlier_spelling_of_license_is_read():
+    given = {"licence": "MIT", "data": {"licence": "CC0"}}
+    card = from_mapping(CardConfig, given)
+    assert card.license == "MIT" and card.data.license == "CC0"

@@ -209,7 +209,7 @@ def test_dipoles_of_dipeptides_follow_from_energies_and_forces(tmp_path):
 
 
 def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shared):
-    """Published: R² 0.991 over all conformations, about the centre of mass of neutral molecules."""
+    """Published: R² 0.991 over all conformations, about the center of mass of neutral molecules."""
     checkpoint = shared / "published/les-dipeptides-r-4-nl-2-nu-3/checkpoint.pth"
     run("10_dipeptide_dipoles.py", "--model", checkpoint, "--no-spectrum", "--output", tmp_path)
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
@@ -218,7 +218,7 @@ def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shar
 
 @pytest.mark.slow
 @needs_water_model
-def test_oxygens_of_water_have_neighbours_at_hydrogen_bond_distance(tmp_path):
+def test_oxygens_of_water_have_neighbors_at_hydrogen_bond_distance(tmp_path):
     born = tmp_path / "born.extxyz"
     water = read(STUDIES / "water64.extxyz")
     charges = np.where(water.numbers == 8, -1.0, 0.5)

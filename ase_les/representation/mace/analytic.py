@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from ase_les.representation.mace.harmonics import SphericalHarmonics, constants
 from ase_les.representation.mace.interaction import Path, scaled_coupling
 from ase_les.representation.mace.radial_table import Radial
-from ase_les.representation.neighbour_sum import lengths
+from ase_les.representation.neighbor_sum import lengths
 
 # Atoms per block in the first layer, and in later layers, which have more numbers per edge.
 _FIRST_BLOCK, _LATER_BLOCK = 48, 16

@@ -28,10 +28,10 @@ from ase_les.representation.mace.products import (
 )
 from ase_les.representation.mace.radial import RadialFunctions
 from ase_les.representation.mace.radial_table import ExactRadial, Radial, RadialTable
-from ase_les.representation.neighbour_sum import (
-    Neighbourhoods,
+from ase_les.representation.neighbor_sum import (
+    Neighborhoods,
     lengths,
-    neighbourhoods,
+    neighborhoods,
 )
 from ase_les.representation.radial import BesselBasis
 
@@ -211,14 +211,14 @@ class Mace(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) of all atoms, in the precision of the parameters."""
-        edges = self.neighbourhoods(graph)
+        edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * self.config.n_layers)
 
-    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+    def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""
-        return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
+        return neighborhoods(graph, self.config.cutoff, self.embedding.dtype)
 
-    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighborhoods]) -> Tensor:
         """Return features (N, n_features), with separate edges for every layer, which may be equal.
 
         Separate edges are needed for the response to a displaced atom (`ase_les.response`).
@@ -259,7 +259,7 @@ class Mace(nn.Module):
         vectors = self.embedding[:, None] + self.charge_embedding
         return elements * vectors.shape[1] + state, vectors.flatten(0, 1)
 
-    def _scales(self, edges: Neighbourhoods, numbers: Tensor) -> Tensor | None:
+    def _scales(self, edges: Neighborhoods, numbers: Tensor) -> Tensor | None:
         """Return the scales (N, K) of the transform of distances in Å, None without one."""
         if self.config.distance_transform is None:
             return None
@@ -273,7 +273,7 @@ class Mace(nn.Module):
         return 1 + functions.densities(lengths(vectors), self.densities[layer])[:, None]
 
     def _first_sums(
-        self, edges: Neighbourhoods, kinds: Tensor, embedding: Tensor, scales: Tensor | None
+        self, edges: Neighborhoods, kinds: Tensor, embedding: Tensor, scales: Tensor | None
     ) -> Tensor:
         present, rows = torch.unique(kinds, return_inverse=True)
         one_hot = nn.functional.one_hot(rows, len(present)).T.to(embedding)
@@ -294,7 +294,7 @@ class Mace(nn.Module):
     def _later_sums(
         self,
         layer: int,
-        edges: Neighbourhoods,
+        edges: Neighborhoods,
         features: Sequence[Tensor],
         scales: Tensor | None,
     ) -> Tensor:
@@ -305,7 +305,7 @@ class Mace(nn.Module):
     def _undivided_sums(
         self,
         layer: int,
-        edges: Neighbourhoods,
+        edges: Neighborhoods,
         vectors: Tensor,
         features: Sequence[Tensor],
         functions: RadialFunctions,
@@ -314,12 +314,12 @@ class Mace(nn.Module):
         raised = interaction.raised(features)
         if has_tangent(vectors):
             return self._defined_sums(interaction, edges, vectors, raised, functions)
-        if self.sums_by_kernels and isinstance(edges, Neighbourhoods):
+        if self.sums_by_kernels and isinstance(edges, Neighborhoods):
             own = cast(TableSums, self.sums_by_kernels[layer - 1])
             return own(self._flat(edges, vectors), raised.transpose(0, 1))
         if self.is_analytic:
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
-            if not isinstance(edges, Neighbourhoods):
+            if not isinstance(edges, Neighborhoods):
                 # Born charges need separate messages for each edge.
                 messages, senders = edges.of_senders(messages, 0), None
             radial, paths = self._radial(layer, functions), interaction.paths
@@ -328,7 +328,7 @@ class Mace(nn.Module):
             )
             sizes = [2 * path[2] + 1 for path in interaction.paths]
             return interaction.mixed(summed.split(sizes))
-        if interaction.kernels is not None and isinstance(edges, Neighbourhoods):
+        if interaction.kernels is not None and isinstance(edges, Neighborhoods):
             flat = self._flat(edges, vectors, functions.scales)
             return interaction.forward_with_kernels(flat, raised, functions, self.angular)
         return self._defined_sums(interaction, edges, vectors, raised, functions)
@@ -336,7 +336,7 @@ class Mace(nn.Module):
     def _defined_sums(
         self,
         interaction: Interaction,
-        edges: Neighbourhoods,
+        edges: Neighborhoods,
         vectors: Tensor,
         raised: Tensor,
         functions: RadialFunctions,
@@ -345,7 +345,7 @@ class Mace(nn.Module):
         return interaction(functions(distances), self.angular(vectors / distances), edges, raised)
 
     def _flat(
-        self, edges: Neighbourhoods, vectors: Tensor, scales: Tensor | None = None
+        self, edges: Neighborhoods, vectors: Tensor, scales: Tensor | None = None
     ) -> FlatEdges:
         """Return edges within the cutoff; `vectors` belong to `edges`, from sender to receiver."""
         with torch.no_grad():
