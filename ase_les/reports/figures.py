@@ -81,19 +81,19 @@ def new_figure(path: Target, width: float, height: float) -> Iterator[Figure]:
         # The object interface needs no display and does not change the state of pyplot.
         figure = Figure(figsize=(width, height))
         yield figure
+        # The borders include all labels of any length.
         with warnings.catch_warnings():
             # Raised whenever the placement takes more than a second, as on a busy machine.
             warnings.filterwarnings("ignore", "Creating legend with loc")
             if isinstance(path, str | Path):
                 _render(figure, in_format(Path(path)))
             else:
-                _render(figure, path, format="png")
+                figure.savefig(path, format="png", bbox_inches="tight")
 
 
-def _render(figure: Figure, path: Target, **options: str) -> None:
+def _render(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix of its path."""
-    # The borders include all labels of any length.
-    figure.savefig(path, bbox_inches="tight", **options)
+    figure.savefig(path, bbox_inches="tight")
 
 
 @dataclass(frozen=True)
