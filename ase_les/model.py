@@ -133,6 +133,11 @@ class LESModel(nn.Module):
         return self.long_range is not None and self.long_range.charges.config.n_channels == 1
 
     @property
+    def has_response(self) -> bool:
+        """Return whether there is one charge per atom or a polarizability."""
+        return self.has_charges or self.polarizability is not None
+
+    @property
     def latent_electrostatics(self) -> LatentElectrostatics:
         """Long-range part of the model.
 

@@ -193,25 +193,39 @@ def polarizability_of_structures(atomic: Tensor, graph: Graph, local_field: Loca
     if not bulk.any():
         return total
     volume = torch.linalg.det(graph.cell).abs()
-    volume = torch.where(bulk, volume, torch.inf)
-    unit = torch.eye(3).to(total)
-    screened = torch.linalg.solve(unit - (4 * math.pi / 3) / volume[:, None, None] * total, total)
+    return lorentz_polarizability(total, torch.where(bulk, volume, torch.inf)[:, None, None])
+
+
+def lorentz_polarizability(local: Tensor, volume: Tensor | float) -> Tensor:
+    r"""Return :math:`\alpha = A (1 - \frac{4\pi}{3V} A)^{-1}`, in the field of Lorentz.
+
+    Parameters
+    ----------
+    local : Tensor, shape (..., 3, 3)
+        :math:`A` in Å³, symmetric.
+    volume : Tensor or float
+        In Å³, broadcast with `local`.
+    """
+    screened = torch.linalg.solve(_unit(local) - (4 * math.pi / 3) / volume * local, local)
     # Symmetric apart from round-off: A and (1 − cA)⁻¹ commute.
-    return 0.5 * (screened + screened.transpose(1, 2))
+    return 0.5 * (screened + screened.transpose(-1, -2))
 
 
 def local_polarizability(alpha: Tensor, volume: Tensor | float) -> Tensor:
-    r"""Return :math:`A = \alpha (1 + \frac{4\pi}{3V}\alpha)^{-1}`, the inverse of "lorentz".
+    r"""Return :math:`A = \alpha (1 + \frac{4\pi}{3V}\alpha)^{-1}`, see `lorentz_polarizability`.
 
     Parameters
     ----------
     alpha : Tensor, shape (..., 3, 3)
         In Å³.
     volume : Tensor or float
-        In Å³.
+        In Å³, broadcast with `alpha`.
     """
-    unit = torch.eye(3).to(alpha)
-    return torch.linalg.solve(unit + (4 * math.pi / 3) / volume * alpha, alpha)
+    return torch.linalg.solve(_unit(alpha) + (4 * math.pi / 3) / volume * alpha, alpha)
+
+
+def _unit(like: Tensor) -> Tensor:
+    return torch.eye(3, dtype=like.dtype, device=like.device)
 
 
 def _squares(vectors: Tensor) -> Tensor:

@@ -46,10 +46,9 @@ from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import console, progress_bar
 from ase_les.response import born_charges, has_local_polarization
 from ase_les.runs.output import write_summary
+from ase_les.training import DataConfig, LabelNames, divided, read_frames
 from ase_les.training.learning.born_labels import by_polarization
-from ase_les.training.learning.dataset import LabelNames, read_frames
-from ase_les.training.learning.response_evaluation import Agreement, center_of_mass, has_charges
-from ase_les.training.learning.train import DataConfig, divided
+from ase_les.training.learning.response_evaluation import Agreement, center_of_mass
 
 HERE = Path(__file__).parent
 
@@ -127,7 +126,7 @@ def main() -> None:
     results = {}
     for name, path in chosen_models(args.names, args.model).items():
         model = load_model(path)
-        if not has_charges(model):
+        if not model.has_charges:
             report(f"{name}: no single charge per atom; skipped")
             continue
         try:

@@ -11,7 +11,14 @@ from ase import Atoms
 from ase.build import molecule
 from ase.io import read
 
-from ase_les import Committee, LESCalculator, load_model, save_committee, save_model
+from ase_les import (
+    Committee,
+    LESCalculator,
+    load_model,
+    model_hash,
+    save_committee,
+    save_model,
+)
 from ase_les.cli import main
 from ase_les.committee import committee_hash, last_layers
 from ase_les.configuration import read_yaml
@@ -133,6 +140,50 @@ def test_a_file_gives_the_same_results_and_stores_equal_weights_once(last_layer_
     assert np.array_equal(
         copied.get_property("forces_std", atoms), read.get_property("forces_std", atoms)
     )
+
+
+def test_the_card_of_a_committee_has_the_strictest_limits_of_its_members(members):
+    common = {
+        "data": {"name": "A"},
+        "dielectric": 2.0,
+        "test_errors": {"forces_rmse_meV_per_A": 20.0},
+        "hash": "0",
+    }
+    members[0].card = {
+        "summary": "one",
+        "limits": "no water",
+        "closest_contact_A": 0.9,
+        "closest_contacts_A": {"H-O": 0.9, "O-O": 2.5},
+        "largest_force_eV_per_A": 3.0,
+        "periodic_directions": [0, 3],
+        "named_limits": {"slabs": "bulk only", "temperatures_K": [0, 400]},
+        "charges": {"mean_by_element_e": {"H": 0.4, "O": -0.8}, "sign": "fixed"},
+        **common,
+    }
+    members[1].card = {
+        "summary": "other",
+        "limits": "no ions",
+        "closest_contact_A": 0.8,
+        "closest_contacts_A": {"H-O": 0.95, "O-O": 2.4, "H-H": 1.5},
+        "largest_force_eV_per_A": 5.0,
+        "periodic_directions": [3],
+        "named_limits": {"temperatures_K": [100, 500]},
+        "charges": {"mean_by_element_e": {"H": 0.5, "O": -1.0}, "sign": "fixed"},
+        **common,
+    }
+    found = Committee(members[:2]).card
+    assert found.pop("members") == [model_hash(member) for member in members[:2]]
+    assert found == {
+        "data": {"name": "A"},
+        "dielectric": 2.0,
+        "limits": "no water; no ions",
+        "closest_contact_A": 0.8,
+        "closest_contacts_A": {"H-H": 1.5, "H-O": 0.9, "O-O": 2.4},
+        "largest_force_eV_per_A": 5.0,
+        "periodic_directions": [3],
+        "named_limits": {"slabs": "bulk only", "temperatures_K": [100, 400]},
+        "charges": {"mean_by_element_e": {"H": 0.45, "O": -0.9}, "sign": "fixed"},
+    }
 
 
 def test_the_scale_of_the_card_multiplies_the_spread(members, tmp_path):

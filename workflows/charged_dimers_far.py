@@ -25,7 +25,7 @@ from ase.io import read
 
 from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.reports.terminal import TerminalProgress
-from ase_les.training.labeling.reference import label_structures
+from ase_les.training import label_structures
 
 LAST_A = 15.0
 BEYOND = 3

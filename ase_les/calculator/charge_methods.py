@@ -264,7 +264,7 @@ class ChargeMethods(Calculator):
         ``charge_e``: of the left electrode. ``potential_V``: of the left relative to the right one.
         ``conjugate_charge_e``: :math:`-\partial\Omega/\partial V`, equal to the charge unless the
         electrodes are the faces of one metal (`ase_les.response.electrodes`).
-        ``response_e_per_V``: :math:`\partial Q/\partial V` at fixed positions.
+        ``response_e_per_V``: derivative of the conjugate charge by V at fixed positions.
 
         Raises
         ------

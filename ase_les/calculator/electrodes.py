@@ -111,10 +111,7 @@ def electrode_settings(
     if given is None or isinstance(given, ElectrodeSettings):
         return given
     if not isinstance(given, Mapping) or not set(given) <= set(_NAMES):
-        unknown = (
-            sorted(map(str, set(given) - set(_NAMES))) if isinstance(given, Mapping) else given
-        )
-        raise ValueError(f"`electrodes` have {', '.join(_NAMES)}, got {unknown!r}")
+        raise ValueError(f"`electrodes` have the entries {', '.join(_NAMES)}, got {given!r}")
     missing = [name for name in ("left", "right") if name not in given]
     if missing:
         raise ValueError(f"`electrodes` need `{missing[0]}`, the indices of its atoms")

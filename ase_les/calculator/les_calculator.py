@@ -20,7 +20,7 @@ from ase.calculators.calculator import (
 
 from ase_les.calculator.boundary_conditions import check_boundaries
 from ase_les.calculator.collisions import check_finite
-from ase_les.calculator.electrodes import ElectrodeSettings, electrode_settings
+from ase_les.calculator.electrodes import ElectrodeSettings
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
 from ase_les.calculator.results import ModelResults
@@ -44,9 +44,9 @@ from ase_les.screening import charge_scaling, screening_factor
 _CHARGE_PROPERTIES = (
     *("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor"),
 )
-_BORN_CHARGES = "born_effective_charges"
+_BORN_CHARGES, _POLARIZABILITY = "born_effective_charges", "polarizability"
 _APART = (_BORN_CHARGES, f"{_BORN_CHARGES}_std")
-_WITHOUT_ENERGY = {*_APART, "dielectric_tensor"}
+_WITHOUT_ENERGY = {*_APART, "dielectric_tensor", _POLARIZABILITY}
 
 
 class LESCalculator(ModelResults):
@@ -68,6 +68,7 @@ class LESCalculator(ModelResults):
                                         center of mass, which matters for charged molecules
     ``polarization``            e/Å²    three periodic directions only; see below
     ``born_effective_charges``  e       (N, 3, 3) [atom, polarization, displacement]
+    ``polarizability``          Å³      (3, 3), of models that have one (`get_polarizability`)
     ``dielectric_tensor``               (3, 3), the :math:`\epsilon_\infty` that scales the four
                                         above: `dielectric`, or 1 for finite structures
     ==========================  ======  =======================================================
@@ -99,10 +100,9 @@ class LESCalculator(ModelResults):
     mass. Under periodic boundaries they follow edge vectors and do not depend on the cell
     (`ase_les.response`).
 
-    With charge equilibration as in a metal (`ase_les.electrostatics.equilibration`), polarization
-    and Born charges include the response of the metal. They are zero along directions in which the
-    metal is periodic, and fields are possible along the others; a metal that is periodic along
-    all three directions has none of them.
+    With charge equilibration (`ase_les.electrostatics.equilibration`) polarization and Born charges
+    include the response of the metal. They are zero along directions in which it is periodic;
+    fields are possible along the others.
 
     `get_cell_dipole` is the moment whose derivatives are the Born charges, for crystals, slabs and
     molecules. For slabs they are defined at zero internal field, with all three components scaled
@@ -142,9 +142,8 @@ class LESCalculator(ModelResults):
     electrodes : mapping or None
         Two groups of metal atoms, ``{"left": indices, "right": indices, "potential_V": 1.5}``, held
         at a difference of potential, or with ``charge_e`` at a charge of the left one; for models
-        whose metal atoms share electrons (`ase_les.response.electrodes`). May be assigned at any
-        time. At constant potential the energy is the grand potential of the electrons. Results
-        contain ``electrode_charges`` (2,) in e.
+        whose metal atoms share electrons (`ase_les.response.electrodes`). At constant potential
+        the energy is the grand potential. Results contain ``electrode_charges`` (2,) in e.
     threads : int or None
         Threads of this process. None keeps the user's setting (`torch.set_num_threads`,
         ``OMP_NUM_THREADS``), or uses one thread.
@@ -199,6 +198,7 @@ class LESCalculator(ModelResults):
         "forces",
         "stress",
         *_CHARGE_PROPERTIES,
+        _POLARIZABILITY,
     ]
     # The model does not use them: changing them must not trigger a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
@@ -264,7 +264,8 @@ class LESCalculator(ModelResults):
         self.implemented_properties = [
             name
             for name in type(self).implemented_properties
-            if self._has_charges or name not in _CHARGE_PROPERTIES
+            if (self._has_charges or name not in _CHARGE_PROPERTIES)
+            and (self._judged.polarizability is not None or name != _POLARIZABILITY)
         ]
 
     def _load(self, model: Source) -> None:
@@ -286,22 +287,6 @@ class LESCalculator(ModelResults):
         given = field_vector(field)
         self._field = given
         self.parameters["field_V_per_A"] = given.tolist()
-
-    @property
-    def electrodes(self) -> ElectrodeSettings | None:
-        """Electrodes at a potential or with a charge, or None; a mapping may be assigned."""
-        return self._electrodes
-
-    @electrodes.setter
-    def electrodes(self, given: ElectrodeSettings | Mapping[str, Any] | None) -> None:
-        chosen = electrode_settings(given)
-        self._refuse_electrodes(chosen)
-        self._electrodes = chosen
-        self.parameters["electrodes"] = None if chosen is None else chosen.as_dict()
-
-    def _refuse_electrodes(self, chosen: ElectrodeSettings | None) -> None:
-        if chosen is not None and self._shared is not None:
-            raise ValueError("`electrodes` need a calculator without `group`")
 
     @property
     def dielectric(self) -> np.ndarray:
@@ -423,6 +408,8 @@ class LESCalculator(ModelResults):
             if not requested <= _WITHOUT_ENERGY:
                 results |= self._energy_results(atoms, graph, self._graphs.plan(graph), requested)
             results |= self._born_results(atoms, graph, requested)
+            if _POLARIZABILITY in requested:
+                results[_POLARIZABILITY] = self.get_polarizability(atoms)
             if self._has_charges:
                 # Always present: it records the scaling of all results derived from charges.
                 results["dielectric_tensor"] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -12,7 +13,9 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_les.calculator.boundary_conditions import has_stress
-from ase_les.calculator.charge_methods import ChargeMethods, array_of
+from ase_les.calculator.charge_methods import array_of
+from ase_les.calculator.electrodes import ElectrodeSettings, electrode_settings
+from ase_les.calculator.polarizability_methods import PolarizabilityMethods
 from ase_les.calculator.shared import SharedEvaluation
 from ase_les.derivatives import Derivatives, EnergyModel, evaluate
 from ase_les.electrostatics.energy import Plan
@@ -21,13 +24,26 @@ from ase_les.model import LESModel, Prediction
 from ase_les.response import check_field, dipoles, has_branches
 
 
-class ModelResults(ChargeMethods):
+class ModelResults(PolarizabilityMethods):
     """Results of one model for a structure, in the field and scaling of the calculator."""
 
     # Processes that share every force call.
     _shared: SharedEvaluation | None
     # Whether the stress comes with the forces.
     _with_stress: bool
+
+    @property
+    def electrodes(self) -> ElectrodeSettings | None:
+        """Electrodes at a potential or with a charge, or None; a mapping may be assigned."""
+        return self._electrodes
+
+    @electrodes.setter
+    def electrodes(self, given: ElectrodeSettings | Mapping[str, Any] | None) -> None:
+        chosen = electrode_settings(given)
+        if chosen is not None and self._shared is not None:
+            raise ValueError("`electrodes` need a calculator without `group`")
+        self._electrodes = chosen
+        self.parameters["electrodes"] = None if chosen is None else chosen.as_dict()
 
     def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
         """Return the graph with the edges of all processes."""

@@ -20,6 +20,27 @@ FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings for calculators whose forces are differentiated: no mesh, double precision."""
 
 
+#: Value of the option for ε∞ that takes it from the polarizability of the model.
+LEARNED = "model"
+
+
+def dielectric_number(text: str) -> float:
+    """Return a dielectric constant given as an option.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a number nor "model".
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"--dielectric is a number, or `{LEARNED}` for ε∞ of a model with a polarizability; "
+            f"got {text!r}"
+        ) from None
+
+
 def make_calculator(
     model: str | LESModel | Committee, device: str, dtype: str | None, **settings: Any
 ) -> Any:
@@ -177,20 +198,25 @@ def differentiable_structure(
     threads: int,
     scheduler: str | None = None,
     charge: int | None = None,
-    dielectric: float | None = None,
+    dielectric: str | None = None,
 ) -> tuple[Atoms, Jobs]:
     """Return a structure with a float64 calculator, and the job settings.
 
-    `dtype` None is float64. Sets the threads of this process.
+    `dtype` None is float64. `dielectric` is a number, or "model" for the tensor that the model
+    predicts for this structure. Sets the threads of this process.
     """
     from ase_les.runs.processes import SERIAL, Jobs
 
     set_threads(threads)
     dtype = dtype or "float64"
     settings = dict(FOR_DERIVATIVES)
-    if dielectric is not None:
-        settings["dielectric"] = dielectric
+    learned = dielectric == LEARNED
+    if dielectric is not None and not learned:
+        settings["dielectric"] = dielectric_number(dielectric)
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
+    if learned:
+        settings["dielectric"] = atoms.calc.get_learned_dielectric_tensor(atoms).tolist()
+        atoms.calc.dielectric = settings["dielectric"]
     if processes == 1 and scheduler is None:
         return atoms, SERIAL
     assert model is not None  # checked by calculated_structure

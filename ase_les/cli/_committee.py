@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ase_les import Committee, LESModel
+    from ase_les.committee import CommitteeEngine
     from ase_les.training.learning.calibration import Calibration
     from ase_les.training.learning.dataset import Sample
     from ase_les.training.learning.evaluation import Comparison
@@ -34,9 +35,8 @@ def check_committee_file(name: str, model: LESModel | Committee) -> None:
 
 def evaluate_committee(
     committee: Committee,
+    engine: CommitteeEngine,
     samples: Sequence[Sample],
-    device: str,
-    dtype: str,
     quiet: bool,
 ) -> tuple[Comparison, Calibration]:
     """Compare a committee with labels; show and return its errors and calibration."""
@@ -44,7 +44,7 @@ def evaluate_committee(
     from ase_les.reports.terminal import console
     from ase_les.training.learning.calibration import compare_committee
 
-    found = compare_committee(committee.for_inference(device, dtype), samples)
+    found = compare_committee(engine, samples)
     calibration = found.calibration()
     console(quiet).print(calibration_table(calibration, committee))
     return found.comparison, calibration

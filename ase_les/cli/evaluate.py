@@ -77,8 +77,8 @@ def evaluate(
 ) -> None:
     """Compare a model with labels: errors as a table and YAML, parity plots and an HTML report.
 
-    For single models dipoles, quadrupoles and Born charges are compared if the data contain them,
-    for committees the spread of its members is compared with the errors of their mean.
+    Dipoles, quadrupoles and Born charges are compared if the data contain them. For committees the
+    spread of the members is compared with the errors of their mean.
     """
     from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
@@ -150,7 +150,10 @@ def _compared(
     from ase_les.reports.model_report import ModelReport
     from ase_les.training.learning.atomic_charges import atomic_charges
     from ase_les.training.learning.evaluation import compare, errors, worst_structure
-    from ase_les.training.learning.response_evaluation import compare_response, has_charges
+    from ase_les.training.learning.response_evaluation import (
+        compare_mean_response,
+        compare_response,
+    )
 
     first = judged if isinstance(judged, LESModel) else judged.members[0]
     for sample in samples:
@@ -159,12 +162,16 @@ def _compared(
     if isinstance(judged, LESModel):
         engine = judged.for_inference(*where)
         comparison = compare(engine, samples)
-        if has_charges(engine):
+        if engine.has_response:
             response = compare_response(engine, samples)
+        if engine.has_charges:
             charges = atomic_charges(engine, samples, float(str(facts["ε∞"])))
     else:
         facts = {**facts, "members": len(judged.members)}
-        comparison, spread = evaluate_committee(judged, samples, *where, quiet)
+        engines = judged.for_inference(*where)
+        comparison, spread = evaluate_committee(judged, engines, samples, quiet)
+        if first.has_response:
+            response = compare_mean_response(engines, samples)
     n_atoms = sum(sample.graph.n_atoms for sample in samples)
     return ModelReport(
         title=f"Model {facts['model']}",

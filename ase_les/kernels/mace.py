@@ -36,12 +36,27 @@ _BLOCK = 256
 class FlatEdges(NamedTuple):
     """Edges without slots: ``vectors`` (3, E) from sender to receiver in Å, ``senders`` (E,).
 
-    The edges of atom i are ``starts[i]`` to ``starts[i + 1]``.
+    The edges of atom i are ``starts[i]`` to ``starts[i + 1]``. ``scales`` (E,) are those of a
+    transform of distances in Å, None without one.
     """
 
     vectors: Tensor
     senders: Tensor
     starts: Tensor
+    scales: Tensor | None = None
+
+
+class _Path(NamedTuple):
+    """Mixing of one path: 2 l₃ + 1 rows of the sums, and the components of their degree.
+
+    ``beta`` is 0 for the first path of a degree, whose result is not added to others.
+    """
+
+    size: int
+    rows: slice
+    components: slice
+    matrix: Tensor
+    beta: int
 
 
 class TableSums(nn.Module):
@@ -81,17 +96,22 @@ class TableSums(nn.Module):
         self.kernels, self.harmonics = kernels, harmonics
         self.paths: Tensor
         self.couplings: Tensor
-        self.linear: Tensor
         self.rows: Tensor
         self.register_buffer("paths", paths, persistent=False)
         self.register_buffer("couplings", couplings, persistent=False)
-        self.register_buffer("linear", linear.detach(), persistent=False)
         self.register_buffer("rows", rows.contiguous(), persistent=False)
         sizes = paths[:, 2].tolist()
-        #: Rows of every path, and the components of its degree.
-        self.slices = [
-            (slice(end - size, end), harmonics.of_degree[size // 2])
-            for size, end in zip(sizes, accumulate(sizes), strict=True)
+        self.mixing = [
+            _Path(
+                size,
+                slice(end - size, end),
+                harmonics.of_degree[size // 2],
+                matrix,
+                int(size in sizes[:number]),
+            )
+            for number, (size, end, matrix) in enumerate(
+                zip(sizes, accumulate(sizes), linear.detach(), strict=True)
+            )
         ]
         self.n_rows = sum(sizes)
         # The interval after the last point contains zeros.
@@ -143,7 +163,7 @@ class _TableSums(Function):
     ) -> Tensor:
         ctx.layer = layer
         ctx.save_for_backward(vectors, sent, senders, starts)
-        result = sent.new_zeros(len(layer.couplings), len(starts) - 1, sent.shape[2])
+        result = sent.new_empty(len(layer.couplings), len(starts) - 1, sent.shape[2])
         ctx.only_block = None
         for block in _blocks(layer, vectors, senders, starts):
             n_atoms = len(block.starts) - 1
@@ -154,8 +174,11 @@ class _TableSums(Function):
             arrays = [array.data_ptr() for array in (block.distances, block.angles, sent, sums)]
             call = partial(layer.kernels.call, "table_sum", sent.dtype, *arguments)
             in_ranges(ranges(n_atoms), lambda _, *bounds, run=call, of=arrays: run(*bounds, *of))
-            for matrix, (rows, components) in zip(layer.linear, layer.slices, strict=True):
-                result[components, block.atoms] += sums[:, rows].transpose(0, 1) @ matrix
+            for path in layer.mixing:
+                matrices = path.matrix.expand(path.size, -1, -1)
+                result[path.components, block.atoms].baddbmm_(
+                    sums[:, path.rows].transpose(0, 1), matrices, beta=path.beta
+                )
         return result
 
     @staticmethod
@@ -170,8 +193,11 @@ class _TableSums(Function):
         for block in blocks if ctx.only_block is None else [ctx.only_block]:
             n_atoms = len(block.starts) - 1
             by_sums = sent.new_empty(n_atoms, layer.n_rows, sent.shape[2])
-            for matrix, (rows, components) in zip(layer.linear, layer.slices, strict=True):
-                by_sums[:, rows] = (gradient[components, block.atoms] @ matrix.T).transpose(0, 1)
+            for path in layer.mixing:
+                matrices = path.matrix.T.expand(path.size, -1, -1)
+                by_sums[:, path.rows].transpose(0, 1).baddbmm_(
+                    gradient[path.components, block.atoms], matrices, beta=0
+                )
             by_distances = torch.empty_like(block.distances)
             by_angles = torch.empty_like(block.angles)
             arrays = [

@@ -21,6 +21,10 @@ def response_parity(comparison: ResponseComparison) -> list[Parity]:
         Parity("dipole component / (e Å)", *comparison.dipole),
         Parity("quadrupole component / (e Å²)", *comparison.quadrupole),
         Parity("latent Born charge component / e", *comparison.born_charges),
+        Parity(
+            "polarizability, difference from mean / Å³",
+            *comparison.polarizability_parts()["polarizability_A3"],
+        ),
     ]
     return [panel for panel in panels if len(panel.reference)]
 
@@ -43,18 +47,23 @@ def learning_curve(history: Sequence[EpochRecord], path: Target) -> None:
         return np.array([getattr(record, name) for record in history], dtype=float)
 
     # Without validation only the loss is known.
-    validated = ~np.isnan(series("forces_rmse"))
+    validated = ~np.isnan(series("validation_loss"))
     shown = validated if validated.any() else np.ones_like(validated)
     panels = {
         "training loss": series("training_loss"),
         "force RMSE / (meV/Å)": series("forces_rmse"),
         "energy RMSE / (meV/atom)": series("energy_rmse"),
+        "polarizability RMSE / (0.001 Å³/atom)": series("polarizability_rmse"),
     }
     save_figure(
         path,
         series("epoch")[shown],
         "epoch",
-        [Panel(label, {"": values[shown]}, logarithmic=True) for label, values in panels.items()],
+        [
+            Panel(label, {"": values[shown]}, logarithmic=True)
+            for label, values in panels.items()
+            if not np.isnan(values[shown]).all()
+        ],
     )
 
 

@@ -6,6 +6,7 @@ and ``.svg`` for print. `figure_format` changes it for file names chosen by the 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -81,10 +82,13 @@ def new_figure(path: Target, width: float, height: float) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height))
         yield figure
         # The borders include all labels of any length.
-        if isinstance(path, str | Path):
-            _render(figure, in_format(Path(path)))
-        else:
-            figure.savefig(path, format="png", bbox_inches="tight")
+        with warnings.catch_warnings():
+            # Raised whenever the placement takes more than a second, as on a busy machine.
+            warnings.filterwarnings("ignore", "Creating legend with loc")
+            if isinstance(path, str | Path):
+                _render(figure, in_format(Path(path)))
+            else:
+                figure.savefig(path, format="png", bbox_inches="tight")
 
 
 def _render(figure: Figure, path: Path) -> None:

@@ -41,7 +41,7 @@ def errors_table(found: Mapping[str, Errors]) -> Table:
 
 
 def agreements_table(title: str, agreements: Mapping[str, Agreement]) -> Table:
-    """Return the agreement of dipoles, quadrupoles and Born charges with their labels."""
+    """Return the agreement of moments, Born charges and polarizabilities with their labels."""
     table = Table("property", "R²", "slope", "RMSE", title=title, title_justify="left")
     for name, a in agreements.items():
         table.add_row(name, f"{a.R2:.4f}", f"{a.slope:.3f}", f"{a.rmse:.3g}")
@@ -52,7 +52,8 @@ def write(result: TrainingResult, output: str | Path) -> None:
     """Write learning curve, parity figures of the held-back structures, and the report."""
     files, part = TrainingFiles(Path(output)), result.part
     learning_curve(result.fit.history, files.learning_curve)
-    save_parity_figure(files.parity, f"{part} structures", parity(result.comparisons[part]))
+    if result.comparisons[part].forces.size:
+        save_parity_figure(files.parity, f"{part} structures", parity(result.comparisons[part]))
     panels = response_parity(result.responses[part]) if part in result.responses else []
     if panels:
         save_parity_figure(files.response, f"{part} structures", panels)

@@ -16,8 +16,8 @@ Three arrangements are possible:
   space outside.
 - *Three periodic directions and vacuum* across the layers: summed as two periodic directions, as
   no edge leads through the vacuum.
-- *Three periodic directions without vacuum*: the electrodes are the two faces of one metal,
-  bonded through the cell face. A field :math:`\mathcal{E} = V/L` along the normal acts on all
+- *Three periodic directions and one metal*: the electrodes are its two faces, with the solution
+  between them. A field :math:`\mathcal{E} = V/L` along the normal acts on all
   charges [2]_, with L the height of the cell; the potential is level in the metal and changes by
   V across the solution. Only at constant potential.
 
@@ -77,24 +77,23 @@ def electrode_graph(model: LESModel, graph: Graph, electrodes: Electrodes) -> Gr
     is_one = bool(torch.isin(pieces.piece[left], pieces.piece[~left]).any())
     if graph.pbc.all():
         axis = _axis_across(graph, pieces)
-        if not graph.shifts[:, axis].any():
-            pbc = graph.pbc.clone()
-            pbc[0, axis] = False
-            graph = graph._replace(pbc=pbc)
-        else:
-            if not is_one:
-                raise ElectrodesError(
-                    "in a cell with three periodic directions the electrodes need vacuum outside, "
-                    "or must be the faces of one metal with the solution between them; here they "
-                    "are separate and there is no vacuum. Add vacuum with atoms.center(vacuum=10, "
-                    "axis=2), or set pbc = (True, True, False)"
-                )
+        if is_one:
             if electrodes.charge is not None:
                 raise ElectrodesError(
-                    "a fixed charge needs two electrodes with vacuum outside: set pbc = (True, "
-                    "True, False) with separate electrodes, or give `potential_V`"
+                    "a fixed charge needs two separate electrodes; these are faces of one metal: "
+                    "give `potential_V`"
                 )
             return graph
+        if graph.shifts[:, axis].any():
+            raise ElectrodesError(
+                "in a cell with three periodic directions the electrodes need vacuum outside, "
+                "or must be the faces of one metal with the solution between them; here they "
+                "are separate and there is no vacuum. Add vacuum with atoms.center(vacuum=10, "
+                "axis=2), or set pbc = (True, True, False)"
+            )
+        pbc = graph.pbc.clone()
+        pbc[0, axis] = False
+        return graph._replace(pbc=pbc)
     if is_one:
         raise ElectrodesError(
             "an atom of the left electrode is bonded to one of the right: a metal has one "
@@ -208,8 +207,8 @@ class ElectrodeState(NamedTuple):
 
     ``charge``: Q of the left electrode in e; the right one has -Q. ``potential``: of the left
     relative to the right one in V. ``conjugate``: :math:`-\partial\Omega/\partial V` in e: Q, or
-    the dipole along the normal over the height of a cell with three periodic directions.
-    ``response``: :math:`\partial Q/\partial V` in e/V at fixed positions.
+    in a cell with three periodic directions :math:`M_n/L + V A/4\pi k_e L`.
+    ``response``: derivative of the conjugate charge by V, in e/V at fixed positions.
     """
 
     charge: float

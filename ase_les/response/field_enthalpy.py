@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 
 from ase_les.electrostatics.energy import Plan
@@ -10,6 +13,7 @@ from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
 from ase_les.response.conditions import check_field
 from ase_les.response.electrodes import Electrodes, metal_bias
+from ase_les.units import COULOMB_CONSTANT
 
 
 class FieldEnthalpy(nn.Module):
@@ -70,7 +74,19 @@ class FieldEnthalpy(nn.Module):
             return prediction
         rule = self.model.latent_electrostatics.charges.neutrality
         share = -(rule.moments(prediction.latent, graph) @ field)
+        vacuum = self._energy_of_vacuum(graph, field)
         return prediction._replace(
-            energy=prediction.energy + sum_per_structure(share, graph),
+            energy=prediction.energy + sum_per_structure(share, graph) + vacuum,
             short_range=prediction.short_range + share,
         )
+
+    def _energy_of_vacuum(self, graph: Graph, field: Tensor) -> Tensor | float:
+        """Return the energy of the field that holds electrodes at the faces of one metal.
+
+        With it the energy is the same as that of two electrodes with vacuum outside.
+        """
+        if self.electrodes is None or not graph.pbc.all():
+            return 0.0
+        holding = field - self.force_per_charge
+        volume = torch.linalg.det(graph.cell).abs()
+        return -(holding @ holding) * volume / (8 * math.pi * COULOMB_CONSTANT)

@@ -18,6 +18,8 @@ charges, so that :math:`\lambda \cdot g` is half the difference of the energies 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,7 @@ from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response.electrodes import ElectrodeState
 from ase_les.response.field_enthalpy import FieldEnthalpy
+from ase_les.units import COULOMB_CONSTANT
 
 
 def metal_moments(model: LESModel, charges: Tensor, graph: Graph) -> Tensor:
@@ -107,6 +110,9 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
 def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> ElectrodeState:
     """Return charge, potential and response of the electrodes, in latent units.
 
+    The conjugate charge of two faces of one metal does not depend on where its inside is divided
+    between them, and equals the charge of an electrode if the metal is thick.
+
     Parameters
     ----------
     enthalpy : FieldEnthalpy
@@ -136,11 +142,14 @@ def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) ->
             return ElectrodeState(charge, potential, charge, response)
         assert electrodes.potential is not None
         at_one_volt = _field_per_volt(enthalpy, graph)
-        arms = conductors(graph, metal).positions
-        unit = solution.response_of((arms @ at_one_volt)[:, None])
-        moments = sum_per_structure(long_range.charges.neutrality.moments(latent, graph), graph)[0]
-        conjugate = float((moments + p @ arms) @ at_one_volt)
-        return ElectrodeState(charge, electrodes.potential, conjugate, float(unit[left].sum()))
+        height = conductors(graph, metal).positions @ at_one_volt
+        moment = sum_per_structure(long_range.charges.neutrality.moments(latent, graph), graph)[0]
+        volume = torch.linalg.det(graph.cell[0]).abs()
+        vacuum = float(at_one_volt @ at_one_volt * volume / (4 * math.pi * COULOMB_CONSTANT))
+        potential = electrodes.potential
+        conjugate = float(moment @ at_one_volt + p @ height) + potential * vacuum
+        response = float(height @ solution.response_of(height[:, None])[:, 0]) + vacuum
+        return ElectrodeState(charge, potential, conjugate, response)
 
 
 def _field_per_volt(enthalpy: FieldEnthalpy, graph: Graph) -> Tensor:

@@ -14,7 +14,7 @@ from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.polarizability import AtomicPolarizabilities, polarizability_of_structures
 
-# Independent components: row, column and multiplicity.
+# Row and column of the independent components xx, yy, zz, yz, xz, xy.
 COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 

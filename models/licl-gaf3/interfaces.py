@@ -25,8 +25,7 @@ from ase.build import bulk
 from ase.io import write
 from ase.optimize import LBFGS
 
-from ase_les.training.engines.programs import make_reference
-from ase_les.training.labeling.labeling_plan import read_plan
+from ase_les.training import make_reference, read_labeling_plan
 
 EDGE_A = 5.12
 """Of the square cell: the lattice constant of LiCl, and √2 Ga–Ga distances."""
@@ -93,7 +92,7 @@ def settled(atoms: Atoms, plan_of_ions: dict) -> Atoms:
 
 def main() -> None:
     folder = Path(__file__).parent
-    ions = read_plan(folder / "label.yml").sets["warm"].sample["calculator"]
+    ions = read_labeling_plan(folder / "label.yml").sets["warm"].sample["calculator"]
     frames = []
     for number, shift in enumerate(SHIFTS):
         atoms = settled(interface(shift), ions)

@@ -46,8 +46,7 @@ from ase.io import read, write
 from ase.optimize import FIRE
 
 from ase_les import LESCalculator
-from ase_les.training.structures.motion import Dynamics
-from ase_les.training.structures.packing import packed, packed_cube
+from ase_les.training import Dynamics, packed, packed_cube
 
 LATTICE_A = 3.97
 """Of the crystal in PBE."""

@@ -25,9 +25,7 @@ from ase.build import cut, molecule
 from ase.io import write
 from ase.optimize import LBFGS
 
-from ase_les.training.engines.programs import make_reference
-from ase_les.training.labeling.labeling_plan import LabelingPlan, read_plan
-from ase_les.training.structures.packing import packed, packed_cube
+from ase_les.training import LabelingPlan, make_reference, packed, packed_cube, read_labeling_plan
 
 A_A, C_A, INTERNAL = 3.785, 9.514, 0.208
 """Lattice of the crystal, and how far oxygen is from titanium along c, in units of c."""
@@ -85,7 +83,7 @@ def liquid(seed: int) -> Atoms:
 def main() -> None:
     folder = Path(__file__).parent
     solid = slab()
-    path = relaxed(solid, read_plan(folder / "label.yml")).positions - solid.positions
+    path = relaxed(solid, read_labeling_plan(folder / "label.yml")).positions - solid.positions
     heights = (solid.positions[:, 2].max(), HEIGHT_A)
     contents = [Atoms("Cl"), Atoms("Na"), *[molecule("H2O")] * WATERS]
     for name, packings in PACKINGS.items():

@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.io import read, write
 
 from ase_les.reading.extended_xyz import write_labeled
-from ase_les.training.labeling.labeling_plan import make_data, read_plan
+from ase_les.training.labeling.labeling_plan import make_data, read_labeling_plan
 
 PLAN = {
     "engine": "emt",
@@ -78,4 +78,4 @@ def test_data_made_twice_are_the_same(folder):
 def test_an_unknown_entry_of_a_plan_is_refused(folder):
     (folder / "label.yml").write_text(yaml.safe_dump({**PLAN, "k-points": 3}))
     with pytest.raises(ValueError, match=r"label\.yml: `k-points` \(line \d+\): unknown key"):
-        read_plan(folder / "label.yml")
+        read_labeling_plan(folder / "label.yml")

@@ -304,7 +304,7 @@ def test_a_committee_disputes_the_structure_far_from_its_training():
     frames = [Atoms("Cu2", [(0, 0, 0), (0, 0, d)]) for d in distances]
     assert set(select_by_disagreement(frames, committee, 2)) == {2, 5}
     forces = [each.fit(2.5) for each in committee]
-    assert disagreements(frames, committee)[1] == pytest.approx(np.std(forces), rel=1e-12)
+    assert disagreements(frames, committee)[1] == pytest.approx(np.std(forces, ddof=1), rel=1e-12)
     with pytest.raises(ValueError, match="at least 2"):
         select_by_disagreement(frames, committee[:1], 1)
 

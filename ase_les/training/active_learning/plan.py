@@ -27,11 +27,11 @@ from ase_les.configuration import (
 from ase_les.reading import all_frames
 from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.training.engines.programs import EngineName, checked_settings
-from ase_les.training.learning.dataset import split
 from ase_les.training.learning.fit_settings import FitSettings
 from ase_les.training.learning.initial_model import ArchitectureConfig
 from ase_les.training.structures.moves import bare, repeated
 from ase_les.training.structures.sampling import SamplingRecipe
+from ase_les.training.structures.selection import split
 
 EXAMPLE = """\
 # ase build -x rocksalt -a 5.64 --cubic NaCl nacl.traj     creates the initial structure

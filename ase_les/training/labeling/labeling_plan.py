@@ -23,9 +23,9 @@ from ase_les.reading.extended_xyz import write_labeled
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.training.engines.programs import EngineName, checked_settings
 from ase_les.training.labeling.reference import label_structures
-from ase_les.training.learning.dataset import split
 from ase_les.training.structures.moves import Ratio, repeated
 from ase_les.training.structures.sampling import SamplingRecipe, sample_by_recipe
+from ase_les.training.structures.selection import split
 
 BORN_CHARGES = "REF_born_effective_charges"
 
@@ -149,7 +149,7 @@ class LabelingPlan:
         return training, test
 
 
-def read_plan(path: Path) -> LabelingPlan:
+def read_labeling_plan(path: Path) -> LabelingPlan:
     """Read a plan from a YAML file.
 
     Raises
@@ -170,6 +170,6 @@ def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> 
         Folder where labels are stored as soon as they are calculated.
     progress : Progress
     """
-    training, test = read_plan(folder / "label.yml").carry_out(folder, work, progress)
+    training, test = read_labeling_plan(folder / "label.yml").carry_out(folder, work, progress)
     write_labeled(folder / "data.extxyz", training)
     write_labeled(folder / "test.extxyz", test)

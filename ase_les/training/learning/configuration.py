@@ -12,6 +12,7 @@ from ase import Atoms
 from ase_les.configuration import (
     File,
     Files,
+    Fraction,
     Interval,
     Len,
     MinLen,
@@ -30,13 +31,11 @@ from ase_les.model_config import ArchitectureConfig
 from ase_les.model_limits import TEMPERATURES
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames
-from ase_les.training.learning.dataset import split
 from ase_les.training.learning.fit_settings import FitSettings
 from ase_les.training.learning.labeled_files import chosen_frames
+from ase_les.training.structures.selection import split
 
 T = TypeVar("T")
-
-Part = Annotated[float, Interval(ge=0, lt=1)]
 
 
 @configuration
@@ -68,8 +67,8 @@ class DataConfig:
     """
 
     training: Annotated[Files, MinLen(1)]
-    validation: File | Part = 0.1
-    test: File | Part | None = None
+    validation: File | Fraction = 0.1
+    test: File | Fraction | None = None
     labels: LabelNames = LabelNames()
     shortest_A: Mapping[Pair, Annotated[Positive, Unit("Å")]] = field(default_factory=dict)
     dielectric: Annotated[float, Interval(ge=1, le=1e4)] = 1.0

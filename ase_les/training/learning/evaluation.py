@@ -14,6 +14,7 @@ from torch import Tensor
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel
 from ase_les.ranks import Ranks
+from ase_les.response import polarizability
 from ase_les.training.learning.dataset import Sample, batches
 
 
@@ -69,8 +70,11 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
         Structures evaluated together.
     """
     pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
+    known_forces = [index for index, sample in enumerate(samples) if sample.has_forces]
     elements, structures = [], []
-    for number, sample in enumerate(batches(samples, batch_size)):
+    for first in range(0, len(known_forces), batch_size):
+        indices = known_forces[first : first + batch_size]
+        (sample,) = batches([samples[index] for index in indices], batch_size)
         sample = sample.to(model.device)
         with_stress = bool((~sample.stress.isnan()).any())
         derived = differentiate(model, sample.graph, stress=with_stress)
@@ -87,7 +91,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
             pairs[name].append(both[:, known])
             if name == "forces":
                 elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[known])
-                own = number * batch_size + sample.graph.structure.cpu().numpy()
+                own = np.array(indices)[sample.graph.structure.cpu().numpy()]
                 structures.append(np.repeat(own, 3)[known])
     joined = {
         name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
@@ -95,8 +99,8 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
     }
     return Comparison(
         **joined,
-        force_elements=np.concatenate(elements),
-        force_structures=np.concatenate(structures),
+        force_elements=np.concatenate(elements or [np.zeros(0, int)]),
+        force_structures=np.concatenate(structures or [np.zeros(0, int)]),
     )
 
 
@@ -195,6 +199,22 @@ def shared_rmse(
         None if count == 0 else float(np.sqrt(total / count)) for total, count in totals.T.tolist()
     )
     return energy, forces, stress
+
+
+def shared_polarizability_rmse(
+    model: LESModel, samples: Sequence[Sample], ranks: Ranks
+) -> float | None:
+    """Return the error of polarizabilities in 0.001 Å³ per atom; None without labels."""
+    total = torch.zeros(2, dtype=torch.float64)
+    for sample in samples[ranks.rank :: ranks.size]:
+        if not sample.polarizability.isnan().all():
+            sample = sample.to(model.device)
+            with torch.no_grad():
+                error = polarizability(model, sample.graph) - sample.polarizability
+            total[0] += (error / sample.graph.n_atoms).square().sum().cpu()
+            total[1] += error.numel()
+    ranks.sum_(total)
+    return 1000 * float((total[0] / total[1]).sqrt()) if total[1] else None
 
 
 def _rmse_and_mae(pair: np.ndarray) -> tuple[float, float] | tuple[None, None]:

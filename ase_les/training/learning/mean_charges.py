@@ -16,7 +16,7 @@ from ase_les.charges.sign import covariance_with_electronegativity, mean_by_elem
 from ase_les.model import LESModel
 from ase_les.response import born_charges, has_local_polarization
 from ase_les.training.learning.dataset import Sample, batches
-from ase_les.training.learning.response_evaluation import center_of_mass, has_charges
+from ase_les.training.learning.response_evaluation import center_of_mass
 
 SIGN_SAMPLE_SIZE = 8
 """Structures used to determine the sign."""
@@ -121,7 +121,7 @@ def fix_sign(model: LESModel, samples: Sequence[Sample]) -> bool:
     electronegativity (covariance over the elements): energies and forces determine them, while
     mean charges may nearly vanish in a crystal. Charges with several channels are not changed.
     """
-    if not has_charges(model) or not sign_is_free(model, samples):
+    if not model.has_charges or not sign_is_free(model, samples):
         return False
     charges = mean_born_charges(model, samples) or mean_charges(model, samples)
     if covariance_with_electronegativity(charges) <= 0:
@@ -141,7 +141,7 @@ def sign_opposes_chemistry(model: LESModel, samples: Sequence[Sample]) -> bool:
     model : LESModel
     samples : sequence of Sample
     """
-    if not has_charges(model):
+    if not model.has_charges:
         return False
     charges = mean_born_charges(model, samples) or mean_charges(model, samples)
     return covariance_with_electronegativity(charges) > 0

@@ -10,7 +10,7 @@ from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response import born_charges
 from ase_les.training.learning.dataset import Sample
-from ase_les.training.learning.response_evaluation import center_of_mass, has_charges
+from ase_les.training.learning.response_evaluation import center_of_mass
 
 
 def distill_labels(
@@ -44,7 +44,7 @@ def distill_labels(
         If a teacher has no charges, or does not cover a structure.
     """
     for index, teacher in enumerate(teachers):
-        if not has_charges(teacher):
+        if not teacher.has_charges:
             raise ValueError(
                 f"teacher {index} does not have one charge per atom; remove it from `teachers`"
             )

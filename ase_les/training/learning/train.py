@@ -49,9 +49,13 @@ from ase_les.training.learning.mean_charges import fix_sign
 from ase_les.training.learning.response_evaluation import (
     ResponseComparison,
     compare_response,
-    has_charges,
 )
 from ase_les.training.learning.teachers import distill_labels
+from ase_les.training.polarizability_part import (
+    card_with_polarizability,
+    is_added,
+    start_from_mean,
+)
 
 __all__ = [
     "DataConfig",
@@ -221,8 +225,9 @@ def _evaluated(
     files: TrainingFiles,
 ) -> TrainingResult:
     """Determine the sign of the charges and compare the model with all labels."""
+    added = start is not None and is_added(config, start)
     # Labels of dipoles and Born charges determine the sign; otherwise electronegativity does.
-    flipped = not config.fit.needs_response and fix_sign(done.model, parts["training"])
+    flipped = not (added or config.fit.needs_response) and fix_sign(done.model, parts["training"])
     evaluated = done.model.to(PRECISIONS[config.fit.dtype])
     comparisons = {name: compare(evaluated, samples) for name, samples in parts.items() if samples}
     found = {
@@ -232,14 +237,18 @@ def _evaluated(
     responses = {
         name: compare_response(evaluated, parts[name])
         for name in ("validation", "test")
-        if parts[name] and has_charges(evaluated)
+        if parts[name] and evaluated.has_response
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
-    card = model_card(config, parts, done, found, agreements, flipped)
-    card["training"] |= earlier_trainings(start, teachers)
+    if added:
+        assert start is not None
+        card = card_with_polarizability(start, config, parts, done, agreements)
+    else:
+        card = model_card(config, parts, done, found, agreements, flipped)
+        card["training"] |= earlier_trainings(start, teachers)
     done.model.card = card
     shown = held_back(comparisons)
-    with_charges = has_charges(evaluated)
+    with_charges = evaluated.has_charges
     opposite = card.get("charges", {}).get("sign") == WRONG_SIGN
     return TrainingResult(
         done.model,
@@ -348,17 +357,21 @@ def _label(
 def _initial_model(
     config: TrainingConfig, parts: Mapping[str, Sequence[Sample]], start: LESModel | None
 ) -> LESModel:
-    training = parts["training"]
+    training, architecture = parts["training"], config.model
     if start is None:
-        model = random_model(config.model, training, config.fit.seed)
+        model = random_model(architecture, training, config.fit.seed)
     else:
-        model = model_from(start, config.model, training, config.fit.seed)
+        if is_added(config, start):
+            architecture = replace(architecture, atomic_energies=start.config.atomic_energies)
+        model = model_from(start, architecture, training, config.fit.seed)
     for name, samples in parts.items():
         _check_structures(model, samples, name)
     if start is None:
         model.standardize_features([sample.graph for sample in training[:10]])
         if config.fit.bond_polarity:
             start_from_bonds(model, training, config.fit.bond_polarity)
+    if start is None or start.polarizability is None:
+        start_from_mean(model, training)
     return model
 
 
@@ -368,7 +381,7 @@ def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> 
         remedy = "exclude it, or include its elements and total charge in the training data"
         try:
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
-            if has_charges(model) and not sample.born_charges.isnan().all():
+            if model.has_charges and not sample.born_charges.isnan().all():
                 remedy = "or remove its Born charges"
                 check_local_polarization(model, sample.graph)
         except ValueError as error:
@@ -394,13 +407,13 @@ def _fit_with_progress(
     def report(record: EpochRecord) -> None:
         nonlocal epochs_done
         status = f"loss {record.training_loss:.3g}"
-        if record.forces_rmse is not None:
+        if record.validation_loss is not None:
             validated.append(record)
             # About twenty lines in total; the learning curve has the rest.
             interval = max(config.fit.epochs // config.fit.validate_every // 20, 1)
             if len(validated) % interval == 0:
                 progress.message(_line(record))
-        if validated:
+        if validated and validated[-1].forces_rmse is not None:
             status += f", forces {validated[-1].forces_rmse:.1f} meV/Å"
         progress.advance(record.epoch - epochs_done, status)
         epochs_done = record.epoch
@@ -429,10 +442,15 @@ def _fit_with_progress(
 
 
 def _line(record: EpochRecord) -> str:
-    energy = "" if record.energy_rmse is None else f"{record.energy_rmse:.3f} meV/atom, "
+    errors = (
+        (record.energy_rmse, ".3f", "meV/atom"),
+        (record.forces_rmse, ".2f", "meV/Å"),
+        (record.polarizability_rmse, ".3f", "mÅ³/atom"),
+    )
+    shown = ", ".join(f"{value:{form}} {unit}" for value, form, unit in errors if value is not None)
     return (
         f"epoch {record.epoch:5d} {record.seconds:6.0f} s  loss {record.training_loss:.3e}  "
-        f"validation {energy}{record.forces_rmse:.2f} meV/Å"
+        f"validation {shown}"
     )
 
 

@@ -1,8 +1,9 @@
-"""Select structures to label: by farthest-point sampling or committee disagreement."""
+"""Select structures: by farthest-point sampling, committee disagreement, or evenly."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase_les.graph import graph_from_atoms
 from ase_les.model import LESModel
 from ase_les.neighbors import NeighborList
+
+T = TypeVar("T")
 
 
 @torch.no_grad()
@@ -104,7 +107,10 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
     r"""Compute the largest standard deviation of a force within a committee, in eV/Å.
 
     .. math::
-        D = \max_i \sqrt{\frac1M \sum_m |\mathbf{F}_i^{(m)} - \langle \mathbf{F}_i \rangle|^2}
+        D = \max_i \sqrt{\frac{1}{M - 1} \sum_m
+        |\mathbf{F}_i^{(m)} - \langle \mathbf{F}_i \rangle|^2}
+
+    as for the spread of `ase_les.committee.Committee` before calibration.
 
     Parameters
     ----------
@@ -128,8 +134,7 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
         bare = atoms.copy()
         bare.set_constraint()
         forces = np.array([each.get_property("forces", bare) for each in committee])
-        deviation = forces - forces.mean(axis=0)
-        found.append(np.sqrt((deviation**2).sum(axis=2).mean(axis=0)).max())
+        found.append(np.linalg.norm(forces.std(axis=0, ddof=1), axis=1).max())
     return np.array(found)
 
 
@@ -167,3 +172,29 @@ def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> l
         features = structure_features(frames, load_single_model(models[0]))
         return sorted(farthest_points(features, count))
     return sorted(select_by_disagreement(frames, [LESCalculator(each) for each in models], count))
+
+
+def split(items: Sequence[T], fraction: float, name: str = "test") -> tuple[list[T], list[T]]:
+    """Split items into those kept and those held back, evenly spaced.
+
+    Parameters
+    ----------
+    items : sequence
+    fraction : float
+        Fraction of the items to hold back.
+    name : str
+        Name of the fraction in the error message.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not between 0 and 1.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"`{name}` is a file or a fraction of at most 1, got {fraction}")
+    n_held_back = round(fraction * len(items))
+    held_back = {int((index + 0.5) * len(items) / n_held_back) for index in range(n_held_back)}
+    return (
+        [item for index, item in enumerate(items) if index not in held_back],
+        [items[index] for index in sorted(held_back)],
+    )
