@@ -104,7 +104,7 @@ def fresh(pages: list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pages", nargs="+", help="such as start or tutorials/own_data")
+    parser.add_argument("pages", nargs="*", help="such as start or tutorials/own_data")
     parser.add_argument("--fresh", action="store_true", help="in a clean clone and environment")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
