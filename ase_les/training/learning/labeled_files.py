@@ -10,7 +10,7 @@ from ase import Atoms
 
 from ase_les.reading import StructureFile, read_file
 from ase_les.reading.labels import PROPERTIES, LabelNames, LabelSources, find_labels
-from ase_les.reading.plausibility import question_labels
+from ase_les.reading.plausibility import question_atomic_energies, question_labels
 from ase_les.training.learning.dataset import Sample, labeled, without_contacts
 from ase_les.training.learning.isolated_atoms import take_isolated_atoms
 
@@ -105,7 +105,7 @@ def labeled_file(
         frames, energies, notes = take_isolated_atoms(file.frames, sources)
         kept = chosen_frames(frames, shortest_A or {})
         samples = labeled(kept, cutoff, names, dielectric, sources)
-        warnings = question_labels(kept, sources)
+        warnings = question_labels(kept, sources) + question_atomic_energies(energies)
     except ValueError as error:
         raise ValueError(f"{file.path}: {error}") from None
     lines = [*file.notes.lines(len(file.frames))]
