@@ -208,7 +208,7 @@ class LESCalculator(ModelResults):
     def __new__(
         cls, model: Source | None = None, *arguments: Any, **settings: Any
     ) -> LESCalculator:
-        """Return a calculator for a model or for a committee."""
+        """Return a `CommitteeCalculator` for several models or a committee file."""
         if cls is LESCalculator and names_committee(model):
             from ase_les.calculator.committee_calculator import CommitteeCalculator
 

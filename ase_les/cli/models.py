@@ -61,7 +61,7 @@ def _data(card: Mapping) -> Mapping:
 
 
 def _root_mean_square_errors(errors: Mapping[str, object]) -> str:
-    """Return the entries shown in the table; the card contains more."""
+    """Return the root-mean-square errors of energies, forces and stresses for the table."""
     shown = (
         ("energy_rmse_meV_per_atom", "meV/atom"),
         ("forces_rmse_meV_per_A", "meV/Å"),

@@ -306,5 +306,5 @@ def expect(record: Record, **values) -> None:
 
 
 def unsupported(what: str, record: Record, supported: tuple[str, ...]) -> ValueError:
-    """Return the error for a part that this package does not support."""
+    """Return the error to raise for a part of a checkpoint that this package does not support."""
     return ValueError(f"{what} {record.name} is not supported; supported: {', '.join(supported)}")

@@ -99,7 +99,7 @@ class RecordedSeries:
             self.series().save(self._arrays)
 
     def series(self) -> Series:
-        """Return all values so far."""
+        """Return the quantities recorded since the start of the run, at every recorded step."""
         return read_record(self._record.path)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Programs that label structures, by name, with requirements and default settings.
 
-They are optional and imported when their first structure is calculated.
+The programs are optional; each is imported when it calculates its first structure.
 """
 
 from __future__ import annotations
