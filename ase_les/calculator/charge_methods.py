@@ -265,6 +265,7 @@ class ChargeMethods(Calculator):
         ``conjugate_charge_e``: :math:`-\partial\Omega/\partial V`, equal to the charge unless the
         electrodes are the faces of one metal (`ase_les.response.electrodes`).
         ``response_e_per_V``: derivative of the conjugate charge by V at fixed positions.
+        ``area_A2``: of the layers, nan if they are not periodic.
 
         Raises
         ------
@@ -282,6 +283,7 @@ class ChargeMethods(Calculator):
             "potential_V": state.potential / scaling,
             "conjugate_charge_e": scaling * state.conjugate,
             "response_e_per_V": scaling**2 * state.response,
+            "area_A2": state.area,
         }
 
     @property

@@ -31,6 +31,7 @@ VERBS = (
     "infrared",
     "dielectric",
     "transport",
+    "capacitance",
     "surface",
     "profile",
     "client",

@@ -26,7 +26,7 @@ from torch import Tensor
 from ase_les.electrostatics.conductors import conductors
 from ase_les.electrostatics.energy import Plan
 from ase_les.electrostatics.equilibration import Equilibrium, MetalBias
-from ase_les.graph import Graph, sum_per_structure
+from ase_les.graph import Graph, slab_axes, sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response.electrodes import ElectrodeState
 from ase_les.response.field_enthalpy import FieldEnthalpy
@@ -139,7 +139,7 @@ def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) ->
             if potential is None:
                 assert solution.potential_V is not None
                 potential = solution.potential_V
-            return ElectrodeState(charge, potential, charge, response)
+            return ElectrodeState(charge, potential, charge, response, _area(graph))
         assert electrodes.potential is not None
         at_one_volt = _field_per_volt(enthalpy, graph)
         height = conductors(graph, metal).positions @ at_one_volt
@@ -149,7 +149,16 @@ def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) ->
         potential = electrodes.potential
         conjugate = float(moment @ at_one_volt + p @ height) + potential * vacuum
         response = float(height @ solution.response_of(height[:, None])[:, 0]) + vacuum
-        return ElectrodeState(charge, potential, conjugate, response)
+        area = float(volume * torch.linalg.vector_norm(at_one_volt))
+        return ElectrodeState(charge, potential, conjugate, response, area)
+
+
+def _area(graph: Graph) -> float:
+    """Return the area in Å² of a slab, nan for other structures."""
+    if int(graph.pbc.sum()) != 2:
+        return math.nan
+    first, second, _ = slab_axes(graph.cell, graph.pbc)
+    return float(torch.linalg.vector_norm(torch.linalg.cross(first, second)))
 
 
 def _field_per_volt(enthalpy: FieldEnthalpy, graph: Graph) -> Tensor:

@@ -27,6 +27,7 @@ from ase_les.simulation.charge_motion import (
     electronic_dielectric,
 )
 from ase_les.simulation.committee_spread import CommitteeSpread
+from ase_les.simulation.electrode_charges import ElectrodeCharges
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import Series, SeriesRecord, read_record
@@ -41,6 +42,7 @@ _MEASURED: Mapping[str, Callable[[Atoms], Measured]] = {
     "current": Current,
     "dipole": ItinerantDipole,
     "spread": CommitteeSpread,
+    "electrodes": ElectrodeCharges,
 }
 
 
