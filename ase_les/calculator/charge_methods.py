@@ -30,6 +30,7 @@ from ase_les.response import (
     electrode_state,
     has_dipole,
     latent_charges,
+    metal_level,
     quadrupoles,
 )
 
@@ -285,6 +286,26 @@ class ChargeMethods(Calculator):
             "response_e_per_V": scaling**2 * state.response,
             "area_A2": state.area,
         }
+
+    @exclusive
+    def get_metal_potential(self, atoms: Atoms | None = None) -> float:
+        """Return the potential in V of the charges that metal atoms share, on physical charges.
+
+        For a slab relative to the mean of the vacuum on both sides, and with a constant of the
+        metal: `ase_les.properties.absolute_potential` calibrates it. With electrodes it is that of
+        the right one.
+
+        Raises
+        ------
+        ValueError
+            If no atoms share electrons.
+        """
+        atoms, graph = self._charged(atoms)
+        if not self._shares_electrons(atoms):
+            raise ValueError("no atoms of this structure share electrons in this model")
+        enthalpy = self._enthalpy(self._engine, atoms)
+        level = metal_level(enthalpy, graph, self._graphs.plan(graph))
+        return level / self._charge_scaling(atoms)
 
     @property
     def charge_reach_A(self) -> float:

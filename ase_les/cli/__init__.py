@@ -34,6 +34,7 @@ VERBS = (
     "capacitance",
     "surface",
     "profile",
+    "potential",
     "client",
     "structure",
     "doctor",

@@ -107,6 +107,25 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
     return tensor
 
 
+def metal_level(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> float:
+    """Return the potential of the shared charges of one structure in V, equal at all metal atoms.
+
+    Constants of the elements (their electronegativities) are included, so that only differences
+    between structures with the same metals are meaningful. With electrodes it is that of the right
+    one.
+    """
+    long_range = enthalpy.model.latent_electrostatics
+    assert long_range.equilibration is not None
+    plan = long_range.electrostatics.plan(graph) if plan is None else plan
+    with torch.no_grad():
+        local = local_charges(enthalpy.model, graph)
+        solution, bias = equilibrium_of(enthalpy, graph, local, plan)
+        levels = long_range.equilibration.levels(
+            graph, local, solution.charges, long_range.electrostatics, plan, bias
+        )
+    return float(levels.mean())
+
+
 def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> ElectrodeState:
     """Return charge, potential and response of the electrodes, in latent units.
 
