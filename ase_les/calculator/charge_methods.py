@@ -30,6 +30,7 @@ from ase_les.response import (
     electrode_state,
     has_dipole,
     latent_charges,
+    metal_level,
     quadrupoles,
 )
 
@@ -265,6 +266,7 @@ class ChargeMethods(Calculator):
         ``conjugate_charge_e``: :math:`-\partial\Omega/\partial V`, equal to the charge unless the
         electrodes are the faces of one metal (`ase_les.response.electrodes`).
         ``response_e_per_V``: derivative of the conjugate charge by V at fixed positions.
+        ``area_A2``: of the layers, nan if they are not periodic.
 
         Raises
         ------
@@ -282,7 +284,28 @@ class ChargeMethods(Calculator):
             "potential_V": state.potential / scaling,
             "conjugate_charge_e": scaling * state.conjugate,
             "response_e_per_V": scaling**2 * state.response,
+            "area_A2": state.area,
         }
+
+    @exclusive
+    def get_metal_potential(self, atoms: Atoms | None = None) -> float:
+        """Return the potential in V of the charges that metal atoms share, on physical charges.
+
+        For a slab relative to the mean of the vacuum on both sides, and with a constant of the
+        metal: `ase_les.properties.absolute_potential` calibrates it. With electrodes it is that of
+        the right one.
+
+        Raises
+        ------
+        ValueError
+            If no atoms share electrons.
+        """
+        atoms, graph = self._charged(atoms)
+        if not self._shares_electrons(atoms):
+            raise ValueError("no atoms of this structure share electrons in this model")
+        enthalpy = self._enthalpy(self._engine, atoms)
+        level = metal_level(enthalpy, graph, self._graphs.plan(graph))
+        return level / self._charge_scaling(atoms)
 
     @property
     def charge_reach_A(self) -> float:

@@ -180,6 +180,7 @@ for _name in (
     *("get_current", "get_quadrupole", "get_cell_dipole", "get_local_charges"),
     *("get_potential_and_field", "get_born_effective_charges", "get_electrode_state"),
     *("get_polarizability", "get_atomic_polarizabilities", "get_polarizability_derivatives"),
+    *("get_metal_potential",),
 ):
     setattr(CommitteeCalculator, _name, _mean_of_calculators(_name))
 

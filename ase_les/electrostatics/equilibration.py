@@ -261,6 +261,24 @@ class Equilibration(nn.Module):
             solver = Iterated(conductor, _RESIDUAL[self.log_hardness.dtype])
         return Equilibrium(solver, drive, bias)
 
+    def levels(
+        self,
+        graph: Graph,
+        charges: Tensor,
+        moved: Tensor,
+        sums: Electrostatics,
+        plan: Plan,
+        bias: MetalBias | None = None,
+    ) -> Tensor:
+        """Return the derivatives (M,) in V of the energy by the charges `moved` (M, 1) of metals.
+
+        All are equal at equilibrium. Other arguments as of `forward`.
+        """
+        metal = self.atoms(graph)
+        chi, stiffness = self._constants(graph, metal, sums, bias)
+        whole = charges.index_add(0, metal, moved)
+        return (Potential(sums, plan)(graph, whole)[metal] + chi + stiffness * moved)[:, 0]
+
     def _constants(
         self, graph: Graph, metal: Tensor, sums: Electrostatics, bias: MetalBias | None
     ) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from ase_les.response.dipoles import (
 )
 from ase_les.response.electrodes import Electrodes, electrode_graph
 from ase_les.response.field_enthalpy import FieldEnthalpy
-from ase_les.response.metals import electrode_state
+from ase_les.response.metals import electrode_state, metal_level
 from ase_les.response.polarizability import (
     atomic_polarizabilities,
     polarizability,
@@ -55,6 +55,7 @@ __all__ = [
     "latent_charges",
     "local_born_charges",
     "local_charges_are_complete",
+    "metal_level",
     "polarizability",
     "polarizability_derivatives",
     "quadrupoles",

@@ -205,6 +205,7 @@ def metal_bias(
 class ElectrodeState(NamedTuple):
     r"""Charges of electrodes and their response at fixed positions, in latent units.
 
+    ``area``: of the layers in Å², nan if they are not periodic.
     ``charge``: Q of the left electrode in e; the right one has -Q. ``potential``: of the left
     relative to the right one in V. ``conjugate``: :math:`-\partial\Omega/\partial V` in e: Q, or
     in a cell with three periodic directions :math:`M_n/L + V A/4\pi k_e L`.
@@ -215,3 +216,4 @@ class ElectrodeState(NamedTuple):
     potential: float
     conjugate: float
     response: float
+    area: float

@@ -26,7 +26,7 @@ from torch import Tensor
 from ase_les.electrostatics.conductors import conductors
 from ase_les.electrostatics.energy import Plan
 from ase_les.electrostatics.equilibration import Equilibrium, MetalBias
-from ase_les.graph import Graph, sum_per_structure
+from ase_les.graph import Graph, slab_axes, sum_per_structure
 from ase_les.model import LESModel
 from ase_les.response.electrodes import ElectrodeState
 from ase_les.response.field_enthalpy import FieldEnthalpy
@@ -107,6 +107,25 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
     return tensor
 
 
+def metal_level(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> float:
+    """Return the potential of the shared charges of one structure in V, equal at all metal atoms.
+
+    Constants of the elements (their electronegativities) are included, so that only differences
+    between structures with the same metals are meaningful. With electrodes it is that of the right
+    one.
+    """
+    long_range = enthalpy.model.latent_electrostatics
+    assert long_range.equilibration is not None
+    plan = long_range.electrostatics.plan(graph) if plan is None else plan
+    with torch.no_grad():
+        local = local_charges(enthalpy.model, graph)
+        solution, bias = equilibrium_of(enthalpy, graph, local, plan)
+        levels = long_range.equilibration.levels(
+            graph, local, solution.charges, long_range.electrostatics, plan, bias
+        )
+    return float(levels.mean())
+
+
 def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> ElectrodeState:
     """Return charge, potential and response of the electrodes, in latent units.
 
@@ -139,7 +158,7 @@ def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) ->
             if potential is None:
                 assert solution.potential_V is not None
                 potential = solution.potential_V
-            return ElectrodeState(charge, potential, charge, response)
+            return ElectrodeState(charge, potential, charge, response, _area(graph))
         assert electrodes.potential is not None
         at_one_volt = _field_per_volt(enthalpy, graph)
         height = conductors(graph, metal).positions @ at_one_volt
@@ -149,7 +168,16 @@ def electrode_state(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) ->
         potential = electrodes.potential
         conjugate = float(moment @ at_one_volt + p @ height) + potential * vacuum
         response = float(height @ solution.response_of(height[:, None])[:, 0]) + vacuum
-        return ElectrodeState(charge, potential, conjugate, response)
+        area = float(volume * torch.linalg.vector_norm(at_one_volt))
+        return ElectrodeState(charge, potential, conjugate, response, area)
+
+
+def _area(graph: Graph) -> float:
+    """Return the area in Å² of a slab, nan for other structures."""
+    if int(graph.pbc.sum()) != 2:
+        return math.nan
+    first, second, _ = slab_axes(graph.cell, graph.pbc)
+    return float(torch.linalg.vector_norm(torch.linalg.cross(first, second)))
 
 
 def _field_per_volt(enthalpy: FieldEnthalpy, graph: Graph) -> Tensor:

@@ -29,6 +29,7 @@ from ase_les.simulation.charge_motion import (
     electronic_dielectric,
 )
 from ase_les.simulation.committee_spread import CommitteeSpread
+from ase_les.simulation.electrode_charges import ElectrodeCharges
 from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
@@ -45,6 +46,7 @@ _MEASURED: Mapping[str, Callable[[Atoms], Measured]] = {
     "current": Current,
     "dipole": ItinerantDipole,
     "spread": CommitteeSpread,
+    "electrodes": ElectrodeCharges,
 }
 
 
