@@ -16,10 +16,11 @@ Name           Files                       Quantity
 
 Requested by name and stride, ``{"current": 4}`` or ``["current:4"]``, or with options,
 ``{"rdf": {"stride": 10, "r_max_A": 6.0}}``; options are the arguments of the classes in
-``ase_les.simulation.accumulators`` and of `ase_les.simulation.surface_layers.SurfaceLayers`. Without
-a stride currents and ``sfg`` are measured about every 2 fs, which resolves vibrations up to 8300
-1/cm, radial distributions about every 20 fs, in which neighbors hardly move, the spread every 5 fs,
-and everything else at every step.
+``ase_les.simulation.accumulators``, and for layers of
+`ase_les.simulation.surface_layers.SurfaceLayers`. Without a stride currents and ``sfg`` are
+measured about every 2 fs, which resolves vibrations up to 8300 1/cm, radial distributions about
+every 20 fs, in which neighbors hardly move, the spread every 5 fs, and everything else at every
+step.
 """
 
 from __future__ import annotations
