@@ -173,7 +173,7 @@ def infrared_from_current(
         If the run is too short for the resolution, or an argument is invalid.
     """
     current = np.asarray(current_eA_per_fs, dtype=float)
-    _check_arguments(current, volume_A3, temperature_K, quantum_correction, molecules)
+    check_spectrum_arguments(current, volume_A3, temperature_K, quantum_correction, molecules)
     weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(current))
     n_blocks = fitting_blocks(blocks, len(current), len(weights))
     transform = LagTransform(weights, timestep_fs, resolution_per_cm, upto_per_cm)
@@ -216,13 +216,20 @@ def molar_scale(
     return np.full(len(frequency_Hz), scale)
 
 
-def _check_arguments(
+def check_spectrum_arguments(
     current: np.ndarray,
     volume_A3: float | None,
     temperature_K: float,
     quantum_correction: str,
     molecules: int,
 ) -> None:
+    """Check the arguments of a spectrum from a current (n, 3).
+
+    Raises
+    ------
+    ValueError
+        If one is invalid.
+    """
     if current.ndim != 2 or current.shape[1] != 3:
         raise ValueError(f"the current must have the shape (n, 3), got {current.shape}")
     if not np.isfinite(current).all():

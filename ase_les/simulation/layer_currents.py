@@ -6,7 +6,8 @@ r"""Currents and dipoles of layers during a dynamics run.
     \boldsymbol{\mu}_L = \sum_i m_L(i)\, q_i (\mathbf{r}_i - \mathbf{r}_{m(i)})
 
 with the masks of `ase_les.simulation.surface_layers`, and the center of mass of the molecule of
-atom :math:`i` as its reference.
+atom :math:`i` as its reference. Components are along two directions in the plane and along the
+normal; the normal component of a dipole is positive if it points away from the middle.
 
 Currents of single atoms need the Born charges of all atoms. They are gradients of the three
 components of the dipole, and cost two to four force calls for any number of layers or molecules;
@@ -22,7 +23,7 @@ from ase import Atoms, units
 from ase.geometry import find_mic
 
 from ase_les.calculator_extensions import supports
-from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers
+from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers, surface_frame
 
 
 def atomic_currents(atoms: Atoms) -> np.ndarray:
@@ -88,13 +89,17 @@ class LayerCurrents:
     def measure(self, atoms: Atoms) -> np.ndarray:
         """Return the values of all columns, one after the other."""
         label = self._molecules.label
-        masks = self._molecules.place(atoms).masks
-        values = [masks @ molecular_currents(atoms, label)]
+        placement = self._molecules.place(atoms)
+        frame = surface_frame(atoms, self._molecules.axis)
+        masks = placement.masks
+        values = [masks @ molecular_currents(atoms, label) @ frame.T]
         if self._has_charges:
             arms = atoms.positions - self._molecules.centers(atoms)[label]
             arms = find_mic(arms, atoms.cell, atoms.pbc)[0]
             charges = np.asarray(atoms.calc.get_property("charges", atoms))
-            values.append(masks @ summed(charges[:, None] * arms, label))
+            dipoles = summed(charges[:, None] * arms, label) @ frame.T
+            dipoles[:, 2] *= placement.side
+            values.append(masks @ dipoles)
         values.append(masks.sum(axis=1))
         return np.concatenate([value.ravel() for value in values])
 

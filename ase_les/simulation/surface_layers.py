@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import vesin
@@ -97,7 +98,7 @@ class SurfaceLayers:
         """Names of the layers in the order of the masks."""
         what = "depth" if self.surface == "instantaneous" else "|z|" if self.folded else "z"
         edges = [f"{edge:g}" for edge in self.edges_A]
-        inner = [f"{a}–{b}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        inner = [f"{a}–{b}" for a, b in pairwise(edges)]
         return tuple(f"{what} {each} Å" for each in (f"< {edges[0]}", *inner, f"> {edges[-1]}"))
 
     @property
