@@ -78,10 +78,7 @@ class PolarizabilityMethods(ChargeMethods):
         return array_of(polarizability_derivatives(self._engine, graph))
 
     def get_polarizability_rate(self, atoms: Atoms | None = None) -> np.ndarray:
-        r"""Return :math:`d\alpha/dt = \sum_i \mathbf{v}_i \cdot \partial\alpha/\partial\mathbf{r}_i`.
-
-        Shape (3, 3), in Å³/fs.
-        """
+        """Return the time derivative (3, 3) of the polarizability in Å³/fs, from velocities."""
         atoms = self.atoms if atoms is None else atoms
         velocities = atoms.get_velocities() * units.fs
         return np.einsum("id,idab->ab", velocities, self.get_polarizability_derivatives(atoms))

@@ -29,6 +29,7 @@ VERBS = (
     "born",
     "phonons",
     "infrared",
+    "raman",
     "dielectric",
     "transport",
     "capacitance",

@@ -231,3 +231,14 @@ Scheduler = Annotated[
         help="Dask scheduler whose workers replace --jobs: tcp://HOST:PORT, or its scheduler file.",
     ),
 ]
+
+
+def refuse_options(context: typer.Context, names: tuple[str, ...], why: str) -> None:
+    """Raise an error for options that would be ignored."""
+    given = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name in names and source is not None and source.name != "DEFAULT":
+            given.append(parameter.opts[0])
+    if given:
+        raise ValueError(f"{why} {', '.join(given)}")

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has its own files.
-SERIES = ("current", "dipole", "spread", "layers", "electrodes")
+SERIES = ("current", "dipole", "polarizability", "spread", "layers", "electrodes")
 ACCUMULATED = ("rdf", "profile", "msd", "sfg")
 
 

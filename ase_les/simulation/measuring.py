@@ -26,6 +26,7 @@ from ase_les.simulation.charge_motion import (
     Current,
     ItinerantDipole,
     Measured,
+    Polarizability,
     electronic_dielectric,
 )
 from ase_les.simulation.committee_spread import CommitteeSpread
@@ -45,6 +46,7 @@ DEFAULT_MAX_LAG_FS = 5000.0
 _MEASURED: Mapping[str, Callable[[Atoms], Measured]] = {
     "current": Current,
     "dipole": ItinerantDipole,
+    "polarizability": Polarizability,
     "spread": CommitteeSpread,
     "electrodes": ElectrodeCharges,
 }
