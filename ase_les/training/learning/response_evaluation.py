@@ -156,6 +156,8 @@ def _polarizabilities(model: LESModel, samples: Sequence[Sample]) -> np.ndarray:
         found = [polarizability(model, sample.graph.to(model.device)).cpu() for sample in known]
     both = torch.stack([torch.cat([s.polarizability for s in known]), torch.cat(found)])
     return both[..., rows, columns].numpy()
+
+
 def compare_mean_response(
     engine: CommitteeEngine, samples: Sequence[Sample], batch_size: int = 4
 ) -> ResponseComparison:
