@@ -5,7 +5,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 COPY . /source
 RUN python -m venv /opt/ase_les \
-    && /opt/ase_les/bin/pip install --no-cache-dir torch \
+    && /opt/ase_les/bin/pip install --no-cache-dir "torch<2.14" \
         --index-url https://download.pytorch.org/whl/cpu \
     && /opt/ase_les/bin/pip install --no-cache-dir "/source[phonons]"
 

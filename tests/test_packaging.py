@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import jinja2
+import pytest
 import yaml
 
 import ase_les
@@ -51,6 +52,16 @@ def test_the_conda_recipe_starts_the_same_program_as_pip():
     ]
     assert (ROOT / recipe["about"]["license_file"]).is_file()
     assert recipe["about"]["license"] == setup_argument("license")
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "docs/start.rst"])
+def test_torch_is_installed_in_a_version_that_the_package_accepts(file):
+    """Otherwise pip replaces it by one with CUDA when it installs the package."""
+    (torch,) = (each for each in setup_argument("install_requires") if each.startswith("torch"))
+    upper = torch.rpartition(",")[2]
+    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
+    (given,) = re.findall(r"pip install (?:--[a-z-]+ )*\"?(torch[^\" ]*)", text)
+    assert given == f"torch{upper}"
 
 
 def test_all_files_state_the_same_version():
