@@ -1,5 +1,6 @@
 # docker build -t ase_les . && docker run --rm -v $PWD:/work ase_les md water.xyz --model water-rpbe-d3
 FROM python:3.12-slim AS build
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 COPY . /source

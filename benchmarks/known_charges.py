@@ -48,6 +48,7 @@ from rich import box
 from rich.table import Table
 
 from ase_les.reading.extended_xyz import write_labeled
+from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import TerminalProgress, console, progress_bar
 from ase_les.runs.output import replace_file, write_summary
 
@@ -531,25 +532,22 @@ def draw(
     path: Path, symbols: np.ndarray, known: np.ndarray, charges: Mapping[str, np.ndarray]
 ) -> None:
     """Predicted against known charges, one panel a model, elements in color."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.6 * len(charges), 3.9), layout="constrained")
-    rng = np.random.default_rng(0)
-    for axis, (name, found) in zip(
-        figure.subplots(1, len(charges), squeeze=False)[0], charges.items(), strict=True
-    ):
-        axis.plot([-1.2, 1.2], [-1.2, 1.2], color="0.6", linewidth=0.8, zorder=0)
-        for element in KNOWN_CHARGES_E:
-            chosen = np.flatnonzero(symbols == element)[:4000]
-            # Spread sideways: all atoms of an element have one known charge.
-            x = known[chosen] + rng.uniform(-0.03, 0.03, len(chosen))
-            axis.plot(x, found[chosen], ".", markersize=2, rasterized=True, label=element)
-        axis.set_title(f"{name}: MAE {np.abs(found - known).mean():.3f} e", fontsize="medium")
-        axis.set_xlabel("known charge (e)")
-        axis.set_ylabel("latent charge (e)")
-        axis.set_aspect("equal", adjustable="datalim")
-        axis.legend(frameon=False, markerscale=5)
-    figure.savefig(path, dpi=150)
+    with new_figure(path, 3.6 * len(charges), 3.9) as figure:
+        rng = np.random.default_rng(0)
+        for axis, (name, found) in zip(
+            figure.subplots(1, len(charges), squeeze=False)[0], charges.items(), strict=True
+        ):
+            axis.plot([-1.2, 1.2], [-1.2, 1.2], color="0.6", linewidth=0.8, zorder=0)
+            for element in KNOWN_CHARGES_E:
+                chosen = np.flatnonzero(symbols == element)[:4000]
+                # Spread sideways: all atoms of an element have one known charge.
+                x = known[chosen] + rng.uniform(-0.03, 0.03, len(chosen))
+                axis.plot(x, found[chosen], ".", markersize=2, rasterized=True, label=element)
+            axis.set_title(f"{name}: MAE {np.abs(found - known).mean():.3f} e", fontsize="medium")
+            axis.set_xlabel("known charge (e)")
+            axis.set_ylabel("latent charge (e)")
+            axis.set_aspect("equal", adjustable="datalim")
+            axis.legend(frameon=False, markerscale=5)
 
 
 def say(text: str) -> None:

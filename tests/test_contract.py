@@ -58,6 +58,7 @@ MODELS = {
     },
     "nuclei that repel": {"core_repulsion": {"cutoff_scale": 1.05}},
     "short range only": {"long_range": False},
+    "polarizable atoms": {"polarizability": {"channels": 3, "local_field": "lorentz"}},
 }
 
 

@@ -28,7 +28,6 @@ _OF_ATOMS = ("forces", "charges", BORN_CHARGES)
 LABEL_PREFIX = "REF_"
 
 _LETTERS = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S"}
-_PLAIN = (str, int, float, bool, list, tuple, dict, np.generic, np.ndarray)
 _TENSORS = ("stress", "virial")
 
 

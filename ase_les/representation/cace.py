@@ -21,6 +21,7 @@ from ase_les.configuration import (
 from ase_les.graph import Graph, edges_to
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.representation import FusedRepresentation
+from ase_les.kernels.training import trained_features
 from ase_les.representation.angular import (
     AnalyticInvariants,
     Invariants,
@@ -125,6 +126,7 @@ class Cace(nn.Module):
         channels = (n_emb, n_mixed, n_emb)
         self._in_blocks_of_bytes: int | None = None
         self._fused: FusedRepresentation | None = None
+        self._training_kernels: Kernels | None = None
         self.embedding = Embedding(elements, total_charges, n_emb)
         radial = BesselBasis(
             config.n_radial, config.cutoff, config.cutoff_exponent, config.trainable_frequencies
@@ -183,6 +185,13 @@ class Cace(nn.Module):
         if not self.layers:
             self._fused = FusedRepresentation(self, kernels)
 
+    def use_training_kernels(self, kernels: Kernels | None) -> None:
+        """Switch `features` to compiled kernels, twice differentiable; None for torch.
+
+        No effect with message-passing layers.
+        """
+        self._training_kernels = None if self.layers else kernels
+
     def forward(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) of all atoms, in the precision of the parameters."""
         if self._fused is not None:
@@ -226,6 +235,8 @@ class Cace(nn.Module):
         Separate edges are needed for the response to a displaced atom: the range of a change
         depends on the edges along which it was propagated (`ase_les.response`).
         """
+        if self._training_kernels is not None:
+            return trained_features(self, self._training_kernels, graph, edges_of_layers[0])
         sender, receiver = self.embedding(graph)
         sender = sender.T
         sums = self.sums(edges_of_layers[0], sender, receiver)

@@ -67,10 +67,18 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.representation.neighbor_sum import Neighborhoods
-from ase_les.response.conditions import check_polarization, finite_directions
+from ase_les.response.conditions import (
+    check_local_polarization,
+    check_polarization,
+    finite_directions,
+    open_directions,
+)
+from ase_les.response.field_enthalpy import FieldEnthalpy
+from ase_les.response.metals import metal_born_charges
 
 
 def born_charges(
@@ -78,8 +86,14 @@ def born_charges(
     graph: Graph,
     center: Tensor | None = None,
     create_graph: bool = False,
+    enthalpy: FieldEnthalpy | None = None,
+    plan: Plan | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Return latent charges and Born effective charges from edge vectors, exact in any cell.
+
+    With metal atoms, which share electrons, the response of their charges is included
+    (`ase_les.response.metals`). Along directions in which a metal is periodic the result is zero:
+    the image of a charge that moves along a metal follows it.
 
     Parameters
     ----------
@@ -92,22 +106,35 @@ def born_charges(
         Fixed origin of the dipole of finite structures in Å; relevant only if charges do not
         sum to zero. None for the origin of the coordinates.
     create_graph : bool
-        Whether the result must be differentiable (training).
+        Whether the result must be differentiable (training); not with metal atoms.
+    enthalpy : FieldEnthalpy or None
+        Field and electrodes that act on metal atoms.
+    plan : Plan or None
+        Plan of the sums for the charges of metal atoms.
 
     Returns
     -------
     charges : Tensor, shape (N,)
-        In e.
+        In e; without charge equilibration.
     born_charges : Tensor, shape (N, 3, 3)
         [atom, polarization, displacement] in e.
 
     Raises
     ------
     ValueError
-        If they do not follow from local charges alone (see `check_polarization`).
+        If they are undefined (see `check_polarization`).
     """
+    if not model.latent_electrostatics.shares_electrons(graph):
+        check_polarization(model, graph)
+        return local_born_charges(model, graph, center, create_graph)
+    if create_graph:
+        check_local_polarization(model, graph)
     check_polarization(model, graph)
-    return local_born_charges(model, graph, center, create_graph)
+    charges, tensor = local_born_charges(model, graph, center)
+    if enthalpy is None:
+        enthalpy = FieldEnthalpy(model, graph.cell.new_zeros(3))
+    tensor = tensor + metal_born_charges(enthalpy, graph, plan)
+    return charges, open_directions(model, graph)[graph.structure] @ tensor
 
 
 def local_born_charges(
@@ -162,7 +189,7 @@ def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor
         If the graph is not one orthorhombic periodic cell, or has no polarization (see
         `check_polarization`).
     """
-    check_polarization(model, graph)
+    check_local_polarization(model, graph)
     cell = graph.cell[0]
     lengths = cell.diagonal()
     is_box = graph.n_structures == 1 and bool(graph.pbc.all())

@@ -123,7 +123,7 @@ def test_a_model_that_satisfies_the_criterion_ends_the_learning(plan_file, tmp_p
     assert len(result.rounds) == 1
     # The cell is doubled.
     assert result.rounds[0].held[0].atoms == 16
-    assert "The model meets the criterion" in report.page(result)
+    assert "The model meets the criterion" in report.page(result).decode()
     atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     assert LESCalculator(result.model).get_property("forces_std", atoms).shape == (8, 3)
 

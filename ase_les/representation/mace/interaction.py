@@ -94,7 +94,9 @@ class Interaction(nn.Module):
         """
         assert self.kernels is not None
         distances = lengths(edges.vectors)
-        radial = functions(distances).T @ self.radial_weights.flatten(1)
+        radial = functions._replace(scales=edges.scales)(distances).T @ self.radial_weights.flatten(
+            1
+        )
         angles = harmonics(edges.vectors / distances).T @ self.coupling_matrix(radial)
         summed = message_sums(
             radial.view(len(radial), *self.radial_weights.shape[1:]),

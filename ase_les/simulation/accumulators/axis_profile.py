@@ -18,15 +18,13 @@ from ase_les.simulation.accumulators.state import (
     refuse_other_atoms,
     unpacked,
 )
+from ase_les.simulation.surface_layers import OH_BOND_A
 from ase_les.statistics import BlockedMean, standard_error
 
 QUANTITIES = ("number", "mass", "charge", "orientation")
 
 #: Conversion from u/Å³ to g/cm³.
 G_PER_CM3 = 1e24 / units.mol
-
-#: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
-OH_BOND_A = 1.3
 
 
 def number_of_bins(height_A: float, bin_A: float) -> int:

@@ -128,8 +128,8 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
     """
     pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
     spreads: dict[str, list[np.ndarray]] = {"energy": [], "forces": []}
-    elements = []
-    for sample in samples:
+    elements, structures = [], []
+    for index, sample in enumerate(samples):
         sample = sample.to(engine.device)
         labels, means, stds = _compared(engine, sample)
         for name, label in labels.items():
@@ -142,6 +142,7 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
                 std = stds[name][complete].square().mean(1).sqrt()
                 spreads[name].append(torch.stack([std, error]).cpu().numpy())
                 elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[known.flatten()])
+                structures.append(np.full(int(known.sum()), index))
             elif name == "energy" and bool(known.all()):
                 error = (means[name] - label).abs()
                 spreads[name].append(torch.stack([stds[name], error]).cpu().numpy())
@@ -152,7 +153,11 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
     energy, forces = (
         np.concatenate(parts, axis=1) if parts else np.zeros((2, 0)) for parts in spreads.values()
     )
-    comparison = Comparison(**joined, force_elements=np.concatenate(elements))
+    comparison = Comparison(
+        **joined,
+        force_elements=np.concatenate(elements),
+        force_structures=np.concatenate(structures),
+    )
     return CommitteeComparison(comparison, *energy, *forces)
 
 

@@ -18,6 +18,7 @@ from ase_les.calculator.boundary_conditions import has_stress
 from ase_les.calculator.collisions import check_contacts
 from ase_les.graph import Graph, batch, check_geometry, graph_from_atoms, slab_axes
 from ase_les.neighbors import NeighborList
+from ase_les.polarizability import lorentz_polarizability
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames, LabelSources, find_labels, full_tensor
 from ase_les.reading.plausibility import check_density
@@ -31,7 +32,8 @@ class Sample(NamedTuple):
     ``graph`` contains S structures with N atoms in total; ``energy`` (S,) in eV, ``forces``
     (N, 3) in eV/Å, ``stress`` (S, 3, 3) in eV/Å³, ``dipole`` (S, 3) in e Å,
     ``quadrupole`` (S, 3, 3) in e Å², traceless (see `ase_les.response.quadrupoles`),
-    ``born_charges`` (N, 3, 3) in e, latent: divided by √ε∞.
+    ``born_charges`` (N, 3, 3) in e, latent: divided by √ε∞; ``polarizability`` (S, 3, 3) in Å³,
+    response to the macroscopic field (`ase_les.polarizability`).
     """
 
     graph: Graph
@@ -41,6 +43,12 @@ class Sample(NamedTuple):
     dipole: Tensor
     quadrupole: Tensor
     born_charges: Tensor
+    polarizability: Tensor
+
+    @property
+    def has_forces(self) -> bool:
+        """Return whether there is a label of energy, forces or stress."""
+        return not all(each.isnan().all() for each in (self.energy, self.forces, self.stress))
 
     def to(self, device: str | torch.device) -> Sample:
         """Return a copy on a device."""
@@ -115,8 +123,8 @@ def labeled(
     Raises
     ------
     ValueError
-        If a structure has neither energy nor forces, coinciding atoms, or a label that is not
-        finite or has the wrong shape.
+        If a structure has neither energy, forces nor polarizability, coinciding atoms, or a label
+        that is not finite or has the wrong shape.
     """
     if sources is None:
         sources = find_labels(frames, names)
@@ -138,6 +146,9 @@ def fingerprint(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for graph, *labels in samples:
         known = (graph.positions, graph.numbers, graph.cell, graph.pbc, graph.total_charge)
+        # Hashes of data without polarizabilities do not depend on this label.
+        if labels[-1].isnan().all():
+            labels = labels[:-1]
         for part in (*known, *labels):
             digest.update(part.numpy().tobytes())
     return digest.hexdigest()
@@ -174,7 +185,8 @@ def _sample(
     energy = sources.value(atoms, "energy")
     forces = sources.value(atoms, "forces")
     stress = sources.value(atoms, "stress") if has_stress(atoms) else None
-    if energy is None and forces is None:
+    polarizability = _polarizability(atoms, index, sources)
+    if energy is None and forces is None and polarizability.isnan().all():
         raise ValueError(_without_labels(atoms, index, sources.names))
     # Dipole and quadrupole of a periodic structure are not defined.
     finite = not atoms.pbc.any()
@@ -191,6 +203,7 @@ def _sample(
         dipole=_tensor(dipole, (1, 3), f"dipole of structure {index}"),
         quadrupole=_traceless(_tensor(moments, (1, 3, 3), f"second moments of structure {index}")),
         born_charges=_born_charges(atoms, index, sources, dielectric),
+        polarizability=polarizability,
     )
 
 
@@ -220,6 +233,19 @@ def _born_charges(atoms: Atoms, index: int, sources: LabelSources, dielectric: f
         arms = atoms.positions - atoms.get_center_of_mass()
         check_order(latent, arms, np.ravel(dipole), rows, what)
     return torch.tensor(latent)
+
+
+def _polarizability(atoms: Atoms, index: int, sources: LabelSources) -> Tensor:
+    what = f"polarizability of structure {index}"
+    found = sources.value(atoms, "polarizability")
+    if found is None:
+        return _tensor(None, (1, 3, 3), what)
+    names = sources.names
+    alpha = names.polarizability_unit_A3 * _tensor(full_tensor(found), (1, 3, 3), what)
+    alpha = 0.5 * (alpha + alpha.transpose(1, 2))
+    if names.polarizability_kind == "clausius-mossotti" and atoms.pbc.all():
+        return lorentz_polarizability(alpha, atoms.cell.volume)
+    return alpha
 
 
 def _traceless(moments: Tensor) -> Tensor:

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from ase import Atoms
 from ase.data import chemical_symbols
 from torch import Tensor
 
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel
 from ase_les.ranks import Ranks
+from ase_les.response import polarizability
 from ase_les.training.learning.dataset import Sample, batches
 
 
@@ -21,14 +23,15 @@ class Comparison:
     """Labels and predictions, flattened, without missing labels.
 
     ``energy`` in eV per atom, ``forces`` in eV/Å, ``stress`` in eV/Å³, each (2, n): reference in
-    the first row, model in the second. ``force_elements`` (n,) names the element of each force
-    component.
+    the first row, model in the second. ``force_elements`` (n,) is the atomic number, and
+    ``force_structures`` (n,) the index of the structure, of each force component.
     """
 
     energy: np.ndarray
     forces: np.ndarray
     stress: np.ndarray
     force_elements: np.ndarray
+    force_structures: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,11 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
         Structures evaluated together.
     """
     pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
-    elements = []
-    for sample in batches(samples, batch_size):
+    known_forces = [index for index, sample in enumerate(samples) if sample.has_forces]
+    elements, structures = [], []
+    for first in range(0, len(known_forces), batch_size):
+        indices = known_forces[first : first + batch_size]
+        (sample,) = batches([samples[index] for index in indices], batch_size)
         sample = sample.to(model.device)
         with_stress = bool((~sample.stress.isnan()).any())
         derived = differentiate(model, sample.graph, stress=with_stress)
@@ -85,11 +91,65 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
             pairs[name].append(both[:, known])
             if name == "forces":
                 elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[known])
+                own = np.array(indices)[sample.graph.structure.cpu().numpy()]
+                structures.append(np.repeat(own, 3)[known])
     joined = {
         name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
         for name, parts in pairs.items()
     }
-    return Comparison(**joined, force_elements=np.concatenate(elements))
+    return Comparison(
+        **joined,
+        force_elements=np.concatenate(elements or [np.zeros(0, int)]),
+        force_structures=np.concatenate(structures or [np.zeros(0, int)]),
+    )
+
+
+@dataclass(frozen=True)
+class WorstStructure:
+    """Structure with the largest root-mean-square error of its forces.
+
+    ``index`` counts from 0; ``rmse_eV_per_A`` over all components, ``error_eV_per_A`` (N,) is the
+    length of the error of the force on each atom.
+    """
+
+    index: int
+    atoms: Atoms
+    rmse_eV_per_A: float
+    error_eV_per_A: np.ndarray
+
+
+def worst_structure(comparison: Comparison, samples: Sequence[Sample]) -> WorstStructure | None:
+    """Return the structure with the largest error of forces; None without force labels.
+
+    Structures with missing labels are left out.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of these samples.
+    samples : sequence of Sample
+    """
+    found: WorstStructure | None = None
+    for index, sample in enumerate(samples):
+        pair = comparison.forces[:, comparison.force_structures == index]
+        if pair.shape[1] < 3 * sample.graph.n_atoms:
+            continue
+        difference = (pair[1] - pair[0]).reshape(-1, 3)
+        rmse = float(np.sqrt(np.mean(difference**2)))
+        if found is None or rmse > found.rmse_eV_per_A:
+            error = np.linalg.norm(difference, axis=1)
+            found = WorstStructure(index, _atoms(sample), rmse, error)
+    return found
+
+
+def _atoms(sample: Sample) -> Atoms:
+    graph = sample.graph
+    return Atoms(
+        numbers=graph.numbers.numpy(),
+        positions=graph.positions.numpy(),
+        cell=graph.cell[0].numpy(),
+        pbc=graph.pbc[0].numpy(),
+    )
 
 
 def errors(comparison: Comparison, n_structures: int, n_atoms: int) -> Errors:
@@ -139,6 +199,22 @@ def shared_rmse(
         None if count == 0 else float(np.sqrt(total / count)) for total, count in totals.T.tolist()
     )
     return energy, forces, stress
+
+
+def shared_polarizability_rmse(
+    model: LESModel, samples: Sequence[Sample], ranks: Ranks
+) -> float | None:
+    """Return the error of polarizabilities in 0.001 Å³ per atom; None without labels."""
+    total = torch.zeros(2, dtype=torch.float64)
+    for sample in samples[ranks.rank :: ranks.size]:
+        if not sample.polarizability.isnan().all():
+            sample = sample.to(model.device)
+            with torch.no_grad():
+                error = polarizability(model, sample.graph) - sample.polarizability
+            total[0] += (error / sample.graph.n_atoms).square().sum().cpu()
+            total[1] += error.numel()
+    ranks.sum_(total)
+    return 1000 * float((total[0] / total[1]).sqrt()) if total[1] else None
 
 
 def _rmse_and_mae(pair: np.ndarray) -> tuple[float, float] | tuple[None, None]:

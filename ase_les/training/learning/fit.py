@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from ase_les.kernels import use_training_kernels
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
 from ase_les.process_settings import keep_freed_memory
 from ase_les.ranks import ALONE, Ranks
+from ase_les.training.fit_result import EpochRecord, Fit
 from ase_les.training.learning.charge_gauge import ChargeGauge
 from ase_les.training.learning.checkpoint import (
     OtherTraining,
@@ -29,40 +30,18 @@ from ase_les.training.learning.checkpoint import (
     write_checkpoint,
 )
 from ase_les.training.learning.dataset import Sample, fingerprint, joined, shuffled_batches
-from ase_les.training.learning.evaluation import shared_rmse
+from ase_les.training.learning.evaluation import shared_polarizability_rmse, shared_rmse
 from ase_les.training.learning.fit_settings import FitSettings
-from ase_les.training.learning.loss import excess_loss, loss, response_loss
+from ase_les.training.learning.loss import (
+    LossWeights,
+    excess_loss,
+    loss,
+    polarizability_loss,
+    response_loss,
+)
 from ase_les.training.learning.soap import SOAP
 
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One line of the learning curve; errors of the averaged model on the validation data.
-
-    ``energy_rmse`` in meV/atom, ``forces_rmse`` in meV/Å, None without validation in this epoch.
-    """
-
-    epoch: int
-    seconds: float
-    learning_rate: float
-    training_loss: float
-    energy_rmse: float | None = None
-    forces_rmse: float | None = None
-    validation_loss: float | None = None
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Result of a fit: the best averaged model, its epoch, and the learning curve."""
-
-    model: LESModel
-    best_epoch: int
-    history: tuple[EpochRecord, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Return the wall time of the fit in s, including earlier parts of a resumed fit."""
-        return self.history[-1].seconds
+__all__ = ["EpochRecord", "Fit", "fit", "freeze"]
 
 
 def fit(
@@ -230,11 +209,11 @@ class _Run:
         self._align()
         self.epoch += 1
         last = self.epoch == settings.epochs
-        energy = forces = score = None
+        energy = forces = alpha = score = None
         if not self.validation:
             self._keep(math.nan)
         elif last or self.epoch % settings.validate_every == 0:
-            energy, forces, score = self._validate()
+            energy, forces, alpha, score = self._validate()
             if score < self.best_loss:
                 self._keep(score)
         self.seconds += time.monotonic() - start
@@ -246,6 +225,7 @@ class _Run:
             energy_rmse=energy,
             forces_rmse=forces,
             validation_loss=score,
+            polarizability_rmse=alpha,
         )
         self.history.append(record)
         return record
@@ -288,6 +268,18 @@ class _Run:
         settings = self.settings
         batch = sample if sample.graph.n_structures == batch.graph.n_structures else batch
         weights = settings.loss.between(settings.final_loss, progress / settings.epochs)
+        value = polarizability_loss(self.model, sample, weights.polarizability, batch)
+        if settings.needs_energies:
+            value = value + self._energy_loss(sample, batch, weights, progress)
+        # Parameters only: gradients with respect to positions would cost a tenth of a step.
+        value.backward(inputs=[p for p in self.model.parameters() if p.requires_grad])
+        return value.item()
+
+    def _energy_loss(
+        self, sample: Sample, batch: Sample, weights: LossWeights, progress: float
+    ) -> Tensor:
+        """Return the loss of everything except polarizabilities."""
+        settings = self.settings
         derived = differentiate(
             self.model, sample.graph, stress=settings.needs_stress, create_graph=True
         )
@@ -298,10 +290,7 @@ class _Run:
             value = value + weights.excess * excess_loss(derived.prediction, sample.graph, count)
         charges, fraction = derived.prediction.charges, progress / settings.epochs
         whole = batch.graph._replace(numbers=batch.graph.numbers.to(charges.device))
-        value = value + self.gauge.loss(charges, sample.graph, self.steps, fraction, whole)
-        # Parameters only: gradients with respect to positions would cost a tenth of a step.
-        value.backward(inputs=[p for p in self.model.parameters() if p.requires_grad])
-        return value.item()
+        return value + self.gauge.loss(charges, sample.graph, self.steps, fraction, whole)
 
     def _share_gradient(self, value: float) -> float:
         """Add gradients and loss of all processes."""
@@ -332,11 +321,14 @@ class _Run:
             if value.is_floating_point():
                 self.average[name].lerp_(value, 1 - decay)
 
-    def _validate(self) -> tuple[float | None, float | None, float]:
+    def _validate(self) -> tuple[float | None, float | None, float | None, float]:
         current = _copied(self.model.state_dict())
         self.model.load_state_dict(self.average)
-        energy, forces, stress = shared_rmse(self.model, self.validation, self.ranks)
         weights = self.settings.final_loss
+        energy, forces, stress = shared_rmse(self.model, self.validation, self.ranks)
+        alpha = None
+        if weights.polarizability:
+            alpha = shared_polarizability_rmse(self.model, self.validation, self.ranks)
         # Always with the final weights, so that epochs are comparable.
         score = sum(
             weight * (error / 1000) ** 2
@@ -344,11 +336,12 @@ class _Run:
                 (weights.energy, energy),
                 (weights.forces, forces),
                 (weights.stress, stress),
+                (weights.polarizability, alpha),
             )
             if error is not None
         )
         self.model.load_state_dict(current)
-        return energy, forces, score
+        return energy, forces, alpha, score
 
     def _keep(self, score: float) -> None:
         self.best, self.best_epoch, self.best_loss = _copied(self.average), self.epoch, score

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from ase_les.configuration import (
@@ -59,8 +60,9 @@ class FitSettings:
         (`ase_les.training.learning.charge_gauge`); no labels are needed.
     freeze : tuple of str
         Parts of the model whose weights are kept fixed: "representation", "short_range",
-        "long_range" (charges). ``[representation, short_range]`` adds charges to a trained model
-        without changing the rest.
+        "long_range" (charges), "polarizability". ``[representation, short_range]`` adds charges to
+        a trained model without changing the rest; with "long_range" in addition, polarizabilities
+        are added.
     validate_every : int
         Epochs between validations.
     patience : int or None
@@ -84,7 +86,9 @@ class FitSettings:
     loss: LossWeights = LossWeights(1.0, 1.0, 0.0)
     final_loss: LossWeights = LossWeights(100.0, 1.0, 0.0)
     gauge: GaugeSettings = GaugeSettings()
-    freeze: tuple[Literal["representation", "short_range", "long_range"], ...] = ()
+    freeze: tuple[
+        Literal["representation", "short_range", "long_range", "polarizability"], ...
+    ] = ()
     validate_every: Count = 5
     patience: Count | None = None
     dtype: Literal["float32", "float64"] = "float32"
@@ -99,6 +103,16 @@ class FitSettings:
     def needs_response(self) -> bool:
         """Return whether dipoles or Born charges are trained on."""
         return any(w.dipole > 0 or w.born_charges > 0 for w in (self.loss, self.final_loss))
+
+    @property
+    def needs_energies(self) -> bool:
+        """Return whether anything besides polarizabilities is trained on."""
+        return any(
+            value > 0
+            for weights in (self.loss, self.final_loss)
+            for name, value in asdict(weights).items()
+            if name != "polarizability"
+        )
 
     def learning_rate_at(self, epoch: float) -> float:
         """Return the learning rate at a (fractional) epoch."""

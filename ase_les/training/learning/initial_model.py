@@ -10,6 +10,7 @@ import torch
 
 from ase_les.model import LESModel, LongRangeConfig, ShortRangeConfig
 from ase_les.model_config import ArchitectureConfig
+from ase_les.polarizability import PolarizabilityConfig
 from ase_les.runs.provenance import changed
 from ase_les.training.learning.atomic_energies import fit_atomic_energies
 from ase_les.training.learning.dataset import Sample
@@ -18,18 +19,22 @@ from ase_les.training.learning.dataset import Sample
 def completed(architecture: ArchitectureConfig, start: LESModel | None) -> ArchitectureConfig:
     """Return the architecture, completed with that of the initial model.
 
-    An empty architecture becomes that of the initial model without its atomic energies. An
+    An empty architecture, or one with a polarizability only, becomes that of the initial model
+    without its atomic energies. An
     architecture without representation takes representation, core repulsion and total charges from
     the initial model.
     """
     if start is None or architecture.representation is not None:
         return architecture
     known = start.config
-    if architecture == ArchitectureConfig():
+    polarizability = architecture.polarizability or known.polarizability
+    if replace(architecture, polarizability=None) == ArchitectureConfig():
         parts = {name: getattr(known, name) for name in vars(architecture)}
-        return ArchitectureConfig(**parts | {"atomic_energies": None})
+        changed_parts = {"atomic_energies": None, "polarizability": polarizability}
+        return ArchitectureConfig(**parts | changed_parts)
     return replace(
         architecture,
+        polarizability=polarizability,
         representation=known.representation,
         core_repulsion=architecture.core_repulsion or known.core_repulsion,
         total_charges=architecture.total_charges or known.total_charges,
@@ -97,6 +102,8 @@ def model_from(
     if known.config.long_range is None and architecture.long_range is not None:
         known = _with_charges(known, architecture.long_range, samples, seed)
     known = _with_electrostatics(known, architecture)
+    if known.config.polarizability is None and architecture.polarizability is not None:
+        known = _with_polarizability(known, architecture.polarizability, samples, seed)
     changes = list(changed(known.config.to_dict(), requested.to_dict()))
     if changes:
         differing = "; ".join(
@@ -128,6 +135,17 @@ def _with_charges(
     model.standardize_features([sample.graph for sample in samples[:10]])
     # The readout of the energy is trained already.
     model.short_range.readout.spread.copy_(spread)
+    return model
+
+
+def _with_polarizability(
+    known: LESModel, polarizability: PolarizabilityConfig, samples: Sequence[Sample], seed: int
+) -> LESModel:
+    """Return a model extended by polarizabilities with random weights; energies are unchanged."""
+    config = replace(known.config, polarizability=polarizability)
+    model = LESModel(config, seed=seed).to(known.precision)
+    model.standardize_features([sample.graph for sample in samples[:10]])
+    model.load_state_dict(model.state_dict() | known.state_dict())
     return model
 
 

@@ -12,7 +12,7 @@ from ase_les.configuration import NotNegative, Unit, configuration
 from ase_les.derivatives import Derivatives
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
-from ase_les.response import born_charges
+from ase_les.response import born_charges, polarizability
 from ase_les.training.learning.dataset import Sample
 from ase_les.training.learning.response_evaluation import center_of_mass
 
@@ -34,6 +34,8 @@ class LossWeights:
     born_charges : float
         For components of latent Born charges, in e⁻². Training on them costs about as much as
         energy and forces together.
+    polarizability : float
+        For components of polarizabilities per atom, in Å⁻⁶.
     excess : float
         For the deviation of the sum of free charges from the total charge, in e⁻²; no label is
         needed. Use a small initial weight: charged groups form one after the other during training,
@@ -51,6 +53,7 @@ class LossWeights:
     dipole: Annotated[NotNegative, Unit("1/(e Å)²")] = 0.0
     born_charges: Annotated[NotNegative, Unit("1/e²")] = 0.0
     excess: Annotated[NotNegative, Unit("1/e²")] = 0.0
+    polarizability: Annotated[NotNegative, Unit("1/Å⁶")] = 0.0
 
     def __post_init__(self) -> None:
         if not any(astuple(self)):
@@ -123,6 +126,26 @@ def response_loss(
         error = _mean_square(born, sample.born_charges, batch.born_charges)
         total = total + weights.born_charges * error
     return total
+
+
+def polarizability_loss(
+    model: LESModel, sample: Sample, weight: float, batch: Sample | None = None
+) -> Tensor:
+    r"""Compute the weighted mean squared error of polarizabilities per atom.
+
+    .. math::
+        L = \frac{w_\alpha}{9S} \sum_{s\beta\gamma}
+            \Big(\frac{\Delta\alpha_{s\beta\gamma}}{N_s}\Big)^2
+
+    Parameters as for `loss`. Zero without labels.
+    """
+    batch = batch or sample
+    if not weight or sample.polarizability.isnan().all():
+        return sample.energy.new_zeros(())
+    size = torch.bincount(sample.graph.structure, minlength=sample.graph.n_structures)
+    predicted, label = polarizability(model, sample.graph), sample.polarizability
+    per_atom = size[:, None, None]
+    return weight * _mean_square(predicted / per_atom, label / per_atom, batch.polarizability)
 
 
 def excess_loss(prediction: Prediction, graph: Graph, n_structures: int | None = None) -> Tensor:

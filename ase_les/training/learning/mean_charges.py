@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from ase_les.charges import sign as charge_sign
 from ase_les.charges.sign import covariance_with_electronegativity, mean_by_element
 from ase_les.model import LESModel
-from ase_les.response import born_charges, has_polarization
+from ase_les.response import born_charges, has_local_polarization
 from ase_les.training.learning.dataset import Sample, batches
 from ase_les.training.learning.response_evaluation import center_of_mass
 
@@ -23,12 +24,19 @@ SIGN_SAMPLE_SIZE = 8
 
 def mean_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, float]:
     """Return the mean latent charge of every element in e, over all atoms of the samples."""
+    return mean_by_element(*charges_of_atoms(model, samples))
+
+
+def charges_of_atoms(
+    model: LESModel, samples: Sequence[Sample], batch_size: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return atomic numbers and latent charges in e of all atoms of the samples, both (N,)."""
     numbers, charges = [], []
     with torch.no_grad():
-        for sample in batches(samples, 4):
-            numbers.append(sample.graph.numbers)
+        for sample in batches(samples, batch_size):
+            numbers.append(sample.graph.numbers.cpu())
             charges.append(model(sample.graph.to(model.device)).charges[:, 0].cpu())
-    return mean_by_element(torch.cat(numbers).numpy(), torch.cat(charges).numpy())
+    return torch.cat(numbers).numpy(), torch.cat(charges).numpy()
 
 
 def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
@@ -60,7 +68,7 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
         s
         for s in samples
         if (bool(s.graph.pbc.all()) or not bool(s.graph.pbc.any()))
-        and has_polarization(model, s.graph)
+        and has_local_polarization(model, s.graph)
     ]
     numbers, found = [], []
     for sample in able[:: max(1, math.ceil(len(able) / SIGN_SAMPLE_SIZE))]:

@@ -13,7 +13,8 @@ from torch import Tensor
 from ase_les.committee import CommitteeEngine
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel
-from ase_les.response import born_charges, quadrupoles
+from ase_les.response import born_charges, polarizability, quadrupoles
+from ase_les.response.polarizability import COMPONENTS
 from ase_les.training.learning.dataset import Sample, batches
 
 
@@ -63,12 +64,31 @@ class ResponseComparison:
 
     ``dipole`` in e Å and ``quadrupole`` (traceless) in e Å² of finite structures, relative to their
     centers of mass; ``born_charges`` in e, latent: both rows are divided by √ε∞ in
-    periodic structures.
+    periodic structures. ``polarizability`` (2, S, 6) in Å³, components xx, yy, zz, yz, xz, xy.
     """
 
     dipole: np.ndarray
     quadrupole: np.ndarray
     born_charges: np.ndarray
+    polarizability: np.ndarray
+
+    def polarizability_parts(self) -> dict[str, np.ndarray]:
+        """Return labels and predictions of the polarizability (2, n), by part.
+
+        The mean tensor of the labels is subtracted from both, so that the agreement measures
+        differences between structures: "all" six components, "isotropic" (a third of the trace),
+        and "anisotropic" (six components of the traceless part).
+        """
+        mean = self.polarizability[0].mean(0) if self.polarizability.shape[1] else 0.0
+        tensors = self.polarizability - mean
+        isotropic = tensors[..., :3].mean(-1)
+        anisotropic = tensors.copy()
+        anisotropic[..., :3] -= isotropic[..., None]
+        return {
+            "polarizability_A3": tensors.reshape(2, -1),
+            "isotropic_polarizability_A3": isotropic,
+            "anisotropic_polarizability_A3": anisotropic.reshape(2, -1),
+        }
 
     def agreements(self) -> dict[str, Agreement]:
         """Agreement for every property with at least two distinct labels."""
@@ -76,6 +96,7 @@ class ResponseComparison:
             "dipole_eA": self.dipole,
             "quadrupole_eA2": self.quadrupole,
             "born_effective_charges_e": self.born_charges,
+            **self.polarizability_parts(),
         }
         return {
             name: Agreement.between(*pair)
@@ -92,13 +113,13 @@ def compare_response(
     Parameters
     ----------
     model : LESModel
-        Model with one charge per atom.
+        Model with one charge per atom, a polarizability, or both.
     samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
     """
     pairs: dict[str, list[np.ndarray]] = {"dipole": [], "quadrupole": [], "born_charges": []}
-    for sample in batches(samples, batch_size):
+    for sample in batches(samples if model.has_charges else [], batch_size):
         sample = sample.to(model.device)
         labels = {name: getattr(sample, name) for name in pairs}
         if all(label.isnan().all() for label in labels.values()):
@@ -120,8 +141,21 @@ def compare_response(
         **{
             name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
             for name, parts in pairs.items()
-        }
+        },
+        polarizability=_polarizabilities(model, samples),
     )
+
+
+def _polarizabilities(model: LESModel, samples: Sequence[Sample]) -> np.ndarray:
+    """Return labels and predictions (2, S, 6) in Å³ of the structures with a label."""
+    known = [sample for sample in samples if not sample.polarizability.isnan().all()]
+    if model.polarizability is None or not known:
+        return np.zeros((2, 0, 6))
+    rows, columns = zip(*COMPONENTS, strict=True)
+    with torch.no_grad():
+        found = [polarizability(model, sample.graph.to(model.device)).cpu() for sample in known]
+    both = torch.stack([torch.cat([s.polarizability for s in known]), torch.cat(found)])
+    return both[..., rows, columns].numpy()
 
 
 def compare_mean_response(

@@ -14,11 +14,12 @@ import torch
 from ase_les.model import PRECISIONS, LESModel, check_device
 from ase_les.model_io import load_single_model, model_hash, save_model
 from ase_les.ranks import ALONE, Ranks
-from ase_les.response import check_polarization
+from ase_les.response import check_local_polarization
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.training.learning.atomic_charges import AtomicCharges, atomic_charges
 from ase_les.training.learning.atomic_energies import fit_atomic_energies
 from ase_les.training.learning.card import WRONG_SIGN, earlier_trainings, model_card
 from ase_les.training.learning.charge_start import start_from_bonds
@@ -29,7 +30,14 @@ from ase_les.training.learning.configuration import (
     read_training_config,
 )
 from ase_les.training.learning.dataset import Sample
-from ase_les.training.learning.evaluation import Comparison, Errors, compare, errors
+from ase_les.training.learning.evaluation import (
+    Comparison,
+    Errors,
+    WorstStructure,
+    compare,
+    errors,
+    worst_structure,
+)
 from ase_les.training.learning.fit import EpochRecord, Fit, fit
 from ase_les.training.learning.initial_model import completed, model_from, random_model
 from ase_les.training.learning.labeled_files import (
@@ -43,6 +51,11 @@ from ase_les.training.learning.response_evaluation import (
     compare_response,
 )
 from ase_les.training.learning.teachers import distill_labels
+from ase_les.training.polarizability_part import (
+    card_with_polarizability,
+    is_added,
+    start_from_mean,
+)
 
 __all__ = [
     "DataConfig",
@@ -72,6 +85,10 @@ class TrainingResult:
         Predictions and labels of energies, forces and stresses by part of the data.
     responses : mapping of str to ResponseComparison
         Predictions and labels of dipoles and Born charges for validation and test.
+    charges : AtomicCharges or None
+        Charges in the held-back part of the data (`part`); None without one charge per atom.
+    worst : WorstStructure or None
+        Largest error of forces in that part.
     notes : tuple of str
         Problems of the trained model.
     """
@@ -83,7 +100,14 @@ class TrainingResult:
     card: Mapping[str, Any]
     comparisons: Mapping[str, Comparison]
     responses: Mapping[str, ResponseComparison]
+    charges: AtomicCharges | None = None
+    worst: WorstStructure | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def part(self) -> str:
+        """Part of the data that is reported: test, else validation, else training."""
+        return held_back(self.comparisons)
 
     def summary(self) -> dict[str, object]:
         """Return the result as plain containers for YAML and JSON."""
@@ -201,8 +225,9 @@ def _evaluated(
     files: TrainingFiles,
 ) -> TrainingResult:
     """Determine the sign of the charges and compare the model with all labels."""
+    added = start is not None and is_added(config, start)
     # Labels of dipoles and Born charges determine the sign; otherwise electronegativity does.
-    flipped = not config.fit.needs_response and fix_sign(done.model, parts["training"])
+    flipped = not (added or config.fit.needs_response) and fix_sign(done.model, parts["training"])
     evaluated = done.model.to(PRECISIONS[config.fit.dtype])
     comparisons = {name: compare(evaluated, samples) for name, samples in parts.items() if samples}
     found = {
@@ -212,13 +237,19 @@ def _evaluated(
     responses = {
         name: compare_response(evaluated, parts[name])
         for name in ("validation", "test")
-        if parts[name] and evaluated.has_charges
+        if parts[name] and evaluated.has_response
     }
     agreements = {name: response.agreements() for name, response in responses.items()}
-    card = model_card(config, parts, done, found, agreements, flipped)
-    card["training"] |= earlier_trainings(start, teachers)
+    if added:
+        assert start is not None
+        card = card_with_polarizability(start, config, parts, done, agreements)
+    else:
+        card = model_card(config, parts, done, found, agreements, flipped)
+        card["training"] |= earlier_trainings(start, teachers)
     done.model.card = card
-    charges = card.get("charges", {})
+    shown = held_back(comparisons)
+    with_charges = evaluated.has_charges
+    opposite = card.get("charges", {}).get("sign") == WRONG_SIGN
     return TrainingResult(
         done.model,
         done,
@@ -227,8 +258,15 @@ def _evaluated(
         card,
         comparisons,
         responses,
-        (f"charges: {WRONG_SIGN}",) if charges.get("sign") == WRONG_SIGN else (),
+        atomic_charges(evaluated, parts[shown], config.data.dielectric) if with_charges else None,
+        worst_structure(comparisons[shown], parts[shown]),
+        (f"charges: {WRONG_SIGN}",) if opposite else (),
     )
+
+
+def held_back(parts: Mapping[str, object]) -> str:
+    """Return the name of the part of the data by which a model is judged."""
+    return next(name for name in ("test", "validation", "training") if name in parts)
 
 
 def write_learning_table(path: Path, done: Fit) -> None:
@@ -319,17 +357,21 @@ def _label(
 def _initial_model(
     config: TrainingConfig, parts: Mapping[str, Sequence[Sample]], start: LESModel | None
 ) -> LESModel:
-    training = parts["training"]
+    training, architecture = parts["training"], config.model
     if start is None:
-        model = random_model(config.model, training, config.fit.seed)
+        model = random_model(architecture, training, config.fit.seed)
     else:
-        model = model_from(start, config.model, training, config.fit.seed)
+        if is_added(config, start):
+            architecture = replace(architecture, atomic_energies=start.config.atomic_energies)
+        model = model_from(start, architecture, training, config.fit.seed)
     for name, samples in parts.items():
         _check_structures(model, samples, name)
     if start is None:
         model.standardize_features([sample.graph for sample in training[:10]])
         if config.fit.bond_polarity:
             start_from_bonds(model, training, config.fit.bond_polarity)
+    if start is None or start.polarizability is None:
+        start_from_mean(model, training)
     return model
 
 
@@ -341,7 +383,7 @@ def _check_structures(model: LESModel, samples: Sequence[Sample], name: str) -> 
             model.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge))
             if model.has_charges and not sample.born_charges.isnan().all():
                 remedy = "or remove its Born charges"
-                check_polarization(model, sample.graph)
+                check_local_polarization(model, sample.graph)
         except ValueError as error:
             raise ValueError(
                 f"{error}. This is structure {index} of the {name} data: {remedy}"
@@ -365,13 +407,13 @@ def _fit_with_progress(
     def report(record: EpochRecord) -> None:
         nonlocal epochs_done
         status = f"loss {record.training_loss:.3g}"
-        if record.forces_rmse is not None:
+        if record.validation_loss is not None:
             validated.append(record)
             # About twenty lines in total; the learning curve has the rest.
             interval = max(config.fit.epochs // config.fit.validate_every // 20, 1)
             if len(validated) % interval == 0:
                 progress.message(_line(record))
-        if validated:
+        if validated and validated[-1].forces_rmse is not None:
             status += f", forces {validated[-1].forces_rmse:.1f} meV/Å"
         progress.advance(record.epoch - epochs_done, status)
         epochs_done = record.epoch
@@ -400,10 +442,15 @@ def _fit_with_progress(
 
 
 def _line(record: EpochRecord) -> str:
-    energy = "" if record.energy_rmse is None else f"{record.energy_rmse:.3f} meV/atom, "
+    errors = (
+        (record.energy_rmse, ".3f", "meV/atom"),
+        (record.forces_rmse, ".2f", "meV/Å"),
+        (record.polarizability_rmse, ".3f", "mÅ³/atom"),
+    )
+    shown = ", ".join(f"{value:{form}} {unit}" for value, form, unit in errors if value is not None)
     return (
         f"epoch {record.epoch:5d} {record.seconds:6.0f} s  loss {record.training_loss:.3e}  "
-        f"validation {energy}{record.forces_rmse:.2f} meV/Å"
+        f"validation {shown}"
     )
 
 
