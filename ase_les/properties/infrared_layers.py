@@ -50,6 +50,7 @@ from ase_les.properties.recorded_run import (
 from ase_les.properties.spectral_peaks import Band, Peak, peaks
 from ase_les.runs.output import RunFiles, prepared_output, write_result
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.simulation.charge_motion import electronic_dielectric
 from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.measuring import surface_layers
 from ase_les.simulation.series import Series
@@ -303,7 +304,8 @@ def record_layers(
         for (name, shape), part in zip(measured.columns.items(), parts, strict=True)
     }
     time_fs = interval_fs * np.arange(len(rows))
-    return Series(time_fs, {**columns, "temperature_K": np.array(temperatures)})
+    columns["temperature_K"] = np.array(temperatures)
+    return Series(time_fs, columns, electronic_dielectric(atoms))
 
 
 def infrared_of_layers(
@@ -315,6 +317,7 @@ def infrared_of_layers(
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
     bands: Sequence[Band] = (),
+    notes: Sequence[str] = (),
     output: str | Path | None = None,
     overwrite: bool = False,
     **spectrum: Any,
@@ -329,6 +332,8 @@ def infrared_of_layers(
         Definition of the layers; by default from the summary of the run.
     epsilon_infinity, recorded, skip_ps, temperature_K, bands, output, overwrite
         See `infrared_from_run`. Bands are those of each layer.
+    notes : sequence of str
+        Further notes for the result.
     **spectrum
         See `layer_spectra`.
 
@@ -364,7 +369,7 @@ def infrared_of_layers(
         run,
         {name: peaks(found.spectrum(index), bands) for index, name in enumerate(names)},
         dipoles,
-        (*_notes(found), *limits_of_run(stem)),
+        (*_notes(found), *limits_of_run(stem), *notes),
     )
     if files is not None:
         write_result(files, result)

@@ -32,7 +32,7 @@ OPTIONS = {"resolution_per_cm": 60.0, "window": "hann", "upto_per_cm": 4500.0}
 
 @pytest.fixture(scope="module")
 def recorded():
-    return record_layers(frames(BONDS, 1500, INTERVAL), PointCharges(), LAYERS, INTERVAL)
+    return record_layers(frames(BONDS, 900, INTERVAL), PointCharges(), LAYERS, INTERVAL)
 
 
 def test_every_layer_shows_its_own_line_only(recorded):
