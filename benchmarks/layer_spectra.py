@@ -3,8 +3,8 @@
     python benchmarks/layer_spectra.py                                sum and cost, about 20 s
     python benchmarks/layer_spectra.py --study sum_frequency_of_water  and the bands of that study
 
-Prints each number beside its limit. The total is computed apart from the layers, from the current by
-differentiation along the motion.
+Prints each number beside its limit. The total is computed apart from the layers, from the current
+by differentiation along the motion.
 """
 
 import argparse

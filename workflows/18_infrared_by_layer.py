@@ -6,9 +6,10 @@
 
 The current of each layer is recorded during the dynamics: no trajectory of velocities is stored.
 Layers are planes around the middle of the titanium: oxide, water and ions at its faces, and the
-rest of the solution. Each is correlated with the current of everything, so that the layers add up to the
-total spectrum. Charges are latent: relative heights and positions of bands have a meaning, absolute
-ones would need the dielectric constant of the electrons, which differs between oxide and water.
+rest of the solution. Each is correlated with the current of everything, so that the layers add up
+to the total spectrum. Charges are latent: relative heights and positions of bands have a meaning,
+absolute ones would need the dielectric constant of the electrons, which differs between oxide and
+water.
 
 The shipped model knows interfaces of 44 atoms with PBE; models/README says how well. Writes
 ``<output>/interface.*`` (the run), ``layers.*`` and ``study-summary.yml``. A run that was stopped
@@ -70,6 +71,8 @@ def main() -> None:
             timestep_fs=0.5,
             steps=arguments.steps,
             seed=1,
+            # The structure of the data set is not quite relaxed and heats up.
+            thermostat_time_fs=50.0,
             beyond_limits=True,
             trajectory_stride=200,
             observe={"layers": options},

@@ -7,9 +7,9 @@
 Molecular dynamics of 64 molecules between vacuum; a run that was stopped continues where it was.
 Positions and velocities are stored every 2 fs. From these,
 
-- Im χ(2) with ssp polarization from the velocities of the O–H bonds (Ohto et al. 2015), of the whole
-  surface and of layers below the instantaneous interface (Willard and Chandler 2010), beside the
-  bands of experiment,
+- Im χ(2) with ssp polarization from the velocities of the O–H bonds (Ohto et al. 2015), of the
+  whole surface and of layers below the instantaneous interface (Willard and Chandler 2010), beside
+  the bands of experiment,
 - infrared absorption of the same layers from the currents of the model every 4 fs.
 
 The models are trained on the bulk at one density. Nuclei are classical, which leaves the stretch
