@@ -17,7 +17,6 @@ import torch
 import yaml
 from ase import units
 from ase.io import read
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 from ase_les import LESCalculator
@@ -37,7 +36,8 @@ def film(model: str):
     atoms.pbc = (True, True, False)
     atoms.center(vacuum=12.0, axis=2)
     atoms.calc = LESCalculator(model)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(1))
+    spread = np.sqrt(units.kB * 300 * atoms.get_masses())[:, None]
+    atoms.set_momenta(spread * np.random.default_rng(1).normal(size=(len(atoms), 3)))
     return atoms
 
 

@@ -33,6 +33,7 @@ from ase import Atoms
 from ase_les.configuration import read_yaml
 from ase_les.properties.correlation import (
     LagTransform,
+    autocorrelation,
     fitting_lag_window,
     symmetric_correlation,
 )
@@ -168,11 +169,14 @@ def layer_spectra(
         parts = transform(symmetric_correlation(each, every, len(weights))).real
         return scale * np.einsum("cd,...ldn->...lcn", _WEIGHTS, parts)
 
+    def absorption_of_all(series: np.ndarray) -> np.ndarray:
+        return scale * transform(autocorrelation(series, len(weights))).real
+
     molar, parts = absorption(currents), absorption(in_blocks(currents, n_blocks))
     total = InfraredSpectrum(
         wavenumber_per_cm=transform.wavenumber_per_cm,
-        molar_absorption_km_per_mol_cm=molar[:, 0].sum(axis=0),
-        block_spectra=parts[:, :, 0].sum(axis=1),
+        molar_absorption_km_per_mol_cm=absorption_of_all(whole),
+        block_spectra=absorption_of_all(in_blocks(whole, n_blocks)),
         volume_A3=None,
         molecules=n_molecules,
         temperature_K=float(temperature_K),
