@@ -14,11 +14,13 @@ from ase_les.charges import LatentCharges
 from ase_les.charges.readout import Readout
 from ase_les.electrostatics import Electrostatics, Equilibration
 from ase_les.electrostatics.energy import Plan
+from ase_les.electrostatics.equilibration import MetalBias
 from ase_les.energy_terms import AtomicEnergies, Context, LatentElectrostatics, ShortRange
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.kernels import use_kernels
 from ase_les.mace_repulsion import build_repulsion
 from ase_les.model_config import LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.polarizability import AtomicPolarizabilities
 from ase_les.representation import Cace, Mace, build_representation
 
 __all__ = ["LESModel", "LongRangeConfig", "ModelConfig", "Prediction", "ShortRangeConfig"]
@@ -33,7 +35,8 @@ class Prediction(NamedTuple):
     ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) that define
     them (see `ase_les.charges`) have no columns for a short-range model. With charge equilibration
     (`ase_les.electrostatics.equilibration`), charges include the equilibrated part and
-    ``short_range`` the energy of charging each atom; the latent numbers are the local ones.
+    ``short_range`` the energy of charging each atom; the latent numbers are the local ones, and
+    ``metal`` (N,) the equilibrated part in e, None for models without it.
     """
 
     energy: Tensor
@@ -41,6 +44,7 @@ class Prediction(NamedTuple):
     long_range: Tensor
     charges: Tensor
     latent: Tensor
+    metal: Tensor | None = None
 
 
 class LESModel(nn.Module):
@@ -51,7 +55,8 @@ class LESModel(nn.Module):
         \mathrm{cell}), \qquad q_i = q(B_i)
 
     and, if configured, the repulsion of nuclei (`ase_les.core_repulsion`) and charges that move
-    between the atoms of a metal (`ase_les.electrostatics.equilibration`). Each part is a term of
+    between the atoms of a metal (`ase_les.electrostatics.equilibration`). Atomic polarizabilities
+    (`ase_les.polarizability`) are a part of their own, without energy. Each part is a term of
     `ase_les.energy_terms`. The model returns only energies and charges; forces, stress and response
     are obtained by differentiation (`ase_les.derivatives`).
 
@@ -94,6 +99,15 @@ class LESModel(nn.Module):
             self.core_repulsion = build_repulsion(config.core_repulsion, elements, config.cutoff)
         if config.long_range:
             self.long_range = self._build_long_range(config.long_range)
+        self.polarizability: AtomicPolarizabilities | None = None
+        if config.polarizability:
+            # Built last: the initial weights of the other parts do not depend on it.
+            self.polarizability = AtomicPolarizabilities(
+                self.representation.n_features,
+                config.polarizability,
+                elements,
+                self.representation.cutoff,
+            )
 
     def _build_long_range(self, config: LongRangeConfig) -> LatentElectrostatics:
         elements, read, own = self.config.elements, self.representation, None
@@ -117,6 +131,11 @@ class LESModel(nn.Module):
     def has_charges(self) -> bool:
         """Return whether there is one charge per atom; several channels are not charges."""
         return self.long_range is not None and self.long_range.charges.config.n_channels == 1
+
+    @property
+    def has_response(self) -> bool:
+        """Return whether there is one charge per atom or a polarizability."""
+        return self.has_charges or self.polarizability is not None
 
     @property
     def latent_electrostatics(self) -> LatentElectrostatics:
@@ -192,7 +211,7 @@ class LESModel(nn.Module):
         return copy
 
     @torch.no_grad()
-    def standardise_features(self, graphs: Sequence[Graph]) -> None:
+    def standardize_features(self, graphs: Sequence[Graph]) -> None:
         """Divide features by their standard deviation over these graphs.
 
         Features differ in size by orders of magnitude, step sizes of the optimizer
@@ -201,6 +220,8 @@ class LESModel(nn.Module):
         readouts = [(self.representation, self.short_range.readout)]
         if self.long_range is not None:
             readouts.append((self.charge_representation, self.long_range.charges.readout))
+        if self.polarizability is not None:
+            readouts.append((self.representation, self.polarizability.readout))
         for representation, readout in readouts:
             spread = torch.cat([representation(graph) for graph in graphs]).std(0, correction=0)
             # Do not amplify features that hardly vary.
@@ -266,7 +287,9 @@ class LESModel(nn.Module):
             plan = plan._replace(metal=self.long_range.equilibration.warm_start(sums))
         return plan
 
-    def forward(self, graph: Graph, plan: Plan | None = None) -> Prediction:
+    def forward(
+        self, graph: Graph, plan: Plan | None = None, bias: MetalBias | None = None
+    ) -> Prediction:
         """Return the energy of every structure of a graph.
 
         The model is not modified. The energy does not depend on whether a plan is passed.
@@ -276,8 +299,10 @@ class LESModel(nn.Module):
         graph : Graph
         plan : Plan or None
             Plan of this graph, from `plan`.
+        bias : MetalBias or None
+            Field and electrodes that act on the charges of metal atoms.
         """
-        return self.predict(graph, Context(self.representation(graph), plan))
+        return self.predict(graph, Context(self.representation(graph), plan, bias))
 
     def predict(self, graph: Graph, context: Context) -> Prediction:
         """Return the energies from precomputed features.
@@ -300,7 +325,7 @@ class LESModel(nn.Module):
         if found.atomic is not None:
             atomic = atomic + found.atomic
         energy = sum_per_structure(atomic, graph) + found.energy
-        return Prediction(energy, atomic, found.energy, found.charges, found.latent)
+        return Prediction(energy, atomic, found.energy, found.charges, found.latent, found.metal)
 
 
 def check_device(device: str) -> None:

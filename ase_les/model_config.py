@@ -24,6 +24,7 @@ from ase_les.configuration import (
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
 from ase_les.mace_repulsion import MaceRepulsionConfig
+from ase_les.polarizability import PolarizabilityConfig
 from ase_les.representation import RepresentationConfig
 
 TotalCharge = Annotated[int, Interval(ge=-1000, le=1000), Unit("e")]
@@ -110,6 +111,8 @@ class ArchitectureConfig:
     core_repulsion : CoreRepulsionConfig, MaceRepulsionConfig or None
         Repulsion of nuclei at distances shorter than bonds, where there are no data. None for
         no repulsion.
+    polarizability : PolarizabilityConfig or None
+        Atomic polarizabilities, for Raman spectra and ε∞; they do not affect energies.
 
     Raises
     ------
@@ -123,6 +126,7 @@ class ArchitectureConfig:
     long_range: LongRangeConfig | None = LongRangeConfig()
     total_charges: Annotated[tuple[TotalCharge, ...], MaxLen(100)] = ()
     core_repulsion: Annotated[CoreRepulsionConfig | MaceRepulsionConfig, ByKind()] | None = None
+    polarizability: PolarizabilityConfig | None = None
 
     def __post_init__(self) -> None:
         shared = self.long_range.equilibration if self.long_range else None
@@ -180,6 +184,12 @@ class ModelConfig(ArchitectureConfig):
             del plain["long_range"]["equilibration"]
         if self.core_repulsion is None:
             del plain["core_repulsion"]
+        if self.polarizability is None:
+            del plain["polarizability"]
+        representation = plain["representation"]
+        for name, absent in (("normalization", "mean"), ("distance_transform", None)):
+            if name in representation and representation[name] == absent:
+                del representation[name]
         return plain
 
     @classmethod

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import ase_les
 from ase_les.runs.progress import NO_PROGRESS
-from ase_les.training import train
-from ase_les.training.initial_model import completed, random_model
+from ase_les.training.learning import train
+from ase_les.training.learning.initial_model import completed, random_model
 
 PACKAGE = str(Path(ase_les.__file__).parent)
 TRAIN_YML = Path(__file__).parents[1] / "models" / "nacl" / "train.yml"

@@ -136,7 +136,7 @@ def read_relaxation(path: Path) -> object:
 
 
 def make_training(folder: Path) -> Path:
-    from ase_les.training.checkpoint import write_checkpoint
+    from ase_les.training.learning.checkpoint import write_checkpoint
 
     model = _small_model()
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
@@ -146,13 +146,13 @@ def make_training(folder: Path) -> Path:
 
 
 def read_training(path: Path) -> object:
-    from ase_les.training.checkpoint import read_checkpoint
+    from ase_les.training.learning.checkpoint import read_checkpoint
 
     return read_checkpoint(path)
 
 
 def make_labels(folder: Path) -> Path:
-    from ase_les.training.reference import label_structures
+    from ase_les.training.labeling.reference import label_structures
 
     frames = [_copper() for _ in range(4)]
     for number, atoms in enumerate(frames):
@@ -162,7 +162,7 @@ def make_labels(folder: Path) -> Path:
 
 
 def read_labels(path: Path) -> object:
-    from ase_les.training.label_record import read_label_record
+    from ase_les.training.labeling.label_record import read_label_record
 
     return read_label_record(path)
 

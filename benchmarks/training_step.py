@@ -4,7 +4,7 @@
     git worktree add ../base 5c89311 && python benchmarks/training_step.py --base ../base
 
 Structures are those of the model's ``train.yml`` if they are there, and otherwise 64 molecules of
-water labelled by the shipped model. Prints the CPU time of a step and ratios. With ``--base`` the
+water labeled by the shipped model. Prints the CPU time of a step and ratios. With ``--base`` the
 two versions take turns in processes of their own; the ratio is that of neighboring turns, without
 the gauge.
 """
@@ -25,13 +25,13 @@ import yaml
 from ase.io import read
 
 from ase_les import LESCalculator
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.fit import FitSettings, _Run
-from ase_les.training.initial_model import random_model
-from ase_les.training.train import read_data, read_training_config
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.fit import FitSettings, _Run
+from ase_les.training.learning.initial_model import random_model
+from ase_les.training.learning.train import read_data, read_training_config
 
 try:
-    from ase_les.training.charge_gauge import GaugeSettings
+    from ase_les.training.learning.charge_gauge import GaugeSettings
 except ModuleNotFoundError:  # Versions before the gauge.
     GaugeSettings = None
 
@@ -54,14 +54,14 @@ def main() -> None:
         samples = read_data(config, folder)["training"]
     except FileNotFoundError as missing:
         print(f"{missing}; taking 64 molecules of water instead")
-        samples = labelled([_water()], config.model.representation.cutoff, LabelNames())
+        samples = labeled([_water()], config.model.representation.cutoff, LabelNames())
     runs = {}
     gauges = {"without": {}}
     if GaugeSettings is not None:
         gauges = {"without": {"gauge": GaugeSettings(0.0, 0.0)}, "with": {"gauge": GaugeSettings()}}
     for name, gauge in gauges.items():
         model = random_model(config.model, samples[:10], seed=1)
-        model.standardise_features([sample.graph for sample in samples[:10]])
+        model.standardize_features([sample.graph for sample in samples[:10]])
         settings: FitSettings = replace(config.fit, **gauge)
         model.to(torch.float32)
         runs[name] = _Run(model, settings, samples, [], None)

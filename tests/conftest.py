@@ -12,6 +12,7 @@ from ase_les.charges import ChargesConfig
 from ase_les.core_repulsion import CoreRepulsionConfig
 from ase_les.electrostatics import ElectrostaticsConfig, EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
+from ase_les.polarizability import PolarizabilityConfig
 from ase_les.reports import figures
 from ase_les.representation import CaceConfig
 
@@ -65,6 +66,7 @@ def random_model():
         long_range: bool = True,
         total_charges: tuple[int, ...] = (),
         core_repulsion: dict | None = None,
+        polarizability: dict | None = None,
         seed: int = 0,
         **representation,
     ) -> LESModel:
@@ -84,6 +86,7 @@ def random_model():
             long_range=part if long_range else None,
             total_charges=total_charges,
             core_repulsion=CoreRepulsionConfig(**core_repulsion) if core_repulsion else None,
+            polarizability=PolarizabilityConfig(**polarizability) if polarizability else None,
         )
         return LESModel(config, seed=seed)
 

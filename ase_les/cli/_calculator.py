@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,27 @@ if TYPE_CHECKING:
 
 FOR_DERIVATIVES: dict[str, Any] = {"accuracy": 1e-7}
 """Settings for calculators whose forces are differentiated: no mesh, double precision."""
+
+
+#: Value of the option for ε∞ that takes it from the polarizability of the model.
+LEARNED = "model"
+
+
+def dielectric_number(text: str) -> float:
+    """Return a dielectric constant given as an option.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a number nor "model".
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"--dielectric is a number, or `{LEARNED}` for ε∞ of a model with a polarizability; "
+            f"got {text!r}"
+        ) from None
 
 
 def make_calculator(
@@ -111,8 +132,9 @@ def calculated_structure(
     device: str | None,
     dtype: str | None,
     charge: int | None = None,
+    electrodes: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> tuple[Atoms, dict[str, str | int | None]]:
+) -> tuple[Atoms, dict[str, Any]]:
     """Structure with its calculator, and the origin of both.
 
     Further `settings` are passed to the calculator.
@@ -127,9 +149,14 @@ def calculated_structure(
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
     atoms = read_structure(structure, charge)
+    if electrodes is not None:
+        from ase_les.properties.electrodes import select_electrodes
+
+        electrodes = select_electrodes(atoms, **electrodes)
+        settings |= {"electrodes": electrodes}
     # Structures from trajectories have recorded results instead of a calculator.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
-    provenance = {
+    provenance: dict[str, Any] = {
         "structure": str(structure),
         # The path of a model file must be valid in any folder; names of shipped models are kept.
         "model": str(Path(model).resolve()) if Path(model).is_file() else model,
@@ -137,6 +164,8 @@ def calculated_structure(
         "dtype": dtype,
         "charge": charge,
     }
+    if electrodes is not None:
+        provenance["electrodes"] = electrodes
     return atoms, provenance
 
 
@@ -177,20 +206,25 @@ def differentiable_structure(
     threads: int,
     scheduler: str | None = None,
     charge: int | None = None,
-    dielectric: float | None = None,
+    dielectric: str | None = None,
 ) -> tuple[Atoms, Jobs]:
     """Return a structure with a float64 calculator, and the job settings.
 
-    `dtype` None is float64. Sets the threads of this process.
+    `dtype` None is float64. `dielectric` is a number, or "model" for the tensor that the model
+    predicts for this structure. Sets the threads of this process.
     """
     from ase_les.runs.processes import SERIAL, Jobs
 
     set_threads(threads)
     dtype = dtype or "float64"
     settings = dict(FOR_DERIVATIVES)
-    if dielectric is not None:
-        settings["dielectric"] = dielectric
+    learned = dielectric == LEARNED
+    if dielectric is not None and not learned:
+        settings["dielectric"] = dielectric_number(dielectric)
     atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
+    if learned:
+        settings["dielectric"] = atoms.calc.get_learned_dielectric_tensor(atoms).tolist()
+        atoms.calc.dielectric = settings["dielectric"]
     if processes == 1 and scheduler is None:
         return atoms, SERIAL
     assert model is not None  # checked by calculated_structure

@@ -87,10 +87,11 @@ def born(
         bool, typer.Option("--sum-rule", help="Subtract the excess of the sum from all atoms.")
     ] = False,
     dielectric: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ of the bulk; the charges are scaled by its square root.",
+            help="ε∞ of the bulk, whose square root scales the charges; `model`: as predicted by "
+            "a model with a polarizability.",
             show_default="from the model card, or 1",
         ),
     ] = None,

@@ -22,6 +22,7 @@ from ase_les.cli._options import (
     Resume,
     Scheduler,
     Threads,
+    refuse_options,
 )
 
 HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
@@ -161,8 +162,8 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None and layers is not None:
-        _refuse(context, tuple({*_ONLY_HARMONIC} - {"model"}), "--from-run reads a run; omit")
-        _refuse(context, _NOT_OF_LAYERS, "layers do not use")
+        refuse_options(context, tuple({*_ONLY_HARMONIC} - {"model"}), "--from-run reads a run; omit")
+        refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
         from ase_les.cli._layers import layered_infrared
         from ase_les.reports import infrared_layers as layer_report
 
@@ -187,7 +188,7 @@ def infrared(
         layer_report.write(result, output)
         layer_report.show(result, quiet)
     elif from_run is not None:
-        _refuse(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
+        refuse_options(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
         from ase_les.cli._calculator import note_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
         from ase_les.reports import infrared_dynamics as report
@@ -211,7 +212,7 @@ def infrared(
         report.show(result, quiet)
         note_screening([result.run], epsilon_infinity, quiet)
     else:
-        _refuse(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) does not use")
+        refuse_options(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) does not use")
         from ase_les.cli._calculator import differentiable_structure
         from ase_les.properties.infrared_harmonic import harmonic_infrared
         from ase_les.reports import infrared as harmonic_report
@@ -244,14 +245,3 @@ def infrared(
         harmonic_report.show(result, quiet)
     if json:
         print(summary_as_json(result.summary()))
-
-
-def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
-    """Raise an error for options that would be ignored."""
-    given = []
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name))
-        if parameter.name in names and source is not None and source.name != "DEFAULT":
-            given.append(parameter.opts[0])
-    if given:
-        raise ValueError(f"{why} {', '.join(given)}")

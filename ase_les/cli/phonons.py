@@ -44,10 +44,10 @@ def phonons(
         ),
     ] = None,
     dielectric: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             *DIELECTRIC,
-            help="ε∞ of the recorded charges; the phonons do not depend on it.",
+            help="ε∞ of the recorded charges, or `model`; the phonons do not depend on it.",
             show_default="from the model card, or 1",
         ),
     ] = None,

@@ -71,7 +71,7 @@ class Solution(NamedTuple):
 
 
 class WarmStart:
-    """Solver for a sequence of structures; keeps the Cholesky factor and the last charges.
+    """Solver for a sequence of structures; keeps the Cholesky factor and the last solutions.
 
     Parameters
     ----------
@@ -96,11 +96,10 @@ class WarmStart:
         """Discard the factor and the last charges: the next solution is that of a new solver."""
         self._factor: Tensor | None = None
         self._hardness: Tensor | None = None
-        self._charges: Tensor | None = None
-        self._before: Tensor | None = None
+        self._last: dict[str, tuple[Tensor, Tensor | None]] = {}
         self._iterations_when_new = 0
 
-    def solve(self, metal: Metal, answer: Map, given: Tensor) -> Solution:
+    def solve(self, metal: Metal, answer: Map, given: Tensor, series: str = "charges") -> Solution:
         """Return charges p with H p equal to `given` up to a constant.
 
         Parameters
@@ -110,6 +109,8 @@ class WarmStart:
             Function from charges (M,) to potentials H p (M,), exact for this geometry.
         given : Tensor, shape (M,)
             In V.
+        series : str
+            Solutions of one series are initial values of the next.
 
         Raises
         ------
@@ -121,30 +122,31 @@ class WarmStart:
             self.reset()
         if self._factor is not None:
             try:
-                return self._iterate(answer, given)
+                return self._iterate(answer, given, series)
             except ArithmeticError:
                 # The stored factor may belong to a very different structure.
                 self.reset()
         self._factor = cholesky_factor(metal, self._smearing, self._weight)
         self._hardness = metal.hardness.clone()
         self._iterations_when_new = 0
-        return self._iterate(answer, given)
+        return self._iterate(answer, given, series)
 
-    def _iterate(self, answer: Map, given: Tensor) -> Solution:
+    def _iterate(self, answer: Map, given: Tensor, series: str) -> Solution:
         assert self._factor is not None
         solution = conjugate_gradients(
-            answer, given, self._tolerance, _preconditioner(self._factor), self._start()
+            answer, given, self._tolerance, _preconditioner(self._factor), self._start(series)
         )
-        self._before, self._charges = self._charges, solution.charges
+        before = self._last[series][0] if series in self._last else None
+        self._last[series] = solution.charges, before
         if not self._iterations_when_new:
             self._iterations_when_new = solution.iterations
         elif solution.iterations > _AGED * self._iterations_when_new:
             self._factor = None
         return solution
 
-    def _start(self) -> Tensor | None:
+    def _start(self, series: str) -> Tensor | None:
         """Return charges extrapolated from the last two geometries, if these were close."""
-        last, before = self._charges, self._before
+        last, before = self._last.get(series, (None, None))
         if last is None or before is None:
             return last
         change = last - before

@@ -41,11 +41,11 @@ def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
 
 
 def symmetric_correlation(first: np.ndarray, second: np.ndarray, n_lags: int) -> np.ndarray:
-    r"""Return the correlation of two vector series, symmetric in time.
+    r"""Return the symmetric correlation of two vector series.
 
     .. math::
-        C(t) = \tfrac12 \langle \mathbf{A}(0) \cdot \mathbf{B}(t)
-            + \mathbf{A}(t) \cdot \mathbf{B}(0) \rangle
+        C(t) = \tfrac12 \langle \mathbf{A}(0)\cdot\mathbf{B}(t)
+               + \mathbf{A}(t)\cdot\mathbf{B}(0) \rangle
 
     Linear in either series: the correlations of parts with the whole add up to that of the whole.
 

@@ -40,13 +40,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
-from ase.vibrations import VibrationsData
 
 from ase_les.model_limits import check_limits
 from ase_les.properties.born_charges import calculated_charges
 from ase_les.properties.born_differences import about_fixed_origin
-from ase_les.properties.moment_sources import MomentSource, displaced, step_name
+from ase_les.properties.moment_sources import MomentSource, displaced
 from ase_les.properties.moments import Moments, choose_moments
+from ase_les.properties.normal_modes import hessian_of_forces, normal_modes
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.evaluations import evaluate_structures, property_of
 from ase_les.runs.lock import lock_output
@@ -64,8 +64,6 @@ KM_PER_MOL = units._Nav / (12 * units._eps0 * units._c**2) * units._e**2 / units
 
 # Residual force in eV/Å above which the structure is reported as not relaxed.
 _RESIDUAL_FORCE = 0.01
-# Relative radius of gyration about the axis below which a molecule is considered linear.
-_LINEAR = 0.02
 _GRID_POINTS = 4000
 
 
@@ -241,8 +239,8 @@ def harmonic_infrared(
     if moments is not None:
         charges = _charges(atoms, active, results, displacement_A, moments)
     normal_only = moments is not None and moments.elsewhere is None
-    hessian = _hessian(active, results, displacement_A)
-    wavenumbers, modes = _normal_modes(atoms, active, hessian, free=selection.free_molecule)
+    hessian = hessian_of_forces(active, results, displacement_A)
+    wavenumbers, modes = normal_modes(atoms, active, hessian, free=selection.free_molecule)
     derivatives = np.einsum("iab,nib->na", charges[active], modes[:, active])
     result = HarmonicInfrared(
         wavenumbers_per_cm=wavenumbers,
@@ -371,60 +369,6 @@ def _charges(
     for index, slope in slopes.items():
         charges[index] = slope
     return charges
-
-
-def _hessian(
-    active: Sequence[int], results: Mapping[str, Results], displacement_A: float
-) -> np.ndarray:
-    """Return the second derivatives (3 N', 3 N') of the energy in eV/Å²."""
-    rows = [
-        (results[step_name(i, axis, -1)]["forces"] - results[step_name(i, axis, 1)]["forces"])[
-            list(active)
-        ]
-        for i in active
-        for axis in range(3)
-    ]
-    hessian = np.array(rows).reshape(len(rows), len(rows)) / (2 * displacement_A)
-    return 0.5 * (hessian + hessian.T)
-
-
-def _normal_modes(
-    atoms: Atoms, active: Sequence[int], hessian: np.ndarray, free: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return wave numbers (n,) in 1/cm and modes (n, N, 3) in 1/√amu, ascending.
-
-    Rigid motions of a free molecule are shifted far above the vibrations and removed.
-    """
-    rigid = _rigid_motions(atoms) if free else np.zeros((len(hessian), 0))
-    if rigid.size:
-        root_mass = np.repeat(np.sqrt(atoms.get_masses()), 3)
-        weighted = hessian / np.outer(root_mass, root_mass)
-        rigid_projector = rigid @ rigid.T
-        internal = np.eye(len(hessian)) - rigid_projector
-        far = 10.0 * np.abs(np.linalg.eigvalsh(weighted)).max() + 1.0
-        weighted = internal @ weighted @ internal + far * rigid_projector
-        hessian = weighted * np.outer(root_mass, root_mass)
-    data = VibrationsData.from_2d(atoms, hessian, indices=active)
-    energies, modes = data.get_energies_and_modes(all_atoms=True)
-    # Imaginary energies are negative wave numbers.
-    wavenumbers = (energies.real - energies.imag) / units.invcm
-    n_vibrations = len(hessian) - rigid.shape[1]
-    return wavenumbers[:n_vibrations], modes[:n_vibrations]
-
-
-def _rigid_motions(atoms: Atoms) -> np.ndarray:
-    """Return orthonormal columns of mass-weighted translations and rotations."""
-    root_mass = np.sqrt(atoms.get_masses())[:, None]
-    relative = atoms.positions - atoms.get_center_of_mass()
-    rigid = [root_mass * axis for axis in np.eye(3)]
-    rigid += [root_mass * np.cross(axis, relative) for axis in np.eye(3)]
-    # Relative to translations, the rotation of an almost linear molecule about its axis is small;
-    # it is not projected out, since this motion is a bend.
-    lengths = [float(np.linalg.norm(motion)) for motion in rigid]
-    scales = [*lengths[:3], *3 * [max(lengths[3:])]]
-    columns = [motion.ravel() / scale for motion, scale in zip(rigid, scales, strict=True)]
-    directions, weights, _ = np.linalg.svd(np.array(columns).T, full_matrices=False)
-    return directions[:, weights > _LINEAR * weights[0]]
 
 
 def _notes(result: HarmonicInfrared) -> tuple[str, ...]:

@@ -237,7 +237,7 @@ class LayerResult:
                 else float(self.dipoles_eA[index, 2]),
                 "peaks": {
                     peak.band.name: {
-                        "centre_per_cm": peak.centre_per_cm,
+                        "center_per_cm": peak.center_per_cm,
                         "height_km_per_mol_cm": peak.height,
                         "intensity_km_per_mol": peak.intensity_km_per_mol,
                     }

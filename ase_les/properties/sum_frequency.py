@@ -75,14 +75,14 @@ class Extremum:
     Attributes
     ----------
     band : Band
-    centre_per_cm : Estimate
+    center_per_cm : Estimate
         nan if the extremum is at the edge of the range.
     height : Estimate
         In 1e-22 m²/V.
     """
 
     band: Band
-    centre_per_cm: Estimate
+    center_per_cm: Estimate
     height: Estimate
 
 
@@ -190,7 +190,7 @@ class SumFrequencySpectrum:
             "bands": {
                 each.band.name: {
                     "between_per_cm": [each.band.low_per_cm, each.band.high_per_cm],
-                    "centre_per_cm": each.centre_per_cm,
+                    "center_per_cm": each.center_per_cm,
                     "imaginary_xxz": each.height,
                 }
                 for each in self.water_bands

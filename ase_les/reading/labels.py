@@ -13,6 +13,7 @@ virial                ``REF_virial``, ``REF_virials``;        eV, minus the stre
 dipole                ``REF_dipole``                          e Å
 quadrupole            ``REF_quadrupole``                      e Å²
 Born charges          ``REF_born_effective_charges``          e
+polarizability        ``REF_polarizability``                  Å³, or ``polarizability_unit_A3``
 ====================  ======================================  =====================================
 
 ASE's names are those of its calculator results, in which its readers store ``energy``,
@@ -33,7 +34,7 @@ import numpy as np
 from ase import Atoms, units
 from pydantic import BeforeValidator
 
-from ase_les.configuration import Name, configuration
+from ase_les.configuration import Name, Positive, Unit, configuration
 from ase_les.reading.structures import listed, unused_keys
 
 STRESS_UNITS = {
@@ -59,7 +60,13 @@ BornRows = Literal["polarization", "displacement"]
 
 ISOLATED_ATOM = "isolatedatom"
 
-PROPERTIES = ("energy", "forces", "stress", "dipole", "quadrupole", "born_effective_charges")
+PolarizabilityKind = Literal["dielectric", "clausius-mossotti"]
+"""Conventions for periodic structures, see `ase_les.polarizability`."""
+
+PROPERTIES = (
+    *("energy", "forces", "stress", "dipole", "quadrupole", "born_effective_charges"),
+    "polarizability",
+)
 """Labels that structures may have."""
 
 _VIRIALS = ("REF_virial", "REF_virials")
@@ -99,6 +106,15 @@ class LabelNames:
     born_rows : str
         Meaning of the rows of Born charges, "polarization" (columns are displacements) or
         "displacement". It is checked for molecules with a dipole.
+    polarizability : str
+        Name in ``atoms.info`` of polarizabilities, 9 or 6 numbers (xx yy zz yz xz xy), of
+        molecules or cells; the symmetric part is used.
+    polarizability_unit_A3 : float
+        Unit of the polarizabilities in Å³: 0.148185 for atomic units, 14.39965 for e Å²/V.
+    polarizability_kind : str
+        Meaning for structures with three periodic directions: "dielectric",
+        :math:`V(\epsilon_\infty - 1)/4\pi`, or "clausius-mossotti",
+        :math:`\frac{3V}{4\pi} (\epsilon_\infty - 1)(\epsilon_\infty + 2)^{-1}`.
     """
 
     energy: Name = "REF_energy"
@@ -111,6 +127,9 @@ class LabelNames:
     quadrupole: Name = "REF_quadrupole"
     born_effective_charges: Name = "REF_born_effective_charges"
     born_rows: BornRows = "polarization"
+    polarizability: Name = "REF_polarizability"
+    polarizability_unit_A3: Annotated[Positive, Unit("Å³")] = 1.0
+    polarizability_kind: PolarizabilityKind = "dielectric"
 
     def is_default(self, label: str) -> bool:
         """Return whether a label has its default name."""
@@ -267,7 +286,7 @@ def full_tensor(values: object) -> np.ndarray:
         xx, yy, zz, yz, xz, xy = given
         return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if given.size != 9:
-        raise ValueError(f"a stress or virial has 9 or 6 numbers, got {given.size}")
+        raise ValueError(f"a stress, virial or polarizability has 9 or 6 numbers, got {given.size}")
     return given.reshape(3, 3)
 
 

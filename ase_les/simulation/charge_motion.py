@@ -1,4 +1,4 @@
-r"""Current and dipole during a dynamics run.
+r"""Current, dipole and polarizability during a dynamics run.
 
 .. math::
     \mathbf{J} = \sum_i Z^*_i \mathbf{v}_i = \frac{d\mathbf{M}}{dt}, \qquad
@@ -124,6 +124,34 @@ class ItinerantDipole:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore a state returned by `state`."""
         self._last = state.get("last")
+
+
+class Polarizability:
+    """Electronic polarizability in Å³, for Raman spectra.
+
+    Uses the calculator's method ``get_polarizability(atoms)``.
+
+    Raises
+    ------
+    ValueError
+        If the calculator or its model has no polarizability.
+    """
+
+    columns: Mapping[str, tuple[int, ...]] = {"polarizability_A3": (3, 3)}
+
+    def __init__(self, atoms: Atoms) -> None:
+        _require_property(atoms, "polarizability", "the polarizability")
+
+    def measure(self, atoms: Atoms) -> np.ndarray:
+        """Return the polarizability, shape (3, 3)."""
+        return np.array(atoms.calc.get_polarizability(atoms))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return an empty state: values are independent of each other."""
+        return {}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Do nothing."""
 
 
 def _closest_branch(last: np.ndarray, dipole: np.ndarray, atoms: Atoms) -> np.ndarray:

@@ -26,9 +26,11 @@ from ase_les.simulation.charge_motion import (
     Current,
     ItinerantDipole,
     Measured,
+    Polarizability,
     electronic_dielectric,
 )
 from ase_les.simulation.committee_spread import CommitteeSpread
+from ase_les.simulation.electrode_charges import ElectrodeCharges
 from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
@@ -44,7 +46,9 @@ DEFAULT_MAX_LAG_FS = 5000.0
 _MEASURED: Mapping[str, Callable[[Atoms], Measured]] = {
     "current": Current,
     "dipole": ItinerantDipole,
+    "polarizability": Polarizability,
     "spread": CommitteeSpread,
+    "electrodes": ElectrodeCharges,
 }
 
 
@@ -99,7 +103,7 @@ class RecordedSeries:
             self.series().save(self._arrays)
 
     def series(self) -> Series:
-        """Return all values so far."""
+        """Return the quantities recorded since the start of the run, at every recorded step."""
         return read_record(self._record.path)
 
     def close(self) -> None:

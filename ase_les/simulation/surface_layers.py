@@ -50,13 +50,13 @@ class SurfaceLayers:
     edges_A : tuple of float
         Edges between layers, ascending: n edges make n + 1 layers.
     surface : {"planes", "instantaneous"}
-        Whether edges are distances from the middle of `centre_on`, or depths below the
+        Whether edges are distances from the middle of `center_on`, or depths below the
         instantaneous interface of water.
     smoothing_A : float
         Half of the range in which a mask changes from 0 to 1.
     axis : {"a", "b", "c"} or None
         Cell vector across the layers; by default the open direction, or the longest.
-    centre_on : str
+    center_on : str
         "film" for all atoms, or elements such as "Ti". Along a periodic axis they must leave a gap.
     folded : bool
         Whether layers on both sides of the middle are one layer.
@@ -73,7 +73,7 @@ class SurfaceLayers:
     surface: str = "planes"
     smoothing_A: float = 0.5
     axis: str | None = None
-    centre_on: str = "film"
+    center_on: str = "film"
     folded: bool = True
     width_A: float = WATER_WIDTH_A
     level_per_A3: float = WATER_LEVEL_PER_A3
@@ -165,18 +165,18 @@ class LayeredMolecules:
         self._interface: InstantaneousInterface | None = None
         if layers.surface == "instantaneous":
             self._interface = InstantaneousInterface(layers.width_A, layers.level_per_A3)
-            self._centre = water_oxygens(atoms)
+            self._center = water_oxygens(atoms)
         else:
-            self._centre = chosen_atoms(atoms, layers.centre_on)
+            self._center = chosen_atoms(atoms, layers.center_on)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return molecules and central atoms, which are those of the first configuration."""
-        return {"label": self.label.copy(), "centre": self._centre.copy()}
+        return {"label": self.label.copy(), "center": self._center.copy()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore a state returned by `state`."""
         self._set_label(np.array(state["label"]))
-        self._centre = np.array(state["centre"])
+        self._center = np.array(state["center"])
 
     def _set_label(self, label: np.ndarray) -> None:
         self.label = label
@@ -200,7 +200,7 @@ class LayeredMolecules:
         if self._interface is None:
             coordinate = np.abs(heights) if self.layers.folded else heights
             return Placement(heights, side, self.layers.masks(coordinate))
-        liquid = self._centered(atoms, atoms.positions[self._centre], frame[2])
+        liquid = self._centered(atoms, atoms.positions[self._center], frame[2])
         plane = np.delete(atoms.cell.array, self.axis, axis=0)
         found = self._interface.depths(centered, liquid, plane, frame[2])
         return Placement(heights, side, self.layers.masks(found.depth_A))
@@ -208,8 +208,8 @@ class LayeredMolecules:
     def _centered(self, atoms: Atoms, points: np.ndarray, normal: np.ndarray) -> np.ndarray:
         """Return points whose heights are relative to the middle of the central atoms."""
         heights = points @ normal
-        reference = atoms.positions[self._centre] @ normal
-        masses = self._masses[self._centre]
+        reference = atoms.positions[self._center] @ normal
+        masses = self._masses[self._center]
         if not atoms.pbc[self.axis]:
             middle = float(masses @ reference / masses.sum())
             return points - middle * normal
@@ -265,16 +265,16 @@ def plane_area_A2(atoms: Atoms, axis: int) -> float:
     return float(np.linalg.norm(np.cross(*vectors)))
 
 
-def chosen_atoms(atoms: Atoms, centre_on: str) -> np.ndarray:
+def chosen_atoms(atoms: Atoms, center_on: str) -> np.ndarray:
     """Return the indices of all atoms ("film") or of elements such as "Ti,O"."""
-    if centre_on == "film":
+    if center_on == "film":
         return np.arange(len(atoms))
-    symbols = [symbol.strip() for symbol in centre_on.split(",")]
+    symbols = [symbol.strip() for symbol in center_on.split(",")]
     missing = sorted(set(symbols) - set(atoms.symbols))
     if missing:
         raise ValueError(
-            f"`centre_on` must be 'film' or elements of {sorted(set(atoms.symbols))}, got "
-            f"{centre_on!r}"
+            f"`center_on` must be 'film' or elements of {sorted(set(atoms.symbols))}, got "
+            f"{center_on!r}"
         )
     return np.flatnonzero([symbol in symbols for symbol in atoms.symbols])
 

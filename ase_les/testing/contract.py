@@ -44,6 +44,7 @@ from ase_les.testing.answers import (
     numerical_stress,
 )
 from ase_les.testing.findings import Answer, Finding, Report, compare, worst_of
+from ase_les.testing.polarizability import polarizability_findings
 from ase_les.testing.structures import displaced, example_structures, with_lattice
 
 # Tolerances of exact laws in float64, and of results in float32.
@@ -322,6 +323,14 @@ def check_single_precision(subject: Subject, rng: np.random.Generator) -> list[F
     return _check_model("float32 = float64", rounded, subject, SINGLE_PRECISION)
 
 
+def check_polarizability(subject: Subject, rng: np.random.Generator) -> list[Finding]:
+    """Check symmetry, covariance, additivity and derivatives of the polarizability, if any."""
+    if subject.model.polarizability is None:
+        return []
+    engine = subject.model.for_inference(dtype="float64")
+    return polarizability_findings(subject.definition, engine, subject.structures, rng)
+
+
 def check_saved(subject: Subject, rng: np.random.Generator) -> list[Finding]:
     """Check that a model read from a file equals the model that was written."""
     from ase_les.model_io import read_model, save_model
@@ -351,6 +360,7 @@ CHECKS = (
     check_atomic_energies,
     check_analytic_gradients,
     check_single_precision,
+    check_polarizability,
     check_saved,
 )
 

@@ -216,9 +216,9 @@ def with_adapters(root):
 
 
 REFUSED = {
-    "density": (
-        with_interaction("RealAgnosticDensityInteractionBlock"),
-        "interaction mace.modules.blocks.RealAgnosticDensityInteractionBlock is not supported",
+    "density of some layers": (
+        with_interaction("RealAgnosticDensityResidualInteractionBlock"),
+        "layers with and without normalization by a density are not supported",
     ),
     "nonlinear": (
         with_interaction("RealAgnosticResidualNonLinearInteractionBlock"),
@@ -228,11 +228,11 @@ REFUSED = {
         with_interaction("RealAgnosticAttResidualInteractionBlock"),
         "RealAgnosticAttResidualInteractionBlock is not supported",
     ),
-    "Agnesi": (
+    "soft transform": (
         lambda root: root["radial_embedding"].state.update(
-            distance_transform=record("mace.modules.radial.AgnesiTransform")
+            distance_transform=record("mace.modules.radial.SoftTransform")
         ),
-        "it transforms distances by AgnesiTransform",
+        "it transforms distances by SoftTransform",
     ),
     "Gaussian basis": (
         lambda root: root["radial_embedding"].state.update(

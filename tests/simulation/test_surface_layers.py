@@ -95,7 +95,7 @@ def test_a_periodic_box_is_unwrapped_around_the_solid():
         moved = atoms.copy()
         moved.translate([0, 0, shift])
         moved.wrap()
-        layers = SurfaceLayers((5.0, 9.5), centre_on="He", axis="c", smoothing_A=0.1)
+        layers = SurfaceLayers((5.0, 9.5), center_on="He", axis="c", smoothing_A=0.1)
         placed = LayeredMolecules(layers, moved).place(moved)
         # He alone, then water 8 and 11 Å above it, then the layer at 14 Å.
         assert placed.masks.sum(axis=1) == pytest.approx([9, 9, 18])
@@ -126,7 +126,7 @@ def test_structures_without_layers_are_refused():
     with pytest.raises(ValueError, match="two or three periodic"):
         LayeredMolecules(SurfaceLayers(), molecule("H2O"))
     with pytest.raises(ValueError, match="elements of"):
-        LayeredMolecules(SurfaceLayers(centre_on="Ti"), film())
+        LayeredMolecules(SurfaceLayers(center_on="Ti"), film())
     with pytest.raises(ValueError, match="open along c"):
         LayeredMolecules(SurfaceLayers(axis="a"), film())
     dry = bulk("MgO", cubic=True, crystalstructure="rocksalt", a=4.2)

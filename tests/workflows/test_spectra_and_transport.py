@@ -18,7 +18,7 @@ def test_water_absorbs_where_its_molecules_stretch_and_a_finished_run_is_used_ag
     assert "O-H stretch" in said and "experiment" in said
     summary = yaml.safe_load((tmp_path / "water-infrared-summary.yml").read_text())
     # Nothing is converged after 0.2 ps, but protons are where they are.
-    assert 3100 < summary["peaks"]["O-H stretch"]["centre_per_cm"]["mean"] < 3700
+    assert 3100 < summary["peaks"]["O-H stretch"]["center_per_cm"]["mean"] < 3700
     with np.load(tmp_path / "water-infrared.npz") as arrays:
         waves, absorption = arrays["wavenumber_per_cm"], arrays["absorption_per_cm"]
     # Which band is strongest depends on the few vibrations that 0.2 ps have time for; between bend
@@ -38,7 +38,7 @@ def test_salt_water_gives_structure_and_transport(tmp_path):
     assert "green_kubo_S_per_m" in summary["conductivity"]
     assert set(summary["diffusion"]) >= {"H", "O"}
     structure = yaml.safe_load((tmp_path / "salt-water-rdf.yml").read_text())["rdf"]
-    # The first neighbours of oxygen in any water that is not falling apart.
+    # The first neighbors of oxygen in any water that is not falling apart.
     assert 2.5 < structure["O-O"]["first_peak"]["distance_A"] < 3.0
     if "nacl-aq" in list_models():
         assert "nernst_einstein_S_per_m" in summary["conductivity"]

@@ -1,0 +1,351 @@
+r"""Harmonic Raman spectra of molecules, crystals and selected atoms.
+
+.. math::
+    \frac{\partial \alpha}{\partial Q_\nu}
+        = \sum_{i\delta} \frac{\partial\alpha}{\partial r_{i\delta}}
+          \frac{e_{i\delta,\nu}}{\sqrt{m_i}}
+
+with the eigenvectors :math:`e_\nu` of the mass-weighted Hessian, from central differences of
+forces. Intensities are in `ase_les.properties.raman_intensity`. For a molecule translations and
+rotations are projected out, for a crystal translations: its modes are those at Γ, polar ones
+transverse, because the macroscopic field is zero. The polarizability of a crystal is that of the
+cell, :math:`V(\epsilon_\infty - 1)/4\pi`.
+
+References
+----------
+.. [1] D. Porezag, M. R. Pederson, Phys. Rev. B 54, 7830 (1996).
+.. [2] S. A. Prosandeev, U. Waghmare, I. Levin, J. Maslar, Phys. Rev. B 71, 214307 (2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from ase_les.model_limits import check_limits
+from ase_les.properties.moment_sources import displaced, step_name
+from ase_les.properties.normal_modes import hessian_of_forces, normal_modes
+from ase_les.properties.raman_intensity import Invariants, cross_section_factor
+from ase_les.properties.vibrating_atoms import vibrating_atoms
+from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.lock import lock_output
+from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.processes import SERIAL, Jobs
+from ase_les.runs.progress import NO_PROGRESS, Progress
+from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
+from ase_les.runs.record import Record, Results
+
+METHODS = ("analytic", "displacement")
+# Residual force in eV/Å above which the structure is reported as not relaxed.
+_RESIDUAL_FORCE = 0.01
+_GRID_POINTS = 4000
+
+
+@dataclass(frozen=True)
+class HarmonicRaman:
+    """Normal modes with their Raman activities.
+
+    Parameters
+    ----------
+    wavenumbers_per_cm : array, shape (n_modes,)
+        Ascending; imaginary ones are negative.
+    tensors : array, shape (n_modes, 3, 3)
+        Derivatives of the polarizability in Å²/√amu.
+    modes : array, shape (n_modes, N, 3)
+        Cartesian displacements in 1/√amu, with length 1 if mass-weighted.
+    residual_force_eV_per_A : float
+        Largest force on a vibrating atom.
+    method : str
+        "analytic" (derivatives of the polarizability) or "displacement" (differences).
+    displacement_A, width_per_cm, laser_nm, temperature_K : float
+        Settings, see `harmonic_raman`.
+    atoms : tuple of int
+        Vibrating atoms.
+    structure, calculator : dict
+        Provenance.
+    notes : tuple of str
+        Remarks on the results.
+    """
+
+    wavenumbers_per_cm: np.ndarray
+    tensors: np.ndarray
+    modes: np.ndarray
+    residual_force_eV_per_A: float
+    method: str
+    displacement_A: float
+    width_per_cm: float
+    laser_nm: float
+    temperature_K: float
+    atoms: tuple[int, ...]
+    structure: dict[str, object]
+    calculator: dict[str, object]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def invariants(self) -> Invariants:
+        """Squared invariants (n_modes,) in Å⁴/amu, with activities and depolarization ratios."""
+        return Invariants.of(self.tensors)
+
+    @property
+    def activities_A4_per_amu(self) -> np.ndarray:
+        """Raman activities (n_modes,)."""
+        return self.invariants.activity
+
+    @property
+    def depolarization_ratios(self) -> np.ndarray:
+        """Depolarization ratios (n_modes,) of polarized light."""
+        return self.invariants.depolarization
+
+    @property
+    def cross_sections(self) -> np.ndarray:
+        """Differential cross sections (n_modes,) in 1e-36 m²/sr; 0 for imaginary modes."""
+        return self._factor(self.wavenumbers_per_cm) * self.activities_A4_per_amu
+
+    @property
+    def grid_per_cm(self) -> np.ndarray:
+        """Raman shifts of the stored spectrum."""
+        return np.linspace(0.0, 1.1 * max(self.wavenumbers_per_cm.max(), 100.0), _GRID_POINTS)
+
+    def spectra(
+        self, wavenumbers_per_cm: np.ndarray, width_per_cm: float | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return spectra of Lorentzian lines in 1e-36 m²/sr per 1/cm: both polarizations, VV, VH.
+
+        Parameters
+        ----------
+        wavenumbers_per_cm : array
+        width_per_cm : float or None
+            Full width at half maximum; None for that of the result. The area of each line is its
+            cross section.
+        """
+        half = 0.5 * (self.width_per_cm if width_per_cm is None else width_per_cm)
+        if not half > 0:
+            raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
+        distance = np.asarray(wavenumbers_per_cm)[:, None] - self.wavenumbers_per_cm
+        lines = half / np.pi / (distance**2 + half**2) * self._factor(self.wavenumbers_per_cm)
+        found = self.invariants
+        parts = {"total": found.activity, "VV": found.polarized, "VH": found.depolarized}
+        return {name: lines @ strength for name, strength in parts.items()}
+
+    def _factor(self, wavenumbers_per_cm: np.ndarray) -> np.ndarray:
+        return cross_section_factor(wavenumbers_per_cm, self.laser_nm, self.temperature_K)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return modes and spectra by name."""
+        spectra = self.spectra(self.grid_per_cm)
+        return {
+            "wavenumbers_per_cm": self.wavenumbers_per_cm,
+            "raman_tensors_A2_per_sqrt_amu": self.tensors,
+            "activities_A4_per_amu": self.activities_A4_per_amu,
+            "depolarization_ratios": self.depolarization_ratios,
+            "cross_sections_1e-36_m2_per_sr": self.cross_sections,
+            "modes_per_sqrt_amu": self.modes,
+            "atoms": np.array(self.atoms),
+            "spectrum_wavenumbers_per_cm": self.grid_per_cm,
+            **{f"spectrum_{name}": values for name, values in spectra.items()},
+        }
+
+    def summary(self) -> dict[str, object]:
+        """Return the result as plain containers for YAML and JSON."""
+        ratios = [None if np.isnan(each) else float(each) for each in self.depolarization_ratios]
+        return {
+            "structure": self.structure,
+            "calculator": self.calculator,
+            "method": self.method,
+            "displacement_A": self.displacement_A,
+            "laser_nm": self.laser_nm,
+            "temperature_K": self.temperature_K,
+            "vibrating_atoms": list(self.atoms),
+            "residual_force_eV_per_A": self.residual_force_eV_per_A,
+            "notes": list(self.notes),
+            "wavenumbers_per_cm": self.wavenumbers_per_cm.tolist(),
+            "activities_A4_per_amu": self.activities_A4_per_amu.tolist(),
+            "depolarization_ratios": ratios,
+            "cross_sections_1e-36_m2_per_sr": self.cross_sections.tolist(),
+        }
+
+
+@accept_quiet
+@lock_output
+def harmonic_raman(
+    atoms: Atoms,
+    method: str | None = None,
+    *,
+    chosen: str | Sequence[int] | None = None,
+    displacement_A: float = 0.005,
+    laser_nm: float = 532.0,
+    temperature_K: float = 298.15,
+    width_per_cm: float = 10.0,
+    beyond_limits: bool = False,
+    output: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    jobs: Jobs = SERIAL,
+    progress: Progress = NO_PROGRESS,
+) -> HarmonicRaman:
+    """Compute normal modes and Raman activities.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Relaxed structure with a calculator that gives forces and ``get_polarizability(atoms)`` in
+        Å³; not modified. Atoms fixed by `FixAtoms` do not vibrate.
+    method : str or None
+        "analytic": ``get_polarizability_derivatives(atoms)`` of the calculator. "displacement":
+        differences of its polarizability. By default the first that the calculator supports.
+    chosen : str, sequence of int, or None
+        Vibrating atoms, see `ase_les.properties.atom_selection`; by default all that are not fixed.
+    displacement_A : float
+        Displacement of an atom in Å; six structures per vibrating atom are calculated.
+    laser_nm : float
+        Wave length of the light.
+    temperature_K : float
+        Temperature of the vibrations; 0 for the ground state.
+    width_per_cm : float
+        Full width at half maximum of the lines of the stored spectrum.
+    beyond_limits : bool
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
+    output : str, Path or None
+        Stem of ``-summary.yml``, ``-raman.npz`` and the record ``-displacements.jsonl``.
+    resume, overwrite : bool
+        Continue from the recorded displacements, or replace an earlier calculation.
+    jobs : Jobs
+        Worker processes for the displacements.
+    progress : Progress
+
+    Raises
+    ------
+    ValueError
+        If the structure is a single free atom, the calculator gives no polarizability, or a setting
+        is invalid.
+    FileExistsError
+        If an earlier calculation would be lost.
+    """
+    run = RunOptions.from_keywords(
+        output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
+    )
+    method = _checked_method(atoms, method)
+    for name, value in (("displacement_A", displacement_A), ("width_per_cm", width_per_cm)):
+        if not value > 0:
+            raise ValueError(f"`{name}` must be positive, got {value}")
+    cross_section_factor(np.zeros(1), laser_nm, temperature_K)
+    limits = check_limits(atoms.calc, atoms, beyond_limits=beyond_limits)
+    selection = vibrating_atoms(atoms, _all_of_a_crystal(atoms, chosen))
+    active = selection.indices
+    run.prepare("-summary.yml")
+    residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
+    results = _displacements(atoms, active, displacement_A, method, run)
+    slopes = _slopes(atoms, active, results, displacement_A, method)
+    hessian = hessian_of_forces(active, results, displacement_A)
+    wavenumbers, modes = normal_modes(atoms, active, hessian, free=len(active) == len(atoms))
+    result = HarmonicRaman(
+        wavenumbers_per_cm=wavenumbers,
+        tensors=np.einsum("idab,nid->nab", slopes, modes),
+        modes=modes,
+        residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
+        method=method,
+        displacement_A=displacement_A,
+        width_per_cm=width_per_cm,
+        laser_nm=laser_nm,
+        temperature_K=temperature_K,
+        atoms=tuple(active),
+        structure=describe_structure(atoms),
+        calculator=describe_calculator(atoms.calc),
+    )
+    result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
+    if run.files is not None:
+        write_arrays(run.files.named("-raman.npz"), result.arrays())
+        # Written last: its existence means that all files are complete.
+        write_summary(run.files.summary, result.summary())
+    return result
+
+
+def _checked_method(atoms: Atoms, method: str | None) -> str:
+    """Return the method, by default the first that the calculator supports."""
+    if atoms.calc is None:
+        raise ValueError("the structure has no calculator; set atoms.calc")
+    if method is not None and method not in METHODS:
+        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
+    needed = {"analytic": "get_polarizability_derivatives", "displacement": "get_polarizability"}
+    offered = [name for name in METHODS if hasattr(atoms.calc, needed[name])]
+    if method is None and offered:
+        method = offered[0]
+    if method not in offered:
+        raise ValueError(
+            f"{type(atoms.calc).__name__} has no method {needed[method or 'displacement']}(atoms), "
+            "needed for Raman intensities"
+        )
+    # Fails now for models without polarizability, and not after all displacements.
+    atoms.calc.get_polarizability(atoms)  # type: ignore[union-attr]
+    return method
+
+
+def _all_of_a_crystal(
+    atoms: Atoms, chosen: str | Sequence[int] | None
+) -> str | Sequence[int] | None:
+    """Return all atoms of a structure with periodic directions if none are chosen."""
+    if chosen is None and atoms.pbc.any() and not atoms.constraints:
+        return range(len(atoms))
+    return chosen
+
+
+def _displacements(
+    atoms: Atoms, active: Sequence[int], displacement_A: float, method: str, run: RunOptions
+) -> dict[str, Results]:
+    wanted = ["forces"] if method == "analytic" else ["forces", "polarizability"]
+    belongs_to = {
+        "fingerprint of the structure": fingerprint(atoms),
+        "displacement_A": displacement_A,
+        "properties": wanted,
+        **describe_calculator(atoms.calc),
+    }
+    record = Record.open(
+        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
+    )
+    structures = displaced(atoms, active, displacement_A)
+    return evaluate_structures(
+        structures, wanted, atoms.calc, record, jobs=run.jobs, progress=run.progress
+    )
+
+
+def _slopes(
+    atoms: Atoms,
+    active: Sequence[int],
+    results: Mapping[str, Results],
+    displacement_A: float,
+    method: str,
+) -> np.ndarray:
+    """Return derivatives (N, 3, 3, 3) of the polarizability in Å²; zero for fixed atoms."""
+    slopes = np.zeros((len(atoms), 3, 3, 3))
+    if method == "analytic":
+        found = atoms.calc.get_polarizability_derivatives(atoms)  # type: ignore[union-attr]
+        slopes[list(active)] = found[list(active)]
+        return slopes
+    for index in active:
+        for axis in range(3):
+            plus, minus = (
+                results[step_name(index, axis, sign)]["polarizability"] for sign in (1, -1)
+            )
+            slopes[index, axis] = (plus - minus) / (2 * displacement_A)
+    return slopes
+
+
+def _notes(result: HarmonicRaman) -> tuple[str, ...]:
+    notes = []
+    imaginary = result.wavenumbers_per_cm < 0
+    if imaginary.any():
+        worst = result.wavenumbers_per_cm.min()
+        notes.append(
+            f"{int(imaginary.sum())} imaginary modes, down to {abs(worst):.1f}i 1/cm: the "
+            "structure is not a minimum. They are excluded from the spectrum"
+        )
+    if result.residual_force_eV_per_A > _RESIDUAL_FORCE:
+        notes.append(
+            f"the structure is not relaxed: forces up to {result.residual_force_eV_per_A:.3g} "
+            "eV/Å. Relax it first for vibrations of the minimum"
+        )
+    return tuple(notes)
