@@ -215,6 +215,9 @@ def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: 
         if len(inner) != channels:
             raise ValueError(f"a readout reads {len(inner)} scalars of {channels} channels")
         units = slice(head * width, (head + 1) * width)
+        if activation is None:
+            direct[0, columns] += inner[:, units] @ outer[units, head]
+            continue
         weight = torch.zeros(width, n_layers * channels, dtype=torch.float64)
         weight[:, columns] = inner[:, units].T
         first.append(weight)

@@ -41,8 +41,8 @@ def folder(tmp_path):
 
 def write_data(folder, start=1.0):
     frames = []
-    for seed in range(12):
-        distance = start + 0.05 * seed
+    for seed in range(8):
+        distance = start + 0.08 * seed
         atoms = Atoms("ArHe", [(0, 0, 0), (distance, 0, 0)])
         atoms.info |= {"REF_energy": 1 / distance, "REF_dipole": np.array([-0.1, 0.0, 0.0])}
         atoms.arrays["REF_forces"] = np.array([[-1.0, 0, 0], [1.0, 0, 0]]) / distance**2

@@ -60,15 +60,19 @@ CASES = {
     },
     "low degree": {"hidden": "16x0e+16x1o", "max_ell": 1, "correlation": 1, "layers": 3},
     "second degree": {"hidden": "16x0e+16x1o+16x2e", "max_ell": 2, "correlation": 3},
-    "without scale": {"hidden": "16x0e", "network": "MACE"},
+    "without scale": {"hidden": "16x0e", "network": "MACE", "zbl": True},
     "wide readout": {"hidden": "6x0e", "MLP_irreps": "5x0e"},
+    "kept irreps": {"hidden": "6x0e+6x1o", "keep_last_layer_irreps": True},
+    "one layer of vectors": {"hidden": "6x0e+6x1o", "layers": 1},
+    "all couplings": {"hidden": "6x0e+6x1o", "use_reduced_cg": False, "correlation": 3},
+    "linear gate": {"hidden": "6x0e", "gate": "None"},
 }
 # The remedy in the message of what has no counterpart.
 REFUSED = {
     "gaussian": ({"radial_type": "gaussian"}, "supported: BesselBasis"),
     "chebyshev": ({"radial_type": "chebyshev"}, "supported: BesselBasis"),
     "soft": ({"distance_transform": "Soft"}, "use a model trained with"),
-    "gate": ({"gate": "tanh"}, "activations must be silu, got .*tanh"),
+    "gate": ({"gate": "tanh"}, "it uses 'torch._C._VariableFunctionsClass'"),
     "attention": (
         {"later": "RealAgnosticAttResidualInteractionBlock"},
         "RealAgnosticAttResidualInteractionBlock is not supported; supported: Real",
@@ -78,6 +82,7 @@ REFUSED = {
         "RealAgnosticResidualNonLinearInteractionBlock is not supported; supported: Real",
     ),
     "uneven": ({"hidden": "6x0e+4x1o"}, "supported are the same number of channels"),
+    "orders": ({"correlation": [3, 2]}, "products of different orders"),
     "mixed": (
         {"first": "RealAgnosticDensityInteractionBlock"},
         "layers with and without normalization by a density",

@@ -70,7 +70,7 @@ def test_a_learning_killed_at_any_moment_goes_on_to_the_same_models(plan_file, t
     plan, rng = short(plan_file), np.random.default_rng(1)
     whole = learn(plan, tmp_path, tmp_path / "whole")
     kills = 0
-    for _ in range(6):
+    for _ in range(4):
         child = os.fork()
         if child == 0:
             learn(plan, tmp_path, tmp_path / "killed")
