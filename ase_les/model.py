@@ -277,7 +277,13 @@ class LESModel(nn.Module):
         plan : Plan or None
             Plan of this graph, from `plan`.
         """
-        return self.predict(graph, Context(self.representation(graph), plan))
+        readouts = [self.short_range.readout]
+        if self.long_range is not None and self.long_range.representation is None:
+            readouts.append(self.long_range.charges.readout)
+        outputs = self.representation.read(graph, readouts)
+        if outputs is None:
+            return self.predict(graph, Context(self.representation(graph), plan))
+        return self.predict(graph, Context(None, plan, dict(zip(readouts, outputs, strict=True))))
 
     def predict(self, graph: Graph, context: Context) -> Prediction:
         """Return the energies from precomputed features.

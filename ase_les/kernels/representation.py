@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # Coefficients of the radial polynomials as in generate.py, and the length of an interval in units
 # of the inverse of the largest frequency: errors of the slopes are then below round-off.
 _POLYNOMIALS = {torch.float32: (8, 0.5), torch.float64: (12, 0.7)}
+
+# Atoms per thread and block when features are not kept, and atoms from which on they are not.
+_BLOCK, _MOST_KEPT = 1024, 4096
 
 
 class FusedRepresentation:
@@ -66,6 +70,19 @@ class FusedRepresentation:
         atoms = range(graph.n_atoms) if atoms is None else atoms
         return _Features.apply(graph.positions, graph.cell, graph, kinds, self, atoms)
 
+    def read(
+        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
+    ) -> tuple[Tensor, ...] | None:
+        """Return outputs of readouts without keeping features; None for few atoms.
+
+        Features are computed twice in blocks of atoms that fit into the cache of a core: memory
+        hardly grows with the structure.
+        """
+        if graph.n_atoms < _MOST_KEPT:
+            return None
+        kinds = self._embedding.kinds(graph)
+        return _Readings.apply(graph.positions, graph.cell, graph, kinds, self, readouts)
+
     def forward(
         self, graph: PreparedGraph, atoms: range, keep: bool
     ) -> tuple[Tensor, Tensor | None]:
@@ -89,19 +106,14 @@ class FusedRepresentation:
         return values, raw
 
     def backward(
-        self, graph: PreparedGraph, atoms: range, raw: Tensor, gradient: Tensor, by_cell: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return gradients by positions (N, 3) and, if requested, by cells (S, 3, 3)."""
-        bounds = _ranges_within(atoms)
-        n_parts = len(bounds) - 1
-        positions = torch.zeros(n_parts, graph.n_atoms, 3, dtype=torch.float64)
-        cells = None
-        if by_cell:
-            cells = torch.zeros(n_parts, graph.n_structures, 3, 3, dtype=torch.float64)
+        self, graph: PreparedGraph, atoms: range, raw: Tensor, gradient: Tensor, to: _Gradients
+    ) -> None:
+        """Add gradients by positions and, if requested, by cells."""
+        positions, cells = to
         gradient = gradient.contiguous()
         model = self._arguments()
         in_ranges(
-            bounds,
+            _ranges_within(atoms),
             lambda part, first, last: self.kernels.call(
                 "backward",
                 self.dtype,
@@ -115,8 +127,6 @@ class FusedRepresentation:
                 None if cells is None else pointer(cells[part]),
             ),
         )
-        return total(positions), None if cells is None else total(cells)
-
     def _arguments(self) -> ModelArguments:
         config = self._config
         return ModelArguments(
@@ -147,10 +157,62 @@ class _Features(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        by_positions, by_cell = ctx.representation.backward(
-            ctx.prepared, ctx.atoms, ctx.raw, gradient, ctx.needs_input_grad[1]
-        )
-        return by_positions, by_cell, None, None, None, None
+        found = _Gradients.zeros(ctx.prepared, ctx.atoms, ctx.needs_input_grad[1])
+        ctx.representation.backward(ctx.prepared, ctx.atoms, ctx.raw, gradient, found)
+        return *found.total(), None, None, None, None
+
+
+class _Readings(torch.autograd.Function):
+    """Outputs of readouts in blocks of atoms, whose features are computed again for gradients."""
+
+    @staticmethod
+    def forward(ctx, positions, cell, graph, kinds, representation, readouts):
+        prepared = PreparedGraph(graph, positions, cell, kinds)
+        ctx.prepared, ctx.representation, ctx.readouts = prepared, representation, readouts
+        parts = []
+        for atoms in _blocks(prepared.n_atoms):
+            features, _ = representation.forward(prepared, atoms, keep=False)
+            parts.append([readout(features) for readout in readouts])
+        return tuple(torch.cat(outputs) for outputs in zip(*parts, strict=True))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients):
+        found = None
+        for atoms in _blocks(ctx.prepared.n_atoms):
+            features, raw = ctx.representation.forward(ctx.prepared, atoms, keep=True)
+            with torch.enable_grad():
+                features.requires_grad_(True)
+                outputs = [readout(features) for readout in ctx.readouts]
+            own = [gradient[atoms.start : atoms.stop] for gradient in gradients]
+            (by_features,) = torch.autograd.grad(outputs, features, own)
+            if found is None:
+                found = _Gradients.zeros(ctx.prepared, atoms, ctx.needs_input_grad[1])
+            ctx.representation.backward(ctx.prepared, atoms, raw, by_features, found)
+        return *found.total(), None, None, None, None
+
+
+class _Gradients(NamedTuple):
+    """Gradients of every thread by positions (T, N, 3) and cells (T, S, 3, 3) or None."""
+
+    positions: Tensor
+    cells: Tensor | None
+
+    @classmethod
+    def zeros(cls, graph: PreparedGraph, atoms: range, by_cell: bool) -> _Gradients:
+        n_parts, options = len(ranges(len(atoms))) - 1, {"dtype": torch.float64}
+        cells = torch.zeros(n_parts, graph.n_structures, 3, 3, **options) if by_cell else None
+        return cls(torch.zeros(n_parts, graph.n_atoms, 3, **options), cells)
+
+    def total(self) -> tuple[Tensor, Tensor | None]:
+        """Return the gradients by positions and by cells."""
+        return total(self.positions), None if self.cells is None else total(self.cells)
+
+
+def _blocks(n_atoms: int) -> list[range]:
+    """Return blocks of atoms; the first one is the largest."""
+    size = _BLOCK * torch.get_num_threads()
+    return [range(start, min(start + size, n_atoms)) for start in range(0, n_atoms, size)]
 
 
 def _ranges_within(atoms: range) -> list[int]:
