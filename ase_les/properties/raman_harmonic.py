@@ -280,7 +280,7 @@ def _checked_method(atoms: Atoms, method: str | None) -> str:
             "needed for Raman intensities"
         )
     # Fails now for models without polarizability, and not after all displacements.
-    atoms.calc.get_polarizability(atoms)  # type: ignore[union-attr]
+    atoms.calc.get_polarizability(atoms)
     return method
 
 
@@ -322,7 +322,7 @@ def _slopes(
     """Return derivatives (N, 3, 3, 3) of the polarizability in Å²; zero for fixed atoms."""
     slopes = np.zeros((len(atoms), 3, 3, 3))
     if method == "analytic":
-        found = atoms.calc.get_polarizability_derivatives(atoms)  # type: ignore[union-attr]
+        found = atoms.calc.get_polarizability_derivatives(atoms)
         slopes[list(active)] = found[list(active)]
         return slopes
     for index in active:
