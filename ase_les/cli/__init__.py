@@ -29,6 +29,7 @@ VERBS = (
     "born",
     "phonons",
     "infrared",
+    "sfg",
     "raman",
     "dielectric",
     "transport",

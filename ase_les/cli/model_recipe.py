@@ -28,38 +28,42 @@ from ase_les.training.learning.train import (
     read_training_config,
     train,
 )
+from ase_les.training.polarizability_part import without_polarizability
 
 
 def remake(folder: str | Path) -> None:
     """Reproduce data and model from the files of a folder, and store them in the same folder.
 
-    =====================  =====================================================================
-    File                   Content
-    =====================  =====================================================================
-    ``label.yml``          structures and engine for the labels in ``data.extxyz``;
-                           absent for published data
-    ``train.yml``          how the model is trained
-    ``teachers/NAME.yml``  training of initial models and teachers of ``train.yml``, stored as
-                           ``work/teachers/NAME.safetensors``; absent without such models
-    =====================  =====================================================================
+    =========================  ================================================================
+    File                       Content
+    =========================  ================================================================
+    ``label.yml``              structures and engine for the labels in ``data.extxyz``;
+                               absent for published data
+    ``train.yml``              how the model is trained
+    ``polarizability.yml``     training of polarizabilities that are added to the model; absent
+                               without them
+    ``teachers/NAME.yml``      training of initial models and teachers of ``train.yml``, stored as
+                               ``work/teachers/NAME.safetensors``; absent without such models
+    =========================  ================================================================
 
     Options of the command line:
 
-    =====================  =====================================================================
-    Option                 Effect
-    =====================  =====================================================================
-    ``--quick``            two epochs on existing data; nothing is kept
-    ``--shipped-data``     ``data.extxyz`` is not changed: no engine is needed
-    ``--data-only``        no training
-    ``--with-short-range`` also trains the same model without long range; its errors are added
-                           to the card
-    ``--only-short-range`` trains only the model without long range, for the existing card
-    ``--only-card``        updates the existing card with text from ``train.yml``, facts about
-                           the data and charges, without training
-    ``--device``           device for training, as named by torch
-    ``--threads``          number of threads for training
-    ``--work``             folder of labels and trainings until they are complete
-    =====================  =====================================================================
+    =========================  ================================================================
+    Option                     Effect
+    =========================  ================================================================
+    ``--quick``                two epochs on existing data; nothing is kept
+    ``--shipped-data``         ``data.extxyz`` is not changed: no engine is needed
+    ``--data-only``            no training
+    ``--with-short-range``     also trains the same model without long range; its errors are added
+                               to the card
+    ``--only-short-range``     trains only the model without long range, for the existing card
+    ``--only-polarizability``  trains only the polarizabilities, for the existing model
+    ``--only-card``            updates the existing card with text from ``train.yml``, facts about
+                               the data and charges, without training
+    ``--device``               device for training, as named by torch
+    ``--threads``              number of threads for training
+    ``--work``                 folder of labels and trainings until they are complete
+    =========================  ================================================================
 
     Interrupted work continues when the recipe is started again. A finished training is kept until
     data, model or settings change.
@@ -79,6 +83,9 @@ def remake(folder: str | Path) -> None:
     if asked.only_card:
         _update_card(folder, {**config.card.entries(), **_recomputed_entries(folder, config)})
         return
+    if asked.only_polarizability:
+        _add_polarizability(folder, asked.work, asked.device)
+        return
     has_plan = (folder / "label.yml").exists()
     if has_plan and not (asked.shipped_data or asked.only_short_range):
         try:
@@ -97,6 +104,8 @@ def remake(folder: str | Path) -> None:
         _write_card(folder, result.card)
         if twin is not None:
             _update_card(folder, {"short_range": twin})
+        if (folder / "polarizability.yml").exists():
+            _add_polarizability(folder, asked.work, asked.device)
     if asked.with_short_range or asked.only_short_range:
         work = asked.work / "short-range-start"
         without = short_range_twin(config)
@@ -167,6 +176,9 @@ def _arguments(folder: Path) -> argparse.Namespace:
         "--only-short-range", action="store_true", help="only train the model without long range"
     )
     parser.add_argument(
+        "--only-polarizability", action="store_true", help="only train the polarizabilities"
+    )
+    parser.add_argument(
         "--only-card", action="store_true", help="only update text and data in the card"
     )
     parser.add_argument("--device", default="cpu", help="device for training, such as cuda")
@@ -231,6 +243,18 @@ def _train(config: TrainingConfig, **options: Any) -> TrainingResult:
     report.write(result, config.output)
     report.show(result)
     return result
+
+
+def _add_polarizability(folder: Path, work: Path, device: str) -> None:
+    """Train polarizabilities for the model of a folder, in place of earlier ones."""
+    plan, _ = read_training_config(folder / "polarizability.yml")
+    path, start = folder / "model.safetensors", work / "without-polarizability.safetensors"
+    work.mkdir(parents=True, exist_ok=True)
+    save_model(start, without_polarizability(load_single_model(path)))
+    plan = replace(plan, start=str(start.resolve()))
+    result = _trained(plan, folder, work / "polarizability", device)
+    shutil.copyfile(result.files.model, path)
+    _write_card(folder, result.card)
 
 
 def _kept_twin(folder: Path, result: TrainingResult) -> Mapping | None:

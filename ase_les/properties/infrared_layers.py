@@ -33,6 +33,7 @@ from ase import Atoms
 from ase_les.configuration import read_yaml
 from ase_les.properties.correlation import (
     LagTransform,
+    autocorrelation,
     fitting_lag_window,
     symmetric_correlation,
 )
@@ -50,6 +51,7 @@ from ase_les.properties.recorded_run import (
 from ase_les.properties.spectral_peaks import Band, Peak, peaks
 from ase_les.runs.output import RunFiles, prepared_output, write_result
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
+from ase_les.simulation.charge_motion import electronic_dielectric
 from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.measuring import surface_layers
 from ase_les.simulation.series import Series
@@ -167,11 +169,14 @@ def layer_spectra(
         parts = transform(symmetric_correlation(each, every, len(weights))).real
         return scale * np.einsum("cd,...ldn->...lcn", _WEIGHTS, parts)
 
+    def absorption_of_all(series: np.ndarray) -> np.ndarray:
+        return scale * transform(autocorrelation(series, len(weights))).real
+
     molar, parts = absorption(currents), absorption(in_blocks(currents, n_blocks))
     total = InfraredSpectrum(
         wavenumber_per_cm=transform.wavenumber_per_cm,
-        molar_absorption_km_per_mol_cm=molar[:, 0].sum(axis=0),
-        block_spectra=parts[:, :, 0].sum(axis=1),
+        molar_absorption_km_per_mol_cm=absorption_of_all(whole),
+        block_spectra=absorption_of_all(in_blocks(whole, n_blocks)),
         volume_A3=None,
         molecules=n_molecules,
         temperature_K=float(temperature_K),
@@ -303,7 +308,8 @@ def record_layers(
         for (name, shape), part in zip(measured.columns.items(), parts, strict=True)
     }
     time_fs = interval_fs * np.arange(len(rows))
-    return Series(time_fs, {**columns, "temperature_K": np.array(temperatures)})
+    columns["temperature_K"] = np.array(temperatures)
+    return Series(time_fs, columns, electronic_dielectric(atoms))
 
 
 def infrared_of_layers(
@@ -315,6 +321,7 @@ def infrared_of_layers(
     skip_ps: float = 0.0,
     temperature_K: float | None = None,
     bands: Sequence[Band] = (),
+    notes: Sequence[str] = (),
     output: str | Path | None = None,
     overwrite: bool = False,
     **spectrum: Any,
@@ -329,6 +336,8 @@ def infrared_of_layers(
         Definition of the layers; by default from the summary of the run.
     epsilon_infinity, recorded, skip_ps, temperature_K, bands, output, overwrite
         See `infrared_from_run`. Bands are those of each layer.
+    notes : sequence of str
+        Further notes for the result.
     **spectrum
         See `layer_spectra`.
 
@@ -364,7 +373,7 @@ def infrared_of_layers(
         run,
         {name: peaks(found.spectrum(index), bands) for index, name in enumerate(names)},
         dipoles,
-        (*_notes(found), *limits_of_run(stem)),
+        (*_notes(found), *limits_of_run(stem), *notes),
     )
     if files is not None:
         write_result(files, result)

@@ -30,8 +30,8 @@ WATER_WIDTH_A, WATER_LEVEL_PER_A3 = 2.4, 0.016
 
 # The Gaussian is 3e-4 of its maximum at this distance, in widths.
 _REACH = 4.0
-_SCAN_STEP_A = 1.0
-_BISECTIONS, _REFINEMENTS, _TOLERANCE_A = 5, 30, 1e-3
+_SCAN_STEP = 0.5
+_BISECTIONS, _REFINEMENTS, _TOLERANCE_A = 5, 12, 0.01
 
 
 @dataclass(frozen=True)
@@ -107,24 +107,28 @@ class InstantaneousInterface:
         """Return the outermost point of the interface (M, 3) in the column of each point."""
         up = side * density.normal
         low, high = density.extent(up)
-        start, end = high + _REACH * density.width_A, low
+        step = _SCAN_STEP * density.width_A
         base = points - (points @ up)[:, None] * up
+        height = high + 2 * density.width_A
+        while height < high + _REACH * density.width_A and np.any(
+            density.at(base + height * up)[0] >= self.level_per_A3
+        ):
+            height += density.width_A
         inner = np.full(len(points), np.nan)
         missing = np.arange(len(points))
-        height = start
-        while len(missing) and height > end - _SCAN_STEP_A:
+        while len(missing) and height > low - step:
+            height -= step
             values, _ = density.at(base[missing] + height * up)
             found = values >= self.level_per_A3
             inner[missing[found]] = height
             missing = missing[~found]
-            height -= _SCAN_STEP_A
         if len(missing):
             raise ValueError(
                 f"the density of the liquid stays below {self.level_per_A3:g} 1/Å³ in the columns "
                 f"of {len(missing)} of {len(points)} molecules: there is a hole in the film, or "
                 "the level does not fit this liquid; use planes, or a lower level"
             )
-        outer = inner + _SCAN_STEP_A
+        outer = inner + step
         for _ in range(_BISECTIONS):
             middle = 0.5 * (inner + outer)
             inside = density.at(base + middle[:, None] * up)[0] >= self.level_per_A3

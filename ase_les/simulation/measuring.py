@@ -158,10 +158,14 @@ class Averages:
                 write_arrays(self._file(f"-{name}.npz"), result.arrays())
 
     def results(self) -> dict[str, AccumulatorResult]:
-        """Return the averages by name; empty before the first observation."""
+        """Return the averages by name, without those that need a longer run."""
         if self.seen == 0:
             return {}
-        return {name: accumulator.result() for name, accumulator in self._accumulators.items()}
+        return {
+            name: accumulator.result()
+            for name, accumulator in self._accumulators.items()
+            if getattr(accumulator, "has_result", True)
+        }
 
     def close(self) -> None:
         """Do nothing: there is no open file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,3 +102,16 @@ def card_with_polarizability(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "hash": model_hash(model),
     }
+
+
+def without_polarizability(model: LESModel) -> LESModel:
+    """Return a copy without polarizabilities; energies and charges are the same."""
+    copy = LESModel(replace(model.config, polarizability=None), seed=0).to(model.precision)
+    weights = model.state_dict()
+    copy.load_state_dict({name: weights[name] for name in copy.state_dict()})
+    copy.card = {
+        **{name: entry for name, entry in model.card.items() if name != "polarizability"},
+        "parameters": sum(parameter.numel() for parameter in copy.parameters()),
+        "hash": model_hash(copy),
+    }
+    return copy

@@ -305,8 +305,9 @@ def test_a_run_records_its_polarizability_and_resumes_exactly(tmp_path):
     stiffness = 30.0 * constants.e * 1e20
     mass = constants.atomic_mass / (1 / diatomic().get_masses()).sum()
     expected = np.sqrt(stiffness / mass) / (2 * np.pi * constants.c * 100)
-    heights = result.spectrum.activity()[0]
-    top = result.spectrum.wavenumber_per_cm[heights.argmax()]
+    # The rotation scatters below.
+    heights, x = result.spectrum.activity()[0], result.spectrum.wavenumber_per_cm
+    top = x[x > 1500][heights[x > 1500].argmax()]
     assert top == pytest.approx(expected, abs=20)
     with pytest.raises(FileNotFoundError, match="--observe polarizability"):
         raman_from_run(tmp_path / "none")

@@ -279,6 +279,20 @@ def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
 
 
 @pytest.mark.slow
+def test_electrodes_of_platinum_take_up_charge_at_a_potential(tmp_path):
+    said = run("17_electrodes_at_a_potential.py", "--quick", "--output", tmp_path)
+    assert "of the electrons" in said
+    summary = yaml.safe_load((tmp_path / "electrodes-summary.yml").read_text())
+    low, high = (summary["potentials"][name] for name in ("0 V", "2 V"))
+    empty = high["capacitance_uF_per_cm2"]["electrons_at_fixed_positions"]["mean"]
+    # Two planes 30 Å apart in vacuum: 8.854e-12 F/m / 30 Å = 0.295 µF/cm².
+    assert empty == pytest.approx(0.295, rel=0.1)
+    gained = high["charge_e"]["mean"] - low["charge_e"]["mean"]
+    assert gained > 2 * empty * high["area_A2"] / 1602.18
+    assert (tmp_path / "profiles.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
 def test_platinum_levels_the_potential_of_ions_before_it(tmp_path):
     said = run("14_ions_between_platinum.py", "--output", tmp_path)
     assert "K and F apart" in said

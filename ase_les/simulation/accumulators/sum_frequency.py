@@ -341,9 +341,14 @@ class SumFrequency:
         begun.means.restore(unpacked(state, "means"))
         self._begun = begun
 
+    @property
+    def has_result(self) -> bool:
+        """Whether there are enough configurations for the longest lag."""
+        return self._count >= self.n_lags
+
     def result(self) -> SumFrequencyCorrelation:
         """Return the correlation functions so far."""
-        if self._begun is None or self._count < self.n_lags:
+        if self._begun is None or not self.has_result:
             raise ValueError(
                 f"correlations up to {(self.n_lags - 1) * self.interval_fs:g} fs need "
                 f"{self.n_lags} configurations, got {self._count}: run longer, or reduce "

@@ -325,7 +325,9 @@ class _Run:
         current = _copied(self.model.state_dict())
         self.model.load_state_dict(self.average)
         weights = self.settings.final_loss
-        energy, forces, stress = shared_rmse(self.model, self.validation, self.ranks)
+        energy = forces = stress = None
+        if self.settings.needs_energies:
+            energy, forces, stress = shared_rmse(self.model, self.validation, self.ranks)
         alpha = None
         if weights.polarizability:
             alpha = shared_polarizability_rmse(self.model, self.validation, self.ranks)
