@@ -162,7 +162,9 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None and layers is not None:
-        refuse_options(context, tuple({*_ONLY_HARMONIC} - {"model"}), "--from-run reads a run; omit")
+        refuse_options(
+            context, tuple({*_ONLY_HARMONIC} - {"model"}), "--from-run reads a run; omit"
+        )
         refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
         from ase_les.cli._layers import layered_infrared
         from ase_les.reports import infrared_layers as layer_report

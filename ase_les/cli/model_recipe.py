@@ -21,6 +21,7 @@ from ase_les.training.labeling.labeling_plan import make_data
 from ase_les.training.learning.card import describe_data
 from ase_les.training.learning.checkpoint import OtherTraining
 from ase_les.training.learning.mean_charges import describe_charges
+from ase_les.training.learning.polarizability_part import without_polarizability
 from ase_les.training.learning.train import (
     TrainingConfig,
     TrainingResult,
@@ -28,7 +29,6 @@ from ase_les.training.learning.train import (
     read_training_config,
     train,
 )
-from ase_les.training.polarizability_part import without_polarizability
 
 
 def remake(folder: str | Path) -> None:

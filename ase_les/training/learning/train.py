@@ -46,16 +46,16 @@ from ase_les.training.learning.labeled_files import (
     read_labeled,
 )
 from ase_les.training.learning.mean_charges import fix_sign
+from ase_les.training.learning.polarizability_part import (
+    card_with_polarizability,
+    is_added,
+    start_from_mean,
+)
 from ase_les.training.learning.response_evaluation import (
     ResponseComparison,
     compare_response,
 )
 from ase_les.training.learning.teachers import distill_labels
-from ase_les.training.polarizability_part import (
-    card_with_polarizability,
-    is_added,
-    start_from_mean,
-)
 
 __all__ = [
     "DataConfig",
