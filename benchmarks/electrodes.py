@@ -221,7 +221,8 @@ def cost(model: LESModel, calls: int) -> tuple[float, str]:
     with_metal, without = np.median(times, axis=0)
     metal = len(chosen["left"]) + len(chosen["right"])
     return with_metal / without, (
-        f"{metal} of {len(atoms)} atoms are metal, {1e3 * with_metal:.0f} and {1e3 * without:.0f} ms"
+        f"{metal} of {len(atoms)} atoms are metal, "
+        f"{1e3 * with_metal:.0f} and {1e3 * without:.0f} ms"
     )
 
 
