@@ -25,10 +25,10 @@ from ase_les.training.learning.polarizability_part import without_polarizability
 from ase_les.training.learning.train import (
     TrainingConfig,
     TrainingResult,
-    read_data,
     read_training_config,
     train,
 )
+from ase_les.training.learning.training_data import read_data
 
 
 def remake(folder: str | Path) -> None:
