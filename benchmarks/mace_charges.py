@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase.io import read
-from ase_les.training.train import TrainingConfig, train
 
 from ase_les import LESCalculator, LESModel, load_model, save_model
 from ase_les.configuration import from_mapping
+from ase_les.training import TrainingConfig, train
 
 SHARED = Path(__file__).parents[2] / "shared"
 START = SHARED / "published" / "mace-les" / "water-maceles-r-4.5-nl-0.model"

@@ -147,7 +147,7 @@ def measure(asked: argparse.Namespace) -> dict:
     names = LabelNames(energy="REF_energy", forces="REF_forces")
     samples = labeled(frames, config.model.representation.cutoff, names)
     model = random_model(config.model, samples, seed=1)
-    model.standardise_features([sample.graph for sample in samples])
+    model.standardize_features([sample.graph for sample in samples])
     model.to(torch.float32)
     use_training_kernels(model)
     keep_freed_memory()

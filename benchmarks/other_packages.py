@@ -101,9 +101,9 @@ def facts(wheels: dict[str, zipfile.ZipFile]) -> Iterator[tuple[str, str, bool]]
         any("class P3MCalculator" in text for text in texts)
         and any("pbc_correction" in text for text in texts),
     )
-    for package, licence in LICENSES.items():
+    for package, terms in LICENSES.items():
         (metadata,) = (n for n in wheels[package].namelist() if n.endswith("dist-info/METADATA"))
-        yield package, f"license {licence}", licence in code(package, metadata)
+        yield package, f"license {terms}", terms in code(package, metadata)
 
 
 def main() -> None:

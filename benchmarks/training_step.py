@@ -25,10 +25,10 @@ import yaml
 from ase.io import read
 
 from ase_les import LESCalculator
+from ase_les.training import read_data, read_training_config
 from ase_les.training.learning.dataset import LabelNames, labeled
 from ase_les.training.learning.fit import FitSettings, _Run
 from ase_les.training.learning.initial_model import random_model
-from ase_les.training.learning.train import read_data, read_training_config
 
 try:
     from ase_les.training.learning.charge_gauge import GaugeSettings

@@ -120,9 +120,9 @@ def salt_energy(atoms: Atoms, positions: torch.Tensor) -> torch.Tensor:
 @pytest.mark.slow
 def test_unit_charges_of_a_random_salt_are_found_from_energies_and_forces():
     rng = np.random.default_rng(5)
-    data = Labeled([disordered_salt(rng) for _ in range(16)], salt_energy)
+    data = Labeled([disordered_salt(rng) for _ in range(12)], salt_energy)
     model = build(("Na", "Cl"), 4.0, n_radial=6, n_mixed=4)
-    train(model, data, adam_steps=300, lbfgs_steps=120, force_weight=1.0)
+    train(model, data, adam_steps=200, lbfgs_steps=80, force_weight=1.0)
 
     unseen = Labeled([disordered_salt(rng) for _ in range(4)], salt_energy)
     charges = model(batch(unseen.graphs(model))).charges.detach().view(4, 36).numpy()

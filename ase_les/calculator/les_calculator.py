@@ -192,13 +192,8 @@ class LESCalculator(ModelResults):
 
     name = "les"
     implemented_properties = [  # noqa: RUF012 - ASE's own convention
-        "energy",
-        "free_energy",
-        "energies",
-        "forces",
-        "stress",
-        *_CHARGE_PROPERTIES,
-        _POLARIZABILITY,
+        *("energy", "free_energy", "energies", "forces", "stress"),
+        *(*_CHARGE_PROPERTIES, _POLARIZABILITY),
     ]
     # The model does not use them: changing them must not trigger a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012

@@ -21,14 +21,14 @@ from ase_les.training.labeling.labeling_plan import make_data
 from ase_les.training.learning.card import describe_data
 from ase_les.training.learning.checkpoint import OtherTraining
 from ase_les.training.learning.mean_charges import describe_charges
+from ase_les.training.learning.polarizability_part import without_polarizability
 from ase_les.training.learning.train import (
     TrainingConfig,
     TrainingResult,
-    read_data,
     read_training_config,
     train,
 )
-from ase_les.training.polarizability_part import without_polarizability
+from ase_les.training.learning.training_data import read_data
 
 
 def remake(folder: str | Path) -> None:

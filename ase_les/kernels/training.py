@@ -71,7 +71,7 @@ class _Edges(NamedTuple):
     """What does not change in the derivatives: kinds of atoms and of senders, sin and cos."""
 
     kernels: Kernels
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int, int, float]
     n_features: int
     kinds: Tensor
     sender_kinds: Tensor

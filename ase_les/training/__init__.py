@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ase_les.training.learning.last_layers import last_layer_committee
     from ase_les.training.learning.loss import LossWeights
     from ase_les.training.learning.teachers import distill_labels
-    from ase_les.training.learning.train import TrainingResult, read_data, train
+    from ase_les.training.learning.train import TrainingResult, train
+    from ase_les.training.learning.training_data import read_data
     from ase_les.training.structures.motion import CommitteeMD, Dynamics
     from ase_les.training.structures.moves import (
         DisplaceIon,
@@ -82,7 +83,8 @@ else:
             "learning.last_layers": ("last_layer_committee",),
             "learning.loss": ("LossWeights",),
             "learning.teachers": ("distill_labels",),
-            "learning.train": ("TrainingResult", "read_data", "train"),
+            "learning.train": ("TrainingResult", "train"),
+            "learning.training_data": ("read_data",),
             "structures.motion": ("CommitteeMD", "Dynamics"),
             "structures.moves": (
                 "DisplaceIon",

@@ -14,7 +14,8 @@ from ase_les.configuration import from_mapping
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.lock import OutputInUseError
 from ase_les.training.learning.fit import _Run
-from ase_les.training.learning.train import TrainingConfig, read_data, train
+from ase_les.training.learning.train import TrainingConfig, train
+from ase_les.training.learning.training_data import read_data
 from tests.other_device import other_device
 
 REPRESENTATION = {

@@ -19,7 +19,6 @@ from ase_les.kernels import use_training_kernels
 from ase_les.model import PRECISIONS, LESModel, ModelConfig
 from ase_les.process_settings import keep_freed_memory
 from ase_les.ranks import ALONE, Ranks
-from ase_les.training.fit_result import EpochRecord, Fit
 from ase_les.training.learning.charge_gauge import ChargeGauge
 from ase_les.training.learning.checkpoint import (
     OtherTraining,
@@ -31,6 +30,7 @@ from ase_les.training.learning.checkpoint import (
 )
 from ase_les.training.learning.dataset import Sample, fingerprint, joined, shuffled_batches
 from ase_les.training.learning.evaluation import shared_polarizability_rmse, shared_rmse
+from ase_les.training.learning.fit_result import EpochRecord, Fit
 from ase_les.training.learning.fit_settings import FitSettings
 from ase_les.training.learning.loss import (
     LossWeights,

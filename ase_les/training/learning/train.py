@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from ase_les.runs.lock import OutputLock
 from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.learning.atomic_charges import AtomicCharges, atomic_charges
-from ase_les.training.learning.atomic_energies import fit_atomic_energies
 from ase_les.training.learning.card import WRONG_SIGN, earlier_trainings, model_card
 from ase_les.training.learning.charge_start import start_from_bonds
 from ase_les.training.learning.configuration import (
@@ -40,29 +39,24 @@ from ase_les.training.learning.evaluation import (
 )
 from ase_les.training.learning.fit import EpochRecord, Fit, fit
 from ase_les.training.learning.initial_model import completed, model_from, random_model
-from ase_les.training.learning.labeled_files import (
-    LabeledFile,
-    check_weights,
-    read_labeled,
-)
 from ase_les.training.learning.mean_charges import fix_sign
+from ase_les.training.learning.polarizability_part import (
+    card_with_polarizability,
+    is_added,
+    start_from_mean,
+)
 from ase_les.training.learning.response_evaluation import (
     ResponseComparison,
     compare_response,
 )
 from ase_les.training.learning.teachers import distill_labels
-from ase_les.training.polarizability_part import (
-    card_with_polarizability,
-    is_added,
-    start_from_mean,
-)
+from ase_les.training.learning.training_data import checked_data
 
 __all__ = [
     "DataConfig",
     "TrainingConfig",
     "TrainingResult",
     "divided",
-    "read_data",
     "read_training_config",
     "train",
 ]
@@ -162,7 +156,7 @@ def train(
         folder = Path(folder)
         start = _trained_model(config.start, folder) if config.start else None
         config = replace(config, model=completed(config.model, start))
-        config, parts = _checked_data(config, folder, progress)
+        config, parts = checked_data(config, folder, progress)
         teachers = [_trained_model(name, folder).to(device) for name in config.teachers]
         model = _initial_model(config, parts, start)
         progress.message(_description(parts, model))
@@ -284,59 +278,6 @@ def write_learning_table(path: Path, done: Fit) -> None:
         header="epoch,seconds,learning_rate,training_loss,"
         "validation_energy_rmse_meV_per_atom,validation_forces_rmse_meV_per_A",
     )
-
-
-def read_data(config: TrainingConfig, folder: Path) -> dict[str, list[Sample]]:
-    """Return the structures for training, validation and test."""
-    return _read_files(config, folder)[0]
-
-
-def _read_files(
-    config: TrainingConfig, folder: Path
-) -> tuple[dict[str, list[Sample]], list[LabeledFile]]:
-    data = config.data
-    files: list[LabeledFile] = []
-
-    def read(path: str) -> list[Sample]:
-        files.append(
-            read_labeled(
-                folder / path,
-                config.model.cutoff,
-                data.labels,
-                dielectric=data.dielectric,
-                shortest_A=data.shortest_A,
-                format=data.format,
-            )
-        )
-        return files[-1].samples
-
-    return divided(data, read), files
-
-
-def _checked_data(
-    config: TrainingConfig, folder: Path, progress: Progress
-) -> tuple[TrainingConfig, dict[str, list[Sample]]]:
-    """Read the structures, report problems of their labels, and return them by part of the data.
-
-    Energies of isolated atoms are added to the configuration unless it has atomic energies.
-    """
-    parts, files = _read_files(config, folder)
-    trained_on = files[: len(config.data.training)]
-    loss, final = asdict(config.fit.loss), asdict(config.fit.final_loss)
-    weights = {name: max(loss[name], final[name]) for name in loss}
-    if config.teachers:
-        weights |= {"dipole": 0.0, "born_charges": 0.0}
-    check_weights(trained_on, parts["training"], weights)
-    for file in files:
-        for line in file.notes:
-            progress.message(line)
-        for line in file.warnings:
-            progress.message(f"Warning: {line}", warning=True)
-    known = {s: e for file in trained_on for s, e in file.atomic_energies.items()}
-    if known and config.model.atomic_energies is None:
-        energies = fit_atomic_energies(parts["training"], known)
-        config = replace(config, model=replace(config.model, atomic_energies=energies))
-    return config, parts
 
 
 def _trained_model(name: str, folder: Path) -> LESModel:
