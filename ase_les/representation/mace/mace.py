@@ -115,8 +115,8 @@ class Mace(nn.Module):
             scale = config.n_radial**-0.5
             self.densities.extend(scale * torch.randn(config.n_radial) for _ in l_inputs)
         if config.distance_transform is not None:
-            radii = config.distance_transform.covalent_radii()
-            self.register_buffer("_radii", radii, persistent=False)
+            # No buffer: changes of precision must not round it.
+            self._radii = config.distance_transform.covalent_radii()
         self.n_features = config.n_layers * channels
         self.is_analytic = False
         self.fast_products: nn.ModuleList | None = None
@@ -263,7 +263,7 @@ class Mace(nn.Module):
         """Return the scales (N, K) of the transform of distances in Å, None without one."""
         if self.config.distance_transform is None:
             return None
-        radii = self._radii[numbers].to(edges.vectors.dtype)
+        radii = self._radii.to(numbers.device)[numbers].to(edges.vectors.dtype)
         return 0.5 * (radii[:, None] + edges.of_senders(radii))
 
     def _divisor(self, layer: int, vectors: Tensor, functions: RadialFunctions) -> Tensor | float:
