@@ -177,7 +177,12 @@ def drift(picoseconds: float, timestep_fs: float) -> tuple[float, str]:
     atoms.set_constraint(FixAtoms(metal))
     chosen = electrodes_of(atoms, potential_V=1.0)
     atoms.calc = LESCalculator("pt-kf-aq", dtype="float64", electrodes=chosen)
-    settings = {"temperature_K": 300.0, "timestep_fs": timestep_fs, "seed": 1}
+    settings = {
+        "temperature_K": 300.0,
+        "timestep_fs": timestep_fs,
+        "seed": 1,
+        "beyond_limits": True,
+    }
     with tempfile.TemporaryDirectory() as folder:
         steps = round(200 / timestep_fs)
         warm = run_dynamics(atoms, steps=steps, output=Path(folder) / "warm", **settings)
@@ -221,7 +226,8 @@ def cost(model: LESModel, calls: int) -> tuple[float, str]:
     with_metal, without = np.median(times, axis=0)
     metal = len(chosen["left"]) + len(chosen["right"])
     return with_metal / without, (
-        f"{metal} of {len(atoms)} atoms are metal, {1e3 * with_metal:.0f} and {1e3 * without:.0f} ms"
+        f"{metal} of {len(atoms)} atoms are metal, "
+        f"{1e3 * with_metal:.0f} and {1e3 * without:.0f} ms"
     )
 
 
