@@ -17,17 +17,12 @@ from ase_les.electrostatics.energy import Electrostatics, GroupPlan, Plan
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.mesh_potential import MeshPotential
 from ase_les.electrostatics.slab import LayerPotential, SlabBox
-from ase_les.electrostatics.warm_start import Metal
+from ase_les.electrostatics.warm_start import NO_MINIMUM, Metal
 from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
 
 # The condition number for smeared charges is some hundreds: tens of steps are enough.
 _MOST_STEPS = 500
-
-_NO_MINIMUM = (
-    "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
-    "Check for overlapping atoms and for the hardnesses of the model"
-)
 
 
 class Potential:
@@ -150,7 +145,7 @@ class Factorized:
         matrix = conductor.layout.pad(answers) + total + torch.diag_embed((~filled).double())
         self._factors, failed = torch.linalg.cholesky_ex(matrix)
         if failed.any():
-            raise ArithmeticError(_NO_MINIMUM)
+            raise ArithmeticError(NO_MINIMUM)
 
     def solve(self, given: Tensor, series: str = "charges") -> Tensor:
         """Return charges (M, 1) that sum to zero."""
@@ -189,7 +184,7 @@ class Iterated:
             direction = (
                 left + conductor.of_atoms(_ratio(square, before, where=unsettled)) * direction
             )
-        raise ArithmeticError(_NO_MINIMUM)
+        raise ArithmeticError(NO_MINIMUM)
 
 
 class Warm:
@@ -205,16 +200,22 @@ class Warm:
         elif group.box_lengths is not None:
             cell = SlabBox.of(graph, group.box_lengths).cell[0]
             normal = cell[2] / torch.linalg.vector_norm(cell[2])
-        self._metal = Metal(graph.positions, cell, normal, hardness)
-        self._by_mesh = conductor.answer_by_mesh(group)
+        self._metal = Metal(graph.positions, cell, normal, hardness, group.sum)
+        self._group = group
+        self._by_mesh: Callable[[Tensor], Tensor] | None = None
+
+    def _answer(self, charges: Tensor) -> Tensor:
+        # Prepared when needed: the solver may know the inverse.
+        if self._by_mesh is None:
+            self._by_mesh = self._conductor.answer_by_mesh(self._group) or self._in_full
+        return self._by_mesh(charges)
 
     def _in_full(self, charges: Tensor) -> Tensor:
         return self._conductor.answer(charges[:, None])[:, 0]
 
     def solve(self, given: Tensor, series: str = "charges") -> Tensor:
         """Return charges (M, 1) that sum to zero."""
-        answer = self._by_mesh or self._in_full
-        return self._solver.solve(self._metal, answer, given.detach()[:, 0], series).charges[
+        return self._solver.solve(self._metal, self._answer, given.detach()[:, 0], series).charges[
             :, None
         ]
 
