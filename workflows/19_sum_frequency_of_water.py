@@ -80,7 +80,10 @@ def main() -> None:
     parser.add_argument("--timestep", type=float, default=0.5, help="in fs")
     parser.add_argument("--skip", type=float, default=1.4, help="in ps, to equilibrate")
     parser.add_argument("--temperature", type=float, default=300.0, help="in K")
-    parser.add_argument("--edges", default="3,5", help="between layers, depth in Å")
+    parser.add_argument("--surface", default="instantaneous", help="or planes")
+    parser.add_argument(
+        "--edges", default="3,5", help="between layers in Å: depths, or distances from the middle"
+    )
     parser.add_argument("--max-lag", type=float, default=500.0, help="in fs")
     parser.add_argument("--output", type=Path, default=Path("sum_frequency_of_water"))
     parser.add_argument("--threads", type=int, default=1)
@@ -100,7 +103,7 @@ def main() -> None:
     interval_fs = arguments.timestep * max(round(FRAMES_FS / arguments.timestep), 1)
     frames = Trajectory(result.files.trajectory)[round(arguments.skip * 1e3 / interval_fs) :]
     layers = SurfaceLayers(
-        tuple(float(edge) for edge in arguments.edges.split(",")), "instantaneous"
+        tuple(float(edge) for edge in arguments.edges.split(",")), arguments.surface
     )
     accumulator = SumFrequency(interval_fs, arguments.max_lag, layers)
     correlation = sum_frequency_of_trajectory(frames, accumulator, TerminalProgress())
@@ -131,12 +134,17 @@ def main() -> None:
     summarize(arguments, calculator, result, spectra, infrared, frames)
 
 
+def in_order(arguments, spectra) -> dict:
+    """Return the spectra of the layers by name, the outermost first."""
+    named = {name: spectra.spectrum(index) for index, name in enumerate(spectra.layers)}
+    return named if arguments.surface == "instantaneous" else dict(reversed(named.items()))
+
+
 def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
     """Write and print what the study asks: where free O–H is, and signs and order of the bands."""
     bonded, free = spectra["constant"].water_bands
     shares = {}
-    for index, name in enumerate(infrared.spectra.layers):
-        one = infrared.spectra.spectrum(index)
+    for name, one in in_order(arguments, infrared.spectra).items():
         parts = [
             one.integrated_intensity_km_per_mol(band.low_per_cm, band.high_per_cm).mean
             for band in (FREE, STRETCH)
