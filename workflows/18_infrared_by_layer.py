@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="tio2-nacl-aq")
     parser.add_argument("--structure", type=Path, default=STRUCTURE)
-    parser.add_argument("--centre", default="Ti", help="elements of the solid")
+    parser.add_argument("--center", default="Ti", help="elements of the solid")
     parser.add_argument("--edges", default="3.5,5.7", help="distances from its middle in Å")
     parser.add_argument("--steps", type=int, default=40_000, help="of 0.5 fs")
     parser.add_argument("--skip", type=float, default=2.0, help="in ps, to equilibrate")
@@ -55,7 +55,7 @@ def main() -> None:
     if arguments.quick:
         arguments.steps, arguments.skip, arguments.resolution = 300, 0.01, 300.0
     edges = tuple(float(edge) for edge in arguments.edges.split(","))
-    layers = SurfaceLayers(edges, centre_on=arguments.centre, axis="c")
+    layers = SurfaceLayers(edges, center_on=arguments.center, axis="c")
     calculator = LESCalculator(arguments.model)
     stem = arguments.output / "interface"
     if stem.with_name("interface.checkpoint").exists():
@@ -63,7 +63,7 @@ def main() -> None:
     else:
         atoms = read(arguments.structure, 0)
         atoms.calc = calculator
-        options = {"edges_A": list(edges), "centre_on": arguments.centre, "axis": "c"}
+        options = {"edges_A": list(edges), "center_on": arguments.center, "axis": "c"}
         run = run_dynamics(
             atoms,
             ensemble="nvt-bussi",
@@ -104,7 +104,7 @@ def main() -> None:
     }
     for name in result.spectra.layers:
         for peak in result.peaks[name]:
-            rows[f"{name}: {peak.band.name} / (1/cm)"] = peak.centre_per_cm
+            rows[f"{name}: {peak.band.name} / (1/cm)"] = peak.center_per_cm
     title = f"{run.atoms.get_chemical_formula()}, {arguments.model}"
     Console(stderr=True).print(results_table(title, rows))
     if arguments.quick:

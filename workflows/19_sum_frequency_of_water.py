@@ -150,11 +150,11 @@ def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
             for band in (FREE, STRETCH)
         ]
         shares[name] = parts[0] / parts[1]
-    density = profiles(frames[::20], centre_on="film", bin_A=0.5)
+    density = profiles(frames[::20], center_on="film", bin_A=0.5)
     rows = {
         "temperature / K": result.temperature_K,
-        "positive band of Im χ / (1/cm)": free.centre_per_cm,
-        "time step corrected": without_verlet_shift(free.centre_per_cm.mean, arguments.timestep),
+        "positive band of Im χ / (1/cm)": free.center_per_cm,
+        "time step corrected": without_verlet_shift(free.center_per_cm.mean, arguments.timestep),
         "its height / (1e-22 m²/V)": free.height,
         "depth of the negative band": bonded.height,
         **{

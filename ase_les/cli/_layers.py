@@ -31,7 +31,7 @@ def layered_infrared(
     stem: str,
     layers: str,
     surface: str,
-    centre: str,
+    center: str,
     model: str | None,
     quiet: bool,
     **settings: object,
@@ -46,7 +46,7 @@ def layered_infrared(
 
     if layers == RECORDED:
         return infrared_of_layers(stem, **settings)  # type: ignore[arg-type]
-    chosen = SurfaceLayers(edges(layers), surface, centre_on=centre)
+    chosen = SurfaceLayers(edges(layers), surface, center_on=center)
     if model is None:
         raise ValueError(
             "layers of a trajectory need a model for the currents: give --model, or observe them "

@@ -33,7 +33,7 @@ _ONLY_HARMONIC = (
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
-    *("quantum_correction", "blocks", "molecules", "reference", "layers", "surface", "centre"),
+    *("quantum_correction", "blocks", "molecules", "reference", "layers", "surface", "center"),
 )
 _ONLY_HARMONIC_NOT_MODEL = tuple(name for name in _ONLY_HARMONIC if name != "model")
 _NOT_OF_LAYERS = ("molecules", "reference")
@@ -134,12 +134,12 @@ def infrared(
     surface: Annotated[
         str,
         typer.Option(
-            help="planes: distance from the middle of --centre; instantaneous: depth below the "
+            help="planes: distance from the middle of --center; instantaneous: depth below the "
             "interface of water.",
             rich_help_panel=LAYERS,
         ),
     ] = "planes",
-    centre: Annotated[
+    center: Annotated[
         str, typer.Option(help="film, or elements such as Ti.", rich_help_panel=LAYERS)
     ] = "film",
     output: Annotated[
@@ -173,7 +173,7 @@ def infrared(
             from_run,
             layers,
             surface,
-            centre,
+            center,
             model,
             quiet,
             epsilon_infinity=epsilon_infinity,

@@ -23,7 +23,7 @@ def table(result: LayerResult) -> Table:
                 name,
                 count,
                 peak.band.name,
-                *map(str, (peak.centre_per_cm, peak.height, peak.intensity_km_per_mol)),
+                *map(str, (peak.center_per_cm, peak.height, peak.intensity_km_per_mol)),
             )
             for peak in result.peaks[name]
         ] or [(name, count, "none", "", "", "")]

@@ -29,12 +29,12 @@ def table(result: SumFrequencySpectrum, md_timestep_fs: float | None = None) -> 
     for each, band in zip(result.water_bands, WATER_VAPOR, strict=True):
         row = [
             band.name,
-            str(each.centre_per_cm),
+            str(each.center_per_cm),
             str(each.height),
             f"{band.low_per_cm:.0f}–{band.high_per_cm:.0f}",
         ]
         if md_timestep_fs is not None:
-            center = each.centre_per_cm
+            center = each.center_per_cm
             mean = float(without_verlet_shift(center.mean, md_timestep_fs))
             row.insert(2, str(replace(center, mean=mean)))
         rows.append(tuple(row))

@@ -43,7 +43,7 @@ def test_sfg_of_a_trajectory(film, capsys):
     options = ("--max-lag", 150, "--layers", 2, "--surface", "planes", "--json")
     assert exit_code("sfg", "film.traj", *options) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["bands"]["free O–H, positive"]["centre_per_cm"]["mean"] == pytest.approx(
+    assert told["bands"]["free O–H, positive"]["center_per_cm"]["mean"] == pytest.approx(
         3700, abs=15
     )
     assert told["input"]["layers"] == pytest.approx({"|z| < 2 Å": 1, "|z| > 2 Å": 2})
@@ -62,7 +62,7 @@ def test_infrared_of_layers_of_a_trajectory(film, monkeypatch, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["sum_of_layers_minus_total_relative"] < 1e-12
     (band,) = told["layers"]["|z| > 2 Å"]["peaks"].values()
-    assert band["centre_per_cm"]["mean"] == pytest.approx(3700, abs=15)
+    assert band["center_per_cm"]["mean"] == pytest.approx(3700, abs=15)
     assert (film / "ir.png").exists()
     with np.load(film / "ir.npz") as arrays:
         assert arrays["molar_absorption_km_per_mol_cm"].shape[:2] == (2, 3)

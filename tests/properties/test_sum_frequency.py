@@ -48,8 +48,8 @@ def surface():
 
 def test_free_bonds_are_positive_and_those_into_the_liquid_negative(surface):
     bonded, free = surface.water_bands
-    assert free.centre_per_cm.mean == pytest.approx(FREE, abs=6)
-    assert bonded.centre_per_cm.mean == pytest.approx(BONDED, abs=6)
+    assert free.center_per_cm.mean == pytest.approx(FREE, abs=6)
+    assert bonded.center_per_cm.mean == pytest.approx(BONDED, abs=6)
     assert free.height.mean > 0 > bonded.height.mean
     assert WATER_VAPOR[1].low_per_cm < FREE < WATER_VAPOR[1].high_per_cm
 
@@ -186,7 +186,7 @@ def test_a_model_of_polarizability_gives_the_response_of_its_bonds(surface, of):
     found = susceptibility(sum_frequency_of_trajectory(run, accumulator), temperature_K=T)
     # The polarizability of the structure is that of all pairs.
     expected = surface if of != "structure" else spectrum(SURFACE, cutoff_A=100.0)
-    tolerance = 0.03 * surface.imaginary().max()
+    tolerance = 0.03 * np.abs(expected.imaginary()).max()
     assert found.imaginary() == pytest.approx(expected.imaginary(), abs=tolerance)
     accumulator = SumFrequency(INTERVAL, polarizability=lambda atoms: np.zeros((3, 3, 3)))
     with pytest.raises(ValueError, match="must have the shape"):
@@ -285,6 +285,6 @@ def test_runs_that_cannot_be_used_are_refused():
         sum_frequency_of_trajectory(frames(SURFACE, 2, INTERVAL), SumFrequency(INTERVAL))
 
 
-def test_extrema_at_the_edge_have_no_centre(surface):
+def test_extrema_at_the_edge_have_no_center(surface):
     edge = surface.extremum(Band("edge", 3400.0, FREE - 20), 1.0)
-    assert np.isnan(edge.centre_per_cm.mean)
+    assert np.isnan(edge.center_per_cm.mean)
