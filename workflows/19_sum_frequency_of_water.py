@@ -37,7 +37,7 @@ from ase_les.reports import dynamics
 from ase_les.reports import infrared_layers as layer_report
 from ase_les.reports import sum_frequency as report
 from ase_les.reports.terminal import TerminalProgress, results_table
-from ase_les.runs.output import write_summary
+from ase_les.runs.output import write_arrays, write_summary
 from ase_les.simulation import resume_dynamics, run_dynamics
 from ase_les.simulation.accumulators import SumFrequency
 from ase_les.simulation.surface_layers import SurfaceLayers
@@ -107,6 +107,7 @@ def main() -> None:
     )
     accumulator = SumFrequency(interval_fs, arguments.max_lag, layers)
     correlation = sum_frequency_of_trajectory(frames, accumulator, TerminalProgress())
+    write_arrays(arguments.output / "film-sfg.npz", correlation.arrays())
     spectra = {}
     for moments, name in (("constant", "chi"), ("frequency", "chi-frequency")):
         output = arguments.output / name
@@ -156,6 +157,10 @@ def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
         "positive band of Im χ / (1/cm)": free.center_per_cm,
         "time step corrected": without_verlet_shift(free.center_per_cm.mean, arguments.timestep),
         "its height / (1e-22 m²/V)": free.height,
+        "negative band of Im χ / (1/cm)": bonded.center_per_cm,
+        "negative band, time step corrected": without_verlet_shift(
+            bonded.center_per_cm.mean, arguments.timestep
+        ),
         "depth of the negative band": bonded.height,
         **{
             f"share of O–H stretch above {FREE.low_per_cm:g} 1/cm, {name}": share
