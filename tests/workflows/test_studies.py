@@ -281,7 +281,7 @@ def test_platinum_levels_the_potential_of_ions_before_it(tmp_path):
 
 @pytest.mark.slow
 def test_lines_of_quartz_have_their_symmetry_and_are_near_experiment(tmp_path):
-    """P3₂21: 4 A1 and 8 E modes scatter; the breathing of the rings at 464 1/cm is the strongest."""
+    """P3₂21: 4 A1 and 8 E modes scatter, the breathing of the rings at 464 1/cm most."""
     if "sio2" not in list_models():
         pytest.skip("the model sio2 is not shipped")
     run("20_raman.py", "--only", "quartz", "--output", tmp_path)
