@@ -52,9 +52,7 @@ class FusedRepresentation:
         self.dtype = cace.mixing.dtype
         self._embedding = cace.embedding
         self._config = config
-        sender, receiver = (
-            table.detach().to(self.dtype) for table in cace.embedding.tables()
-        )
+        sender, receiver = (table.detach().to(self.dtype) for table in cace.embedding.tables())
         self._sender = sender.contiguous()
         self._receiver = _padded(receiver.repeat(1, config.n_mixed))
         self._radial = radial_polynomials(cace.neighbour_sum.radial, self.dtype)
@@ -127,6 +125,7 @@ class FusedRepresentation:
                 None if cells is None else pointer(cells[part]),
             ),
         )
+
     def _arguments(self) -> ModelArguments:
         config = self._config
         return ModelArguments(

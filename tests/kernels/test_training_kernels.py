@@ -48,9 +48,7 @@ def examples(model) -> Graph:
     alone = Atoms("H", cell=[30, 30, 30], pbc=True)
     neighbors = [NeighborList(model.config.cutoff, 0.4) for _ in range(9)]
     structures = [*example_structures(model), alone]
-    return batch(
-        [graph_from_atoms(s, n) for s, n in zip(structures, neighbors, strict=False)]
-    )
+    return batch([graph_from_atoms(s, n) for s, n in zip(structures, neighbors, strict=False)])
 
 
 def training_results(model, graph: Graph) -> list[torch.Tensor]:
