@@ -91,15 +91,17 @@ def _bonds(graph: Graph, metal: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 def _offsets(n_atoms: int, bonds: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the piece (M,) of each atom, and the lattice offset (M, 3) of its image."""
+    # Atoms may be bonded to several images of one another: one bond of each pair is enough.
+    pairs, first = np.unique(bonds[0] * n_atoms + bonds[1], return_index=True)
+    ends = pairs // n_atoms, pairs % n_atoms
+    matrix = csr_matrix((np.ones(len(pairs)), ends), shape=(n_atoms, n_atoms))
+    _, piece = connected_components(matrix, directed=False)
     offsets = np.zeros((n_atoms, 3))
-    matrix = csr_matrix((np.ones(bonds.shape[1]), bonds), shape=(n_atoms, n_atoms))
-    n_pieces, piece = connected_components(matrix, directed=False)
-    shift_of = {(int(i), int(j)): row for (i, j), row in zip(bonds.T, shifts, strict=True)}
-    for each in range(n_pieces):
-        root = int(np.argmax(piece == each))
+    for root in np.unique(piece, return_index=True)[1].tolist():
         order, parents = breadth_first_order(matrix, root, directed=False)
-        for atom in order[1:].tolist():
-            parent = int(parents[atom])
-            # Every bond is listed from both of its ends.
-            offsets[atom] = offsets[parent] + shift_of[parent, atom]
+        parents = parents[order[1:]]
+        # Every bond is listed from both of its ends.
+        steps = shifts[first[np.searchsorted(pairs, parents * n_atoms + order[1:])]]
+        for atom, parent, step in zip(order[1:].tolist(), parents.tolist(), steps, strict=True):
+            offsets[atom] = offsets[parent] + step
     return piece, offsets

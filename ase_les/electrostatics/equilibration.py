@@ -248,7 +248,7 @@ class Equilibration(nn.Module):
         metal = self.atoms(graph)
         chi, stiffness = self._constants(graph, metal, sums, bias)
         potential = Potential(sums, plan)
-        drive = potential(graph, charges.detach())[metal] + chi.detach()
+        drive = potential.at(graph, charges.detach(), metal) + chi.detach()
         conductor = Conductor(graph, metal, stiffness.detach(), potential)
         at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
         solver: Solver

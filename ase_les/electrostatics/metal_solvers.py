@@ -16,18 +16,13 @@ from torch import Tensor, nn
 from ase_les.electrostatics.energy import Electrostatics, GroupPlan, Plan
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.mesh_potential import MeshPotential
-from ase_les.electrostatics.slab import SlabBox, layer_potential
-from ase_les.electrostatics.warm_start import Metal
+from ase_les.electrostatics.slab import LayerPotential, SlabBox
+from ase_les.electrostatics.warm_start import NO_MINIMUM, Metal
 from ase_les.graph import Graph, atoms_without_edges
 from ase_les.units import COULOMB_CONSTANT
 
 # The condition number for smeared charges is some hundreds: tens of steps are enough.
 _MOST_STEPS = 500
-
-_NO_MINIMUM = (
-    "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
-    "Check for overlapping atoms and for the hardnesses of the model"
-)
 
 
 class Potential:
@@ -43,6 +38,36 @@ class Potential:
             probe = torch.zeros_like(charges, requires_grad=True)
             energy = self.sums(graph, charges + probe, self._plan).sum()
             return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
+
+    def at(self, graph: Graph, charges: Tensor, atoms: Tensor) -> Tensor:
+        """Return potentials (M, 1) in V at some atoms (M,) of charges (N, 1), up to a constant.
+
+        Faster for one structure whose sum uses a mesh.
+        """
+        (group, *others) = self._plan.groups
+        if others or not MeshPotential.applies(group.sum, graph.n_atoms):
+            return self(graph, charges)[atoms]
+        config = self.sums.config
+        still = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
+        found = config.weight * mesh_potential(still, group)(charges[:, 0])[atoms, None]
+        if config.remove_self_energy:
+            own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
+            found = found - config.weight * config.self_energy_copies * own * charges[atoms]
+        return found
+
+
+def mesh_potential(graph: Graph, group: GroupPlan) -> Callable[[Tensor], Tensor]:
+    """Return the map from charges (N,) to potentials (N,) in V of one structure on a mesh.
+
+    Constants, such as that of a background, are left out.
+    """
+    assert group.sum is not None
+    box = None if group.box_lengths is None else SlabBox.of(graph, group.box_lengths)
+    of_mesh = MeshPotential(group.sum, graph.positions, graph.cell if box is None else box.cell)
+    if box is None or group.sum.truncated:
+        return of_mesh
+    of_layer = LayerPotential(graph, box)
+    return lambda charges: of_mesh(charges) + of_layer(charges)
 
 
 class Solver(Protocol):
@@ -80,23 +105,15 @@ class Conductor:
         """
         if group.sum is None or not MeshPotential.applies(group.sum, self.n_atoms):
             return None
-        config, graph, box = self._potential.sums.config, self.graph, None
-        cell = graph.cell
-        if group.box_lengths is not None:
-            box = SlabBox.of(graph, group.box_lengths)
-            cell = box.cell
-        truncated = group.sum.truncated
-        of_mesh = MeshPotential(group.sum, graph.positions, cell)
+        config = self._potential.sums.config
+        sum_of = mesh_potential(self.graph, group)
         local = self._stiffness[:, 0]
         if config.remove_self_energy:
             own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
             local = local - config.weight * config.self_energy_copies * own
 
         def answer(charges: Tensor) -> Tensor:
-            potential = of_mesh(charges)
-            if box is not None and not truncated:
-                potential = potential + layer_potential(graph, charges, box)
-            return config.weight * potential + local * charges
+            return config.weight * sum_of(charges) + local * charges
 
         return answer
 
@@ -128,7 +145,7 @@ class Factorized:
         matrix = conductor.layout.pad(answers) + total + torch.diag_embed((~filled).double())
         self._factors, failed = torch.linalg.cholesky_ex(matrix)
         if failed.any():
-            raise ArithmeticError(_NO_MINIMUM)
+            raise ArithmeticError(NO_MINIMUM)
 
     def solve(self, given: Tensor, series: str = "charges") -> Tensor:
         """Return charges (M, 1) that sum to zero."""
@@ -167,7 +184,7 @@ class Iterated:
             direction = (
                 left + conductor.of_atoms(_ratio(square, before, where=unsettled)) * direction
             )
-        raise ArithmeticError(_NO_MINIMUM)
+        raise ArithmeticError(NO_MINIMUM)
 
 
 class Warm:
@@ -183,16 +200,22 @@ class Warm:
         elif group.box_lengths is not None:
             cell = SlabBox.of(graph, group.box_lengths).cell[0]
             normal = cell[2] / torch.linalg.vector_norm(cell[2])
-        self._metal = Metal(graph.positions, cell, normal, hardness)
-        self._by_mesh = conductor.answer_by_mesh(group)
+        self._metal = Metal(graph.positions, cell, normal, hardness, group.sum)
+        self._group = group
+        self._by_mesh: Callable[[Tensor], Tensor] | None = None
+
+    def _answer(self, charges: Tensor) -> Tensor:
+        # Prepared when needed: the solver may know the inverse.
+        if self._by_mesh is None:
+            self._by_mesh = self._conductor.answer_by_mesh(self._group) or self._in_full
+        return self._by_mesh(charges)
 
     def _in_full(self, charges: Tensor) -> Tensor:
         return self._conductor.answer(charges[:, None])[:, 0]
 
     def solve(self, given: Tensor, series: str = "charges") -> Tensor:
         """Return charges (M, 1) that sum to zero."""
-        answer = self._by_mesh or self._in_full
-        return self._solver.solve(self._metal, answer, given.detach()[:, 0], series).charges[
+        return self._solver.solve(self._metal, self._answer, given.detach()[:, 0], series).charges[
             :, None
         ]
 

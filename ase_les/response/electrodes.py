@@ -185,20 +185,21 @@ def metal_bias(
         Applied field in V/Å.
     electrodes : Electrodes or None
     """
-    pieces = conductors(graph, metal)
     electrode, charge = None, 0.0
     energies = graph.positions.new_zeros(len(metal))
     if electrodes is not None:
         left = torch.isin(metal, electrodes.left)
         if graph.pbc.all():
             assert electrodes.potential is not None
+            pieces = conductors(graph, metal)
             field = field + gap_field(graph, pieces, left, electrodes.potential)
         elif electrodes.potential is not None:
             energies = -electrodes.potential * left.to(energies)
         else:
             assert electrodes.charge is not None
             electrode, charge = left.to(energies), electrodes.charge
-    energies = energies - pieces.positions @ field
+    if field.any():
+        energies = energies - conductors(graph, metal).positions @ field
     return MetalBias(energies, electrode, charge), field
 
 
