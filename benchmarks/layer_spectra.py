@@ -95,7 +95,8 @@ def of_study(folder: Path) -> None:
         for name in ("its height / (1e-22 m²/V)", "depth of the negative band")
     )
     print(f"positive band of Im χ: {center:.0f} 1/cm, {height:.3g}; experiment 3690–3710, positive")
-    print(f"negative band below it: {depth:.3g}; experiment 3200–3500, negative")
+    below = results["negative band, time step corrected"]
+    print(f"negative band: {below:.0f} 1/cm, {depth:.3g}; experiment 3200–3500, negative")
     shares = [(name, value) for name, value in results.items() if name.startswith("share")]
     for name, value in shares:
         print(f"{name}: {value:.3f}")

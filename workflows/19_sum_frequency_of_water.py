@@ -37,7 +37,7 @@ from ase_les.reports import dynamics
 from ase_les.reports import infrared_layers as layer_report
 from ase_les.reports import sum_frequency as report
 from ase_les.reports.terminal import TerminalProgress, results_table
-from ase_les.runs.output import write_summary
+from ase_les.runs.output import write_arrays, write_summary
 from ase_les.simulation import resume_dynamics, run_dynamics
 from ase_les.simulation.accumulators import SumFrequency
 from ase_les.simulation.surface_layers import SurfaceLayers
@@ -80,7 +80,10 @@ def main() -> None:
     parser.add_argument("--timestep", type=float, default=0.5, help="in fs")
     parser.add_argument("--skip", type=float, default=1.4, help="in ps, to equilibrate")
     parser.add_argument("--temperature", type=float, default=300.0, help="in K")
-    parser.add_argument("--edges", default="3,5", help="between layers, depth in Å")
+    parser.add_argument("--surface", default="instantaneous", help="or planes")
+    parser.add_argument(
+        "--edges", default="3,5", help="between layers in Å: depths, or distances from the middle"
+    )
     parser.add_argument("--max-lag", type=float, default=500.0, help="in fs")
     parser.add_argument("--output", type=Path, default=Path("sum_frequency_of_water"))
     parser.add_argument("--threads", type=int, default=1)
@@ -100,10 +103,11 @@ def main() -> None:
     interval_fs = arguments.timestep * max(round(FRAMES_FS / arguments.timestep), 1)
     frames = Trajectory(result.files.trajectory)[round(arguments.skip * 1e3 / interval_fs) :]
     layers = SurfaceLayers(
-        tuple(float(edge) for edge in arguments.edges.split(",")), "instantaneous"
+        tuple(float(edge) for edge in arguments.edges.split(",")), arguments.surface
     )
     accumulator = SumFrequency(interval_fs, arguments.max_lag, layers)
     correlation = sum_frequency_of_trajectory(frames, accumulator, TerminalProgress())
+    write_arrays(arguments.output / "film-sfg.npz", correlation.arrays())
     spectra = {}
     for moments, name in (("constant", "chi"), ("frequency", "chi-frequency")):
         output = arguments.output / name
@@ -131,12 +135,17 @@ def main() -> None:
     summarize(arguments, calculator, result, spectra, infrared, frames)
 
 
+def in_order(arguments, spectra) -> dict:
+    """Return the spectra of the layers by name, the outermost first."""
+    named = {name: spectra.spectrum(index) for index, name in enumerate(spectra.layers)}
+    return named if arguments.surface == "instantaneous" else dict(reversed(named.items()))
+
+
 def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
     """Write and print what the study asks: where free O–H is, and signs and order of the bands."""
     bonded, free = spectra["constant"].water_bands
     shares = {}
-    for index, name in enumerate(infrared.spectra.layers):
-        one = infrared.spectra.spectrum(index)
+    for name, one in in_order(arguments, infrared.spectra).items():
         parts = [
             one.integrated_intensity_km_per_mol(band.low_per_cm, band.high_per_cm).mean
             for band in (FREE, STRETCH)
@@ -148,6 +157,10 @@ def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
         "positive band of Im χ / (1/cm)": free.center_per_cm,
         "time step corrected": without_verlet_shift(free.center_per_cm.mean, arguments.timestep),
         "its height / (1e-22 m²/V)": free.height,
+        "negative band of Im χ / (1/cm)": bonded.center_per_cm,
+        "negative band, time step corrected": without_verlet_shift(
+            bonded.center_per_cm.mean, arguments.timestep
+        ),
         "depth of the negative band": bonded.height,
         **{
             f"share of O–H stretch above {FREE.low_per_cm:g} 1/cm, {name}": share

@@ -35,6 +35,7 @@ _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
     *("quantum_correction", "blocks", "molecules", "reference", "layers", "surface", "center"),
 )
+_ONLY_HARMONIC_NOT_MODEL = tuple(name for name in _ONLY_HARMONIC if name != "model")
 _NOT_OF_LAYERS = ("molecules", "reference")
 
 
@@ -162,9 +163,8 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None and layers is not None:
-        refuse_options(
-            context, tuple({*_ONLY_HARMONIC} - {"model"}), "--from-run reads a run; omit"
-        )
+        unused = _ONLY_HARMONIC if layers == "recorded" else _ONLY_HARMONIC_NOT_MODEL
+        refuse_options(context, unused, "--from-run reads a run; omit")
         refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
         from ase_les.cli._layers import layered_infrared
         from ase_les.reports import infrared_layers as layer_report

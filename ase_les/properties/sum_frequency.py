@@ -156,11 +156,14 @@ class SumFrequencySpectrum:
 
     @property
     def water_bands(self) -> tuple[Extremum, Extremum]:
-        """Minimum of hydrogen-bonded and maximum of free O–H in generous ranges."""
-        return (
-            self.extremum(Band(WATER_VAPOR[0].name, 2900.0, 3620.0), -1.0),
-            self.extremum(Band(WATER_VAPOR[1].name, 3600.0, 4000.0), 1.0),
-        )
+        """Minimum of hydrogen-bonded O–H, and maximum of free O–H above it.
+
+        The maximum is sought from 3550 to 4000 1/cm, the minimum from 2900 1/cm to the maximum.
+        """
+        free = self.extremum(Band(WATER_VAPOR[1].name, 3550.0, 4000.0), 1.0)
+        center = free.center_per_cm.mean
+        below = center if np.isfinite(center) else 3600.0
+        return self.extremum(Band(WATER_VAPOR[0].name, 2900.0, float(below)), -1.0), free
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return spectra and errors by name."""

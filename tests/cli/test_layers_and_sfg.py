@@ -77,7 +77,7 @@ def test_infrared_of_layers_of_a_trajectory(film, monkeypatch, capsys):
         (("sfg", "other"), "no file"),
         (("sfg", "film.traj", "--layers", "a"), "edges in Å"),
         (("sfg", "film.traj", "--surface", "rough"), "must be one of planes"),
-        (("sfg", "film.traj"), "need 501 configurations"),
+        (("sfg", "film.traj", "--surface", "planes"), "need 501 configurations"),
         (("infrared", "--from-run", "film", "--layers", "3"), "give --model"),
         (("infrared", "--from-run", "film", "--layers", "recorded"), "--observe layers"),
         (("infrared", "--from-run", "film", "--layers", "3", "--molecules", "3"), "do not use"),

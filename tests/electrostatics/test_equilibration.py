@@ -253,6 +253,7 @@ def test_the_loss_of_forces_has_the_gradient_of_its_differences(model):
         dipole=nothing,
         quadrupole=nothing,
         born_charges=nothing,
+        polarizability=nothing,
     )
 
     def value():

@@ -305,3 +305,22 @@ def test_platinum_levels_the_potential_of_ions_before_it(tmp_path):
     assert of_flow.max() <= 0
     assert of_flow[apart > 5].mean() < 2 * of_flow[apart < 3].mean()
     assert (tmp_path / "potential.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_lines_of_quartz_have_their_symmetry_and_are_near_experiment(tmp_path):
+    """P3₂21: 4 A1 and 8 E modes scatter, the breathing of the rings at 464 1/cm most."""
+    if "sio2" not in list_models():
+        pytest.skip("the model sio2 is not shipped")
+    run("20_raman.py", "--only", "quartz", "--output", tmp_path)
+    rows = yaml.safe_load((tmp_path / "raman-summary.yml").read_text())["quartz"]
+    assert [row["symmetry"] for row in rows] == 4 * ["A1"] + 8 * ["E"]
+    for row in rows:
+        measured = row["experiment_per_cm"]
+        assert row["wavenumber_per_cm"] == pytest.approx(measured, abs=0.06 * measured + 10)
+    strongest = max(rows, key=lambda row: row["activity_A4_per_amu"])
+    assert strongest["experiment_per_cm"] == 464.0
+    harmonic = yaml.safe_load((tmp_path / "quartz-summary.yml").read_text())
+    ratios = np.array(harmonic["depolarization_ratios"], dtype=float)
+    pairs = np.isclose(np.diff(harmonic["wavenumbers_per_cm"]), 0, atol=0.5)
+    np.testing.assert_allclose(ratios[:-1][pairs], 0.75, atol=1e-3)
