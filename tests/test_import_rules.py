@@ -81,6 +81,11 @@ def test_every_part_imports_only_what_it_stands_on():
     assert set(found) == UPWARD
 
 
+def test_no_module_is_longer_than_450_lines():
+    lengths = {file: file.read_bytes().count(b"\n") for file in PACKAGE.rglob("*.py")}
+    assert {file.name: length for file, length in lengths.items() if length > 450} == {}
+
+
 @pytest.mark.parametrize("package", ["", ".charges", ".training"])
 def test_names_imported_on_first_use_are_those_of_type_checkers(package):
     module = import_module(f"ase_les{package}")

@@ -207,7 +207,7 @@ def test_the_example_runs_quickly_from_end_to_end(tmp_path):
     began = time.process_time()
     with pytest.raises(SystemExit) as ended:
         main(["learn", str(path), "--quick", "--quiet"])
-    # Five minutes on two cores; whether a model of ten epochs holds is not the point.
+    # Five minutes on two cores; whether a model of five epochs holds is not the point.
     assert time.process_time() - began < 300
     assert ended.value.code in (0, 1)
     assert (tmp_path / "plan-quick" / "report.html").is_file()

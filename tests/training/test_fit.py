@@ -74,6 +74,7 @@ def test_open_and_periodic_structures_of_different_size_are_learned_together(sam
     assert after < 0.2 * before
 
 
+@pytest.mark.slow
 def test_the_best_average_on_the_validation_data_is_kept(samples, tmp_path):
     settings = FitSettings(epochs=12, batch_size=4, learning_rate=0.05, validate_every=1)
     model = small_model()
@@ -92,6 +93,7 @@ def test_patience_ends_a_fit_that_no_longer_improves(samples, tmp_path):
     assert len(outcome.history) < 10
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_resumes_to_the_same_weights(samples, tmp_path):
     settings = FitSettings(epochs=6, batch_size=4)
     straight = fit(small_model(), samples, [], settings, tmp_path / "straight")

@@ -135,6 +135,7 @@ def test_frozen_parts_of_a_start_keep_their_weights_and_charges_are_learned(froz
     assert model.long_range is not None
 
 
+@pytest.mark.slow
 def test_charges_added_to_a_frozen_model_lower_its_errors():
     stored_short_range_model(n_layers=1)
     errors = [

@@ -130,6 +130,7 @@ def test_what_does_not_converge_is_written_down_and_skipped(capsys):
     assert "structure 1 failed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_gives_and_one_that_dies_costs_its_structure_only():
     frames = crystals(4)
     frames[2] = lifted(frames[2])

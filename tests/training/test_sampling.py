@@ -165,6 +165,7 @@ def test_held_elements_stay_and_the_others_move():
     assert (strayed[1:] > 0.01).all()
 
 
+@pytest.mark.slow
 def test_exploring_stops_where_models_first_disagree(random_model, tmp_path):
     """Two models of the same weights but for what one thinks of squeezed bonds."""
     files = [str(tmp_path / name) for name in ("one.safetensors", "other.safetensors")]

@@ -199,6 +199,7 @@ def test_formal_charges_that_do_not_add_up_to_what_born_charges_need_are_found_b
     assert list(Path().iterdir()) == [Path("data.extxyz")]
 
 
+@pytest.mark.slow
 def test_a_training_on_another_device_leaves_a_model_for_any():
     write("data.extxyz", pairs())
     with other_device() as device:
