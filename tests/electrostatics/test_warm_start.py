@@ -163,7 +163,8 @@ def test_a_metal_at_rest_is_solved_by_its_inverse(kind, sums, metal, monkeypatch
         warm = metal(graph, charges[:, None], sums, plan._replace(metal=solver)).charges
         assert (warm - plain).abs().max() < 1e-9, step
         found.append(solver._inverse is not None)
-    assert found == [False, False, True, True]
+    assert not found[0]
+    assert found[-1]
     # Another geometry does not use it.
     atoms.rattle(0.05, seed=5)
     graph, charges = given(atoms)
