@@ -170,9 +170,9 @@ def force_errors(model: LESModel) -> dict[str, float]:
     return errors
 
 
-def drift(picoseconds: float, timestep_fs: float) -> tuple[float, str]:
+def drift(picoseconds: float, timestep_fs: float, copies: int = 2) -> tuple[float, str]:
     """Slope of the conserved quantity at 1 V, in meV/atom/ps."""
-    atoms, _ = platinum_film(2)
+    atoms, _ = platinum_film(copies)
     metal = np.flatnonzero(atoms.symbols == "Pt")
     atoms.set_constraint(FixAtoms(metal))
     chosen = electrodes_of(atoms, potential_V=1.0)
@@ -192,8 +192,8 @@ def drift(picoseconds: float, timestep_fs: float) -> tuple[float, str]:
         run = run_dynamics(
             start, ensemble="nve", steps=steps, output=Path(folder) / "nve", **settings
         )
-    found = run.drift_meV_per_atom_per_ps
-    spread = 1000 * run.series.conserved_eV_per_atom.std()
+        found = run.drift_meV_per_atom_per_ps
+        spread = 1000 * run.series.conserved_eV_per_atom.std()
     return found, (
         f"{len(atoms)} atoms, {run.time_ps:g} ps at {timestep_fs:g} fs, T {run.temperature_K} K, "
         f"spread {spread:.4f} meV/atom"

@@ -58,6 +58,8 @@ class ChargeMethods(Calculator):
     _has_charges: bool
     _field: np.ndarray
     _electrodes: ElectrodeSettings | None
+    # Key and periodic directions of the sums of the last structure with electrodes.
+    _arrangement: tuple[Any, Tensor] | None = None
     # Square root of the dielectric tensor, and the factor of charges (`ase_les.screening`).
     _screening: np.ndarray
     _scaling: float
@@ -378,7 +380,21 @@ class ChargeMethods(Calculator):
         """Return the graph, with the periodic directions of the sums if there are electrodes."""
         graph = self._graphs.at(atoms)
         electrodes = self._latent_electrodes(atoms)
-        return graph if electrodes is None else electrode_graph(self._engine, graph, electrodes)
+        if self._electrodes is None or electrodes is None:
+            return graph
+        chosen = [*self._electrodes.left, *self._electrodes.right]
+        if max(chosen) >= len(atoms):
+            return electrode_graph(self._engine, graph, electrodes)
+        # The arrangement depends on the metal, and on whether edges cross the faces of the cell.
+        key = (
+            self._electrodes,
+            *(each.tobytes() for each in (atoms.numbers, atoms.cell.array, atoms.pbc)),
+            atoms.positions[chosen].tobytes(),
+            tuple(graph.shifts.any(dim=0).tolist()),
+        )
+        if self._arrangement is None or self._arrangement[0] != key:
+            self._arrangement = key, electrode_graph(self._engine, graph, electrodes).pbc
+        return graph._replace(pbc=self._arrangement[1])
 
     def _factor(self, atoms: Atoms) -> np.ndarray:
         """Tensor from latent to physical moments; finite structures are in vacuum."""

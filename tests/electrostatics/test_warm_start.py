@@ -147,3 +147,29 @@ def test_an_energy_of_charges_that_is_not_positive_is_told():
     drive = torch.arange(5.0).double()
     solution = conjugate_gradients(lambda charges: 2 * charges, drive, 1e-12)
     assert torch.allclose(solution.charges, (drive - 2) / 2)
+
+
+@pytest.mark.parametrize("kind", ["crystal", "slab"])
+def test_a_metal_at_rest_is_solved_by_its_inverse(kind, sums, metal, monkeypatch):
+    monkeypatch.setattr(warm_start, "_AT_REST", 2)
+    plan, solver = None, metal.warm_start(sums.config)
+    atoms = film(kind)
+    found = []
+    for step in range(4):
+        atoms.positions[-2:, :2] += 0.3
+        graph, charges = given(atoms)
+        plan = sums.plan(graph, plan)
+        plain = metal(graph, charges[:, None], sums, plan._replace(metal=None)).charges
+        warm = metal(graph, charges[:, None], sums, plan._replace(metal=solver)).charges
+        assert (warm - plain).abs().max() < 1e-9, step
+        found.append(solver._inverse is not None)
+    assert not found[0]
+    assert found[-1]
+    # Another geometry does not use it.
+    atoms.rattle(0.05, seed=5)
+    graph, charges = given(atoms)
+    plan = sums.plan(graph, plan)
+    plain = metal(graph, charges[:, None], sums, plan._replace(metal=None)).charges
+    warm = metal(graph, charges[:, None], sums, plan._replace(metal=solver)).charges
+    assert solver._inverse is None
+    assert (warm - plain).abs().max() < 1e-9
