@@ -14,6 +14,8 @@ from ase_les.reports.terminal import columns_table, console, print_notes
 from ase_les.runs.output import OutputFiles
 from ase_les.simulation.accumulators.sum_frequency import ELEMENTS
 
+LOWEST_PER_CM = 1000.0
+
 
 def table(result: SumFrequencySpectrum, md_timestep_fs: float | None = None) -> Table:
     """Return the bands of water beside experiment.
@@ -44,30 +46,35 @@ def table(result: SumFrequencySpectrum, md_timestep_fs: float | None = None) -> 
 
 
 def figure(result: SumFrequencySpectrum, path: Path) -> None:
-    """Draw Im χ of the surface with experiment's bands, of its layers, and other elements."""
+    """Draw Im χ of the surface with experiment's bands, of its layers, and other elements.
+
+    From `LOWEST_PER_CM` on: noise grows as 1/ω below.
+    """
     unit = "1e-22 m² V⁻¹"
     spans = {
         f"experiment: {band.name}": (band.low_per_cm, band.high_per_cm) for band in WATER_VAPOR
     }
-    layers = range(len(result.layers))
+    shown = result.wavenumber_per_cm >= LOWEST_PER_CM
+    layers = {name: index for index, name in enumerate(result.layers)}
     panels = [
         Panel(
             f"Im χ xxz (ssp)\n/ ({unit})",
-            {"surface": result.imaginary()},
-            bands={"surface": result.error()},
+            {"surface": result.imaginary()[shown]},
+            bands={"surface": result.error()[shown]},
             spans=spans,
         ),
         Panel(
             f"Im χ xxz of layers\n/ ({unit})",
-            {result.layers[index]: result.imaginary(layer=index) for index in layers},
-            bands={result.layers[index]: result.error(layer=index) for index in layers},
+            {name: result.imaginary(layer=index)[shown] for name, index in layers.items()},
+            bands={name: result.error(layer=index)[shown] for name, index in layers.items()},
         ),
     ]
-    others = {name: result.imaginary(name) for name in ELEMENTS[1:]}
-    if any(abs(values).max() > 0 for values in others.values()):
-        errors = {name: result.error(name) for name in others}
+    # An isotropic polarizability makes xzx zero and zzz equal to xxz.
+    if abs(result.imaginary("xzx")).max() > 0:
+        others = {name: result.imaginary(name)[shown] for name in ELEMENTS[1:]}
+        errors = {name: result.error(name)[shown] for name in others}
         panels.append(Panel(f"Im χ\n/ ({unit})", others, bands=errors))
-    save_figure(path, result.wavenumber_per_cm, "wave number / cm⁻¹", panels)
+    save_figure(path, result.wavenumber_per_cm[shown], "wave number / cm⁻¹", panels)
 
 
 def write(result: SumFrequencySpectrum, output: str | Path) -> None:
