@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,44 +19,24 @@ if TYPE_CHECKING:
     from ase_les.graph import Graph, graph_from_atoms
     from ase_les.model import LESModel, ModelConfig
     from ase_les.model_io import list_models, load_model, model_hash, save_model
+else:
+    from ase_les.lazy_names import lazy_names
 
-__all__ = [
-    "Committee",
-    "Graph",
-    "LESCalculator",
-    "LESModel",
-    "ModelConfig",
-    "graph_from_atoms",
-    "list_models",
-    "load_model",
-    "model_hash",
-    "save_committee",
-    "save_model",
-]
+    __all__, __getattr__ = lazy_names(
+        __name__,
+        {
+            "calculator": ["LESCalculator"],
+            "committee": ["Committee"],
+            "committee_io": ["save_committee"],
+            "graph": ["Graph", "graph_from_atoms"],
+            "model": ["LESModel", "ModelConfig"],
+            "model_io": ["list_models", "load_model", "model_hash", "save_model"],
+        },
+    )
+
+    def __dir__() -> list[str]:
+        """Return the names of the package, also those not yet imported."""
+        return sorted([*globals(), *__all__])
+
 
 __version__ = metadata.version("ase_les")
-
-# Loaded on first use: torch takes a second, and `ase-les --help` should not.
-_HOMES = {
-    "LESCalculator": "ase_les.calculator",
-    "Committee": "ase_les.committee",
-    "Graph": "ase_les.graph",
-    "graph_from_atoms": "ase_les.graph",
-    "LESModel": "ase_les.model",
-    "ModelConfig": "ase_les.model",
-    "list_models": "ase_les.model_io",
-    "load_model": "ase_les.model_io",
-    "model_hash": "ase_les.model_io",
-    "save_committee": "ase_les.committee_io",
-    "save_model": "ase_les.model_io",
-}
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])

@@ -10,6 +10,8 @@ Attribute or method                       Use
 ``model.card``                            limits of the training data, see :mod:`alarms`
 ``model.config.cutoff``                   cutoff in Å, compared with the size of the cell
 ``get_current(atoms)``                    current in e Å/fs, cheaper than Born charges
+``electrodes``                            electrodes at a potential, or None
+``get_electrode_state(atoms)``            charge and potential of electrodes
 ``polarization_follows_positions``        True: the polarization has no jumps by quanta
 ========================================  ========================================================
 

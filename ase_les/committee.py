@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,7 +32,7 @@ class Committee:
 
     and likewise for forces, stress, charges and Born charges. :math:`\alpha` is 1 unless the
     committee was calibrated on structures outside its training data
-    (`ase_les.training.calibration`).
+    (`ase_les.training.learning.calibration`).
 
     The members of a *last-layer committee* differ only in the last layers of their readouts.
     Energies and charges are linear in these weights, so the mean is a model with averaged
@@ -278,23 +278,69 @@ def _dielectric(model: LESModel) -> object:
 
 
 def _common_card(members: Sequence[LESModel]) -> dict[str, Any]:
-    """Return the card of the first member with limits and hashes of all."""
-    cards = [member.card for member in members]
-    card = dict(cards[0])
-    for name in ("training", "hash", "parameters"):
-        card.pop(name, None)
-    for name in [each for each in card if each.endswith(("_errors", "_response"))]:
-        # The errors of the mean are different.
-        del card[name]
-    for name, combine in (("closest_contact_A", min), ("largest_force_eV_per_A", max)):
-        known = [each[name] for each in cards if name in each]
+    """Return the entries that the cards share, the strictest limits, and hashes of the members.
+
+    Charges are means over the members. The summary of the environments is that of the first
+    member. Errors are left out, because those of the mean are different.
+    """
+    cards = [member.card for member in members if member.card] or [{}]
+    of_one = ("_errors", "_response", "training", "hash", "parameters", "short_range")
+    card = {
+        name: value
+        for name, value in cards[0].items()
+        if all(each.get(name) == value for each in cards) and not name.endswith(of_one)
+    }
+    for name, combine in _COMBINED.items():
+        known = [each[name] for each in cards if each.get(name)]
         if known:
             card[name] = combine(known)
-    limits = [each["named_limits"] for each in reversed(cards) if each.get("named_limits")]
-    if limits:
-        card["named_limits"] = {name: text for each in limits for name, text in each.items()}
-        ranges = [each["temperatures_K"] for each in limits if "temperatures_K" in each]
-        if ranges:
-            lowest, highest = zip(*ranges, strict=True)
-            card["named_limits"]["temperatures_K"] = [max(lowest), min(highest)]
     return {**card, "members": [model_hash(member) for member in members]}
+
+
+def _named_limits(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    limits = {name: limit for each in reversed(given) for name, limit in each.items()}
+    ranges = [each["temperatures_K"] for each in given if "temperatures_K" in each]
+    if ranges:
+        lowest, highest = zip(*ranges, strict=True)
+        limits["temperatures_K"] = [max(lowest), min(highest)]
+    return limits
+
+
+def _closest_pairs(given: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    pairs = {pair for each in given for pair in each}
+    return {pair: min(each[pair] for each in given if pair in each) for pair in sorted(pairs)}
+
+
+def _in_all(given: Sequence[Sequence[Any]]) -> list[Any]:
+    return [value for value in given[0] if all(value in each for each in given)]
+
+
+def _texts(given: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(given))
+
+
+def _mean_entries(given: Sequence[Any]) -> Any:
+    """Return means of the numbers in nested mappings, and the first of other values."""
+    first = given[0]
+    if isinstance(first, Mapping):
+        return {
+            name: _mean_entries([each[name] for each in given])
+            for name in first
+            if all(isinstance(each, Mapping) and name in each for each in given)
+        }
+    is_number = isinstance(first, int | float) and not isinstance(first, bool)
+    return float(f"{sum(given) / len(given):.4g}") if is_number else first
+
+
+_COMBINED: dict[str, Callable[[Any], Any]] = {
+    "closest_contact_A": min,
+    "closest_contacts_A": _closest_pairs,
+    "largest_force_eV_per_A": max,
+    "periodic_directions": _in_all,
+    "total_charges_e": _in_all,
+    "named_limits": _named_limits,
+    "limits": _texts,
+    "citation": _texts,
+    "charges": _mean_entries,
+    "environments": lambda given: given[0],
+}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ase_les.charges import LatentCharges, Readout
 from ase_les.electrostatics import Electrostatics, Equilibration
 from ase_les.electrostatics.energy import Plan
+from ase_les.electrostatics.equilibration import Equilibrium, MetalBias
 
 if TYPE_CHECKING:
     from ase_les.graph import Graph
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 class Context(NamedTuple):
     """Input shared by the terms: ``features`` (N, n) of environments and the ``plan`` of the sums.
 
-    If ``plan`` is None, it is created when needed.
+    If ``plan`` is None, it is created when needed. ``bias``: field and electrodes that act on the
+    charges of metal atoms, or None.
     """
 
     features: Tensor
     plan: Plan | None
+    bias: MetalBias | None = None
 
 
 class AtomicEnergies(nn.Module):
@@ -79,13 +82,15 @@ class LongRange(NamedTuple):
 
     ``energy`` (S,) in eV: of the charges in their field. ``atomic`` (N,) in eV: that of charging
     the atoms that share electrons, or None without such atoms. ``charges`` (N, n_q) in e and the
-    ``latent`` numbers (N, n) that define them (`ase_les.charges`).
+    ``latent`` numbers (N, n) that define them (`ase_les.charges`). ``metal`` (N,) in e: share of
+    the charges that is equilibrated, or None.
     """
 
     energy: Tensor
     atomic: Tensor | None
     charges: Tensor
     latent: Tensor
+    metal: Tensor | None = None
 
 
 class LatentElectrostatics(nn.Module):
@@ -136,8 +141,18 @@ class LatentElectrostatics(nn.Module):
         latent = self.charges.latent(features)
         charges = self.charges.neutrality(latent, graph)
         plan = self.electrostatics.plan(graph) if context.plan is None else context.plan
-        atomic = None
+        atomic = metal = None
         if self.equilibration is not None:
-            moved = self.equilibration(graph, charges, self.electrostatics, plan)
+            sums = self.electrostatics
+            moved = self.equilibration(graph, charges, sums, plan, context.bias)
             charges, atomic = charges + moved.charges, moved.energies
-        return LongRange(self.electrostatics(graph, charges, plan), atomic, charges, latent)
+            metal = moved.charges[:, 0]
+        return LongRange(self.electrostatics(graph, charges, plan), atomic, charges, latent, metal)
+
+    def equilibrium(
+        self, graph: Graph, charges: Tensor, plan: Plan | None, bias: MetalBias | None = None
+    ) -> Equilibrium:
+        """Return the solution for the metal charges, for given local charges (N, 1)."""
+        assert self.equilibration is not None
+        plan = self.electrostatics.plan(graph) if plan is None else plan
+        return self.equilibration.equilibrium(graph, charges, self.electrostatics, plan, bias)

@@ -6,7 +6,6 @@ on this machine with the reference definition of the energy.
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import time
@@ -130,10 +129,12 @@ def _device(device: str) -> Iterator[CheckResult]:
     import torch
 
     from ase_les.model import check_device
+    from ase_les.process_settings import available_cores
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield CheckResult(
-        "processor", "fine", f"{cores} cores for this process, {torch.get_num_threads()} in use"
+        "processor",
+        "fine",
+        f"{available_cores()} cores for this process, {torch.get_num_threads()} in use",
     )
     n_gpus = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(each) for each in range(n_gpus))

@@ -14,6 +14,7 @@ from ase_les.charges import LatentCharges
 from ase_les.charges.readout import Readout
 from ase_les.electrostatics import Electrostatics, Equilibration
 from ase_les.electrostatics.energy import Plan
+from ase_les.electrostatics.equilibration import MetalBias
 from ase_les.energy_terms import AtomicEnergies, Context, LatentElectrostatics, ShortRange
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.kernels import use_kernels
@@ -34,7 +35,8 @@ class Prediction(NamedTuple):
     ``long_range`` (S,); ``charges`` (N, n_q) in e and the ``latent`` numbers (N, n) that define
     them (see `ase_les.charges`) have no columns for a short-range model. With charge equilibration
     (`ase_les.electrostatics.equilibration`), charges include the equilibrated part and
-    ``short_range`` the energy of charging each atom; the latent numbers are the local ones.
+    ``short_range`` the energy of charging each atom; the latent numbers are the local ones, and
+    ``metal`` (N,) the equilibrated part in e, None for models without it.
     """
 
     energy: Tensor
@@ -42,6 +44,7 @@ class Prediction(NamedTuple):
     long_range: Tensor
     charges: Tensor
     latent: Tensor
+    metal: Tensor | None = None
 
 
 class LESModel(nn.Module):
@@ -130,6 +133,11 @@ class LESModel(nn.Module):
         return self.long_range is not None and self.long_range.charges.config.n_channels == 1
 
     @property
+    def has_response(self) -> bool:
+        """Return whether there is one charge per atom or a polarizability."""
+        return self.has_charges or self.polarizability is not None
+
+    @property
     def latent_electrostatics(self) -> LatentElectrostatics:
         """Long-range part of the model.
 
@@ -203,7 +211,7 @@ class LESModel(nn.Module):
         return copy
 
     @torch.no_grad()
-    def standardise_features(self, graphs: Sequence[Graph]) -> None:
+    def standardize_features(self, graphs: Sequence[Graph]) -> None:
         """Divide features by their standard deviation over these graphs.
 
         Features differ in size by orders of magnitude, step sizes of the optimizer
@@ -279,7 +287,9 @@ class LESModel(nn.Module):
             plan = plan._replace(metal=self.long_range.equilibration.warm_start(sums))
         return plan
 
-    def forward(self, graph: Graph, plan: Plan | None = None) -> Prediction:
+    def forward(
+        self, graph: Graph, plan: Plan | None = None, bias: MetalBias | None = None
+    ) -> Prediction:
         """Return the energy of every structure of a graph.
 
         The model is not modified. The energy does not depend on whether a plan is passed.
@@ -289,8 +299,10 @@ class LESModel(nn.Module):
         graph : Graph
         plan : Plan or None
             Plan of this graph, from `plan`.
+        bias : MetalBias or None
+            Field and electrodes that act on the charges of metal atoms.
         """
-        return self.predict(graph, Context(self.representation(graph), plan))
+        return self.predict(graph, Context(self.representation(graph), plan, bias))
 
     def predict(self, graph: Graph, context: Context) -> Prediction:
         """Return the energies from precomputed features.
@@ -313,7 +325,7 @@ class LESModel(nn.Module):
         if found.atomic is not None:
             atomic = atomic + found.atomic
         energy = sum_per_structure(atomic, graph) + found.energy
-        return Prediction(energy, atomic, found.energy, found.charges, found.latent)
+        return Prediction(energy, atomic, found.energy, found.charges, found.latent, found.metal)
 
 
 def check_device(device: str) -> None:

@@ -186,6 +186,10 @@ class ModelConfig(ArchitectureConfig):
             del plain["core_repulsion"]
         if self.polarizability is None:
             del plain["polarizability"]
+        representation = plain["representation"]
+        for name, absent in (("normalization", "mean"), ("distance_transform", None)):
+            if name in representation and representation[name] == absent:
+                del representation[name]
         return plain
 
     @classmethod

@@ -16,7 +16,7 @@ dynamics and the calculator use the others to detect extrapolation and to scale 
 Card entry                  Meaning
 ==========================  =====================================================
 ``summary``                 one line: what the model is for
-``data``                    object: ``name``, ``source``, ``citation``, ``licence``
+``data``                    object: ``name``, ``source``, ``citation``, ``license``
 ``test_errors``             object of numbers, the unit in each name
 ``citation``                how to cite the model
 ``dielectric``              ε∞ of bulk structures; its root scales their charges
@@ -177,6 +177,9 @@ def read_entries(path: Path, needed: str) -> ModelHeader:
         raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
     header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
     _check_card(header.card, path)
+    for part in (header.card, header.card.get("data", {})):
+        if "licence" in part:  # the earlier name
+            part.setdefault("license", part.pop("licence"))
     return header
 
 
@@ -262,13 +265,21 @@ def model_hash(model: LESModel) -> str:
 
 def _hash(model: LESModel, config: Mapping) -> str:
     # Not sorted: the order of the elements defines the embedding rows.
-    # Keys and weights have their original names, so that renaming does not change the hash.
-    description = json.dumps(config).replace('"cutoff_scale"', '"reach"')
-    digest = hashlib.sha256(description.encode())
+    digest = hashlib.sha256(json.dumps(_original_names(config)).encode())
     for name, tensor in sorted(weights_of(model).items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _original_names(config: object) -> object:
+    """Give the keys of a config their original names, so that renaming does not change the hash."""
+    if isinstance(config, Mapping):
+        names = {"cutoff_scale": "reach"}
+        if "nu_max" in config:  # a representation of CACE; MACE had the present name from the start
+            names["mean_neighbors"] = "mean_neighbours"
+        return {names.get(key, key): _original_names(value) for key, value in config.items()}
+    return list(map(_original_names, config)) if isinstance(config, list | tuple) else config
 
 
 @contextmanager

@@ -3,16 +3,16 @@
 The entry ``named_limits`` of a card maps names to reasons, one line of text each; further names are
 shown, but not checked.
 
-====================  ============================================================================
+===================== ============================================================================
 Name                  Exceeded by
-====================  ============================================================================
+===================== ============================================================================
 ``surfaces``          structures with two periodic directions or a gap between atoms, surface
                       energies and adsorption
 ``slabs``             structures with two periodic directions; the reason replaces that of
                       ``periodic_directions``
 ``constant-pressure`` dynamics at constant pressure, relaxations of the cell
 ``temperatures_K``    dynamics outside of these two temperatures
-====================  ============================================================================
+===================== ============================================================================
 
 The entries ``periodic_directions`` and ``total_charges_e`` list the values in the training data;
 other values exceed the limits, too. ``limits`` contains free text.

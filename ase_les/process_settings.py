@@ -74,7 +74,7 @@ def set_threads(threads: int | None = None) -> int:
         threads = 1
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ValueError(f"`threads` must be a positive integer or None, got {threads!r}")
-    cores = _available_cores()
+    cores = available_cores()
     if threads > cores:
         warnings.warn(
             f"{threads} threads on {cores} cores wait for each other: use at most {cores}",
@@ -85,7 +85,7 @@ def set_threads(threads: int | None = None) -> int:
     return _number_set_here
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -26,6 +26,7 @@ _BEGINNINGS = (
 
 def name_in_files(name: str) -> str:
     """Return the name in files of a weight of a model."""
+    name = name.replace("neighbor_sum.", "neighbour_sum.")
     for in_model, in_files in _BEGINNINGS:
         if name.startswith(in_model):
             return in_files + name.removeprefix(in_model)

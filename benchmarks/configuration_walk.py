@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 import ase_les
 from ase_les.runs.progress import NO_PROGRESS
-from ase_les.training import train
-from ase_les.training.initial_model import completed, random_model
+from ase_les.training.learning import train
+from ase_les.training.learning.initial_model import completed, random_model
+from ase_les.training.learning.training_data import checked_data
 
 PACKAGE = str(Path(ase_les.__file__).parent)
 TRAIN_YML = Path(__file__).parents[1] / "models" / "nacl" / "train.yml"
@@ -55,7 +56,7 @@ def walk(path: Path) -> dict[str, list[Stay]]:
     """Return the stays by part of the way; a function counts in the first part."""
     (config, folder), reading = entered(lambda: train.read_training_config(path))
     architecture, completing = entered(lambda: completed(config.model, None))
-    _, parts = train._checked_data(config, folder, NO_PROGRESS)
+    _, parts = checked_data(config, folder, NO_PROGRESS)
     _, building = entered(lambda: random_model(architecture, parts["training"], config.fit.seed))
     first = next(n for n, stay in enumerate(building) if stay.function == "LESModel.__init__")
     found = {

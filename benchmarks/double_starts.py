@@ -2,7 +2,7 @@
 
     python benchmarks/double_starts.py [--starts 100] [--commands md,train]
 
-Dynamics, relaxations of one and of several structures, labelling, training, Born charges, phonons,
+Dynamics, relaxations of one and of several structures, labeling, training, Born charges, phonons,
 infrared spectra and surface energies run on the command line, slowly. Once one has locked its
 output, it is started again in turn as before, with --overwrite and with --resume. A second start is
 refused if it ends with exit code 2 and names the process that uses the output.

@@ -6,7 +6,7 @@ Liquid water with the shipped model, default logging (a log line and a frame eve
 checkpoint every 200). Each call of the calculator is timed within the run itself, so that what
 else the machine does hits both sides of a ratio: time of the whole step, on average over the run,
 by the time of the force call within it, on the clock and of the processor. Checkpoints, their
-extra force call and the neighbour search after it are overhead; start and end of the run are left
+extra force call and the neighbor search after it are overhead; start and end of the run are left
 out. Under constant pressure the force call gives the stress too, in one pass; the shipped model
 knows one density only, so that its box drifts: keep that run short.
 """

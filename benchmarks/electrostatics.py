@@ -191,18 +191,17 @@ def table(figure: str | None) -> None:
 
 
 def draw(series: dict, path: str) -> None:
-    import matplotlib
+    from ase_les.reports.figures import new_figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
-    for name, row in series.items():
-        style = "o-" if name.startswith("mesh") else "s--" if name.startswith("direct") else "^:"
-        axes.loglog(list(row), [found["ms"] for found in row.values()], style, label=name, ms=4)
-    axes.set(xlabel="charges", ylabel="energy and gradients / ms of one core")
-    axes.legend(fontsize=7)
-    figure.savefig(path, dpi=100)
+    with new_figure(path, 6.0, 4.0) as figure:
+        axis = figure.subplots()
+        for name, row in series.items():
+            style = (
+                "o-" if name.startswith("mesh") else "s--" if name.startswith("direct") else "^:"
+            )
+            axis.loglog(list(row), [found["ms"] for found in row.values()], style, label=name)
+        axis.set(xlabel="charges", ylabel="energy and gradients / ms of one core")
+        axis.legend()
 
 
 def errors() -> None:

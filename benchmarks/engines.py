@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 from ase.io import read, write
 
+from benchmarks.own_process import cpu_time_of
+
 ROOT = Path(__file__).parents[1]
 WATER = ROOT / "workflows" / "water64.extxyz"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -101,23 +103,14 @@ def ipi_run(clients: int, folder: Path) -> tuple[float, float]:
     while processes[0].poll() is None:
         # All clients have joined after the first steps.
         if first is None and output.exists() and len(output.read_text().splitlines()) > 5:
-            first, started = time.perf_counter(), [_cpu_of(each.pid) for each in processes]
+            first, started = time.perf_counter(), [cpu_time_of(each.pid) for each in processes]
         if first is not None:
-            ended = time.perf_counter(), [_cpu_of(each.pid) for each in processes]
+            ended = time.perf_counter(), [cpu_time_of(each.pid) for each in processes]
         time.sleep(0.02)
     for process in processes:
         process.wait()
     output.unlink()
     return ended[0] - first, sum(ended[1]) - sum(started)
-
-
-def _cpu_of(pid: int) -> float:
-    """Return the CPU time in s of a running process, 0 once it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 CONFIG = """data:

@@ -4,7 +4,7 @@
     python benchmarks/force_call.py --model checkpoint.pth       any other model of water
 
 Every size runs in a process of its own with one thread. Atoms move a little between calls, as in
-molecular dynamics, so that the neighbour list is reused and nothing else is. Times are the median
+molecular dynamics, so that the neighbor list is reused and nothing else is. Times are the median
 over calls, divided by the median time of a 1024³ float32 matrix product of the same process,
 measured in turn with them.
 """
@@ -42,7 +42,7 @@ def measure(model: str, repeat: int, calls: int, dtype: str) -> dict:
         force_times.append(_timed(atoms.get_forces))
         product_times.append(_timed(lambda: matrix @ matrix))
         if call == 1:
-            # The first calls find neighbours and warm caches up.
+            # The first calls find neighbors and warm caches up.
             force_times.clear(), product_times.clear()
     memory = peak_memory() - baseline
     born_times = []
@@ -68,17 +68,17 @@ def _parts(atoms, product: float) -> dict[str, float]:
 
     from ase_les.graph import graph_from_atoms
     from ase_les.neighbors import NeighborList
-    from ase_les.representation.neighbour_sum import neighbourhoods
+    from ase_les.representation.neighbor_sum import neighborhoods
 
     calculator = atoms.calc
     engine, cutoff = calculator._engine, calculator.model.config.cutoff
     neighbors = NeighborList(cutoff, calculator.parameters["skin"])
     graph = graph_from_atoms(atoms, neighbors)
     found = {
-        "neighbour search (not every step)": lambda: graph_from_atoms(
+        "neighbor search (not every step)": lambda: graph_from_atoms(
             atoms, NeighborList(cutoff, calculator.parameters["skin"])
         ),
-        "neighbour slots": lambda: neighbourhoods(graph, cutoff, engine.precision),
+        "neighbor slots": lambda: neighborhoods(graph, cutoff, engine.precision),
     }
     with torch.no_grad():
         features = engine.representation(graph)

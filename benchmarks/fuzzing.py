@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutations import mutated
+from own_process import cpu_time_of
 
 TESTS = Path(__file__).parents[1] / "tests"
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 200.0
@@ -136,7 +137,7 @@ def read_relaxation(path: Path) -> object:
 
 
 def make_training(folder: Path) -> Path:
-    from ase_les.training.checkpoint import write_checkpoint
+    from ase_les.training.learning.checkpoint import write_checkpoint
 
     model = _small_model()
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
@@ -146,13 +147,13 @@ def make_training(folder: Path) -> Path:
 
 
 def read_training(path: Path) -> object:
-    from ase_les.training.checkpoint import read_checkpoint
+    from ase_les.training.learning.checkpoint import read_checkpoint
 
     return read_checkpoint(path)
 
 
 def make_labels(folder: Path) -> Path:
-    from ase_les.training.reference import label_structures
+    from ase_les.training.labeling.reference import label_structures
 
     frames = [_copper() for _ in range(4)]
     for number, atoms in enumerate(frames):
@@ -162,7 +163,7 @@ def make_labels(folder: Path) -> Path:
 
 
 def read_labels(path: Path) -> object:
-    from ase_les.training.label_record import read_label_record
+    from ase_les.training.labeling.label_record import read_label_record
 
     return read_label_record(path)
 
@@ -347,23 +348,15 @@ def fuzz(name: str, count: int, seed: int) -> dict:
 
 def _next(process, answers, current: int) -> tuple:
     """The next answer, or that the process has ended or hangs."""
-    began = _cpu_seconds(process.pid)
+    began = cpu_time_of(process.pid)
     while True:
         try:
             return answers.get(timeout=5)
         except queue.Empty:
             if not process.is_alive():
                 return current, "process ended", [f"exit code {process.exitcode}"]
-            if _cpu_seconds(process.pid) - began > HANGS_AFTER:
+            if cpu_time_of(process.pid) - began > HANGS_AFTER:
                 return current, "process ended", [f"no answer for {HANGS_AFTER} s of CPU time"]
-
-
-def _cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def again(name: str, number: int, seed: int) -> None:

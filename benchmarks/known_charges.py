@@ -47,7 +47,8 @@ from ase.io import read
 from rich import box
 from rich.table import Table
 
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
+from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import TerminalProgress, console, progress_bar
 from ase_les.runs.output import replace_file, write_summary
 
@@ -140,7 +141,7 @@ def make_data(work: Path, threads: int) -> None:
     frames = []
     with progress_bar(console()) as bar:
         task = bar.add_task(
-            "frames", total=FRAMES_PER_TEMPERATURE * len(TEMPERATURES_K), status="labelling"
+            "frames", total=FRAMES_PER_TEMPERATURE * len(TEMPERATURES_K), status="labeling"
         )
         for index, temperature_K in enumerate(TEMPERATURES_K):
             path = work / "runs" / f"{temperature_K:g}K.extxyz"
@@ -148,11 +149,11 @@ def make_data(work: Path, threads: int) -> None:
                 bar.advance(task, FRAMES_PER_TEMPERATURE)
             else:
                 found = sample(temperature_K, index, threads, lambda: bar.advance(task))
-                write_labelled(path, found)
+                write_labeled(path, found)
             frames += read(path, ":")
     training, test = divide(frames)
-    write_labelled(work / "test.extxyz", test)
-    write_labelled(work / "train.extxyz", training)
+    write_labeled(work / "test.extxyz", test)
+    write_labeled(work / "train.extxyz", training)
     say(f"{len(training)} structures for training and {len(test)} for testing: '{work}'")
 
 
@@ -167,7 +168,7 @@ def divide(frames: Sequence[Atoms]) -> tuple[list[Atoms], list[Atoms]]:
 def sample(
     temperature_K: float, seed: int, threads: int, on_frame: Callable[[], None] = lambda: None
 ) -> list[Atoms]:
-    """Structures of Langevin dynamics at one temperature, from their own random start, labelled.
+    """Structures of Langevin dynamics at one temperature, from their own random start, labeled.
 
     Dynamics use particle-mesh Ewald in single precision; labels are made by `labels`.
     """
@@ -371,7 +372,7 @@ def train_model(
     from ase_les.cli._calculator import set_threads
     from ase_les.reports import training as report
     from ase_les.runs.output import TrainingFiles
-    from ase_les.training.train import read_training_config, train
+    from ase_les.training.learning.train import read_training_config, train
 
     if not (work / "train.extxyz").exists():
         raise SystemExit(f"no structures in '{work}'; make them first: known_charges.py data")
@@ -435,8 +436,8 @@ def evaluate_models(work: Path, cases: Sequence[tuple[float, int]], threads: int
     """Table, ``known-charges-summary.yml`` and ``known-charges.png`` of the models there are."""
     from ase_les import load_model
     from ase_les.cli._calculator import set_threads
-    from ase_les.training.dataset import LabelNames, labelled
-    from ase_les.training.evaluation import evaluate
+    from ase_les.training.learning.dataset import LabelNames, labeled
+    from ase_les.training.learning.evaluation import evaluate
 
     set_threads(threads)
     if not (work / "test.extxyz").exists():
@@ -452,7 +453,7 @@ def evaluate_models(work: Path, cases: Sequence[tuple[float, int]], threads: int
             say(f"{name} is not trained and left out")
             continue
         model = load_model(path).for_inference("cpu", "float32")
-        samples = labelled(frames, model.config.cutoff, LabelNames(stress="none"))
+        samples = labeled(frames, model.config.cutoff, LabelNames(stress="none"))
         charges[name], born = charges_and_born_charges(model, samples)
         rows[name] = {
             "cutoff_A": cutoff,
@@ -487,7 +488,7 @@ def evaluate_models(work: Path, cases: Sequence[tuple[float, int]], threads: int
 def charges_and_born_charges(model, samples: Sequence) -> tuple[np.ndarray, np.ndarray]:
     """Latent charges and tr Z/3 of all atoms of samples, in e."""
     from ase_les.response import born_charges
-    from ase_les.training.dataset import batches
+    from ase_les.training.learning.dataset import batches
 
     charges, born = [], []
     for part in batches(samples, 1):
@@ -530,26 +531,23 @@ def tables_of(rows: Mapping[str, Mapping]) -> list[Table]:
 def draw(
     path: Path, symbols: np.ndarray, known: np.ndarray, charges: Mapping[str, np.ndarray]
 ) -> None:
-    """Predicted against known charges, one panel a model, elements in colour."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.6 * len(charges), 3.9), layout="constrained")
-    rng = np.random.default_rng(0)
-    for axis, (name, found) in zip(
-        figure.subplots(1, len(charges), squeeze=False)[0], charges.items(), strict=True
-    ):
-        axis.plot([-1.2, 1.2], [-1.2, 1.2], color="0.6", linewidth=0.8, zorder=0)
-        for element in KNOWN_CHARGES_E:
-            chosen = np.flatnonzero(symbols == element)[:4000]
-            # Spread sideways: all atoms of an element have one known charge.
-            x = known[chosen] + rng.uniform(-0.03, 0.03, len(chosen))
-            axis.plot(x, found[chosen], ".", markersize=2, rasterized=True, label=element)
-        axis.set_title(f"{name}: MAE {np.abs(found - known).mean():.3f} e", fontsize="medium")
-        axis.set_xlabel("known charge (e)")
-        axis.set_ylabel("latent charge (e)")
-        axis.set_aspect("equal", adjustable="datalim")
-        axis.legend(frameon=False, markerscale=5)
-    figure.savefig(path, dpi=150)
+    """Predicted against known charges, one panel a model, elements in color."""
+    with new_figure(path, 3.6 * len(charges), 3.9) as figure:
+        rng = np.random.default_rng(0)
+        for axis, (name, found) in zip(
+            figure.subplots(1, len(charges), squeeze=False)[0], charges.items(), strict=True
+        ):
+            axis.plot([-1.2, 1.2], [-1.2, 1.2], color="0.6", linewidth=0.8, zorder=0)
+            for element in KNOWN_CHARGES_E:
+                chosen = np.flatnonzero(symbols == element)[:4000]
+                # Spread sideways: all atoms of an element have one known charge.
+                x = known[chosen] + rng.uniform(-0.03, 0.03, len(chosen))
+                axis.plot(x, found[chosen], ".", markersize=2, rasterized=True, label=element)
+            axis.set_title(f"{name}: MAE {np.abs(found - known).mean():.3f} e", fontsize="medium")
+            axis.set_xlabel("known charge (e)")
+            axis.set_ylabel("latent charge (e)")
+            axis.set_aspect("equal", adjustable="datalim")
+            axis.legend(frameon=False, markerscale=5)
 
 
 def say(text: str) -> None:

@@ -3,7 +3,7 @@
     python benchmarks/large_water.py                                       the shipped water model
     python benchmarks/large_water.py --model checkpoint.pth --sizes 4 8    12,288 and 98,304 atoms
 
-Every size runs in a process of its own with one thread. The first call finds neighbours; the second
+Every size runs in a process of its own with one thread. The first call finds neighbors; the second
 is what a step of molecular dynamics costs. Memory is the largest resident size above that of the
 process before the calculator is made.
 """

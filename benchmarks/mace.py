@@ -3,6 +3,10 @@
     python benchmarks/mace.py                          random models of one and two layers
     python benchmarks/mace.py --model water.model      a published model of water
     python benchmarks/mace.py --sizes 1 4              192 and 12,288 atoms
+    MACE_PYTHON=... python benchmarks/mace.py --peer   beside mace-torch, on the same files
+
+With ``--peer`` files of random short-range models are written by mace-torch. Files of MACE-LES,
+named by ``--model``, run here with charges, and in mace-torch without: the peer does not need les.
 
 Every measurement runs in a process of its own with one thread. Atoms move a little between calls,
 as in molecular dynamics. Times are processor times, the median over calls, divided by that of a
@@ -11,10 +15,11 @@ as in molecular dynamics. Times are processor times, the median over calls, divi
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 
-from own_process import ask, peak_memory
+from own_process import ask, ask_mace_torch, peak_memory
 
 STRUCTURE = Path(__file__).parents[1] / "workflows" / "water64.extxyz"
 
@@ -23,6 +28,7 @@ MODELS = {
     "2 layers, 128x0e": {"channels": 128, "n_layers": 2},
     "2 layers, 64x0e + 64x1o": {"channels": 64, "n_layers": 2, "l_hidden": 1},
 }
+COMMON = {"cutoff": 4.5, "mean_neighbors": 30.0}
 
 
 def measure(model: str, repeat: int, calls: int, dtype: str) -> dict:
@@ -65,7 +71,7 @@ def _model(name: str):
 
     if name not in MODELS:
         return name
-    representation = {"kind": "mace", "cutoff": 4.5, "mean_neighbors": 30.0, **MODELS[name]}
+    representation = {"kind": "mace", **COMMON, **MODELS[name]}
     config = {
         "atomic_energies": {"H": 0.0, "O": 0.0},
         "representation": representation,
@@ -84,17 +90,44 @@ def _timed(call) -> float:
     return time.process_time() - start
 
 
+def compare(models: list[str], sizes: list[int], calls: int) -> None:
+    """Print time and memory of force calls here and by mace-torch, on the same files."""
+    print("float32, one thread, processor time in products of 1024³; memory above that of imports")
+    print("model                      atoms   here  mace-torch  ratio      here  mace-torch  ratio")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in models or MODELS:
+            path = name
+            if name in MODELS:
+                path = str(Path(folder) / f"{name}.model")
+                ask_mace_torch("build", path, json.dumps({**COMMON, **MODELS[name]}))
+            for repeat in sizes:
+                own = ask("--in-process", path, str(repeat))
+                peer = ask_mace_torch("force", path, str(STRUCTURE), str(repeat), str(calls))
+                time, other = own["ratio"], peer["ratio"]
+                memory, others = own["memory_MB"], peer["memory_MB"]
+                print(
+                    f"{Path(name).stem[:24]:24s} {own['atoms']:7d} "
+                    f"{time:6.2f} {other:11.2f} {time / other:6.3f} "
+                    f"{memory:6.0f} MB {others:8.0f} MB {memory / others:6.3f}",
+                    flush=True,
+                )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", help="instead of the random models")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1], help="boxes per axis")
     parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--peer", action="store_true", help="compare with mace-torch")
     parser.add_argument("--in-process", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.in_process:
         model, repeat = arguments.in_process
         print(json.dumps(measure(model, int(repeat), arguments.calls, arguments.dtype)))
+        return
+    if arguments.peer:
+        compare(arguments.model, arguments.sizes, arguments.calls)
         return
     print(f"{arguments.dtype}, one thread, processor time")
     print("model                      atoms   force call   product   ratio (of fastest)   memory")

@@ -45,8 +45,14 @@ class Calls(NamedTuple):
     memory_MB: float
 
 
-def paired_calls(case: Case, builds: Sequence[Path], calls: int, threads: int) -> list[Calls]:
-    """Return the calls of all builds, which take turns.
+def paired_calls(
+    case: Case,
+    builds: Sequence[Path],
+    calls: int,
+    threads: int,
+    peers: Sequence[tuple[str, str]] = (),
+) -> list[Calls]:
+    """Return the calls of all builds and peers, which take turns.
 
     Parameters
     ----------
@@ -56,19 +62,23 @@ def paired_calls(case: Case, builds: Sequence[Path], calls: int, threads: int) -
     calls : int
         Of each build, after two that do not count.
     threads : int
+    peers : sequence of (str, str)
+        Other programs, one of `PEERS`, each with the Python that has it.
     """
+    programs = [(sys.executable, build.resolve(), "") for build in builds]
+    programs += [(python, Path(__file__).parents[1], peer) for peer, python in peers]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     processes = [
         subprocess.Popen(
-            [sys.executable, __file__, json.dumps(case)],
-            env={**environment, "PYTHONPATH": str(build.resolve())},
+            [python, __file__, json.dumps(case), peer],
+            env={**environment, "PYTHONPATH": str(folder)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for build in builds
+        for python, folder, peer in programs
     ]
-    found: list[list[dict[str, float]]] = [[] for _ in builds]
+    found: list[list[dict[str, float]]] = [[] for _ in programs]
     try:
         for _ in range(calls + _WARM_UP):
             for process, answers in zip(processes, found, strict=True):
@@ -102,19 +112,33 @@ def _ask(process: subprocess.Popen[str]) -> dict[str, float]:
     return json.loads(line)
 
 
-def _answer_calls(case: Case) -> None:
+def _nep(symbols: list[str]) -> Any:
+    from benchmarks.nep import calculator
+
+    return calculator(symbols)
+
+
+# Programs to compare with: functions of the elements that return a calculator.
+PEERS = {"nep": _nep}
+
+
+def _answer_calls(case: Case, peer: str = "") -> None:
     """Answer every line of the standard input with one force call."""
     import numpy as np
     import torch
 
-    from ase_les import LESCalculator
+    if not peer:
+        from ase_les import LESCalculator
 
     warnings.simplefilter("ignore")
     matrix = torch.randn(1024, 1024)
     (matrix @ matrix).sum()
     atoms = _structure(case)
     before = _peak_memory_MB()
-    atoms.calc = LESCalculator(case.model)
+    if peer:
+        atoms.calc = PEERS[peer](sorted(set(atoms.get_chemical_symbols())))
+    else:
+        atoms.calc = LESCalculator(case.model)
     start = atoms.positions.copy()
     # Other work on the machine stretches the time on the clock, not that of this thread.
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
@@ -154,4 +178,4 @@ def _peak_memory_MB() -> float:
 
 
 if __name__ == "__main__":
-    _answer_calls(Case(*json.loads(sys.argv[1])))
+    _answer_calls(Case(*json.loads(sys.argv[1])), sys.argv[2])

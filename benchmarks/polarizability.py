@@ -24,9 +24,9 @@ from ase_les import LESCalculator, load_model
 from ase_les.model_io import shipped_models
 from ase_les.properties.raman_harmonic import harmonic_raman
 from ase_les.properties.raman_intensity import Invariants
-from ase_les.training.configuration import read_training_config
-from ase_les.training.response_evaluation import Agreement, compare_response
-from ase_les.training.train import read_data
+from ase_les.training import read_data
+from ase_les.training.learning.configuration import read_training_config
+from ase_les.training.learning.response_evaluation import Agreement, compare_response
 
 LEAST_R2, FARTHEST_PER_CM, LEAST_ACTIVITY = 0.95, 15.0, 0.005
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -1,7 +1,7 @@
 """What one `atoms.get_forces()` costs in Python before the network starts.
 
 Counts calls of Python functions that stand in the files of ase and ase_les, from
-`atoms.get_forces()` to the first call of the model, with the neighbour list in hand.
+`atoms.get_forces()` to the first call of the model, with the neighbor list in hand.
 
     python benchmarks/python_calls.py
 """

@@ -4,7 +4,7 @@
     git worktree add ../base 5c89311 && python benchmarks/training_step.py --base ../base
 
 Structures are those of the model's ``train.yml`` if they are there, and otherwise 64 molecules of
-water labelled by the shipped model. Prints the CPU time of a step and ratios. With ``--base`` the
+water labeled by the shipped model. Prints the CPU time of a step and ratios. With ``--base`` the
 two versions take turns in processes of their own; the ratio is that of neighboring turns, without
 the gauge.
 """
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -25,13 +26,13 @@ import yaml
 from ase.io import read
 
 from ase_les import LESCalculator
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.fit import FitSettings, _Run
-from ase_les.training.initial_model import random_model
-from ase_les.training.train import read_data, read_training_config
+from ase_les.training import read_data, read_training_config
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.fit import FitSettings, _Run
+from ase_les.training.learning.initial_model import random_model
 
 try:
-    from ase_les.training.charge_gauge import GaugeSettings
+    from ase_les.training.learning.charge_gauge import GaugeSettings
 except ModuleNotFoundError:  # Versions before the gauge.
     GaugeSettings = None
 
@@ -54,30 +55,59 @@ def main() -> None:
         samples = read_data(config, folder)["training"]
     except FileNotFoundError as missing:
         print(f"{missing}; taking 64 molecules of water instead")
-        samples = labelled([_water()], config.model.representation.cutoff, LabelNames())
+        samples = labeled([_water()], config.model.representation.cutoff, LabelNames())
     runs = {}
     gauges = {"without": {}}
     if GaugeSettings is not None:
         gauges = {"without": {"gauge": GaugeSettings(0.0, 0.0)}, "with": {"gauge": GaugeSettings()}}
     for name, gauge in gauges.items():
         model = random_model(config.model, samples[:10], seed=1)
-        model.standardise_features([sample.graph for sample in samples[:10]])
+        model.standardize_features([sample.graph for sample in samples[:10]])
         settings: FitSettings = replace(config.fit, **gauge)
         model.to(torch.float32)
+        prepare(model)
         runs[name] = _Run(model, settings, samples, [], None)
     times: dict[str, list[float]] = {name: [] for name in runs}
+    optimizer = optimizer_times(runs["without"])
     for turn in range(asked.rounds + 1):
         for name, run in runs.items():
             begin = time.process_time()
             for step in range(asked.steps):
-                run._step(samples[(turn * asked.steps + step) % len(samples)], 0.5)
+                one = samples[(turn * asked.steps + step) % len(samples)]
+                run._step(one if "sample" in signature(run._step).parameters else [one], 0.5)
             if turn:  # The first round warms up.
                 times[name].append((time.process_time() - begin) / asked.steps)
     for name, seconds in times.items():
-        print(f"{name:8s} {1000 * statistics.median(seconds):7.1f} ms a step")
+        print(f"{name:8s} {1000 * statistics.mean(seconds):7.1f} ms a step")
+    mean = statistics.mean(optimizer[asked.steps :])
+    print(f"optimizer {1000 * mean:6.1f} ms, {mean / statistics.mean(times['without']):.3f} of it")
     if "with" in times:
         ratios = [a / b for a, b in zip(times["with"], times["without"], strict=True)]
         print(f"ratio    {statistics.median(ratios):.3f}")
+
+
+def prepare(model) -> None:
+    """Set what `fit` sets at its start, in versions that do."""
+    try:
+        from ase_les.kernels import use_training_kernels
+        from ase_les.process_settings import keep_freed_memory
+    except ModuleNotFoundError:
+        return
+    use_training_kernels(model)
+    keep_freed_memory()
+
+
+def optimizer_times(run) -> list[float]:
+    """Return a list to which the CPU time of every later step of the optimizer is added."""
+    step, times = run.optimizer.step, []
+
+    def timed() -> None:
+        begin = time.process_time()
+        step()
+        times.append(time.process_time() - begin)
+
+    run.optimizer.step = timed
+    return times
 
 
 def read_config(path: Path):

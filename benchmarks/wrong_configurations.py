@@ -24,11 +24,11 @@ from ase_les.configuration import from_mapping
 from ase_les.configuration.kinds import Means, flattened, hints_of, kind_of, options
 from ase_les.model_config import ModelConfig
 from ase_les.reports.configuration import sections
-from ase_les.training.configuration import TrainingConfig
-from ase_les.training.engines import ENGINES
-from ase_les.training.labelling_plan import LabellingPlan
-from ase_les.training.learning_plan import LearningPlan
-from ase_les.training.sampling import SamplingRecipe
+from ase_les.training.active_learning.plan import LearningPlan
+from ase_les.training.engines.programs import ENGINES
+from ase_les.training.labeling.labeling_plan import LabelingPlan
+from ase_les.training.learning.configuration import TrainingConfig
+from ase_les.training.structures.sampling import SamplingRecipe
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 10**30, -(10**30), 1.5, 1e30, math.nan, math.inf),
@@ -51,7 +51,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "Selection": {"structures": 1, "models": "nacl"},
     "SamplingRecipe": {"moves": [{"kind": "rattle"}]},
     "StructureSet": {"start": "a.xyz"},
-    "LabellingPlan": {"engine": "emt", "sets": {"a": {"start": "a.xyz"}}},
+    "LabelingPlan": {"engine": "emt", "sets": {"a": {"start": "a.xyz"}}},
     "Conditions": {"temperature_K": 300.0},
     "LearningPlan": {
         "start": "a.xyz",
@@ -70,7 +70,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 def configurations() -> list[Any]:
     """All configurations that files are made of."""
-    roots = (TrainingConfig, ModelConfig, SamplingRecipe, LabellingPlan, LearningPlan)
+    roots = (TrainingConfig, ModelConfig, SamplingRecipe, LabelingPlan, LearningPlan)
     roots += tuple(engine.settings for engine in ENGINES.values())
     return list(dict.fromkeys(cls for root in roots for _, cls in sections(root)))
 

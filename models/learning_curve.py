@@ -22,7 +22,7 @@ from rich.table import Table
 from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import TerminalProgress, console
 from ase_les.runs.output import write_summary
-from ase_les.training.train import TrainingConfig, divided, read_training_config, train
+from ase_les.training import TrainingConfig, divided, read_training_config, train
 
 HERE = Path(__file__).parent
 

@@ -24,8 +24,7 @@ from ase_les.reports import dynamics
 from ase_les.reports.terminal import console
 from ase_les.runs.output import write_summary
 from ase_les.simulation import DynamicsError, resume_dynamics, run_dynamics
-from ase_les.training.moves import bare, repeated
-from ase_les.training.train import read_training_config
+from ase_les.training import bare, read_training_config, repeated
 
 HERE = Path(__file__).parent
 

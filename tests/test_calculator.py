@@ -457,7 +457,7 @@ def test_no_more_than_two_hundred_python_calls_before_the_network(crystal):
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [BFGS, FIRE, LBFGS])
 @pytest.mark.parametrize("cell_filter", [None, FrechetCellFilter, UnitCellFilter])
-def test_the_first_step_of_an_optimiser_goes_downhill(crystal, optimizer, cell_filter):
+def test_the_first_step_of_an_optimizer_goes_downhill(crystal, optimizer, cell_filter):
     before, cell = crystal.get_potential_energy(), crystal.cell.copy()
     relaxed = cell_filter(crystal) if cell_filter else crystal
     optimization = optimizer(relaxed, logfile=None, maxstep=0.02)

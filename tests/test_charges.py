@@ -108,7 +108,7 @@ def test_only_the_first_of_several_split_channels_carries_the_total_charge(graph
     assert torch.allclose(sums[:, 1:], torch.zeros(3, 2).double(), rtol=0, atol=1e-12)
 
 
-def test_what_an_atom_draws_comes_from_its_neighbours_alone(rng):
+def test_what_an_atom_draws_comes_from_its_neighbors_alone(rng):
     features = torch.tensor(rng.normal(size=(4, 6)))
     atoms = Atoms("HOHO", [[0, 0, 0], [1, 0, 0], [2.5, 0, 0], [5.4, 0, 0]])
     before = split_charges(atoms, features)
@@ -142,7 +142,7 @@ def test_charges_before_training_follow_electronegativity():
 
 
 def test_an_ion_polarizes_what_is_around_it():
-    # An O atom between neighbours alike, off centre: only a vector tells it where to move charge.
+    # An O atom between neighbors alike, off center: only a vector tells it where to move charge.
     charges = LatentCharges(6, ChargesConfig(**SPLIT), (2, 8), 3.0).double()
     rule = charges.neutrality
     with torch.no_grad():

@@ -13,8 +13,8 @@ from ase import Atoms
 from ase.build import molecule
 
 from ase_les import save_model
-from ase_les.reading.extended_xyz import write_labelled
-from ase_les.training.dataset import LabelNames
+from ase_les.reading.extended_xyz import write_labeled
+from ase_les.training.learning.dataset import LabelNames
 
 COMMAND = Path(__file__).parents[1] / "models" / "charges.py"
 CHARGES = runpy.run_path(str(COMMAND))
@@ -71,12 +71,12 @@ def test_reference_born_charges_are_screened_in_periodic_structures_only():
 def test_means_of_elements_hold_the_sums_that_nature_asks_for(random_model, tmp_path, monkeypatch):
     """Split charges: neither charges nor Born charges have a sum."""
     save_model(tmp_path / "one.safetensors", random_model(charges={"neutrality": "split"}))
-    labelled = box(sodium=True)
-    labelled.arrays["REF_charges"] = np.linspace(-1, 1, len(labelled))
-    labelled.arrays["REF_born_effective_charges"] = np.tile(2.0 * np.eye(3).ravel(), (7, 1))
-    moved = labelled.copy()
+    labeled = box(sodium=True)
+    labeled.arrays["REF_charges"] = np.linspace(-1, 1, len(labeled))
+    labeled.arrays["REF_born_effective_charges"] = np.tile(2.0 * np.eye(3).ravel(), (7, 1))
+    moved = labeled.copy()
     moved.rattle(0.05, seed=1)
-    write_labelled(tmp_path / "data.extxyz", [labelled, moved])
+    write_labeled(tmp_path / "data.extxyz", [labeled, moved])
     options = ["--model", "one.safetensors", "--data", "data.extxyz", "--dielectric", "4"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [str(COMMAND), *options, "--output", "found/charges"])

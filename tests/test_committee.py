@@ -11,18 +11,25 @@ from ase import Atoms
 from ase.build import molecule
 from ase.io import read
 
-from ase_les import Committee, LESCalculator, load_model, save_committee, save_model
+from ase_les import (
+    Committee,
+    LESCalculator,
+    load_model,
+    model_hash,
+    save_committee,
+    save_model,
+)
 from ase_les.cli import main
 from ase_les.committee import committee_hash, last_layers
 from ase_les.configuration import read_yaml
 from ase_les.model_io import load_single_model
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reading.labels import LabelNames
 from ase_les.reports import dynamics as report
 from ase_les.simulation import run_dynamics
-from ase_les.training.calibration import Calibration, CommitteeComparison, Reliability
-from ase_les.training.dataset import labelled
-from ase_les.training.last_layers import last_layer_committee
+from ase_les.training.learning.calibration import Calibration, CommitteeComparison, Reliability
+from ase_les.training.learning.dataset import labeled
+from ase_les.training.learning.last_layers import last_layer_committee
 
 SPLIT = {"neutrality": "split", "scale": 1.0}
 
@@ -135,6 +142,50 @@ def test_a_file_gives_the_same_results_and_stores_equal_weights_once(last_layer_
     )
 
 
+def test_the_card_of_a_committee_has_the_strictest_limits_of_its_members(members):
+    common = {
+        "data": {"name": "A"},
+        "dielectric": 2.0,
+        "test_errors": {"forces_rmse_meV_per_A": 20.0},
+        "hash": "0",
+    }
+    members[0].card = {
+        "summary": "one",
+        "limits": "no water",
+        "closest_contact_A": 0.9,
+        "closest_contacts_A": {"H-O": 0.9, "O-O": 2.5},
+        "largest_force_eV_per_A": 3.0,
+        "periodic_directions": [0, 3],
+        "named_limits": {"slabs": "bulk only", "temperatures_K": [0, 400]},
+        "charges": {"mean_by_element_e": {"H": 0.4, "O": -0.8}, "sign": "fixed"},
+        **common,
+    }
+    members[1].card = {
+        "summary": "other",
+        "limits": "no ions",
+        "closest_contact_A": 0.8,
+        "closest_contacts_A": {"H-O": 0.95, "O-O": 2.4, "H-H": 1.5},
+        "largest_force_eV_per_A": 5.0,
+        "periodic_directions": [3],
+        "named_limits": {"temperatures_K": [100, 500]},
+        "charges": {"mean_by_element_e": {"H": 0.5, "O": -1.0}, "sign": "fixed"},
+        **common,
+    }
+    found = Committee(members[:2]).card
+    assert found.pop("members") == [model_hash(member) for member in members[:2]]
+    assert found == {
+        "data": {"name": "A"},
+        "dielectric": 2.0,
+        "limits": "no water; no ions",
+        "closest_contact_A": 0.8,
+        "closest_contacts_A": {"H-H": 1.5, "H-O": 0.9, "O-O": 2.4},
+        "largest_force_eV_per_A": 5.0,
+        "periodic_directions": [3],
+        "named_limits": {"slabs": "bulk only", "temperatures_K": [100, 400]},
+        "charges": {"mean_by_element_e": {"H": 0.45, "O": -0.9}, "sign": "fixed"},
+    }
+
+
 def test_the_scale_of_the_card_multiplies_the_spread(members, tmp_path):
     path, atoms = tmp_path / "committee.safetensors", water()
     plain = LESCalculator(members)
@@ -199,7 +250,7 @@ def test_command_combines_evaluates_and_calibrates(members, tmp_path, monkeypatc
         atoms.info["REF_energy"] = truth.get_potential_energy(atoms)
         atoms.arrays["REF_forces"] = truth.get_forces(atoms)
         frames.append(atoms)
-    write_labelled("data.extxyz", frames)
+    write_labeled("data.extxyz", frames)
     names = [f"{number}.safetensors" for number in range(3)]
     run("committee", *names, "--output", "c.safetensors")
     with pytest.raises(SystemExit) as ended:
@@ -261,7 +312,7 @@ def test_last_layers_vary_where_the_data_leave_them_open(random_model):
         atoms.positions += np.random.default_rng(seed).normal(0, 0.02, (len(atoms), 3))
         atoms.info["REF_energy"] = LESCalculator(model).get_potential_energy(atoms) + 0.01 * seed
         atoms.arrays["REF_forces"] = LESCalculator(model).get_forces(atoms) + 0.01
-    samples = labelled(frames, model.config.cutoff, LabelNames())
+    samples = labeled(frames, model.config.cutoff, LabelNames())
     committee = last_layer_committee(model, samples, 8, projections=30, regularization=1e-6)
     for name, weight in committee.central.named_parameters():
         torch.testing.assert_close(weight, dict(model.named_parameters())[name])

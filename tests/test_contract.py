@@ -83,11 +83,11 @@ def test_a_model_trained_in_float64_obeys_the_contract(random_model, rng):
 
 
 @pytest.mark.slow
-def test_a_model_that_standardises_features_obeys_the_contract(random_model):
+def test_a_model_that_standardizes_features_obeys_the_contract(random_model):
     model = random_model(l_max=2)
     neighbors = NeighborList(model.config.cutoff)
     graphs = [graph_from_atoms(atoms, neighbors) for atoms in example_structures(model, seed=1)]
-    model.standardise_features(graphs)
+    model.standardize_features(graphs)
     assert (model.short_range.readout.spread != 1).any()
     check_model(model)
 
@@ -157,7 +157,7 @@ BROKEN_LAWS = {
     "reflection": lambda graph, _: handedness(graph),
     "translation": lambda graph, _: torch.sin(graph.positions).sum(1),
     "permutation": lambda graph, p: torch.arange(graph.n_atoms) * p.short_range,
-    "lattice translation": lambda graph, _: distances_from_the_centre(graph),
+    "lattice translation": lambda graph, _: distances_from_the_center(graph),
     "lattice description": lambda graph, _: (graph.cell[graph.structure, 0] ** 2).sum(1).sqrt(),
     "batch = single": lambda graph, p: p.short_range * graph.n_structures,
 }
@@ -179,10 +179,10 @@ def handedness(graph):
     return value
 
 
-def distances_from_the_centre(graph):
+def distances_from_the_center(graph):
     size = sum_per_structure(torch.ones(graph.n_atoms, dtype=torch.float64), graph)
-    centre = sum_per_structure(graph.positions, graph) / size[:, None]
-    return ((graph.positions - centre[graph.structure]) ** 2).sum(1)
+    center = sum_per_structure(graph.positions, graph) / size[:, None]
+    return ((graph.positions - center[graph.structure]) ** 2).sum(1)
 
 
 @pytest.mark.parametrize("law", BROKEN_LAWS)

@@ -6,9 +6,6 @@ commands of `ase-les` in this process with fewer steps, YAML with a caption as a
 
 import os
 import re
-import shlex
-import textwrap
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ase_les.cli import app
+from docs.code_blocks import blocks_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -32,37 +30,6 @@ LANGUAGES = {"python", "shell", "yaml", "text"}
 # Long calculations show in a few steps that their commands work; spectra need some more.
 SHORTER = {"--steps": "4", "--min-length": "8", "--skip": "0", "--resolution": "800"}
 RECORDED_STEPS = "160"
-BLOCK = re.compile(
-    r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n(?P<options>(?:(?P=indent) +:.*\n)*)\n"
-    r"(?P<code>(?:(?P=indent)   .*\n|\n)+)",
-    flags=re.MULTILINE,
-)
-
-
-@dataclass(frozen=True)
-class Block:
-    language: str
-    options: str
-    code: str
-
-    @property
-    def runs(self) -> bool:
-        return "not-run" not in self.options and self.language != "text"
-
-    @property
-    def commands(self) -> list[list[str]]:
-        """Commands of `ase-les`; continued lines are joined."""
-        lines = self.code.replace("\\\n", " ").splitlines()
-        words = [shlex.split(line, comments=True) for line in lines]
-        return [each for each in words if each]
-
-
-def blocks_of(page: Path) -> list[Block]:
-    found = []
-    for match in BLOCK.finditer(page.read_text(encoding="utf-8") + "\n"):
-        code = textwrap.dedent(match["code"])
-        found.append(Block(match["language"], match["options"], code))
-    return found
 
 
 def name_of(page: Path) -> str:
@@ -110,11 +77,10 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("workflows", "models"):
         os.symlink(ROOT / folder, tmp_path / folder)
-    names: dict = {}
+    names: dict = {"__name__": "__main__"}
     for block in blocks_of(page):
-        if block.language == "yaml" and "caption" in block.options:
-            name = re.search(r":caption: (\S+)", block.options)[1]
-            Path(name).write_text(re.sub(r"epochs: \d+", "epochs: 1", block.code))
+        if block.file:
+            Path(block.file).write_text(re.sub(r"epochs: \d+", "epochs: 1", block.code))
         elif block.language == "python" and block.runs:
             exec(compile(block.code, name_of(page), "exec"), names)
         elif block.language == "shell" and block.runs:

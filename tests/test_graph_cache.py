@@ -1,4 +1,4 @@
-"""Graphs of moving atoms: the integers stay while no neighbour can be missing."""
+"""Graphs of moving atoms: the integers stay while no neighbor can be missing."""
 
 import numpy as np
 import pytest
@@ -26,13 +26,13 @@ def graphs(random_model) -> GraphCache:
 
 @pytest.fixture
 def searches(monkeypatch) -> list[int]:
-    """Grows by one entry with every search for neighbours."""
+    """Grows by one entry with every search for neighbors."""
     seen, search = [], neighbors._find
     monkeypatch.setattr(neighbors, "_find", lambda *given: (seen.append(1), search(*given))[1])
     return seen
 
 
-def test_neighbours_are_kept_while_the_skin_holds(graphs, crystal, searches):
+def test_neighbors_are_kept_while_the_skin_holds(graphs, crystal, searches):
     before = graphs.at(crystal)
     crystal.rattle(0.001)
     after = graphs.at(crystal)
@@ -40,14 +40,14 @@ def test_neighbours_are_kept_while_the_skin_holds(graphs, crystal, searches):
     assert not torch.equal(after.positions, before.positions)
 
 
-def test_a_step_longer_than_the_skin_finds_the_neighbours_anew(graphs, crystal, searches):
+def test_a_step_longer_than_the_skin_finds_the_neighbors_anew(graphs, crystal, searches):
     graphs.at(crystal)
     crystal.positions[0] += (0.3, 0, 0)
     graphs.at(crystal)
     assert len(searches) == 2
 
 
-def test_the_graph_is_the_same_whether_neighbours_were_kept_or_found_anew(graphs, crystal):
+def test_the_graph_is_the_same_whether_neighbors_were_kept_or_found_anew(graphs, crystal):
     graphs.at(crystal)
     crystal.rattle(0.05)
     kept = graphs.at(crystal)
@@ -75,7 +75,7 @@ def test_atoms_that_meet_while_the_skin_holds_collide(graphs, searches):
     assert len(searches) == 1
 
 
-def test_no_neighbour_is_missing_after_moves_and_strain(graphs, crystal):
+def test_no_neighbor_is_missing_after_moves_and_strain(graphs, crystal):
     graphs.at(crystal)
     crystal.rattle(0.05)
     crystal.set_cell(crystal.cell * 1.01, scale_atoms=True)

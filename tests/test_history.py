@@ -102,7 +102,7 @@ def test_the_same_structure_gives_the_same_digits_whatever_came_before(
 
 
 def test_a_long_walk_ends_where_a_single_step_does(model):
-    """Neighbour list and mesh are reused all along, with a cell that breathes."""
+    """Neighbor list and mesh are reused all along, with a cell that breathes."""
     rng = np.random.default_rng(0)
     atoms = bulk("NaO", "rocksalt", a=5.0, cubic=True).repeat(3)
     calculator = LESCalculator(model)

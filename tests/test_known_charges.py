@@ -10,9 +10,9 @@ import pytest
 from ase import Atoms, units
 
 from ase_les.configuration import from_mapping
-from ase_les.reading.extended_xyz import write_labelled
-from ase_les.training.dataset import read_frames
-from ase_les.training.train import TrainingConfig
+from ase_les.reading.extended_xyz import write_labeled
+from ase_les.training.learning.dataset import read_frames
+from ase_les.training.learning.train import TrainingConfig
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "known_charges.py"))
 KNOWN = BENCHMARK["KNOWN_CHARGES_E"]
@@ -41,7 +41,7 @@ def test_parts_of_the_data_are_as_large_as_published_and_share_no_structure(tmp_
     # The energy numbers the structures.
     frames = [Atoms("K", info={"REF_energy": float(n)}) for n in range(1809)]
     training, test = BENCHMARK["divide"](frames)
-    write_labelled(tmp_path / "train.extxyz", training)
+    write_labeled(tmp_path / "train.extxyz", training)
     numbers = {}
     for count in (181, 1628):
         (file,) = settings(4.5, count).data.training

@@ -161,8 +161,8 @@ def test_a_config_survives_json(random_model):
 
 def test_unknown_and_missing_entries_of_a_config_are_refused(random_model):
     given = random_model().config.to_dict()
-    with pytest.raises(ValueError, match=r"ModelConfig: `colour`: unknown key"):
-        ModelConfig.from_dict({**given, "colour": "red"})
+    with pytest.raises(ValueError, match=r"ModelConfig: `color`: unknown key"):
+        ModelConfig.from_dict({**given, "color": "red"})
     nested = {**given, "representation": {**given["representation"], "l_maxx": 3}}
     with pytest.raises(
         ValueError, match=r"`representation.l_maxx`: unknown key \(did you mean `l_max`"
@@ -173,8 +173,8 @@ def test_unknown_and_missing_entries_of_a_config_are_refused(random_model):
         ModelConfig.from_dict(nested)
     with pytest.raises(ValueError, match=r"`representation`: given None, needed: mapping"):
         ModelConfig.from_dict({**given, "representation": None})
-    deeper = {**given, "long_range": {"charges": {"colour": "red"}}}
-    with pytest.raises(ValueError, match=r"`long_range.charges.colour`: unknown key"):
+    deeper = {**given, "long_range": {"charges": {"color": "red"}}}
+    with pytest.raises(ValueError, match=r"`long_range.charges.color`: unknown key"):
         ModelConfig.from_dict(deeper)
     del given["representation"]
     with pytest.raises(ValueError, match=r"ModelConfig: `representation`: missing"):
@@ -239,13 +239,13 @@ def test_a_short_range_model_has_no_electrostatics(random_model):
     assert isinstance(with_charges, LongRangeConfig)
 
 
-def test_standardised_readouts_see_features_of_unit_spread(random_model):
+def test_standardized_readouts_see_features_of_unit_spread(random_model):
     model = random_model().double()
     neighbors = NeighborList(model.config.cutoff)
     graph = batch(
         [graph_from_atoms(atoms, neighbors) for atoms in example_structures(model, seed=2)]
     )
-    model.standardise_features([graph])
+    model.standardize_features([graph])
     features = model.representation(graph).detach()
     for readout in (model.short_range.readout, model.long_range.charges.readout):
         scaled = features / readout.spread

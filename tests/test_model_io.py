@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -27,7 +28,7 @@ from ase_les.weight_names import name_in_files
 
 ROOT = Path(model_io.__file__).parents[1]
 SMALL = CaceConfig(cutoff=3.0, n_radial=3, n_mixed=2, n_embedding=2, l_max=2)
-CARD = {"summary": "a test", "data": {"licence": "CC BY 4.0"}, "test_errors": {"meV": 1.5}}
+CARD = {"summary": "a test", "data": {"license": "CC BY 4.0"}, "test_errors": {"meV": 1.5}}
 WATER = Atoms("OH2", [(0, 0, 0), (0.96, 0, 0), (-0.24, 0.93, 0)])
 
 
@@ -282,10 +283,32 @@ def test_the_hash_stands_for_config_and_weights_alone(path, model):
     assert len({model_hash(each) for each in [model, nudged, *others]}) == 6
 
 
+def test_files_with_earlier_names_load_and_keep_their_hash(tmp_path):
+    old = model_io.shipped_models()["nacl"]
+    with safe_open(old, framework="pt") as file:
+        config = file.metadata()["config"]
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        card = json.loads(file.metadata()["card"])
+    assert "mean_neighbours" in config and "licence" in card
+    expected = hashlib.sha256(config.encode())
+    for name, weight in sorted(weights.items()):
+        expected.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        expected.update(weight.numpy().tobytes())
+    model = load_model(old)
+    assert model_hash(model) == expected.hexdigest()[:16]
+    assert model.card["license"] == card["licence"] and "licence" not in model.card
+
+    save_model(tmp_path / "new.safetensors", model)
+    header = model_io.read_header(tmp_path / "new.safetensors")
+    assert "mean_neighbors" in header.config["representation"]
+    assert model_hash(load_model(tmp_path / "new.safetensors")) == expected.hexdigest()[:16]
+
+
 def test_every_shipped_model_loads_and_its_card_is_the_one_beside_it():
     for name, card in list_models().items():
         file = model_io.shipped_models()[name]
-        assert json.loads(file.with_name("card.json").read_text(encoding="utf-8")) == card
+        text = file.with_name("card.json").read_text(encoding="utf-8")
+        assert json.loads(text.replace('"licence"', '"license"')) == card
         assert load_model(name).card == card
 
 

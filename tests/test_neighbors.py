@@ -1,4 +1,4 @@
-"""The neighbour list against ASE's, and the promise of its skin: no pair is ever missing."""
+"""The neighbor list against ASE's, and the promise of its skin: no pair is ever missing."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_another_structure_is_searched_anew(searches):
     assert searches.number == 6
 
 
-def test_a_relabelled_lattice_is_not_mistaken_for_a_deformed_one(searches):
+def test_a_relabeled_lattice_is_not_mistaken_for_a_deformed_one(searches):
     atoms = triclinic(8, 12)
     kept = NeighborList(4.0, 1.0)
     edges_of(kept, atoms)

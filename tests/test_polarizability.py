@@ -32,8 +32,8 @@ from ase_les.reading.labels import LabelNames
 from ase_les.representation import MaceConfig
 from ase_les.response import atomic_polarizabilities, polarizability
 from ase_les.testing.polarizability import polarizability_findings
-from ase_les.training.dataset import labelled
-from ase_les.training.train import TrainingConfig, train
+from ase_les.training.learning.dataset import labeled
+from ase_les.training.learning.train import TrainingConfig, train
 
 PARTS = {"channels": 3, "scale": 1.0}
 
@@ -151,7 +151,7 @@ def test_published_labels_of_water_are_molar_refractions_in_atomic_units(length,
         LabelNames,
         {"polarizability_unit_A3": 1.132063, "polarizability_kind": "clausius-mossotti"},
     )
-    label = labelled([atoms], 3.0, names)[0].polarizability[0]
+    label = labeled([atoms], 3.0, names)[0].polarizability[0]
     found = 1 + 4 * np.pi * np.diag(label.numpy()) / length**3
     np.testing.assert_allclose(found, epsilon, atol=2e-3)
 
@@ -222,7 +222,7 @@ def bond_polarizability(atoms: Atoms) -> np.ndarray:
     return alpha
 
 
-def labelled_waters(n: int) -> list[Atoms]:
+def labeled_waters(n: int) -> list[Atoms]:
     found = []
     rng = np.random.default_rng(0)
     for _ in range(n):
@@ -239,7 +239,7 @@ def test_a_polarizability_is_added_to_a_trained_model(random_model, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     start = random_model()
     save_model("start.safetensors", start, {"summary": "kept", "dielectric": 1.78})
-    write("data.extxyz", labelled_waters(60))
+    write("data.extxyz", labeled_waters(60))
     settings = {
         "data": {"training": ["data.extxyz"], "validation": 0.1, "test": 0.2},
         "start": "start.safetensors",
@@ -270,7 +270,7 @@ def test_a_polarizability_is_trained_together_with_energies(tmp_path, monkeypatc
     from ase.calculators.lj import LennardJones
 
     monkeypatch.chdir(tmp_path)
-    frames = labelled_waters(12)
+    frames = labeled_waters(12)
     for atoms in frames[:6]:
         atoms.calc = LennardJones(sigma=0.8, rc=5.0)
         atoms.info["REF_energy"] = atoms.get_potential_energy()
@@ -299,7 +299,7 @@ def test_a_polarizability_is_trained_together_with_energies(tmp_path, monkeypatc
 
 def test_a_missing_label_of_a_weight_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    frames = labelled_waters(4)
+    frames = labeled_waters(4)
     write("data.extxyz", frames)
     settings = {
         "data": {"training": ["data.extxyz"], "validation": 0.0},

@@ -107,7 +107,7 @@ def test_born_charges_of_an_ion_hold_the_origin_and_sum_to_its_charge(random_mod
     atoms = water_pair()
     atoms.info["charge"] = charge
     origin = torch.tensor(atoms.get_center_of_mass()[None])
-    tensor = born(model, atoms, centre=origin)
+    tensor = born(model, atoms, center=origin)
     expected = slope(lambda moved: dipole_of(model, moved), atoms, 1)
     np.testing.assert_allclose(tensor[1], expected, atol=1e-9)
     np.testing.assert_allclose(tensor.sum(0), charge * np.eye(3), atol=1e-10)

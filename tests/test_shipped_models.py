@@ -10,7 +10,7 @@ from ase.data import atomic_numbers, covalent_radii
 
 from ase_les import LESCalculator
 
-# Nearest neighbours of the crystals, in Å.
+# Nearest neighbors of the crystals, in Å.
 IN_TOUCH = {"KF": 2.67, "NaCl": 2.82, "LiCl": 2.57, "LiF": 2.01}
 
 

@@ -5,7 +5,7 @@
     python workflows/05_infrared_of_water.py --smoke             under a minute; shows the way only
 
 Molecular dynamics with the current J = ΣZ*v every 2 fs, then α(ω)n(ω) in absolute units. A run
-that was stopped goes on where it was; one that is complete is only analysed again. Writes
+that was stopped goes on where it was; one that is complete is only analyzed again. Writes
 ``<output>/water.*`` (the run) and ``<output>/water-infrared-summary.yml``, ``.npz``, ``.png``.
 
 Latent charges are screened: the current is multiplied by √ε∞, and absorption by ε∞. Nuclei are

@@ -141,7 +141,7 @@ def main() -> None:
         )
         for name, radial in found.items()
     ]
-    heads = ("pair", "first maximum / Å", "first minimum / Å", "neighbours")
+    heads = ("pair", "first maximum / Å", "first minimum / Å", "neighbors")
     console.print(columns_table("Structure", heads, rows))
     output = arguments.output / "salt-water-transport"
     result = transport_from_run(

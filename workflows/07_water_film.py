@@ -111,7 +111,7 @@ def main() -> None:
         with_room(run.files.trajectory, arguments.vacuum),
         bin_A=0.2,
         smearing_A=smearing,
-        centre_on="film",
+        center_on="film",
         output=arguments.output / "profile",
         overwrite=arguments.overwrite,
     )

@@ -16,7 +16,7 @@ K in the authors' frame), and forces of the authors' own program: then the table
 those found here. The relaxation is a few steps from the frame; it shows how far the structure is
 from a minimum, and the dynamics starts from it only if the frame has no velocities.
 
-Profiles are centred on the solid. The potential acts on physical charges, smeared as the model
+Profiles are centered on the solid. The potential acts on physical charges, smeared as the model
 smears them: it tells how the potential changes across the interface as the model sees it, and is
 no absolute quantity. Time and peak memory are in the summary.
 """
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, help="in K; that of the frame, or 300")
     parser.add_argument("--steps", type=int, default=10**9, help="at most, whatever the time")
     parser.add_argument("--relax-steps", type=int, default=5)
-    parser.add_argument("--centre", default="Ti", help="elements of the solid")
+    parser.add_argument("--center", default="Ti", help="elements of the solid")
     parser.add_argument("--output", type=Path, default=Path("titania_salt_water"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="continue the dynamics")
@@ -170,7 +170,7 @@ def main() -> None:
         Trajectory(run.files.trajectory),
         bin_A=0.2,
         smearing_A=calculator.model.config.long_range.electrostatics.smearing,
-        centre_on=arguments.centre,
+        center_on=arguments.center,
         output=arguments.output / "profile",
         overwrite=arguments.overwrite or arguments.resume,
         quiet=True,

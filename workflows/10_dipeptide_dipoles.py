@@ -1,4 +1,4 @@
-"""Dipoles and infrared lines of dipeptides, from charges that were never labelled.
+"""Dipoles and infrared lines of dipeptides, from charges that were never labeled.
 
     python workflows/10_dipeptide_dipoles.py                          the shipped model
     python workflows/10_dipeptide_dipoles.py --model checkpoint.pth
@@ -94,7 +94,7 @@ def main() -> None:
 
     frames = read(arguments.structures, index=":")
     calculator = LESCalculator(arguments.model, dtype="float64")
-    # Charges of a model may not sum to zero; about the centre of mass that does least harm.
+    # Charges of a model may not sum to zero; about the center of mass that does least harm.
     found = np.array([calculator.get_property("dipole", atoms) for atoms in frames])
     reference = np.array([atoms.info["REF_dipole"] for atoms in frames])
 

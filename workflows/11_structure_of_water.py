@@ -7,7 +7,7 @@
 The run may be that of ``05_infrared_of_water.py``. Diffusion in a small periodic cell is slowed
 down by its images; the correction of Yeh and Hummer takes the viscosity of the experiment.
 Molecular dipoles are those that turn with a molecule, found from Born charges: the charges of a
-liquid do not say which molecule they belong to. The reference for them are labelled structures
+liquid do not say which molecule they belong to. The reference for them are labeled structures
 (``REF_born_effective_charges``, nine per atom), as the 100 of RPBE-D3 by Zhong, Kim, King, Cheng,
 arXiv 2504.05169.
 Writes ``<output>/oxygen-oxygen.npz`` and ``.png``, ``displacement.npz`` and ``.png``, and

@@ -41,12 +41,12 @@ from ase_les.reports.figures import Panel, save_figure
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.representation import CaceConfig
 from ase_les.runs.output import write_summary
-from ase_les.training.charge_gauge import GaugeSettings
-from ase_les.training.dataset import LabelNames
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights
-from ase_les.training.train import (
+from ase_les.training import (
     DataConfig,
+    FitSettings,
+    GaugeSettings,
+    LabelNames,
+    LossWeights,
     TrainingConfig,
     TrainingResult,
     train,

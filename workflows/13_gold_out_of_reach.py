@@ -38,7 +38,7 @@ from ase_les.reports import relaxation as report
 from ase_les.reports.figures import save_bars
 from ase_les.runs.output import write_summary
 from ase_les.simulation import relax
-from ase_les.training.train import read_training_config, train
+from ase_les.training import read_training_config, train
 
 FOLDER = Path(__file__).parents[1] / "models" / "au2-mgo"
 SUBSTRATES = ("doped", "undoped")

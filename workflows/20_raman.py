@@ -184,7 +184,7 @@ def main() -> None:
         result = water(arguments)
         heads = ("band", "center / (1/cm)", "VH/VV", "experiment / (1/cm)")
         bands = [
-            (line.band.name, f"{line.centre_per_cm:.0f}", str(line.depolarization), measured)
+            (line.band.name, f"{line.center_per_cm:.0f}", str(line.depolarization), measured)
             for line, (_, measured) in zip(result.lines, WATER.values(), strict=True)
         ]
         console().print(columns_table("Raman bands of liquid water", heads, bands))

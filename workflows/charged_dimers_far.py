@@ -23,9 +23,9 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
-from ase_les.reading.extended_xyz import without_labels, write_labelled
+from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.reports.terminal import TerminalProgress
-from ase_les.training.reference import label_structures
+from ase_les.training import label_structures
 
 LAST_A = 15.0
 BEYOND = 3
@@ -49,7 +49,7 @@ def main() -> None:
     for kind in arguments.classes:
         near = read(arguments.data / f"{kind}-train.extxyz", ":")
         near.sort(key=lambda atoms: atoms.info["distance"])
-        labelled = label_structures(
+        labeled = label_structures(
             [_in_vacuum(atoms) for atoms in (near[-1], *farther(near))],
             "pyscf",
             settings=SETTINGS,
@@ -58,15 +58,15 @@ def main() -> None:
             retry_failed=True,
             progress=TerminalProgress(),
         )
-        if labelled.labelled < BEYOND + 1:
+        if labeled.labeled < BEYOND + 1:
             raise SystemExit(f"{kind}: labels are missing; start again")
-        frames = continued(near[-1], read(labelled.files.frames, ":"))
+        frames = continued(near[-1], read(labeled.files.frames, ":"))
         published = arguments.data / f"{kind}-test.extxyz"
         if published.exists():
             print(f"{kind}: {_compared(frames, read(published, ':'))}")
         else:
             found += frames
-    write_labelled(output, found)
+    write_labeled(output, found)
 
 
 def farther(near: list[Atoms]) -> list[Atoms]:
@@ -90,9 +90,9 @@ def farther(near: list[Atoms]) -> list[Atoms]:
     return found
 
 
-def continued(last: Atoms, labelled: list[Atoms]) -> list[Atoms]:
-    """Far pairs with published labels plus differences; `labelled` begins with the last one."""
-    base, *far = labelled
+def continued(last: Atoms, labeled: list[Atoms]) -> list[Atoms]:
+    """Far pairs with published labels plus differences; `labeled` begins with the last one."""
+    base, *far = labeled
     found = []
     for atoms in far:
         frame = without_labels(atoms)

@@ -13,18 +13,24 @@ from ase import Atoms, units
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from torch import Tensor
 
+from ase_les.calculator.electrodes import ElectrodeSettings
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.electrostatics.potential import potential_at, potential_at_atoms
 from ase_les.graph import Graph
 from ase_les.model import LESModel
 from ase_les.response import (
+    Electrodes,
+    FieldEnthalpy,
     born_charges,
     born_charges_by_phase,
     cell_dipole,
     charge_reach_A,
     currents,
+    electrode_graph,
+    electrode_state,
     has_dipole,
     latent_charges,
+    metal_level,
     quadrupoles,
 )
 
@@ -50,6 +56,8 @@ class ChargeMethods(Calculator):
     _device: torch.device
     _graphs: GraphCache
     _has_charges: bool
+    _field: np.ndarray
+    _electrodes: ElectrodeSettings | None
     # Square root of the dielectric tensor, and the factor of charges (`ase_les.screening`).
     _screening: np.ndarray
     _scaling: float
@@ -170,7 +178,8 @@ class ChargeMethods(Calculator):
         atoms = self.atoms if atoms is None else atoms
         velocities = atoms.get_velocities() * units.fs
         has_response = "born_effective_charges" in self.implemented_properties
-        if not (has_response and has_dipole(self._engine, bool(atoms.pbc.any()))):
+        is_function = has_dipole(self._engine, bool(atoms.pbc.any()))
+        if not (has_response and is_function) or self._shares_electrons(atoms):
             born = self.get_property("born_effective_charges", atoms)
             return np.einsum("iab,ib->a", born, velocities)
         graph = self._graphs.at(atoms)
@@ -222,7 +231,10 @@ class ChargeMethods(Calculator):
                 "dipole that follows its current. Use Born charges or the current"
             )
         with torch.no_grad():
-            return self._factor(atoms) @ array_of(cell_dipole(self._engine, graph)[0])
+            dipole = cell_dipole(
+                self._engine, graph, self._enthalpy(self._engine, atoms), self._graphs.plan(graph)
+            )
+        return self._factor(atoms) @ array_of(dipole[0])
 
     @exclusive
     def get_local_charges(self, atoms: Atoms | None = None) -> np.ndarray:
@@ -245,6 +257,55 @@ class ChargeMethods(Calculator):
         :math:`\sqrt{\epsilon_\infty}` of periodic structures, 1 of finite ones.
         """
         return self._factor(self.atoms if atoms is None else atoms).copy()
+
+    @exclusive
+    def get_electrode_state(self, atoms: Atoms | None = None) -> dict[str, float]:
+        r"""Return charge and potential of the electrodes, and their response at fixed positions.
+
+        ``charge_e``: of the left electrode. ``potential_V``: of the left relative to the right one.
+        ``conjugate_charge_e``: :math:`-\partial\Omega/\partial V`, equal to the charge unless the
+        electrodes are the faces of one metal (`ase_les.response.electrodes`).
+        ``response_e_per_V``: derivative of the conjugate charge by V at fixed positions.
+        ``area_A2``: of the layers, nan if they are not periodic.
+
+        Raises
+        ------
+        ValueError
+            If there are no electrodes.
+        """
+        if self._electrodes is None:
+            raise ValueError("this calculator has no electrodes: assign `electrodes`")
+        atoms, graph = self._charged(atoms)
+        enthalpy = self._enthalpy(self._engine, atoms)
+        state = electrode_state(enthalpy, graph, self._graphs.plan(graph))
+        scaling = self._charge_scaling(atoms)
+        return {
+            "charge_e": scaling * state.charge,
+            "potential_V": state.potential / scaling,
+            "conjugate_charge_e": scaling * state.conjugate,
+            "response_e_per_V": scaling**2 * state.response,
+            "area_A2": state.area,
+        }
+
+    @exclusive
+    def get_metal_potential(self, atoms: Atoms | None = None) -> float:
+        """Return the potential in V of the charges that metal atoms share, on physical charges.
+
+        For a slab relative to the mean of the vacuum on both sides, and with a constant of the
+        metal: `ase_les.properties.absolute_potential` calibrates it. With electrodes it is that of
+        the right one.
+
+        Raises
+        ------
+        ValueError
+            If no atoms share electrons.
+        """
+        atoms, graph = self._charged(atoms)
+        if not self._shares_electrons(atoms):
+            raise ValueError("no atoms of this structure share electrons in this model")
+        enthalpy = self._enthalpy(self._engine, atoms)
+        level = metal_level(enthalpy, graph, self._graphs.plan(graph))
+        return level / self._charge_scaling(atoms)
 
     @property
     def charge_reach_A(self) -> float:
@@ -277,7 +338,7 @@ class ChargeMethods(Calculator):
         """
         atoms = self.atoms if atoms is None else atoms
         charges = torch.tensor(self.get_latent_charges(atoms), device=self._device)[:, None]
-        graph = self._graphs.at(atoms)
+        graph = self._graph_of(atoms)
         sums = self._engine.latent_electrostatics.electrostatics
         if points is None:
             found = potential_at_atoms(sums, graph, charges)
@@ -290,7 +351,34 @@ class ChargeMethods(Calculator):
         if not self._has_charges:
             raise PropertyNotImplementedError("this model does not have one charge per atom")
         atoms = self.atoms if atoms is None else atoms
-        return atoms, self._graphs.at(atoms)
+        return atoms, self._graph_of(atoms)
+
+    @property
+    def _is_driven(self) -> bool:
+        """Whether a field or electrodes act on the charges."""
+        return bool(self._field.any()) or self._electrodes is not None
+
+    def _shares_electrons(self, atoms: Atoms) -> bool:
+        long_range = self._engine.long_range
+        shared = None if long_range is None else long_range.equilibration
+        return shared is not None and not set(shared.config.elements).isdisjoint(atoms.symbols)
+
+    def _enthalpy(self, engine: LESModel, atoms: Atoms) -> FieldEnthalpy:
+        """Return the model with the field and electrodes of this calculator."""
+        # Latent charges are smaller than physical ones by √ε∞.
+        force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
+        return FieldEnthalpy(engine, force_per_charge, self._latent_electrodes(atoms))
+
+    def _latent_electrodes(self, atoms: Atoms) -> Electrodes | None:
+        if self._electrodes is None:
+            return None
+        return self._electrodes.latent(self._charge_scaling(atoms), self._device)
+
+    def _graph_of(self, atoms: Atoms) -> Graph:
+        """Return the graph, with the periodic directions of the sums if there are electrodes."""
+        graph = self._graphs.at(atoms)
+        electrodes = self._latent_electrodes(atoms)
+        return graph if electrodes is None else electrode_graph(self._engine, graph, electrodes)
 
     def _factor(self, atoms: Atoms) -> np.ndarray:
         """Tensor from latent to physical moments; finite structures are in vacuum."""
@@ -301,9 +389,10 @@ class ChargeMethods(Calculator):
         return self._scaling if atoms.pbc.any() else 1.0
 
     def _born_charges(self, engine: LESModel, atoms: Atoms, graph: Graph) -> np.ndarray:
-        centre = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
+        center = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
         with torch.enable_grad():
-            born = born_charges(engine, graph, centre)[1]
+            enthalpy = self._enthalpy(engine, atoms)
+            born = born_charges(engine, graph, center, enthalpy=enthalpy)[1]
         return self._factor(atoms) @ array_of(born)
 
 

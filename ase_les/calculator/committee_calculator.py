@@ -94,7 +94,7 @@ class CommitteeCalculator(LESCalculator):
         """Return the results of every member."""
         engines = self._committee.members
         requested = requested | {name for name, std in _SPREADS.items() if std in requested}
-        if self._field.any():
+        if self._is_driven:
             return [
                 self._results_of(engine, atoms, graph, plan, requested)
                 for engine, plan in zip(engines, plans, strict=True)
@@ -150,6 +150,7 @@ class CommitteeCalculator(LESCalculator):
             self._apart = tuple(LESCalculator(each, *arguments, **settings) for each in models)
         for each in self._apart:
             each.field_V_per_A = self.field_V_per_A
+            each.electrodes = self.electrodes
             if not np.array_equal(each.dielectric, self.dielectric):
                 each.dielectric = self.dielectric
         return self._apart
@@ -164,6 +165,8 @@ def _mean_of_calculators(name: str) -> Callable:
     def method(self: CommitteeCalculator, atoms: Atoms | None = None, *given: Any, **more: Any):
         atoms = self.atoms if atoms is None else atoms
         found = [getattr(each, name)(atoms, *given, **more) for each in self._calculators()]
+        if isinstance(found[0], dict):
+            return {key: float(np.mean([each[key] for each in found])) for key in found[0]}
         if isinstance(found[0], tuple):
             return tuple(np.mean(parts, axis=0) for parts in zip(*found, strict=True))
         return np.mean(found, axis=0)
@@ -175,8 +178,9 @@ def _mean_of_calculators(name: str) -> Callable:
 
 for _name in (
     *("get_current", "get_quadrupole", "get_cell_dipole", "get_local_charges"),
-    *("get_potential_and_field", "get_born_effective_charges"),
+    *("get_potential_and_field", "get_born_effective_charges", "get_electrode_state"),
     *("get_polarizability", "get_atomic_polarizabilities", "get_polarizability_derivatives"),
+    *("get_metal_potential",),
 ):
     setattr(CommitteeCalculator, _name, _mean_of_calculators(_name))
 

@@ -20,6 +20,7 @@ from ase.calculators.calculator import (
 
 from ase_les.calculator.boundary_conditions import check_boundaries
 from ase_les.calculator.collisions import check_finite
+from ase_les.calculator.electrodes import ElectrodeSettings
 from ase_les.calculator.graph_cache import GraphCache
 from ase_les.calculator.model_warnings import ModelWarnings
 from ase_les.calculator.results import ModelResults
@@ -99,8 +100,9 @@ class LESCalculator(ModelResults):
     mass. Under periodic boundaries they follow edge vectors and do not depend on the cell
     (`ase_les.response`).
 
-    With charge equilibration as in a metal (`ase_les.electrostatics.equilibration`), polarization,
-    Born charges and fields are not available.
+    With charge equilibration (`ase_les.electrostatics.equilibration`) polarization and Born charges
+    include the response of the metal. They are zero along directions in which it is periodic;
+    fields are possible along the others.
 
     `get_cell_dipole` is the moment whose derivatives are the Born charges, for crystals, slabs and
     molecules. For slabs they are defined at zero internal field, with all three components scaled
@@ -137,6 +139,11 @@ class LESCalculator(ModelResults):
         if any; 1 gives latent values. May be assigned at any time.
     field_V_per_A : sequence of three floats
         Uniform electric field in V/Å. May be assigned at any time, also during a run.
+    electrodes : mapping or None
+        Two groups of metal atoms, ``{"left": indices, "right": indices, "potential_V": 1.5}``, held
+        at a difference of potential, or with ``charge_e`` at a charge of the left one; for models
+        whose metal atoms share electrons (`ase_les.response.electrodes`). At constant potential
+        the energy is the grand potential. Results contain ``electrode_charges`` (2,) in e.
     threads : int or None
         Threads of this process. None keeps the user's setting (`torch.set_num_threads`,
         ``OMP_NUM_THREADS``), or uses one thread.
@@ -185,13 +192,8 @@ class LESCalculator(ModelResults):
 
     name = "les"
     implemented_properties = [  # noqa: RUF012 - ASE's own convention
-        "energy",
-        "free_energy",
-        "energies",
-        "forces",
-        "stress",
-        *_CHARGE_PROPERTIES,
-        _POLARIZABILITY,
+        *("energy", "free_energy", "energies", "forces", "stress"),
+        *(*_CHARGE_PROPERTIES, _POLARIZABILITY),
     ]
     # The model does not use them: changing them must not trigger a calculation.
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
@@ -201,7 +203,7 @@ class LESCalculator(ModelResults):
     def __new__(
         cls, model: Source | None = None, *arguments: Any, **settings: Any
     ) -> LESCalculator:
-        """Return a calculator for a model or for a committee."""
+        """Return a `CommitteeCalculator` for several models or a committee file."""
         if cls is LESCalculator and names_committee(model):
             from ase_les.calculator.committee_calculator import CommitteeCalculator
 
@@ -217,6 +219,7 @@ class LESCalculator(ModelResults):
         accuracy: float | None = 1e-4,
         dielectric: float | Sequence | None = None,
         field_V_per_A: Sequence[float] = (0.0, 0.0, 0.0),
+        electrodes: ElectrodeSettings | Mapping[str, Any] | None = None,
         threads: int | None = None,
         keep_memory: bool = True,
         kernels: bool = True,
@@ -250,6 +253,8 @@ class LESCalculator(ModelResults):
         )
         self._field_of_results = self._field = np.zeros(3)
         self.field_V_per_A = field_V_per_A
+        self._electrodes_of_results: ElectrodeSettings | None = None
+        self.electrodes = electrodes
         self._has_charges = self.model.has_charges
         self.implemented_properties = [
             name
@@ -366,6 +371,8 @@ class LESCalculator(ModelResults):
             ]
             if not np.array_equal(self._field, self._field_of_results):
                 changes.append("field_V_per_A")
+            if self._electrodes != self._electrodes_of_results:
+                changes.append("electrodes")
         return changes
 
     def calculate(
@@ -389,7 +396,7 @@ class LESCalculator(ModelResults):
         check_geometry(atoms)
         check_boundaries([name.removesuffix("_std") for name in properties], atoms)
         with self._lock:
-            graph = self._graphs.at(atoms) if self._shared is None else self._shared.graph(atoms)
+            graph = self._graph_of(atoms) if self._shared is None else self._shared.graph(atoms)
             requested = set(properties)
             results: dict[str, Any] = {}
             # Born charges do not need the energy, and forces do not need Born charges.
@@ -407,6 +414,7 @@ class LESCalculator(ModelResults):
             self._warn(atoms, graph, results, system_changes)
             self.atoms = atoms.copy()
             self._field_of_results = self._field
+            self._electrodes_of_results = self._electrodes
             self.results = results if system_changes else {**self.results, **results}
 
     def _warn(

@@ -17,7 +17,7 @@ from ase_les.calculator.domain_warnings import DomainWarnings
 from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element, means_as_text, sign_is_free
 from ase_les.graph import Graph, total_charge_of
 from ase_les.model import LESModel
-from ase_les.response import has_polarization
+from ase_les.response import has_local_polarization
 from ase_les.units import COULOMB_CONSTANT
 
 # Net charge in e of a periodic cell from which to warn, and per atom if the model does not
@@ -129,7 +129,7 @@ class ModelWarnings:
             means = mean_by_element(atoms.numbers, np.asarray(results["charges"]))
             if judge_sign(means) != OPPOSES:
                 return
-            if has_polarization(self._model, graph):
+            if has_local_polarization(self._model, graph):
                 born = born_charges(atoms, graph)
         if born is not None:
             means = mean_by_element(atoms.numbers, isotropic(np.asarray(born)))

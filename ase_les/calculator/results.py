@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -13,23 +14,36 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_les.calculator.boundary_conditions import has_stress
 from ase_les.calculator.charge_methods import array_of
+from ase_les.calculator.electrodes import ElectrodeSettings, electrode_settings
 from ase_les.calculator.polarizability_methods import PolarizabilityMethods
 from ase_les.calculator.shared import SharedEvaluation
 from ase_les.derivatives import Derivatives, EnergyModel, evaluate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph
 from ase_les.model import LESModel, Prediction
-from ase_les.response import FieldEnthalpy, check_field, dipoles, has_branches
+from ase_les.response import check_field, dipoles, has_branches
 
 
 class ModelResults(PolarizabilityMethods):
     """Results of one model for a structure, in the field and scaling of the calculator."""
 
-    _field: np.ndarray
     # Processes that share every force call.
     _shared: SharedEvaluation | None
     # Whether the stress comes with the forces.
     _with_stress: bool
+
+    @property
+    def electrodes(self) -> ElectrodeSettings | None:
+        """Electrodes at a potential or with a charge, or None; a mapping may be assigned."""
+        return self._electrodes
+
+    @electrodes.setter
+    def electrodes(self, given: ElectrodeSettings | Mapping[str, Any] | None) -> None:
+        chosen = electrode_settings(given)
+        if chosen is not None and self._shared is not None:
+            raise ValueError("`electrodes` need a calculator without `group`")
+        self._electrodes = chosen
+        self.parameters["electrodes"] = None if chosen is None else chosen.as_dict()
 
     def _whole(self, atoms: Atoms, graph: Graph) -> Graph:
         """Return the graph with the edges of all processes."""
@@ -46,18 +60,20 @@ class ModelResults(PolarizabilityMethods):
         """Evaluate one model."""
         stress_defined = has_stress(atoms)
         model: EnergyModel = engine
-        if self._field.any():
+        if self._is_driven:
             if self._shared is not None:
                 raise ValueError("a field needs a calculator without `group`")
-            # Latent charges are smaller than physical ones by √ε∞.
-            force_per_charge = torch.tensor(self._factor(atoms) @ self._field).to(self._device)
-            model = FieldEnthalpy(engine, force_per_charge)
-            check_field(engine, graph, force_per_charge)
-            stress_defined &= not has_branches(engine, graph)
+            model = self._enthalpy(engine, atoms)
+            if self._field.any():
+                check_field(engine, graph, model.force_per_charge)
+                stress_defined &= not has_branches(engine, graph)
+            elif graph.pbc.all():
+                # Electrodes at the faces of one metal: a field along the normal.
+                stress_defined = False
             if "stress" in requested and not stress_defined:
                 raise PropertyNotImplementedError(
                     "in a field the stress needs a polarization without branches; formal charges "
-                    "have none. Keep the cell fixed"
+                    "and metals have none. Keep the cell fixed"
                 )
         # Cell relaxations and barostats request the stress after the forces of every step: after
         # the first request both come from one pass (the stress adds a few per cent).
@@ -85,7 +101,13 @@ class ModelResults(PolarizabilityMethods):
         """Return a prediction with ASE's names, including charges and derived properties."""
         results = ase_results(prediction, derivatives)
         if self._has_charges:
-            results |= charge_results(prediction, atoms, self._charge_scaling(atoms))
+            scaling = self._charge_scaling(atoms)
+            results |= charge_results(prediction, atoms, scaling)
+            if self._electrodes is not None and prediction.metal is not None:
+                shared = scaling * array_of(prediction.metal)
+                results["electrode_charges"] = np.array(
+                    [shared[list(each)].sum() for each in self._electrodes.groups]
+                )
             if "polarization" in requested:
                 if self._shared is not None:
                     graph = self._whole(atoms, graph)

@@ -5,8 +5,7 @@ Names are imported on first use, because `ase_les.charges.sign` is used without 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ase_les.charges.config import ChargesConfig
@@ -14,29 +13,16 @@ if TYPE_CHECKING:
     from ase_les.charges.neutrality import MeanShift, NeutralityRule, Unconstrained
     from ase_les.charges.readout import Readout
     from ase_les.charges.split_charges import SplitCharges
+else:
+    from ase_les.lazy_names import lazy_names
 
-__all__ = [
-    "ChargesConfig",
-    "LatentCharges",
-    "MeanShift",
-    "NeutralityRule",
-    "Readout",
-    "SplitCharges",
-    "Unconstrained",
-]
-
-_HOMES = {
-    "ChargesConfig": "config",
-    "LatentCharges": "latent_charges",
-    "MeanShift": "neutrality",
-    "NeutralityRule": "neutrality",
-    "Readout": "readout",
-    "SplitCharges": "split_charges",
-    "Unconstrained": "neutrality",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    __all__, __getattr__ = lazy_names(
+        __name__,
+        {
+            "config": ["ChargesConfig"],
+            "latent_charges": ["LatentCharges"],
+            "neutrality": ["MeanShift", "NeutralityRule", "Unconstrained"],
+            "readout": ["Readout"],
+            "split_charges": ["SplitCharges"],
+        },
+    )

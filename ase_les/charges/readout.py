@@ -15,7 +15,7 @@ class Readout(nn.Module):
     r"""Per-atom outputs :math:`\mathrm{linear}(B) + \mathrm{MLP}(B)`, SiLU between layers.
 
     Features are first divided by their ``spread``, a constant of the model, which
-    is 1 unless measured by `LESModel.standardise_features`.
+    is 1 unless measured by `LESModel.standardize_features`.
 
     Parameters
     ----------

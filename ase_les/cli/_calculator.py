@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,8 +132,9 @@ def calculated_structure(
     device: str | None,
     dtype: str | None,
     charge: int | None = None,
+    electrodes: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> tuple[Atoms, dict[str, str | int | None]]:
+) -> tuple[Atoms, dict[str, Any]]:
     """Structure with its calculator, and the origin of both.
 
     Further `settings` are passed to the calculator.
@@ -148,9 +149,14 @@ def calculated_structure(
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
     atoms = read_structure(structure, charge)
+    if electrodes is not None:
+        from ase_les.properties.electrodes import select_electrodes
+
+        electrodes = select_electrodes(atoms, **electrodes)
+        settings |= {"electrodes": electrodes}
     # Structures from trajectories have recorded results instead of a calculator.
     atoms.calc = make_calculator(model, device or "cpu", dtype, **settings)
-    provenance = {
+    provenance: dict[str, Any] = {
         "structure": str(structure),
         # The path of a model file must be valid in any folder; names of shipped models are kept.
         "model": str(Path(model).resolve()) if Path(model).is_file() else model,
@@ -158,6 +164,8 @@ def calculated_structure(
         "dtype": dtype,
         "charge": charge,
     }
+    if electrodes is not None:
+        provenance["electrodes"] = electrodes
     return atoms, provenance
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ase_les import Committee, LESModel
-    from ase_les.training.dataset import Sample
-    from ase_les.training.evaluation import Comparison
+    from ase_les.committee import CommitteeEngine
+    from ase_les.training.learning.calibration import Calibration
+    from ase_les.training.learning.dataset import Sample
+    from ase_les.training.learning.evaluation import Comparison
 
 
 def check_committee_file(name: str, model: LESModel | Committee) -> None:
@@ -33,23 +35,19 @@ def check_committee_file(name: str, model: LESModel | Committee) -> None:
 
 def evaluate_committee(
     committee: Committee,
+    engine: CommitteeEngine,
     samples: Sequence[Sample],
-    device: str,
-    dtype: str,
-    figure: Path,
-    title: str,
     quiet: bool,
-) -> tuple[Comparison, dict[str, float | int]]:
-    """Compare a committee with labels; show, draw and return its errors and calibration."""
-    from ase_les.reports.committee import calibration_table, save_reliability_figure
+) -> tuple[Comparison, Calibration]:
+    """Compare a committee with labels; show and return its errors and calibration."""
+    from ase_les.reports.committee import calibration_table
     from ase_les.reports.terminal import console
-    from ase_les.training.calibration import compare_committee
+    from ase_les.training.learning.calibration import compare_committee
 
-    found = compare_committee(committee.for_inference(device, dtype), samples)
+    found = compare_committee(engine, samples)
     calibration = found.calibration()
-    save_reliability_figure(figure, title, calibration)
     console(quiet).print(calibration_table(calibration, committee))
-    return found.comparison, calibration.to_dict()
+    return found.comparison, calibration
 
 
 def store_calibration(

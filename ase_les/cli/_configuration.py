@@ -10,7 +10,7 @@ import typer
 def training_example() -> str:
     """Return a commented ``train.yml``."""
     from ase_les.reports.configuration import TRAINING_EXAMPLE, example
-    from ase_les.training.configuration import TrainingConfig
+    from ase_les.training.learning.configuration import TrainingConfig
 
     return example(TrainingConfig, TRAINING_EXAMPLE)
 
@@ -18,7 +18,7 @@ def training_example() -> str:
 def training_keys() -> str:
     """Return the keys of a ``train.yml``."""
     from ase_les.reports.configuration import reference_text
-    from ase_les.training.configuration import TrainingConfig
+    from ase_les.training.learning.configuration import TrainingConfig
 
     return reference_text(TrainingConfig)
 
@@ -26,7 +26,7 @@ def training_keys() -> str:
 def sampling_example() -> str:
     """Return a commented recipe for ``ase-les label --sample``."""
     from ase_les.reports.configuration import SAMPLING_EXAMPLE, example
-    from ase_les.training.sampling import SamplingRecipe
+    from ase_les.training.structures.sampling import SamplingRecipe
 
     return example(SamplingRecipe, SAMPLING_EXAMPLE)
 
@@ -34,8 +34,8 @@ def sampling_example() -> str:
 def sampling_keys() -> str:
     """Return the keys of a recipe, and of the settings of all engines."""
     from ase_les.reports.configuration import reference_text
-    from ase_les.training.engines import ENGINES
-    from ase_les.training.sampling import SamplingRecipe
+    from ase_les.training.engines.programs import ENGINES
+    from ase_les.training.structures.sampling import SamplingRecipe
 
     parts = [f"Recipe (--sample)\n\n{reference_text(SamplingRecipe)}"]
     parts += [

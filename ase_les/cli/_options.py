@@ -138,6 +138,38 @@ def _value(parameter: Any, given: object) -> object:
     return given
 
 
+def electrodes_of(given: Any) -> dict[str, Any] | None:
+    """Return the value of --electrodes, or None."""
+    return given
+
+
+def _electrodes(given: object) -> object:
+    """Return electrodes from text such as ``left=bottom:3; right=top:3; potential_V=1``."""
+    names = ("left", "right", "potential_V", "charge_e")
+    remedy = "give left=ATOMS; right=ATOMS; and potential_V=V or charge_e=E"
+    if isinstance(given, str):
+        entries = [part.partition("=") for part in given.split(";") if part.strip()]
+        given = {name.strip(): value.strip() for name, _, value in entries}
+    if not isinstance(given, Mapping) or not {"left", "right"} <= set(given) <= set(names):
+        raise typer.BadParameter(f"got {given!r}; {remedy}")
+    found = dict(given)
+    try:
+        for name in set(names[2:]) & set(found):
+            found[name] = float(found[name])
+    except (TypeError, ValueError):
+        raise typer.BadParameter(f"got {given!r}; {remedy}") from None
+    return found
+
+
+Electrodes = Annotated[
+    object,
+    typer.Option(
+        parser=_electrodes,
+        metavar="LEFT;RIGHT;V",
+        help="Metal atoms at a potential, 'left=Pt&bottom:3; right=Pt&top:3; potential_V=1.5', or "
+        "with charge_e; ATOMS as in `ase-les born --atoms`.",
+    ),
+]
 Config = Annotated[
     Path | None,
     typer.Option(

@@ -33,12 +33,13 @@ def given_settings(context: typer.Context, settings: Mapping[str, str]) -> dict[
 
 
 class ModelOptions(NamedTuple):
-    """Options for the model, device, precision and total charge."""
+    """Options for the model, device, precision, total charge and electrodes."""
 
     model: str | None
     device: str | None
     dtype: str | None
     charge: int | None
+    electrodes: Mapping[str, Any] | None = None
 
 
 def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOptions) -> Any:
@@ -49,7 +50,7 @@ def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOpti
     Raises
     ------
     ValueError
-        If the run has no model and none is given, or if its precision differs.
+        If the run has no model and none is given, or if its precision or electrodes differ.
     """
     from ase_les.cli._calculator import make_calculator
 
@@ -65,6 +66,24 @@ def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOpti
             f"run {stem} was not started from the command line and has no model: give --model, or "
             "resume it in Python"
         )
+    electrodes = recorded.get("electrodes")
+    _check_electrodes(stem, electrodes, given.electrodes)
     return make_calculator(
-        model, given.device or recorded.get("device", "cpu"), given.dtype or recorded.get("dtype")
+        model,
+        given.device or recorded.get("device", "cpu"),
+        given.dtype or recorded.get("dtype"),
+        **({} if electrodes is None else {"electrodes": electrodes}),
     )
+
+
+def _check_electrodes(
+    stem: str, recorded: Mapping[str, Any] | None, given: Mapping[str, Any] | None
+) -> None:
+    """Refuse to continue a run with other potentials or charges; selections are not compared."""
+    held = ("potential_V", "charge_e")
+    values = [[(each or {}).get(name) for name in held] for each in (recorded, given)]
+    if given is not None and values[0] != values[1]:
+        raise ValueError(
+            f"run {stem} has electrodes with potential_V, charge_e = {values[0]}, given "
+            f"{values[1]}: a run keeps its electrodes. Omit --electrodes, or start a new run"
+        )

@@ -63,7 +63,7 @@ def client(
 
     set_threads(threads)
     settings = {} if dielectric is None else {"dielectric": dielectric}
-    atoms, _ = calculated_structure(structure, model, device, dtype, charge, **settings)
+    atoms, _ = calculated_structure(structure, model, device, dtype, charge, None, **settings)
     others = [make_calculator(name, device or "cpu", dtype) for name in committee or ()]
     notes = [
         note

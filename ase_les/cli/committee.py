@@ -77,11 +77,11 @@ def _around(name: str, data: Path, members: int, seed: int, quiet: bool) -> Comm
     from ase_les.reading.labels import LabelNames
     from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.progress import task
-    from ase_les.training.labelled_files import labelled_file
-    from ase_les.training.last_layers import last_layer_committee
+    from ase_les.training.learning.labeled_files import labeled_file
+    from ase_les.training.learning.last_layers import last_layer_committee
 
     model = load_single_model(name)
-    file = labelled_file(read(data, silent=True), model.config.cutoff, LabelNames())
+    file = labeled_file(read(data, silent=True), model.config.cutoff, LabelNames())
     print_lines([] if quiet else file.notes)
     print_lines([f"Warning: {warning}" for warning in file.warnings])
     samples = file.samples

@@ -203,11 +203,11 @@ def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:
     import torch
 
     from ase_les.cli._reading import read
-    from ase_les.training.atomic_energies import fit_atomic_energies
-    from ase_les.training.dataset import LabelNames, labelled
+    from ase_les.training.learning.atomic_energies import fit_atomic_energies
+    from ase_les.training.learning.dataset import LabelNames, labeled
 
     frames = read(data, silent=True).frames
-    samples = labelled(frames, model.config.cutoff, LabelNames(energy=energy_label))
+    samples = labeled(frames, model.config.cutoff, LabelNames(energy=energy_label))
     if not any(sample.energy.isfinite().all() for sample in samples):
         raise ValueError(f"'{data}' has no energies '{energy_label}' for the fit")
     residuals = []

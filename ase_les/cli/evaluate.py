@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +20,11 @@ from ase_les.cli._options import (
     Quiet,
     Threads,
 )
+
+if TYPE_CHECKING:
+    from ase_les import Committee, LESModel
+    from ase_les.reports.model_report import ModelReport
+    from ase_les.training.learning.dataset import Sample
 
 
 def evaluate(
@@ -69,25 +75,23 @@ def evaluate(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare a model with labels: errors as a table and YAML, and parity plots.
+    """Compare a model with labels: errors as a table and YAML, parity plots and an HTML report.
 
-    For single models dipoles, quadrupoles and Born charges are compared if the data contain them,
-    for committees the spread of its members is compared with the errors of their mean.
+    Dipoles, quadrupoles and Born charges are compared if the data contain them. For committees the
+    spread of the members is compared with the errors of their mean.
     """
     from ase_les import LESModel, load_model
     from ase_les.cli._calculator import set_threads
-    from ase_les.cli._committee import check_committee_file, evaluate_committee, store_calibration
+    from ase_les.cli._committee import check_committee_file, store_calibration
     from ase_les.cli._reading import check_periodic, print_lines, read
     from ase_les.configuration import from_mapping
     from ase_les.model_limits import stated_limits
     from ase_les.reading.labels import LabelNames
-    from ase_les.reports.figures import save_parity_figure
+    from ase_les.reports import model_report
     from ase_les.reports.terminal import console, print_notes
-    from ase_les.reports.training import agreements_table, errors_table, parity, response_parity
+    from ase_les.reports.training import agreements_table, errors_table
     from ase_les.runs.output import summary_as_json, write_summary
-    from ase_les.training.evaluation import compare, errors
-    from ase_les.training.labelled_files import check_names, labelled_file
-    from ase_les.training.response_evaluation import compare_response, has_charges
+    from ase_les.training.learning.labeled_files import check_names, labeled_file
 
     if model is None:
         raise ValueError("no model given: use --model with a shipped model's name or a model file")
@@ -95,7 +99,7 @@ def evaluate(
     judged = load_model(model)
     if calibrate:
         check_committee_file(model, judged)
-    written, drawn, drawn_response, drawn_spread = _files(output, overwrite)
+    files = _files(output, overwrite)
     if dielectric is None:
         dielectric = float(judged.card.get("dielectric", 1.0))
     given = {"energy": energy_label, "forces": forces_label, "stress": stress_label}
@@ -104,58 +108,112 @@ def evaluate(
     structures = read(data, charge=charge, silent=True)
     for number, atoms in enumerate(structures.frames):
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")
-    file = labelled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
+    file = labeled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
     check_names(file)
     print_lines([] if quiet else file.notes)
     print_lines([f"Warning: {warning}" for warning in file.warnings])
-    samples = file.samples
-    first = judged if isinstance(judged, LESModel) else judged.members[0]
-    for sample in samples:
-        first.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
-    summary: dict[str, object] = {"model": model, "data": str(data)}
-    summary |= {"charge": charge, "dtype": dtype, "dielectric": dielectric}
     limits = stated_limits(judged.card)
-    summary["limits"] = limits or None
-    drawn_spread.unlink(missing_ok=True)
-    response = None
-    if isinstance(judged, LESModel):
-        engine = judged.for_inference(device or "cpu", dtype)
-        comparison = compare(engine, samples)
-        response = compare_response(engine, samples) if has_charges(engine) else None
-    else:
-        comparison, calibration = evaluate_committee(
-            judged, samples, device or "cpu", dtype, drawn_spread, data.name, quiet
-        )
-        summary["spread"] = calibration
-        if calibrate:
-            store_calibration(model, judged, {**calibration, "data": data.name})
-    found = errors(comparison, len(samples), sum(s.graph.n_atoms for s in samples))
-    summary["errors"] = found.to_dict()
-    save_parity_figure(drawn, data.name, parity(comparison))
-    console(quiet).print(errors_table({data.name: found}))
-    # Otherwise a figure of an earlier evaluation would remain.
-    drawn_response.unlink(missing_ok=True)
-    if response and (agreements := response.agreements()):
+    summary: dict[str, object] = {"model": model, "data": str(data), "charge": charge}
+    summary |= {"dtype": dtype, "dielectric": dielectric, "limits": limits or None}
+    facts = {"model": model, "data": str(data), "precision": dtype, "ε∞": dielectric}
+    report = _compared(judged, file.samples, facts, data.name, (device or "cpu", dtype), quiet)
+    on = console(quiet)
+    on.print(errors_table(report.errors))
+    summary["errors"] = report.errors[data.name].to_dict()
+    if report.spread is not None:
+        summary["spread"] = report.spread.to_dict()
+        if calibrate and not isinstance(judged, LESModel):
+            store_calibration(model, judged, {**report.spread.to_dict(), "data": data.name})
+    if report.response and (agreements := report.response.agreements()):
         summary["response"] = {name: a.to_dict() for name, a in agreements.items()}
-        save_parity_figure(drawn_response, data.name, response_parity(response))
-        console(quiet).print(agreements_table("responses", agreements))
+        on.print(agreements_table("responses", agreements))
+    _draw(report, files)
+    model_report.write(report, files["report"])
+    on.print(f"report: {files['report']}", markup=False)
     print_notes([f"limits of the model: {limits}"] if limits else [], quiet)
-    write_summary(written, summary)
+    write_summary(files["summary"], summary)
     if json:
         print(summary_as_json(summary))
 
 
-def _files(output: str, overwrite: bool) -> list[Path]:
-    """Prepare summary and figure files; earlier ones are removed only if allowed."""
+def _compared(
+    judged: LESModel | Committee,
+    samples: Sequence[Sample],
+    facts: Mapping[str, object],
+    name: str,
+    where: tuple[str, str],
+    quiet: bool,
+) -> ModelReport:
+    """Return the contents of the report; `where` is device and precision."""
+    from ase_les import LESModel
+    from ase_les.cli._committee import evaluate_committee
+    from ase_les.reports.model_report import ModelReport
+    from ase_les.training.learning.atomic_charges import atomic_charges
+    from ase_les.training.learning.evaluation import compare, errors, worst_structure
+    from ase_les.training.learning.response_evaluation import (
+        compare_mean_response,
+        compare_response,
+    )
+
+    first = judged if isinstance(judged, LESModel) else judged.members[0]
+    for sample in samples:
+        first.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
+    response, charges, spread = None, None, None
+    if isinstance(judged, LESModel):
+        engine = judged.for_inference(*where)
+        comparison = compare(engine, samples)
+        if engine.has_response:
+            response = compare_response(engine, samples)
+        if engine.has_charges:
+            charges = atomic_charges(engine, samples, float(str(facts["ε∞"])))
+    else:
+        facts = {**facts, "members": len(judged.members)}
+        engines = judged.for_inference(*where)
+        comparison, spread = evaluate_committee(judged, engines, samples, quiet)
+        if first.has_response:
+            response = compare_mean_response(engines, samples)
+    n_atoms = sum(sample.graph.n_atoms for sample in samples)
+    return ModelReport(
+        title=f"Model {facts['model']}",
+        facts=facts,
+        errors={name: errors(comparison, len(samples), n_atoms)},
+        part=name,
+        comparison=comparison,
+        card=judged.card,
+        response=response,
+        charges=charges,
+        worst=worst_structure(comparison, samples),
+        spread=spread,
+    )
+
+
+def _draw(report: ModelReport, files: Mapping[str, Path]) -> None:
+    from ase_les.reports.committee import save_reliability_figure
+    from ase_les.reports.comparison import parity, response_parity
+    from ase_les.reports.figures import save_parity_figure
+
+    # Otherwise a figure of an earlier evaluation would remain.
+    for name in ("response", "reliability"):
+        files[name].unlink(missing_ok=True)
+    save_parity_figure(files["parity"], report.part, parity(report.comparison))
+    if report.response and report.response.agreements():
+        save_parity_figure(files["response"], report.part, response_parity(report.response))
+    if report.spread is not None:
+        save_reliability_figure(files["reliability"], report.part, report.spread)
+
+
+def _files(output: str, overwrite: bool) -> dict[str, Path]:
+    """Prepare the files by name; earlier ones are removed only if allowed."""
     from ase_les.reports.figures import in_format
 
-    endings = ("-summary.yml", "-parity.png", "-response.png", "-reliability.png")
-    files = [in_format(Path(f"{output}{ending}")) for ending in endings]
-    old = [path for path in files if path.exists()]
+    endings = {"summary": "-summary.yml", "report": ".html"}
+    endings |= {name: f"-{name}.png" for name in ("parity", "response", "reliability")}
+    files = {name: in_format(Path(f"{output}{ending}")) for name, ending in endings.items()}
+    old = [path for path in files.values() if path.exists()]
     if old and not overwrite:
         raise FileExistsError(
             f"'{output}' exists ({', '.join(path.name for path in old)}). Choose "
             "another output, or replace it with overwrite (--overwrite)"
         )
-    files[0].parent.mkdir(parents=True, exist_ok=True)
+    files["summary"].parent.mkdir(parents=True, exist_ok=True)
     return files

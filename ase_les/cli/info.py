@@ -91,7 +91,7 @@ def info(
 _MAIN = ("model", "hash", "parameters", "precision", "elements", "cutoff_A", "structure")
 _MAIN_OF_CARD = (
     *("summary", "limits", "named_limits", "structures", "periodic_directions", "total_charges_e"),
-    *("dielectric", "test_errors", "test_response", "citation", "licence"),
+    *("dielectric", "test_errors", "test_response", "citation", "license"),
 )
 
 

@@ -26,14 +26,17 @@ from ase_les.cli._options import (
 )
 
 HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
+LAYERS = "Layers of a film or interface"
 _ONLY_HARMONIC = (
     *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
     *("resume", "jobs", "scheduler", "beyond_limits", "device", "dtype", "format", "pbc"),
 )
 _ONLY_RUN = (
     *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
-    *("quantum_correction", "blocks", "molecules", "reference"),
+    *("quantum_correction", "blocks", "molecules", "reference", "layers", "surface", "center"),
 )
+_ONLY_HARMONIC_NOT_MODEL = tuple(name for name in _ONLY_HARMONIC if name != "model")
+_NOT_OF_LAYERS = ("molecules", "reference")
 
 
 def infrared(
@@ -120,6 +123,25 @@ def infrared(
         Path | None,
         typer.Option(help="Spectrum for comparison in the figure.", rich_help_panel=RUN),
     ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Edges in Å such as 3,6, for the trajectory of the run with --model; or recorded: "
+            "the layers that the run observed.",
+            rich_help_panel=LAYERS,
+        ),
+    ] = None,
+    surface: Annotated[
+        str,
+        typer.Option(
+            help="planes: distance from the middle of --center; instantaneous: depth below the "
+            "interface of water.",
+            rich_help_panel=LAYERS,
+        ),
+    ] = "planes",
+    center: Annotated[
+        str, typer.Option(help="film, or elements such as Ti.", rich_help_panel=LAYERS)
+    ] = "film",
     output: Annotated[
         str | None,
         typer.Option(
@@ -140,7 +162,34 @@ def infrared(
 
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
-    if from_run is not None:
+    if from_run is not None and layers is not None:
+        unused = _ONLY_HARMONIC if layers == "recorded" else _ONLY_HARMONIC_NOT_MODEL
+        refuse_options(context, unused, "--from-run reads a run; omit")
+        refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
+        from ase_les.cli._layers import layered_infrared
+        from ase_les.reports import infrared_layers as layer_report
+
+        result = layered_infrared(
+            from_run,
+            layers,
+            surface,
+            center,
+            model,
+            quiet,
+            epsilon_infinity=epsilon_infinity,
+            recorded=recorded,
+            skip_ps=skip,
+            temperature_K=temperature,
+            resolution_per_cm=resolution,
+            window=window,
+            quantum_correction=quantum_correction,
+            blocks=blocks,
+            output=output,
+            overwrite=overwrite,
+        )
+        layer_report.write(result, output)
+        layer_report.show(result, quiet)
+    elif from_run is not None:
         refuse_options(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
         from ase_les.cli._calculator import note_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run

@@ -41,7 +41,7 @@ def label(
     stress: Annotated[
         bool, typer.Option("--stress/--no-stress", help="Whether to compute stresses.")
     ] = True,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labelled",
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labeled",
     jobs: Annotated[
         int, typer.Option(min=1, help="Worker processes, which share structures and threads.")
     ] = 1,
@@ -71,8 +71,8 @@ def label(
     from ase_les.reports.terminal import TerminalProgress, console
     from ase_les.reports.training import show_labels
     from ase_les.runs.output import summary_as_json
-    from ase_les.training.engines import make_reference
-    from ase_les.training.reference import label_structures
+    from ase_les.training.engines.programs import make_reference
+    from ase_les.training.labeling.reference import label_structures
 
     if engine is None and sample is None:
         raise ValueError(
@@ -119,7 +119,7 @@ def label(
         print(summary_as_json(result.summary()))
     if result.stopped:
         raise typer.Exit(130)
-    if result.labelled == 0:
+    if result.labeled == 0:
         raise typer.Exit(1)
 
 
@@ -133,9 +133,9 @@ def _frames(
 ) -> list[Atoms]:
     from ase_les.cli._calculator import trajectory_frames
     from ase_les.reading import read_file
-    from ase_les.reading.extended_xyz import write_labelled
+    from ase_les.reading.extended_xyz import write_labeled
     from ase_les.reports.terminal import TerminalProgress, console
-    from ase_les.training.sampling import read_sampling_recipe, sample_by_recipe
+    from ase_les.training.structures.sampling import read_sampling_recipe, sample_by_recipe
 
     if sample is not None and resume and sampled.exists():
         # Resumed labeling continues with the same structures.
@@ -153,13 +153,13 @@ def _frames(
     samples = sample_by_recipe(frames, recipe, progress=TerminalProgress(quiet))
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
     console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
-    write_labelled(sampled, samples.frames)
+    write_labeled(sampled, samples.frames)
     return list(read_file(sampled).frames)
 
 
 def _settings(path: Path, engine: str) -> Mapping[str, object]:
     from ase_les.configuration import Name, read_configuration
-    from ase_les.training.engines import checked_settings
+    from ase_les.training.engines.programs import checked_settings
 
     given = read_configuration(dict[Name, object], path)
     checked_settings(engine, given, path)

@@ -39,8 +39,8 @@ def learn(
     from ase_les.reports import learning as report
     from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
-    from ase_les.training.learning import learn as learn_model
-    from ase_les.training.learning_plan import EXAMPLE, read_learning_plan
+    from ase_les.training.active_learning.loop import learn as learn_model
+    from ase_les.training.active_learning.plan import EXAMPLE, read_learning_plan
 
     if example:
         print(EXAMPLE, end="")

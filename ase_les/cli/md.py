@@ -35,6 +35,7 @@ def md(
     barostat_time: options.BarostatTime = None,
     compressibility: options.Compressibility = None,
     field: options.Field = None,
+    electrodes: common.Electrodes = None,
     observe: options.Observe = [],  # noqa: B006 - typer needs a list, and copies it
     stages: options.Stages = None,
     seed: options.Seed = None,
@@ -67,7 +68,7 @@ def md(
     from ase_les.simulation import DynamicsError
 
     set_threads(threads)
-    given = ModelOptions(model, device, dtype, charge)
+    given = ModelOptions(model, device, dtype, charge, common.electrodes_of(electrodes))
     settings = given_settings(context, options.SETTINGS) | {"progress": TerminalProgress(quiet)}
     try:
         if resume is None:

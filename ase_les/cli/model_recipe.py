@@ -17,18 +17,18 @@ from ase_les.process_settings import set_threads
 from ase_les.reports import training as report
 from ase_les.reports.terminal import TerminalProgress, console
 from ase_les.runs.output import TrainingFiles
-from ase_les.training.card import describe_data
-from ase_les.training.checkpoint import OtherTraining
-from ase_les.training.labelling_plan import make_data
-from ase_les.training.mean_charges import describe_charges
-from ase_les.training.polarizability_part import without_polarizability
-from ase_les.training.train import (
+from ase_les.training.labeling.labeling_plan import make_data
+from ase_les.training.learning.card import describe_data
+from ase_les.training.learning.checkpoint import OtherTraining
+from ase_les.training.learning.mean_charges import describe_charges
+from ase_les.training.learning.polarizability_part import without_polarizability
+from ase_les.training.learning.train import (
     TrainingConfig,
     TrainingResult,
-    read_data,
     read_training_config,
     train,
 )
+from ase_les.training.learning.training_data import read_data
 
 
 def remake(folder: str | Path) -> None:

@@ -51,7 +51,7 @@ def _entry(header: ModelHeader) -> dict[str, object]:
         "test_errors": card.get("test_errors", {}),
         "short_range_test_errors": card.get("short_range", {}).get("test_errors", {}),
         "published": card.get("published", {}),
-        "data_licence": _data(card).get("licence"),
+        "data_license": _data(card).get("license"),
     }
 
 
@@ -61,7 +61,7 @@ def _data(card: Mapping) -> Mapping:
 
 
 def _root_mean_square_errors(errors: Mapping[str, object]) -> str:
-    """Return the entries shown in the table; the card contains more."""
+    """Return the root-mean-square errors of energies, forces and stresses for the table."""
     shown = (
         ("energy_rmse_meV_per_atom", "meV/atom"),
         ("forces_rmse_meV_per_A", "meV/Å"),
@@ -88,7 +88,7 @@ def _show(entries: Mapping[str, Mapping]) -> None:
             f"{entry['cutoff_A']:g}",
             "yes" if entry["long_range"] else "no",
             _root_mean_square_errors(entry["test_errors"]),
-            entry["data_licence"] or "not stated",
+            entry["data_license"] or "not stated",
         )
     console = Console(markup=False)
     console.print(table)

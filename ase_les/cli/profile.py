@@ -21,7 +21,7 @@ def profile(
     smearing: Annotated[
         float, typer.Option(help="Smearing of the charges in Å, such as the σ of the model.")
     ] = 0.0,
-    centre: Annotated[
+    center: Annotated[
         str, typer.Option(help="Origin of each frame: film, elements as Ti,O, or none.")
     ] = "none",
     start: Annotated[int, typer.Option(min=0, help="First frame.")] = 0,
@@ -51,7 +51,7 @@ def profile(
         axis=AXES.index(axis),
         bin_A=bin,
         smearing_A=smearing,
-        centre_on=None if centre == "none" else centre,
+        center_on=None if center == "none" else center,
         calculator=None if model is None else make_calculator(model, device or "cpu", dtype),
         output=output,
         overwrite=overwrite,

@@ -34,6 +34,7 @@ def relax(
     symmetry: options.Symmetry = None,
     symprec: options.SymmetryTolerance = None,
     fix_below: options.FixBelow = None,
+    electrodes: common.Electrodes = None,
     steps: options.Steps = None,
     checkpoint_stride: options.CheckpointStride = None,
     output: Output = None,
@@ -54,7 +55,7 @@ def relax(
     from ase_les.simulation import RelaxationBatchResult
 
     set_threads(threads)
-    given = ModelOptions(model, device, dtype, charge)
+    given = ModelOptions(model, device, dtype, charge, common.electrodes_of(electrodes))
     settings = given_settings(context, options.SETTINGS) | {"progress": TerminalProgress(quiet)}
     if resume is None:
         settings |= {"output": output or "relaxed", "overwrite": overwrite}
@@ -90,6 +91,8 @@ def _start(
     atoms, provenance = calculated_structure(paths[0] if paths else None, *given)
     if len(paths) == 1 and not every_frame:
         return simulation.relax(atoms, provenance=provenance, **settings)
+    if given.electrodes is not None:
+        raise ValueError("--electrodes belong to one structure: relax structures one at a time")
     named = [frame for path in paths for frame in read_frames(path, every_frame, given.charge)]
     names, structures = zip(*named, strict=True)
     origin = {**provenance, "structure": [str(path) for path in paths]}

@@ -45,8 +45,8 @@ def train(
     from ase_les.reports import training as report
     from ase_les.reports.terminal import TerminalProgress
     from ase_les.runs.output import summary_as_json
-    from ase_les.training.train import read_training_config
-    from ase_les.training.train import train as train_model
+    from ase_les.training.learning.train import read_training_config
+    from ase_les.training.learning.train import train as train_model
 
     set_threads(threads)
     settings, folder = read_training_config(config)

@@ -42,10 +42,8 @@ class ElectrostaticsConfig:
         Whether to leave out the interaction of each Gaussian with itself. If it is included, the
         potential at an atom is that of all smeared charges including its own, which is small
         where the surroundings screen the charge; errors of charges then cost little energy. If it
-        is left out, an atom of charge q is in a potential of about −q · 11.5 V Å / σ, and charges
-        on atoms increase the errors of forces: mean charges of liquid water tied to the Born
-        charges raised force errors from 29.5 to 33.0 meV/Å without the self-energy, and lowered
-        them to 27.2 with it (σ = 1.5 Å, 15 epochs of ``models/water-rpbe-d3``).
+        is left out, an atom of charge q is in a potential of about −√(2/π) k_e q / σ, that is
+        −q · 11.5 V Å / σ, and errors of charges cost more energy.
     background : bool
         Whether a cell with net charge and three periodic directions gets a uniform
         neutralizing background.

@@ -30,41 +30,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, NamedTuple
 
 import torch
 from ase.data import atomic_numbers
 from torch import Tensor, nn
 
 from ase_les.configuration import Element, Len, Number, Positive, Unit, configuration
-from ase_les.electrostatics.energy import (
-    Electrostatics,
-    ElectrostaticsConfig,
-    GroupPlan,
-    Plan,
+from ase_les.electrostatics.energy import Electrostatics, ElectrostaticsConfig, Plan
+from ase_les.electrostatics.metal_solvers import (
+    Conductor,
+    Factorized,
+    ImplicitGradient,
+    Iterated,
+    Potential,
+    Solver,
+    Warm,
 )
-from ase_les.electrostatics.layout import Layout
-from ase_les.electrostatics.mesh_potential import MeshPotential
-from ase_les.electrostatics.slab import SlabBox, layer_potential
-from ase_les.electrostatics.warm_start import TOLERANCE, Metal, WarmStart
-from ase_les.graph import Graph, atoms_without_edges
+from ase_les.electrostatics.warm_start import TOLERANCE, WarmStart
+from ase_les.graph import Graph
 from ase_les.units import COULOMB_CONSTANT
 
 # Residual of the potential relative to the driving potential, by precision of the network.
 _RESIDUAL = {torch.float32: 1e-7, torch.float64: 1e-11}
 
-# The condition number for smeared charges is some hundreds: tens of steps are enough.
-_MOST_STEPS = 500
-
 # Atoms times unit charges up to which one sum of all unit charges costs less than the steps.
 # Measured in force calls: 38 atoms, 12 of them metal, a third less; 76 and 24 the same; 714 and 12
 # half as much again.
 _AT_ONCE = 1000
-
-_NO_MINIMUM = (
-    "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
-    "Check for overlapping atoms and for the hardnesses of the model"
-)
 
 
 @configuration
@@ -116,6 +109,62 @@ class EquilibratedCharges(NamedTuple):
     energies: Tensor
 
 
+class MetalBias(NamedTuple):
+    r"""External conditions of the M metal atoms of a graph, in ascending order.
+
+    ``energies`` (M,): added to :math:`\chi`, in eV/e, differentiable: :math:`-V` at an electrode
+    of potential V, :math:`-\boldsymbol{\mathcal{E}} \cdot \mathbf{r}_i` in a field; the
+    energy then contains their work. ``electrode`` (M,): 1 at atoms whose charges add up to
+    ``charge`` in e, 0 at others; None without such a constraint.
+    """
+
+    energies: Tensor
+    electrode: Tensor | None = None
+    charge: float = 0.0
+
+
+class Equilibrium:
+    """Solution for the charges of metal atoms, and their response under the same conditions.
+
+    Attributes
+    ----------
+    charges : Tensor, shape (M, 1)
+        In e, without derivatives.
+    potential_V : float or None
+        Potential of the electrode of given charge relative to the other metal atoms; None without
+        such an electrode.
+    """
+
+    def __init__(self, solver: Solver, drive: Tensor, bias: MetalBias | None):
+        self._solver = solver
+        self._electrode = self.potential_V = None
+        charges = solver.solve(-drive)
+        if bias is not None and bias.electrode is not None:
+            self._electrode = bias.electrode[:, None]
+            self._unit = solver.solve(self._electrode, "electrode")
+            self.potential_V = (bias.charge - self._held(charges)) / self._held(self._unit)
+            charges = charges + self.potential_V * self._unit
+        self.charges = charges
+
+    def respond(self, potential: Tensor, series: str = "response") -> Tensor:
+        """Return the change (M, 1) in e by an energy lowered by `potential` (M, 1) in eV/e.
+
+        Solutions of one `series` are initial values of the next.
+        """
+        change = self._solver.solve(potential, series)
+        if self._electrode is None:
+            return change
+        return change - self._held(change) / self._held(self._unit) * self._unit
+
+    def response_of(self, potential: Tensor) -> Tensor:
+        """Return the response (M, 1) in e to a potential (M, 1), without charges held fixed."""
+        return self._solver.solve(potential, "electrode")
+
+    def _held(self, charges: Tensor) -> float:
+        assert self._electrode is not None
+        return float((self._electrode * charges).sum())
+
+
 class Equilibration(nn.Module):
     """Solver for the charges p of a batch of structures, twice differentiable (training).
 
@@ -141,7 +190,12 @@ class Equilibration(nn.Module):
         return torch.nonzero(self._row[graph.numbers] >= 0).squeeze(1)
 
     def forward(
-        self, graph: Graph, charges: Tensor, sums: Electrostatics, plan: Plan
+        self,
+        graph: Graph,
+        charges: Tensor,
+        sums: Electrostatics,
+        plan: Plan,
+        bias: MetalBias | None = None,
     ) -> EquilibratedCharges:
         """Return the equilibrated charges for given local charges.
 
@@ -154,6 +208,8 @@ class Equilibration(nn.Module):
             Computes the potentials of charges.
         plan : Plan
             Plan of the graph, also used for the metal atoms alone.
+        bias : MetalBias or None
+            Field and electrodes.
 
         Raises
         ------
@@ -164,41 +220,80 @@ class Equilibration(nn.Module):
         none = torch.zeros_like(charges)
         if not len(metal):
             return EquilibratedCharges(none, none[:, 0])
-        row = self._row[graph.numbers[metal]]
-        chi = self.electronegativity.double()[row, None]
-        stiffness = self._stiffness(sums)[row, None]
-        potential = _Potential(sums, plan)
-        drive = potential(graph, charges.detach())[metal] + chi.detach()
-        tolerance = _RESIDUAL[self.log_hardness.dtype]
-        conductor = _Conductor(graph, metal, stiffness.detach(), potential)
-        at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
-        solver: _Solver
-        if at_once:
-            solver = _Factorized(conductor)
-        elif plan.metal is not None and plan.metal.applies(conductor.n_atoms, graph.n_structures):
-            hardness = self.log_hardness.detach().double().exp()[row]
-            solver = _Warm(conductor, plan, hardness)
-        else:
-            solver = _Iterated(conductor, tolerance)
-        found = solver.solve(-drive)
+        chi, stiffness = self._constants(graph, metal, sums, bias)
+        found = self.equilibrium(graph, charges, sums, plan, bias)
 
         def residual() -> Tensor:
             """Return the residual potential, which is zero but has nonzero derivatives."""
-            whole = charges.index_add(0, metal, found)
-            left = potential(graph, whole, create_graph=True)[metal]
-            return conductor.neutral(left + chi + stiffness * found)
+            whole = charges.index_add(0, metal, found.charges)
+            left = Potential(sums, plan)(graph, whole, create_graph=True)[metal]
+            conductor = Conductor(graph, metal, stiffness.detach(), Potential(sums, plan))
+            return conductor.neutral(left + chi + stiffness * found.charges)
 
-        moved = self.differentiable(found, residual, solver.solve)
+        moved = self.differentiable(found.charges, residual, found.respond)
         energies = (chi * moved + 0.5 * stiffness * moved**2)[:, 0]
         return EquilibratedCharges(
             none.index_add(0, metal, moved), none[:, 0].index_add(0, metal, energies)
         )
 
+    def equilibrium(
+        self,
+        graph: Graph,
+        charges: Tensor,
+        sums: Electrostatics,
+        plan: Plan,
+        bias: MetalBias | None = None,
+    ) -> Equilibrium:
+        """Return the charges of metal atoms and their response; arguments as of `forward`."""
+        metal = self.atoms(graph)
+        chi, stiffness = self._constants(graph, metal, sums, bias)
+        potential = Potential(sums, plan)
+        drive = potential.at(graph, charges.detach(), metal) + chi.detach()
+        conductor = Conductor(graph, metal, stiffness.detach(), potential)
+        at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
+        solver: Solver
+        if at_once:
+            solver = Factorized(conductor)
+        elif plan.metal is not None and plan.metal.applies(conductor.n_atoms, graph.n_structures):
+            row = self._row[graph.numbers[metal]]
+            solver = Warm(conductor, plan, self.log_hardness.detach().double().exp()[row])
+        else:
+            solver = Iterated(conductor, _RESIDUAL[self.log_hardness.dtype])
+        return Equilibrium(solver, drive, bias)
+
+    def levels(
+        self,
+        graph: Graph,
+        charges: Tensor,
+        moved: Tensor,
+        sums: Electrostatics,
+        plan: Plan,
+        bias: MetalBias | None = None,
+    ) -> Tensor:
+        """Return the derivatives (M,) in V of the energy by the charges `moved` (M, 1) of metals.
+
+        All are equal at equilibrium. Other arguments as of `forward`.
+        """
+        metal = self.atoms(graph)
+        chi, stiffness = self._constants(graph, metal, sums, bias)
+        whole = charges.index_add(0, metal, moved)
+        return (Potential(sums, plan)(graph, whole)[metal] + chi + stiffness * moved)[:, 0]
+
+    def _constants(
+        self, graph: Graph, metal: Tensor, sums: Electrostatics, bias: MetalBias | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return χ with the bias in eV/e, and η + U in eV/e², both (M, 1)."""
+        row = self._row[graph.numbers[metal]]
+        chi = self.electronegativity.double()[row, None]
+        if bias is not None:
+            chi = chi + bias.energies[:, None]
+        return chi, self._stiffness(sums)[row, None]
+
     def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]
     ) -> Tensor:
         """Return the charges with derivatives, by one more step of Newton's method."""
-        charges: Tensor = _ImplicitGradient.apply(found, residual(), solve)
+        charges: Tensor = ImplicitGradient.apply(found, residual(), solve)
         return charges
 
     def frozen(self) -> FrozenEquilibration:
@@ -232,188 +327,3 @@ class FrozenEquilibration(Equilibration):
     ) -> Tensor:
         """Return the charges unchanged."""
         return found
-
-
-class _Potential:
-    """Derivative of the long-range energy by the charge of each atom."""
-
-    def __init__(self, sums: Electrostatics, plan: Plan):
-        self.sums = sums
-        self._plan = plan
-
-    def __call__(self, graph: Graph, charges: Tensor, create_graph: bool = False) -> Tensor:
-        """Return potentials (N, n) in V of charges (N, n)."""
-        with torch.enable_grad():
-            probe = torch.zeros_like(charges, requires_grad=True)
-            energy = self.sums(graph, charges + probe, self._plan).sum()
-            return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
-
-
-class _Solver(Protocol):
-    def solve(self, given: Tensor) -> Tensor:
-        """Return the neutral response charges (M, 1) to a potential."""
-
-
-class _Conductor:
-    """Subgraph of the metal atoms, and the matrix H from their charges to their potential."""
-
-    def __init__(self, graph: Graph, metal: Tensor, stiffness: Tensor, potential: _Potential):
-        part = atoms_without_edges(graph, metal)
-        self.graph = part._replace(positions=part.positions.detach(), cell=part.cell.detach())
-        self._stiffness = stiffness
-        self._potential = potential
-        self.n_atoms = part.n_atoms
-        self.layout = Layout.of(part.structure, part.n_structures)
-        # Slots of the layout that contain an atom, (S, width).
-        self.filled = self.layout.filled(stiffness)
-        self._count = self.sum(torch.ones_like(stiffness)).clamp(min=1)
-
-    def answer(self, charges: Tensor) -> Tensor:
-        """Return potentials H p (M, n) of n sets of charges p (M, n)."""
-        return self._potential(self.graph, charges) + self._stiffness * charges
-
-    def answer_by_mesh(self, group: GroupPlan) -> Callable[[Tensor], Tensor] | None:
-        """Return the same for neutral charges (M,) of one structure, faster; None without a mesh.
-
-        The potential is the same up to a constant.
-        """
-        if group.sum is None or not MeshPotential.applies(group.sum, self.n_atoms):
-            return None
-        config, graph, box = self._potential.sums.config, self.graph, None
-        cell = graph.cell
-        if group.box_lengths is not None:
-            box = SlabBox.of(graph, group.box_lengths)
-            cell = box.cell
-        truncated = group.sum.truncated
-        of_mesh = MeshPotential(group.sum, graph.positions, cell)
-        local = self._stiffness[:, 0]
-        if config.remove_self_energy:
-            own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
-            local = local - config.weight * config.self_energy_copies * own
-
-        def answer(charges: Tensor) -> Tensor:
-            potential = of_mesh(charges)
-            if box is not None and not truncated:
-                potential = potential + layer_potential(graph, charges, box)
-            return config.weight * potential + local * charges
-
-        return answer
-
-    def neutral(self, values: Tensor) -> Tensor:
-        """Return values (M, n) less their mean over each structure."""
-        return values - self.of_atoms(self.sum(values) / self._count)
-
-    def sum(self, values: Tensor) -> Tensor:
-        """Return sums (S, n) over the atoms of each structure."""
-        total = values.new_zeros(self.layout.n_structures, values.shape[1])
-        return total.index_add(0, self.graph.structure, values)
-
-    def of_atoms(self, values: Tensor) -> Tensor:
-        """Return the value of each atom's structure, (M, n) of (S, n)."""
-        return values[self.graph.structure]
-
-
-class _Factorized:
-    """Response charges to a potential by a factorization of H from all unit charges."""
-
-    def __init__(self, conductor: _Conductor):
-        self._conductor, filled = conductor, conductor.filled
-        # One atom per structure has a unit charge, in turn.
-        rank = filled.cumsum(1)[filled] - 1
-        units = nn.functional.one_hot(rank, filled.shape[1]).double()
-        answers = conductor.neutral(conductor.answer(conductor.neutral(units)))
-        # Decouple the total charge, which is fixed, and empty slots.
-        total = (filled[:, :, None] & filled[:, None, :]).double()
-        matrix = conductor.layout.pad(answers) + total + torch.diag_embed((~filled).double())
-        self._factors, failed = torch.linalg.cholesky_ex(matrix)
-        if failed.any():
-            raise ArithmeticError(_NO_MINIMUM)
-
-    def solve(self, given: Tensor) -> Tensor:
-        """Return charges (M, 1) that sum to zero."""
-        conductor = self._conductor
-        block = conductor.layout.pad(conductor.neutral(given.detach()))
-        return torch.cholesky_solve(block, self._factors)[conductor.filled]
-
-
-class _Iterated:
-    """Response charges to a potential by conjugate gradients: one sum per step."""
-
-    def __init__(self, conductor: _Conductor, tolerance: float):
-        self._conductor = conductor
-        self._tolerance = tolerance
-
-    def solve(self, given: Tensor) -> Tensor:
-        """Return charges (M, 1) that sum to zero."""
-        conductor, given = self._conductor, given.detach()
-        left = conductor.neutral(given)
-        charges, direction = torch.zeros_like(left), left
-        square = conductor.sum(left**2)
-        # A constant potential leaves only round-off.
-        enough = self._tolerance**2 * conductor.sum(given**2)
-        for _ in range(_MOST_STEPS):
-            unsettled = square > enough
-            if not unsettled.any():
-                return charges
-            answer = conductor.neutral(conductor.answer(direction))
-            curvature = conductor.sum(direction * answer)
-            if (unsettled & (curvature <= 0)).any():
-                break
-            # Converged charges leave only round-off.
-            step = conductor.of_atoms(_ratio(square, curvature, where=unsettled))
-            charges, left = charges + step * direction, conductor.neutral(left - step * answer)
-            before, square = square, conductor.sum(left**2)
-            direction = (
-                left + conductor.of_atoms(_ratio(square, before, where=unsettled)) * direction
-            )
-        raise ArithmeticError(_NO_MINIMUM)
-
-
-class _Warm:
-    """Response charges to a potential, by the solver that stores the previous geometry."""
-
-    def __init__(self, conductor: _Conductor, plan: Plan, hardness: Tensor):
-        assert plan.metal is not None
-        self._conductor, self._solver = conductor, plan.metal
-        graph, (group,) = conductor.graph, plan.groups
-        cell = normal = None
-        if group.n_periodic == 3:
-            cell = graph.cell[0]
-        elif group.box_lengths is not None:
-            cell = SlabBox.of(graph, group.box_lengths).cell[0]
-            normal = cell[2] / torch.linalg.vector_norm(cell[2])
-        self._metal = Metal(graph.positions, cell, normal, hardness)
-        self._by_mesh = conductor.answer_by_mesh(group)
-
-    def _in_full(self, charges: Tensor) -> Tensor:
-        return self._conductor.answer(charges[:, None])[:, 0]
-
-    def solve(self, given: Tensor) -> Tensor:
-        """Return charges (M, 1) that sum to zero."""
-        answer = self._by_mesh or self._in_full
-        return self._solver.solve(self._metal, answer, given.detach()[:, 0]).charges[:, None]
-
-
-class _ImplicitGradient(torch.autograd.Function):
-    """Derivatives of converged charges by the implicit function theorem.
-
-    A residual r of the potential changes the charges by :math:`-H^{-1} r`. The residual itself is
-    zero, only its derivatives matter; the change of H is neglected. First derivatives of the
-    charges are then correct, and so are first and second derivatives of the energy.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, found: Tensor, residual: Tensor, solve: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        ctx.solve = solve
-        return found.clone()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
-        return None, -ctx.solve(gradient), None
-
-
-def _ratio(value: Tensor, by: Tensor, where: Tensor) -> Tensor:
-    """Return the quotient where `where` is true, and zero elsewhere."""
-    return torch.where(where, value / torch.where(where, by, 1.0), 0.0)

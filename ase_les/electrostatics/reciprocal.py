@@ -133,7 +133,7 @@ class ReciprocalSum(nn.Module):
         return self.power(fractional, layout.pad(charges), weights, plan.waves.axes)
 
     def waves(self, cell: Tensor) -> Waves:
-        """Return the wave vectors of the cells (S, 3, 3)."""
+        """Return the wave vectors that the sum includes, for cells (S, 3, 3) in Å."""
         raise NotImplementedError
 
     def weights(self, cell: Tensor, waves: Waves, truncated: bool = False) -> Tensor:

@@ -164,13 +164,47 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
     return average - (2 * math.pi * COULOMB_CONSTANT * length / volume) * images
 
 
-def layer_potential(graph: Graph, charges: Tensor, box: SlabBox) -> Tensor:
-    """Return the derivative (N,) in V of the layer correction of one slab by its charges (N,)."""
-    layout = Layout.of(graph.structure, graph.n_structures)
-    with torch.enable_grad():
-        probe = charges.detach()[:, None].requires_grad_(True)
-        energy = layer_correction(graph, probe, box, layout).sum()
-        return torch.autograd.grad(energy, probe)[0][:, 0]
+class LayerPotential:
+    """Derivative of the layer correction of one slab by its charges, for many sets of charges.
+
+    Linear in the charges; plane waves at the atoms are computed once.
+
+    Parameters
+    ----------
+    graph : Graph
+        One slab.
+    box : SlabBox
+    """
+
+    def __init__(self, graph: Graph, box: SlabBox):
+        self._heights = box.heights.detach()
+        cell = box.cell.detach()
+        self._length = torch.linalg.vector_norm(cell[0, 2])
+        self._scale = 2 * math.pi * COULOMB_CONSTANT / torch.linalg.det(cell[0]).abs()
+        axes = _plane_waves(box)
+        k_squared = squared_wave_numbers(cell, axes)[0, ..., 0]
+        counts = k_squared > 0
+        k = torch.where(counts, k_squared, 1.0).sqrt()
+        weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
+        weights = (weights / -torch.expm1(-k * self._length)).flatten()
+        fractional = graph.positions.detach() @ torch.linalg.inv(cell[0])
+        phase = (2 * math.pi) * (
+            fractional[:, 0, None, None] * axes[0][:, None] + fractional[:, 1, None, None] * axes[1]
+        ).flatten(1)
+        waves = torch.cat([torch.cos(phase), torch.sin(phase)], dim=1)
+        k, z = k.flatten().repeat(2), self._heights[:, None]
+        self._above = waves * torch.exp(k * (z - 0.5 * self._length))
+        self._below = waves * torch.exp(k * (-z - 0.5 * self._length))
+        self._weights = self._length * weights.repeat(2)
+
+    def __call__(self, charges: Tensor) -> Tensor:
+        """Return potentials (N,) in V of charges (N,) in e."""
+        z = self._heights
+        net, dipole, spread = charges.sum(), charges @ z, charges @ z**2
+        average = 2 * dipole * z - net * z**2 - spread - net * self._length**2 / 6
+        above, below = charges @ self._above, charges @ self._below
+        images = self._above @ (self._weights * below) + self._below @ (self._weights * above)
+        return self._scale * (average - images)
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,6 +45,15 @@ _CLOSE = 0.3
 _AGED = 2
 
 _MOST_ITERATIONS = 500
+
+# Solutions with the same metal after which the inverse of H is computed, and its largest size: it
+# costs as many sums as there are atoms. Fixed electrodes then need none.
+_AT_REST, _MOST_INVERSE = 20, 1024
+
+NO_MINIMUM = (
+    "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
+    "Check for overlapping atoms and for the hardnesses of the model"
+)
 _ROWS = 256
 
 Map = Callable[[Tensor], Tensor]
@@ -54,13 +63,24 @@ class Metal(NamedTuple):
     """Metal atoms of one structure.
 
     ``positions`` (M, 3) in Å; ``cell`` (3, 3) that the sum repeats, None in free space; ``normal``
-    (3,) of a slab in that cell, None otherwise; ``hardness`` (M,) in eV/e².
+    (3,) of a slab in that cell, None otherwise; ``hardness`` (M,) in eV/e². ``sums``: object that
+    changes with the mesh and the box of the sums.
     """
 
     positions: Tensor
     cell: Tensor | None
     normal: Tensor | None
     hardness: Tensor
+    sums: object = None
+
+    def is_same(self, other: Metal | None) -> bool:
+        """Return whether the matrix H is the same."""
+        if other is None or self.sums is None or self.sums is not other.sums:
+            return False
+        # Sums of one plan have one cell.
+        return torch.equal(self.positions, other.positions) and torch.equal(
+            self.hardness, other.hardness
+        )
 
 
 class Solution(NamedTuple):
@@ -71,7 +91,7 @@ class Solution(NamedTuple):
 
 
 class WarmStart:
-    """Solver for a sequence of structures; keeps the Cholesky factor and the last charges.
+    """Solver for a sequence of structures; keeps the Cholesky factor and the last solutions.
 
     Parameters
     ----------
@@ -96,11 +116,13 @@ class WarmStart:
         """Discard the factor and the last charges: the next solution is that of a new solver."""
         self._factor: Tensor | None = None
         self._hardness: Tensor | None = None
-        self._charges: Tensor | None = None
-        self._before: Tensor | None = None
+        self._last: dict[str, tuple[Tensor, Tensor | None]] = {}
         self._iterations_when_new = 0
+        self._metal: Metal | None = None
+        self._inverse: Tensor | None = None
+        self._repeats = 0
 
-    def solve(self, metal: Metal, answer: Map, given: Tensor) -> Solution:
+    def solve(self, metal: Metal, answer: Map, given: Tensor, series: str = "charges") -> Solution:
         """Return charges p with H p equal to `given` up to a constant.
 
         Parameters
@@ -110,46 +132,84 @@ class WarmStart:
             Function from charges (M,) to potentials H p (M,), exact for this geometry.
         given : Tensor, shape (M,)
             In V.
+        series : str
+            Solutions of one series are initial values of the next.
 
         Raises
         ------
         ArithmeticError
             If H is not positive.
         """
+        if self._stays(metal, answer):
+            assert self._inverse is not None
+            charges = self._inverse @ (given - given.mean())
+            return Solution(charges - charges.mean(), 0)
         same = self._hardness is not None and torch.equal(self._hardness, metal.hardness)
         if not same:
             self.reset()
         if self._factor is not None:
             try:
-                return self._iterate(answer, given)
+                return self._iterate(answer, given, series)
             except ArithmeticError:
                 # The stored factor may belong to a very different structure.
                 self.reset()
         self._factor = cholesky_factor(metal, self._smearing, self._weight)
         self._hardness = metal.hardness.clone()
         self._iterations_when_new = 0
-        return self._iterate(answer, given)
+        return self._iterate(answer, given, series)
 
-    def _iterate(self, answer: Map, given: Tensor) -> Solution:
+    def _stays(self, metal: Metal, answer: Map) -> bool:
+        """Return whether the inverse of H is known, because the metal has not moved for a while."""
+        if not metal.is_same(self._metal):
+            self._metal, self._inverse, self._repeats = metal, None, 0
+            return False
+        self._repeats += 1
+        is_small = len(metal.hardness) <= _MOST_INVERSE
+        if self._inverse is None and self._repeats >= _AT_REST and is_small:
+            self._inverse = neutral_inverse(answer, metal.hardness)
+        return self._inverse is not None
+
+    def _iterate(self, answer: Map, given: Tensor, series: str) -> Solution:
         assert self._factor is not None
         solution = conjugate_gradients(
-            answer, given, self._tolerance, _preconditioner(self._factor), self._start()
+            answer, given, self._tolerance, _preconditioner(self._factor), self._start(series)
         )
-        self._before, self._charges = self._charges, solution.charges
+        before = self._last[series][0] if series in self._last else None
+        self._last[series] = solution.charges, before
         if not self._iterations_when_new:
             self._iterations_when_new = solution.iterations
         elif solution.iterations > _AGED * self._iterations_when_new:
             self._factor = None
         return solution
 
-    def _start(self) -> Tensor | None:
+    def _start(self, series: str) -> Tensor | None:
         """Return charges extrapolated from the last two geometries, if these were close."""
-        last, before = self._charges, self._before
+        last, before = self._last.get(series, (None, None))
         if last is None or before is None:
             return last
         change = last - before
         is_close = float(change @ change) < _CLOSE**2 * float(last @ last)
         return last + change if is_close else last
+
+
+def neutral_inverse(answer: Map, like: Tensor) -> Tensor:
+    """Return the inverse (M, M) of H on neutral charges, from the potentials of all unit charges.
+
+    Raises
+    ------
+    ArithmeticError
+        If H is not positive.
+    """
+    n_atoms = len(like)
+    units = torch.eye(n_atoms).to(like) - 1 / n_atoms
+    matrix = torch.stack([answer(unit) for unit in units], dim=1)
+    matrix = matrix - matrix.mean(0)
+    # Decouple the total charge.
+    matrix = 0.5 * (matrix + matrix.T) + matrix.diagonal().mean() / n_atoms
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if failed:
+        raise ArithmeticError(NO_MINIMUM)
+    return torch.cholesky_inverse(factor)
 
 
 def _preconditioner(factor: Tensor) -> Map:
@@ -212,10 +272,7 @@ def conjugate_gradients(
         new = neutral(precondition(left))
         before, product = product, float(left @ new)
         direction = new + (product / before) * direction
-    raise ArithmeticError(
-        "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
-        "Check for overlapping atoms and for the hardnesses of the model"
-    )
+    raise ArithmeticError(NO_MINIMUM)
 
 
 def cholesky_factor(metal: Metal, smearing: float, weight: float) -> Tensor:

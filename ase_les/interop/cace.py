@@ -53,7 +53,7 @@ from ase_les.units import COULOMB_CONSTANT
 PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
 
 
-LICENCE = "CC BY-NC 4.0, as published by its authors; not redistributable here"
+LICENSE = "CC BY-NC 4.0, as published by its authors; not redistributable here"
 
 
 _TERMS = ("Atomwise", "EwaldPotential", "LesWrapper")
@@ -122,7 +122,7 @@ def cace_model(
             "network": root.name,
             "ignored": sorted(_ignored(root, terms)),
         },
-        "licence": LICENCE,
+        "license": LICENSE,
         "atomic_energies": (
             "given by the user" if atomic_energies else "none: energies are without offsets"
         ),

@@ -149,7 +149,7 @@ def _cace_config(record: Record, layers: list[list[Record]]) -> CaceConfig:
         cutoff_exponent=round(float(cutoff["p"])),
         trainable_frequencies=radial.owns("bessel_weights"),
         layers=tuple(tuple(_MESSAGES[entry.class_name] for entry in layer) for layer in layers),
-        mean_neighbours=float(record.get("mp_norm_factor", 1.0)) ** -2,
+        mean_neighbors=float(record.get("mp_norm_factor", 1.0)) ** -2,
         separate_values=any(values != (1, 1) for values in senders),
     )
 
@@ -306,5 +306,5 @@ def expect(record: Record, **values) -> None:
 
 
 def unsupported(what: str, record: Record, supported: tuple[str, ...]) -> ValueError:
-    """Return the error for a part that this package does not support."""
+    """Return the error to raise for a part of a checkpoint that this package does not support."""
     return ValueError(f"{what} {record.name} is not supported; supported: {', '.join(supported)}")

@@ -91,6 +91,11 @@ class Evaluator:
         cell_A : array of shape (3, 3)
             Rows are lattice vectors; ignored without periodic directions.
 
+        Returns
+        -------
+        Evaluation
+            In atomic units, as i-PI expects it; the mean over the calculators of a committee.
+
         Raises
         ------
         ValueError

@@ -38,20 +38,22 @@ from torch import Tensor
 from ase_les.charges import ChargesConfig
 from ase_les.electrostatics import ElectrostaticsConfig
 from ase_les.electrostatics.wave_vectors import SHELL_TOLERANCE
+from ase_les.interop.cace import PREFACTOR
 from ase_les.interop.cace_network import expect, unsupported
-from ase_les.interop.mace_network import linear_blocks, read_network, silu_factor
+from ase_les.interop.mace_network import (
+    linear_blocks,
+    radii_of_elements,
+    read_network,
+    silu_factor,
+)
 from ase_les.interop.torch_archive import Record
 from ase_les.mace_repulsion import MaceRepulsionConfig
 from ase_les.messages import one_line
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConfig
 from ase_les.model_sizes import with_weights
 from ase_les.representation import MaceConfig
-from ase_les.units import COULOMB_CONSTANT
 
-#: 1/(2ε₀) in eV Å, prefactor of the reciprocal sum.
-PREFACTOR = 2 * math.pi * COULOMB_CONSTANT
-
-LICENCE = "as published by its authors; check it before passing the model on"
+LICENSE = "as published by its authors; check it before passing the model on"
 
 _NETWORKS = ("MACELES", "ScaleShiftMACE", "MACE")
 _READOUTS = ("LinearReadoutBlock", "NonLinearReadoutBlock")
@@ -117,7 +119,7 @@ def mace_model(
         representation=network.config,
         short_range=ShortRangeConfig(energy.hidden, False, energy.linear, scale),
         long_range=long_range,
-        core_repulsion=_repulsion(root, scale, network.elements),
+        core_repulsion=_repulsion(root, scale),
     )
     model = with_weights(config, weights)
     model.card = {
@@ -129,7 +131,7 @@ def mace_model(
             "head": heads[number],
             "heads": heads,
         },
-        "licence": LICENCE,
+        "license": LICENSE,
         "atomic_energies": _origin(atomic_energies, shift),
         "charges": {} if long_range else {"none": "a short-range model without charges"},
         **facts,
@@ -213,6 +215,9 @@ def _readout(records: Sequence[Record], config: MaceConfig, head: int, n_heads: 
         if len(inner) != channels:
             raise ValueError(f"a readout reads {len(inner)} scalars of {channels} channels")
         units = slice(head * width, (head + 1) * width)
+        if activation is None:
+            direct[0, columns] += inner[:, units] @ outer[units, head]
+            continue
         weight = torch.zeros(width, n_layers * channels, dtype=torch.float64)
         weight[:, columns] = inner[:, units].T
         first.append(weight)
@@ -235,20 +240,19 @@ def _scalars(linear: Record) -> Tensor:
     raise ValueError("a readout does not read scalars")
 
 
-def _repulsion(root: Record, scale: float, elements: Sequence[int]) -> MaceRepulsionConfig | None:
+def _repulsion(root: Record, scale: float) -> MaceRepulsionConfig | None:
     block = root.get("pair_repulsion_fn")
     if block is None or not root.get("pair_repulsion", True):
         return None
     if block.class_name != "ZBLBasis":
         raise unsupported("pair repulsion", block, ("ZBLBasis",))
-    radii = block["covalent_radii"].double()
     return MaceRepulsionConfig(
         scale=scale,
         strengths=tuple(block["c"].double().tolist()),
         screening=float(block["a_prefactor"]),
         power=float(block["a_exp"]),
         exponent=int(block["p"]),
-        radii={chemical_symbols[number]: float(radii[number]) for number in elements},
+        radii=radii_of_elements(block["covalent_radii"].double(), root),
     )
 
 

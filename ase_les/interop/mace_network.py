@@ -14,10 +14,16 @@ from ase_les.interop.cace_network import expect, unsupported
 from ase_les.interop.torch_archive import Record
 from ase_les.representation import MaceConfig
 from ase_les.representation.mace.couplings import coupled_degrees, monomials
+from ase_les.representation.mace.transform import AgnesiConfig
 
 Irrep = tuple[int, int]
 
-_INTERACTIONS = ("RealAgnosticResidualInteractionBlock", "RealAgnosticInteractionBlock")
+_INTERACTIONS = (
+    "RealAgnosticResidualInteractionBlock",
+    "RealAgnosticInteractionBlock",
+    "RealAgnosticDensityResidualInteractionBlock",
+    "RealAgnosticDensityInteractionBlock",
+)
 # Tolerance for coefficients of order one in single precision.
 _CANCELED = 1e-5
 _CUEQ_REMEDY = (
@@ -98,10 +104,10 @@ def _refuse_unknown_parts(root: Record) -> None:
     if basis.class_name != "BesselBasis":
         raise unsupported("radial basis", basis, ("BesselBasis",))
     transform = radial.get("distance_transform")
-    if transform is not None:
+    if transform is not None and transform.class_name != "AgnesiTransform":
         raise ValueError(
             f"it transforms distances by {transform.class_name}, which is not supported; "
-            "use a model trained with `distance_transform: None`"
+            "use a model trained with `distance_transform: Agnesi` or None"
         )
     for interaction in root["interactions"]:
         if interaction.class_name not in _INTERACTIONS:
@@ -117,7 +123,7 @@ def _refuse_unknown_parts(root: Record) -> None:
         list(root["interactions"])[1:], list(root["products"])[1:], strict=True
     ):
         if "Residual" not in layer.class_name or not product.get("use_sc", True):
-            raise unsupported("interaction after the first", layer, _INTERACTIONS[:1])
+            raise unsupported("interaction after the first", layer, _INTERACTIONS[::2])
 
 
 def _parts(record: Record) -> Iterator[Record]:
@@ -150,6 +156,9 @@ def _config(
     neighbors = {float(layer["avg_num_neighbors"]) for layer in interactions}
     if len(neighbors) != 1:
         raise ValueError(f"layers divide by different numbers of neighbors: {sorted(neighbors)}")
+    by_density = {"Density" in layer.class_name for layer in interactions}
+    if len(by_density) != 1:
+        raise ValueError("layers with and without normalization by a density are not supported")
     contractions = [_contractions(product) for product in products]
     orders = {int(part["correlation"]) for parts in contractions for part in parts}
     if len(orders) != 1:
@@ -168,8 +177,24 @@ def _config(
         mean_neighbors=neighbors.pop(),
         residual_first="Residual" in first.class_name,
         cutoff_on_weights=radial.get("apply_cutoff", True) is False,
+        normalization="density" if by_density.pop() else "mean",
+        distance_transform=_transform(radial.get("distance_transform"), root),
         stored_paths=_stored_paths(contractions, l_hidden=l_hidden),
     )
+
+
+def _transform(record: Record | None, root: Record) -> AgnesiConfig | None:
+    if record is None:
+        return None
+    radii = record["covalent_radii"].double()
+    a, q, p = (float(record[name]) for name in ("a", "q", "p"))
+    return AgnesiConfig(a=a, q=q, p=p, radii=radii_of_elements(radii, root))
+
+
+def radii_of_elements(radii: Tensor, root: Record) -> dict[str, float]:
+    """Return the radii of the elements of a network from a table by atomic number."""
+    numbers = root["atomic_numbers"].tolist()
+    return {chemical_symbols[number]: float(radii[number]) for number in numbers}
 
 
 def _contractions(product: Record) -> list[Record]:
@@ -200,9 +225,9 @@ def _embedding(root: Record, n_elements: int, config: MaceConfig) -> dict[str, T
     }
 
 
-def _radial_weights(interaction: Record) -> list[Tensor]:
-    """Return weights (inputs, outputs) of the radial network, including silu factors and scales."""
-    network = interaction["conv_tp_weights"]
+def _radial_weights(interaction: Record, name: str = "conv_tp_weights") -> list[Tensor]:
+    """Return weights (inputs, outputs) of a radial network, including silu factors and scales."""
+    network = interaction[name]
     if network.class_name != "FullyConnectedNet":
         raise unsupported("radial network", network, ("FullyConnectedNet",))
     weights, factor = [], 1.0
@@ -261,6 +286,9 @@ def _interaction(
     up = {source: block for source, _, block in linear_blocks(record["linear_up"])}
     prefix = f"interactions.{layer}."
     named = {f"{prefix}radial.weights.{n}": w.T.contiguous() for n, w in enumerate(hidden)}
+    if config.normalization == "density":
+        (density,) = _radial_weights(record, "density_fn")
+        named[f"densities.{layer}"] = prefactor / math.sqrt(2 / config.cutoff) * density[:, 0]
     return {
         **named,
         f"{prefix}radial_weights": weights[:, [number for number, _ in order]]

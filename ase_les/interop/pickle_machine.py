@@ -52,17 +52,18 @@ class Names(Protocol):
 
 
 def interpret(data: bytes, names: Names) -> object:
-    """Return the content of a pickle.
+    """Return the content of a pickle without importing or calling anything it names.
 
     Parameters
     ----------
     data : bytes
     names : Names
+        Stand-ins for the names that the pickle may use.
 
     Raises
     ------
     ValueError
-        If the pickle is malformed or beyond a limit.
+        If the pickle is malformed, uses an unexpected name, or exceeds a limit of size.
     """
     if len(data) > MAX_BYTES:
         raise ValueError(f"its pickle has {len(data)} bytes; at most {MAX_BYTES} are read")

@@ -3,15 +3,16 @@
 The torch modules are the reference definition: they are used for training, response and all cases
 that the kernels do not cover, and tests compare both.
 
-=====================  ==========================================================
+=====================  ====================================================================
 Kernel                 Instead of
-=====================  ==========================================================
+=====================  ====================================================================
 ``edges.py``           selection of edges within the cutoff
 ``representation.py``  `Cace` without message passing: features
-``messages.py``        `Interaction` of MACE, training included: sums of messages
+``messages.py``        `Interaction` of `Mace` in training: sums of messages, twice differentiable
+``mace.py``            `Interaction` and `Products` of `Mace`: sums of messages, polynomials
 ``split.py``           `SplitCharges`: exchange between neighbors
 ``mesh.py``            `AnalyticParticleMesh`: charges to the mesh, potentials back
-=====================  ==========================================================
+=====================  ====================================================================
 
 ``library.py`` finds the shared object and describes the C interface; ``fused.c`` is written by
 ``generate.py`` from ``template.c``, ``degree.c``, ``split.c`` and ``mesh.c``.

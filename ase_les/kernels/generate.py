@@ -8,11 +8,11 @@ The result is in the repository, so that building the package only needs a C com
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 
+from ase_les.kernels import generate_training
+from ase_les.kernels.generate_text import accumulate, blocks, fill, indented, lowered, value_of
 from ase_les.representation.angular import Invariants, Monomials, Triple
-from ase_les.representation.weighted_products import WeightedProducts
 
 FOLDER = Path(__file__).parent
 OUTPUT = FOLDER / "fused.c"
@@ -28,15 +28,15 @@ TARGETS = {
     "avx2": ("avx2,fma", {"float": 32, "double": 32}),
     "avx512": ("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", {"float": 32, "double": 64}),
 }
-# Maximum number of rows summed together, each in a separate register.
-_ROWS = 6
-
 # Entry points of the library: the arguments after precision and level.
 ENTRIES = {
     "forward": "const fused_model *model, const fused_graph *graph, int64_t first, int64_t last, "
     "void *raw, void *features",
     "backward": "const fused_model *model, const fused_graph *graph, int64_t first, int64_t last, "
     "const void *raw, const void *by_features, double *by_positions, double *by_cells",
+    "cace_values": "const fused_cace *cace, int64_t first, int64_t last, void *features",
+    "cace_gradients": "const fused_cace *cace, int64_t first, int64_t last, "
+    "const void *by_features, const void *change, const fused_cace_results *to",
     "split_forward": "const fused_split *split, const fused_graph *graph, int64_t first, "
     "int64_t last, const double *latent, double *charges",
     "split_backward": "const fused_split *split, const fused_graph *graph, int64_t first, "
@@ -74,20 +74,22 @@ def source() -> str:
     text = (FOLDER / "template.c").read_text(encoding="utf-8")
     cases = {
         name: "\n".join(
-            f"    case {l}: return NAME({name}_{l})(model, graph, first, last, {arguments});"
+            f"    case {l}: return NAME({name}_{l})({arguments});"
             for l in L_MAX  # noqa: E741
         )
         for name, arguments in (
-            ("forward", "raw, features"),
-            ("backward", "raw, by_features, by_positions, by_cells"),
+            ("forward", "model, graph, first, last, raw, features"),
+            ("backward", "model, graph, first, last, raw, by_features, by_positions, by_cells"),
+            ("cace_values", "cace, first, last, features"),
+            ("cace_gradients", "cace, first, last, by_features, change, to"),
         )
     }
-    return _fill(
+    return fill(
         text,
         DISPATCH=_dispatch(),
         DEGREES="\n".join(_of_degree(l_max) for l_max in L_MAX),
-        FORWARD_CASES=cases["forward"],
-        BACKWARD_CASES=cases["backward"],
+        **{f"{name.upper()}_CASES": text for name, text in cases.items()},
+        TRAINING=(FOLDER / "training.c").read_text(encoding="utf-8"),
         SPLIT=(FOLDER / "split.c").read_text(encoding="utf-8"),
         MESSAGES=(FOLDER / "messages.c").read_text(encoding="utf-8"),
         MESH=(FOLDER / "mesh.c").read_text(encoding="utf-8"),
@@ -99,12 +101,6 @@ def main() -> None:
     OUTPUT.write_text(source(), encoding="utf-8")
 
 
-def _fill(text: str, **parts: str) -> str:
-    for name, part in parts.items():
-        text = text.replace(f"@{name}@", part)
-    return text
-
-
 # Functions of one l_max
 
 
@@ -113,50 +109,47 @@ def _of_degree(l_max: int) -> str:
     triples = monomials.triples
     variants = {nu_max: Invariants(l_max, nu_max) for nu_max in NU_MAX}
     names: dict[int, str] = {}
-    products = []
+    products, second_products = [], []
     for nu_max, invariants in variants.items():
         same = next((nu for nu in names if _terms(variants[nu]) == _terms(invariants)), None)
         names[nu_max] = names[same] if same else f"{l_max}_{nu_max}"
         if same is None:
             products.append(_products(invariants, len(triples), names[nu_max]))
-    cases = {
-        kind: "\n".join(
+            lines = generate_training.second_products(invariants, len(triples), names[nu_max])
+            second_products.append("\n".join(lines))
+
+    def cases(kind: str) -> str:
+        return "\n".join(
             f"    case {nu_max}: products = NAME({kind}_{name}); "
             f"n_invariants = {variants[nu_max].n_invariants}; break;"
             for nu_max, name in names.items()
         )
-        for kind in ("values", "gradients")
-    }
-    return _fill(
-        (FOLDER / "degree.c").read_text(encoding="utf-8"),
-        MONOMIALS=_lines(_monomials(triples), 8),
-        SUMS=_lines(_sums(len(triples)), 8),
-        MIX=_lines(_mix(monomials), 12),
-        UNMIX=_lines(_unmix(monomials), 12),
-        EDGES=_lines(_edges(len(triples)), 8),
-        PULL_BACK=_lines(_pull_back(triples), 8),
+
+    text = "".join(
+        (FOLDER / name).read_text(encoding="utf-8") for name in ("degree.c", "training_degree.c")
+    )
+    starts = [part.start for part in monomials.of_degree]
+    return fill(
+        text,
+        MONOMIALS=indented(_monomials(triples), 8),
+        SUMS=indented(_sums(len(triples)), 8),
+        MIX=indented(_mix(monomials), 12),
+        UNMIX=indented(_unmix(monomials), 12),
+        EDGES=indented(_edges(len(triples)), 8),
+        PULL_BACK=indented(_pull_back(triples), 8),
+        **generate_training.loops(triples),
         PRODUCTS="\n".join(products),
-        VALUE_CASES=cases["values"],
-        GRADIENT_CASES=cases["gradients"],
+        SECOND_PRODUCTS="\n".join(second_products),
+        VALUE_CASES=cases("values"),
+        GRADIENT_CASES=cases("gradients"),
+        SECOND_CASES="\n".join(
+            f"    case {nu_max}: second_products = NAME(second_{name}); break;"
+            for nu_max, name in names.items()
+        ),
+        STARTS=", ".join(map(str, [*starts, len(triples)])),
         NL=str(len(triples)),
         L=str(l_max),
     )
-
-
-def _lines(lines: Iterator[str], indent: int) -> str:
-    return "\n".join(" " * indent + line for line in lines)
-
-
-def _blocks(start: int, stop: int, most: int = _ROWS) -> Iterator[range]:
-    """Yield ranges of at most this number of rows, as even as possible."""
-    n_blocks = -(-(stop - start) // most)
-    ends = [start + (stop - start) * block // n_blocks for block in range(n_blocks + 1)]
-    yield from (range(*bounds) for bounds in pairwise(ends))
-
-
-def _lower(triple: Triple, axis: int) -> Triple:
-    x, y, z = (power - (component == axis) for component, power in enumerate(triple))
-    return x, y, z
 
 
 def _monomials(triples: Sequence[Triple]) -> Iterator[str]:
@@ -164,33 +157,16 @@ def _monomials(triples: Sequence[Triple]) -> Iterator[str]:
     yield "const vec y0 = x - x + 1;"
     for index, triple in enumerate(triples[1:], start=1):
         axis = next(axis for axis in range(3) if triple[axis])
-        lower = position[_lower(triple, axis)]
+        lower = position[lowered(triple, axis)]
         factor = "xyz"[axis]
         yield f"const vec y{index} = " + (f"y{lower} * {factor};" if lower else f"{factor};")
     for index in range(len(triples)):
         yield f"NAME(store)(values + {index} * capacity + lane, y{index});"
 
 
-def _accumulate(
-    rows: range, loop: str, load: str, term: str, store: str, factor: str = ""
-) -> Iterator[str]:
-    """Yield sums a0, a1 … over a loop; `{row}` in term and store is the row of the sum."""
-    yield "{"
-    for k in range(len(rows)):
-        yield f"    vec a{k} = {{0}};"
-    yield f"    {loop} {{"
-    yield f"        {load}"
-    for k, row in enumerate(rows):
-        yield f"        a{k} += {term.format(row=row)};"
-    yield "    }"
-    for k, row in enumerate(rows):
-        yield f"    NAME(store)({store.format(row=row)}, a{k}{factor});"
-    yield "}"
-
-
 def _sums(n_angular: int) -> Iterator[str]:
-    for rows in _blocks(0, n_angular):
-        yield from _accumulate(
+    for rows in blocks(0, n_angular):
+        yield from accumulate(
             rows,
             "for (int64_t lane = begin; lane < end; ++lane)",
             "const vec r = NAME(load)(radial + lane * width);",
@@ -205,8 +181,8 @@ def _mix(monomials: Monomials) -> Iterator[str]:
             f"weights = (const REAL *)model->mixing "
             f"+ ({degree} * n_embedding + s) * n_radial * n_mixed + m;"
         )
-        for rows in _blocks(rows_of_degree.start, rows_of_degree.stop):
-            yield from _accumulate(
+        for rows in blocks(rows_of_degree.start, rows_of_degree.stop):
+            yield from accumulate(
                 rows,
                 "for (int64_t n = 0; n < n_radial; ++n)",
                 "const vec w = NAME(load)(weights + n * n_mixed);",
@@ -222,8 +198,8 @@ def _unmix(monomials: Monomials) -> Iterator[str]:
             f"weights = (const REAL *)model->unmixing "
             f"+ ({degree} * n_embedding + s) * n_mixed * width + v;"
         )
-        for rows in _blocks(rows_of_degree.start, rows_of_degree.stop):
-            yield from _accumulate(
+        for rows in blocks(rows_of_degree.start, rows_of_degree.stop):
+            yield from accumulate(
                 rows,
                 "for (int64_t m = 0; m < n_mixed; ++m)",
                 "const vec w = NAME(load)(weights + m * width) * receiver[m];",
@@ -233,7 +209,7 @@ def _unmix(monomials: Monomials) -> Iterator[str]:
 
 
 def _edges(n_angular: int) -> Iterator[str]:
-    for rows in _blocks(0, n_angular, 4):
+    for rows in blocks(0, n_angular, 4):
         yield "{"
         for k in range(len(rows)):
             yield f"    vec a{k} = {{0}}, b{k} = {{0}};"
@@ -256,7 +232,7 @@ def _pull_back(triples: Sequence[Triple]) -> Iterator[str]:
     for index, triple in enumerate(triples):
         for axis in range(3):
             if triple[axis]:
-                lower = position[_lower(triple, axis)]
+                lower = position[lowered(triple, axis)]
                 value = f"NAME(load)(angular + {lower} * capacity + lane)"
                 yield f"across[{axis}] += t[{index}] * {value} * (REAL){triple[axis]};"
 
@@ -277,7 +253,7 @@ def _products(invariants: Invariants, n_angular: int, name: str) -> str:
 
     load = [f"const vec a{k} = NAME(load)(mixed + {k} * columns + c);" for k in range(n_angular)]
     tensors = [
-        f"const vec t{k} = {_value(invariants.tensors, k, row)};"
+        f"const vec t{k} = {value_of(invariants.tensors, k, row)};"
         for k in range(invariants.tensors.n_rows)
     ]
     parts = (invariants.squares, invariants.products)
@@ -285,7 +261,7 @@ def _products(invariants: Invariants, n_angular: int, name: str) -> str:
     for part in parts:
         for k in range(part.n_rows):
             place = f"result + {len(values)} * columns + c"
-            values.append(f"NAME(store)({place}, {_value(part, k, row)});")
+            values.append(f"NAME(store)({place}, {value_of(part, k, row)});")
     return "\n".join(
         [
             *_product_function(f"values_{name}", [*load, *tensors, *values]),
@@ -317,11 +293,6 @@ def _gradients(invariants: Invariants, n_angular: int, row) -> Iterator[str]:
     yield from (f"NAME(store)(result + {k} * columns + c, g{k});" for k in range(n_angular))
 
 
-def _value(part: WeightedProducts, wanted: int, row) -> str:
-    terms = [(a, b, weight) for a, b, k, weight in part.terms if k == wanted]
-    return " + ".join(f"{row(a)} * {row(b)} * (REAL){weight}" for a, b, weight in terms)
-
-
 def _product_function(name: str, lines: Sequence[str]) -> Iterator[str]:
     yield f"static void NAME({name})(const REAL *mixed, const REAL *by_values, REAL *result,"
     yield "                          int64_t columns)"
@@ -340,7 +311,7 @@ def _product_function(name: str, lines: Sequence[str]) -> Iterator[str]:
 def _dispatch() -> str:
     lines = list(_instances("base"))
     lines += ["#if defined(__x86_64__) && defined(__GNUC__)", "#define HAS_LEVELS"]
-    for target in ("avx2", "avx512"):
+    for target in list(TARGETS)[1:]:
         options, _ = TARGETS[target]
         lines += [
             "#ifdef __clang__",

@@ -26,6 +26,9 @@ INSTRUCTIONS = ("the compiler's default instructions", "AVX2", "AVX-512")
 # With fewer atoms per thread, starting threads costs more than they save.
 _ATOMS_PER_THREAD = 128
 
+# As in template.c.
+_PAD = 8
+
 _FOLDER = Path(__file__).parent
 
 
@@ -206,6 +209,9 @@ def _declare(library: ctypes.CDLL) -> None:
     library.fused_select_edges.restype = c_int64
     library.fused_forward.argtypes = [*choice, model, graph, *atoms, c_void_p, c_void_p]
     library.fused_backward.argtypes = [*choice, model, graph, *atoms, *4 * [c_void_p]]
+    # `fused_cace` and `fused_cace_results`, declared in training.py.
+    library.fused_cace_values.argtypes = [*choice, c_void_p, *atoms, c_void_p]
+    library.fused_cace_gradients.argtypes = [*choice, c_void_p, *atoms, *3 * [c_void_p]]
     library.fused_split_forward.argtypes = [*choice, split, graph, *atoms, *2 * [c_void_p]]
     library.fused_split_backward.argtypes = [*choice, split, graph, *atoms, *5 * [c_void_p]]
     for name, n_arrays in (("sum", 4), ("gradient", 7), ("second", 11)):
@@ -222,6 +228,11 @@ def _declare(library: ctypes.CDLL) -> None:
     library.fused_mesh_gather.argtypes = [*choice, mesh, *on_mesh, *3 * [c_void_p]]
     for name in ("mesh_spread", "mesh_gather"):
         getattr(library, f"fused_{name}").restype = None
+
+
+def padded_length(length: int) -> int:
+    """Return a length rounded up as in template.c, where vectors run over it."""
+    return -(-length // _PAD) * _PAD
 
 
 def pointer(tensor: Tensor | None) -> int | None:

@@ -6,6 +6,9 @@ Both functions are once differentiable; the weights are constants.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -26,20 +29,41 @@ from ase_les.kernels.library import (
 #: Channels are a multiple of this, the number of polynomial columns computed together.
 COLUMNS = 16
 
+# Atoms per block and thread.
+_BLOCK = 256
+
 
 class FlatEdges(NamedTuple):
     """Edges without slots: ``vectors`` (3, E) from sender to receiver in Å, ``senders`` (E,).
 
-    The edges of atom i are ``starts[i]`` to ``starts[i + 1]``.
+    The edges of atom i are ``starts[i]`` to ``starts[i + 1]``. ``scales`` (E,) are those of a
+    transform of distances in Å, None without one.
     """
 
     vectors: Tensor
     senders: Tensor
     starts: Tensor
+    scales: Tensor | None = None
+
+
+class _Path(NamedTuple):
+    """Mixing of one path: 2 l₃ + 1 rows of the sums, and the components of their degree.
+
+    ``beta`` is 0 for the first path of a degree, whose result is not added to others.
+    """
+
+    size: int
+    rows: slice
+    components: slice
+    matrix: Tensor
+    beta: int
 
 
 class TableSums(nn.Module):
-    """Sums of the messages of one layer.
+    """Sums of the messages of one layer, mixed into channels.
+
+    Atoms are worked on in blocks: angles of edges and sums of paths exist for one block at a time.
+    Angles are computed again for the gradient if there are several blocks.
 
     Parameters
     ----------
@@ -48,6 +72,8 @@ class TableSums(nn.Module):
         First component of the message, 2 l₁ + 1 and 2 l₃ + 1; int64.
     couplings : Tensor, shape (n_lm, n_angles)
         From harmonics to the coupled angles of all paths.
+    linear : Tensor, shape (n_paths, C, C)
+        From the sums of every path to those of its degree l₃.
     rows : Tensor, shape (2 n_points, n_paths, C)
         Values of the radial functions, and slopes times the step, at the points of their table.
     step : float
@@ -61,6 +87,7 @@ class TableSums(nn.Module):
         kernels: Kernels,
         paths: Tensor,
         couplings: Tensor,
+        linear: Tensor,
         rows: Tensor,
         step: float,
         harmonics: Any,
@@ -73,14 +100,60 @@ class TableSums(nn.Module):
         self.register_buffer("paths", paths, persistent=False)
         self.register_buffer("couplings", couplings, persistent=False)
         self.register_buffer("rows", rows.contiguous(), persistent=False)
-        self.sizes: list[int] = paths[:, 2].tolist()
+        sizes = paths[:, 2].tolist()
+        self.mixing = [
+            _Path(
+                size,
+                slice(end - size, end),
+                harmonics.of_degree[size // 2],
+                matrix,
+                int(size in sizes[:number]),
+            )
+            for number, (size, end, matrix) in enumerate(
+                zip(sizes, accumulate(sizes), linear.detach(), strict=True)
+            )
+        ]
+        self.n_rows = sum(sizes)
         # The interval after the last point contains zeros.
         self.table = (len(rows) // 2 - 2, step)
 
-    def forward(self, edges: FlatEdges, sent: Tensor) -> list[Tensor]:
-        """Return the sums of every path, (2 l₃ + 1, N, C), from messages (N, n_h, C)."""
-        sums = _TableSums.apply(edges.vectors, sent.contiguous(), edges.senders, edges.starts, self)
-        return list(sums.transpose(0, 1).split(self.sizes))
+    def forward(self, edges: FlatEdges, sent: Tensor) -> Tensor:
+        """Return the sums (n_lm, N, C) from messages (N, n_h, C)."""
+        return _TableSums.apply(edges.vectors, sent.contiguous(), edges.senders, edges.starts, self)
+
+
+class _Block(NamedTuple):
+    """Atoms of a block, its edges, and what belongs to them."""
+
+    atoms: slice
+    edges: slice
+    distances: Tensor
+    unit: Tensor
+    angles: Tensor
+    senders: Tensor
+    starts: Tensor
+
+
+def _blocks(layer: TableSums, vectors: Tensor, senders: Tensor, starts: Tensor) -> Iterator[_Block]:
+    n_atoms, size = len(starts) - 1, _BLOCK * torch.get_num_threads()
+    bounds = [*range(0, n_atoms, size), n_atoms]
+    for (first, last), (begin, end) in zip(
+        pairwise(bounds), pairwise(starts[bounds].tolist()), strict=True
+    ):
+        own = vectors[:, begin:end]
+        # The first axis has the components of a vector: sums over it are three additions.
+        distances = (own * own).sum(0).sqrt()
+        unit = own / distances
+        angles = (layer.couplings.T @ layer.harmonics(unit)).T.contiguous()
+        yield _Block(
+            slice(first, last),
+            slice(begin, end),
+            distances,
+            unit,
+            angles,
+            senders[begin:end],
+            starts[first : last + 1] - begin,
+        )
 
 
 class _TableSums(Function):
@@ -88,70 +161,77 @@ class _TableSums(Function):
     def forward(
         ctx: Any, vectors: Tensor, sent: Tensor, senders: Tensor, starts: Tensor, layer: TableSums
     ) -> Tensor:
-        # The first axis has the components of a vector: sums over it are three additions.
-        distances = (vectors * vectors).sum(0).sqrt()
-        unit = vectors / distances
-        angles = (layer.couplings.T @ layer.harmonics(unit)).T.contiguous()
         ctx.layer = layer
-        ctx.save_for_backward(distances, unit, angles, sent, senders, starts)
-        n_atoms = len(starts) - 1
-        sums = sent.new_empty(n_atoms, sum(layer.sizes), sent.shape[2])
-        messages, table = _arguments(layer, sent, angles, senders, starts)
-        arrays = [array.data_ptr() for array in (distances, angles, sent, sums)]
-        in_ranges(
-            ranges(n_atoms),
-            lambda _, first, last: layer.kernels.call(
-                "table_sum", sent.dtype, messages, table, first, last, *arrays
-            ),
-        )
-        return sums
+        ctx.save_for_backward(vectors, sent, senders, starts)
+        result = sent.new_empty(len(layer.couplings), len(starts) - 1, sent.shape[2])
+        ctx.only_block = None
+        for block in _blocks(layer, vectors, senders, starts):
+            n_atoms = len(block.starts) - 1
+            if n_atoms == len(starts) - 1:
+                ctx.only_block = block
+            sums = sent.new_empty(n_atoms, layer.n_rows, sent.shape[2])
+            arguments = _arguments(layer, sent, block)
+            arrays = [array.data_ptr() for array in (block.distances, block.angles, sent, sums)]
+            call = partial(layer.kernels.call, "table_sum", sent.dtype, *arguments)
+            in_ranges(ranges(n_atoms), lambda _, *bounds, run=call, of=arrays: run(*bounds, *of))
+            for path in layer.mixing:
+                matrices = path.matrix.expand(path.size, -1, -1)
+                result[path.components, block.atoms].baddbmm_(
+                    sums[:, path.rows].transpose(0, 1), matrices, beta=path.beta
+                )
+        return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         layer: TableSums = ctx.layer
-        distances, unit, angles, sent, senders, starts = ctx.saved_tensors
-        gradient = gradient.contiguous()
-        by_distances, by_angles = torch.empty_like(distances), torch.empty_like(angles)
-        bounds = ranges(len(starts) - 1)
+        vectors, sent, senders, starts = ctx.saved_tensors
+        by_vectors = torch.empty_like(vectors)
         # Atoms of different ranges send to each other.
-        by_sent = sent.new_zeros(len(bounds) - 1, *sent.shape)
-        messages, table = _arguments(layer, sent, angles, senders, starts)
-        arrays = [
-            array.data_ptr()
-            for array in (distances, angles, sent, gradient, by_distances, by_angles)
-        ]
-        in_ranges(
-            bounds,
-            lambda part, first, last: layer.kernels.call(
-                "table_gradient",
-                sent.dtype,
-                messages,
-                table,
-                first,
-                last,
-                *arrays,
-                pointer(by_sent[part]),
-            ),
-        )
-        by_angular = layer.couplings @ by_angles.T
-        across = layer.harmonics.gradient(unit, by_angular) / distances
-        along = by_distances - (across * unit).sum(0)
+        by_sent = sent.new_zeros(torch.get_num_threads(), *sent.shape)
+        blocks = _blocks(layer, vectors, senders, starts)
+        for block in blocks if ctx.only_block is None else [ctx.only_block]:
+            n_atoms = len(block.starts) - 1
+            by_sums = sent.new_empty(n_atoms, layer.n_rows, sent.shape[2])
+            for path in layer.mixing:
+                matrices = path.matrix.T.expand(path.size, -1, -1)
+                by_sums[:, path.rows].transpose(0, 1).baddbmm_(
+                    gradient[path.components, block.atoms], matrices, beta=0
+                )
+            by_distances = torch.empty_like(block.distances)
+            by_angles = torch.empty_like(block.angles)
+            arrays = [
+                array.data_ptr()
+                for array in (block.distances, block.angles, sent, by_sums, by_distances, by_angles)
+            ]
+            call = partial(
+                layer.kernels.call, "table_gradient", sent.dtype, *_arguments(layer, sent, block)
+            )
+            in_ranges(
+                ranges(n_atoms),
+                lambda part, *bounds, run=call, of=arrays: run(
+                    *bounds, *of, pointer(by_sent[part])
+                ),
+            )
+            across = layer.harmonics.gradient(block.unit, layer.couplings @ by_angles.T)
+            across /= block.distances
+            along = by_distances - (across * block.unit).sum(0)
+            by_vectors[:, block.edges] = across.addcmul_(along, block.unit)
         total = by_sent[0] if len(by_sent) == 1 else by_sent.sum(0)
-        return across.addcmul_(along, unit), total, None, None, None
+        return by_vectors, total, None, None, None
 
 
 def _arguments(
-    layer: TableSums, sent: Tensor, angles: Tensor, senders: Tensor, starts: Tensor
+    layer: TableSums, sent: Tensor, block: _Block
 ) -> tuple[MessageArguments, RadialArguments]:
     messages = MessageArguments(
-        len(starts) - 1,
+        len(block.starts) - 1,
         sent.shape[2],
         len(layer.paths),
         sent.shape[1],
-        angles.shape[1],
-        sum(layer.sizes),
-        *(part.data_ptr() for part in (layer.paths, starts, senders)),
+        block.angles.shape[1],
+        layer.n_rows,
+        *(part.data_ptr() for part in (layer.paths, block.starts, block.senders)),
     )
     return messages, RadialArguments(*layer.table, layer.rows.data_ptr())
 

@@ -18,6 +18,7 @@ from ase_les.kernels.library import (
     ModelArguments,
     PreparedGraph,
     in_ranges,
+    padded_length,
     pointer,
     ranges,
 )
@@ -25,9 +26,6 @@ from ase_les.kernels.library import (
 if TYPE_CHECKING:
     from ase_les.representation.cace import Cace
     from ase_les.representation.radial import BesselBasis
-
-# As in template.c.
-_PAD = 8
 
 # Coefficients of the radial polynomials as in generate.py, and the length of an interval in units
 # of the inverse of the largest frequency: errors of the slopes are then below round-off.
@@ -50,14 +48,14 @@ class FusedRepresentation:
         self.dtype = cace.mixing.dtype
         self._embedding = cace.embedding
         self._config = config
-        sender, receiver = (table.to(self.dtype) for table in cace.embedding.of_all_kinds())
+        sender, receiver = (table.detach().to(self.dtype) for table in cace.embedding.tables())
         self._sender = sender.contiguous()
         self._receiver = _padded(receiver.repeat(1, config.n_mixed))
-        self._radial = radial_polynomials(cace.neighbour_sum.radial, self.dtype)
+        self._radial = radial_polynomials(cace.neighbor_sum.radial, self.dtype)
         mixing = cace.mixing.detach()
         self._mixing, self._unmixing = _padded(mixing), _padded(mixing.transpose(2, 3))
-        n_angular = len(cace.neighbour_sum.angular.triples)
-        self._n_raw = config.n_embedding * n_angular * _up(config.n_radial)
+        n_angular = len(cace.neighbor_sum.angular.triples)
+        self._n_raw = config.n_embedding * n_angular * padded_length(config.n_radial)
         self._n_features = cace.n_features
 
     def __call__(self, graph: Graph, atoms: range | None = None) -> Tensor:
@@ -193,11 +191,7 @@ def radial_polynomials(radial: BesselBasis, dtype: torch.dtype) -> Tensor:
     return _padded(torch.from_numpy(powers)).to(dtype).contiguous()
 
 
-def _up(length: int) -> int:
-    return -(-length // _PAD) * _PAD
-
-
 def _padded(table: Tensor) -> Tensor:
     """Return a contiguous copy whose last axis is filled with zeros to a multiple of the pad."""
     length = table.shape[-1]
-    return torch.nn.functional.pad(table, (0, _up(length) - length)).contiguous()
+    return torch.nn.functional.pad(table, (0, padded_length(length) - length)).contiguous()

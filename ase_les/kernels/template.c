@@ -1,4 +1,4 @@
-/* Fused kernels for inference. Plain C99 with the vector extension of gcc and clang, no headers
+/* Fused kernels. Plain C99 with the vector extension of gcc and clang, no headers
  * beyond the C library; `ase_les/kernels/library.py` calls it through ctypes, without the GIL.
  *
  * fused.c is written by `python -m ase_les.kernels.generate` from template.c and the tables of
@@ -34,6 +34,24 @@ typedef struct {
     const void *mixing;     /* [degree][embedding][radial][mixed, padded] */
     const void *unmixing;   /* [degree][embedding][mixed][radial, padded] */
 } fused_model;
+
+/* A representation in training: `model` without radial polynomials; edges in slots of the atoms,
+ * those beyond the cutoff do not count; sines and cosines of frequency times distance. */
+typedef struct {
+    fused_model model;
+    int64_t exponent, n_atoms, n_slots;
+    const void *frequencies;             /* [radial] */
+    const void *vectors;                 /* [3][atom][slot], Å */
+    const void *sines, *cosines;         /* [atom][radial][slot] */
+    const int64_t *kinds, *sender_kinds; /* [atom], [atom][slot] */
+} fused_cace;
+
+/* Where gradients of a representation go; NULL if not wanted. Those by vectors are written, those
+ * by parameters are added in the shapes of `fused_model`. */
+typedef struct {
+    void *features;  /* rates of the features: the gradient by the gradient they had */
+    void *vectors, *sender, *receiver, *mixing, *frequencies;
+} fused_cace_results;
 
 /* See ase_les.graph.Graph. */
 typedef struct {
@@ -232,31 +250,13 @@ static int NAME(allocate)(scratch *s, arena *from, const fused_model *model,
     return DONE;
 }
 
-/* Find the neighbors of an atom among its edges; unit vectors, distances and their inverse. */
-static void NAME(find_neighbors)(const fused_graph *graph, int64_t n_kinds, double cutoff,
-                                 int64_t atom, int64_t begin, int64_t end, scratch *s)
+/* Lanes of the first n neighbors in `found`, grouped by kind, and their unit vectors. */
+static void NAME(arrange)(scratch *s, int64_t n, int64_t n_kinds, double cutoff)
 {
-    const double *here = graph->positions + 3 * atom;
-    const double *cell = graph->cells + 9 * graph->structures[atom];
-    const double limit = cutoff * cutoff;
-    int64_t *start = s->start, n = 0;
+    int64_t *start = s->start;
     memset(start, 0, (n_kinds + 1) * sizeof *start);
-    for (int64_t edge = begin; edge < end; ++edge) {
-        const int64_t sender = graph->senders[edge];
-        const double *there = graph->positions + 3 * sender, *shift = graph->shifts + 3 * edge;
-        double d[3];
-        for (int axis = 0; axis < 3; ++axis)
-            d[axis] = there[axis] - here[axis] + (shift[0] * cell[axis] + shift[1] * cell[3 + axis]
-                                                  + shift[2] * cell[6 + axis]);
-        if (d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < limit) {
-            for (int axis = 0; axis < 3; ++axis)
-                s->found_vector[3 * n + axis] = (REAL)d[axis];
-            s->found[n] = edge;
-            s->found_kind[n] = graph->kinds[sender];
-            ++start[graph->kinds[sender] + 1];
-            ++n;
-        }
-    }
+    for (int64_t k = 0; k < n; ++k)
+        ++start[s->found_kind[k] + 1];
     for (int64_t kind = 0; kind < n_kinds; ++kind)
         start[kind + 1] = start[kind] + (start[kind + 1] + LANES - 1) / LANES * LANES;
     s->n = start[n_kinds];
@@ -289,6 +289,31 @@ static void NAME(find_neighbors)(const fused_graph *graph, int64_t n_kinds, doub
         NAME(store)(s->distance + lane, r);
         NAME(store)(s->inverse + lane, inverse);
     }
+}
+
+/* Find the neighbors of an atom among its edges; unit vectors, distances and their inverse. */
+static void NAME(find_neighbors)(const fused_graph *graph, int64_t n_kinds, double cutoff,
+                                 int64_t atom, int64_t begin, int64_t end, scratch *s)
+{
+    const double *here = graph->positions + 3 * atom;
+    const double *cell = graph->cells + 9 * graph->structures[atom];
+    const double limit = cutoff * cutoff;
+    int64_t n = 0;
+    for (int64_t edge = begin; edge < end; ++edge) {
+        const int64_t sender = graph->senders[edge];
+        const double *there = graph->positions + 3 * sender, *shift = graph->shifts + 3 * edge;
+        double d[3];
+        for (int axis = 0; axis < 3; ++axis)
+            d[axis] = there[axis] - here[axis] + (shift[0] * cell[axis] + shift[1] * cell[3 + axis]
+                                                  + shift[2] * cell[6 + axis]);
+        if (d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < limit) {
+            for (int axis = 0; axis < 3; ++axis)
+                s->found_vector[3 * n + axis] = (REAL)d[axis];
+            s->found[n] = edge;
+            s->found_kind[n++] = graph->kinds[sender];
+        }
+    }
+    NAME(arrange)(s, n, n_kinds, cutoff);
 }
 
 /* Polynomials on equal intervals; zero from the cutoff on. */
@@ -362,6 +387,7 @@ INLINE void NAME(scatter)(const fused_graph *graph, const scratch *s, int64_t la
         by_positions[3 * atom + axis] -= total[axis];
 }
 
+@TRAINING@
 @DEGREES@
 
 static int NAME(forward)(const fused_model *model, const fused_graph *graph, int64_t first,
@@ -383,11 +409,30 @@ static int NAME(backward)(const fused_model *model, const fused_graph *graph, in
     return NOT_SUPPORTED;
 }
 
+static int NAME(cace_values)(const fused_cace *cace, int64_t first, int64_t last, void *features)
+{
+    switch (cace->model.l_max) {
+@CACE_VALUES_CASES@
+    }
+    return NOT_SUPPORTED;
+}
+
+static int NAME(cace_gradients)(const fused_cace *cace, int64_t first, int64_t last,
+                                const void *by_features, const void *change,
+                                const fused_cace_results *to)
+{
+    switch (cace->model.l_max) {
+@CACE_GRADIENTS_CASES@
+    }
+    return NOT_SUPPORTED;
+}
+
 @SPLIT@
 @MESSAGES@
 @MESH@
 
 #undef vec
 #undef scratch
+#undef training
 #undef LANES
 #endif

@@ -32,7 +32,7 @@ from ase_les.properties.born_results import BornCharges, ElementCharges, notes_o
 from ase_les.properties.layers import LAYER_GAP_A, unit_normal
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
-from ase_les.reading.extended_xyz import without_labels, write_labelled
+from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.runs.lock import lock_output
 from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
@@ -404,7 +404,7 @@ def _write(files: OutputFiles, atoms: Atoms, result: BornCharges, tolerance_A: f
     write_arrays(files.named("-born.npz"), result.arrays())
     labeled = without_labels(atoms)
     labeled.arrays["born_effective_charges"] = result.tensors.reshape(len(atoms), 9)
-    write_labelled(files.named("-born.extxyz"), [labeled])
+    write_labeled(files.named("-born.extxyz"), [labeled])
     summary = result.summary()
     if atoms.pbc.all() and result.atoms is None:
         from ase_les.properties.phonopy_files import write_born_file

@@ -65,7 +65,7 @@ class ChargesByElement:
 
     @property
     def verdict(self) -> str:
-        """Statement about the sign."""
+        """Sentence on whether the charges follow the electronegativities of the elements."""
         if self.sign == OPPOSES:
             return f"the sign of charges is opposite to electronegativity ({self.judged_by})"
         if self.sign == "follows":

@@ -10,6 +10,7 @@ unbiased.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.constants import speed_of_light
@@ -18,6 +19,8 @@ from scipy.fft import irfft, next_fast_len, rfft
 WINDOWS = ("gaussian", "hann")
 #: Length of a Gaussian window in standard deviations.
 GAUSSIAN_REACH = 4.0
+#: Points of a spectrum per resolution width.
+POINTS_PER_RESOLUTION = 10
 
 
 def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
@@ -34,14 +37,38 @@ def autocorrelation(series: np.ndarray, n_lags: int) -> np.ndarray:
     -------
     array, shape (..., n_lags)
     """
-    series = np.asarray(series, dtype=float)
-    n = series.shape[-2]
+    return symmetric_correlation(series, series, n_lags)
+
+
+def symmetric_correlation(first: np.ndarray, second: np.ndarray, n_lags: int) -> np.ndarray:
+    r"""Return the symmetric correlation of two vector series.
+
+    .. math::
+        C(t) = \tfrac12 \langle \mathbf{A}(0)\cdot\mathbf{B}(t)
+               + \mathbf{A}(t)\cdot\mathbf{B}(0) \rangle
+
+    Linear in either series: the correlations of parts with the whole add up to that of the whole.
+
+    Parameters
+    ----------
+    first, second : array, shape (..., n, d)
+        Equally spaced samples; leading axes are broadcast.
+    n_lags : int
+        See `autocorrelation`.
+
+    Returns
+    -------
+    array, shape (..., n_lags)
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    n = first.shape[-2]
     if not 1 <= n_lags <= n:
         raise ValueError(f"`n_lags` must lie between 1 and the number of samples {n}, got {n_lags}")
     # Zero padding prevents correlation of the end with the beginning.
     size = next_fast_len(n + n_lags - 1, real=True)
-    spectrum = rfft(series, size, axis=-2)
-    power = (spectrum.real**2 + spectrum.imag**2).sum(axis=-1)
+    one = rfft(first, size, axis=-2)
+    other = one if second is first else rfft(second, size, axis=-2)
+    power = (one.real * other.real + one.imag * other.imag).sum(axis=-1)
     return irfft(power, size)[..., :n_lags] / (n - np.arange(n_lags))
 
 
@@ -144,6 +171,62 @@ def fitting_lag_window(
             "longer"
         )
     return weights
+
+
+@dataclass(frozen=True)
+class LagTransform:
+    r"""Windowed one-sided Fourier transform of correlation functions.
+
+    .. math::
+        F(\omega) = \int_0^\infty w(t)\, C(t)\, e^{-i\omega t}\, dt
+
+    by the trapezoidal rule, on a grid fine enough to show the line shape.
+
+    Parameters
+    ----------
+    weights : array, shape (n_lags,)
+        Window of the lags, see `lag_window`.
+    timestep_fs : float
+    resolution_per_cm : float
+    upto_per_cm : float
+        Upper limit of the wave numbers.
+    """
+
+    weights: np.ndarray
+    timestep_fs: float
+    resolution_per_cm: float
+    upto_per_cm: float
+
+    @property
+    def _size(self) -> int:
+        per_point = self.resolution_per_cm / POINTS_PER_RESOLUTION
+        points = math.ceil(1e13 / (speed_of_light * per_point * self.timestep_fs))
+        return int(next_fast_len(max(2 * len(self.weights), points), real=True))
+
+    @property
+    def _all_frequencies_Hz(self) -> np.ndarray:
+        size = self._size
+        return np.arange(size // 2 + 1) / (size * self.timestep_fs * 1e-15)
+
+    @property
+    def frequency_Hz(self) -> np.ndarray:
+        """Frequencies (m,)."""
+        every = self._all_frequencies_Hz
+        return every[every / (100 * speed_of_light) <= self.upto_per_cm]
+
+    @property
+    def wavenumber_per_cm(self) -> np.ndarray:
+        """Wave numbers (m,)."""
+        return self.frequency_Hz / (100 * speed_of_light)
+
+    def __call__(self, correlation: np.ndarray) -> np.ndarray:
+        """Return the transforms (..., m) of correlations (..., n_lags), times fs."""
+        weights = self.weights.copy()
+        weights[0] *= 0.5
+        return (
+            self.timestep_fs
+            * rfft(correlation * weights, self._size)[..., : len(self.frequency_Hz)]
+        )
 
 
 def uniform_timestep(time_fs: np.ndarray) -> float:

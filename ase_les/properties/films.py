@@ -41,7 +41,7 @@ class FilmFaces:
         return self.upper_A - self.lower_A
 
 
-def centre_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
+def center_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
     r"""Return the center of mass of selected atoms along a cell vector, as a fraction of it.
 
     For a periodic axis, the mean direction :math:`\arg \sum_i m_i e^{2\pi i s_i}` locates the
@@ -69,7 +69,7 @@ def centre_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
     if abs(direction) < _MIN_PHASE_MODULUS:
         raise ValueError(
             f"the atoms to center on are spread evenly along cell vector {axis} and have no center:"
-            " center on the atoms of a film or solid, or use centre_on=None"
+            " center on the atoms of a film or solid, or use center_on=None"
         )
     center = float(np.angle(direction)) / (2 * math.pi)
     for _ in range(2):

@@ -125,7 +125,7 @@ class InfraredResult:
             "peaks": {
                 peak.band.name: {
                     "between_per_cm": [peak.band.low_per_cm, peak.band.high_per_cm],
-                    "centre_per_cm": peak.centre_per_cm,
+                    "center_per_cm": peak.center_per_cm,
                     "height": peak.height,
                     "full_width_at_half_maximum_per_cm": peak.width_per_cm,
                     "intensity_km_per_mol": peak.intensity_km_per_mol,

@@ -40,20 +40,16 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.constants import Avogadro, Boltzmann, elementary_charge, epsilon_0, hbar, speed_of_light
-from scipy.fft import next_fast_len, rfft
 from scipy.integrate import trapezoid
 
-from ase_les.properties.correlation import autocorrelation, fitting_lag_window
+from ase_les.properties.correlation import LagTransform, autocorrelation, fitting_lag_window
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
 QUANTUM_CORRECTIONS = ("harmonic", "none")
-#: Points of the spectrum per resolution width.
-POINTS_PER_RESOLUTION = 10
 
 
 @dataclass(frozen=True)
@@ -177,34 +173,15 @@ def infrared_from_current(
         If the run is too short for the resolution, or an argument is invalid.
     """
     current = np.asarray(current_eA_per_fs, dtype=float)
-    _check_arguments(current, volume_A3, temperature_K, quantum_correction, molecules)
+    check_spectrum_arguments(current, volume_A3, temperature_K, quantum_correction, molecules)
     weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(current))
     n_blocks = fitting_blocks(blocks, len(current), len(weights))
-    # Cosine transform by the trapezoidal rule, on a grid fine enough to show the line shape.
-    per_point = resolution_per_cm / POINTS_PER_RESOLUTION
-    size = max(2 * len(weights), math.ceil(1e13 / (speed_of_light * per_point * timestep_fs)))
-    size = next_fast_len(size, real=True)
-    frequency_Hz = np.arange(size // 2 + 1) / (size * timestep_fs * 1e-15)
-    wavenumber = frequency_Hz / (100 * speed_of_light)
-    kept = wavenumber <= upto_per_cm
-    weights[0] *= 0.5
-
-    def transform(correlation: np.ndarray) -> np.ndarray:
-        return timestep_fs * rfft(correlation * weights, size)[..., kept].real
-
-    whole = transform(autocorrelation(current, len(weights)))
-    parts = transform(autocorrelation(in_blocks(current, n_blocks), len(weights)))
-    # (e Å/fs)² fs in SI, and from m²/mol to km/mol per 1/cm.
-    si = elementary_charge**2 * 1e-20 / 1e-30 * 1e-15
-    scale: float | np.ndarray = (
-        0.1 * Avogadro * si / (3 * epsilon_0 * speed_of_light * Boltzmann * temperature_K)
-    )
-    scale = scale / molecules
-    if quantum_correction == "none":
-        quanta = hbar * 2 * np.pi * frequency_Hz[kept] / (Boltzmann * temperature_K)
-        scale = scale / _harmonic_factor(quanta)
+    transform = LagTransform(weights, timestep_fs, resolution_per_cm, upto_per_cm)
+    whole = transform(autocorrelation(current, len(weights))).real
+    parts = transform(autocorrelation(in_blocks(current, n_blocks), len(weights))).real
+    scale = molar_scale(transform.frequency_Hz, temperature_K, quantum_correction) / molecules
     return InfraredSpectrum(
-        wavenumber_per_cm=wavenumber[kept],
+        wavenumber_per_cm=transform.wavenumber_per_cm,
         molar_absorption_km_per_mol_cm=scale * whole,
         block_spectra=scale * parts,
         volume_A3=None if volume_A3 is None else float(volume_A3),
@@ -219,13 +196,40 @@ def infrared_from_current(
     )
 
 
-def _check_arguments(
+def molar_scale(
+    frequency_Hz: np.ndarray, temperature_K: float, quantum_correction: str
+) -> np.ndarray:
+    """Return the factor (n,) from the transform of ⟨J·J⟩, in e² Å²/fs, to km/mol per 1/cm.
+
+    Parameters
+    ----------
+    frequency_Hz : array, shape (n,)
+    temperature_K : float
+    quantum_correction : {"harmonic", "none"}
+    """
+    # (e Å/fs)² fs in SI, and from m²/mol to km/mol per 1/cm.
+    si = elementary_charge**2 * 1e-20 / 1e-30 * 1e-15
+    scale = 0.1 * Avogadro * si / (3 * epsilon_0 * speed_of_light * Boltzmann * temperature_K)
+    if quantum_correction == "none":
+        quanta = hbar * 2 * np.pi * frequency_Hz / (Boltzmann * temperature_K)
+        return scale / harmonic_factor(quanta)
+    return np.full(len(frequency_Hz), scale)
+
+
+def check_spectrum_arguments(
     current: np.ndarray,
     volume_A3: float | None,
     temperature_K: float,
     quantum_correction: str,
     molecules: int,
 ) -> None:
+    """Check the arguments of a spectrum from a current (n, 3).
+
+    Raises
+    ------
+    ValueError
+        If one is invalid.
+    """
     if current.ndim != 2 or current.shape[1] != 3:
         raise ValueError(f"the current must have the shape (n, 3), got {current.shape}")
     if not np.isfinite(current).all():
@@ -245,7 +249,7 @@ def _check_arguments(
         raise ValueError(f"`molecules` must be at least 1, got {molecules}")
 
 
-def _harmonic_factor(quanta: np.ndarray) -> np.ndarray:
-    """Return x/(1 − exp(−x)), which is 1 at x = 0."""
+def harmonic_factor(quanta: np.ndarray) -> np.ndarray:
+    """Return the harmonic quantum correction x/(1 − exp(−x)) of x = βħω; 1 at x = 0."""
     safe = np.where(quanta == 0, 1.0, quanta)
     return np.where(quanta == 0, 1.0, safe / -np.expm1(-safe))

@@ -154,7 +154,7 @@ class PlanarPotential:
             raise ValueError(
                 f"{outside} atoms are outside of the cell along its open axis, but the potential "
                 "needs all charges: enlarge the cell with atoms.center(vacuum=5, axis=...) or "
-                "center the film (centre_on)"
+                "center the film (center_on)"
             )
         share = place - lower
         sheets = np.bincount(lower % n_bins, charges * (1 - share), n_bins)

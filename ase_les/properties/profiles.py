@@ -19,7 +19,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from ase_les.model_limits import check_limits
 from ase_les.properties.atomic_charges import required_charges
-from ase_les.properties.films import FilmFaces, centre_of_film, film_faces
+from ase_les.properties.films import FilmFaces, center_of_film, film_faces
 from ase_les.properties.planar_potential import PlanarPotential
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
 from ase_les.runs.output import OutputFiles, accept_quiet, write_arrays, write_summary
@@ -28,7 +28,7 @@ from ase_les.runs.provenance import describe_structure, plain_mapping
 from ase_les.simulation.accumulators.axis_profile import AxisProfile
 from ase_les.statistics import Estimate
 
-__all__ = ["FilmFaces", "Profiles", "centre_of_film", "film_faces", "profiles"]
+__all__ = ["FilmFaces", "Profiles", "center_of_film", "film_faces", "profiles"]
 
 FILM = "film"
 
@@ -42,7 +42,7 @@ class Profiles:
     axis : int
         Cell vector across the planes.
     position_A : (bins,) array
-        Relative to the center of the `centre_on` atoms, or to the origin.
+        Relative to the center of the `center_on` atoms, or to the origin.
     curves, standard_errors : mapping of str to (bins,) array
         ``number_<element>_per_A3``, ``mass_g_per_cm3``, ``orientation_cosine`` (of water, nan
         where there is none), and with charges ``charge_e_per_A3``, ``field_V_per_A`` and
@@ -57,7 +57,7 @@ class Profiles:
     smearing_A : float
         nan without charges.
     n_configurations : int
-    centred_on : str
+    centered_on : str
     structure, provenance : mapping
     charge_scaling : float
         Ratio of physical to latent charges: ``charge_e_per_A3`` refers to physical charges, field
@@ -75,7 +75,7 @@ class Profiles:
     net_charge_e: float
     smearing_A: float
     n_configurations: int
-    centred_on: str
+    centered_on: str
     structure: Mapping[str, object]
     provenance: Mapping[str, object]
     charge_scaling: float = 1.0
@@ -110,7 +110,7 @@ class Profiles:
             "input": {
                 "structure": self.structure,
                 "axis": "abc"[self.axis],
-                "centred_on": self.centred_on,
+                "centered_on": self.centered_on,
                 "smearing_A": self.smearing_A,
                 "provenance": self.provenance,
             },
@@ -143,7 +143,7 @@ def profiles(
     axis: int = 2,
     bin_A: float = 0.1,
     smearing_A: float = 0.0,
-    centre_on: str | Sequence[int] | None = None,
+    center_on: str | Sequence[int] | None = None,
     calculator: GetPropertiesMixin | None = None,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -164,7 +164,7 @@ def profiles(
         Standard deviation of the Gaussians in Å by which charges are smeared, see
         `ase_les.properties.planar_potential`. With the σ of the model, the potential is that
         experienced by its charges.
-    centre_on : str, sequence of int, or None
+    center_on : str, sequence of int, or None
         Atoms whose center is the origin in each frame: ``"film"`` for all atoms, chemical symbols
         such as ``"Ti"`` or ``"Ti,O"``, or indices. Along a periodic axis they must leave a gap. By
         default positions are not shifted.
@@ -198,7 +198,7 @@ def profiles(
         for frame in frames:
             if first is None:
                 first = frame.copy()
-                chosen = _selected(frame, centre_on)
+                chosen = _selected(frame, center_on)
                 charged = calculator is not None or _has_charges(frame)
             prepared = _with_charges(frame, calculator) if charged else frame
             if chosen is not None:
@@ -212,7 +212,7 @@ def profiles(
     found = _combined(
         densities,
         electrostatics if charged else None,
-        centred_on="origin" if centre_on is None else _description(centre_on),
+        centered_on="origin" if center_on is None else _description(center_on),
         structure=describe_structure(first),
         provenance=plain_mapping(provenance or {}),
     )
@@ -224,25 +224,25 @@ def profiles(
     return found
 
 
-def _selected(atoms: Atoms, centre_on: str | Sequence[int] | None) -> np.ndarray | None:
-    if centre_on is None:
+def _selected(atoms: Atoms, center_on: str | Sequence[int] | None) -> np.ndarray | None:
+    if center_on is None:
         return None
-    if not isinstance(centre_on, str):
-        return np.asarray(centre_on, dtype=int)
-    if centre_on == FILM:
+    if not isinstance(center_on, str):
+        return np.asarray(center_on, dtype=int)
+    if center_on == FILM:
         return np.arange(len(atoms))
-    symbols = {symbol.strip() for symbol in centre_on.split(",")}
+    symbols = {symbol.strip() for symbol in center_on.split(",")}
     missing = symbols - set(atoms.symbols)
     if missing:
         raise ValueError(
-            f"`centre_on` must be 'film' or elements of the structure, {sorted(set(atoms.symbols))}"
-            f"; got {centre_on!r}"
+            f"`center_on` must be 'film' or elements of the structure, {sorted(set(atoms.symbols))}"
+            f"; got {center_on!r}"
         )
     return np.flatnonzero([symbol in symbols for symbol in atoms.symbols])
 
 
-def _description(centre_on: str | Sequence[int]) -> str:
-    return centre_on if isinstance(centre_on, str) else f"{len(centre_on)} atoms"
+def _description(center_on: str | Sequence[int]) -> str:
+    return center_on if isinstance(center_on, str) else f"{len(center_on)} atoms"
 
 
 def _has_charges(frame: Atoms) -> bool:
@@ -271,7 +271,7 @@ def _centered(frame: Atoms, axis: int, chosen: np.ndarray) -> Atoms:
     """Return a copy of the frame with the chosen atoms in the middle of the cell."""
     moved = frame.copy()
     moved.set_constraint()
-    moved.positions += (0.5 - centre_of_film(frame, axis, chosen)) * frame.cell.array[axis]
+    moved.positions += (0.5 - center_of_film(frame, axis, chosen)) * frame.cell.array[axis]
     if not _has_charges(frame):
         return moved
     return _recorded(moved, required_charges(frame), _dielectric_of(frame.calc))
@@ -281,7 +281,7 @@ def _combined(
     densities: AxisProfile,
     electrostatics: PlanarPotential | None,
     *,
-    centred_on: str,
+    centered_on: str,
     structure: Mapping[str, object],
     provenance: Mapping[str, object],
 ) -> Profiles:
@@ -296,7 +296,7 @@ def _combined(
         step, net = electric.step_V, electric.net_charge_e
         smearing, scaling = electrostatics.smearing_A, electric.charge_scaling
     position = material.position_A
-    if centred_on != "origin":
+    if centered_on != "origin":
         position = position - 0.5 * (position[0] + position[-1])
     return Profiles(
         axis=material.axis,
@@ -308,7 +308,7 @@ def _combined(
         net_charge_e=net,
         smearing_A=smearing,
         n_configurations=material.n_configurations,
-        centred_on=centred_on,
+        centered_on=centered_on,
         structure=structure,
         provenance=provenance,
         charge_scaling=scaling,

@@ -30,12 +30,12 @@ _COLUMN = "polarizability_A3"
 class Line:
     """Band of a Raman spectrum.
 
-    ``centre_per_cm``: center of mass of the reduced spectrum of both polarizations in the band;
+    ``center_per_cm``: center of mass of the reduced spectrum of both polarizations in the band;
     ``activity``: its integral in Å⁴/amu; ``depolarization``: ratio VH/VV.
     """
 
     band: Band
-    centre_per_cm: float
+    center_per_cm: float
     activity: Estimate
     depolarization: Estimate
 
@@ -103,7 +103,7 @@ class RamanResult:
                 {
                     "low_per_cm": line.band.low_per_cm,
                     "high_per_cm": line.band.high_per_cm,
-                    "centre_per_cm": line.centre_per_cm,
+                    "center_per_cm": line.center_per_cm,
                     "activity_A4_per_amu": line.activity.mean,
                     "activity_error": line.activity.standard_error,
                     "depolarization_ratio": line.depolarization.mean,

@@ -39,8 +39,12 @@ from scipy.constants import Boltzmann, atomic_mass, speed_of_light
 from scipy.fft import next_fast_len, rfft
 from scipy.integrate import trapezoid
 
-from ase_les.properties.correlation import autocorrelation, fitting_lag_window
-from ase_les.properties.infrared_spectrum import POINTS_PER_RESOLUTION, QUANTUM_CORRECTIONS
+from ase_les.properties.correlation import (
+    POINTS_PER_RESOLUTION,
+    autocorrelation,
+    fitting_lag_window,
+)
+from ase_les.properties.infrared_spectrum import QUANTUM_CORRECTIONS
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 

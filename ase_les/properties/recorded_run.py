@@ -32,7 +32,11 @@ from ase_les.simulation.series import Series
 VOLUME_CHANGE = 0.005
 #: Smallest reported ratio of displacements per frame, and number of frames compared on each side.
 DISPLACEMENT_JUMP, FRAMES_PER_SIDE = 1.4, 5
-COLUMN = {"current": "current_eA_per_fs", "dipole": "dipole_eA"}
+COLUMN = {
+    "current": "current_eA_per_fs",
+    "dipole": "dipole_eA",
+    "layers": "layer_current_eA_per_fs",
+}
 RECORDED = ("latent", "physical")
 
 
@@ -101,8 +105,8 @@ class RecordedRun:
     Attributes
     ----------
     stem : Path
-    kind : {"current", "dipole"}
-    moments : array, shape (n, 3)
+    kind : {"current", "dipole", "layers"}
+    moments : array, shape (n, 3), or (n, layers, 3)
         Current in e Å/fs or dipole in e Å, multiplied by the factor of `screening`.
     time_fs : array, shape (n,)
     timestep_fs : float
@@ -168,13 +172,13 @@ def read_recorded_run(
     epsilon_infinity: float | None = None,
     recorded: str | None = None,
 ) -> RecordedRun:
-    """Read ``<stem>-current.npz`` or ``<stem>-dipole.npz``.
+    """Read ``<stem>-current.npz``, ``<stem>-dipole.npz`` or ``<stem>-layers.npz``.
 
     Parameters
     ----------
     stem : str or Path
         Stem of the run.
-    kind : {"current", "dipole"}
+    kind : {"current", "dipole", "layers"}
     skip_ps : float
         Initial time to exclude.
     temperature_K : float, optional

@@ -48,7 +48,7 @@ class Peak:
     Attributes
     ----------
     band : Band
-    centre_per_cm : Estimate
+    center_per_cm : Estimate
     height : Estimate
         In 1/cm (α n), or km/mol per 1/cm for a molecule.
     width_per_cm : Estimate
@@ -58,7 +58,7 @@ class Peak:
     """
 
     band: Band
-    centre_per_cm: Estimate
+    center_per_cm: Estimate
     height: Estimate
     width_per_cm: Estimate
     intensity_km_per_mol: Estimate

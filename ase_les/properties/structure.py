@@ -101,7 +101,7 @@ def axis_profile(
     axis: int = 2,
     bin_A: float = 0.1,
     quantities: Sequence[str] = ("number", "mass"),
-    centre_on: Sequence[int] | None = None,
+    center_on: Sequence[int] | None = None,
     skip: int = 0,
     every: int = 1,
 ) -> AxisProfileResult:
@@ -111,7 +111,7 @@ def axis_profile(
     ----------
     trajectory : path or iterable of Atoms
         Any file ASE reads, or frames; charges are those recorded with the frames.
-    axis, bin_A, quantities, centre_on
+    axis, bin_A, quantities, center_on
         See :class:`~ase_les.simulation.accumulators.AxisProfile`.
     skip : int
         Number of initial frames to exclude (equilibration).
@@ -123,7 +123,7 @@ def axis_profile(
     ValueError
         If an argument is invalid, no frame is left, or a frame lacks requested charges.
     """
-    accumulator = AxisProfile(axis, bin_A, quantities, centre_on)
+    accumulator = AxisProfile(axis, bin_A, quantities, center_on)
     _accumulate(accumulator, trajectory, skip, every)
     return accumulator.result()
 

@@ -28,7 +28,6 @@ _OF_ATOMS = ("forces", "charges", BORN_CHARGES)
 LABEL_PREFIX = "REF_"
 
 _LETTERS = {"f": "R", "i": "I", "u": "I", "b": "L", "U": "S"}
-_PLAIN = (str, int, float, bool, list, tuple, dict, np.generic, np.ndarray)
 _TENSORS = ("stress", "virial")
 
 
@@ -52,7 +51,7 @@ def write_extended_xyz(path: str | Path, frames: Iterable[Atoms]) -> None:
     _write(path, frames, lambda atoms: getattr(atoms.calc, "results", {}))
 
 
-def write_labelled(path: str | Path, frames: Iterable[Atoms]) -> None:
+def write_labeled(path: str | Path, frames: Iterable[Atoms]) -> None:
     """Write frames with `info` and arrays, without results of calculators.
 
     Parameters

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 
-from ase_les.reports.figures import new_figure
+from ase_les.reports.figures import Target, new_figure
 
 if TYPE_CHECKING:
     from ase_les.committee import Committee
-    from ase_les.training.calibration import Calibration, Reliability
+    from ase_les.training.learning.calibration import Calibration, Reliability
 
 
 def calibration_table(calibration: Calibration, committee: Committee) -> Table:
@@ -36,7 +35,7 @@ def calibration_table(calibration: Calibration, committee: Committee) -> Table:
     return table
 
 
-def save_reliability_figure(path: Path, title: str, calibration: Calibration) -> None:
+def save_reliability_figure(path: Target, title: str, calibration: Calibration) -> None:
     """Draw error against scaled spread on logarithmic axes, with the line of equality."""
     panels = [
         (bins, label, unit)

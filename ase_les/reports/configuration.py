@@ -22,7 +22,7 @@ SAMPLING_EXAMPLE: dict[str, Any] = {
     "moves": [{"kind": "rattle"}, {"kind": "dynamics"}],
     "calculator": {"engine": "emt"},
 }
-LABELLING_EXAMPLE: dict[str, Any] = {
+LABELING_EXAMPLE: dict[str, Any] = {
     "engine": "emt",
     "sets": {"bulk": {"start": "start.extxyz", "sample": SAMPLING_EXAMPLE}},
 }
@@ -169,16 +169,16 @@ def reference_rst(cls: Any) -> str:
 
 def configuration_reference() -> str:
     """Return the keys of all configuration files as reStructuredText."""
-    from ase_les.training.configuration import TrainingConfig
-    from ase_les.training.engines import ENGINES
-    from ase_les.training.labelling_plan import LabellingPlan
-    from ase_les.training.learning_plan import LearningPlan
-    from ase_les.training.sampling import SamplingRecipe
+    from ase_les.training.active_learning.plan import LearningPlan
+    from ase_les.training.engines.programs import ENGINES
+    from ase_les.training.labeling.labeling_plan import LabelingPlan
+    from ase_les.training.learning.configuration import TrainingConfig
+    from ase_les.training.structures.sampling import SamplingRecipe
 
     files: dict[str, Any] = {
         "Training (``ase-les train``)": TrainingConfig,
         "Sampling (``ase-les label --sample``)": SamplingRecipe,
-        "Labeling plan (``label.yml``)": LabellingPlan,
+        "Labeling plan (``label.yml``)": LabelingPlan,
         "Active learning (``ase-les learn``)": LearningPlan,
     }
     files |= {f"Settings of the engine ``{n}``": each.settings for n, each in ENGINES.items()}

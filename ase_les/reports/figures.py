@@ -6,22 +6,26 @@ and ``.svg`` for print. `figure_format` changes it for file names chosen by the 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("figures.mplstyle")
 FORMATS = ("png", "pdf", "svg")
+Target: TypeAlias = "str | Path | BinaryIO"
+"""Path of a figure, or a stream for its PNG."""
 _FORMAT: ContextVar[str] = ContextVar("format of figures", default="png")
 
 
@@ -60,12 +64,13 @@ def in_format(path: Path) -> Path:
 
 
 @contextmanager
-def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+def new_figure(path: Target, width: float, height: float) -> Iterator[Figure]:
     """Provide an empty figure in the style of this package; save it at the end of the block.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or binary stream
+        Streams get PNG.
     width, height : float
         In inches.
     """
@@ -76,12 +81,18 @@ def new_figure(path: str | Path, width: float, height: float) -> Iterator[Figure
         # The object interface needs no display and does not change the state of pyplot.
         figure = Figure(figsize=(width, height))
         yield figure
-        _render(figure, in_format(Path(path)))
+        # The borders include all labels of any length.
+        with warnings.catch_warnings():
+            # Raised whenever the placement takes more than a second, as on a busy machine.
+            warnings.filterwarnings("ignore", "Creating legend with loc")
+            if isinstance(path, str | Path):
+                _render(figure, in_format(Path(path)))
+            else:
+                figure.savefig(path, format="png", bbox_inches="tight")
 
 
 def _render(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix of its path."""
-    # The borders include all labels of any length.
     figure.savefig(path, bbox_inches="tight")
 
 
@@ -110,7 +121,7 @@ class Panel:
     spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def save_figure(path: Path, x: np.ndarray, x_label: str, panels: Sequence[Panel]) -> None:
+def save_figure(path: Target, x: np.ndarray, x_label: str, panels: Sequence[Panel]) -> None:
     """Draw panels on top of each other with a common x axis.
 
     Curves without finite values are omitted, and so are panels without curves.
@@ -201,7 +212,7 @@ def save_stacked_figure(
             axis.legend()
 
 
-def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None:
+def save_parity_figure(path: Target, title: str, panels: Sequence[Parity]) -> None:
     """Plot predictions against references, with the root-mean-square error of each panel."""
     drawn = [panel for panel in panels if len(panel.reference)]
     columns = max(len(drawn), 1)
@@ -214,7 +225,8 @@ def save_parity_figure(path: Path, title: str, panels: Sequence[Parity]) -> None
             size = 4 if len(panel.reference) < 200 else 2
             axis.plot(panel.reference, panel.model, ".", markersize=size, rasterized=True)
             error = np.sqrt(np.mean((panel.model - panel.reference) ** 2))
-            axis.set_title(f"RMSE {error:.3g}")
+            unit = panel.label.rpartition(" / ")[2].strip("()")
+            axis.set_title(f"RMSE {error:.3g} {unit}")
             label = panel.label.replace(" / ", "\n/ ")
             axis.set_xlabel(f"reference {label}")
             axis.set_ylabel(f"model {label}")
@@ -271,3 +283,33 @@ def save_bars(
         axis.set_ylabel(label)
         axis.margins(y=0.15)
         axis.legend()
+
+
+def save_structure_figure(path: Target, atoms: Atoms, values: np.ndarray, label: str) -> None:
+    """Draw a structure from two sides, atoms colored by a value.
+
+    Parameters
+    ----------
+    path : str, Path or binary stream
+    atoms : ase.Atoms
+    values : array, shape (N,)
+    label : str
+        Quantity and unit.
+    """
+    from ase.visualize.plot import plot_atoms
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = Normalize(0.0, max(float(np.max(values)), 1e-12))
+    # Light to dark: readable in print and with color blindness.
+    colors = colormaps["viridis_r"]
+    with new_figure(path, 7.0, 3.4) as figure:
+        axes = figure.subplots(1, 2)
+        for axis, (name, rotation) in zip(
+            axes, {"along z": "0x", "along y": "-90x"}.items(), strict=True
+        ):
+            plot_atoms(atoms, axis, colors=colors(scale(values))[:, :3], rotation=rotation)
+            axis.set_title(name)
+            axis.set_xlabel("Å")
+        figure.colorbar(ScalarMappable(scale, colors), ax=list(axes), label=label)

@@ -23,7 +23,7 @@ def table(result: InfraredResult) -> Table:
         (
             peak.band.name,
             *map(
-                str, (peak.centre_per_cm, peak.height, peak.width_per_cm, peak.intensity_km_per_mol)
+                str, (peak.center_per_cm, peak.height, peak.width_per_cm, peak.intensity_km_per_mol)
             ),
         )
         for peak in result.peaks
@@ -51,11 +51,11 @@ def comparison_table(
     rows = []
     for peak in found:
         corrected = replace(
-            peak.centre_per_cm,
-            mean=float(without_verlet_shift(peak.centre_per_cm.mean, md_timestep_fs)),
+            peak.center_per_cm,
+            mean=float(without_verlet_shift(peak.center_per_cm.mean, md_timestep_fs)),
         )
         beside = (reference.get(peak.band.name, "") for reference in references.values())
-        rows.append((peak.band.name, str(peak.centre_per_cm), str(corrected), *beside))
+        rows.append((peak.band.name, str(peak.center_per_cm), str(corrected), *beside))
     heads = ("band", "MD / (1/cm)", "time step corrected", *references)
     return columns_table(title, heads, rows)
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from rich.table import Table
 
+from ase_les.reports import html
+from ase_les.reports.figures import new_figure
 from ase_les.reports.terminal import console
 from ase_les.runs.output import replace_file, write_summary
-from ase_les.training.learning import LearningResult, Round
+from ase_les.training.active_learning.loop import LearningResult, Round
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_STYLE = (
-    "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-    "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em;"
-    "text-align:right}img{max-width:100%}td:first-child{text-align:left}"
-)
 _COLUMNS = (
     *("round", "structures", "energy meV/atom", "forces meV/Å", "own dynamics meV/Å"),
     *("disagreement eV/Å", "runs that held"),
@@ -31,7 +26,7 @@ _COLUMNS = (
 
 def write(result: LearningResult) -> None:
     """Write ``report.html`` and ``summary.yml`` into the folder of the results."""
-    replace_file(result.state / "report.html", page(result).encode())
+    replace_file(result.state / "report.html", page(result))
     write_summary(result.state / "summary.yml", result.summary())
 
 
@@ -57,7 +52,7 @@ def verdict(result: LearningResult) -> str:
     )
 
 
-def page(result: LearningResult) -> str:
+def page(result: LearningResult) -> bytes:
     """Return the report as one HTML page with its figures."""
     criterion, plan = result.plan.criterion, result.plan
     asked = (
@@ -67,8 +62,8 @@ def page(result: LearningResult) -> str:
         f"{criterion.disagreement_eV_per_A:g} eV/Å; force errors on structures of the dynamics "
         f"below {criterion.forces_rmse_meV_per_A:g} meV/Å"
     )
-    figures = "".join(
-        f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{_png(draw, result)}">'
+    figures = [
+        html.heading(title) + html.figure(partial(_save, draw=draw, result=result), title)
         for title, draw in (
             ("Errors", _draw_errors),
             ("Disagreement", _draw_disagreement),
@@ -76,14 +71,18 @@ def page(result: LearningResult) -> str:
             ("Charges", _draw_charges),
         )
         if draw is not _draw_charges or result.rounds[-1].charges
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Active learning</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Active learning</h1>"
-        f"<p><b>{html.escape(verdict(result))}</b></p><p>Engine {html.escape(plan.engine)}, "
-        f"committee of {plan.committee}. Criterion: {html.escape(asked)}.</p>"
-        f"{_rounds_as_html(result.rounds)}{figures}<h2>Runs</h2>{_runs_as_html(result.rounds)}"
-        "</body></html>\n"
+    ]
+    about = f"Engine {plan.engine}, committee of {plan.committee}. Criterion: {asked}."
+    return html.page(
+        "Active learning",
+        [
+            html.paragraph(verdict(result), strong=True),
+            html.paragraph(about),
+            html.table(_COLUMNS, [_row(each) for each in result.rounds]),
+            *figures,
+            html.heading("Runs"),
+            _runs_as_html(result.rounds),
+        ],
     )
 
 
@@ -96,7 +95,7 @@ def _row(each: Round) -> list[str]:
     ]
     return [
         str(each.number),
-        str(each.labelled),
+        str(each.labeled),
         _number(held.get("energy_rmse_meV_per_atom")),
         _number(held.get("forces_rmse_meV_per_A")),
         _number(own.get("forces_rmse_meV_per_A")),
@@ -107,16 +106,6 @@ def _row(each: Round) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
-
-
-def _table_as_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
-    lines += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-
-
-def _rounds_as_html(rounds: Sequence[Round]) -> str:
-    return _table_as_html(_COLUMNS, [_row(each) for each in rounds])
 
 
 def _runs_as_html(rounds: Sequence[Round]) -> str:
@@ -131,22 +120,19 @@ def _runs_as_html(rounds: Sequence[Round]) -> str:
         for each in rounds
         for run in (*each.explored, *each.held)
     ]
-    return _table_as_html(("run", "conditions", "atoms", "ps", "ended"), rows)
+    return html.table(("run", "conditions", "atoms", "ps", "ended"), rows)
 
 
-def _png(draw: Callable[[Axes, LearningResult], None], result: LearningResult) -> str:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-    axis = figure.subplots()
-    draw(axis, result)
-    axis.set_xlabel("round")
-    axis.set_xticks([each.number for each in result.rounds])
-    if axis.get_legend_handles_labels()[1]:
-        axis.legend(frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=130)
-    return base64.b64encode(content.getvalue()).decode()
+def _save(
+    stream: BinaryIO, draw: Callable[[Axes, LearningResult], None], result: LearningResult
+) -> None:
+    with new_figure(stream, 6.4, 3.4) as figure:
+        axis = figure.subplots()
+        draw(axis, result)
+        axis.set_xlabel("round")
+        axis.set_xticks([each.number for each in result.rounds])
+        if axis.get_legend_handles_labels()[1]:
+            axis.legend()
 
 
 def _draw_errors(axis: Axes, result: LearningResult) -> None:

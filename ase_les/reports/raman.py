@@ -23,7 +23,7 @@ def table(result: HarmonicRaman | RamanResult) -> Table:
         rows = [
             (
                 f"{line.band.low_per_cm:.0f}–{line.band.high_per_cm:.0f}",
-                f"{line.centre_per_cm:.0f}",
+                f"{line.center_per_cm:.0f}",
                 str(line.activity),
                 str(line.depolarization),
             )

@@ -18,9 +18,12 @@ from ase_les.runs.output import BatchFiles, RunFiles, write_summary
 from ase_les.simulation.relaxation_batch_result import RelaxationBatchResult
 from ase_les.simulation.relaxation_result import RelaxationResult
 
+LARGEST_PICTURE = 2000
+"""Atoms of the largest structure that is drawn."""
+
 
 def write(result: RelaxationResult, output: str | Path | None = None) -> None:
-    """Write summary and convergence figure of a relaxation.
+    """Write summary, convergence figure and picture of a relaxation.
 
     Parameters
     ----------
@@ -30,6 +33,10 @@ def write(result: RelaxationResult, output: str | Path | None = None) -> None:
     """
     files = result.files if output is None else RunFiles(Path(output))
     figure(result, files.figure)
+    if len(result.atoms) <= LARGEST_PICTURE and np.isfinite(result.displacements_A).all():
+        figures.save_structure_figure(
+            files.picture, result.atoms, result.displacements_A, "displacement / Å"
+        )
     write_summary(files.summary, result.summary())
 
 

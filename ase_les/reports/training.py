@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
-from ase_les.reports.figures import Panel, Parity, save_figure, save_parity_figure
+from ase_les.reports import model_report
+from ase_les.reports.comparison import learning_curve, parity, response_parity
+from ase_les.reports.figures import save_parity_figure
+from ase_les.reports.model_report import ModelReport
 from ase_les.reports.terminal import console, print_notes, results_table
 from ase_les.runs.output import TrainingFiles
-from ase_les.training.evaluation import Comparison, Errors
-from ase_les.training.fit import EpochRecord
-from ase_les.training.reference import LabelResult
-from ase_les.training.response_evaluation import Agreement, ResponseComparison
-from ase_les.training.train import TrainingResult
+from ase_les.training.labeling.reference import LabelResult
+from ase_les.training.learning.evaluation import Errors
+from ase_les.training.learning.response_evaluation import Agreement
+from ase_les.training.learning.train import TrainingResult
 
 
 def errors_table(found: Mapping[str, Errors]) -> Table:
@@ -47,68 +48,47 @@ def agreements_table(title: str, agreements: Mapping[str, Agreement]) -> Table:
     return table
 
 
-def response_parity(comparison: ResponseComparison) -> list[Parity]:
-    """Return the panels of a parity figure of the responses that have labels."""
-    panels = [
-        Parity("dipole component / (e Å)", *comparison.dipole),
-        Parity("quadrupole component / (e Å²)", *comparison.quadrupole),
-        Parity("latent Born charge component / e", *comparison.born_charges),
-        Parity(
-            "polarizability, difference from mean / Å³",
-            *comparison.polarizability_parts()["polarizability_A3"],
-        ),
-    ]
-    return [panel for panel in panels if len(panel.reference)]
-
-
-def parity(comparison: Comparison) -> list[Parity]:
-    """Return the panels of a parity figure of energies, forces and stresses."""
-    return [
-        Parity(
-            "energy relative to mean / (meV/atom)", *_relative_to_mean(1000 * comparison.energy)
-        ),
-        Parity("force component / (eV/Å)", *comparison.forces),
-        Parity("stress component / (eV/Å³)", *comparison.stress),
-    ]
-
-
-def figure(history: list[EpochRecord], path: Path) -> None:
-    """Draw loss and validation errors against the epoch."""
-
-    def series(name: str) -> np.ndarray:
-        return np.array([getattr(record, name) for record in history], dtype=float)
-
-    # Without validation only the loss is known.
-    validated = ~np.isnan(series("validation_loss"))
-    shown = validated if validated.any() else np.ones_like(validated)
-    panels = {
-        "training loss": series("training_loss"),
-        "force RMSE / (meV/Å)": series("forces_rmse"),
-        "energy RMSE / (meV/atom)": series("energy_rmse"),
-        "polarizability RMSE / (0.001 Å³/atom)": series("polarizability_rmse"),
-    }
-    save_figure(
-        path,
-        series("epoch")[shown],
-        "epoch",
-        [
-            Panel(label, {"": values[shown]}, logarithmic=True)
-            for label, values in panels.items()
-            if not np.isnan(values[shown]).all()
-        ],
-    )
-
-
 def write(result: TrainingResult, output: str | Path) -> None:
-    """Write the learning curve and the parity figures of the test (or validation) structures."""
-    files = TrainingFiles(Path(output))
-    figure(list(result.fit.history), files.learning_curve)
-    part = next(name for name in ("test", "validation", "training") if name in result.comparisons)
+    """Write learning curve, parity figures of the held-back structures, and the report."""
+    files, part = TrainingFiles(Path(output)), result.part
+    learning_curve(result.fit.history, files.learning_curve)
     if result.comparisons[part].forces.size:
         save_parity_figure(files.parity, f"{part} structures", parity(result.comparisons[part]))
     panels = response_parity(result.responses[part]) if part in result.responses else []
     if panels:
         save_parity_figure(files.response, f"{part} structures", panels)
+    model_report.write(report(result), files.report)
+
+
+def report(result: TrainingResult) -> ModelReport:
+    """Return the report on a trained model."""
+    card, config = result.card, result.model.config
+    training = card["training"]
+    long_range = config.long_range
+    facts = {
+        "model": f"{result.files.model} (hash {card['hash']})",
+        "for": card.get("summary") or "–",
+        "data": ", ".join(map(str, (card.get("data") or {}).values())) or "–",
+        "elements": ", ".join(card["elements"]),
+        "representation": f"{type(config.representation).__name__.removesuffix('Config')}, cutoff "
+        f"{config.cutoff:g} Å, {card['parameters']} parameters",
+        "charges": "none" if long_range is None else f"neutrality {long_range.charges.neutrality}",
+        "training": f"{training['epochs']} epochs, best {training['best_epoch']}, "
+        f"{training['seconds']} s, {training['threads']} threads, {training['device']}",
+        "notes": "; ".join(result.notes) or "–",
+    }
+    return ModelReport(
+        title=f"Model {result.files.stem.name}",
+        facts=facts,
+        errors=result.errors,
+        part=result.part,
+        comparison=result.comparisons[result.part],
+        card=card,
+        response=result.responses.get(result.part),
+        charges=result.charges,
+        worst=result.worst,
+        history=result.fit.history,
+    )
 
 
 def show(result: TrainingResult, quiet: bool = False) -> None:
@@ -121,6 +101,7 @@ def show(result: TrainingResult, quiet: bool = False) -> None:
             on.print(agreements_table(f"responses, {name} structures", agreements))
     print_notes(result.notes, quiet)
     on.print(f"model and card: {result.files.model}", markup=False)
+    on.print(f"report: {result.files.report}", markup=False)
 
 
 def show_labels(result: LabelResult, quiet: bool = False) -> None:
@@ -128,7 +109,7 @@ def show_labels(result: LabelResult, quiet: bool = False) -> None:
     kinds = Counter(problem.split(":")[0] for problem in result.failures.values())
     rows: dict[str, object] = {
         "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
-        "labelled": f"{result.labelled} of {result.structures}",
+        "labeled": f"{result.labeled} of {result.structures}",
         **{f"failed: {kind}": count for kind, count in kinds.items()},
         "wall time (s)": result.wall_time_s,
     }
@@ -137,8 +118,3 @@ def show_labels(result: LabelResult, quiet: bool = False) -> None:
     if result.stopped:
         left = result.structures - len(result.labels)
         on.print(f"Stopped, {left} structures remain; continue with --resume", style="bold red")
-
-
-def _relative_to_mean(pair: np.ndarray) -> np.ndarray:
-    # Total energies have arbitrary offsets.
-    return pair - pair[0].mean() if pair.size else pair

@@ -8,10 +8,20 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ase_les.configuration import Cutoff, Interval, Len, MaxLen, Positive, Width, configuration
+from ase_les.configuration import (
+    Cutoff,
+    Interval,
+    Len,
+    MaxLen,
+    Positive,
+    Width,
+    configuration,
+    renamed,
+)
 from ase_les.graph import Graph, edges_to
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.representation import FusedRepresentation
+from ase_les.kernels.training import trained_features
 from ase_les.representation.angular import (
     AnalyticInvariants,
     Invariants,
@@ -21,11 +31,11 @@ from ase_les.representation.angular import (
 from ase_les.representation.embedding import Embedding
 from ase_les.representation.message_blocks import blocks_of, features_in_blocks
 from ase_les.representation.message_passing import InvariantMessage, Memory, RadialMessage
-from ase_les.representation.neighbour_sum import (
-    AnalyticNeighbourSum,
-    Neighbourhoods,
-    NeighbourSum,
-    neighbourhoods,
+from ase_les.representation.neighbor_sum import (
+    AnalyticNeighborSum,
+    Neighborhoods,
+    NeighborSum,
+    neighborhoods,
 )
 from ase_les.representation.radial import BesselBasis
 from ase_les.representation.recomputed import recomputed
@@ -59,7 +69,7 @@ class CaceConfig:
     layers : tuple of tuple of str
         One entry per message-passing layer, naming its terms: "memory",
         "radial", "invariant".
-    mean_neighbours : float
+    mean_neighbors : float
         Messages are divided by the square root of this.
     separate_values : bool
         Whether "invariant" messages carry a number for each angular degree and
@@ -75,8 +85,10 @@ class CaceConfig:
     cutoff_exponent: Annotated[int, Interval(ge=2, le=100)] = 5
     trainable_frequencies: bool = True
     layers: Annotated[tuple[Annotated[tuple[Message, ...], Len(1, 3)], ...], MaxLen(10)] = ()
-    mean_neighbours: Positive = 10.0
+    mean_neighbors: Positive = 10.0
     separate_values: bool = False
+
+    _earlier = renamed(mean_neighbours="mean_neighbors")
 
 
 class Cace(nn.Module):
@@ -114,11 +126,12 @@ class Cace(nn.Module):
         channels = (n_emb, n_mixed, n_emb)
         self._in_blocks_of_bytes: int | None = None
         self._fused: FusedRepresentation | None = None
+        self._training_kernels: Kernels | None = None
         self.embedding = Embedding(elements, total_charges, n_emb)
         radial = BesselBasis(
             config.n_radial, config.cutoff, config.cutoff_exponent, config.trainable_frequencies
         )
-        self.neighbour_sum = NeighbourSum(radial, Monomials(config.l_max))
+        self.neighbor_sum = NeighborSum(radial, Monomials(config.l_max))
         self.mixing = nn.Parameter(
             torch.randn(n_degrees, n_emb, config.n_radial, n_mixed * n_emb) / config.n_radial**0.5
         )
@@ -156,9 +169,7 @@ class Cace(nn.Module):
         for the gradient: memory hardly grows with the structure.
         """
         self._in_blocks_of_bytes = _BLOCK_BYTES
-        self.neighbour_sum = AnalyticNeighbourSum(
-            self.neighbour_sum.radial, self.neighbour_sum.angular
-        )
+        self.neighbor_sum = AnalyticNeighborSum(self.neighbor_sum.radial, self.neighbor_sum.angular)
         self.invariants = AnalyticInvariants(self.config.l_max, self.config.nu_max).to(self.mixing)
 
     @property
@@ -174,6 +185,13 @@ class Cace(nn.Module):
         if not self.layers:
             self._fused = FusedRepresentation(self, kernels)
 
+    def use_training_kernels(self, kernels: Kernels | None) -> None:
+        """Switch `features` to compiled kernels, twice differentiable; None for torch.
+
+        No effect with message-passing layers.
+        """
+        self._training_kernels = None if self.layers else kernels
+
     def forward(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) of all atoms, in the precision of the parameters."""
         if self._fused is not None:
@@ -181,7 +199,7 @@ class Cace(nn.Module):
         block = self._atoms_per_block(graph)
         if graph.n_atoms > block:
             return self._in_blocks(graph, block)
-        edges = self.neighbourhoods(graph)
+        edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
     def features_of(self, graph: Graph, atoms: range, of_all: Callable[[Tensor], Tensor]) -> Tensor:
@@ -207,16 +225,18 @@ class Cace(nn.Module):
             return features_in_blocks(self, graph, block, atoms, of_all)
         return self._in_blocks(graph, block, atoms)
 
-    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+    def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""
-        return neighbourhoods(graph, self.config.cutoff, self.mixing.dtype)
+        return neighborhoods(graph, self.config.cutoff, self.mixing.dtype)
 
-    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighborhoods]) -> Tensor:
         """Return features (N, n_features), with separate edges for every layer, which may be equal.
 
         Separate edges are needed for the response to a displaced atom: the range of a change
         depends on the edges along which it was propagated (`ase_les.response`).
         """
+        if self._training_kernels is not None:
+            return trained_features(self, self._training_kernels, graph, edges_of_layers[0])
         sender, receiver = self.embedding(graph)
         sender = sender.T
         sums = self.sums(edges_of_layers[0], sender, receiver)
@@ -251,19 +271,19 @@ class Cace(nn.Module):
 
             def features(positions: Tensor, cell: Tensor) -> Tensor:
                 placed = ends._replace(positions=positions, cell=cell)
-                edges = neighbourhoods(placed, self.config.cutoff, self.mixing.dtype, part)
+                edges = neighborhoods(placed, self.config.cutoff, self.mixing.dtype, part)
                 return self.invariant_features(self.sums(edges, sender, own))
 
             return recomputed(features, graph.positions, graph.cell)
 
         return torch.cat([of(part) for part in blocks_of(atoms, block)])
 
-    def sums(self, edges: Neighbourhoods, sender: Tensor, receiver: Tensor) -> Tensor:
+    def sums(self, edges: Neighborhoods, sender: Tensor, receiver: Tensor) -> Tensor:
         """Return mixed sums (n_l, s, n, m, r) of atoms over edges that end at them.
 
         ``sender`` (s, N) is the embedding of all atoms, ``receiver`` (n, r) that of these.
         """
-        raw = self.neighbour_sum(edges.vectors, edges.of_senders(sender))
+        raw = self.neighbor_sum(edges.vectors, edges.of_senders(sender))
         n_angular, n_sender, n_atoms, n_radial = raw.shape
         mixed = torch.bmm(
             raw.reshape(n_angular * n_sender, n_atoms, n_radial),
@@ -282,7 +302,7 @@ class Cace(nn.Module):
         layer: nn.ModuleDict,
         sums: Tensor,
         features: Tensor,
-        edges: Neighbourhoods,
+        edges: Neighborhoods,
         sender: Tensor,
         receiver: Tensor,
     ) -> Tensor:
@@ -294,9 +314,9 @@ class Cace(nn.Module):
         layer: nn.ModuleDict,
         own: Tensor,
         near: Tensor | None,
-        near_edges: Neighbourhoods,
+        near_edges: Neighborhoods,
         values: Tensor | None,
-        edges: Neighbourhoods,
+        edges: Neighborhoods,
         sender: Tensor,
         receiver: Tensor,
     ) -> Tensor:
@@ -308,21 +328,21 @@ class Cace(nn.Module):
             Terms of `ase_les.representation.message_passing`.
         own : Tensor, shape (n_l, s, n, m, r)
             Sums of these atoms in the layer before.
-        near, near_edges : Tensor, shape (n_l, s, M, m, r), and Neighbourhoods
+        near, near_edges : Tensor, shape (n_l, s, M, m, r), and Neighborhoods
             Sums of senders, and edges that count senders among them; for radial messages.
         values : Tensor, shape (N, n_values), or None
             Numbers that atoms send; for invariant messages.
-        edges : Neighbourhoods
+        edges : Neighborhoods
             Edges that end at these atoms.
         sender, receiver : Tensor, shapes (s, N) and (n, r)
             Embeddings of all atoms, and of these atoms.
         """
-        norm = self.config.mean_neighbours**-0.5
+        norm = self.config.mean_neighbors**-0.5
         new = torch.zeros_like(own)
         if "memory" in layer:
             new = new + layer["memory"](own, self._degrees)
         if "radial" in layer:
-            message = layer["radial"](near, self._degrees, near_edges, self.neighbour_sum.radial)
+            message = layer["radial"](near, self._degrees, near_edges, self.neighbor_sum.radial)
             new = new + norm * message
         if values is not None:
             weigh = self._separate_sums if self.config.separate_values else self._weighted_sums
@@ -330,17 +350,17 @@ class Cace(nn.Module):
         return new
 
     def _weighted_sums(
-        self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor
+        self, edges: Neighborhoods, sender: Tensor, value: Tensor, receiver: Tensor
     ) -> Tensor:
         return self.sums(edges, sender * value, receiver)
 
     def _separate_sums(
-        self, edges: Neighbourhoods, sender: Tensor, value: Tensor, receiver: Tensor
+        self, edges: Neighborhoods, sender: Tensor, value: Tensor, receiver: Tensor
     ) -> Tensor:
         n_emb, n_atoms = sender.shape
         # Messages depend on the receiver channel, so that they do not factorize.
         weights = sender[:, None] * value.view(-1, n_emb, n_emb, n_atoms)
-        raw = self.neighbour_sum(edges.vectors, edges.of_senders(weights.flatten(1, 2)))
+        raw = self.neighbor_sum(edges.vectors, edges.of_senders(weights.flatten(1, 2)))
         raw = raw.unflatten(1, (n_emb, n_emb))
         mixing = self.mixing.unflatten(-1, (-1, n_emb))[self._degrees]
         return torch.einsum("lsrin,lsnmr->lsimr", raw, mixing) * receiver[:, None]

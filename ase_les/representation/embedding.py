@@ -62,18 +62,14 @@ class Embedding(nn.Module):
             return row
         return self._state(graph) * len(self.sender) + row
 
-    def of_all_kinds(self) -> tuple[Tensor, Tensor]:
+    def tables(self) -> tuple[Tensor, Tensor]:
         """Return sender and receiver vectors of every kind, each (n_kinds, length)."""
         if self.charge_sender is None or self.charge_receiver is None:
-            return self.sender.detach(), self.receiver.detach()
-        sender, receiver = (
-            (state[:, None] + element).flatten(0, 1).detach()
-            for state, element in (
-                (self.charge_sender, self.sender),
-                (self.charge_receiver, self.receiver),
-            )
+            return self.sender.view_as(self.sender), self.receiver.view_as(self.receiver)
+        return (
+            (self.charge_sender[:, None] + self.sender).flatten(0, 1),
+            (self.charge_receiver[:, None] + self.receiver).flatten(0, 1),
         )
-        return sender, receiver
 
     def _state(self, graph: Graph) -> Tensor:
         """Return the row of the total charge nearest to that of every atom's structure, (N,)."""

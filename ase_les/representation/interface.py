@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from ase_les.graph import Graph
-from ase_les.representation.neighbour_sum import Neighbourhoods
+from ase_les.representation.neighbor_sum import Neighborhoods
 
 
 @runtime_checkable
@@ -36,10 +36,10 @@ class Representation(Protocol):
     def __call__(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) in the precision of the parameters."""
 
-    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+    def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""
 
-    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighborhoods]) -> Tensor:
         """Return features from edges, one set for the first sums and one for each layer.
 
         The sets may be equal. Born charges need separate sets: the range of a change of charge

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ase_les.graph import Graph, edges_to
-from ase_les.representation.neighbour_sum import Neighbourhoods, neighbourhoods
+from ase_les.representation.neighbor_sum import Neighborhoods, neighborhoods
 from ase_les.representation.recomputed import recomputed
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ class _Block:
         tensors = [tensor for tensor in given if tensor is not None]
         return recomputed(sums, self._graph.positions, self._graph.cell, *tensors)
 
-    def _edges(self, positions: Tensor, cell: Tensor) -> Neighbourhoods:
+    def _edges(self, positions: Tensor, cell: Tensor) -> Neighborhoods:
         placed = self._graph._replace(positions=positions, cell=cell)
         representation = self._representation
-        return neighbourhoods(
+        return neighborhoods(
             placed, representation.config.cutoff, representation.mixing.dtype, self._atoms
         )
 

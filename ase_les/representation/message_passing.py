@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ase_les.representation.neighbour_sum import Neighbourhoods, lengths
+from ase_les.representation.neighbor_sum import Neighborhoods, lengths
 from ase_les.representation.radial import BesselBasis
 
 
@@ -43,7 +43,7 @@ class RadialMessage(nn.Module):
         self.inverse_length = nn.Parameter(torch.rand(n_degrees, *channels))
 
     def forward(
-        self, sums: Tensor, degrees: Tensor, edges: Neighbourhoods, radial: BesselBasis
+        self, sums: Tensor, degrees: Tensor, edges: Neighborhoods, radial: BesselBasis
     ) -> Tensor:
         distances = lengths(edges.vectors)
         envelope = radial.envelope(distances)

@@ -10,10 +10,11 @@ from ase_les.response.born_charges import (
 )
 from ase_les.response.conditions import (
     check_field,
+    check_local_polarization,
     check_polarization,
     has_branches,
     has_dipole,
-    has_polarization,
+    has_local_polarization,
     local_charges_are_complete,
 )
 from ase_les.response.dipoles import (
@@ -24,7 +25,9 @@ from ase_les.response.dipoles import (
     latent_charges,
     quadrupoles,
 )
+from ase_les.response.electrodes import Electrodes, electrode_graph
 from ase_les.response.field_enthalpy import FieldEnthalpy
+from ase_les.response.metals import electrode_state, metal_level
 from ase_les.response.polarizability import (
     atomic_polarizabilities,
     polarizability,
@@ -32,6 +35,7 @@ from ase_les.response.polarizability import (
 )
 
 __all__ = [
+    "Electrodes",
     "FieldEnthalpy",
     "atomic_polarizabilities",
     "born_charges",
@@ -39,15 +43,19 @@ __all__ = [
     "cell_dipole",
     "charge_reach_A",
     "check_field",
+    "check_local_polarization",
     "check_polarization",
     "currents",
     "dipoles",
+    "electrode_graph",
+    "electrode_state",
     "has_branches",
     "has_dipole",
-    "has_polarization",
+    "has_local_polarization",
     "latent_charges",
     "local_born_charges",
     "local_charges_are_complete",
+    "metal_level",
     "polarizability",
     "polarizability_derivatives",
     "quadrupoles",

@@ -67,19 +67,33 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph
 from ase_les.model import LESModel
-from ase_les.representation.neighbour_sum import Neighbourhoods
-from ase_les.response.conditions import check_polarization, finite_directions
+from ase_les.representation.neighbor_sum import Neighborhoods
+from ase_les.response.conditions import (
+    check_local_polarization,
+    check_polarization,
+    finite_directions,
+    open_directions,
+)
+from ase_les.response.field_enthalpy import FieldEnthalpy
+from ase_les.response.metals import metal_born_charges
 
 
 def born_charges(
     model: LESModel,
     graph: Graph,
-    centre: Tensor | None = None,
+    center: Tensor | None = None,
     create_graph: bool = False,
+    enthalpy: FieldEnthalpy | None = None,
+    plan: Plan | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Return latent charges and Born effective charges from edge vectors, exact in any cell.
+
+    With metal atoms, which share electrons, the response of their charges is included
+    (`ase_les.response.metals`). Along directions in which a metal is periodic the result is zero:
+    the image of a charge that moves along a metal follows it.
 
     Parameters
     ----------
@@ -88,32 +102,45 @@ def born_charges(
     graph : Graph
         Crystals, slabs and molecules. For a slab whose charges are not conserved locally, the
         dipole is used along the normal, and changes of charge in the plane.
-    centre : Tensor, shape (S, 3), or None
+    center : Tensor, shape (S, 3), or None
         Fixed origin of the dipole of finite structures in Å; relevant only if charges do not
         sum to zero. None for the origin of the coordinates.
     create_graph : bool
-        Whether the result must be differentiable (training).
+        Whether the result must be differentiable (training); not with metal atoms.
+    enthalpy : FieldEnthalpy or None
+        Field and electrodes that act on metal atoms.
+    plan : Plan or None
+        Plan of the sums for the charges of metal atoms.
 
     Returns
     -------
     charges : Tensor, shape (N,)
-        In e.
+        In e; without charge equilibration.
     born_charges : Tensor, shape (N, 3, 3)
         [atom, polarization, displacement] in e.
 
     Raises
     ------
     ValueError
-        If they do not follow from local charges alone (see `check_polarization`).
+        If they are undefined (see `check_polarization`).
     """
+    if not model.latent_electrostatics.shares_electrons(graph):
+        check_polarization(model, graph)
+        return local_born_charges(model, graph, center, create_graph)
+    if create_graph:
+        check_local_polarization(model, graph)
     check_polarization(model, graph)
-    return local_born_charges(model, graph, centre, create_graph)
+    charges, tensor = local_born_charges(model, graph, center)
+    if enthalpy is None:
+        enthalpy = FieldEnthalpy(model, graph.cell.new_zeros(3))
+    tensor = tensor + metal_born_charges(enthalpy, graph, plan)
+    return charges, open_directions(model, graph)[graph.structure] @ tensor
 
 
 def local_born_charges(
     model: LESModel,
     graph: Graph,
-    centre: Tensor | None = None,
+    center: Tensor | None = None,
     create_graph: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Compute charges and Born charges without charge equilibration of metals.
@@ -123,7 +150,7 @@ def local_born_charges(
 
     Parameters
     ----------
-    model, graph, centre, create_graph
+    model, graph, center, create_graph
         As in `born_charges`; structures must pass `local_charges_are_complete`.
 
     Returns
@@ -135,10 +162,10 @@ def local_born_charges(
     """
     rule = model.latent_electrostatics.charges.neutrality
     if rule.is_conserved and rule.is_local:
-        return _from_the_dipole(model, graph, centre, create_graph)
+        return _from_the_dipole(model, graph, center, create_graph)
     if graph.pbc.all():
         return _from_changes_of_charge(model, graph, create_graph)
-    charges, by_dipole = _from_the_dipole(model, graph, centre, create_graph)
+    charges, by_dipole = _from_the_dipole(model, graph, center, create_graph)
     if not graph.pbc.any():
         return charges, by_dipole
     _, by_changes = _from_changes_of_charge(model, graph, create_graph)
@@ -162,7 +189,7 @@ def born_charges_by_phase(model: LESModel, graph: Graph) -> tuple[Tensor, Tensor
         If the graph is not one orthorhombic periodic cell, or has no polarization (see
         `check_polarization`).
     """
-    check_polarization(model, graph)
+    check_local_polarization(model, graph)
     cell = graph.cell[0]
     lengths = cell.diagonal()
     is_box = graph.n_structures == 1 and bool(graph.pbc.all())
@@ -191,22 +218,22 @@ def _diagonal(charges: Tensor) -> Tensor:
 
 
 def _from_the_dipole(
-    model: LESModel, graph: Graph, centre: Tensor | None, create_graph: bool
+    model: LESModel, graph: Graph, center: Tensor | None, create_graph: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the gradient of the dipole: at fixed latent numbers, and through them."""
     representation, rule = (
         model.charge_representation,
         model.latent_electrostatics.charges.neutrality,
     )
-    edges = representation.neighbourhoods(graph)
+    edges = representation.neighborhoods(graph)
     edges = edges._replace(vectors=edges.vectors.detach().requires_grad_(True))
     n_layers = representation.n_layers
     features = representation.features(graph, [edges] * (1 + n_layers))
     latent = model.latent_electrostatics.charges.latent(features)
 
     positions = graph.positions.detach()
-    if centre is not None:
-        positions = positions - centre[graph.structure]
+    if center is not None:
+        positions = positions - center[graph.structure]
     positions.requires_grad_(True)
     given = latent if create_graph else latent.detach().requires_grad_(True)
     moments = rule.moments(given, graph._replace(positions=positions))
@@ -257,10 +284,10 @@ def _from_changes_of_charge(
         model.charge_representation,
         model.latent_electrostatics.charges.neutrality,
     )
-    given = representation.neighbourhoods(graph)
+    given = representation.neighborhoods(graph)
     layers = [_Layer(given) for _ in range(1 + representation.n_layers)]
-    # A layer has the attributes of `Neighbourhoods` that representations use.
-    edges = cast("list[Neighbourhoods]", layers)
+    # A layer has the attributes of `Neighborhoods` that representations use.
+    edges = cast("list[Neighborhoods]", layers)
     latent = model.latent_electrostatics.charges.latent(representation.features(graph, edges))
     options: dict[str, Any] = {
         "retain_graph": True,
@@ -312,7 +339,7 @@ def _from_changes_of_charge(
 class _Layer:
     """Edges of one layer as separate variables, and the messages sent over them."""
 
-    def __init__(self, edges: Neighbourhoods):
+    def __init__(self, edges: Neighborhoods):
         self._edges = edges
         self.vectors = edges.vectors.detach().requires_grad_(True)
         self.senders = edges.senders
@@ -323,7 +350,7 @@ class _Layer:
         return [self.vectors, *(message.cut for message in self.sent)]
 
     def of_senders(self, values: Tensor, dim: int = -1) -> Tensor:
-        """Return values at the edges as in `Neighbourhoods`, detached from their origin."""
+        """Return values at the edges as in `Neighborhoods`, detached from their origin."""
         sent = self._edges.of_senders(values, dim)
         if not sent.requires_grad:
             return sent

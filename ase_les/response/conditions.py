@@ -6,6 +6,7 @@ import torch
 from ase.calculators.calculator import PropertyNotImplementedError
 from torch import Tensor
 
+from ase_les.electrostatics.conductors import conductors
 from ase_les.graph import Graph, slab_axes
 from ase_les.model import LESModel
 
@@ -24,23 +25,24 @@ class NoPolarizationError(ValueError, PropertyNotImplementedError):
 
 
 def check_polarization(model: LESModel, graph: Graph) -> None:
-    """Raise an error for structures whose dipole is not defined by local charges alone.
+    """Raise an error for structures without a polarization along any direction.
 
     Raises
     ------
     NoPolarizationError
-        If charges equilibrate as in a conductor, or if the formal charges of a periodic structure
-        do not add up to its total charge: the excess is distributed without a path.
+        If atoms share electrons in a metal that is periodic along all directions, or if the
+        formal charges of a periodic structure do not add up to its total charge: the excess is
+        distributed without a path.
     """
     if model.latent_electrostatics.shares_electrons(graph):
-        long_range = model.config.long_range
-        assert long_range is not None and long_range.equilibration is not None
-        elements = ", ".join(long_range.equilibration.elements)
-        raise NoPolarizationError(
-            f"atoms of {elements} share electrons in this model, as in a metal: "
-            "polarization, Born charges, current and energy in a field are undefined. Available: "
-            "energy, forces, stress, charges and the potential"
-        )
+        closed = open_directions(model, graph).flatten(1).abs().amax(1) < _STRAY_FIELD
+        if closed.any():
+            raise NoPolarizationError(
+                f"{_sharing(model)}, and the metal is periodic along all three directions: "
+                "polarization, Born charges, current and energy in a field are undefined. They "
+                "need a direction along which the metal ends. Available: energy, forces, stress, "
+                "charges and the potential"
+            )
     excess = _excess(model, graph)
     if excess.any():
         raise NoPolarizationError(
@@ -50,9 +52,45 @@ def check_polarization(model: LESModel, graph: Graph) -> None:
         )
 
 
-def has_polarization(model: LESModel, graph: Graph) -> bool:
-    """Return whether all structures pass `check_polarization`."""
+def check_local_polarization(model: LESModel, graph: Graph) -> None:
+    """Raise an error for structures whose dipole is not defined by local charges alone.
+
+    Raises
+    ------
+    NoPolarizationError
+        If atoms share electrons, or see `check_polarization`.
+    """
+    if model.latent_electrostatics.shares_electrons(graph):
+        raise NoPolarizationError(
+            f"{_sharing(model)}: this quantity is defined for local charges only. Available for "
+            "metals: Born charges from edges, and their current"
+        )
+    check_polarization(model, graph)
+
+
+def _sharing(model: LESModel) -> str:
+    long_range = model.config.long_range
+    assert long_range is not None and long_range.equilibration is not None
+    elements = ", ".join(long_range.equilibration.elements)
+    return f"atoms of {elements} share electrons in this model, as in a metal"
+
+
+def has_local_polarization(model: LESModel, graph: Graph) -> bool:
+    """Return whether all structures pass `check_local_polarization`."""
     return not (model.latent_electrostatics.shares_electrons(graph) or _excess(model, graph).any())
+
+
+def open_directions(model: LESModel, graph: Graph) -> Tensor:
+    """Return projectors (S, 3, 3) on the directions along which charges do not pass between cells.
+
+    Along the others a metal undoes any dipole: a charge that moves along its surface is followed
+    by its image.
+    """
+    long_range = model.latent_electrostatics
+    if not long_range.shares_electrons(graph):
+        return torch.eye(3).to(graph.cell).expand(graph.n_structures, 3, 3)
+    assert long_range.equilibration is not None
+    return conductors(graph, long_range.equilibration.atoms(graph)).open_directions
 
 
 def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
@@ -62,6 +100,8 @@ def local_charges_are_complete(model: LESModel, graph: Graph) -> bool:
 
 def has_branches(model: LESModel, graph: Graph) -> bool:
     """Return whether the dipole changes when atoms are wrapped into the cell."""
+    if model.latent_electrostatics.shares_electrons(graph):
+        return True
     rule = model.latent_electrostatics.charges.neutrality
     return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
 
@@ -88,6 +128,12 @@ def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
             "constrain their sum. Use a model with neutrality 'split' (or 'mean', for molecules)"
         )
     check_polarization(model, graph)
+    conducted = field - open_directions(model, graph) @ field.to(graph.cell)
+    if conducted.abs().max() > _STRAY_FIELD * field.abs().max():
+        raise ValueError(
+            f"{_sharing(model)}: there is no field along a metal. Use a field along a direction in "
+            "which the metal ends, such as the normal of a slab"
+        )
     if model.long_range.charges.neutrality.is_local:
         return
     along_periods = field - finite_directions(graph) @ field.to(graph.cell)

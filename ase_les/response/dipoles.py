@@ -8,9 +8,16 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph, sum_per_structure
 from ase_les.model import LESModel, Prediction
-from ase_les.response.conditions import check_polarization
+from ase_les.response.conditions import (
+    check_local_polarization,
+    check_polarization,
+    open_directions,
+)
+from ase_les.response.field_enthalpy import FieldEnthalpy
+from ase_les.response.metals import equilibrated_charges, metal_moments
 
 # Forward differentiation has one global level for all threads of a process.
 _FORWARD_DIFFERENTIATION = Lock()
@@ -39,32 +46,59 @@ def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
     """Return latent dipoles (S, 3) in e Å of structures; positions are not wrapped.
 
     Relative to the origin of the coordinates, which is relevant if charges do not sum to zero.
-    For a periodic structure this is volume times polarization.
+    For a periodic structure this is volume times polarization. With metal atoms, which share
+    electrons, components along the metal are zero (`open_directions`).
 
     Raises
     ------
     ValueError
-        If they are not defined by local charges alone (see `check_polarization`).
+        If they are undefined (see `check_polarization`).
     """
     check_polarization(model, graph)
-    return sum_per_structure(
+    local = sum_per_structure(
         model.latent_electrostatics.charges.neutrality.moments(prediction.latent, graph), graph
     )
+    if not model.latent_electrostatics.shares_electrons(graph):
+        return local
+    assert prediction.metal is not None
+    total = local + metal_moments(model, prediction.metal, graph)
+    return torch.einsum("sab,sb->sa", open_directions(model, graph), total)
 
 
-def cell_dipole(model: LESModel, graph: Graph) -> Tensor:
+def cell_dipole(
+    model: LESModel,
+    graph: Graph,
+    enthalpy: FieldEnthalpy | None = None,
+    plan: Plan | None = None,
+) -> Tensor:
     """Return latent dipoles (S, 3) of cells in e Å as `dipoles`, without computing energies.
+
+    Parameters
+    ----------
+    model : LESModel
+    graph : Graph
+    enthalpy : FieldEnthalpy or None
+        Field and electrodes that act on metal atoms.
+    plan : Plan or None
+        Plan of the sums for the charges of metal atoms.
 
     Raises
     ------
     ValueError
-        If they are not defined by local charges alone (see `check_polarization`).
+        If they are undefined (see `check_polarization`).
     """
     check_polarization(model, graph)
     moments = model.latent_electrostatics.charges.neutrality.moments(
         latent_numbers(model, graph), graph
     )
-    return sum_per_structure(moments, graph)
+    local = sum_per_structure(moments, graph)
+    if not model.latent_electrostatics.shares_electrons(graph):
+        return local
+    if enthalpy is None:
+        enthalpy = FieldEnthalpy(model, graph.cell.new_zeros(3))
+    charges = equilibrated_charges(enthalpy, graph, plan)
+    total = local + metal_moments(model, charges, graph)
+    return torch.einsum("sab,sb->sa", open_directions(model, graph), total)
 
 
 def latent_charges(model: LESModel, graph: Graph) -> Tensor:
@@ -73,9 +107,9 @@ def latent_charges(model: LESModel, graph: Graph) -> Tensor:
     Raises
     ------
     ValueError
-        If charges equilibrate, which requires the energy (see `check_polarization`).
+        If charges equilibrate, which requires the energy (see `check_local_polarization`).
     """
-    check_polarization(model, graph)
+    check_local_polarization(model, graph)
     return model.latent_electrostatics.charges.neutrality(latent_numbers(model, graph), graph)[:, 0]
 
 
@@ -96,14 +130,14 @@ def currents(model: LESModel, graph: Graph, velocities: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If it is not defined by local charges alone (see `check_polarization`).
+        If it is not defined by local charges alone (see `check_local_polarization`).
     """
-    check_polarization(model, graph)
+    check_local_polarization(model, graph)
     rule = model.latent_electrostatics.charges.neutrality
     representation = model.charge_representation
     with _FORWARD_DIFFERENTIATION, forward_ad.dual_level():
         moving = graph._replace(positions=forward_ad.make_dual(graph.positions, velocities))
-        edges = representation.neighbourhoods(moving)
+        edges = representation.neighborhoods(moving)
         layers = [edges] * (1 + representation.n_layers)
         latent = model.latent_electrostatics.charges.latent(representation.features(moving, layers))
         dipole = sum_per_structure(rule.moments(latent, moving), moving)

@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has its own files.
-SERIES = ("current", "dipole", "polarizability", "spread")
-ACCUMULATED = ("rdf", "profile", "msd")
+SERIES = ("current", "dipole", "polarizability", "spread", "layers", "electrodes")
+ACCUMULATED = ("rdf", "profile", "msd", "sfg")
 
 
 class Result(Protocol):
@@ -149,6 +149,11 @@ class RunFiles(OutputFiles):
         """State from which the run can be resumed."""
         return self.named(".checkpoint")
 
+    @property
+    def picture(self) -> Path:
+        """Last structure of a relaxation, atoms colored by their displacement."""
+        return self.named("-structure.png")
+
     def prepare_run(self, overwrite: bool) -> None:
         """Create the folder and remove the files of an earlier run.
 
@@ -160,7 +165,8 @@ class RunFiles(OutputFiles):
         old = [path for path in (self.trajectory, self.log, self.checkpoint) if path.exists()]
         self.prepare(old, overwrite)
         # The checkpoint first: without it, the remaining files cannot be mistaken for a run.
-        for path in (self.checkpoint, *old, self.summary, self.figure, *self._observables()):
+        figures = (self.figure, self.picture)
+        for path in (self.checkpoint, *old, self.summary, *figures, *self._observables()):
             path.unlink(missing_ok=True)
         self.remove_unfinished()
 
@@ -305,6 +311,11 @@ class TrainingFiles(OutputFiles):
     def response(self) -> Path:
         """Parity plots of dipoles and Born charges."""
         return self.named("-response.png")
+
+    @property
+    def report(self) -> Path:
+        """Report with errors, figures, charges and settings, HTML."""
+        return self.named(".html")
 
 
 @dataclass(frozen=True)

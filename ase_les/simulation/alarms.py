@@ -117,13 +117,13 @@ def make_limits(settings: DynamicsSettings, calculator: object) -> Limits:
     training_contact = card.get("closest_contact_A")
     if settings.min_distance_A is not None:
         closest = np.full((len(covalent_radii),) * 2, settings.min_distance_A)
-    elif training_contact is not None:
+    elif training_contact:  # 0 in cards of isolated atoms
         closest = np.full((len(covalent_radii),) * 2, CONTACT_FRACTION * float(training_contact))
     else:
         closest = COVALENT_FRACTION * (covalent_radii[:, None] + covalent_radii)
     force = settings.max_force_eV_per_A
     if force is None:
-        force = FORCE_FACTOR * float(card.get("largest_force_eV_per_A", np.inf))
+        force = FORCE_FACTOR * float(card.get("largest_force_eV_per_A") or np.inf)
     dipole, spread = settings.max_dipole_change_eA, settings.max_force_std_eV_per_A
     if spread is not None and not supports(calculator, "forces_std"):
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ase_les.simulation.accumulators import (
     AxisProfile,
     MeanSquareDisplacement,
     RadialDistribution,
+    SumFrequency,
 )
 from ase_les.simulation.charge_motion import (
     Current,
@@ -28,9 +30,12 @@ from ase_les.simulation.charge_motion import (
     electronic_dielectric,
 )
 from ase_les.simulation.committee_spread import CommitteeSpread
+from ase_les.simulation.electrode_charges import ElectrodeCharges
+from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import Series, SeriesRecord, read_record
+from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers
 
 #: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this
 #: factor, so that the total effort remains proportional to the length of the run.
@@ -43,6 +48,7 @@ _MEASURED: Mapping[str, Callable[[Atoms], Measured]] = {
     "dipole": ItinerantDipole,
     "polarizability": Polarizability,
     "spread": CommitteeSpread,
+    "electrodes": ElectrodeCharges,
 }
 
 
@@ -97,7 +103,7 @@ class RecordedSeries:
             self.series().save(self._arrays)
 
     def series(self) -> Series:
-        """Return all values so far."""
+        """Return the quantities recorded since the start of the run, at every recorded step."""
         return read_record(self._record.path)
 
     def close(self) -> None:
@@ -152,10 +158,14 @@ class Averages:
                 write_arrays(self._file(f"-{name}.npz"), result.arrays())
 
     def results(self) -> dict[str, AccumulatorResult]:
-        """Return the averages by name; empty before the first observation."""
+        """Return the averages by name, without those that need a longer run."""
         if self.seen == 0:
             return {}
-        return {name: accumulator.result() for name, accumulator in self._accumulators.items()}
+        return {
+            name: accumulator.result()
+            for name, accumulator in self._accumulators.items()
+            if getattr(accumulator, "has_result", True)
+        }
 
     def close(self) -> None:
         """Do nothing: there is no open file."""
@@ -176,7 +186,7 @@ def make_observer(
         If atoms or calculator do not support it, or an option is unknown.
     """
     if name in SERIES:
-        measured = _MEASURED[name](atoms)
+        measured = make_measured(name, options, atoms)
         files = (file(f"-{name}{ending}") for ending in (".raw", ".npz"))
         return RecordedSeries(measured, electronic_dielectric(atoms), *files)
     return Averages(make_accumulators(name, options, atoms, timestep_fs), file)
@@ -193,7 +203,7 @@ def check_observable(
         See :func:`make_observer`.
     """
     if name in SERIES:
-        _MEASURED[name](atoms)
+        make_measured(name, options, atoms)
     elif name == "pressure":
         if not supports(atoms.calc, "stress"):
             raise ValueError(
@@ -201,6 +211,32 @@ def check_observable(
             )
     else:
         make_accumulators(name, options, atoms, timestep_fs)
+
+
+def make_measured(name: str, options: Mapping[str, Any], atoms: Atoms) -> Measured:
+    """Return the quantity of a series; options of ``layers`` are those of `SurfaceLayers`.
+
+    Raises
+    ------
+    ValueError
+        If atoms or calculator do not support it, or an option is unknown.
+    """
+    if name != "layers":
+        return _MEASURED[name](atoms)
+    layers, others = surface_layers(options)
+    if others:
+        raise ValueError(f"`observe` layers: there is no option {', '.join(sorted(others))}")
+    return LayerCurrents(atoms, layers)
+
+
+def surface_layers(options: Mapping[str, Any]) -> tuple[SurfaceLayers, dict[str, Any]]:
+    """Return the layers that options describe, and the options that are left."""
+    given = {key: value for key, value in options.items() if key != "stride"}
+    names = {field.name for field in fields(SurfaceLayers)} & set(given)
+    chosen = {name: given.pop(name) for name in names}
+    if "edges_A" in chosen:
+        chosen["edges_A"] = tuple(np.atleast_1d(chosen["edges_A"]))
+    return SurfaceLayers(**chosen), given
 
 
 def make_accumulators(
@@ -220,6 +256,11 @@ def make_accumulators(
             return {f"rdf-{name}": one for name, one in zip(names, each, strict=True)}
         if name == "profile":
             return {"profile": AxisProfile(**given)}
+        if name == "sfg":
+            layers, others = surface_layers(given)
+            accumulator = SumFrequency(options["stride"] * timestep_fs, layers=layers, **others)
+            LayeredMolecules(layers, atoms)
+            return {"sfg": accumulator}
         if "axes" in given:
             given["axes"] = tuple(given["axes"])
         given.setdefault("max_lag_fs", DEFAULT_MAX_LAG_FS)

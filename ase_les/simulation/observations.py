@@ -7,17 +7,22 @@ Name                Files                          Quantity
 ``dipole``          ``<stem>-dipole.npz``          itinerant dipole in e Å
 ``polarizability``  ``<stem>-polarizability.npz``  electronic polarizability in Å³
 ``spread``          ``<stem>-spread.npz``          disagreement of a committee
+``layers``          ``<stem>-layers.npz``          currents and dipoles of layers
+``electrodes``      ``<stem>-electrodes.npz``      charge and potential of electrodes
 ``pressure``        the log                        pressure in NVE and NVT; costs the stress
 ``rdf``             ``<stem>-rdf.npz``, .png       radial distribution functions
 ``profile``         ``<stem>-profile.npz``, …      densities along an axis
 ``msd``             ``<stem>-msd.npz``, .png       mean-square displacements
+``sfg``             ``<stem>-sfg.npz``             correlations of sum-frequency generation
 ==================  =============================  ================================================
 
 Requested by name and stride, ``{"current": 4}`` or ``["current:4"]``, or with options,
 ``{"rdf": {"stride": 10, "r_max_A": 6.0}}``; options are the arguments of the classes in
-``ase_les.simulation.accumulators``. Without a stride current and polarizability are measured about
-every 2 fs, which resolves vibrations up to 8300 1/cm, radial distributions about every 20 fs, in
-which neighbors hardly move, the spread every 5 fs, and everything else at every step.
+``ase_les.simulation.accumulators`` and of
+`ase_les.simulation.surface_layers.SurfaceLayers`. Without a stride current, polarizability and
+``sfg`` are measured about every 2 fs, which resolves vibrations up to 8300 1/cm, radial
+distributions about every 20 fs, in which neighbors hardly move, the spread and electrodes every
+5 fs, and everything else at every step.
 """
 
 from __future__ import annotations
@@ -31,7 +36,17 @@ from ase_les.runs.output import ACCUMULATED, SERIES
 from ase_les.runs.provenance import plain
 
 OBSERVABLES = (*SERIES, "pressure", *ACCUMULATED)
-DEFAULT_INTERVAL_FS = {"current": 2.0, "polarizability": 2.0, "rdf": 20.0, "spread": 5.0}
+DEFAULT_INTERVAL_FS = {
+    "current": 2.0,
+    "polarizability": 2.0,
+    "rdf": 20.0,
+    "spread": 5.0,
+    "layers": 2.0,
+    "sfg": 2.0,
+    "electrodes": 5.0,
+}
+#: Observables with options besides the stride.
+WITH_OPTIONS = (*ACCUMULATED, "layers")
 
 
 def canonical_observations(given: Mapping | Sequence) -> dict[str, dict[str, object]]:
@@ -68,7 +83,7 @@ def canonical_observations(given: Mapping | Sequence) -> dict[str, dict[str, obj
             raise ValueError(
                 f"the stride of '{name}' must be an integer of at least 1, got {stride!r}"
             )
-        if name not in ACCUMULATED and set(options) - {"stride"}:
+        if name not in WITH_OPTIONS and set(options) - {"stride"}:
             raise ValueError(f"'{name}' has a stride but no options, got {sorted(options)}")
         observations[name] = {str(option): plain(value) for option, value in options.items()}
     return observations

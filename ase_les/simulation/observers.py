@@ -148,7 +148,7 @@ class TrajectoryFrames(Stateless):
         # Each property requested from a calculator costs a comparison of all atoms.
         has_results = self._properties is None and hasattr(atoms.calc, "results")
         frame.calc = _CalculatedResults(atoms.calc) if has_results else atoms.calc
-        frame.info |= _spread_of(getattr(atoms.calc, "results", {}))
+        frame.info |= _further_results(getattr(atoms.calc, "results", {}))
         with writing(self._path):
             self._writer.write(frame)
 
@@ -157,12 +157,15 @@ class TrajectoryFrames(Stateless):
         self._writer.close()
 
 
-def _spread_of(results: Mapping[str, Any]) -> dict[str, float]:
-    """Return committee spreads that are already calculated, as entries of ``info``.
+def _further_results(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return committee spreads and charges of electrodes, as entries of ``info``.
 
-    ASE's trajectories store no additional arrays: for the forces, only the largest one is stored.
+    ASE's trajectories store no additional arrays: for the forces, only the largest spread is
+    stored.
     """
-    found = {}
+    found: dict[str, Any] = {}
+    if "electrode_charges" in results:
+        found["electrode_charges"] = np.array(results["electrode_charges"])
     if "energy_std" in results:
         found["energy_std"] = float(results["energy_std"])
     if "forces_std" in results:

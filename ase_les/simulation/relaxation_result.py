@@ -45,8 +45,8 @@ class RelaxationResult:
         Largest force on a free atom.
     max_stress_eV_per_A3 : float
         Largest deviation of a relaxed stress component from the pressure; nan with a fixed cell.
-    max_displacement_A : float
-        Largest displacement of an atom relative to the cell.
+    displacements_A : array, shape (N,)
+        Displacements of the atoms relative to the cell.
     space_group : str or None
         Final space group within `symprec_A`; None without spglib or without a lattice.
     wall_time_s : float
@@ -70,7 +70,7 @@ class RelaxationResult:
     energy_change_eV: float
     max_force_eV_per_A: float
     max_stress_eV_per_A3: float
-    max_displacement_A: float
+    displacements_A: np.ndarray
     space_group: str | None
     wall_time_s: float
     notes: tuple[str, ...]
@@ -79,6 +79,11 @@ class RelaxationResult:
     provenance: Mapping[str, object]
     files: RunFiles
     charges: Mapping[str, object] | None = None
+
+    @property
+    def max_displacement_A(self) -> float:
+        """Largest displacement of an atom relative to the cell."""
+        return float(self.displacements_A.max())
 
     @cached_property
     def history(self) -> RelaxationHistory:

@@ -235,7 +235,7 @@ class RelaxationRun:
             energy_change_eV=self._state.energy - self._start.start_energy_eV,
             max_force_eV_per_A=self._state.force,
             max_stress_eV_per_A3=self._state.stress,
-            max_displacement_A=float(self._displacements().max()),
+            displacements_A=self._displacements(),
             space_group=space_group(final, self._settings.symprec_A),
             wall_time_s=self._wall_time_s,
             notes=self._start.notes,

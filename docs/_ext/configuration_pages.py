@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ase_les.reports.configuration import configuration_reference
-from ase_les.training.learning_plan import EXAMPLE
+from ase_les.training.active_learning.plan import EXAMPLE
 
 TITLE = "Configuration files"
 

@@ -48,7 +48,7 @@ def _card(card: Mapping) -> str:
         ("cutoff", f"{card['cutoff_A']:g} Å"),
         ("data", escaped(f"{data['name']}; {data.get('level', '')}")),
         ("source of the data", escaped(str(data.get("citation", "–")))),
-        ("licence of the data", escaped(str(data.get("licence", "–")))),
+        ("license of the data", escaped(str(data.get("license", "–")))),
         ("structures", ", ".join(f"{count} {part}" for part, count in structures.items())),
     ]
     if "dielectric" in card:

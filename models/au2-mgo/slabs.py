@@ -1,7 +1,7 @@
 """Write the structures that ``label.yml`` starts from: ``python slabs.py``.
 
 Five layers of MgO(001) at the lattice constant of the crystal, 4 MgO each, and Au2 on them:
-upright on an oxygen ion, or flat over two magnesium ions that are neighbours. The rows of cells
+upright on an oxygen ion, or flat over two magnesium ions that are neighbors. The rows of cells
 are shifted against each other, which keeps flat Au2 as far from its images as so small a cell can
 (4.5 Å). One magnesium ion of the lowest layer is aluminium, or none is; everything else is
 the same with and without, so that whatever moves are drawn from both starts make pairs.
@@ -17,7 +17,7 @@ from ase.io import write
 LATTICE_A = 4.25
 LAYERS = 5
 CELL = [[2, 1, 0], [0, 2, 0], [0, 0, 1]]
-"""In steps between neighbouring ions of one element."""
+"""In steps between neighboring ions of one element."""
 
 HEIGHT_A = 22.0
 """Of the cell; leaves 8.7 Å above upright Au2."""
@@ -33,9 +33,9 @@ def slab() -> Atoms:
     layers = Atoms(cell=[step, step, HEIGHT_A], pbc=True)
     for layer in range(LAYERS):
         # Layer by layer, magnesium and oxygen change places.
-        corner, centre = ("O", "Mg") if layer % 2 == 0 else ("Mg", "O")
+        corner, center = ("O", "Mg") if layer % 2 == 0 else ("Mg", "O")
         middle = (0.5 * step, 0.5 * step, layer * spacing)
-        layers += Atoms([corner, centre], [(0, 0, layer * spacing), middle])
+        layers += Atoms([corner, center], [(0, 0, layer * spacing), middle])
     return make_supercell(layers, CELL)
 
 
@@ -49,9 +49,9 @@ def with_gold(substrate: Atoms, geometry: str) -> Atoms:
         gold = [(x, y, z), (x, y, z + BOND_A)]
     else:
         along = np.array([LATTICE_A / np.sqrt(2), 0, 0])
-        centre = top.positions[top.symbols == "Mg"][0] + along / 2 + (0, 0, FLAT_A)
+        center = top.positions[top.symbols == "Mg"][0] + along / 2 + (0, 0, FLAT_A)
         half = BOND_A / 2 * along / np.linalg.norm(along)
-        gold = [centre - half, centre + half]
+        gold = [center - half, center + half]
     atoms += Atoms("Au2", gold)
     return atoms
 

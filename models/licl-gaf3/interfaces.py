@@ -25,8 +25,7 @@ from ase.build import bulk
 from ase.io import write
 from ase.optimize import LBFGS
 
-from ase_les.training.engines import make_reference
-from ase_les.training.labelling_plan import read_plan
+from ase_les.training import make_reference, read_labeling_plan
 
 EDGE_A = 5.12
 """Of the square cell: the lattice constant of LiCl, and √2 Ga–Ga distances."""
@@ -53,7 +52,7 @@ def gallium_fluoride() -> Atoms:
             atoms += Atoms("Ga", [(x, y, z)])
         for x, y, sign in ((1, 1, 1), (3, 1, -1), (3, 3, 1), (1, 3, -1)):
             tilted = np.array([x * half / 2, y * half / 2, z])
-            # Across the bond in the plane; the signs turn neighbouring octahedra oppositely.
+            # Across the bond in the plane; the signs turn neighboring octahedra oppositely.
             across = np.array([1, -1, 0]) if sign > 0 else np.array([1, 1, 0])
             atoms += Atoms("F", [tilted + turn * sign * TILT_A * across / 2**0.5])
     atoms += Atoms("F2", [(0, 0, GALLIUM_LAYER_A), (half, half, GALLIUM_LAYER_A)])
@@ -93,7 +92,7 @@ def settled(atoms: Atoms, plan_of_ions: dict) -> Atoms:
 
 def main() -> None:
     folder = Path(__file__).parent
-    ions = read_plan(folder / "label.yml").sets["warm"].sample["calculator"]
+    ions = read_labeling_plan(folder / "label.yml").sets["warm"].sample["calculator"]
     frames = []
     for number, shift in enumerate(SHIFTS):
         atoms = settled(interface(shift), ions)

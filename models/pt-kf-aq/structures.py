@@ -1,4 +1,4 @@
-"""Write structures to be labelled: packed at random, then moved by a model.
+"""Write structures to be labeled: packed at random, then moved by a model.
 
     python structures.py pack [--first SEED --count N]
     python structures.py move MODEL packed.extxyz moved.extxyz [--temperature-K 350 --hold Pt]
@@ -8,7 +8,7 @@ and one pair of K and F fill; and that solution alone in a cube, which has much 
 interfaces have at a fraction of the price. Molecules and ions are packed at random, every packing
 with its own distance and heights of the ions. Structures as packed are far from anything that
 moves: a model relaxes them a little and moves them by Langevin dynamics; the structure at its end
-is what is labelled.
+is what is labeled.
 
 What ``label.yml`` names came from models of different data. ``liquid.extxyz`` has nine rigid
 packings, 24 structures that the model of the film in ``../shared/data/pt-kf-aq`` moved (up to three
@@ -16,7 +16,7 @@ of a run), and twelve that the film and those moved.
 
 ``interface.extxyz`` begins with seven structures that a model of few labels, all at Γ alone, led
 astray (packings 21 to 28): platinum 2.4 Å apart or a proton that changed places. Then come 24 of
-later models of such labels, platinum where it was but for noise (``--hold Pt``). Labelled anew, the
+later models of such labels, platinum where it was but for noise (``--hold Pt``). Labeled anew, the
 first twelve of these, liquids and film made a model that moves everything (``--temperature-K 350
 --steps 1200``): the next 14 (packings 110 to 123). The next 13 are of
 hotter dynamics: ``fixcm=True`` of ASE's Langevin dynamics takes the momentum of the noise from all
@@ -46,8 +46,7 @@ from ase.io import read, write
 from ase.optimize import FIRE
 
 from ase_les import LESCalculator
-from ase_les.training.motion import Dynamics
-from ase_les.training.packing import packed, packed_cube
+from ase_les.training import Dynamics, packed, packed_cube
 
 LATTICE_A = 3.97
 """Of the crystal in PBE."""

@@ -25,9 +25,7 @@ from ase.build import cut, molecule
 from ase.io import write
 from ase.optimize import LBFGS
 
-from ase_les.training.engines import make_reference
-from ase_les.training.labelling_plan import LabellingPlan, read_plan
-from ase_les.training.packing import packed, packed_cube
+from ase_les.training import LabelingPlan, make_reference, packed, packed_cube, read_labeling_plan
 
 A_A, C_A, INTERNAL = 3.785, 9.514, 0.208
 """Lattice of the crystal, and how far oxygen is from titanium along c, in units of c."""
@@ -55,7 +53,7 @@ def slab() -> Atoms:
     titanium = [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.5, 0.25), (0.5, 0, 0.75)]
     oxygen = [(x, y, z + side * INTERNAL) for x, y, z in titanium for side in (1, -1)]
     crystal = Atoms("Ti4O8", scaled_positions=[*titanium, *oxygen], cell=[A_A, A_A, C_A], pbc=True)
-    # Layers are cut apart where they are bound least: above oxygen with two neighbours.
+    # Layers are cut apart where they are bound least: above oxygen with two neighbors.
     layers = cut(crystal, (0, 2, 0), (0.5, 0.5, -0.5), (LAYERS, 0, 0), origo=(-0.35, 0, 0))
     layers.rotate(layers.cell[0], "x", rotate_cell=True)
     layers.rotate(np.cross(layers.cell[0], layers.cell[1]), "z", rotate_cell=True)
@@ -65,7 +63,7 @@ def slab() -> Atoms:
     return layers
 
 
-def relaxed(solid: Atoms, plan: LabellingPlan) -> Atoms:
+def relaxed(solid: Atoms, plan: LabelingPlan) -> Atoms:
     """Nearer to the minimum of the functional that labels."""
     atoms = solid.copy()
     atoms.calc = make_reference(plan.engine, plan.settings, stress=False).calculator(atoms)
@@ -85,7 +83,7 @@ def liquid(seed: int) -> Atoms:
 def main() -> None:
     folder = Path(__file__).parent
     solid = slab()
-    path = relaxed(solid, read_plan(folder / "label.yml")).positions - solid.positions
+    path = relaxed(solid, read_labeling_plan(folder / "label.yml")).positions - solid.positions
     heights = (solid.positions[:, 2].max(), HEIGHT_A)
     contents = [Atoms("Cl"), Atoms("Na"), *[molecule("H2O")] * WATERS]
     for name, packings in PACKINGS.items():

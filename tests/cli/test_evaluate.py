@@ -13,7 +13,7 @@ from tests.other_device import other_device
 
 
 @pytest.fixture(autouse=True)
-def labelled_hydroxide(tmp_path, monkeypatch, random_model):
+def labeled_hydroxide(tmp_path, monkeypatch, random_model):
     monkeypatch.chdir(tmp_path)
     save_model("model.safetensors", random_model(total_charges=(-1,)))
     atoms = molecule("OH")
@@ -28,18 +28,18 @@ def exit_code(*arguments: str) -> int:
 
 
 EVALUATE = ("evaluate", "data.extxyz", "--model", "model.safetensors", "--output", "report")
-LABELLED = (*EVALUATE, "--energy-label", "dft_energy", "--charge", "-1")
+LABELED = (*EVALUATE, "--energy-label", "dft_energy", "--charge", "-1")
 
 
 def test_an_earlier_evaluation_is_replaced_only_when_allowed(capsys):
-    assert exit_code(*LABELLED, "--json") == 0
+    assert exit_code(*LABELED, "--json") == 0
     assert json.loads(capsys.readouterr().out)["errors"]["energy_rmse_meV_per_atom"] > 0
     for ending in ("summary.yml", "response.png"):
         Path(f"report-{ending}").write_text("of an earlier evaluation")
-    assert exit_code(*LABELLED) == 2
+    assert exit_code(*LABELED) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert Path("report-summary.yml").read_text() == "of an earlier evaluation"
-    assert exit_code(*LABELLED, "--overwrite") == 0
+    assert exit_code(*LABELED, "--overwrite") == 0
     assert "errors:" in Path("report-summary.yml").read_text()
     assert not Path("report-response.png").exists()
 
@@ -69,11 +69,11 @@ def test_some_structures_of_a_file_are_judged_alone(capsys):
     write("several.extxyz", frames)
     judged = {}
     for chosen in ("several.extxyz@1:", "several.extxyz@2"):
-        command = ("evaluate", chosen, *LABELLED[2:], "--overwrite", "--json", "--quiet")
+        command = ("evaluate", chosen, *LABELED[2:], "--overwrite", "--json", "--quiet")
         assert exit_code(*command) == 0
         judged[chosen] = json.loads(capsys.readouterr().out)["errors"]
     assert [errors["n_structures"] for errors in judged.values()] == [2, 1]
-    assert exit_code("evaluate", "several.extxyz@7:", *LABELLED[2:], "--overwrite") == 2
+    assert exit_code("evaluate", "several.extxyz@7:", *LABELED[2:], "--overwrite") == 2
     assert "counted from 0" in capsys.readouterr().err
 
 
@@ -87,9 +87,9 @@ def test_a_model_is_judged_on_another_device(capsys):
     judged = []
     with other_device() as device:
         for where in ("cpu", device):
-            command = (*LABELLED, "--device", where, "--dtype", "float64", "--overwrite", "--json")
+            command = (*LABELED, "--device", where, "--dtype", "float64", "--overwrite", "--json")
             assert exit_code(*command, "--quiet") == 0
             judged.append(json.loads(capsys.readouterr().out)["errors"])
     assert judged[0] == judged[1]
-    assert exit_code(*LABELLED, "--overwrite", "--device", "cuda:99") == 2
+    assert exit_code(*LABELED, "--overwrite", "--device", "cuda:99") == 2
     assert "torch finds here" in capsys.readouterr().err

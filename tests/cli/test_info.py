@@ -24,7 +24,7 @@ from ase_les.representation import CaceConfig
 CARD = {
     "summary": "a [test]",
     "limits": "no [ice]",
-    "data": {"licence": "CC BY 4.0", "citation": "A. Author"},
+    "data": {"license": "CC BY 4.0", "citation": "A. Author"},
     "test_errors": {"energy_rmse_meV_per_atom": 1.5},
 }
 
@@ -60,7 +60,7 @@ def test_models_lists_what_is_shipped(package, capsys):
         "test_errors": {"energy_rmse_meV_per_atom": 1.5},
         "short_range_test_errors": {},
         "published": {},
-        "data_licence": "CC BY 4.0",
+        "data_license": "CC BY 4.0",
     }
     table = told(capsys, "models")
     for text in ("tiny", "H O", "3.5", "yes", "CC BY 4.0"):

@@ -11,8 +11,8 @@ from ase.io import write
 from ase_les import load_model, save_model
 from ase_les.cli.model_recipe import remake, short_range_entry, short_range_twin
 from ase_les.model_io import model_hash
-from ase_les.training.fit import _Run
-from ase_les.training.train import read_training_config
+from ase_les.training.learning.fit import _Run
+from ase_les.training.learning.train import read_training_config
 from tests.other_device import other_device
 
 TRAIN = {
@@ -41,8 +41,8 @@ def folder(tmp_path):
 
 def write_data(folder, start=1.0):
     frames = []
-    for seed in range(12):
-        distance = start + 0.05 * seed
+    for seed in range(8):
+        distance = start + 0.08 * seed
         atoms = Atoms("ArHe", [(0, 0, 0), (distance, 0, 0)])
         atoms.info |= {"REF_energy": 1 / distance, "REF_dipole": np.array([-0.1, 0.0, 0.0])}
         atoms.arrays["REF_forces"] = np.array([[-1.0, 0, 0], [1.0, 0, 0]]) / distance**2

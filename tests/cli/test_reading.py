@@ -134,7 +134,7 @@ def test_shipped_models_know_their_boundaries():
 
 
 def test_a_loss_that_is_no_number_ends_with_exit_code_2(monkeypatch, capsys):
-    from ase_les.training import train as module
+    from ase_les.training.learning import train as module
 
     def broken(*arguments, **options):
         raise FloatingPointError("the loss is nan in epoch 1")

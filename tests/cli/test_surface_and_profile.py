@@ -82,10 +82,10 @@ def test_profile_is_the_library_call(capsys):
             atoms.calc = SinglePointCalculator(atoms, charges=np.array([-0.1, 0.1]))
             file.write(atoms)
             frames.append(atoms)
-    options = ("--axis", "z", "--start", "1", "--stride", "2", "--centre", "film", "--json")
+    options = ("--axis", "z", "--start", "1", "--stride", "2", "--center", "film", "--json")
     assert exit_code("profile", "md.traj", *options, "--quiet", "--output", "film") == 0
     told = json.loads(capsys.readouterr().out)
-    same = profiles(frames[1::2], centre_on="film", quiet=True)
+    same = profiles(frames[1::2], center_on="film", quiet=True)
     assert told["results"]["configurations"] == 2
     assert told["results"]["potential_step_V"]["mean"] == pytest.approx(same.step_V.mean)
 

@@ -25,8 +25,8 @@ from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.reciprocal import ReciprocalSum
 from ase_les.graph import batch, graph_from_atoms
 from ase_les.neighbors import NeighborList
-from ase_les.training.dataset import Sample
-from ase_les.training.loss import LossWeights, loss
+from ase_les.training.learning.dataset import Sample
+from ase_les.training.learning.loss import LossWeights, loss
 from ase_les.units import COULOMB_CONSTANT
 
 SUMS = Electrostatics(ElectrostaticsConfig(smearing=1.0, remove_self_energy=True))

@@ -96,7 +96,7 @@ def test_point_charges_have_the_reference_lattice_energy(
     ],
 )
 def test_narrow_charges_give_the_madelung_energy(energy_of, atoms, charges, units, expected):
-    # At σ = 0.25 Å neighbours overlap by erfc(2 / 0.35) < 1e-14: Gaussians act as points.
+    # At σ = 0.25 Å neighbors overlap by erfc(2 / 0.35) < 1e-14: Gaussians act as points.
     energy = energy_of(atoms, charges, smearing=0.25, k_cutoff=30.0) / units
     # Wurtzite's constant is published to six digits, the others to eleven.
     digits = 4e-6 if len(atoms) == 4 else 1e-9
@@ -130,7 +130,7 @@ def test_the_default_cutoff_is_converged(energy_of):
 
 
 def point_energy(atoms: Atoms, charges, splitting: float) -> float:
-    """Point charges by the sum of Ewald (1921), with a neutralising background if needed."""
+    """Point charges by the sum of Ewald (1921), with a neutralizing background if needed."""
     charges = np.asarray(charges)
     volume = abs(np.linalg.det(atoms.cell.array))
     real = smearing_correction(atoms, charges, 1 / (math.sqrt(2) * splitting))

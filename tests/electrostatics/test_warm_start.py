@@ -17,7 +17,7 @@ from ase_les.electrostatics import (
     EquilibrationConfig,
     warm_start,
 )
-from ase_les.electrostatics.equilibration import _Conductor, _Potential
+from ase_les.electrostatics.metal_solvers import Conductor, Potential
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
 from ase_les.electrostatics.warm_start import conjugate_gradients
 from ase_les.graph import graph_from_atoms
@@ -92,10 +92,10 @@ def test_few_sums_are_needed(kind, sums, metal, monkeypatch):
         metal(graph, charges[:, None], sums, sums.plan(graph)._replace(metal=solver))
     assert all(solution.iterations <= 12 for solution in found)
     graph, charges = given(film(kind))
-    potential = _Potential(sums, sums.plan(graph))
+    potential = Potential(sums, sums.plan(graph))
     atoms = metal.atoms(graph)
     stiffness = metal._stiffness(sums)[metal._row[graph.numbers[atoms]], None]
-    conductor = _Conductor(graph, atoms, stiffness, potential)
+    conductor = Conductor(graph, atoms, stiffness, potential)
     drive = torch.randn(144).double()
     answer = lambda charges: conductor.answer(charges[:, None])[:, 0]  # noqa: E731
     assert conjugate_gradients(answer, drive, 1e-12).iterations > 25
@@ -107,7 +107,7 @@ def test_the_mesh_gives_the_derivative_of_the_energy(kind, sums, metal):
     atoms = metal.atoms(graph)
     plan = sums.plan(graph)
     stiffness = metal._stiffness(sums)[metal._row[graph.numbers[atoms]], None]
-    conductor = _Conductor(graph, atoms, stiffness, _Potential(sums, plan))
+    conductor = Conductor(graph, atoms, stiffness, Potential(sums, plan))
     by_mesh = conductor.answer_by_mesh(plan.groups[0])
     charges = torch.randn(len(atoms)).double()
     charges -= charges.mean()

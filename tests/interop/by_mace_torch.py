@@ -34,6 +34,60 @@ CASES = {
         "use_agnostic_product": True,
         "use_last_readout_only": True,
     },
+    # As MACE-MP-0, MACE-OFF, MACE-MP-0b and MACE-MPA-0, with few channels.
+    "foundation": {"hidden": "8x0e+8x1o", "correlation": 3, "radial_MLP": [64, 64, 64]},
+    "organic": {"hidden": "4x0e+4x1o+4x2e", "correlation": 3},
+    "transformed": {"hidden": "6x0e+6x1o", "distance_transform": "Agnesi", "zbl": True},
+    "densities": {
+        "hidden": "16x0e+16x1o",
+        "first": "RealAgnosticDensityInteractionBlock",
+        "later": "RealAgnosticDensityResidualInteractionBlock",
+    },
+    "densities of transformed": {
+        "hidden": "6x0e+6x1o",
+        "correlation": 3,
+        "first": "RealAgnosticDensityInteractionBlock",
+        "later": "RealAgnosticDensityResidualInteractionBlock",
+        "distance_transform": "Agnesi",
+        "zbl": True,
+        "heads": ["pbe", "r2scan"],
+    },
+    "residual densities": {
+        "hidden": "6x0e",
+        "first": "RealAgnosticDensityResidualInteractionBlock",
+        "later": "RealAgnosticDensityResidualInteractionBlock",
+        "apply_cutoff": False,
+    },
+    "low degree": {"hidden": "16x0e+16x1o", "max_ell": 1, "correlation": 1, "layers": 3},
+    "second degree": {"hidden": "16x0e+16x1o+16x2e", "max_ell": 2, "correlation": 3},
+    "without scale": {"hidden": "16x0e", "network": "MACE", "zbl": True},
+    "wide readout": {"hidden": "6x0e", "MLP_irreps": "5x0e"},
+    "kept irreps": {"hidden": "6x0e+6x1o", "keep_last_layer_irreps": True},
+    "one layer of vectors": {"hidden": "6x0e+6x1o", "layers": 1},
+    "all couplings": {"hidden": "6x0e+6x1o", "use_reduced_cg": False, "correlation": 3},
+    "linear gate": {"hidden": "6x0e", "gate": "None"},
+}
+# The remedy in the message of what has no counterpart.
+REFUSED = {
+    "gaussian": ({"radial_type": "gaussian"}, "supported: BesselBasis"),
+    "chebyshev": ({"radial_type": "chebyshev"}, "supported: BesselBasis"),
+    "soft": ({"distance_transform": "Soft"}, "use a model trained with"),
+    "gate": ({"gate": "tanh"}, "it uses 'torch._C._VariableFunctionsClass'"),
+    "attention": (
+        {"later": "RealAgnosticAttResidualInteractionBlock"},
+        "RealAgnosticAttResidualInteractionBlock is not supported; supported: Real",
+    ),
+    "nonlinear": (
+        {"first": "RealAgnosticResidualNonLinearInteractionBlock"},
+        "RealAgnosticResidualNonLinearInteractionBlock is not supported; supported: Real",
+    ),
+    "uneven": ({"hidden": "6x0e+4x1o"}, "supported are the same number of channels"),
+    "orders": ({"correlation": [3, 2]}, "products of different orders"),
+    "mixed": (
+        {"first": "RealAgnosticDensityInteractionBlock"},
+        "layers with and without normalization by a density",
+    ),
+    "edges": ({"edge_irreps": "4x0e+4x1o"}, "messages with separate channels"),
 }
 
 
@@ -45,7 +99,20 @@ def structures() -> list[Atoms]:
     return [crystal, Atoms("OHHNaO", places)]
 
 
-def build(seed, hidden, layers=2, correlation=2, first=None, zbl=False, heads=None, **options):
+def build(
+    seed,
+    hidden="6x0e+6x1o",
+    layers=2,
+    correlation=2,
+    first=None,
+    later=None,
+    zbl=False,
+    heads=None,
+    network="ScaleShiftMACE",
+    gate="silu",
+    MLP_irreps="16x0e",
+    **options,
+):
     # mace first: it lets e3nn load its constants.
     from mace import modules  # isort: skip
     from e3nn import o3
@@ -53,28 +120,31 @@ def build(seed, hidden, layers=2, correlation=2, first=None, zbl=False, heads=No
     torch.manual_seed(seed)
     blocks = modules.interaction_classes
     several = len(heads) if heads else 1
-    return modules.ScaleShiftMACE(
+    if network == "ScaleShiftMACE":
+        options |= {
+            "atomic_inter_scale": [1.7, 0.8][:several] if heads else 1.7,
+            "atomic_inter_shift": [0.3, -0.2][:several] if heads else 0.3,
+        }
+    if "edge_irreps" in options:
+        options["edge_irreps"] = o3.Irreps(options["edge_irreps"])
+    return getattr(modules, network)(
         r_max=CUTOFF,
         num_bessel=6,
         num_polynomial_cutoff=5,
-        max_ell=3,
-        interaction_cls=blocks["RealAgnosticResidualInteractionBlock"],
+        interaction_cls=blocks[later or "RealAgnosticResidualInteractionBlock"],
         interaction_cls_first=blocks[first or "RealAgnosticResidualInteractionBlock"],
         num_interactions=layers,
         num_elements=len(ELEMENTS),
         hidden_irreps=o3.Irreps(hidden),
-        MLP_irreps=o3.Irreps("16x0e"),
+        MLP_irreps=o3.Irreps(MLP_irreps),
         atomic_energies=np.random.default_rng(1).normal(size=(several, len(ELEMENTS))) * 10,
         avg_num_neighbors=11.3,
         atomic_numbers=list(ELEMENTS),
         correlation=correlation,
-        gate=torch.nn.functional.silu,
+        gate=modules.gate_dict[gate],
         pair_repulsion=zbl,
-        radial_MLP=[16, 16, 16],
-        atomic_inter_scale=[1.7, 0.8][:several] if heads else 1.7,
-        atomic_inter_shift=[0.3, -0.2][:several] if heads else 0.3,
         heads=heads,
-        **options,
+        **{"max_ell": 3, "radial_MLP": [16, 16, 16], **options},
     )
 
 
@@ -109,6 +179,8 @@ def main(folder: Path, single: bool) -> None:
                 for key, value in numbers(model, atoms, heads, head).items():
                     stored[f"{number} {head} {key}"] = value
         np.savez(folder / f"{name}.npz", **stored)
+    for name, (case, _) in REFUSED.items():
+        torch.save(build(0, **case), folder / f"refused-{name}.model")
 
 
 if __name__ == "__main__":

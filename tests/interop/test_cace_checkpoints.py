@@ -308,7 +308,7 @@ def test_card_says_where_the_model_is_from(checkpoint):
     assert card["source"]["file"] == "small.pth"
     assert len(card["source"]["sha256"]) == 64
     assert card["source"]["ignored"] == ["cace.modules.polarization.Polarization"]
-    assert "CC BY-NC 4.0" in card["licence"] and "not redistributable" in card["licence"]
+    assert "CC BY-NC 4.0" in card["license"] and "not redistributable" in card["license"]
     assert card["long_range"]["k_cutoff_per_A"] == pytest.approx(2 * math.pi / 2.5)
     assert card["long_range"]["self_energy"] == "kept"
     assert card["atomic_energies"].startswith("none")

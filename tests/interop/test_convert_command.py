@@ -65,13 +65,13 @@ def test_atomic_energies_are_recovered_from_labels(checkpoint, tmp_path, capsys)
     frames = molecules()
     for atoms in frames:
         atoms.info["REF_energy"] = energy(model, atoms)
-    write(tmp_path / "labelled.extxyz", frames)
+    write(tmp_path / "labeled.extxyz", frames)
     output = tmp_path / "model.safetensors"
-    arguments = ("--fit-atomic-energies", tmp_path / "labelled.extxyz", "--json", "--quiet")
+    arguments = ("--fit-atomic-energies", tmp_path / "labeled.extxyz", "--json", "--quiet")
     assert run(checkpoint, "-o", output, *arguments) == 0
     found = load_model(output)
     assert dict(found.config.atomic_energies) == pytest.approx(truth, abs=1e-5)
-    assert found.card["atomic_energies"] == "fitted to REF_energy of labelled.extxyz"
+    assert found.card["atomic_energies"] == "fitted to REF_energy of labeled.extxyz"
     assert json.loads(capsys.readouterr().out)["output"] == str(output)
 
 

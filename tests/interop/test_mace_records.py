@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.data import covalent_radii
 from interop.mace_records import (
     BLOCKS,
     CHANNELS,
+    N_RADIAL,
     Numbers,
     container,
     interaction,
@@ -166,6 +168,51 @@ def test_a_head_has_units_of_its_own_in_the_last_readout(path):
     assert (second.state_dict()["short_range.readout.network.0.weight"] != 0).any()
 
 
+def test_densities_and_transforms_of_a_file_are_kept(path, tmp_path, water):
+    root = network(charges=False, l_hidden=1)
+    weights = Numbers(4)(2, N_RADIAL, 1)
+    root.state["interactions"] = container(
+        *(
+            record(
+                BLOCKS + "RealAgnosticDensityResidualInteractionBlock",
+                **layer.state,
+                density_fn=record(
+                    "e3nn.nn._fc.FullyConnectedNet",
+                    _modules={"layer0": record("e3nn.nn._fc._Layer", weight=weight, act=None)},
+                ),
+            )
+            for layer, weight in zip(root["interactions"], weights, strict=True)
+        )
+    )
+    numbers = {"a": 1.5, "q": 0.75, "p": 4.5}
+    root["radial_embedding"].state["distance_transform"] = record(
+        "mace.modules.radial.AgnesiTransform",
+        covalent_radii=torch.tensor(covalent_radii),
+        **{name: torch.tensor(value) for name, value in numbers.items()},
+    )
+    model = mace_model(root, path)
+    config = model.config.representation
+    assert config.normalization == "density"
+    assert {name: getattr(config.distance_transform, name) for name in numbers} == numbers
+    for found, weight in zip(model.representation.densities, weights, strict=True):
+        expected = weight[:, 0].double() / math.sqrt(N_RADIAL)
+        torch.testing.assert_close(found.detach(), expected, rtol=1e-6, atol=0)
+    save_model(tmp_path / "model.safetensors", model)
+    again = read_model(tmp_path / "model.safetensors")
+    assert again.config == model.config
+    assert energy(again, water) == energy(model, water)
+
+
+def test_a_readout_with_a_linear_gate_is_linear(path, water):
+    root = network(charges=False)
+    last = list(root["readouts"])[-1]
+    last["non_linearity"].state["acts"] = container(None)
+    before = energy(mace_model(root, path), water)
+    last["linear_1"].state["weight"] = 2 * last["linear_1"]["weight"]
+    last["linear_2"].state["weight"] = last["linear_2"]["weight"] / 2
+    assert energy(mace_model(root, path), water) == pytest.approx(before, abs=1e-9)
+
+
 def test_repulsion_is_scaled_as_the_network_is(path):
     pair = Atoms("OH", [[0, 0, 0], [0, 0, 0.5]])
     root = network(charges=False)
@@ -216,9 +263,9 @@ def with_adapters(root):
 
 
 REFUSED = {
-    "density": (
-        with_interaction("RealAgnosticDensityInteractionBlock"),
-        "interaction mace.modules.blocks.RealAgnosticDensityInteractionBlock is not supported",
+    "density of some layers": (
+        with_interaction("RealAgnosticDensityResidualInteractionBlock"),
+        "layers with and without normalization by a density are not supported",
     ),
     "nonlinear": (
         with_interaction("RealAgnosticResidualNonLinearInteractionBlock"),
@@ -228,11 +275,11 @@ REFUSED = {
         with_interaction("RealAgnosticAttResidualInteractionBlock"),
         "RealAgnosticAttResidualInteractionBlock is not supported",
     ),
-    "Agnesi": (
+    "soft transform": (
         lambda root: root["radial_embedding"].state.update(
-            distance_transform=record("mace.modules.radial.AgnesiTransform")
+            distance_transform=record("mace.modules.radial.SoftTransform")
         ),
-        "it transforms distances by AgnesiTransform",
+        "it transforms distances by SoftTransform",
     ),
     "Gaussian basis": (
         lambda root: root["radial_embedding"].state.update(

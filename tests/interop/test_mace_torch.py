@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from interop.by_mace_torch import CASES, structures
+from interop.by_mace_torch import CASES, REFUSED, structures
 
-from ase_les import load_model
+from ase_les import LESCalculator, load_model
 from ase_les.derivatives import differentiate
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
@@ -74,3 +74,22 @@ def test_energies_forces_stress_and_features_are_those_of_mace_torch(name, folde
                 np.testing.assert_allclose(
                     found.stress.detach().numpy(), reference[f"{number} {head} stress"], atol=1e-10
                 )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fast_paths_have_the_forces_of_mace_torch(name, folder):
+    heads = CASES[name].get("heads") or ["Default"]
+    reference = np.load(folder / f"{name}.npz")
+    model = load_model(folder / f"{name}.model", head=heads[-1] if len(heads) > 1 else None)
+    for number, atoms in enumerate(structures()):
+        expected = reference[f"{number} {heads[-1]} forces"]
+        for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-4)):
+            atoms.calc = LESCalculator(model, dtype=dtype)
+            error = np.abs(atoms.get_forces() - expected).max() / np.abs(expected).max()
+            assert error < tolerance
+
+
+@pytest.mark.parametrize(("name", "message"), [(n, m) for n, (_, m) in REFUSED.items()])
+def test_what_has_no_counterpart_is_refused_with_the_remedy(name, message, folder):
+    with pytest.raises(ValueError, match=message):
+        load_model(folder / f"refused-{name}.model")

@@ -327,3 +327,26 @@ def test_the_package_builds_without_a_compiler(tmp_path):
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.glob("without/**/__init__.py"))
     assert not list(tmp_path.glob("without/**/_fused*"))
+
+
+@compiled
+def test_large_structures_are_the_same_in_blocks(random_model, monkeypatch):
+    model = random_model(charges={"neutrality": "split"})
+    engine = model.for_inference()
+    graph = examples(model)
+    kept = differentiate(engine, graph, stress=True, energies=True)
+    monkeypatch.setattr("ase_les.kernels.representation._MOST_KEPT", 2)
+    monkeypatch.setattr("ase_les.kernels.representation._BLOCK", 3)
+    blocks = []
+    forward = engine.representation._fused.forward
+    monkeypatch.setattr(
+        engine.representation._fused,
+        "forward",
+        lambda graph, atoms, keep: (blocks.append(atoms), forward(graph, atoms, keep))[1],
+    )
+    found = differentiate(engine, graph, stress=True, energies=True)
+    assert len(blocks) == 2 * -(-graph.n_atoms // 3)
+    for name in ("forces", "stress", "energies"):
+        expected = getattr(kept, name)
+        assert (getattr(found, name) - expected).abs().max() <= EXACT * expected.abs().max()
+    torch.testing.assert_close(found.prediction.charges, kept.prediction.charges)

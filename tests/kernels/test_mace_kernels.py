@@ -26,6 +26,10 @@ CASES = {
     "quadrupoles": {"l_hidden": 2, "l_max": 2},
     "octupoles": {"l_hidden": 2, "correlation": 2},
     "three layers": {"l_hidden": 1, "l_max": 2, "n_layers": 3, "channels": 32},
+    "sums mixed by element": {"residual_first": False, "l_hidden": 1, "correlation": 2},
+    "cutoff on weights": {"cutoff_on_weights": True, "trainable_frequencies": True},
+    "pairs only": {"correlation": 1, "l_max": 1},
+    "densities": {"normalization": "density", "l_hidden": 1, "l_max": 2},
 }
 
 
@@ -56,7 +60,13 @@ def values_and_forces(model: Mace, graph: Graph, **options) -> tuple[Tensor, Ten
     return found, torch.autograd.grad((weights * found).sum(), positions, **options)[0]
 
 
-@pytest.mark.parametrize("settings", CASES.values(), ids=CASES.keys())
+# Inference with them has exact radial functions instead of tables.
+TRANSFORMED = {"distance_transform": {"kind": "agnesi"}, "l_hidden": 1, "l_max": 2}
+
+
+@pytest.mark.parametrize(
+    "settings", [*CASES.values(), TRANSFORMED], ids=[*CASES, "transformed distances"]
+)
 def test_training_has_the_derivatives_of_the_definition(settings, graph):
     results = []
     for kernels in (None, library.compiled_kernels()):
@@ -82,7 +92,9 @@ def with_tables(model: Mace) -> Mace:
     model = copy.deepcopy(model).requires_grad_(False)
     model.use_analytic_gradients()
     weights = [None, *(interaction.radial_weights for interaction in model.layers)]
-    exact = [ExactRadial(model._functions(layer), weight) for layer, weight in enumerate(weights)]
+    exact = [
+        ExactRadial(model._functions(layer, None), weight) for layer, weight in enumerate(weights)
+    ]
     model.tables = torch.nn.ModuleList(
         RadialTable(functions, model.cutoff, torch.float64) for functions in exact
     )

@@ -1,4 +1,4 @@
-"""Ions of fixed charge that repel their neighbours: every response of them is known in closed form.
+"""Ions of fixed charge that repel their neighbors: every response of them is known in closed form.
 
 Charges are Gaussian, as those of Latent Ewald Summation, so that one reciprocal sum is all; the
 energy is written here in numpy and knows nothing of ase_les.
@@ -21,7 +21,7 @@ K_CUTOFF = 6.0
 
 
 class RigidIonCrystal(Calculator):
-    """Smeared charges of either sign, and A exp(-r/rho) between nearest neighbours."""
+    """Smeared charges of either sign, and A exp(-r/rho) between nearest neighbors."""
 
     implemented_properties = [  # noqa: RUF012
         *("energy", "forces", "polarization", "born_effective_charges", "dielectric_tensor"),

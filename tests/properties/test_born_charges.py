@@ -244,7 +244,7 @@ def test_a_record_goes_on_with_the_settings_it_was_made_with_only(tmp_path):
     atoms.calc = les_calculator(dielectric=2.4)
     with pytest.raises(ValueError, match=r"different calculations: dielectric is 1.0, given 2\.4"):
         born_charges(atoms, "displacement", resume=True, **options)
-    # How far ahead it looks for neighbours changes nothing.
+    # How far ahead it looks for neighbors changes nothing.
     atoms.calc = les_calculator(skin=1.0)
     resumed = born_charges(atoms, "displacement", resume=True, **options)
     np.testing.assert_array_equal(resumed.tensors, latent)

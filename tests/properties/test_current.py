@@ -52,7 +52,7 @@ def test_the_current_is_the_derivative_of_the_dipole_along_a_trajectory(
         atoms.pbc = True
     # Neutral by exchange along edges: then the dipole of a cell follows its atoms.
     calculator = LESCalculator(random_model(charges={"neutrality": "split"}), dtype="float64")
-    # Neighbours that cross the cutoff make the dipole of a bulk smooth, but not analytic: the
+    # Neighbors that cross the cutoff make the dipole of a bulk smooth, but not analytic: the
     # difference falls with the number of samples, as their square or faster.
     samples = 8 * SAMPLES if periodic else SAMPLES
     dipole, current = [], []

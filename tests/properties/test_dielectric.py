@@ -23,25 +23,25 @@ from ase_les.properties.dielectric import (
 from ase_les.simulation.series import Series
 
 T, VOLUME, MASS, CHARGE, NUMBER = 300.0, 800.0, 5.0, 0.8, 30
-CENTRE, FRICTION = 300.0, 0.03
+CENTER, FRICTION = 300.0, 0.03
 """Of the oscillators: 1/cm, 1/fs."""
 
 
 def strength() -> float:
     """ε(0) − 1 of Drude oscillators, N q²/(ε_vac V k)."""
-    spring = MASS * atomic_mass * (CENTRE * PER_CM * 1e15) ** 2
+    spring = MASS * atomic_mass * (CENTER * PER_CM * 1e15) ** 2
     return NUMBER * (CHARGE * elementary_charge) ** 2 / (epsilon_0 * VOLUME * 1e-30 * spring)
 
 
 def lorentz(wavenumber: np.ndarray) -> np.ndarray:
-    omega, omega0 = wavenumber * PER_CM, CENTRE * PER_CM
+    omega, omega0 = wavenumber * PER_CM, CENTER * PER_CM
     return 1 + strength() * omega0**2 / (omega0**2 - omega**2 - 1j * FRICTION * omega)
 
 
 def drude(n_steps: int, rng, timestep_fs: float = 2.0, shape=(3,)):
     """Dipole and current of N independent oscillators, together one of √N times the charge."""
     position, velocity = langevin_oscillators(
-        n_steps, timestep_fs, CENTRE, FRICTION, MASS, T, shape, rng
+        n_steps, timestep_fs, CENTER, FRICTION, MASS, T, shape, rng
     )
     return CHARGE * np.sqrt(NUMBER) * position, CHARGE * np.sqrt(NUMBER) * velocity
 
@@ -68,7 +68,7 @@ def test_short_runs_are_right_on_average(rng):
     """Fluctuations about the mean of a run of ten correlation times are too small."""
     slow = 1 / 40.0  # overdamped: relaxes with γ/ω0² = 9.4 fs · 40
     position, _ = langevin_oscillators(
-        200, 20.0, CENTRE, (CENTRE * PER_CM) ** 2 / slow, MASS, T, (2000, 3), rng
+        200, 20.0, CENTER, (CENTER * PER_CM) ** 2 / slow, MASS, T, (2000, 3), rng
     )
     dipole = CHARGE * np.sqrt(NUMBER) * position
     found = [static_dielectric(dipole[:, k], 20.0, VOLUME, T).epsilon.mean for k in range(600)]
@@ -120,7 +120,7 @@ def test_damped_oscillators_have_the_spectrum_of_lorentz(source, rng):
         assert np.mean(np.abs(deviation) < 2.5) > 0.85
         np.testing.assert_allclose(found[band], expected[band], atol=0.1 * strength())
     # Absorption, not gain: the sign of the imaginary part.
-    assert spectrum.loss[np.argmin(np.abs(x - CENTRE))] > 0.5 * exact.imag.max()
+    assert spectrum.loss[np.argmin(np.abs(x - CENTER))] > 0.5 * exact.imag.max()
 
 
 def test_the_spectrum_of_the_dipole_ends_at_the_static_constant(rng):
@@ -214,7 +214,7 @@ def test_the_spectrum_of_a_run_is_stored(recorded, tmp_path):
 
 
 def test_the_integral_of_a_current_gives_the_static_constant_of_its_dipole(recorded):
-    # Means of neighbouring dipoles are what the trapezoidal rule sees of a current of differences.
+    # Means of neighboring dipoles are what the trapezoidal rule sees of a current of differences.
     path, current = (recorded.with_name(f"run-{kind}.npz") for kind in ("dipole", "current"))
     series = Series.load(path)
     common = {name: series.columns[name] for name in ("volume_A3", "temperature_K")}

@@ -54,7 +54,7 @@ def test_a_harmonic_diatomic_absorbs_at_its_frequency_with_its_intensity(wavenum
     current = diatomic_current(wavenumber, 0.5, periods=4000)
     spectrum = infrared_from_current(current, 0.5, None, T, window=window)
     (peak,) = peaks(spectrum, [Band("stretch", wavenumber - 300, wavenumber + 300)])
-    assert peak.centre_per_cm.mean == pytest.approx(wavenumber, abs=0.01)
+    assert peak.center_per_cm.mean == pytest.approx(wavenumber, abs=0.01)
     assert peak.intensity_km_per_mol.mean == pytest.approx(
         analytic_intensity_km_per_mol(), rel=1e-3
     )
@@ -64,26 +64,26 @@ def test_a_harmonic_diatomic_absorbs_at_its_frequency_with_its_intensity(wavenum
 def test_a_peak_is_found_without_being_told_where():
     spectrum = infrared_from_current(diatomic_current(1650.0, 0.5, 2000), 0.5, None, T)
     (peak,) = peaks(spectrum)
-    assert peak.centre_per_cm.mean == pytest.approx(1650.0, abs=0.01)
+    assert peak.center_per_cm.mean == pytest.approx(1650.0, abs=0.01)
 
 
-def lorentz_absorption_per_cm(wavenumber, centre, friction, strength):
+def lorentz_absorption_per_cm(wavenumber, center, friction, strength):
     """ω ε''(ω)/c of ε = 1 + strength/(ω0² − ω² − iγω), strength and γ in rad/fs."""
     omega = wavenumber * PER_CM
-    epsilon = 1 + strength / ((centre * PER_CM) ** 2 - omega**2 - 1j * friction * omega)
+    epsilon = 1 + strength / ((center * PER_CM) ** 2 - omega**2 - 1j * friction * omega)
     return omega * 1e15 * epsilon.imag / (100 * speed_of_light)
 
 
 def test_damped_oscillators_absorb_as_lorentz_says_in_absolute_units(rng):
-    centre, friction, volume, number = 900.0, 0.02, 500.0, 40
-    _, velocity = langevin_oscillators(300_000, 0.5, centre, friction, MASS, T, (3,), rng)
+    center, friction, volume, number = 900.0, 0.02, 500.0, 40
+    _, velocity = langevin_oscillators(300_000, 0.5, center, friction, MASS, T, (3,), rng)
     # The sum of N independent oscillators is one of √N times the charge.
     current = CHARGE * np.sqrt(number) * velocity
     spectrum = infrared_from_current(current, 0.5, volume, T, resolution_per_cm=20, blocks=20)
     charge2 = number * (CHARGE * elementary_charge) ** 2
     strength = charge2 / (epsilon_0 * volume * 1e-30 * MASS * atomic_mass) * 1e-30
     x = spectrum.wavenumber_per_cm
-    exact = lorentz_absorption_per_cm(x, centre, friction, strength)
+    exact = lorentz_absorption_per_cm(x, center, friction, strength)
     band = (x > 500) & (x < 1400)
     deviation = (spectrum.absorption_per_cm - exact)[band] / spectrum.absorption_error_per_cm[band]
     assert np.mean(np.abs(deviation) < 2.5) > 0.9
@@ -100,8 +100,8 @@ def test_a_sample_every_two_femtoseconds_gives_the_same_spectrum():
     rng = np.random.default_rng(4)
     modes = [(60, 0.2), (600, 0.3), (1650, 0.2), (3400, 1.0), (3900, 0.3)]
     current = sum(
-        strength * np.cos(centre * PER_CM * time_fs[:, None] + 6.3 * rng.random(3))
-        for centre, strength in modes
+        strength * np.cos(center * PER_CM * time_fs[:, None] + 6.3 * rng.random(3))
+        for center, strength in modes
     )
     options = {"resolution_per_cm": 30.0, "upto_per_cm": 4500.0}
     every, fourth, tenth = (
@@ -166,8 +166,8 @@ def test_velocity_verlet_moves_a_line_and_it_is_taken_back():
     current = np.outer(velocities, [0, 0, 1])
     (peak,) = peaks(infrared_from_current(current, timestep, None, T))
     # (ωΔt)²/24 to leading order.
-    assert peak.centre_per_cm.mean - wavenumber == pytest.approx(14.6, abs=0.3)
-    back = without_verlet_shift(peak.centre_per_cm.mean, timestep)
+    assert peak.center_per_cm.mean - wavenumber == pytest.approx(14.6, abs=0.3)
+    back = without_verlet_shift(peak.center_per_cm.mean, timestep)
     assert back == pytest.approx(wavenumber, abs=0.02)
 
 

@@ -113,14 +113,14 @@ def test_lines_and_intensities_are_those_of_ase(tmp_path):
 
 
 def test_an_ion_absorbs_the_same_whatever_the_origin_of_its_dipole():
-    """The springs' dipole is about the centre of mass, their Born charges about a fixed point."""
+    """The springs' dipole is about the center of mass, their Born charges about a fixed point."""
     charges = (1.2, -0.2)
     by_dipole = harmonic_infrared(diatomic(charges), "displacement", quiet=True)
     by_charges = harmonic_infrared(diatomic(charges), "analytic", quiet=True)
     np.testing.assert_allclose(
         by_dipole.intensities_km_per_mol, by_charges.intensities_km_per_mol, rtol=1e-6
     )
-    # Towards its centre of mass each ion moves as the other mass: q_eff = (q1 m2 − q2 m1)/(m1+m2).
+    # Towards its center of mass each ion moves as the other mass: q_eff = (q1 m2 − q2 m1)/(m1+m2).
     m1, m2 = diatomic().get_masses()
     effective = (charges[0] * m2 - charges[1] * m1) / (m1 + m2)
     neutral = harmonic_infrared(diatomic((effective, -effective)), quiet=True)

@@ -40,11 +40,11 @@ def test_molecules_of_a_mixture_are_told_apart():
     assert [len(m) for m in molecules(mixture)] == [3, 5]
 
 
-def test_the_dipole_of_a_charged_molecule_refers_to_its_centre_of_mass():
+def test_the_dipole_of_a_charged_molecule_refers_to_its_center_of_mass():
     hydroxide = Atoms("OH", [[1.0, 2.0, 3.0], [1.0, 2.0, 3.97]])
     moment = molecular_dipoles(hydroxide, np.array([-1.2, 0.2]))[0]
-    centre = hydroxide.get_center_of_mass()
-    expected = np.array([-1.2, 0.2]) @ (hydroxide.positions - centre)
+    center = hydroxide.get_center_of_mass()
+    expected = np.array([-1.2, 0.2]) @ (hydroxide.positions - center)
     assert moment == pytest.approx(expected, abs=1e-12)
 
 

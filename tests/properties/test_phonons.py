@@ -115,8 +115,8 @@ def test_any_cell_of_the_crystal_gives_the_same_modes():
     left.set_cell(left.cell.array[[1, 0, 2]])
     assert np.linalg.det(left.cell.array) * np.linalg.det(salt().cell.array) < 0
     cubic = make_supercell(salt(), [[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
-    face_centred = [[0, 2, 2], [2, 0, 2], [2, 2, 0]]
-    for atoms, supercell in ((left, None), (cubic, None), (cubic, face_centred)):
+    face_centered = [[0, 2, 2], [2, 0, 2], [2, 2, 0]]
+    for atoms, supercell in ((left, None), (cubic, None), (cubic, face_centered)):
         atoms.calc = salt().calc
         found = phonons(atoms, supercell=supercell, **QUICK)
         assert len(found.phonopy.primitive) == 2

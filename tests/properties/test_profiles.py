@@ -18,7 +18,7 @@ from ase_les.electrostatics.potential import potential_at
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.properties.planar_potential import PlanarPotential
-from ase_les.properties.profiles import centre_of_film, film_faces, profiles
+from ase_les.properties.profiles import center_of_film, film_faces, profiles
 
 E_OVER_EPSILON0 = 180.9512801
 """V Å: e/ε0 from CODATA 2018, 1.602176634e-19 C / 8.8541878128e-12 F/m, times 1e10."""
@@ -162,20 +162,20 @@ def test_an_interrupted_profile_goes_on_with_the_same_bits(rng):
         PlanarPotential().restore(first.state())
 
 
-def film(rng, *, centre: float, thickness=8.0, atoms=400, pbc=True) -> Atoms:
+def film(rng, *, center: float, thickness=8.0, atoms=400, pbc=True) -> Atoms:
     """Evenly filled between two faces, in a cell of 10 × 10 × 20 Å."""
     places = rng.uniform(0, 10, (atoms, 3))
-    places[:, 2] = centre + thickness * (rng.uniform(size=atoms) - 0.5)
+    places[:, 2] = center + thickness * (rng.uniform(size=atoms) - 0.5)
     return Atoms(f"Ar{atoms}", places, cell=[10, 10, 20], pbc=pbc)
 
 
 def test_a_film_cut_by_the_cell_is_the_film_uncut(rng):
-    whole = [film(rng, centre=10.0) for _ in range(3)]
+    whole = [film(rng, center=10.0) for _ in range(3)]
     cut = [frame.copy() for frame in whole]
     for n, frame in enumerate(cut):
         frame.positions[:, 2] += 7.3 + n
         frame.wrap()
-    found = [profiles(frames, centre_on="film", quiet=True) for frames in (whole, cut)]
+    found = [profiles(frames, center_on="film", quiet=True) for frames in (whole, cut)]
     for name in ("mass_g_per_cm3", "number_Ar_per_A3"):
         # An atom on the border of two bins may change sides by rounding.
         difference = np.abs(found[0].curves[name] - found[1].curves[name])
@@ -183,16 +183,16 @@ def test_a_film_cut_by_the_cell_is_the_film_uncut(rng):
 
 
 @pytest.mark.parametrize("periodic", [True, False])
-def test_the_centre_of_a_film_is_its_centre_of_mass_wherever_it_is_cut(periodic, rng):
-    atoms = film(rng, centre=5.0)
+def test_the_center_of_a_film_is_its_center_of_mass_wherever_it_is_cut(periodic, rng):
+    atoms = film(rng, center=5.0)
     atoms.pbc = (True, True, periodic)
     expected = atoms.get_center_of_mass()[2] / 20
     everything = np.arange(len(atoms))
-    assert centre_of_film(atoms, 2, everything) == pytest.approx(expected, abs=1e-12)
+    assert center_of_film(atoms, 2, everything) == pytest.approx(expected, abs=1e-12)
     if periodic:
         atoms.positions[:, 2] -= 5.5
         atoms.wrap()
-        assert centre_of_film(atoms, 2, everything) == pytest.approx(
+        assert center_of_film(atoms, 2, everything) == pytest.approx(
             (expected - 5.5 / 20) % 1.0, abs=1e-12
         )
 
@@ -202,11 +202,11 @@ def test_a_liquid_without_faces_has_no_middle():
     even.set_cell([10, 10, 20])
     even.pbc = True
     with pytest.raises(ValueError, match="have no center"):
-        profiles([even], centre_on="film", quiet=True)
+        profiles([even], center_on="film", quiet=True)
 
 
 def test_an_even_film_has_its_density_and_thickness(rng):
-    frames = [film(rng, centre=10.0) for _ in range(40)]
+    frames = [film(rng, center=10.0) for _ in range(40)]
     found = profiles(frames, bin_A=0.25, quiet=True)
     # 400 argon atoms of 39.948 u (1.66053907 g/cm³ per u/Å³) in 800 Å³.
     expected = 400 * 39.948 * 1.66053907 / 800
@@ -268,7 +268,7 @@ def test_charges_come_from_a_calculator_where_frames_have_none(tmp_path):
     found = profiles(
         Trajectory(tmp_path / "md.traj"),
         calculator=ChargeBySpecies(),
-        centre_on="O",
+        center_on="O",
         output=tmp_path / "film",
         quiet=True,
     )
@@ -290,7 +290,7 @@ def test_charges_come_from_a_calculator_where_frames_have_none(tmp_path):
         ({"axis": 3}, "`axis` must be"),
         ({"bin_A": 0}, "`bin_A`"),
         ({"smearing_A": -1}, "`smearing_A`"),
-        ({"centre_on": "Xe"}, "elements of the structure"),
+        ({"center_on": "Xe"}, "elements of the structure"),
         ({"frames": []}, "no frames"),
     ],
 )
@@ -317,7 +317,7 @@ def test_potentials_and_densities_are_those_of_physical_charges(rng):
     results = {"charges": 1.5 * plain.get_charges(), "dielectric_tensor": 2.25 * np.eye(3)}
     scaled.calc = SinglePointCalculator(scaled, **results)
     one, other = (
-        profiles([atoms], smearing_A=0.5, centre_on="film", quiet=True) for atoms in (plain, scaled)
+        profiles([atoms], smearing_A=0.5, center_on="film", quiet=True) for atoms in (plain, scaled)
     )
     assert np.abs(one.curves["potential_V"]).max() > 0.1
     for name, factor in (

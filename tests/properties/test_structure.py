@@ -44,7 +44,7 @@ def test_the_equilibration_is_left_out_of_a_trajectory_file(walk, ending, tmp_pa
 
 
 def test_diffusion_is_the_same_whether_frames_are_thinned_out_or_not(walk):
-    # D = step² / (2 Δt), without the share of the centre of mass; Å²/fs to cm²/s is 0.1.
+    # D = step² / (2 Δt), without the share of the center of mass; Å²/fs to cm²/s is 0.1.
     exact = 0.2**2 / (2 * 5.0) * 0.1 * (1 - 1 / 27)
     for every in (1, 3):
         result = mean_square_displacement(

@@ -65,7 +65,7 @@ class RigidIons(Calculator):
         self.results = {"energy": float(energy), "forces": np.zeros((len(atoms), 3))}
 
 
-def nearest_neighbours() -> Atoms:
+def nearest_neighbors() -> Atoms:
     crystal = bulk("Cu", a=LATTICE, cubic=True)
     crystal.calc = Bonds(0.8 * LATTICE)
     return crystal
@@ -81,7 +81,7 @@ def test_the_energy_of_a_face_is_that_of_its_broken_bonds(
 ):
     """(110) cuts five bonds of the first plane and one of the second, per atom of one plane."""
     found = surface_energy(
-        nearest_neighbours(),
+        nearest_neighbors(),
         indices,
         layers=(3, 4, 5),
         orthogonal=orthogonal,
@@ -167,7 +167,7 @@ def test_a_wrong_bulk_energy_spoils_a_slab_but_not_the_fit(tmp_path):
             super().calculate(atoms, properties, system_changes)
             self.results["energy"] += 0.05 * len(atoms) * atoms.pbc.all()
 
-    crystal = nearest_neighbours()
+    crystal = nearest_neighbors()
     crystal.calc = Shifted(0.8 * LATTICE)
     found = surface_energy(
         crystal, (1, 0, 0), layers=(2, 3, 4), relaxation=None, output=tmp_path / "x", quiet=True
@@ -211,7 +211,7 @@ def test_a_negative_surface_energy_is_noted(tmp_path):
 
     notes = []
     for kind in (Bonds, Repelling):
-        crystal = nearest_neighbours()
+        crystal = nearest_neighbors()
         crystal.calc = kind(0.8 * LATTICE)
         result = surface_energy(
             crystal, (1, 0, 0), layers=(2,), relaxation=None, output=tmp_path / kind.__name__
@@ -223,7 +223,7 @@ def test_a_negative_surface_energy_is_noted(tmp_path):
 
 
 def test_limits_of_the_card_stand_among_the_notes(tmp_path):
-    crystal = nearest_neighbours()
+    crystal = nearest_neighbors()
     settings = {"layers": (2,), "relaxation": None}
     for name, card in {"with": {"limits": "no melt"}, "without": {}}.items():
         crystal.calc.model = SimpleNamespace(card=card)
@@ -470,5 +470,5 @@ def test_work_of_adhesion_is_that_of_the_bonds_across(open_normal, interfaces):
 def test_impossible_settings_are_refused_before_anything_is_written(change, message, tmp_path):
     arguments = {"indices": (1, 0, 0), "layers": (2,), "output": tmp_path / "x", **change}
     with pytest.raises(ValueError, match=message):
-        surface_energy(nearest_neighbours(), **arguments, quiet=True)
+        surface_energy(nearest_neighbors(), **arguments, quiet=True)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from ase.io import read, write
 
 from ase_les import LESCalculator
 from ase_les.reading.born_charges import born_tensors
-from ase_les.reading.extended_xyz import read_extended_xyz, write_extended_xyz, write_labelled
+from ase_les.reading.extended_xyz import read_extended_xyz, write_extended_xyz, write_labeled
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("writer", [write_labelled, write_extended_xyz])
+@pytest.mark.parametrize("writer", [write_labeled, write_extended_xyz])
 @pytest.mark.parametrize("empty", ["", "  ", [], np.zeros(0), None])
 @pytest.mark.parametrize("first", [True, False])
 def test_an_empty_entry_costs_no_other(writer, empty, first):
@@ -41,7 +41,7 @@ def test_an_empty_entry_costs_no_other(writer, empty, first):
 def test_entries_come_back_with_every_digit(value):
     atoms = molecule("H2O")
     atoms.info = {"it": value, "charge": 1}
-    write_labelled("a.extxyz", [atoms])
+    write_labeled("a.extxyz", [atoms])
     back = read("a.extxyz").info
     assert back["charge"] == 1
     assert np.array_equal(back["it"], value) if np.ndim(value) else back["it"] == value
@@ -52,7 +52,7 @@ def test_a_number_that_would_be_lost_is_an_error():
     atoms = molecule("H2O")
     atoms.info = {"my energy = ": 1.0}
     with pytest.raises(ValueError, match="would not be read back"):
-        write_labelled("a.extxyz", [atoms])
+        write_labeled("a.extxyz", [atoms])
 
 
 def test_results_velocities_and_fixed_atoms_come_back():
@@ -78,7 +78,7 @@ def test_results_velocities_and_fixed_atoms_come_back():
 
 
 def test_a_failed_write_leaves_the_old_file():
-    write_labelled("a.extxyz", [molecule("H2O")])
+    write_labeled("a.extxyz", [molecule("H2O")])
     before = Path("a.extxyz").read_text()
 
     def frames():
@@ -86,7 +86,7 @@ def test_a_failed_write_leaves_the_old_file():
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        write_labelled("a.extxyz", frames())
+        write_labeled("a.extxyz", frames())
     assert Path("a.extxyz").read_text() == before
 
 

@@ -13,8 +13,8 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from ase_les.configuration import from_mapping
 from ase_les.reading import read_file
 from ase_les.reading.labels import LabelNames, find_labels
-from ase_les.training.labelled_files import check_names, read_labelled
-from ase_les.training.train import TrainingConfig, train
+from ase_les.training.learning.labeled_files import check_names, read_labeled
+from ase_les.training.learning.train import TrainingConfig, train
 
 KBAR = 0.1 * units.GPa
 
@@ -37,7 +37,7 @@ def crystals(count=6):
     return made
 
 
-def labelled_crystals(**info):
+def labeled_crystals(**info):
     """Frames with REF_energy, REF_forces and what functions of stress and volume add."""
     frames = []
     for atoms, energy, forces, stress in crystals():
@@ -81,7 +81,7 @@ def as_ase_reads_vasp():
 @pytest.mark.parametrize("names", [{}, {"energy": "free_energy", "forces": "forces"}])
 def test_labels_that_ase_moved_into_results_are_found(names):
     frames = as_ase_reads_vasp()
-    file = read_labelled("d.extxyz", 3.5, LabelNames(**names))
+    file = read_labeled("d.extxyz", 3.5, LabelNames(**names))
     for sample, atoms in zip(file.samples, frames, strict=True):
         assert sample.energy[0] == pytest.approx(atoms.calc.results["free_energy"])
         assert sample.forces.numpy() == pytest.approx(atoms.calc.results["forces"], abs=1e-7)
@@ -93,12 +93,12 @@ def test_labels_that_ase_moved_into_results_are_found(names):
 
 def test_a_name_that_is_asked_for_wins_over_the_free_energy():
     frames = as_ase_reads_vasp()
-    file = read_labelled("d.extxyz", 3.5, LabelNames(energy="energy"))
+    file = read_labeled("d.extxyz", 3.5, LabelNames(energy="energy"))
     assert file.samples[0].energy[0] == pytest.approx(frames[0].calc.results["energy"])
 
 
 def test_a_label_with_a_weight_that_no_structure_has_is_refused():
-    frames = labelled_crystals()
+    frames = labeled_crystals()
     for atoms in frames:
         atoms.info["dft_energy"] = atoms.info.pop("REF_energy")
     write("d.extxyz", frames)
@@ -109,16 +109,16 @@ def test_a_label_with_a_weight_that_no_structure_has_is_refused():
 
 
 def test_a_weight_for_stress_needs_stresses():
-    write("d.extxyz", labelled_crystals())
+    write("d.extxyz", labeled_crystals())
     with pytest.raises(ValueError, match=r"weight for `stress`.*REF_stress.*stress: 0\.0"):
         train(config(stress=1.0), quiet=True)
 
 
 def test_evaluate_refuses_a_name_that_no_structure_has():
-    write("d.extxyz", labelled_crystals())
+    write("d.extxyz", labeled_crystals())
     with pytest.raises(ValueError, match="no structure has energy 'dft'"):
-        check_names(read_labelled("d.extxyz", 3.5, LabelNames(energy="dft")))
-    check_names(read_labelled("d.extxyz", 3.5, LabelNames()))
+        check_names(read_labeled("d.extxyz", 3.5, LabelNames(energy="dft")))
+    check_names(read_labeled("d.extxyz", 3.5, LabelNames()))
 
 
 @pytest.mark.parametrize("name", ["REF_virial", "REF_virials", "my_virial"])
@@ -128,9 +128,9 @@ def test_virials_are_minus_stress_times_volume(name, shape):
         full = -voigt_6_to_full_3x3_stress(stress) * volume
         return -stress * volume if shape == (6,) else full.reshape(shape)
 
-    write("d.extxyz", labelled_crystals(**{name: virial}))
+    write("d.extxyz", labeled_crystals(**{name: virial}))
     names = LabelNames(virial=name) if name == "my_virial" else LabelNames()
-    file = read_labelled("d.extxyz", 3.5, names)
+    file = read_labeled("d.extxyz", 3.5, names)
     for sample, (_, _, _, stress) in zip(file.samples, crystals(), strict=True):
         expected = voigt_6_to_full_3x3_stress(stress)
         assert sample.stress[0].numpy() == pytest.approx(expected, abs=1e-8)
@@ -143,7 +143,7 @@ def test_the_virial_that_ase_knows_is_read_where_ase_knows_the_energy():
         stress = atoms.calc.results.pop("stress")
         atoms.info["virial"] = -voigt_6_to_full_3x3_stress(stress) * atoms.get_volume()
     write("d.extxyz", frames)
-    file = read_labelled("d.extxyz", 3.5, LabelNames())
+    file = read_labeled("d.extxyz", 3.5, LabelNames())
     expected = voigt_6_to_full_3x3_stress(crystals()[0][3])
     assert file.samples[0].stress[0].numpy() == pytest.approx(expected, abs=1e-7)
 
@@ -158,9 +158,9 @@ def test_the_virial_that_ase_knows_is_read_where_ase_knows_the_energy():
     ],
 )
 def test_units_and_signs_of_stress(unit, sign, factor):
-    write("d.extxyz", labelled_crystals(REF_stress=lambda stress, volume: factor * stress))
+    write("d.extxyz", labeled_crystals(REF_stress=lambda stress, volume: factor * stress))
     names = LabelNames(stress_unit=unit, stress_sign=sign)
-    file = read_labelled("d.extxyz", 3.5, names)
+    file = read_labeled("d.extxyz", 3.5, names)
     expected = voigt_6_to_full_3x3_stress(crystals()[0][3])
     assert file.samples[0].stress[0].numpy() == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
@@ -172,24 +172,24 @@ def test_unknown_units_and_signs_are_refused(given):
 
 
 def test_stresses_that_no_material_bears_are_refused():
-    write("d.extxyz", labelled_crystals(REF_stress=lambda s, v: -s / KBAR))
+    write("d.extxyz", labeled_crystals(REF_stress=lambda s, v: -s / KBAR))
     with pytest.raises(ValueError, match=r"no material can sustain.*kbar.*stress_unit"):
-        read_labelled("d.extxyz", 3.5, LabelNames())
+        read_labeled("d.extxyz", 3.5, LabelNames())
 
 
 def test_stress_and_virial_that_disagree_name_the_unit():
     write(
         "d.extxyz",
-        labelled_crystals(REF_stress=lambda s, v: -s / KBAR, REF_virial=lambda s, v: -s * v),
+        labeled_crystals(REF_stress=lambda s, v: -s / KBAR, REF_virial=lambda s, v: -s * v),
     )
     with pytest.raises(ValueError, match="in kbar, compression positive"):
-        read_labelled("d.extxyz", 3.5, LabelNames())
+        read_labeled("d.extxyz", 3.5, LabelNames())
 
 
 def test_a_virial_given_as_a_stress_is_refused():
-    write("d.extxyz", labelled_crystals(REF_virials=lambda s, v: -s * v))
+    write("d.extxyz", labeled_crystals(REF_virials=lambda s, v: -s * v))
     with pytest.raises(ValueError, match="write `virial: REF_virials`"):
-        read_labelled("d.extxyz", 3.5, LabelNames(stress="REF_virials"))
+        read_labeled("d.extxyz", 3.5, LabelNames(stress="REF_virials"))
 
 
 def with_isolated_atoms(**info):
@@ -198,7 +198,7 @@ def with_isolated_atoms(**info):
         f'F" {" ".join(f"{k}={v}" for k, v in info.items())}\n{symbol} 0.0 0.0 0.0\n'
         for symbol, energy in (("Na", -1.3), ("Cl", -4.1))
     )
-    frames = labelled_crystals()
+    frames = labeled_crystals()
     for frame in frames:
         frame.info["REF_energy"] += 4 * (-1.3 - 4.1)
     write("d.extxyz", frames)
@@ -215,7 +215,7 @@ def test_isolated_atoms_are_the_atomic_energies():
 
 def test_the_mark_of_isolated_atoms_is_used():
     with_isolated_atoms()
-    told = " ".join(read_labelled("d.extxyz", 3.5, LabelNames()).notes)
+    told = " ".join(read_labeled("d.extxyz", 3.5, LabelNames()).notes)
     assert "config_type" not in told
     assert "isolated atoms: Na -1.3, Cl -4.1; they are excluded from the training" in told
 
@@ -239,17 +239,17 @@ def test_isolated_atoms_leave_given_energies_alone():
 
 def test_isolated_ions_are_no_atoms():
     with_isolated_atoms(charge=1)
-    file = read_labelled("d.extxyz", 3.5, LabelNames())
+    file = read_labeled("d.extxyz", 3.5, LabelNames())
     assert file.atomic_energies == {}
     assert any("isolated ion Na is not used" in note for note in file.notes)
 
 
 def test_everything_that_is_not_used_is_told_once():
-    frames = labelled_crystals()
+    frames = labeled_crystals()
     for atoms in frames[:2]:
         atoms.info["magmom_total"] = 1.0
     write("d.extxyz", frames)
-    (line,) = read_labelled("d.extxyz", 3.5, LabelNames()).notes
+    (line,) = read_labeled("d.extxyz", 3.5, LabelNames()).notes
     assert line == (
         "d.extxyz: 6 structures; used: energy from REF_energy, forces from REF_forces; "
         "not used: magmom_total (2 of 6)"
@@ -257,7 +257,7 @@ def test_everything_that_is_not_used_is_told_once():
 
 
 def test_coincident_atoms_are_named_before_the_first_epoch():
-    frames = labelled_crystals()
+    frames = labeled_crystals()
     frames[3].positions[5] = frames[3].positions[2] + 0.01
     write("d.extxyz", frames)
     with pytest.raises(ValueError, match=r"structure 3: atoms 2 \(Na\) and 5 \(Cl\) are 0\.0"):

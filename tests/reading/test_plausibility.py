@@ -2,18 +2,20 @@
 
 import numpy as np
 import pytest
-from ase import units
+from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.morse import MorsePotential
 from ase.io import read
 
 from ase_les.model_io import shipped_models
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reading.labels import LabelNames, find_labels
 from ase_les.reading.plausibility import (
     check_density,
     question_atomic_energies,
     question_labels,
 )
+from ase_les.training.learning.labeled_files import read_labeled
 
 HARTREE, BOHR, RYDBERG = units.Hartree, units.Bohr, units.Rydberg
 KCAL, KJ = units.kcal / units.mol, units.kJ / units.mol
@@ -115,3 +117,15 @@ def test_atomic_energies_below_all_electrons_are_questioned():
     assert question_atomic_energies({"O": -2043.0, "H": -13.6, "Na": -1.3}) == []
     (told,) = question_atomic_energies({"O": -75.0 * 627.5})
     assert "atomic energy of O" in told
+
+
+def test_isolated_atoms_in_another_unit_are_questioned(tmp_path):
+    atom = Atoms("O", cell=[9, 9, 9], info={"config_type": "IsolatedAtom"})
+    atom.info["REF_energy"] = -75.0 * 627.5  # kcal/mol
+    write_labeled(tmp_path / "frames.extxyz", [*salt()[:3], atom])
+    (warning,) = [
+        each
+        for each in read_labeled(tmp_path / "frames.extxyz", 3.0, LabelNames()).warnings
+        if "atomic energy" in each
+    ]
+    assert "check the unit" in warning

@@ -13,7 +13,7 @@ from ase.io import read, write
 from ase_les.cli import main
 from ase_les.configuration import from_mapping, read_configuration
 from ase_les.reports.configuration import (
-    LABELLING_EXAMPLE,
+    LABELING_EXAMPLE,
     SAMPLING_EXAMPLE,
     TRAINING_EXAMPLE,
     configuration_reference,
@@ -21,15 +21,15 @@ from ase_les.reports.configuration import (
     example,
     keys,
 )
-from ase_les.training.configuration import TrainingConfig
-from ase_les.training.labelling_plan import LabellingPlan
-from ase_les.training.sampling import SamplingRecipe
+from ase_les.training.labeling.labeling_plan import LabelingPlan
+from ase_les.training.learning.configuration import TrainingConfig
+from ase_les.training.structures.sampling import SamplingRecipe
 from benchmarks.wrong_configurations import configurations
 
 EXAMPLES = {
     TrainingConfig: TRAINING_EXAMPLE,
     SamplingRecipe: SAMPLING_EXAMPLE,
-    LabellingPlan: LABELLING_EXAMPLE,
+    LabelingPlan: LABELING_EXAMPLE,
 }
 
 
@@ -83,7 +83,7 @@ def test_the_example_of_a_recipe_samples(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["label", "start.xyz", "--sample", "recipe.yml", "--engine", "emt", "--quiet"])
     assert ended.value.code == 0
-    assert len(read("labelled.extxyz", ":")) == 1 + 10 + 3 * 10
+    assert len(read("labeled.extxyz", ":")) == 1 + 10 + 3 * 10
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,24 @@ def test_figures_are_vectors_if_asked_for_and_settings_of_matplotlib_stay(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own.svg", "run-0.5.pdf"]
     with pytest.raises(ValueError, match="png, pdf, svg"), figure_format("bmp"):
         pass
+
+
+def test_a_relaxation_is_shown_as_a_structure_unless_it_is_large(tmp_path, monkeypatch):
+    from ase.build import bulk
+    from ase.calculators.emt import EMT
+
+    from ase_les.reports import relaxation
+    from ase_les.simulation import relax
+
+    atoms = bulk("Cu", cubic=True)
+    atoms.positions[0, 0] += 0.1
+    atoms.calc = EMT()
+    result = relax(atoms, output=tmp_path / "cu", fmax=0.02)
+    assert result.max_displacement_A == result.displacements_A.max() > 0.05
+    relaxation.write(result)
+    picture = tmp_path / "cu-structure.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    picture.unlink()
+    monkeypatch.setattr(relaxation, "LARGEST_PICTURE", 3)
+    relaxation.write(result)
+    assert not picture.exists()

@@ -53,7 +53,7 @@ def test_infrared(stem, tmp_path):
     output = tmp_path / "ir"
     infrared_dynamics.write(result, output)
     summary = summary_of(output)
-    assert summary["peaks"]["bend"]["centre_per_cm"]["mean"] == result.peaks[0].centre_per_cm.mean
+    assert summary["peaks"]["bend"]["center_per_cm"]["mean"] == result.peaks[0].center_per_cm.mean
     assert summary["input"]["moments_multiplied_by"] == 2.0
     assert summary["settings"]["reference"] == str(reference)
     assert output.with_name("ir.png").stat().st_size > 1000

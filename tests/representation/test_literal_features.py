@@ -59,12 +59,12 @@ class Literal:
         )
 
     def radial(self, r):
-        frequencies = self.weights["neighbour_sum.radial.frequencies"]
+        frequencies = self.weights["neighbor_sum.radial.frequencies"]
         r_c = self.config.cutoff
         return math.sqrt(2 / r_c) * np.sin(frequencies * r) / r * self.cutoff(r)
 
-    def neighbour_sums(self, atoms, edges, value=None):
-        """A_{i l} with the radial mixing done; neighbours weighed by `value` if given."""
+    def neighbor_sums(self, atoms, edges, value=None):
+        """A_{i l} with the radial mixing done; neighbors weighed by `value` if given."""
         c = self.config
         sender = self.weights["embedding.sender"]
         receiver = self.weights["embedding.receiver"]
@@ -131,7 +131,7 @@ class Literal:
         return np.stack(found)
 
     def next_sums(self, index, layer, atoms, edges, sums, invariants):
-        norm = self.config.mean_neighbours**-0.5
+        norm = self.config.mean_neighbors**-0.5
         new = [{ell: np.zeros_like(a) for ell, a in of_l.items()} for of_l in sums]
         prefix = f"layers.{index}"
         if "memory" in layer:
@@ -160,14 +160,14 @@ class Literal:
                 )
                 for of_atom in invariants
             ]
-            for i, of_l in enumerate(self.neighbour_sums(atoms, edges, value)):
+            for i, of_l in enumerate(self.neighbor_sums(atoms, edges, value)):
                 for ell, a in of_l.items():
                     new[i][ell] += norm * a
         return new
 
     def features(self, atoms: Atoms) -> np.ndarray:
         edges = brute_force_edges(atoms, self.config.cutoff)
-        sums = self.neighbour_sums(atoms, edges)
+        sums = self.neighbor_sums(atoms, edges)
         layers = [[self.invariants(of_l) for of_l in sums]]
         for index, layer in enumerate(self.config.layers):
             sums = self.next_sums(index, layer, atoms, edges, sums, layers[-1])
@@ -212,7 +212,7 @@ CASES = {
     **{f"{name} message": {"l_max": 2, "layers": ((name,),)} for name in ALL},
     "separate values": {"l_max": 2, "layers": (("invariant",),), "separate_values": True},
     "all messages, two layers": {"l_max": 2, "nu_max": 2, "layers": (ALL, ALL)},
-    "another envelope": {"l_max": 1, "nu_max": 2, "cutoff_exponent": 6, "mean_neighbours": 4.2},
+    "another envelope": {"l_max": 1, "nu_max": 2, "cutoff_exponent": 6, "mean_neighbors": 4.2},
 }
 
 
@@ -223,7 +223,7 @@ def test_features_are_those_of_the_equations(case, structure):
     torch.manual_seed(1)
     model = Cace(config, ELEMENTS, ()).double()
     with torch.no_grad():
-        model.neighbour_sum.radial.frequencies.mul_(1.07)
+        model.neighbor_sum.radial.frequencies.mul_(1.07)
     atoms = structure()
     features = model(graph_from_atoms(atoms, NeighborList(config.cutoff, 0.8))).detach().numpy()
     expected = Literal(model).features(atoms)
@@ -248,7 +248,7 @@ def dimer(distance: float, symbols: str = "OH") -> Atoms:
 
 
 @pytest.mark.parametrize("exponent", [2, 5, 6])
-def test_a_neighbour_enters_with_two_continuous_derivatives(exponent):
+def test_a_neighbor_enters_with_two_continuous_derivatives(exponent):
     model = cace(cutoff_exponent=exponent, nu_max=3, layers=(ALL,))
 
     def derivatives(distance):
@@ -275,7 +275,7 @@ def test_a_neighbour_enters_with_two_continuous_derivatives(exponent):
 
 
 def test_the_envelope_is_one_at_the_atom_and_zero_from_the_cutoff_on():
-    radial = cace(cutoff=3.0).neighbour_sum.radial
+    radial = cace(cutoff=3.0).neighbor_sum.radial
     r = torch.tensor([0.0, 1e-3, 2.999999, 3.0, 3.1, 100.0], dtype=torch.float64)
     envelope = radial.envelope(r)
     assert envelope[0] == 1
@@ -316,7 +316,7 @@ def test_second_derivatives_are_those_of_finite_differences():
     assert torch.autograd.gradgradcheck(total, graph.positions.requires_grad_(True))
 
 
-def test_only_neighbours_within_the_cutoff_count():
+def test_only_neighbors_within_the_cutoff_count():
     model = cace(cutoff=3.0)
     near, far = dimer(3.0 - 1e-3), dimer(3.0 + 1e-3)
     alone = features_of(model, near[:1])
@@ -358,7 +358,7 @@ def test_a_dimers_features_depend_on_its_length_alone():
     assert not torch.allclose(features_of(model, atoms), features_of(model, dimer(1.5)))
 
 
-def test_elements_are_told_apart_as_neighbour_and_as_centre():
+def test_elements_are_told_apart_as_neighbor_and_as_center():
     model = cace()
     water, other = dimer(1.4, "OH"), dimer(1.4, "OO")
     assert not torch.allclose(features_of(model, water)[0], features_of(model, other)[0])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from ase import Atoms, units
 from ase.build import bulk
+from ase.data import chemical_symbols, covalent_radii
 
 from ase_les import LESCalculator
 from ase_les.graph import edge_vectors, graph_from_atoms
@@ -34,6 +35,14 @@ CASES = {
     "quadrupoles": {"l_hidden": 2, "correlation": 2, "l_max": 2},
     "sums mixed by element": {"l_hidden": 1, "correlation": 2, "residual_first": False},
     "cutoff on weights": {"cutoff_on_weights": True, "correlation": 2},
+    "densities": {"normalization": "density", "l_hidden": 1, "residual_first": False},
+    "transformed distances": {"distance_transform": {"kind": "agnesi"}, "l_hidden": 1},
+    "densities of transformed distances": {
+        "distance_transform": {"a": 0.9, "q": 1.1, "p": 4.2, "radii": {"O": 0.7}},
+        "normalization": "density",
+        "cutoff_on_weights": True,
+        "correlation": 2,
+    },
     "pairs only": {"correlation": 1, "l_max": 1, "trainable_frequencies": True},
 }
 
@@ -71,6 +80,7 @@ class Literal:
             for i, j, d in zip(graph.receivers, graph.senders, vectors, strict=True)
             if d.norm() < config.cutoff
         ]
+        self.numbers = atoms.numbers
         elements = [ELEMENTS.index(z) for z in atoms.numbers]
         hidden = {0: model.embedding[elements][:, None]}
         scalars = []
@@ -97,7 +107,19 @@ class Literal:
             scalars.append(hidden[0][:, 0])
         return torch.cat(scalars, dim=1).detach()
 
-    def _radial(self, layer: int, distance: torch.Tensor) -> torch.Tensor:
+    def _transformed(self, distance: torch.Tensor, i: int, j: int) -> torch.Tensor:
+        given = self.config.distance_transform
+        if given is None:
+            return distance
+        length = [
+            given.radii.get(chemical_symbols[z], covalent_radii[z])
+            for z in (self.numbers[i], self.numbers[j])
+        ]
+        s = distance / (sum(length) / 2)
+        return 1 / (1 + given.a * s**given.q / (1 + s ** (given.q - given.p)))
+
+    def _inputs(self, distance: torch.Tensor, i: int, j: int):
+        """Bessel functions and the cutoff function."""
         basis, p = self.model.radial_basis, self.config.cutoff_exponent
         x = distance / self.config.cutoff
         envelope = (
@@ -106,8 +128,22 @@ class Literal:
             + p * (p + 2) * x ** (p + 1)
             - p * (p + 1) / 2 * x ** (p + 2)
         )
-        values = math.sqrt(2 / self.config.cutoff) * torch.sin(basis.frequencies * distance)
-        values = values / distance * (1 if self.config.cutoff_on_weights else envelope)
+        at = self._transformed(distance, i, j)
+        values = math.sqrt(2 / self.config.cutoff) * torch.sin(basis.frequencies * at) / at
+        return (values if self.config.cutoff_on_weights else values * envelope), envelope
+
+    def _divisors(self, layer: int, edges, n_atoms: int) -> torch.Tensor:
+        if self.config.normalization == "mean":
+            return torch.full((n_atoms,), self.config.mean_neighbors).double()
+        density = torch.ones(n_atoms).double()
+        for i, j, vector in edges:
+            values, envelope = self._inputs(vector.norm(), i, j)
+            single = torch.tanh((self.model.densities[layer] @ values) ** 2)
+            density[i] += single * (envelope if self.config.cutoff_on_weights else 1)
+        return density
+
+    def _radial(self, layer: int, distance: torch.Tensor, i: int, j: int) -> torch.Tensor:
+        values, envelope = self._inputs(distance, i, j)
         interaction = self.model.interactions[layer]
         for weight in interaction.radial.weights:
             values = weight @ values
@@ -121,18 +157,17 @@ class Literal:
         sums = [
             torch.zeros(16, config.channels).double()[: self.slices[-1].stop] for _ in hidden[0]
         ]
+        divisors = self._divisors(layer, edges, n_atoms)
         for i, j, vector in edges:
             angular = harmonics((vector / vector.norm())[:, None])[:, 0]
-            radial = self._radial(layer, vector.norm())
+            radial = self._radial(layer, vector.norm(), i, j)
             for number, (first, second, third) in enumerate(interaction.paths):
                 coupling = math.sqrt(2 * third + 1) * gaunt(first, second, third)
                 sent = hidden[first][j] @ interaction.up[first]
                 message = torch.einsum(
                     "abc,ad,b->cd", coupling, sent * radial[number], angular[self.slices[second]]
                 )
-                sums[i][self.slices[third]] += (
-                    message @ interaction.linear[number] / config.mean_neighbors
-                )
+                sums[i][self.slices[third]] += message @ interaction.linear[number] / divisors[i]
         return sums
 
     def _products(self, layer: int, degree: int, sums: torch.Tensor, element: int):
@@ -202,7 +237,14 @@ def test_settings_outside_their_range_are_refused(wrong, message):
 MODELS = {
     **{
         name: {"representation": CASES[name]}
-        for name in ("scalars", "vectors", "vectors in three layers", "sums mixed by element")
+        for name in (
+            "scalars",
+            "vectors",
+            "vectors in three layers",
+            "sums mixed by element",
+            "densities",
+            "densities of transformed distances",
+        )
     },
     "total charge embedded": {"total_charges": (-1, 0, 2)},
     "free charges": {"charges": {"neutrality": "none"}},
@@ -319,7 +361,7 @@ def test_single_precision_has_the_forces_of_double_precision(atoms):
 
 def test_a_radial_table_is_exact_to_single_precision():
     model = mace(n_layers=2, l_hidden=1).requires_grad_(False)
-    exact = ExactRadial(model._functions(1), model.layers[0].radial_weights)
+    exact = ExactRadial(model._functions(1, None), model.layers[0].radial_weights)
     table = RadialTable(exact, model.cutoff, torch.float64)
     distances = torch.linspace(0.3, 3.4, 500, dtype=torch.float64)[None]
     expected, found = exact.value_and_slope(distances), table.value_and_slope(distances)

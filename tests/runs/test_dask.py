@@ -22,7 +22,7 @@ from ase_les.runs.dask import run_on_scheduler
 from ase_les.runs.evaluations import evaluate_structures
 from ase_les.runs.processes import Jobs
 from ase_les.runs.record import Record
-from ase_les.training.reference import label_structures
+from ase_les.training.labeling.reference import label_structures
 
 dask = pytest.importorskip("dask", reason="needs the extra [dask]")
 distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")

@@ -273,7 +273,7 @@ IN_A_PERIODIC_CELL = [name for name in ENSEMBLES if name != "npt-in-plane"]
 def full_and_interrupted(ensemble, interrupt, atoms=copper, **more):
     settings = {
         "ensemble": ensemble,
-        "temperature_K": 900.0,  # hot enough to make neighbour lists be rebuilt
+        "temperature_K": 900.0,  # hot enough to make neighbor lists be rebuilt
         "steps": 50,
         "checkpoint_stride": 20,
         "trajectory_stride": 3,

@@ -169,7 +169,7 @@ def test_the_bottom_of_a_slab_is_held_by_its_height():
 
 
 class Repulsion(LennardJones):
-    """Forces all atoms away from their centre, ever more."""
+    """Forces all atoms away from their center, ever more."""
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=()):
         Calculator.calculate(self, atoms, properties, system_changes)

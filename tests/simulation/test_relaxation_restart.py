@@ -155,7 +155,7 @@ def test_symmetry_comes_back():
     assert straight.converged and straight.steps > 6
 
 
-def test_a_model_with_a_neighbour_list_that_remembers_takes_the_same_steps(random_model):
+def test_a_model_with_a_neighbor_list_that_remembers_takes_the_same_steps(random_model):
     def water():
         rng = np.random.default_rng(3)
         gas = Atoms(cell=np.eye(3) * 6.4, pbc=True)

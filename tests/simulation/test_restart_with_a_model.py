@@ -1,4 +1,4 @@
-"""Exact restart with a model: its neighbour list has a memory that a restart must not feel."""
+"""Exact restart with a model: its neighbor list has a memory that a restart must not feel."""
 
 import numpy as np
 import pytest

@@ -19,6 +19,8 @@ from ase_les.reports import figures
 from ase_les.reports import relaxation as relaxation_report
 from ase_les.screening import latent_charges
 from ase_les.simulation import Series, Stage, measuring, relax, resume_dynamics, run_dynamics
+from ase_les.simulation.alarms import make_limits
+from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import SeriesRecord, read_record
 
@@ -382,6 +384,15 @@ def test_the_card_of_a_model_sets_the_closest_contact():
     atoms.calc.model = type("Model", (), {"card": {"closest_contact_A": 3.5}})()
     with pytest.raises(ValueError, match=r"closer than 2.975 Å"):
         run_quietly(atoms, steps=10)
+
+
+def test_a_card_without_contacts_leaves_the_limit_of_the_elements():
+    card = {"closest_contact_A": 0.0, "largest_force_eV_per_A": 0.0}
+    of_isolated_atoms = type("Calculator", (), {"model": type("Model", (), {"card": card})()})()
+    settings = DynamicsSettings(temperature_K=300.0)
+    found, usual = (make_limits(settings, each) for each in (of_isolated_atoms, None))
+    assert (found.closest_A == usual.closest_A).all() and found.closest_A.min() > 0
+    assert np.isinf(found.max_force_eV_per_A)
 
 
 def test_forces_beyond_twice_those_of_the_training_stop_a_run():

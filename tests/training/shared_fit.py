@@ -12,12 +12,12 @@ from ase_les.charges import ChargesConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.ranks import ALONE, ranks_of_torchrun
 from ase_les.representation import CaceConfig
-from ase_les.training.charge_gauge import GaugeSettings
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.fit import fit
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights
-from ase_les.training.rigid_ions import RigidIons
+from ase_les.training.engines.rigid_ions import RigidIons
+from ase_les.training.learning.charge_gauge import GaugeSettings
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.fit import fit
+from ase_les.training.learning.fit_settings import FitSettings
+from ase_les.training.learning.loss import LossWeights
 
 CUTOFF = 4.0
 
@@ -58,7 +58,7 @@ def small_model() -> LESModel:
 
 
 def small_fit(checkpoint: Path, last_epoch: int | None = None, ranks=ALONE):
-    samples = labelled(structures(), CUTOFF, LabelNames())
+    samples = labeled(structures(), CUTOFF, LabelNames())
     weights = LossWeights(1.0, 1.0, 0.5, 0.2, 0.1)
     settings = FitSettings(
         epochs=6,

@@ -16,11 +16,11 @@ from ase.io import write
 from ase_les import Committee, LESCalculator, load_model
 from ase_les.cli import main
 from ase_les.committee import committee_hash
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reports import learning as report
-from ase_les.training.exploration import chosen
-from ase_les.training.learning import Round, learn, seed_of
-from ase_les.training.learning_plan import EXAMPLE, LearningPlan, read_learning_plan
+from ase_les.training.active_learning.exploration import chosen
+from ase_les.training.active_learning.loop import Round, learn, seed_of
+from ase_les.training.active_learning.plan import EXAMPLE, LearningPlan, read_learning_plan
 
 IONS = {
     "charges": {"Na": 1, "Cl": -1},
@@ -55,7 +55,7 @@ PLAN = {
 
 @pytest.fixture
 def plan_file(tmp_path) -> Path:
-    write_labelled(tmp_path / "nacl.extxyz", [bulk("NaCl", "rocksalt", a=5.64, cubic=True)])
+    write_labeled(tmp_path / "nacl.extxyz", [bulk("NaCl", "rocksalt", a=5.64, cubic=True)])
     path = tmp_path / "plan.yml"
     path.write_text(yaml.safe_dump(PLAN))
     return path
@@ -70,7 +70,7 @@ def test_a_learning_killed_at_any_moment_goes_on_to_the_same_models(plan_file, t
     plan, rng = short(plan_file), np.random.default_rng(1)
     whole = learn(plan, tmp_path, tmp_path / "whole")
     kills = 0
-    for _ in range(6):
+    for _ in range(4):
         child = os.fork()
         if child == 0:
             learn(plan, tmp_path, tmp_path / "killed")
@@ -102,7 +102,7 @@ def test_the_command_says_what_fails_and_more_rounds_go_on(plan_file, tmp_path, 
     assert model.card["calibration"]["forces_scale"] > 0
     rounds = [Round.read(state / f"round-{number}" / "round.json") for number in (1, 2)]
     # Structures of the first round's dynamics are trained on in the second.
-    assert rounds[1].labelled == rounds[0].labelled + 4
+    assert rounds[1].labeled == rounds[0].labeled + 4
     assert rounds[0].charges["Na"] > 0 > rounds[0].charges["Cl"]
 
     # What is done is not done again: the same numbers, in a moment.
@@ -123,7 +123,7 @@ def test_a_model_that_satisfies_the_criterion_ends_the_learning(plan_file, tmp_p
     assert len(result.rounds) == 1
     # The cell is doubled.
     assert result.rounds[0].held[0].atoms == 16
-    assert "The model meets the criterion" in report.page(result)
+    assert "The model meets the criterion" in report.page(result).decode()
     atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     assert LESCalculator(result.model).get_property("forces_std", atoms).shape == (8, 3)
 
@@ -146,7 +146,7 @@ def frames(path, disagreements, stopped=False):
         found.append(atoms)
     if stopped:
         found[-1].info["stopped"] = True
-    write_labelled(path, found)
+    write_labeled(path, found)
     return path
 
 

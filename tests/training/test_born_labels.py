@@ -1,11 +1,11 @@
-"""The order of labelled Born charges: a molecule's dipole turns with it, or it was read wrongly."""
+"""The order of labeled Born charges: a molecule's dipole turns with it, or it was read wrongly."""
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from ase_les.training.dataset import LabelNames, labelled
+from ase_les.training.learning.dataset import LabelNames, labeled
 
 ROWS_ARE_DISPLACEMENTS = LabelNames(born_rows="displacement")
 
@@ -17,7 +17,7 @@ def dipole(positions: np.ndarray) -> np.ndarray:
     return 0.3 * lengths[1] ** 2 * first + 0.5 * lengths[0] * second
 
 
-def labelled_water() -> Atoms:
+def labeled_water() -> Atoms:
     """With the derivative [atom, polarization, displacement] of its dipole."""
     atoms = molecule("H2O")
     atoms.rattle(0.1, seed=1)
@@ -40,9 +40,9 @@ def transposed(atoms: Atoms) -> Atoms:
 
 
 def test_born_charges_of_either_order_are_the_same_once_read():
-    (given,) = labelled([labelled_water()], 3.0, LabelNames())
-    (other,) = labelled([transposed(labelled_water())], 3.0, ROWS_ARE_DISPLACEMENTS)
-    born = labelled_water().arrays["REF_born_effective_charges"].reshape(3, 3, 3)
+    (given,) = labeled([labeled_water()], 3.0, LabelNames())
+    (other,) = labeled([transposed(labeled_water())], 3.0, ROWS_ARE_DISPLACEMENTS)
+    born = labeled_water().arrays["REF_born_effective_charges"].reshape(3, 3, 3)
     assert np.abs(born - born.transpose(0, 2, 1)).max() > 0.1
     np.testing.assert_array_equal(given.born_charges, born)
     np.testing.assert_array_equal(other.born_charges, born)
@@ -50,17 +50,17 @@ def test_born_charges_of_either_order_are_the_same_once_read():
 
 def test_born_charges_that_do_not_turn_the_dipole_are_refused_with_the_remedy():
     with pytest.raises(ValueError, match=r"structure 0.*Set `born_rows: displacement`"):
-        labelled([transposed(labelled_water())], 3.0, LabelNames())
+        labeled([transposed(labeled_water())], 3.0, LabelNames())
     with pytest.raises(ValueError, match=r"structure 0.*Set `born_rows: polarization`"):
-        labelled([labelled_water()], 3.0, ROWS_ARE_DISPLACEMENTS)
+        labeled([labeled_water()], 3.0, ROWS_ARE_DISPLACEMENTS)
 
 
 def test_noise_and_missing_dipoles_decide_nothing(rng):
-    noisy = labelled_water()
+    noisy = labeled_water()
     noisy.arrays["REF_born_effective_charges"] += rng.normal(0, 0.02, (3, 9))
-    alone = transposed(labelled_water())
+    alone = transposed(labeled_water())
     del alone.info["REF_dipole"]
-    assert len(labelled([noisy, alone], 3.0, LabelNames())) == 2
+    assert len(labeled([noisy, alone], 3.0, LabelNames())) == 2
 
 
 def test_an_unknown_order_is_refused():
@@ -75,5 +75,5 @@ def test_published_born_charges_of_dipeptides_have_displacements_first(shared):
 
     frames = read(shared / "data/dipeptides/valid.extxyz", ":3")
     with pytest.raises(ValueError, match="born_rows: displacement"):
-        labelled(frames, 4.0, LabelNames())
-    assert len(labelled(frames, 4.0, ROWS_ARE_DISPLACEMENTS)) == 3
+        labeled(frames, 4.0, LabelNames())
+    assert len(labeled(frames, 4.0, ROWS_ARE_DISPLACEMENTS)) == 3

@@ -10,9 +10,9 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 
-from ase_les.training import engines
-from ase_les.training.engine_calculators import InVacuum
-from ase_les.training.reference import label
+from ase_les.training.engines import programs as engines
+from ase_les.training.engines.calculators import InVacuum
+from ase_les.training.labeling.reference import label
 
 
 class RepeatsAll(Calculator):

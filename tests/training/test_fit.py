@@ -24,14 +24,14 @@ from ase_les.graph import sum_per_structure
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.model_io import read_model
 from ase_les.representation import CaceConfig
-from ase_les.training.card import describe_data
-from ase_les.training.checkpoint import read_checkpoint
-from ase_les.training.dataset import LabelNames, joined, labelled, shuffled_batches
-from ase_les.training.evaluation import evaluate
-from ase_les.training.fit import _Run, fit
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights, loss
-from ase_les.training.rigid_ions import RigidIons
+from ase_les.training.engines.rigid_ions import RigidIons
+from ase_les.training.learning.card import describe_data
+from ase_les.training.learning.checkpoint import read_checkpoint
+from ase_les.training.learning.dataset import LabelNames, joined, labeled, shuffled_batches
+from ase_les.training.learning.evaluation import evaluate
+from ase_les.training.learning.fit import _Run, fit
+from ase_les.training.learning.fit_settings import FitSettings
+from ase_les.training.learning.loss import LossWeights, loss
 
 CUTOFF = 3.5
 
@@ -55,7 +55,7 @@ def morse_cluster(seed, periodic=False):
 @pytest.fixture(scope="module")
 def samples():
     frames = [morse_cluster(seed, periodic=seed % 3 == 0) for seed in range(24)]
-    return labelled(frames, CUTOFF, LabelNames())
+    return labeled(frames, CUTOFF, LabelNames())
 
 
 def small_model(seed=0):
@@ -168,7 +168,7 @@ def test_energies_of_atoms_that_differ_by_rounding_are_the_same_model(samples, t
 def test_a_checkpoint_of_an_earlier_version_is_refused(samples, tmp_path, monkeypatch):
     path = tmp_path / "fit.checkpoint"
     with monkeypatch.context() as patch:
-        patch.setattr("ase_les.training.checkpoint.FORMAT", "ase_les training 2")
+        patch.setattr("ase_les.training.learning.checkpoint.FORMAT", "ase_les training 2")
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path)
     with pytest.raises(ValueError, match=r"format 'ase_les training 2'.*start a new one"):
         fit(small_model(), samples[:4], [], FitSettings(epochs=1), path, resume=True)
@@ -256,7 +256,7 @@ def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path, monke
 
     # Checkpoints every epoch instead of every half minute, so that a short run has some.
     script = (
-        "import sys, ase_les.training.fit as f; from ase_les.cli import main\n"
+        "import sys, ase_les.training.learning.fit as f; from ase_les.cli import main\n"
         "f.fit.__kwdefaults__['seconds_between_checkpoints'] = 0; main(sys.argv[1:])"
     )
     victim = subprocess.Popen(
@@ -284,7 +284,7 @@ def test_a_killed_command_line_training_ends_with_the_same_model(tmp_path, monke
 
 def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(tmp_path):
     frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
-    samples = labelled(frames, CUTOFF, LabelNames())
+    samples = labeled(frames, CUTOFF, LabelNames())
     graph = joined(samples).graph
     learned = {}
     for rule, free_sum in (("mean", True), ("none", False), ("mean", False)):
@@ -304,7 +304,7 @@ def test_charges_with_a_free_sum_learn_as_free_ones_and_are_shifted_in_the_end(t
 @pytest.mark.slow
 def test_the_weight_of_the_excess_teaches_free_sums_the_total_charge(tmp_path):
     frames = [salt_molecule(n_pairs, seed) for seed in range(3) for n_pairs in (1, 2, 3)]
-    samples = labelled(frames, CUTOFF, LabelNames())
+    samples = labeled(frames, CUTOFF, LabelNames())
     graph = joined(samples).graph
 
     def largest_excess(weight):

@@ -15,7 +15,7 @@ from ase_les import load_model, save_model
 from ase_les.configuration import from_mapping
 from ase_les.interop.mace import mace_model
 from ase_les.model import LESModel, ModelConfig
-from ase_les.training.train import TrainingConfig, train
+from ase_les.training.learning.train import TrainingConfig, train
 
 REPRESENTATION = {
     "kind": "mace",

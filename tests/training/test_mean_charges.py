@@ -11,8 +11,8 @@ from ase_les.derivatives import differentiate
 from ase_les.electrostatics import EquilibrationConfig
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.mean_charges import (
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.mean_charges import (
     describe_charges,
     fix_sign,
     mean_born_charges,
@@ -24,7 +24,7 @@ from ase_les.training.mean_charges import (
 def test_oxygen_becomes_negative_and_the_forces_do_not_notice():
     atoms = Atoms("OHH", [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
     atoms.info["REF_energy"], atoms.arrays["REF_forces"] = 0.0, np.zeros((3, 3))
-    samples = labelled([atoms], 3.0, LabelNames())
+    samples = labeled([atoms], 3.0, LabelNames())
     turned = []
     for seed in range(6):
         model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=seed).double()
@@ -44,7 +44,7 @@ def test_what_an_ion_carries_along_decides_and_not_what_sits_on_it():
     crystal = bulk("MgO", "rocksalt", a=4.2, cubic=True)
     crystal.rattle(0.1, seed=1)
     crystal.info["REF_energy"] = 0.0
-    samples = labelled([crystal], 4.0, LabelNames())
+    samples = labeled([crystal], 4.0, LabelNames())
     long_range = LongRangeConfig(ChargesConfig(neutrality="mean"))
     config = ModelConfig({"Mg": 0.0, "O": 0.0}, CaceConfig(4.0), long_range=long_range)
     misleading = []
@@ -65,7 +65,7 @@ def test_slabs_have_their_mean_charges_to_go_by():
     atoms.info["REF_energy"] = 0.0
     atoms.set_cell([8.0, 8.0, 8.0])
     atoms.pbc = True, True, False
-    samples = labelled([atoms], 3.0, LabelNames())
+    samples = labeled([atoms], 3.0, LabelNames())
     model = LESModel(ModelConfig({"H": 0.0, "O": 0.0}, CaceConfig(3.0)), seed=1).double()
     fix_sign(model, samples)
     assert mean_born_charges(model, samples) == {}
@@ -78,7 +78,7 @@ def test_slabs_have_their_mean_charges_to_go_by():
 def test_electronegativities_of_shared_electrons_tell_the_sign():
     atoms = Atoms("OHH", [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
     atoms.info["REF_energy"] = 0.0
-    samples = labelled([atoms], 3.0, LabelNames())
+    samples = labeled([atoms], 3.0, LabelNames())
     shared = EquilibrationConfig(("O", "H"), electronegativities={"O": 3.0})
     config = ModelConfig(
         {"H": 0.0, "O": 0.0}, CaceConfig(3.0), long_range=LongRangeConfig(equilibration=shared)
@@ -97,7 +97,7 @@ def test_a_sign_against_the_formal_charges_is_noticed(sign):
     """Formal charges of rock salt are its Born charges when nothing is transferred."""
     crystal = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     crystal.info["REF_energy"] = 0.0
-    samples = labelled([crystal], 4.0, LabelNames())
+    samples = labeled([crystal], 4.0, LabelNames())
     charges = ChargesConfig(
         scale=0.0, neutrality="split", formal_charges={"Na": 0.7 * sign, "Cl": -0.7 * sign}
     )

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import fcc111, molecule
 
-from ase_les.training.packing import packed, packed_cube
+from ase_les.training.structures.packing import packed, packed_cube
 
 RADII = {"Pt": 1.2, "O": 1.25, "H": 0.5, "K": 1.4}
 
@@ -54,8 +54,8 @@ def test_the_seed_decides_where_molecules_are():
 
 
 def test_too_many_molecules_are_refused(monkeypatch):
-    monkeypatch.setattr("ase_les.training.packing.RESTARTS", 2)
-    monkeypatch.setattr("ase_les.training.packing.PLACES_EACH", 50)
+    monkeypatch.setattr("ase_les.training.structures.packing.RESTARTS", 2)
+    monkeypatch.setattr("ase_les.training.structures.packing.PLACES_EACH", 50)
     with pytest.raises(ValueError, match="40 molecules do not fit"):
         packed(slab(), [molecule("H2O")] * 40, (11, 22), RADII, np.random.default_rng(0))
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import labelling_engines
+import labeling_engines
 import numpy as np
 import pytest
 import yaml
@@ -18,11 +18,11 @@ from ase.calculators.emt import EMT
 from ase.io import read
 
 from ase_les.cli import main
-from ase_les.reading.extended_xyz import write_labelled
+from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.lock import OutputInUseError
-from ase_les.training.dataset import LabelNames, labelled, read_frames
-from ase_les.training.reference import label_structures
+from ase_les.training.labeling.reference import label_structures
+from ase_les.training.learning.dataset import LabelNames, labeled, read_frames
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def lifted(atoms: Atoms) -> Atoms:
 def test_labels_are_those_of_the_calculator_to_the_last_digit():
     frames = crystals(4)
     label_structures(frames, "emt", quiet=True)
-    written = read("labelled.extxyz", ":")
+    written = read("labeled.extxyz", ":")
     for given, found in zip(frames, written, strict=True):
         alone = given.copy()
         alone.calc = EMT()
@@ -72,7 +72,7 @@ def test_labels_are_those_of_the_calculator_to_the_last_digit():
 def test_training_reads_the_labels_as_they_were_written():
     frames = crystals(1)
     label_structures(frames, "emt", quiet=True)
-    sample = labelled(read_frames("labelled.extxyz"), 3.5, LabelNames())[0]
+    sample = labeled(read_frames("labeled.extxyz"), 3.5, LabelNames())[0]
     frames[0].calc = EMT()
     assert sample.energy.item() == frames[0].get_potential_energy()
     assert np.array_equal(sample.forces.numpy(), frames[0].get_forces())
@@ -84,7 +84,7 @@ def test_a_molecule_has_no_stress_and_earlier_labels_do_not_survive():
     atoms.info |= {"REF_stress": np.ones(9), "REF_energy": 7.0}
     atoms.arrays["REF_charges"] = np.ones(2)
     label_structures([atoms], "emt", quiet=True)
-    found = read("labelled.extxyz")
+    found = read("labeled.extxyz")
     assert "REF_stress" not in found.info
     assert "REF_charges" not in found.arrays
     assert found.info["REF_energy"] != 7.0
@@ -92,16 +92,16 @@ def test_a_molecule_has_no_stress_and_earlier_labels_do_not_survive():
 
 
 def test_the_energy_is_the_one_the_forces_belong_to():
-    label_structures([molecule("H2O")], labelling_engines.smeared, quiet=True)
-    assert read("labelled.extxyz").info["REF_energy"] == 11.0 - 0.25
+    label_structures([molecule("H2O")], labeling_engines.smeared, quiet=True)
+    assert read("labeled.extxyz").info["REF_energy"] == 11.0 - 0.25
 
 
 def test_charge_and_spin_reach_the_engine_and_the_file():
     frames = [molecule("H2O") for _ in range(3)]
     frames[1].info |= {"charge": 1, "spin": 2}
     frames[2].info |= {"charge": -1, "spin": 2}
-    label_structures(frames, labelling_engines.charged, quiet=True)
-    found = read("labelled.extxyz", ":")
+    label_structures(frames, labeling_engines.charged, quiet=True)
+    found = read("labeled.extxyz", ":")
     assert [each.info["REF_energy"] for each in found] == [1.0, 12.0, -8.0]
     assert [each.info["charge"] for each in found] == [0, 1, -1]
 
@@ -117,15 +117,15 @@ def test_an_engine_that_knows_no_charge_labels_no_ion():
 def test_what_does_not_converge_is_written_down_and_skipped(capsys):
     frames = crystals(5)
     frames[1], frames[3] = lifted(frames[1]), Atoms("Cu2", np.zeros((2, 3)))
-    result = label_structures(frames, labelling_engines.failing, progress=TerminalProgress())
-    assert result.labelled == 3
-    assert [each.info["number"] for each in read("labelled.extxyz", ":")] == [0, 2, 4]
-    summary = yaml.safe_load(Path("labelled-summary.yml").read_text())
+    result = label_structures(frames, labeling_engines.failing, progress=TerminalProgress())
+    assert result.labeled == 3
+    assert [each.info["number"] for each in read("labeled.extxyz", ":")] == [0, 2, 4]
+    summary = yaml.safe_load(Path("labeled-summary.yml").read_text())
     failures = summary["results"]["failures"]
     assert failures["1"] == "RuntimeError: the density did not converge in 60 cycles"
     assert "collide" in failures["3"]
-    assert summary["results"]["labelled"] == 3 and summary["results"]["failed"] == 2
-    assert summary["input"]["engine"] == "labelling_engines:failing"
+    assert summary["results"]["labeled"] == 3 and summary["results"]["failed"] == 2
+    assert summary["input"]["engine"] == "labeling_engines:failing"
     assert summary["results"]["wall_time_s"] > 0
     assert "structure 1 failed" in capsys.readouterr().err
 
@@ -136,7 +136,7 @@ def test_processes_give_what_one_gives_and_one_that_dies_costs_its_structure_onl
     alone = [each for number, each in enumerate(frames) if number != 2]
     label_structures(alone, "emt", output="alone", quiet=True)
     result = label_structures(
-        frames, "labelling_engines:deadly", output="shared", jobs=2, quiet=True
+        frames, "labeling_engines:deadly", output="shared", jobs=2, quiet=True
     )
     assert list(result.failures) == [2]
     assert "died" in result.failures[2]
@@ -144,11 +144,11 @@ def test_processes_give_what_one_gives_and_one_that_dies_costs_its_structure_onl
 
 
 @pytest.mark.slow
-def test_killed_labelling_goes_on_and_ends_with_the_same_file():
+def test_killed_labeling_goes_on_and_ends_with_the_same_file():
     frames = crystals(8)
-    write_labelled("start.xyz", frames)
+    write_labeled("start.xyz", frames)
     Path("slowly.yml").write_text("seconds: 0.15\n")
-    command = ["label", "start.xyz", "--engine", "labelling_engines:slow", "--quiet"]
+    command = ["label", "start.xyz", "--engine", "labeling_engines:slow", "--quiet"]
     command += ["--settings", "slowly.yml"]
     code = f"from ase_les.cli import main; main({[*command, '--output', 'killed']!r})"
     process = subprocess.Popen([sys.executable, "-c", code])
@@ -185,40 +185,40 @@ def test_ctrl_c_keeps_what_is_done():
     frames = crystals(4)
     result = label_structures(frames, interrupted, quiet=True)
     assert result.stopped == "interrupted"
-    assert len(read("labelled.extxyz", ":")) == 2
+    assert len(read("labeled.extxyz", ":")) == 2
     again = label_structures(frames, interrupted, resume=True, quiet=True)
-    assert again.stopped is None and again.labelled == 4
+    assert again.stopped is None and again.labeled == 4
     # Two of them and the trial, no more.
     assert len(calls) == 4 + 3
 
 
 @pytest.mark.slow
 def test_ctrl_c_on_the_command_line_ends_with_code_130():
-    write_labelled("start.xyz", crystals(8))
+    write_labeled("start.xyz", crystals(8))
     Path("slowly.yml").write_text("seconds: 0.5\n")
-    command = ["label", "start.xyz", "--engine", "labelling_engines:slow", "--quiet"]
+    command = ["label", "start.xyz", "--engine", "labeling_engines:slow", "--quiet"]
     code = f"from ase_les.cli import main; main({[*command, '--settings', 'slowly.yml']!r})"
     process = subprocess.Popen([sys.executable, "-c", code])
-    record, deadline = Path("labelled-labels.jsonl"), time.monotonic() + 120
+    record, deadline = Path("labeled-labels.jsonl"), time.monotonic() + 120
     while not record.exists() or record.read_bytes().count(b"\n") < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
-    assert 2 <= len(read("labelled.extxyz", ":")) < 8
+    assert 2 <= len(read("labeled.extxyz", ":")) < 8
 
 
-def test_a_labelling_that_is_under_way_is_not_started_again():
+def test_a_labeling_that_is_under_way_is_not_started_again():
     frames, refused = crystals(2), []
 
     def second(atoms):
-        if Path("labelled-labels.jsonl").exists() and not refused:
+        if Path("labeled-labels.jsonl").exists() and not refused:
             with pytest.raises(OutputInUseError, match=f"process {os.getpid()}"):
                 label_structures(frames, "emt", resume=True)
             refused.append(True)
         return EMT()
 
-    assert label_structures(frames, second).labelled == 2
+    assert label_structures(frames, second).labeled == 2
     assert refused and not list(Path().glob(".*.lock"))
 
 
@@ -226,12 +226,12 @@ def test_a_labelling_that_is_under_way_is_not_started_again():
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_workers_end_with_their_parent():
     Path("slowly.yml").write_text("seconds: 60.0\n")
-    write_labelled("start.xyz", crystals(4))
-    command = ["label", "start.xyz", "--engine", "labelling_engines:slow", "--jobs", "2"]
+    write_labeled("start.xyz", crystals(4))
+    command = ["label", "start.xyz", "--engine", "labeling_engines:slow", "--jobs", "2"]
     command += ["--settings", "slowly.yml", "--quiet"]
     code = f"if __name__ == '__main__':\n from ase_les.cli import main\n main({command!r})"
-    Path("labelling.py").write_text(code)
-    process = subprocess.Popen([sys.executable, "labelling.py"])
+    Path("labeling.py").write_text(code)
+    process = subprocess.Popen([sys.executable, "labeling.py"])
 
     pids: list[int] = []
     deadline = time.monotonic() + 120
@@ -259,36 +259,36 @@ def _runs(pid: int) -> bool:
 
 def test_failed_structures_are_tried_again_on_request_only():
     frames = [*crystals(1), lifted(crystals(1)[0])]
-    label_structures(frames, labelling_engines.failing, quiet=True)
-    labelling_engines.Failing.calculate, broken = EMT.calculate, labelling_engines.Failing.calculate
+    label_structures(frames, labeling_engines.failing, quiet=True)
+    labeling_engines.Failing.calculate, broken = EMT.calculate, labeling_engines.Failing.calculate
     try:
-        kept = label_structures(frames, labelling_engines.failing, resume=True, quiet=True)
-        assert kept.labelled == 1
+        kept = label_structures(frames, labeling_engines.failing, resume=True, quiet=True)
+        assert kept.labeled == 1
         tried = label_structures(
-            frames, labelling_engines.failing, resume=True, retry_failed=True, quiet=True
+            frames, labeling_engines.failing, resume=True, retry_failed=True, quiet=True
         )
-        assert tried.labelled == 2
+        assert tried.labeled == 2
     finally:
-        labelling_engines.Failing.calculate = broken
+        labeling_engines.Failing.calculate = broken
 
 
 def test_labels_of_other_structures_or_settings_do_not_mix():
     frames = crystals(2)
-    label_structures(frames, labelling_engines.slow, settings={"seconds": 0.0}, quiet=True)
-    before = Path("labelled-labels.jsonl").read_bytes()
+    label_structures(frames, labeling_engines.slow, settings={"seconds": 0.0}, quiet=True)
+    before = Path("labeled-labels.jsonl").read_bytes()
     with pytest.raises(FileExistsError, match="--resume"):
-        label_structures(frames, labelling_engines.slow, quiet=True)
+        label_structures(frames, labeling_engines.slow, quiet=True)
     with pytest.raises(ValueError, match=r"seconds is 0\.0, given absent"):
-        label_structures(frames, labelling_engines.slow, resume=True, quiet=True)
+        label_structures(frames, labeling_engines.slow, resume=True, quiet=True)
     with pytest.raises(ValueError, match="fingerprint"):
         label_structures(
             frames[::-1],
-            labelling_engines.slow,
+            labeling_engines.slow,
             settings={"seconds": 0.0},
             resume=True,
             quiet=True,
         )
-    assert Path("labelled-labels.jsonl").read_bytes() == before
+    assert Path("labeled-labels.jsonl").read_bytes() == before
 
 
 def test_labels_with_and_without_stress_do_not_mix():
@@ -300,13 +300,13 @@ def test_labels_with_and_without_stress_do_not_mix():
 @pytest.mark.parametrize("stress", [True, False])
 def test_labels_from_before_stress_was_noted_go_on(stress):
     label_structures(crystals(2), "emt", stress=stress, quiet=True)
-    record = Path("labelled-labels.jsonl")
+    record = Path("labeled-labels.jsonl")
     head, first, _ = record.read_text().splitlines()
     absent = ("stress", "crc32")
     head = {name: entry for name, entry in json.loads(head).items() if name not in absent}
     record.write_text(f"{json.dumps(head)}\n{first}\n")
     goes_on = label_structures(crystals(2), "emt", stress=stress, resume=True, quiet=True)
-    assert goes_on.labelled == 2
+    assert goes_on.labeled == 2
     assert record.read_text().splitlines()[1] == first
 
 
@@ -340,9 +340,9 @@ def test_tight_binding_tells_a_chain_from_its_ion(shared):
     neutral, ion = chain.copy(), chain.copy()
     neutral.info["charge"], ion.info["charge"] = 0, 1
     result = label_structures([neutral, ion], "tblite", quiet=True)
-    assert result.labelled == 2
-    energies = [each.info["REF_energy"] for each in read("labelled.extxyz", ":")]
-    # Ionisation of a conjugated chain costs several eV, whatever the method.
+    assert result.labeled == 2
+    energies = [each.info["REF_energy"] for each in read("labeled.extxyz", ":")]
+    # Ionization of a conjugated chain costs several eV, whatever the method.
     assert 5 < energies[1] - energies[0] < 25
 
 
@@ -350,7 +350,7 @@ def test_density_functional_forces_are_the_slope_of_the_energy():
     pytest.importorskip("pyscf")
     frames = [Atoms("H2", [(0, 0, 0), (0, 0, d)], info={"charge": 1}) for d in (0.99, 1.0, 1.01)]
     label_structures(frames, "pyscf", settings={"basis": "sto-3g"}, quiet=True)
-    found = read("labelled.extxyz", ":")
+    found = read("labeled.extxyz", ":")
     energies = [each.info["REF_energy"] for each in found]
     slope = (energies[2] - energies[0]) / 0.02
     assert found[1].arrays["REF_forces"][1, 2] == pytest.approx(-slope, abs=0.01)
@@ -367,7 +367,7 @@ def test_smeared_forces_are_the_slope_of_the_free_energy():
     ]
     settings = {"basis": "sto-3g", "smearing_eV": 1.0}
     label_structures(frames, "pyscf", settings=settings, quiet=True)
-    found = read("labelled.extxyz", ":")
+    found = read("labeled.extxyz", ":")
     energies = [each.info["REF_energy"] for each in found]
     slope = (energies[2] - energies[0]) / 0.02
     assert found[1].arrays["REF_forces"][2:, 1].sum() == pytest.approx(-slope, abs=0.01)
@@ -380,10 +380,10 @@ def test_silver_binds_by_its_outer_electrons():
         Atoms("Ag2", [(0, 0, 0), (0, 0, 2.6)], info={"charge": 0}),
     ]
     label_structures(frames, "pyscf", quiet=True)
-    ion, dimer = (each.info["REF_energy"] for each in read("labelled.extxyz", ":"))
+    ion, dimer = (each.info["REF_energy"] for each in read("labeled.extxyz", ":"))
     # 19 outer electrons beside a core potential: all 47 would lie 1e5 eV lower.
     assert ion > -5000
-    # Two ionisations of 7.6 eV and a bond of 1.7 eV.
+    # Two ionizations of 7.6 eV and a bond of 1.7 eV.
     assert dimer - 2 * ion == pytest.approx(-17, abs=2)
 
 

@@ -7,17 +7,23 @@ import pytest
 from ase import Atoms
 
 from ase_les.charges import ChargesConfig
+from ase_les.committee import Committee
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.response_evaluation import Agreement, compare_response
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.response_evaluation import (
+    Agreement,
+    compare_mean_response,
+    compare_response,
+)
 
 FORMAL = {"Na": 1.0, "Cl": -1.0}
 
 
-def rigid_ions() -> LESModel:
-    """A model whose charges are ±1 whatever happens."""
-    charges = ChargesConfig(neutrality="split", scale=0.0, formal_charges=FORMAL)
+def rigid_ions(charge: float = 1.0) -> LESModel:
+    """A model whose charges are ±1, or another number, whatever happens."""
+    formal = {symbol: charge * sign for symbol, sign in FORMAL.items()}
+    charges = ChargesConfig(neutrality="split", scale=0.0, formal_charges=formal)
     config = ModelConfig(
         dict.fromkeys(FORMAL, 0.0),
         CaceConfig(3.0, n_mixed=1, n_embedding=1, l_max=0, nu_max=1),
@@ -36,7 +42,7 @@ def ions(rng, pbc=False) -> Atoms:
 
 
 def with_labels(atoms: Atoms, scale: float = 1.0) -> Atoms:
-    """Moments of unit charges, about the centre of mass, written as in published sets."""
+    """Moments of unit charges, about the center of mass, written as in published sets."""
     charges = scale * np.array([FORMAL[symbol] for symbol in atoms.symbols])
     arms = atoms.positions - atoms.get_center_of_mass()
     atoms.info["REF_energy"] = 0.0
@@ -47,7 +53,7 @@ def with_labels(atoms: Atoms, scale: float = 1.0) -> Atoms:
 
 
 def samples(frames, dielectric=1.0):
-    return labelled(frames, 3.0, LabelNames(), dielectric)
+    return labeled(frames, 3.0, LabelNames(), dielectric)
 
 
 def test_moments_of_rigid_ions_are_those_of_point_charges(rng):
@@ -65,6 +71,15 @@ def test_charges_of_another_scale_have_another_slope_only(rng):
     for agreement in compare_response(rigid_ions(), samples(frames)).agreements().values():
         assert pytest.approx(1, abs=1e-12) == agreement.R2
         assert agreement.slope == pytest.approx(0.5, abs=1e-12)
+
+
+def test_the_response_of_a_committee_is_the_mean_of_its_members(rng):
+    committee = Committee([rigid_ions(1.0), rigid_ions(0.5)])
+    frames = [with_labels(ions(rng)) for _ in range(2)]
+    found = compare_mean_response(committee.for_inference(), samples(frames)).agreements()
+    assert set(found) == {"dipole_eA", "quadrupole_eA2", "born_effective_charges_e"}
+    for agreement in found.values():
+        assert agreement.slope == pytest.approx(0.75, abs=1e-12)
 
 
 def test_born_charges_of_crystals_are_screened_by_the_dielectric_constant(rng):

@@ -11,10 +11,10 @@ from ase_les.charges import ChargesConfig
 from ase_les.derivatives import differentiate
 from ase_les.model import LESModel, LongRangeConfig, ModelConfig
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, joined, labelled
-from ase_les.training.fit import fit
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights, response_loss
+from ase_les.training.learning.dataset import LabelNames, joined, labeled
+from ase_les.training.learning.fit import fit
+from ase_les.training.learning.fit_settings import FitSettings
+from ase_les.training.learning.loss import LossWeights, response_loss
 
 
 def diatomic(seed: int, periodic: bool = False, **labels) -> Atoms:
@@ -47,10 +47,10 @@ def loss_of(model, sample, **weights) -> float:
 def test_labels_are_read_under_their_names_and_made_latent():
     atoms = diatomic(0, periodic=True)
     atoms.arrays["Z"] = atoms.arrays.pop("REF_born_effective_charges")
-    (sample,) = labelled([atoms], 3.0, LabelNames(born_effective_charges="Z"), dielectric=4.0)
+    (sample,) = labeled([atoms], 3.0, LabelNames(born_effective_charges="Z"), dielectric=4.0)
     assert torch.allclose(sample.born_charges[0], 0.15 * torch.eye(3).double())
     assert sample.dipole.isnan().all()
-    (molecule,) = labelled([diatomic(0)], 3.0, LabelNames(), dielectric=4.0)
+    (molecule,) = labeled([diatomic(0)], 3.0, LabelNames(), dielectric=4.0)
     assert torch.allclose(molecule.born_charges[0], 0.3 * torch.eye(3).double())
     assert not molecule.dipole.isnan().any()
 
@@ -58,12 +58,12 @@ def test_labels_are_read_under_their_names_and_made_latent():
 def test_rows_of_a_label_are_polarizations():
     atoms = diatomic(0)
     atoms.arrays["REF_born_effective_charges"] = np.arange(18.0).reshape(2, 9)
-    (sample,) = labelled([atoms], 3.0, LabelNames())
+    (sample,) = labeled([atoms], 3.0, LabelNames())
     assert sample.born_charges[1, 0].tolist() == [9.0, 10.0, 11.0]
 
 
 def test_without_weights_the_labels_do_not_pull():
-    sample = joined(labelled([diatomic(0), diatomic(1)], 3.0, LabelNames()))
+    sample = joined(labeled([diatomic(0), diatomic(1)], 3.0, LabelNames()))
     assert loss_of(small_model(), sample) == 0.0
     assert loss_of(small_model(), sample, dipole=1.0) > 1e-4
     assert loss_of(small_model(), sample, born_charges=1.0) > 1e-4
@@ -72,7 +72,7 @@ def test_without_weights_the_labels_do_not_pull():
 def test_structures_without_labels_do_not_pull():
     bare = diatomic(1)
     del bare.info["REF_dipole"], bare.arrays["REF_born_effective_charges"]
-    samples = labelled([diatomic(0), bare], 3.0, LabelNames())
+    samples = labeled([diatomic(0), bare], 3.0, LabelNames())
     for weights in ({"dipole": 1.0}, {"born_charges": 1.0}):
         alone = loss_of(small_model(), samples[0], **weights)
         assert loss_of(small_model(), joined(samples), **weights) == pytest.approx(alone)
@@ -84,7 +84,7 @@ def test_structures_without_labels_do_not_pull():
 @pytest.mark.parametrize(("label", "periodic"), [("dipole", False), ("born_charges", True)])
 def test_labels_teach_charges(tmp_path, label, periodic, neutrality):
     frames = [diatomic(seed, periodic) for seed in range(12)]
-    samples = labelled(frames, 3.0, LabelNames())
+    samples = labeled(frames, 3.0, LabelNames())
     weights = LossWeights(energy=0.0, forces=0.0, **{label: 1.0})
     settings = FitSettings(
         epochs=35, batch_size=4, learning_rate=0.02, loss=weights, final_loss=weights

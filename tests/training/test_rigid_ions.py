@@ -5,7 +5,7 @@ import pytest
 from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
-from ase_les.training.engines import make_reference
+from ase_les.training.engines.programs import make_reference
 
 SALT = {"charges": {"Na": 1, "Cl": -1}, "repulsion": {"Na-Cl": [1256, 0.317]}}
 

@@ -17,8 +17,8 @@ from ase_les import LESCalculator
 from ase_les.cli import main
 from ase_les.configuration import from_mapping
 from ase_les.model_io import save_model
-from ase_les.training.motion import CommitteeMD, Dynamics
-from ase_les.training.moves import (
+from ase_les.training.structures.motion import CommitteeMD, Dynamics
+from ase_les.training.structures.moves import (
     DisplaceIon,
     Dissociate,
     MoveFragment,
@@ -28,8 +28,8 @@ from ase_les.training.moves import (
     collision,
     repeated,
 )
-from ase_les.training.sampling import SamplingRecipe, sample_structures
-from ase_les.training.selection import (
+from ase_les.training.structures.sampling import SamplingRecipe, sample_structures
+from ase_les.training.structures.selection import (
     disagreements,
     farthest_points,
     select_by_disagreement,
@@ -78,7 +78,7 @@ def test_one_ion_is_displaced_by_the_distance_asked_for():
         assert 0.5 <= shift[moved] <= 0.8
 
 
-def test_a_fragment_leaves_along_the_line_between_the_centres_of_mass():
+def test_a_fragment_leaves_along_the_line_between_the_centers_of_mass():
     dimer = molecule("H2O") + molecule("H2O")
     dimer.positions[3:, 0] += 3.0
     dimer.info["charge"] = 1
@@ -102,9 +102,9 @@ def test_a_fragment_moves_as_a_whole_and_leaves_the_rest_alone():
     assert 0.9 <= min(bonds) < 0.95 and 1.15 < max(bonds) <= 1.2
     moved = np.array([each.positions for each in found]) - slab.positions
     assert not moved[:, :8].any()
-    centre = moved[:, 8:].mean(axis=1)
-    np.testing.assert_allclose(centre[:, :2], 0, atol=1e-12)
-    assert 0.2 < centre[:, 2].std() < 0.4
+    center = moved[:, 8:].mean(axis=1)
+    np.testing.assert_allclose(center[:, :2], 0, atol=1e-12)
+    assert 0.2 < center[:, 2].std() < 0.4
     tilt = [each.positions[9] - each.positions[8] for each in found]
     angles = [np.degrees(np.arccos(each[2] / np.linalg.norm(each))) for each in tilt]
     # Two of three axes tilt it.
@@ -132,13 +132,13 @@ def test_rigid_bodies_share_out_energy_as_temperature_says_and_keep_their_shape(
     atoms = Atoms("HeF2", [(0, 0, 0), (3, 0, 0), (3, 1.4, 0)])
     move = RigidBodies([(1, 2)], 1500, temperature_K=500, stride=4, shift_A=1.5, turn_degrees=40)
     found = sample_structures([atoms], [move], calculator=Spring(), include_start=False).frames
-    centres = []
+    centers = []
     for each in found:
         assert not each.positions[0].any()
         assert each.get_distance(1, 2) == pytest.approx(1.4)
-        centres.append(each.positions[1:].mean(axis=0))
+        centers.append(each.positions[1:].mean(axis=0))
     # Two springs on one body.
-    assert np.mean(np.square(centres)) == pytest.approx(units.kB * 500 / (2 * STIFFNESS), rel=0.15)
+    assert np.mean(np.square(centers)) == pytest.approx(units.kB * 500 / (2 * STIFFNESS), rel=0.15)
 
 
 def test_rigid_bodies_need_a_calculator():
@@ -304,7 +304,7 @@ def test_a_committee_disputes_the_structure_far_from_its_training():
     frames = [Atoms("Cu2", [(0, 0, 0), (0, 0, d)]) for d in distances]
     assert set(select_by_disagreement(frames, committee, 2)) == {2, 5}
     forces = [each.fit(2.5) for each in committee]
-    assert disagreements(frames, committee)[1] == pytest.approx(np.std(forces), rel=1e-12)
+    assert disagreements(frames, committee)[1] == pytest.approx(np.std(forces, ddof=1), rel=1e-12)
     with pytest.raises(ValueError, match="at least 2"):
         select_by_disagreement(frames, committee[:1], 1)
 
@@ -343,11 +343,11 @@ def test_the_command_samples_labels_and_goes_on_with_the_same_samples(tmp_path, 
     Path("recipe.yml").write_text(yaml.safe_dump(recipe))
     command = ["label", "start.xyz", "--sample", "recipe.yml", "--quiet"]
     run(command)
-    assert not Path("labelled.extxyz").exists()
-    sampled = Path("labelled-sampled.extxyz").read_bytes()
+    assert not Path("labeled.extxyz").exists()
+    sampled = Path("labeled-sampled.extxyz").read_bytes()
     run([*command, "--engine", "emt", "--resume"])
-    assert Path("labelled-sampled.extxyz").read_bytes() == sampled
-    found = read("labelled.extxyz", ":")
+    assert Path("labeled-sampled.extxyz").read_bytes() == sampled
+    found = read("labeled.extxyz", ":")
     assert [each.info["sampled"] for each in found] == ["start"] + ["dynamics"] * 2 + ["strain"] * 3
     for each in found:
         each.calc = EMT()

@@ -17,12 +17,12 @@ from ase.io import write
 from shared_fit import small_fit, structures
 
 from ase_les.ranks import ALONE, Ranks, ranks_of_torchrun
-from ase_les.training.charge_gauge import GaugeSettings
-from ase_les.training.checkpoint import read_checkpoint
-from ase_les.training.dataset import LabelNames, joined, labelled
-from ase_les.training.fit import _Run
-from ase_les.training.fit_settings import FitSettings
-from ase_les.training.loss import LossWeights
+from ase_les.training.learning.charge_gauge import GaugeSettings
+from ase_les.training.learning.checkpoint import read_checkpoint
+from ase_les.training.learning.dataset import LabelNames, joined, labeled
+from ase_les.training.learning.fit import _Run
+from ase_les.training.learning.fit_settings import FitSettings
+from ase_les.training.learning.loss import LossWeights
 
 pytestmark = pytest.mark.slow
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
@@ -128,7 +128,7 @@ def test_the_command_line_under_torchrun(tmp_path):
 
 
 def test_gradients_of_parts_add_up_to_that_of_the_batch():
-    samples = labelled(structures(), shared_fit.CUTOFF, LabelNames())[:5]
+    samples = labeled(structures(), shared_fit.CUTOFF, LabelNames())[:5]
     run = small_run(samples)
     run.gauge.difference[[11, 17]] = torch.tensor([0.3, -0.2], dtype=torch.float64)
     batch = joined(samples)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ase_les.training.checkpoint import optimizer_tensors, restore_optimizer
-from ase_les.training.soap import SOAP
+from ase_les.training.learning.checkpoint import optimizer_tensors, restore_optimizer
+from ase_les.training.learning.soap import SOAP
 
 
 def descend(optimizer_of, start, inputs, targets, steps) -> torch.Tensor:

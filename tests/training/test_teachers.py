@@ -15,11 +15,11 @@ from ase_les.model import LESModel, LongRangeConfig, ModelConfig, ShortRangeConf
 from ase_les.model_config import ArchitectureConfig
 from ase_les.model_io import load_model, model_hash, save_model
 from ase_les.representation import CaceConfig
-from ase_les.training.dataset import LabelNames, labelled
-from ase_les.training.initial_model import model_from
-from ase_les.training.response_evaluation import compare_response
-from ase_les.training.teachers import distill_labels
-from ase_les.training.train import TrainingConfig, train
+from ase_les.training.learning.dataset import LabelNames, labeled
+from ase_les.training.learning.initial_model import model_from
+from ase_les.training.learning.response_evaluation import compare_response
+from ase_les.training.learning.teachers import distill_labels
+from ase_les.training.learning.train import TrainingConfig, train
 from ase_les.units import COULOMB_CONSTANT
 
 REPRESENTATION = CaceConfig(3.5, n_radial=3, n_mixed=2, n_embedding=1, l_max=1, nu_max=2)
@@ -61,7 +61,7 @@ def trios(n=6) -> list[Atoms]:
 
 
 def samples(frames=None):
-    return labelled(frames or trios(), 3.5, LabelNames())
+    return labeled(frames or trios(), 3.5, LabelNames())
 
 
 def config(fit=None, **given) -> TrainingConfig:
@@ -239,7 +239,7 @@ def test_a_shipped_model_may_be_the_start():
     )
     crystal.info["REF_energy"] = -7.0
     crystal.arrays["REF_forces"] = np.zeros((2, 3))
-    data = labelled([crystal], known.config.cutoff, LabelNames())
+    data = labeled([crystal], known.config.cutoff, LabelNames())
     model = model_from(known, architecture, data)
     assert model(data[0].graph).energy.item() == pytest.approx(-7.0)
 

@@ -13,8 +13,9 @@ from ase_les import load_model
 from ase_les.configuration import from_mapping
 from ase_les.reports.terminal import TerminalProgress
 from ase_les.runs.lock import OutputInUseError
-from ase_les.training.fit import _Run
-from ase_les.training.train import TrainingConfig, read_data, train
+from ase_les.training.learning.fit import _Run
+from ase_les.training.learning.train import TrainingConfig, train
+from ase_les.training.learning.training_data import read_data
 from tests.other_device import other_device
 
 REPRESENTATION = {
@@ -246,7 +247,7 @@ def test_a_loss_that_is_not_a_number_ends_with_code_2(monkeypatch, capsys):
     from ase_les.cli import main
 
     write("data.extxyz", pairs())
-    monkeypatch.setattr("ase_les.training.fit.loss", lambda *_: torch.tensor(torch.nan))
+    monkeypatch.setattr("ase_les.training.learning.fit.loss", lambda *_: torch.tensor(torch.nan))
     Path("train.yml").write_text(
         yaml.safe_dump(
             {

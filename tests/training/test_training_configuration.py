@@ -14,10 +14,14 @@ from ase_les.configuration import from_mapping
 from ase_les.model import LESModel
 from ase_les.model_config import ArchitectureConfig, ShortRangeConfig
 from ase_les.model_io import save_model
-from ase_les.training.configuration import TrainingConfig, read_training_config
-from ase_les.training.initial_model import completed
-from ase_les.training.labelling_plan import read_plan
-from ase_les.training.train import train
+from ase_les.training.labeling.labeling_plan import read_labeling_plan
+from ase_les.training.learning.configuration import (
+    CardConfig,
+    TrainingConfig,
+    read_training_config,
+)
+from ase_les.training.learning.initial_model import completed
+from ase_les.training.learning.train import train
 from benchmarks.configuration_walk import walk
 from tests.training.test_train import config, pairs
 
@@ -122,7 +126,7 @@ def test_a_mistake_in_a_plan_names_set_move_and_key(tmp_path):
         "        - {kind: rattle}\n        - {kind: dynamics, held: Na}\n"
     )
     with pytest.raises(ValueError, match=r"label\.yml has 2 errors") as caught:
-        read_plan(plan)
+        read_labeling_plan(plan)
     told = str(caught.value)
     assert "`engine` (line 1): given 'emtt', needed: engine (gpaw, " in told
     assert "`sets.hot.sample.moves[1].held` (line 8): given 'Na', needed: list, each:" in told
@@ -131,10 +135,10 @@ def test_a_mistake_in_a_plan_names_set_move_and_key(tmp_path):
         ValueError,
         match=r"`sets\.hot`: `settings`: `grid_levl`: unknown key \(did you mean `grid_level`",
     ):
-        read_plan(plan)
+        read_labeling_plan(plan)
     plan.write_text("engine: gpaw\nsettings: {vacum_A: 3}\nsets: {hot: {start: a.xyz}}\n")
     with pytest.raises(ValueError, match="unknown key `vacum_A`, did you mean `vacuum_A`"):
-        read_plan(plan)
+        read_labeling_plan(plan)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,7 @@ def test_configurations_of_shipped_models_are_valid(path):
     for teacher in path.parent.glob("teachers/*.yml"):
         read_training_config(teacher)
     if (path.parent / "label.yml").exists():
-        read_plan(path.parent / "label.yml")
+        read_labeling_plan(path.parent / "label.yml")
 
 
 def test_the_way_from_a_file_to_a_model_is_short():
@@ -174,3 +178,9 @@ def main_ends_with(code: int, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == code
+
+
+def test_the_earlier_spelling_of_license_is_read():
+    given = {"licence": "MIT", "data": {"licence": "CC0"}}
+    card = from_mapping(CardConfig, given)
+    assert card.license == "MIT" and card.data.license == "CC0"

@@ -12,6 +12,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import yaml
+from ase.build import molecule
 from ase.io import read, write
 
 from ase_les import list_models
@@ -198,18 +199,31 @@ def test_three_ways_to_the_polarizability_of_a_molecule_agree(tmp_path):
     assert (tmp_path / "field.png").stat().st_size > 1000
 
 
-@pytest.mark.slow
 def test_dipoles_of_dipeptides_follow_from_energies_and_forces(tmp_path):
-    run("10_dipeptide_dipoles.py", "--output", tmp_path, "--steps", 3)
+    run("10_dipeptide_dipoles.py", "--output", tmp_path, "--no-spectrum")
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
     assert summary["model"] == "dipeptides"
     assert summary["agreement"]["R2"] > 0.9
     assert all(abs(row["sum_of_charges_e"]) < 1e-12 for row in summary["dipoles"])
+
+
+@pytest.mark.slow
+def test_the_smallest_molecule_of_the_study_has_an_infrared_spectrum(tmp_path):
+    """Methanol stands for the dipeptides: displacements of 6 atoms instead of 22."""
+    small = molecule("CH3OH")
+    small.info["REF_dipole"] = np.array([0.3, 0.1, 0.0])
+    write(tmp_path / "small.extxyz", small)
+    run(
+        *("10_dipeptide_dipoles.py", "--structures", tmp_path / "small.extxyz"),
+        *("--output", tmp_path, "--steps", 3),
+    )
+    spectrum = yaml.safe_load((tmp_path / "study-summary.yml").read_text())["spectrum"]
+    assert spectrum["relaxed"] == {"converged": False, "steps": 3}
     assert (tmp_path / "spectrum.png").stat().st_size > 1000
 
 
 def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shared):
-    """Published: R² 0.991 over all conformations, about the centre of mass of neutral molecules."""
+    """Published: R² 0.991 over all conformations, about the center of mass of neutral molecules."""
     checkpoint = shared / "published/les-dipeptides-r-4-nl-2-nu-3/checkpoint.pth"
     run("10_dipeptide_dipoles.py", "--model", checkpoint, "--no-spectrum", "--output", tmp_path)
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
@@ -218,7 +232,7 @@ def test_dipoles_of_dipeptides_follow_from_a_published_checkpoint(tmp_path, shar
 
 @pytest.mark.slow
 @needs_water_model
-def test_oxygens_of_water_have_neighbours_at_hydrogen_bond_distance(tmp_path):
+def test_oxygens_of_water_have_neighbors_at_hydrogen_bond_distance(tmp_path):
     born = tmp_path / "born.extxyz"
     water = read(STUDIES / "water64.extxyz")
     charges = np.where(water.numbers == 8, -1.0, 0.5)
@@ -262,6 +276,20 @@ def test_only_charges_carry_a_dopant_to_gold_out_of_its_reach(tmp_path):
     for substrate in ("doped", "undoped"):
         assert found["LES"][substrate] == pytest.approx(found["PBE"][substrate], abs=50)
     assert (tmp_path / "wetting.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_electrodes_of_platinum_take_up_charge_at_a_potential(tmp_path):
+    said = run("17_electrodes_at_a_potential.py", "--quick", "--output", tmp_path)
+    assert "of the electrons" in said
+    summary = yaml.safe_load((tmp_path / "electrodes-summary.yml").read_text())
+    low, high = (summary["potentials"][name] for name in ("0 V", "2 V"))
+    empty = high["capacitance_uF_per_cm2"]["electrons_at_fixed_positions"]["mean"]
+    # Two planes 30 Å apart in vacuum: 8.854e-12 F/m / 30 Å = 0.295 µF/cm².
+    assert empty == pytest.approx(0.295, rel=0.1)
+    gained = high["charge_e"]["mean"] - low["charge_e"]["mean"]
+    assert gained > 2 * empty * high["area_A2"] / 1602.18
+    assert (tmp_path / "profiles.png").stat().st_size > 1000
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from ase_les.representation.mace.harmonics import SphericalHarmonics, constants
 from ase_les.representation.mace.interaction import Path, scaled_coupling
 from ase_les.representation.mace.radial_table import Radial
-from ase_les.representation.neighbour_sum import lengths
+from ase_les.representation.neighbor_sum import lengths
 
 # Atoms per block in the first layer, and in later layers, which have more numbers per edge.
 _FIRST_BLOCK, _LATER_BLOCK = 48, 16
@@ -77,11 +77,12 @@ class FirstSums(torch.autograd.Function):
         n_atoms = vectors.shape[1]
         result = vectors.new_empty(harmonics.of_degree[-1].stop, n_atoms, matrices.shape[2])
         for atoms, width in _blocks(vectors, cutoff, _FIRST_BLOCK):
+            own = radial.of(atoms, width)
             edges = Edges.of(vectors[:, atoms, :width], harmonics)
             senders = one_hot[:, atoms, :width].permute(1, 0, 2)[:, None]
             by_sender = edges.angular[:, :, None] * senders
             # (n, n_lm · kinds, K) · (n, K, n_hidden): one matrix product per atom.
-            summed = torch.bmm(by_sender.flatten(1, 2), radial(edges.distances)[0])
+            summed = torch.bmm(by_sender.flatten(1, 2), own(edges.distances)[0])
             summed = summed.view(*edges.angular.shape[:2], -1).transpose(0, 1).contiguous()
             for components, matrix in zip(harmonics.of_degree, matrices, strict=True):
                 result[components, atoms] = summed[components] @ matrix
@@ -94,6 +95,7 @@ class FirstSums(torch.autograd.Function):
         cutoff, radial, harmonics = ctx.parts
         n_kinds, result = one_hot.shape[0], torch.zeros_like(vectors)
         for atoms, width in _blocks(vectors, cutoff, _FIRST_BLOCK):
+            own = radial.of(atoms, width)
             edges = Edges.of(vectors[:, atoms, :width], harmonics)
             by_sums = torch.cat(
                 [
@@ -103,7 +105,7 @@ class FirstSums(torch.autograd.Function):
             )
             by_sums = by_sums.unflatten(2, (n_kinds, -1)).permute(1, 0, 2, 3).flatten(1, 2)
             senders = one_hot[:, atoms, :width].permute(1, 0, 2)[:, None]
-            values, slopes = radial.value_and_slope(edges.distances)
+            values, slopes = own.value_and_slope(edges.distances)
             by_angular, stretch = (
                 (torch.bmm(by_sums, f.transpose(1, 2)).unflatten(1, (-1, n_kinds)) * senders).sum(2)
                 for f in (values[0], slopes[0])
@@ -140,7 +142,8 @@ class LaterSums(torch.autograd.Function):
         for atoms, width in _blocks(vectors, cutoff, _LATER_BLOCK):
             edges = Edges.of(vectors[:, atoms, :width], harmonics)
             sent = _sent(messages, senders, atoms, width)
-            result[atoms] = _sum_paths(edges, sent, paths, radial, harmonics)
+            own = radial.of(atoms, width)
+            result[atoms] = _sum_paths(edges, sent, paths, own, harmonics)
         return result.transpose(0, 1)
 
     @staticmethod
@@ -153,7 +156,8 @@ class LaterSums(torch.autograd.Function):
             edges = Edges.of(vectors[:, atoms, :width], harmonics)
             sent = _sent(messages, senders, atoms, width)
             by_sums = gradient[:, atoms].transpose(0, 1).contiguous()
-            by_edges, by_sent = _gradients(edges, sent, by_sums, paths, radial, harmonics)
+            own = radial.of(atoms, width)
+            by_edges, by_sent = _gradients(edges, sent, by_sums, paths, own, harmonics)
             by_vectors[:, atoms, :width] = by_edges
             by_sent = by_sent.permute(1, 2, 0, 3)
             if senders is None:

@@ -14,6 +14,7 @@ from ase_les.configuration import (
     Widths,
     configuration,
 )
+from ase_les.representation.mace.transform import AgnesiConfig
 
 Paths = Annotated[tuple[Annotated[int, Interval(ge=0, le=10**4)], ...], MaxLen(10)]
 
@@ -48,13 +49,18 @@ class MaceConfig:
     trainable_frequencies : bool
         Whether the radial frequencies are learned.
     mean_neighbors : float
-        Neighbor sums are divided by this.
+        Neighbor sums are divided by this, unless `normalization` is "density".
     residual_first : bool
         Whether the first layer adds a linear function of the element to its
         features ("residual") or mixes its neighbor sums by element.
     cutoff_on_weights : bool
         Whether the cutoff function multiplies the output of the radial networks
         instead of their input.
+    normalization : str
+        "mean" divides neighbor sums by `mean_neighbors`, "density" by a learned
+        density of the neighbors of each atom.
+    distance_transform : AgnesiConfig or None
+        Transform of distances before the radial functions; None for none.
     stored_paths : tuple of tuple of int
         Numbers of polynomials by degree of the result and by order, for models
         with a stored basis of polynomials in their weights (published
@@ -80,6 +86,8 @@ class MaceConfig:
     mean_neighbors: Positive = 10.0
     residual_first: bool = True
     cutoff_on_weights: bool = False
+    normalization: Literal["mean", "density"] = "mean"
+    distance_transform: AgnesiConfig | None = None
     stored_paths: Annotated[tuple[Paths, ...], MaxLen(10)] = ()
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from ase_les.kernels.messages import MessageEdges, message_sums
 from ase_les.representation.mace.couplings import coupled_degrees, gaunt
 from ase_les.representation.mace.harmonics import SphericalHarmonics, constants, of_degree
 from ase_les.representation.mace.radial import RadialFunctions, RadialNetwork
-from ase_les.representation.neighbour_sum import Neighbourhoods, lengths
+from ase_les.representation.neighbor_sum import Neighborhoods, lengths
 
 #: Degrees of message, harmonics and sum.
 Path = tuple[int, int, int]
@@ -94,7 +94,9 @@ class Interaction(nn.Module):
         """
         assert self.kernels is not None
         distances = lengths(edges.vectors)
-        radial = functions(distances).T @ self.radial_weights.flatten(1)
+        radial = functions._replace(scales=edges.scales)(distances).T @ self.radial_weights.flatten(
+            1
+        )
         angles = harmonics(edges.vectors / distances).T @ self.coupling_matrix(radial)
         summed = message_sums(
             radial.view(len(radial), *self.radial_weights.shape[1:]),
@@ -115,7 +117,7 @@ class Interaction(nn.Module):
         return torch.tensor([[a * a, 2 * a + 1, 2 * c + 1] for a, _, c in self.paths])
 
     def forward(
-        self, radial: Tensor, angular: Tensor, edges: Neighbourhoods, raised: Tensor
+        self, radial: Tensor, angular: Tensor, edges: Neighborhoods, raised: Tensor
     ) -> Tensor:
         """Return sums (n_lm, N, C) before division by the mean number of neighbors.
 
@@ -124,7 +126,7 @@ class Interaction(nn.Module):
         radial : Tensor, shape (n_hidden, N, K)
         angular : Tensor, shape (n_lm, N, K)
             Harmonics of sender → receiver.
-        edges : Neighbourhoods
+        edges : Neighborhoods
         raised : Tensor, shape (n_h, N_senders, C)
         """
         sent = edges.of_senders(raised, 1)

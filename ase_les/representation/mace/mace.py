@@ -28,10 +28,10 @@ from ase_les.representation.mace.products import (
 )
 from ase_les.representation.mace.radial import RadialFunctions
 from ase_les.representation.mace.radial_table import ExactRadial, Radial, RadialTable
-from ase_les.representation.neighbour_sum import (
-    Neighbourhoods,
+from ase_les.representation.neighbor_sum import (
+    Neighborhoods,
     lengths,
-    neighbourhoods,
+    neighborhoods,
 )
 from ase_les.representation.radial import BesselBasis
 
@@ -65,6 +65,7 @@ class Mace(nn.Module):
 
     _row: Tensor
     _charges: Tensor
+    _radii: Tensor
 
     def __init__(self, config: MaceConfig, elements: Sequence[int], total_charges: Sequence[int]):
         super().__init__()
@@ -109,6 +110,13 @@ class Mace(nn.Module):
                 zip(l_inputs, config.l_results, strict=True)
             )
         )
+        self.densities = nn.ParameterList()
+        if config.normalization == "density":
+            scale = config.n_radial**-0.5
+            self.densities.extend(scale * torch.randn(config.n_radial) for _ in l_inputs)
+        if config.distance_transform is not None:
+            # No buffer: changes of precision must not round it.
+            self._radii = config.distance_transform.covalent_radii()
         self.n_features = config.n_layers * channels
         self.is_analytic = False
         self.fast_products: nn.ModuleList | None = None
@@ -155,7 +163,7 @@ class Mace(nn.Module):
             self.fast_products = nn.ModuleList(
                 AnalyticProducts(cast(Products, products), self.basis) for products in self.products
             ).to(self.embedding)
-        if self.embedding.dtype == torch.float32:
+        if self.embedding.dtype == torch.float32 and self.config.distance_transform is None:
             self.tables = nn.ModuleList(
                 self._table(layer).to(self.embedding.device)
                 for layer in range(self.config.n_layers)
@@ -170,6 +178,7 @@ class Mace(nn.Module):
                 kernels,
                 interaction.path_table,
                 interaction.coupling_matrix(self.embedding),
+                interaction.linear,
                 cast(RadialTable, self.tables[layer]).rows,
                 cast(RadialTable, self.tables[layer]).step,
                 self.angular,
@@ -193,23 +202,23 @@ class Mace(nn.Module):
         with torch.no_grad():
             return RadialTable(ExactRadial(functions, weights), self.cutoff, torch.float32)
 
-    def _radial(self, layer: int) -> Radial:
+    def _radial(self, layer: int, functions: RadialFunctions) -> Radial:
         """Return the radial functions of a layer for inference, from a table or exact."""
         if self.tables is not None:
             return cast(RadialTable, self.tables[layer])
         weights = self._interaction(layer).radial_weights if layer else None
-        return ExactRadial(self._functions(layer), weights)
+        return ExactRadial(functions, weights)
 
     def forward(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) of all atoms, in the precision of the parameters."""
-        edges = self.neighbourhoods(graph)
+        edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * self.config.n_layers)
 
-    def neighbourhoods(self, graph: Graph) -> Neighbourhoods:
+    def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""
-        return neighbourhoods(graph, self.config.cutoff, self.embedding.dtype)
+        return neighborhoods(graph, self.config.cutoff, self.embedding.dtype)
 
-    def features(self, graph: Graph, edges_of_layers: Sequence[Neighbourhoods]) -> Tensor:
+    def features(self, graph: Graph, edges_of_layers: Sequence[Neighborhoods]) -> Tensor:
         """Return features (N, n_features), with separate edges for every layer, which may be equal.
 
         Separate edges are needed for the response to a displaced atom (`ase_les.response`).
@@ -217,7 +226,8 @@ class Mace(nn.Module):
         elements = self._row[graph.numbers]
         groups = atoms_by_element(elements)
         kinds, embedding = self._kinds(graph, elements)
-        sums = self._first_sums(edges_of_layers[0], kinds, embedding)
+        scales = [self._scales(edges, graph.numbers) for edges in edges_of_layers]
+        sums = self._first_sums(edges_of_layers[0], kinds, embedding, scales[0])
         if not self.config.residual_first:
             sums = self._mixed_sums(sums, groups)
         features = self._products(0, sums, elements)
@@ -226,7 +236,7 @@ class Mace(nn.Module):
             features[0] = features[0] + own
         scalars = [features[0][0]]
         for layer, edges in enumerate(edges_of_layers[1:], start=1):
-            sums = self._later_sums(layer, edges, features) / self.config.mean_neighbors
+            sums = self._later_sums(layer, edges, features, scales[layer])
             results = self._products(layer, sums, elements)
             for degree, weights in enumerate(self.skips[layer]):
                 own = mixed_by_element(features[degree], weights, groups)
@@ -249,61 +259,112 @@ class Mace(nn.Module):
         vectors = self.embedding[:, None] + self.charge_embedding
         return elements * vectors.shape[1] + state, vectors.flatten(0, 1)
 
-    def _first_sums(self, edges: Neighbourhoods, kinds: Tensor, embedding: Tensor) -> Tensor:
+    def _scales(self, edges: Neighborhoods, numbers: Tensor) -> Tensor | None:
+        """Return the scales (N, K) of the transform of distances in Å, None without one."""
+        if self.config.distance_transform is None:
+            return None
+        radii = self._radii.to(numbers.device)[numbers].to(edges.vectors.dtype)
+        return 0.5 * (radii[:, None] + edges.of_senders(radii))
+
+    def _divisor(self, layer: int, vectors: Tensor, functions: RadialFunctions) -> Tensor | float:
+        """Return what the sums of a layer are divided by, one number or (N, 1)."""
+        if not self.densities:
+            return self.config.mean_neighbors
+        return 1 + functions.densities(lengths(vectors), self.densities[layer])[:, None]
+
+    def _first_sums(
+        self, edges: Neighborhoods, kinds: Tensor, embedding: Tensor, scales: Tensor | None
+    ) -> Tensor:
         present, rows = torch.unique(kinds, return_inverse=True)
         one_hot = nn.functional.one_hot(rows, len(present)).T.to(embedding)
         one_hot = edges.of_senders(one_hot)
-        matrices = self._interaction(0).first_mixing(embedding[present])
-        matrices = matrices / self.config.mean_neighbors
         # Vectors of this package point from receiver to sender.
-        vectors = -edges.vectors
+        vectors, functions = -edges.vectors, self._functions(0, scales)
+        divisor = self._divisor(0, vectors, functions)
+        matrices = self._interaction(0).first_mixing(embedding[present])
+        if isinstance(divisor, float):
+            matrices = matrices / divisor
         if self.is_analytic and not has_tangent(vectors):
-            return FirstSums.apply(
-                vectors, one_hot, matrices, self.cutoff, self._radial(0), self.angular
-            )
-        return first_sums(vectors, one_hot, matrices, self._functions(0), self.angular)
+            radial = self._radial(0, functions)
+            sums = FirstSums.apply(vectors, one_hot, matrices, self.cutoff, radial, self.angular)
+        else:
+            sums = first_sums(vectors, one_hot, matrices, functions, self.angular)
+        return sums if isinstance(divisor, float) else sums / divisor
 
-    def _later_sums(self, layer: int, edges: Neighbourhoods, features: Sequence[Tensor]) -> Tensor:
-        interaction, vectors = self._interaction(layer), -edges.vectors
+    def _later_sums(
+        self,
+        layer: int,
+        edges: Neighborhoods,
+        features: Sequence[Tensor],
+        scales: Tensor | None,
+    ) -> Tensor:
+        vectors, functions = -edges.vectors, self._functions(layer, scales)
+        sums = self._undivided_sums(layer, edges, vectors, features, functions)
+        return sums / self._divisor(layer, vectors, functions)
+
+    def _undivided_sums(
+        self,
+        layer: int,
+        edges: Neighborhoods,
+        vectors: Tensor,
+        features: Sequence[Tensor],
+        functions: RadialFunctions,
+    ) -> Tensor:
+        interaction = self._interaction(layer)
         raised = interaction.raised(features)
-        if self.sums_by_kernels and isinstance(edges, Neighbourhoods) and not has_tangent(vectors):
+        if has_tangent(vectors):
+            return self._defined_sums(interaction, edges, vectors, raised, functions)
+        if self.sums_by_kernels and isinstance(edges, Neighborhoods):
             own = cast(TableSums, self.sums_by_kernels[layer - 1])
-            return interaction.mixed(own(self._flat(edges, vectors), raised.transpose(0, 1)))
-        if self.is_analytic and not has_tangent(vectors):
+            return own(self._flat(edges, vectors), raised.transpose(0, 1))
+        if self.is_analytic:
             messages, senders = raised.transpose(0, 1).contiguous(), edges.senders
-            if not isinstance(edges, Neighbourhoods):
+            if not isinstance(edges, Neighborhoods):
                 # Born charges need separate messages for each edge.
                 messages, senders = edges.of_senders(messages, 0), None
-            radial, paths = self._radial(layer), interaction.paths
+            radial, paths = self._radial(layer, functions), interaction.paths
             summed = LaterSums.apply(
                 vectors, messages, senders, paths, self.cutoff, radial, self.angular
             )
             sizes = [2 * path[2] + 1 for path in interaction.paths]
             return interaction.mixed(summed.split(sizes))
-        if self._has_kernels(interaction, edges) and not has_tangent(vectors):
-            return interaction.forward_with_kernels(
-                self._flat(edges, vectors), raised, self._functions(layer), self.angular
-            )
+        if interaction.kernels is not None and isinstance(edges, Neighborhoods):
+            flat = self._flat(edges, vectors, functions.scales)
+            return interaction.forward_with_kernels(flat, raised, functions, self.angular)
+        return self._defined_sums(interaction, edges, vectors, raised, functions)
+
+    def _defined_sums(
+        self,
+        interaction: Interaction,
+        edges: Neighborhoods,
+        vectors: Tensor,
+        raised: Tensor,
+        functions: RadialFunctions,
+    ) -> Tensor:
         distances = lengths(vectors)
-        angular = self.angular(vectors / distances)
-        return interaction(self._functions(layer)(distances), angular, edges, raised)
+        return interaction(functions(distances), self.angular(vectors / distances), edges, raised)
 
-    @staticmethod
-    def _has_kernels(interaction: Interaction, edges: Neighbourhoods) -> bool:
-        return interaction.kernels is not None and isinstance(edges, Neighbourhoods)
-
-    def _flat(self, edges: Neighbourhoods, vectors: Tensor) -> FlatEdges:
+    def _flat(
+        self, edges: Neighborhoods, vectors: Tensor, scales: Tensor | None = None
+    ) -> FlatEdges:
         """Return edges within the cutoff; `vectors` belong to `edges`, from sender to receiver."""
         with torch.no_grad():
             inside = (vectors * vectors).sum(0) < self.cutoff**2
             kept = torch.nonzero(inside.flatten()).squeeze(1)
             starts = nn.functional.pad(inside.sum(1).cumsum(0), (1, 0))
             senders = edges.senders.flatten()[kept]
-        return FlatEdges(vectors.flatten(1).index_select(1, kept), senders, starts)
+            scales = None if scales is None else scales.flatten()[kept]
+        own = vectors.flatten(1).index_select(1, kept)
+        return FlatEdges(own, senders, starts, scales)
 
-    def _functions(self, layer: int) -> RadialFunctions:
+    def _functions(self, layer: int, scales: Tensor | None) -> RadialFunctions:
+        config, network = self.config, self._interaction(layer).radial
         return RadialFunctions(
-            self.radial_basis, self._interaction(layer).radial, self.config.cutoff_on_weights
+            self.radial_basis,
+            network,
+            config.cutoff_on_weights,
+            config.distance_transform,
+            scales,
         )
 
     def _mixed_sums(self, sums: Tensor, groups: Groups) -> Tensor:

@@ -6,6 +6,12 @@ r"""Radial functions of an edge: Bessel functions, then a network without consta
 The last, linear layer belongs to the interaction that reads these functions. With
 ``cutoff_on_weights`` the cutoff function multiplies the last :math:`x` instead of the first. All
 functions vanish smoothly at the cutoff.
+
+A transform of distances (`ase_les.representation.mace.transform`) applies to :math:`R_n`, not to
+:math:`f_c`. Densities of neighbors, which may normalize their sums, are
+
+.. math::
+    \rho_i = \sum_j \tanh\Big[\Big(\sum_n w_n x^{(0)}_n(r_{ij})\Big)^2\Big]
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ase_les.representation.mace.transform import AgnesiConfig
 from ase_les.representation.radial import BesselBasis
 
 # Normalizes the second moment of silu of a normal variable to 1.
@@ -64,24 +71,57 @@ class RadialNetwork(nn.Module):
 
 
 class RadialFunctions(NamedTuple):
-    """Radial functions of distances, with the interface of `BesselBasis`."""
+    """Radial functions of distances, with the interface of `BesselBasis`.
+
+    ``scales`` are the :math:`r_0` of the transform in the shape of the distances.
+    """
 
     basis: BesselBasis
     network: RadialNetwork
     cutoff_on_weights: bool
+    transform: AgnesiConfig | None = None
+    scales: Tensor | None = None
 
     def __call__(self, distances: Tensor) -> Tensor:
         """Values (n_hidden, ...) at distances of any shape in Å."""
+        values = self.network(self._inputs(distances))
+        return values * self.basis.envelope(distances) if self.cutoff_on_weights else values
+
+    def densities(self, distances: Tensor, weights: Tensor) -> Tensor:
+        """Return densities (N,) from distances (N, K) and weights (n_radial,)."""
+        combined = (weights @ self._inputs(distances).flatten(1)).view_as(distances)
+        single = torch.tanh(combined * combined)
         if self.cutoff_on_weights:
-            bare = self.network(self.basis.without_cutoff(distances))
-            return bare * self.basis.envelope(distances)
-        return self.network(self.basis(distances))
+            single = single * self.basis.envelope(distances)
+        return single.sum(1)
+
+    def _inputs(self, distances: Tensor) -> Tensor:
+        """Return the inputs of the network (n_radial, ...)."""
+        if self.transform is None:
+            inputs = self.basis.without_cutoff if self.cutoff_on_weights else self.basis
+            return inputs(distances)
+        assert self.scales is not None
+        bare = self.basis.without_cutoff(self.transform.transform(distances, self.scales))
+        return bare if self.cutoff_on_weights else bare * self.basis.envelope(distances)
 
     def value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Values and their derivatives with respect to the distance, without autograd."""
-        if not self.cutoff_on_weights:
+        if self.transform is None and not self.cutoff_on_weights:
             return self.network.value_and_slope(*self.basis.value_and_slope(distances))
-        bare = self.basis.without_cutoff_value_and_slope(distances)
-        value, slope = self.network.value_and_slope(*bare)
+        value, slope = self._bare_value_and_slope(distances)
         envelope, steepness = self.basis.envelope_and_slope(distances)
+        if not self.cutoff_on_weights:
+            return self.network.value_and_slope(
+                value * envelope, slope * envelope + value * steepness
+            )
+        value, slope = self.network.value_and_slope(value, slope)
         return value * envelope, slope * envelope + value * steepness
+
+    def _bare_value_and_slope(self, distances: Tensor) -> tuple[Tensor, Tensor]:
+        """Return Bessel functions without cutoff function, and their slopes."""
+        if self.transform is None:
+            return self.basis.without_cutoff_value_and_slope(distances)
+        assert self.scales is not None
+        x, rate = self.transform.value_and_slope(distances, self.scales)
+        value, slope = self.basis.without_cutoff_value_and_slope(x)
+        return value, slope * rate

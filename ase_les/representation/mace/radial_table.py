@@ -34,6 +34,9 @@ class Radial(Protocol):
     def value_and_slope(self, distances: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Return the values and their derivatives with respect to the distance."""
 
+    def of(self, atoms: Tensor, width: int) -> Radial:
+        """Return the functions for distances of some atoms and the first slots."""
+
 
 class ExactRadial:
     """The functions of a radial network, times the weights of its last layer if there are any.
@@ -57,6 +60,13 @@ class ExactRadial:
         """Return values and slopes, (n, K, width) each."""
         value, slope = self._functions.value_and_slope(distances)
         return self._last(value), self._last(slope)
+
+    def of(self, atoms: Tensor, width: int) -> ExactRadial:
+        """Return the functions for distances of some atoms and the first slots."""
+        scales = self._functions.scales
+        if scales is None:
+            return self
+        return ExactRadial(self._functions._replace(scales=scales[atoms, :width]), self._weights)
 
     def _last(self, values: Tensor) -> Sequence[Tensor]:
         if self._weights is None:
@@ -110,6 +120,10 @@ class RadialTable(nn.Module):
         index, t = self._place(distances)
         slopes = _slopes(t) / self.step
         return self._read(index, _values(t), distances), self._read(index, slopes, distances)
+
+    def of(self, atoms: Tensor, width: int) -> RadialTable:
+        """Return the functions themselves: they do not depend on the atoms."""
+        return self
 
     def _place(self, distances: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (n · K, 4) of both ends of each interval, and the position in it, 0 to 1."""

@@ -26,6 +26,10 @@ from ase_les.simulation.accumulators.radial_distribution import (
     RadialDistribution,
     RadialDistributionResult,
 )
+from ase_les.simulation.accumulators.sum_frequency import (
+    SumFrequency,
+    SumFrequencyCorrelation,
+)
 
 __all__ = [
     "Accumulator",
@@ -36,6 +40,8 @@ __all__ = [
     "MeanSquareDisplacementResult",
     "RadialDistribution",
     "RadialDistributionResult",
+    "SumFrequency",
+    "SumFrequencyCorrelation",
     "diffusion_coefficients_cm2_per_s",
     "finite_size_correction_cm2_per_s",
 ]

@@ -18,15 +18,13 @@ from ase_les.simulation.accumulators.state import (
     refuse_other_atoms,
     unpacked,
 )
+from ase_les.simulation.surface_layers import OH_BOND_A
 from ase_les.statistics import BlockedMean, standard_error
 
 QUANTITIES = ("number", "mass", "charge", "orientation")
 
 #: Conversion from u/Å³ to g/cm³.
 G_PER_CM3 = 1e24 / units.mol
-
-#: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
-OH_BOND_A = 1.3
 
 
 def number_of_bins(height_A: float, bin_A: float) -> int:
@@ -44,7 +42,7 @@ class AxisProfileResult:
         Index of the cell vector along the profile; the other two span the averaged planes.
     position_A : array, shape (bins,)
         Center of each bin along the normal of these planes, relative to the origin or to the
-        center of the group `centre_on`. If the cell changes, positions refer to the mean
+        center of the group `center_on`. If the cell changes, positions refer to the mean
         cell.
     curves, standard_errors : mapping of str to array, shape (bins,)
         Names include the unit: ``number_O_per_A3``, ``mass_g_per_cm3``, ``charge_e_per_A3``,
@@ -120,7 +118,7 @@ class AxisProfile:
     quantities : sequence of str
         ``"number"`` (by element), ``"mass"``, ``"charge"`` (of the calculator) and
         ``"orientation"`` (of water molecules).
-    centre_on : sequence of int, optional
+    center_on : sequence of int, optional
         Atoms whose center of mass is at 0. Along a periodic axis they must leave a gap in the
         cell, as a film or slab does.
 
@@ -136,7 +134,7 @@ class AxisProfile:
         axis: int = 2,
         bin_A: float = 0.1,
         quantities: Sequence[str] = ("number", "mass"),
-        centre_on: Sequence[int] | None = None,
+        center_on: Sequence[int] | None = None,
     ) -> None:
         if axis not in (0, 1, 2):
             raise ValueError(f"`axis` must be 0, 1 or 2, got {axis!r}")
@@ -145,12 +143,12 @@ class AxisProfile:
         unknown = sorted(set(quantities) - set(QUANTITIES))
         if unknown or not quantities:
             raise ValueError(f"`quantities` must be from {QUANTITIES}, got {tuple(quantities)}")
-        if centre_on is not None and len(centre_on) == 0:
-            raise ValueError("`centre_on` is empty; omit it or give at least one atom")
+        if center_on is not None and len(center_on) == 0:
+            raise ValueError("`center_on` is empty; omit it or give at least one atom")
         self.axis = axis
         self.bin_A = float(bin_A)
         self.quantities = tuple(name for name in QUANTITIES if name in quantities)
-        self.centre_on = None if centre_on is None else np.asarray(centre_on, dtype=int)
+        self.center_on = None if center_on is None else np.asarray(center_on, dtype=int)
         self._numbers: np.ndarray | None = None
 
     def _begin(self, numbers: np.ndarray, n_bins: int) -> None:
@@ -181,7 +179,7 @@ class AxisProfile:
         weights = self._weights(atoms)
         # `positions @ normal` is avoided: its rounding can depend on memory alignment.
         fraction = (atoms.positions * normal).sum(axis=1) / height
-        if self.centre_on is not None:
+        if self.center_on is not None:
             # The center of the cell corresponds to zero.
             fraction = fraction - self._center_fraction(atoms, fraction) + 0.5
         if atoms.pbc[self.axis]:
@@ -235,7 +233,7 @@ class AxisProfile:
         return rows
 
     def _center_fraction(self, atoms: Atoms, fraction: np.ndarray) -> float:
-        place, mass = fraction[self.centre_on], atoms.get_masses()[self.centre_on]
+        place, mass = fraction[self.center_on], atoms.get_masses()[self.center_on]
         if not atoms.pbc[self.axis]:
             return float(mass @ place / mass.sum())
         # The circular mean finds the group even if it crosses a cell face; the center of mass of
@@ -276,7 +274,7 @@ class AxisProfile:
             raise ValueError("no configuration has been added")
         height, outside = self._extent.mean
         middles = (np.arange(self._n_bins) + 0.5) / self._n_bins
-        if self.centre_on is not None:
+        if self.center_on is not None:
             middles -= 0.5
         curves = dict(zip(self._densities, self._profiles.mean, strict=True))
         errors = dict(zip(self._densities, standard_error(self._profiles.blocks), strict=True))
@@ -293,10 +291,10 @@ class AxisProfile:
         )
 
     def __repr__(self) -> str:
-        centre = None if self.centre_on is None else self.centre_on.tolist()
+        center = None if self.center_on is None else self.center_on.tolist()
         return (
             f"AxisProfile(axis={self.axis}, bin_A={self.bin_A}, quantities={self.quantities}, "
-            f"centre_on={centre})"
+            f"center_on={center})"
         )
 
 

@@ -206,7 +206,7 @@ class RadialDistribution:
         self._shells = 4 / 3 * np.pi * np.diff(self._edges**3)
         self._counts = PairCounts([self.pair], self.r_max_A, bins)
         self._g = BlockedMean((bins,))
-        self._neighbours = BlockedMean((bins,))
+        self._neighbors = BlockedMean((bins,))
 
     @classmethod
     def of_pairs(
@@ -241,18 +241,18 @@ class RadialDistribution:
             )
         pairs = self._counts.of(atoms, self.pair)
         self._g.add(pairs * (volume / (n_a * n_b)) / self._shells)
-        self._neighbours.add(pairs / n_a)
+        self._neighbors.add(pairs / n_a)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state to store in a checkpoint."""
-        parts = packed({"g": self._g.state(), "neighbours": self._neighbours.state()})
+        parts = packed({"g": self._g.state(), "neighbours": self._neighbors.state()})
         return {"arguments": np.array(repr(self)), **parts}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore the state of an accumulator with the same arguments."""
         refuse_other_arguments(repr(self), state["arguments"])
         self._g.restore(unpacked(state, "g"))
-        self._neighbours.restore(unpacked(state, "neighbours"))
+        self._neighbors.restore(unpacked(state, "neighbours"))
 
     def result(self) -> RadialDistributionResult:
         """Return the averages so far."""
@@ -264,8 +264,8 @@ class RadialDistribution:
             g=self._g.mean,
             g_standard_error=standard_error(self._g.blocks),
             upper_edge_A=self._edges[1:].copy(),
-            coordination_number=np.cumsum(self._neighbours.mean),
-            coordination_standard_error=standard_error(np.cumsum(self._neighbours.blocks, axis=1)),
+            coordination_number=np.cumsum(self._neighbors.mean),
+            coordination_standard_error=standard_error(np.cumsum(self._neighbors.blocks, axis=1)),
             n_configurations=self._g.n_samples,
         )
 

@@ -51,8 +51,8 @@ def test_any_cell_vector_can_be_the_axis_and_left_handed_cells_are_cells(axis):
     assert result.curves["number_Na_per_A3"].max() == pytest.approx(4 / 3)
 
 
-def test_a_film_that_drifts_through_the_cell_face_is_centred_on_its_mass(rng):
-    accumulator = AxisProfile(bin_A=0.01, quantities=("number",), centre_on=range(6))
+def test_a_film_that_drifts_through_the_cell_face_is_centered_on_its_mass(rng):
+    accumulator = AxisProfile(bin_A=0.01, quantities=("number",), center_on=range(6))
     for drift in np.linspace(0, 50, 40):
         atoms = layers(pbc=True)
         atoms.positions += [0.3, 0.1, drift]
@@ -60,10 +60,10 @@ def test_a_film_that_drifts_through_the_cell_face_is_centred_on_its_mass(rng):
         accumulator.add(atoms)
     result = accumulator.result()
     masses = np.array([22.98976928] * 4 + [35.45] * 2)
-    centre = masses @ ([5.05] * 4 + [8.05] * 2) / masses.sum()
+    center = masses @ ([5.05] * 4 + [8.05] * 2) / masses.sum()
     sodium = result.curves["number_Na_per_A3"]
     mean = (sodium * result.position_A).sum() / sodium.sum()
-    assert mean == pytest.approx(5.05 - centre, abs=0.006)
+    assert mean == pytest.approx(5.05 - center, abs=0.006)
     assert np.count_nonzero(sodium) <= 2
     assert sodium.sum() * 30 * 0.01 == pytest.approx(4)
 
@@ -123,8 +123,8 @@ def test_atoms_that_leave_an_open_cell_are_counted_outside_but_not_under_periodi
 
 def test_impossible_arguments_and_structures_are_refused():
     with pytest.raises(ValueError, match="`quantities` must be from"):
-        AxisProfile(quantities=("colour",))
+        AxisProfile(quantities=("color",))
     with pytest.raises(ValueError, match="is empty"):
-        AxisProfile(centre_on=[])
+        AxisProfile(center_on=[])
     with pytest.raises(ValueError, match="needs a cell with a volume"):
         AxisProfile().add(Atoms("H"))

@@ -19,7 +19,7 @@ from ase_les.statistics import BlockedMean, standard_error
 MAKERS = {
     "radial distribution": lambda: RadialDistribution(("O", "O"), r_max_A=5.0, bins=50),
     "profile": lambda: AxisProfile(
-        quantities=("number", "mass", "charge", "orientation"), bin_A=0.5, centre_on=[0, 3]
+        quantities=("number", "mass", "charge", "orientation"), bin_A=0.5, center_on=[0, 3]
     ),
     "displacement": lambda: MeanSquareDisplacement(1.0, 20.0, origin_interval_fs=3.0),
 }
@@ -69,7 +69,7 @@ def test_restored_is_uninterrupted_bit_for_bit(kind, stop):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_results_are_saved_summarised_and_drawn(kind, tmp_path):
+def test_results_are_saved_summarized_and_drawn(kind, tmp_path):
     accumulator = MAKERS[kind]()
     for frame in liquid(30):
         before = frame.copy()

@@ -53,7 +53,7 @@ def test_every_lag_of_a_random_walk_grows_by_its_step():
     assert result.n_origins[0] == 200 and result.n_origins[-1] == 180
 
 
-def test_wrapped_positions_and_a_drifting_centre_change_nothing():
+def test_wrapped_positions_and_a_drifting_center_change_nothing():
     plain, wrapped, drifting = (
         measured(
             walkers(np.random.default_rng(4), 40, 60, 0.3, **how),

@@ -1,0 +1,83 @@
+"""``ase-les potential``: potentials and work functions relative to vacuum, with a calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ase_les.cli._options import (
+    Config,
+    Device,
+    DType,
+    Json,
+    Model,
+    Overwrite,
+    Quiet,
+    Structure,
+    Threads,
+)
+
+
+def potential(
+    structure: Structure = None,
+    model: Model = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="Calibrate with this file: slabs with REF_potential, or the clean slab of "
+            "--work-function."
+        ),
+    ] = None,
+    work_function: Annotated[
+        float | None, typer.Option(help="Work function of the clean metal slab in eV.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Calibration of an earlier call, STEM-calibration.yml.")
+    ] = None,
+    window: Annotated[
+        float | None, typer.Option(help="Period of the layers in Å, for REF_potential.")
+    ] = None,
+    edge: Annotated[
+        float | None,
+        typer.Option(
+            help="Band edge in eV relative to the mean potential energy of an electron in the bulk."
+        ),
+    ] = None,
+    smearing: Annotated[
+        float, typer.Option(help="Smearing of the charges in Å, the σ of the model.")
+    ] = 0.0,
+    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "potential",
+    device: Device = None,
+    dtype: DType = None,
+    threads: Threads = 1,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute potential, band edges and work functions of a slab relative to vacuum."""
+    from ase_les.cli._calculator import calculated_structure, read_frames, set_threads
+    from ase_les.properties.vacuum_levels import calibrated, vacuum_levels
+    from ase_les.reports import absolute_potential as report
+    from ase_les.runs.output import prepared_output, summary_as_json
+
+    set_threads(threads)
+    atoms, _ = calculated_structure(structure, model, device, dtype or "float64")
+    references = [] if reference is None else [each for _, each in read_frames(reference, True)]
+    for each in references:
+        each.calc = atoms.calc
+    prepared_output(output, overwrite)
+    found = calibrated(
+        references,
+        stored=report.read_calibration(calibration),
+        window_A=window,
+        work_function_eV=work_function,
+        smearing_A=smearing,
+    )
+    result = vacuum_levels(atoms, found, edge_eV=edge, smearing_A=smearing)
+    report.write(result, found, output)
+    report.show(result, found, quiet)
+    if json:
+        print(summary_as_json(result.summary()))

@@ -1,0 +1,1 @@
+"""Label, train and explore until a model meets its criterion."""

@@ -1,0 +1,1 @@
+"""Programs that label structures, and their ASE calculators."""

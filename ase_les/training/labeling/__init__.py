@@ -1,0 +1,1 @@
+"""Label structures with energies, forces and stresses."""

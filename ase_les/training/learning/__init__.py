@@ -1,0 +1,1 @@
+"""Train models on labeled structures, and evaluate them."""

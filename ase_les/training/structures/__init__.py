@@ -1,0 +1,1 @@
+"""Structures to label: moves, dynamics, packing and selection."""
