@@ -224,6 +224,9 @@ def test_infrared_of_a_run_reads_its_current(monkeypatch, capsys):
     ("arguments", "message"),
     [
         (("infrared",), "no structure given"),
+        (("raman",), "no structure given"),
+        (("raman", "molecule.xyz", "--from-run", "run"), "omit structure"),
+        (("raman", "molecule.xyz", "--model", "M", "--window", "hann"), "does not use"),
         (("infrared", "molecule.xyz"), "no model given"),
         (("infrared", "molecule.xyz", "--from-run", "run"), "omit structure"),
         (("infrared", "molecule.xyz", "--model", "M", "--window", "hann"), "does not use"),
