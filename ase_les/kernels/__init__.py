@@ -1,13 +1,14 @@
-"""Compiled kernels for inference on a CPU.
+"""Compiled kernels for inference and training on a CPU.
 
-The torch modules are the reference definition: they are used for training, response and all cases
-that the kernels do not cover, and tests compare both.
+The torch modules are the reference definition: they are used for all cases that the kernels do not
+cover, and tests compare both.
 
 =====================  ====================================================================
 Kernel                 Instead of
 =====================  ====================================================================
 ``edges.py``           selection of edges within the cutoff
 ``representation.py``  `Cace` without message passing: features
+``training.py``        `Cace` without message passing in training: features
 ``messages.py``        `Interaction` of `Mace` in training: sums of messages, twice differentiable
 ``mace.py``            `Interaction` and `Products` of `Mace`: sums of messages, polynomials
 ``split.py``           `SplitCharges`: exchange between neighbors
@@ -15,7 +16,7 @@ Kernel                 Instead of
 =====================  ====================================================================
 
 ``library.py`` finds the shared object and describes the C interface; ``fused.c`` is written by
-``generate.py`` from ``template.c``, ``degree.c``, ``split.c`` and ``mesh.c``.
+``generate.py`` from the other C files.
 """
 
 from __future__ import annotations
