@@ -86,7 +86,12 @@ def _pull_back_rates(triples: Sequence[Triple]) -> Iterator[str]:
 
 
 # Names of rows: sums a, tensors t; rates e and u, gradients g and h, rates of gradients p and q.
-_NAMES = {"value": "at", "rate": "eu", "gradient": "gh", "gradient_rate": "pq"}
+_NAMES = {
+    "value": ("a", "t"),
+    "rate": ("e", "u"),
+    "gradient": ("g", "h"),
+    "gradient_rate": ("p", "q"),
+}
 
 
 def second_products(invariants: Invariants, n_angular: int, name: str) -> Iterator[str]:

@@ -199,9 +199,9 @@ class _Gradients(NamedTuple):
 
     @classmethod
     def zeros(cls, graph: PreparedGraph, atoms: range, by_cell: bool) -> _Gradients:
-        n_parts, options = len(ranges(len(atoms))) - 1, {"dtype": torch.float64}
-        cells = torch.zeros(n_parts, graph.n_structures, 3, 3, **options) if by_cell else None
-        return cls(torch.zeros(n_parts, graph.n_atoms, 3, **options), cells)
+        positions = torch.zeros(len(ranges(len(atoms))) - 1, graph.n_atoms, 3, dtype=torch.float64)
+        cells = positions.new_zeros(len(positions), graph.n_structures, 3, 3) if by_cell else None
+        return cls(positions, cells)
 
     def total(self) -> tuple[Tensor, Tensor | None]:
         """Return the gradients by positions and by cells."""
