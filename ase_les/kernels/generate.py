@@ -115,8 +115,8 @@ def _of_degree(l_max: int) -> str:
         names[nu_max] = names[same] if same else f"{l_max}_{nu_max}"
         if same is None:
             products.append(_products(invariants, len(triples), names[nu_max]))
-            lines = generate_training.second_products(invariants, len(triples), names[nu_max])
-            second_products.append("\n".join(lines))
+            second = generate_training.second_products(invariants, len(triples), names[nu_max])
+            second_products.append("\n".join(second))
 
     def cases(kind: str) -> str:
         return "\n".join(

@@ -145,10 +145,62 @@ class _Features(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        by_positions, by_cell = ctx.representation.backward(
-            ctx.prepared, ctx.atoms, ctx.raw, gradient, ctx.needs_input_grad[1]
-        )
-        return by_positions, by_cell, None, None, None, None
+        found = _Gradients.zeros(ctx.prepared, ctx.atoms, ctx.needs_input_grad[1])
+        ctx.representation.backward(ctx.prepared, ctx.atoms, ctx.raw, gradient, found)
+        return *found.total(), None, None, None, None
+
+
+class _Readings(torch.autograd.Function):
+    """Outputs of readouts in blocks of atoms, whose features are computed again for gradients."""
+
+    @staticmethod
+    def forward(ctx, positions, cell, graph, kinds, representation, readouts):
+        prepared = PreparedGraph(graph, positions, cell, kinds)
+        ctx.prepared, ctx.representation, ctx.readouts = prepared, representation, readouts
+        parts = []
+        for atoms in _blocks(prepared.n_atoms):
+            features, _ = representation.forward(prepared, atoms, keep=False)
+            parts.append([readout(features) for readout in readouts])
+        return tuple(torch.cat(outputs) for outputs in zip(*parts, strict=True))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients):
+        found = None
+        for atoms in _blocks(ctx.prepared.n_atoms):
+            features, raw = ctx.representation.forward(ctx.prepared, atoms, keep=True)
+            with torch.enable_grad():
+                features.requires_grad_(True)
+                outputs = [readout(features) for readout in ctx.readouts]
+            own = [gradient[atoms.start : atoms.stop] for gradient in gradients]
+            (by_features,) = torch.autograd.grad(outputs, features, own)
+            if found is None:
+                found = _Gradients.zeros(ctx.prepared, atoms, ctx.needs_input_grad[1])
+            ctx.representation.backward(ctx.prepared, atoms, raw, by_features, found)
+        return *found.total(), None, None, None, None
+
+
+class _Gradients(NamedTuple):
+    """Gradients of every thread by positions (T, N, 3) and cells (T, S, 3, 3) or None."""
+
+    positions: Tensor
+    cells: Tensor | None
+
+    @classmethod
+    def zeros(cls, graph: PreparedGraph, atoms: range, by_cell: bool) -> _Gradients:
+        positions = torch.zeros(len(ranges(len(atoms))) - 1, graph.n_atoms, 3, dtype=torch.float64)
+        cells = positions.new_zeros(len(positions), graph.n_structures, 3, 3) if by_cell else None
+        return cls(positions, cells)
+
+    def total(self) -> tuple[Tensor, Tensor | None]:
+        """Return the gradients by positions and by cells."""
+        return total(self.positions), None if self.cells is None else total(self.cells)
+
+
+def _blocks(n_atoms: int) -> list[range]:
+    """Return blocks of atoms; the first one is the largest."""
+    size = _BLOCK * torch.get_num_threads()
+    return [range(start, min(start + size, n_atoms)) for start in range(0, n_atoms, size)]
 
 
 def _ranges_within(atoms: range) -> list[int]:

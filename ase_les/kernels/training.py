@@ -68,10 +68,14 @@ class _Inputs(NamedTuple):
 
 
 class _Edges(NamedTuple):
-    """What does not change in the derivatives: kinds of atoms and of senders, sin and cos."""
+    """What does not change in the derivatives: kinds of atoms and of senders, sin and cos.
+
+    ``shape``: l_max, nu_max, mixed functions times receiver channels, cutoff exponent.
+    """
 
     kernels: Kernels
-    shape: tuple[int, int, int, int, float]
+    shape: tuple[int, int, int, int]
+    cutoff: float
     n_features: int
     kinds: Tensor
     sender_kinds: Tensor
@@ -80,7 +84,7 @@ class _Edges(NamedTuple):
 
     def arguments(self, inputs: _Inputs, unmixing: Tensor) -> CaceArguments:
         """Return the arguments in C; the tensors must outlive the call."""
-        l_max, nu_max, n_mixed, exponent, cutoff = self.shape
+        l_max, nu_max, n_mixed, exponent = self.shape
         model = ModelArguments(
             l_max,
             nu_max,
@@ -89,7 +93,7 @@ class _Edges(NamedTuple):
             n_mixed,
             len(inputs.sender),
             0,
-            cutoff,
+            self.cutoff,
             None,
             *(part.data_ptr() for part in (inputs.sender, inputs.receiver, inputs.mixing)),
             unmixing.data_ptr(),
@@ -142,7 +146,8 @@ def trained_features(cace: Cace, kernels: Kernels, graph: Graph, edges: Neighbor
         angles = radial.frequencies[:, None] * lengths(edges.vectors)[:, None]
         fixed = _Edges(
             kernels,
-            (config.l_max, config.nu_max, n_mixed, config.cutoff_exponent, config.cutoff),
+            (config.l_max, config.nu_max, n_mixed, config.cutoff_exponent),
+            config.cutoff,
             cace.n_features,
             kinds,
             kinds[edges.senders],
