@@ -8,6 +8,7 @@ assigned to single atoms, together with the charges.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -28,12 +29,22 @@ class Context(NamedTuple):
     """Input shared by the terms: ``features`` (N, n) of environments and the ``plan`` of the sums.
 
     If ``plan`` is None, it is created when needed. ``bias``: field and electrodes that act on the
-    charges of metal atoms, or None.
+    charges of metal atoms, or None. ``outputs`` of readouts that have been evaluated already, as in
+    large structures, whose features are not kept.
     """
 
-    features: Tensor
+    features: Tensor | None
     plan: Plan | None
     bias: MetalBias | None = None
+    outputs: Mapping[Readout, Tensor] = MappingProxyType({})
+
+    def read(self, readout: Readout) -> Tensor:
+        """Return the output of a readout of the features."""
+        known = self.outputs.get(readout)
+        if known is not None:
+            return known
+        assert self.features is not None
+        return readout(self.features)
 
 
 class AtomicEnergies(nn.Module):
@@ -74,7 +85,7 @@ class ShortRange(nn.Module):
 
     def forward(self, graph: Graph, context: Context) -> Tensor:
         """Return energies (N,) in eV."""
-        return self.scale * self.readout(context.features).squeeze(1).double()
+        return self.scale * context.read(self.readout).squeeze(1).double()
 
 
 class LongRange(NamedTuple):
@@ -137,8 +148,9 @@ class LatentElectrostatics(nn.Module):
 
     def forward(self, graph: Graph, context: Context) -> LongRange:
         """Return energy and charges."""
-        features = context.features if self.representation is None else self.representation(graph)
-        latent = self.charges.latent(features)
+        if self.representation is not None:
+            context = context._replace(features=self.representation(graph))
+        latent = self.charges.scaled(context.read(self.charges.readout))
         charges = self.charges.neutrality(latent, graph)
         plan = self.electrostatics.plan(graph) if context.plan is None else context.plan
         atomic = metal = None

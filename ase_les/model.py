@@ -302,7 +302,14 @@ class LESModel(nn.Module):
         bias : MetalBias or None
             Field and electrodes that act on the charges of metal atoms.
         """
-        return self.predict(graph, Context(self.representation(graph), plan, bias))
+        readouts = [self.short_range.readout]
+        if self.long_range is not None and self.long_range.representation is None:
+            readouts.append(self.long_range.charges.readout)
+        outputs = self.representation.read(graph, readouts)
+        if outputs is None:
+            return self.predict(graph, Context(self.representation(graph), plan, bias))
+        known = dict(zip(readouts, outputs, strict=True))
+        return self.predict(graph, Context(None, plan, bias, known))
 
     def predict(self, graph: Graph, context: Context) -> Prediction:
         """Return the energies from precomputed features.

@@ -79,32 +79,40 @@ def _find(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     # One thread: vesin would use all cores by default.
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    receivers, senders, shifts = finder.compute(
-        points=positions, box=cell, periodic=list(map(bool, pbc)), quantities="ijS"
+    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=False, n_threads=1)
+    pairs, shifts = finder.compute(
+        points=positions, box=cell, periodic=list(map(bool, pbc)), quantities="PS", copy=False
     )
-    receivers, senders = receivers.astype(np.int64), senders.astype(np.int64)
-    # A unique order: sums over neighbors are then independent of when the list was built,
-    # to the last digit.
-    order = _canonical_order(receivers, senders, shifts.astype(np.int64), len(positions))
-    return (
-        torch.from_numpy(receivers[order]),
-        torch.from_numpy(senders[order]),
-        torch.from_numpy(shifts[order].astype(np.float64)),
-    )
+    # The finder owns them and dies here, so that its memory is free for what follows.
+    key, lowest, extent = _keys(pairs.view(np.int64), shifts, len(positions))
+    del pairs, shifts, finder
+    # A unique order, by receiver, sender and shift: sums over neighbors are then independent of
+    # when the list was built, to the last digit.
+    key.sort()
+    ordered = np.empty((len(key), 3))
+    for axis in (2, 1, 0):
+        ordered[:, axis] = key % extent[axis] + lowest[axis]
+        key //= extent[axis]
+    senders = key % len(positions)
+    key //= len(positions)
+    receivers, senders = (part.astype(np.int64, copy=False) for part in (key, senders))
+    return torch.from_numpy(receivers), torch.from_numpy(senders), torch.from_numpy(ordered)
 
 
-def _canonical_order(
-    receivers: np.ndarray, senders: np.ndarray, shifts: np.ndarray, n_atoms: int
-) -> np.ndarray:
-    """Return the order by receiver, sender and shift."""
-    if not len(receivers):
-        return np.zeros(0, dtype=np.int64)
-    lowest = shifts.min(axis=0)
+def _keys(
+    pairs: np.ndarray, shifts: np.ndarray, n_atoms: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return one number for each edge, and the range of the shifts, from which it is read again."""
+    if not len(pairs):
+        return np.zeros(0, np.int64), np.zeros(3, np.int64), np.ones(3, np.int64)
+    lowest = shifts.min(axis=0).astype(np.int64)
     extent = shifts.max(axis=0) - lowest + 1
+    key = pairs[:, 0] * n_atoms
+    # Python's integers if 64 bits are not enough.
     if n_atoms**2 * float(np.prod(extent.astype(float))) > 2**62:
-        return np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], senders, receivers))
-    x, y, z = (shifts - lowest).T
-    key = ((receivers * n_atoms + senders) * extent[0] + x) * extent[1] + y
-    # Already sorted by receiver and sender: a stable sort is fast.
-    return np.argsort(key * extent[2] + z, kind="stable")
+        key = key.astype(object)
+    key += pairs[:, 1]
+    for axis in range(3):
+        key *= extent[axis]
+        key += shifts[:, axis] - lowest[axis]
+    return key, lowest, extent

@@ -56,7 +56,11 @@ class LatentCharges(nn.Module):
 
         They are always summed in float64, because charges cancel.
         """
-        return self.config.scale * self.readout(features).double()
+        return self.scaled(self.readout(features))
+
+    def scaled(self, outputs: Tensor) -> Tensor:
+        """Return latent numbers (N, n) from outputs of the readout."""
+        return self.config.scale * outputs.double()
 
     @torch.no_grad()
     def flip_sign(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # Coefficients of the radial polynomials as in generate.py, and the length of an interval in units
 # of the inverse of the largest frequency: errors of the slopes are then below round-off.
 _POLYNOMIALS = {torch.float32: (8, 0.5), torch.float64: (12, 0.7)}
+
+# Atoms per thread and block when features are not kept, and atoms from which on they are not.
+_BLOCK, _MOST_KEPT = 1024, 4096
 
 
 class FusedRepresentation:
@@ -64,6 +68,19 @@ class FusedRepresentation:
         atoms = range(graph.n_atoms) if atoms is None else atoms
         return _Features.apply(graph.positions, graph.cell, graph, kinds, self, atoms)
 
+    def read(
+        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
+    ) -> tuple[Tensor, ...] | None:
+        """Return outputs of readouts without keeping features; None for few atoms.
+
+        Features are computed twice in blocks of atoms that fit into the cache of a core: memory
+        hardly grows with the structure.
+        """
+        if graph.n_atoms < _MOST_KEPT:
+            return None
+        kinds = self._embedding.kinds(graph)
+        return _Readings.apply(graph.positions, graph.cell, graph, kinds, self, readouts)
+
     def forward(
         self, graph: PreparedGraph, atoms: range, keep: bool
     ) -> tuple[Tensor, Tensor | None]:
@@ -87,19 +104,14 @@ class FusedRepresentation:
         return values, raw
 
     def backward(
-        self, graph: PreparedGraph, atoms: range, raw: Tensor, gradient: Tensor, by_cell: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return gradients by positions (N, 3) and, if requested, by cells (S, 3, 3)."""
-        bounds = _ranges_within(atoms)
-        n_parts = len(bounds) - 1
-        positions = torch.zeros(n_parts, graph.n_atoms, 3, dtype=torch.float64)
-        cells = None
-        if by_cell:
-            cells = torch.zeros(n_parts, graph.n_structures, 3, 3, dtype=torch.float64)
+        self, graph: PreparedGraph, atoms: range, raw: Tensor, gradient: Tensor, to: _Gradients
+    ) -> None:
+        """Add gradients by positions and, if requested, by cells."""
+        positions, cells = to
         gradient = gradient.contiguous()
         model = self._arguments()
         in_ranges(
-            bounds,
+            _ranges_within(atoms),
             lambda part, first, last: self.kernels.call(
                 "backward",
                 self.dtype,
@@ -113,7 +125,6 @@ class FusedRepresentation:
                 None if cells is None else pointer(cells[part]),
             ),
         )
-        return total(positions), None if cells is None else total(cells)
 
     def _arguments(self) -> ModelArguments:
         config = self._config

@@ -202,6 +202,15 @@ class Cace(nn.Module):
         edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
+    def read(
+        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
+    ) -> tuple[Tensor, ...] | None:
+        """Return the outputs of functions of single features, for large structures in inference.
+
+        None if features can be kept.
+        """
+        return None if self._fused is None else self._fused.read(graph, readouts)
+
     def features_of(self, graph: Graph, atoms: range, of_all: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the features (n, n_features) of a range of atoms, for inference.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -35,6 +35,11 @@ class Representation(Protocol):
 
     def __call__(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) in the precision of the parameters."""
+
+    def read(
+        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
+    ) -> tuple[Tensor, ...] | None:
+        """Return outputs of readouts of large structures; None if features can be kept."""
 
     def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -213,6 +213,12 @@ class Mace(nn.Module):
         """Return features (N, n_features) of all atoms, in the precision of the parameters."""
         edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * self.config.n_layers)
+
+    def read(
+        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
+    ) -> tuple[Tensor, ...] | None:
+        """Return None: features are kept."""
+        return None
 
     def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""
