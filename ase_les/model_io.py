@@ -177,8 +177,10 @@ def read_entries(path: Path, needed: str) -> ModelHeader:
         raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
     header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
     _check_card(header.card, path)
-    for part in (header.card, header.card.get("data", {})):
-        if "licence" in part:  # the earlier name
+    with_polarizability = header.card.get("polarizability")
+    own = with_polarizability.get("data") if isinstance(with_polarizability, dict) else None
+    for part in (header.card, header.card.get("data"), own):
+        if isinstance(part, dict) and "licence" in part:  # the earlier name
             part.setdefault("license", part.pop("licence"))
     return header
 

@@ -104,3 +104,21 @@ def describe_charges(atoms: Atoms) -> dict[str, object] | None:
         "physical_over_latent": recorded_scaling(atoms),
         "dielectric_tensor": np.asarray(results["dielectric_tensor"]).tolist(),
     }
+
+
+def isotropic(born: np.ndarray) -> np.ndarray:
+    """Return a third of the traces of Born charges (N, 3, 3).
+
+    Raises
+    ------
+    ValueError
+        If there is no polarization along a direction, because metal is periodic along it.
+    """
+    largest = np.abs(born).max(initial=0.0)
+    extents = np.linalg.eigvalsh(np.einsum("iab,icb->ac", born, born))
+    if largest > 0 and extents[0] <= 1e-12 * extents[-1]:
+        raise ValueError(
+            "there are no isotropic Born charges where a metal is periodic: Born charges have rows "
+            "only along other directions. Use get_born_effective_charges"
+        )
+    return np.trace(born, axis1=1, axis2=2) / 3

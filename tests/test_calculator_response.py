@@ -79,11 +79,14 @@ def evaluations(monkeypatch) -> list[str]:
     seen = []
     forward, original = LESModel.forward, charge_methods.born_charges
     monkeypatch.setattr(
-        LESModel, "forward", lambda *given: (seen.append("energy"), forward(*given))[1]
+        LESModel, "forward", lambda *a, **b: (seen.append("energy"), forward(*a, **b))[1]
     )
-    monkeypatch.setattr(
-        charge_methods, "born_charges", lambda *a: (seen.append("born charges"), original(*a))[1]
-    )
+
+    def counted(*arguments, **options):
+        seen.append("born charges")
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(charge_methods, "born_charges", counted)
     return seen
 
 

@@ -33,6 +33,7 @@ from ase_les.response import (
     metal_level,
     quadrupoles,
 )
+from ase_les.screening import isotropic
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -127,7 +128,7 @@ class ChargeMethods(Calculator):
         PropertyNotImplementedError
             If the model has no charges, or more than one per atom.
         ValueError
-            If the structure has no Born charges, because charges equilibrate as in a metal.
+            If a metal is periodic along a direction, so that there is no polarization along it.
 
         References
         ----------
@@ -410,11 +411,6 @@ class ChargeMethods(Calculator):
             enthalpy = self._enthalpy(engine, atoms)
             born = born_charges(engine, graph, center, enthalpy=enthalpy)[1]
         return self._factor(atoms) @ array_of(born)
-
-
-def isotropic(born: np.ndarray) -> np.ndarray:
-    """Return a third of the traces of Born charges (N, 3, 3)."""
-    return np.trace(born, axis1=1, axis2=2) / 3
 
 
 def array_of(values: Tensor) -> np.ndarray:

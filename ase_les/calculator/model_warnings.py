@@ -12,7 +12,6 @@ import numpy as np
 from ase import Atoms
 
 import ase_les
-from ase_les.calculator.charge_methods import isotropic
 from ase_les.calculator.domain_warnings import DomainWarnings
 from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element, means_as_text, sign_is_free
 from ase_les.graph import Graph, total_charge_of
@@ -132,7 +131,7 @@ class ModelWarnings:
             if has_local_polarization(self._model, graph):
                 born = born_charges(atoms, graph)
         if born is not None:
-            means = mean_by_element(atoms.numbers, isotropic(np.asarray(born)))
+            means = mean_by_element(atoms.numbers, np.trace(np.asarray(born), axis1=1, axis2=2))
             if judge_sign(means) != OPPOSES:
                 return
         self._warn(

@@ -24,7 +24,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 from ase_les.charges.sign import OPPOSES, judge_sign, mean_by_element
 from ase_les.reading.born_charges import born_tensors
-from ase_les.screening import recorded_scaling
+from ase_les.screening import isotropic, recorded_scaling
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,14 @@ def charges_by_element(atoms: Atoms) -> ChargesByElement:
     scaling = recorded_scaling(atoms)
     mean = mean_by_element(atoms.numbers, charges)
     given, gapt = None, None
-    # Born charges are not defined for equilibrated charges, and not given by all calculators.
+    # Not given by all calculators and for all structures.
     with suppress(PropertyNotImplementedError, ValueError):
         given = atoms.calc.get_property("born_effective_charges", atoms)
     if given is not None:
         born = born_tensors(given, len(atoms), type(atoms.calc).__name__)
-        gapt = mean_by_element(atoms.numbers, np.trace(born, axis1=1, axis2=2) / 3)
+        # Where a metal is periodic there is no polarization, and no isotropic Born charge.
+        with suppress(ValueError):
+            gapt = mean_by_element(atoms.numbers, isotropic(born))
     symbols = np.array(atoms.get_chemical_symbols())
     return ChargesByElement(
         count={symbol: int((symbols == symbol).sum()) for symbol in mean},

@@ -307,7 +307,7 @@ def test_few_atoms_are_summed_as_all_are(random_model, monkeypatch):
         monkeypatch.setattr(kind, "forward", counted)
     atoms.calc = LESCalculator(model)
     atoms.get_forces()
-    assert len(sums) >= 3
+    assert len(sums) >= 2
     assert set(sums) == {AnalyticParticleMesh}
     few = atoms[atoms.symbols == "H"]
     few.calc = LESCalculator(model)

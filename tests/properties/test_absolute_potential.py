@@ -78,7 +78,8 @@ def test_constants_of_elements_in_planes_of_their_own_are_found():
     found = calibrate_potential([with_label(alternating(6), zero=3.3)], 2.4, SMEARED)
     assert found.core_V_A3 == pytest.approx(CORES, rel=0.05)
     assert len(found.determined) == 2
-    assert found.residual_V < 0.02
+    # The cores at both ends have other shapes after averaging; 5 % of a constant would be 0.08 V.
+    assert found.residual_V < 0.03
 
 
 def test_elements_in_common_planes_are_determined_together_only():
