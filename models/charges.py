@@ -54,7 +54,11 @@ HERE = Path(__file__).parent
 
 DATA_SETS = "../../../shared/data"
 POPULATION = "REF_charges"
-POPULATION_ANALYSIS = {"dipeptides": "MBIS", "carbon-chain": "Hirshfeld"}
+POPULATION_ANALYSIS = {
+    "dipeptides": "MBIS",
+    "dipeptides-accurate": "MBIS",
+    "carbon-chain": "Hirshfeld",
+}
 LITERATURE_DIPOLE_EA = 0.442
 SHORT = 3
 """Number of structures of each model with ``--short``."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.stats import special_ortho_group
 
+from ase_les.representation.mace import couplings
 from ase_les.representation.mace.couplings import (
     coupled_degrees,
     gaunt,
@@ -135,3 +136,24 @@ def test_polynomials_of_order_two_are_one_for_every_pair_of_degrees_that_couples
 def test_polynomials_are_linearly_independent():
     coefficients = polynomials(L_MAX, 3, 0).flatten(0, 1)
     assert torch.linalg.matrix_rank(coefficients) == coefficients.shape[1]
+
+
+@pytest.mark.parametrize(("order", "degree"), [(2, 0), (3, 0), (3, 1)])
+def test_polynomials_do_not_depend_on_the_eigenvectors_of_the_library(order, degree, monkeypatch):
+    """Weights refer to one basis; libraries, processors and threads give different ones."""
+    expected = polynomials(3, order, degree)
+    eigenvectors = couplings.eigh
+    random = np.random.default_rng(5)
+
+    def turned(matrix):
+        values, vectors = eigenvectors(matrix)
+        space = values < 1e-10 * max(values[-1], 1.0)
+        if (count := int(space.sum())) > 1:
+            vectors[:, space] = vectors[:, space] @ special_ortho_group.rvs(
+                count, random_state=random
+            )
+        return values, -vectors
+
+    monkeypatch.setattr(couplings, "eigh", turned)
+    found = couplings._polynomials.__wrapped__(3, order, degree)[1]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)

@@ -195,7 +195,7 @@ def test_ctrl_c_keeps_what_is_done():
 
 @pytest.mark.slow
 def test_ctrl_c_on_the_command_line_ends_with_code_130():
-    write_labeled("start.xyz", crystals(8))
+    write_labeled("start.xyz", crystals(60))
     Path("slowly.yml").write_text("seconds: 0.5\n")
     command = ["label", "start.xyz", "--engine", "labeling_engines:slow", "--quiet"]
     code = f"from ase_les.cli import main; main({[*command, '--settings', 'slowly.yml']!r})"

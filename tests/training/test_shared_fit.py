@@ -44,7 +44,7 @@ def torchrun(processes, *command, **options):
 # The optimizer turns gradients into the basis of their covariance. Directions without a gradient
 # have an arbitrary basis, so that rounding shows: the reverse order of the structures in each
 # batch changes the curve of one process by 5e-4. Gradients are compared exactly below.
-TOLERANCE = 2e-3
+TOLERANCE = 5e-3
 
 
 def curve(state):

@@ -36,6 +36,10 @@ _QUADRATURE = 8
 # Coefficients smaller than this are round-off of the null space.
 _ZERO = 1e-10
 
+# Norm of the part of a projector's column, at most 1, that is not in the space of earlier ones:
+# 0 within round-off, or a simple fraction.
+_INDEPENDENT = 1e-4
+
 
 @cache
 def gaunt(first: int, second: int, third: int) -> Tensor:
@@ -143,9 +147,32 @@ def _of_degrees(degrees: tuple[int, ...], degree: int) -> tuple[list[Monomial], 
         )
         invariance += condition.T @ condition
     values, vectors = eigh(invariance)
-    return products, vectors[:, values < _ZERO * max(values[-1], 1.0)].reshape(
-        n_monomials, size, -1
-    )
+    basis = canonical_basis(vectors[:, values < _ZERO * max(values[-1], 1.0)])
+    return products, basis.reshape(n_monomials, size, -1)
+
+
+def canonical_basis(vectors: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis (n, k) of a space that depends only on the space.
+
+    Eigenvectors of a degenerate eigenvalue depend on library, processor and number of threads. The
+    projector on their space does not: its columns are orthonormalized in order, leaving out those
+    that depend on earlier ones.
+
+    Parameters
+    ----------
+    vectors : array, shape (n, k)
+        Orthonormal basis of the space.
+    """
+    projector = vectors @ vectors.T
+    basis = np.zeros((len(vectors), 0))
+    for column in projector.T:
+        if basis.shape[1] == vectors.shape[1]:
+            break
+        rest = column - basis @ (basis.T @ column)
+        rest -= basis @ (basis.T @ rest)
+        if np.linalg.norm(rest) > _INDEPENDENT:
+            basis = np.column_stack([basis, rest / np.linalg.norm(rest)])
+    return basis
 
 
 def _products(degrees: tuple[int, ...]) -> list[Monomial]:
