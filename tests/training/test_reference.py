@@ -198,7 +198,9 @@ def test_ctrl_c_on_the_command_line_ends_with_code_130():
     write_labeled("start.xyz", crystals(60))
     Path("slowly.yml").write_text("seconds: 0.5\n")
     command = ["label", "start.xyz", "--engine", "labeling_engines:slow", "--quiet"]
-    code = f"from ase_les.cli import main; main({[*command, '--settings', 'slowly.yml']!r})"
+    # Processes in the background of a shell begin with interrupts ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += f"from ase_les.cli import main; main({[*command, '--settings', 'slowly.yml']!r})"
     process = subprocess.Popen([sys.executable, "-c", code])
     record, deadline = Path("labeled-labels.jsonl"), time.monotonic() + 120
     while not record.exists() or record.read_bytes().count(b"\n") < 3:
