@@ -21,6 +21,7 @@ from ase_les.electrostatics import (
 )
 from ase_les.electrostatics import equilibration as equilibration_of_charges
 from ase_les.electrostatics.ewald import AnalyticEwaldSum
+from ase_les.electrostatics.mesh_potential import MeshPotential
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.reciprocal import ReciprocalSum
 from ase_les.graph import batch, graph_from_atoms
@@ -303,11 +304,17 @@ def test_few_atoms_are_summed_as_all_are(random_model, monkeypatch):
         sums.append(type(self))
         return ReciprocalSum.forward(self, *arguments)
 
+    def potential(self, charges):
+        sums.append(AnalyticParticleMesh)
+        return of_mesh(self, charges)
+
     for kind in (AnalyticEwaldSum, AnalyticParticleMesh):
         monkeypatch.setattr(kind, "forward", counted)
+    of_mesh = MeshPotential.__call__
+    monkeypatch.setattr(MeshPotential, "__call__", potential)
     atoms.calc = LESCalculator(model)
     atoms.get_forces()
-    assert len(sums) >= 2
+    assert len(sums) >= 3
     assert set(sums) == {AnalyticParticleMesh}
     few = atoms[atoms.symbols == "H"]
     few.calc = LESCalculator(model)

@@ -44,7 +44,7 @@ def torchrun(processes, *command, **options):
 # The optimizer turns gradients into the basis of their covariance. Directions without a gradient
 # have an arbitrary basis, so that rounding shows: the reverse order of the structures in each
 # batch changes the curve of one process by 5e-4. Gradients are compared exactly below.
-TOLERANCE = 5e-3
+TOLERANCE = 2e-3
 
 
 def curve(state):
@@ -105,7 +105,11 @@ def test_the_command_line_under_torchrun(tmp_path):
     config = {
         "data": {"training": "data.extxyz", "validation": 0.2},
         "model": {"representation": {**representation, "l_max": 1}},
-        "fit": {"epochs": 3, "validate_every": 1, "dtype": "float64"},
+        "fit": {
+            **{"epochs": 3, "validate_every": 1, "dtype": "float64"},
+            # Rounding changes the curve in proportion to it.
+            "learning_rate": 0.001,
+        },
     }
     (tmp_path / "train.yml").write_text(yaml.safe_dump(config))
     arguments = ["-m", "ase_les", "train", "train.yml", "--output"]
