@@ -24,18 +24,28 @@ from ase_les.cli._options import (
     Threads,
     refuse_options,
 )
+from ase_les.cli._spectrum_options import (
+    HARMONIC,
+    ONLY_HARMONIC,
+    ONLY_RUN,
+    RUN,
+    Blocks,
+    Chosen,
+    Displacement,
+    Molecules,
+    QuantumCorrection,
+    Resolution,
+    Skip,
+    Width,
+    Window,
+)
 
-HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
 LAYERS = "Layers of a film or interface"
-_ONLY_HARMONIC = (
-    *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
-    *("resume", "jobs", "scheduler", "beyond_limits", "device", "dtype", "format", "pbc"),
-)
 _ONLY_RUN = (
-    *("epsilon_infinity", "recorded", "skip", "temperature", "resolution", "window"),
-    *("quantum_correction", "blocks", "molecules", "reference", "layers", "surface", "center"),
+    *ONLY_RUN,
+    *("epsilon_infinity", "recorded", "temperature", "reference", "layers", "surface", "center"),
 )
-_ONLY_HARMONIC_NOT_MODEL = tuple(name for name in _ONLY_HARMONIC if name != "model")
+_ONLY_HARMONIC_NOT_MODEL = tuple(name for name in ONLY_HARMONIC if name != "model")
 _NOT_OF_LAYERS = ("molecules", "reference")
 
 
@@ -61,22 +71,9 @@ def infrared(
             rich_help_panel=HARMONIC,
         ),
     ] = None,
-    chosen: Annotated[
-        str | None,
-        typer.Option(
-            "--atoms",
-            help="Vibrating atoms, such as tag:0 or O,H&within:5; see `ase-les born --help`.",
-            show_default="all atoms that are not fixed",
-            rich_help_panel=HARMONIC,
-        ),
-    ] = None,
-    displacement: Annotated[
-        float, typer.Option(help="Displacement of an atom in Å.", rich_help_panel=HARMONIC)
-    ] = 0.005,
-    width: Annotated[
-        float,
-        typer.Option(help="Width of the lines in the figure in 1/cm.", rich_help_panel=HARMONIC),
-    ] = 10.0,
+    chosen: Chosen = None,
+    displacement: Displacement = 0.005,
+    width: Width = 10.0,
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
     scheduler: Scheduler = None,
@@ -97,28 +94,16 @@ def infrared(
             rich_help_panel=RUN,
         ),
     ] = None,
-    skip: Annotated[
-        float, typer.Option(help="Initial time to exclude in ps.", rich_help_panel=RUN)
-    ] = 0.0,
+    skip: Skip = 0.0,
     temperature: Annotated[
         float | None,
         typer.Option(help="Temperature in K.", show_default="mean of the run", rich_help_panel=RUN),
     ] = None,
-    resolution: Annotated[
-        float, typer.Option(help="Resolution in 1/cm.", rich_help_panel=RUN)
-    ] = 20.0,
-    window: Annotated[str, typer.Option(help="gaussian or hann.", rich_help_panel=RUN)] = (
-        "gaussian"
-    ),
-    quantum_correction: Annotated[
-        str, typer.Option(help="harmonic or none.", rich_help_panel=RUN)
-    ] = "harmonic",
-    blocks: Annotated[
-        int, typer.Option(help="Maximum number of blocks for the error band.", rich_help_panel=RUN)
-    ] = 10,
-    molecules: Annotated[
-        int, typer.Option(help="Number of molecules for molar units.", rich_help_panel=RUN)
-    ] = 1,
+    resolution: Resolution = 20.0,
+    window: Window = "gaussian",
+    quantum_correction: QuantumCorrection = "harmonic",
+    blocks: Blocks = 10,
+    molecules: Molecules = 1,
     reference: Annotated[
         Path | None,
         typer.Option(help="Spectrum for comparison in the figure.", rich_help_panel=RUN),
@@ -163,7 +148,7 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None and layers is not None:
-        unused = _ONLY_HARMONIC if layers == "recorded" else _ONLY_HARMONIC_NOT_MODEL
+        unused = ONLY_HARMONIC if layers == "recorded" else _ONLY_HARMONIC_NOT_MODEL
         refuse_options(context, unused, "--from-run reads a run; omit")
         refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
         from ase_les.cli._layers import layered_infrared
@@ -190,7 +175,7 @@ def infrared(
         layer_report.write(result, output)
         layer_report.show(result, quiet)
     elif from_run is not None:
-        refuse_options(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
+        refuse_options(context, ONLY_HARMONIC, "--from-run reads a run; omit")
         from ase_les.cli._calculator import note_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
         from ase_les.reports import infrared_dynamics as report

@@ -23,13 +23,20 @@ from ase_les.cli._options import (
     Threads,
     refuse_options,
 )
-
-HARMONIC, RUN = "Harmonic spectrum of a structure", "Spectrum of a recorded run"
-_ONLY_HARMONIC = (
-    *("structure", "model", "charge", "method", "chosen", "displacement", "width"),
-    *("resume", "jobs", "scheduler", "beyond_limits", "device", "dtype", "format", "pbc"),
+from ase_les.cli._spectrum_options import (
+    HARMONIC,
+    ONLY_HARMONIC,
+    ONLY_RUN,
+    Blocks,
+    Chosen,
+    Displacement,
+    Molecules,
+    QuantumCorrection,
+    Resolution,
+    Skip,
+    Width,
+    Window,
 )
-_ONLY_RUN = (*("skip", "resolution", "window", "quantum_correction", "blocks", "molecules"),)
 
 
 def raman(
@@ -56,47 +63,22 @@ def raman(
             rich_help_panel=HARMONIC,
         ),
     ] = None,
-    chosen: Annotated[
-        str | None,
-        typer.Option(
-            "--atoms",
-            help="Vibrating atoms, such as tag:0 or O,H&within:5; see `ase-les born --help`.",
-            show_default="all atoms that are not fixed",
-            rich_help_panel=HARMONIC,
-        ),
-    ] = None,
-    displacement: Annotated[
-        float, typer.Option(help="Displacement of an atom in Å.", rich_help_panel=HARMONIC)
-    ] = 0.005,
-    width: Annotated[
-        float,
-        typer.Option(help="Width of the lines in the figure in 1/cm.", rich_help_panel=HARMONIC),
-    ] = 10.0,
+    chosen: Chosen = None,
+    displacement: Displacement = 0.005,
+    width: Width = 10.0,
     resume: Resume = False,
     jobs: NumberOfJobs = 1,
     scheduler: Scheduler = None,
-    skip: Annotated[
-        float, typer.Option(help="Initial time to exclude in ps.", rich_help_panel=RUN)
-    ] = 0.0,
+    skip: Skip = 0.0,
     temperature: Annotated[
         float | None,
         typer.Option(help="Temperature in K.", show_default="298.15, or mean of the run"),
     ] = None,
-    resolution: Annotated[
-        float, typer.Option(help="Resolution in 1/cm.", rich_help_panel=RUN)
-    ] = 20.0,
-    window: Annotated[str, typer.Option(help="gaussian or hann.", rich_help_panel=RUN)] = (
-        "gaussian"
-    ),
-    quantum_correction: Annotated[
-        str, typer.Option(help="harmonic or none.", rich_help_panel=RUN)
-    ] = "harmonic",
-    blocks: Annotated[
-        int, typer.Option(help="Maximum number of blocks for the error band.", rich_help_panel=RUN)
-    ] = 10,
-    molecules: Annotated[
-        int, typer.Option(help="Number of molecules for molar units.", rich_help_panel=RUN)
-    ] = 1,
+    resolution: Resolution = 20.0,
+    window: Window = "gaussian",
+    quantum_correction: QuantumCorrection = "harmonic",
+    blocks: Blocks = 10,
+    molecules: Molecules = 1,
     laser: Annotated[float, typer.Option(help="Wave length of the light in nm.")] = 532.0,
     output: Annotated[
         str | None,
@@ -123,7 +105,7 @@ def raman(
     result: Any
     output = output or ("raman" if from_run is None else f"{from_run}-raman")
     if from_run is not None:
-        refuse_options(context, _ONLY_HARMONIC, "--from-run reads a run; omit")
+        refuse_options(context, ONLY_HARMONIC, "--from-run reads a run; omit")
         from ase_les.properties.raman_dynamics import raman_from_run
 
         result = raman_from_run(
@@ -140,7 +122,7 @@ def raman(
             overwrite=overwrite,
         )
     else:
-        refuse_options(context, _ONLY_RUN, "a harmonic spectrum (no --from-run) does not use")
+        refuse_options(context, ONLY_RUN, "a harmonic spectrum (no --from-run) does not use")
         from ase_les.cli._calculator import differentiable_structure
         from ase_les.properties.raman_harmonic import harmonic_raman
         from ase_les.reports.terminal import TerminalProgress

@@ -245,3 +245,18 @@ def uniform_timestep(time_fs: np.ndarray) -> float:
             + "; exclude the part before a gap (skip_ps)"
         )
     return float(steps.mean())
+
+
+def spectrum_notes(timestep_fs: float, upto_per_cm: float, n_blocks: int) -> list[str]:
+    """Return notes on a spectrum of samples that are too far apart, or of too few blocks."""
+    notes = []
+    nyquist = 1e13 / (2 * speed_of_light * timestep_fs)
+    if nyquist < upto_per_cm:
+        longest = math.floor(10 * timestep_fs * nyquist / upto_per_cm) / 10
+        notes.append(
+            f"recorded every {timestep_fs:g} fs: vibrations above {nyquist:.0f} 1/cm are aliased "
+            f"into the spectrum; record at least every {longest:g} fs"
+        )
+    if n_blocks < 2:
+        notes.append("the run is too short for an error band at this resolution")
+    return notes

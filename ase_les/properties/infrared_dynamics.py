@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses
 from ase.io import Trajectory
-from scipy.constants import speed_of_light
 
+from ase_les.properties.correlation import spectrum_notes
 from ase_les.properties.infrared_spectrum import InfraredSpectrum, infrared_from_current
 from ase_les.properties.recorded_run import (
     RecordedRun,
@@ -264,13 +263,7 @@ def _notes(spectrum: InfraredSpectrum, found: Sequence[Peak]) -> tuple[str, ...]
             f"no band exceeds the noise of {100 * relative_noise(spectrum):.0f} %: run "
             "longer, or use a coarser resolution"
         )
-    nyquist = 1e13 / (2 * speed_of_light * spectrum.timestep_fs)
-    longest = math.floor(10 * spectrum.timestep_fs * nyquist / spectrum.upto_per_cm) / 10
-    if nyquist < spectrum.upto_per_cm:
-        notes.append(
-            f"recorded every {spectrum.timestep_fs:g} fs: vibrations above {nyquist:.0f} 1/cm are "
-            f"aliased into the spectrum; record at least every {longest:g} fs"
-        )
-    if spectrum.n_blocks < 2:
-        notes.append("the run is too short for an error band at this resolution")
-    return tuple(notes)
+    return (
+        *notes,
+        *spectrum_notes(spectrum.timestep_fs, spectrum.upto_per_cm, spectrum.n_blocks),
+    )

@@ -44,27 +44,30 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase_les.model_limits import check_limits
 from ase_les.properties.born_charges import calculated_charges
 from ase_les.properties.born_differences import about_fixed_origin
-from ase_les.properties.moment_sources import MomentSource, displaced
+from ase_les.properties.moment_sources import MomentSource
 from ase_les.properties.moments import Moments, choose_moments
-from ase_les.properties.normal_modes import hessian_of_forces, normal_modes
+from ase_les.properties.normal_modes import (
+    evaluate_displacements,
+    hessian_of_forces,
+    lorentzian_lines,
+    normal_modes,
+    notes_on_minimum,
+    spectrum_grid,
+)
 from ase_les.properties.vibrating_atoms import vibrating_atoms
-from ase_les.runs.evaluations import evaluate_structures, property_of
+from ase_les.runs.evaluations import property_of
 from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
-from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record, Results
+from ase_les.runs.provenance import describe_calculator, describe_structure
+from ase_les.runs.record import Results
 
 METHODS = ("analytic", "displacement")
 
 # N_A / (12 ε0 c²) e²/amu in km/mol.
 KM_PER_MOL = units._Nav / (12 * units._eps0 * units._c**2) * units._e**2 / units._amu * 1e-3
 """Intensity in km/mol of a mode whose dipole derivative is 1 e/√amu: 974.88."""
-
-# Residual force in eV/Å above which the structure is reported as not relaxed.
-_RESIDUAL_FORCE = 0.01
-_GRID_POINTS = 4000
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class HarmonicInfrared:
     @property
     def grid_per_cm(self) -> np.ndarray:
         """Wave numbers of the stored spectrum."""
-        return np.linspace(0.0, 1.1 * max(self.wavenumbers_per_cm.max(), 100.0), _GRID_POINTS)
+        return spectrum_grid(self.wavenumbers_per_cm)
 
     def spectrum(self, wavenumbers_per_cm: np.ndarray, width_per_cm: float = 10.0) -> np.ndarray:
         r"""Return the spectrum of Lorentzian lines in (km/mol) per 1/cm, without imaginary modes.
@@ -134,12 +137,8 @@ class HarmonicInfrared:
         width_per_cm : float
             Full width at half maximum. The area of each line is its intensity.
         """
-        if not width_per_cm > 0:
-            raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
         real = ~self.imaginary
-        distance = np.asarray(wavenumbers_per_cm)[:, None] - self.wavenumbers_per_cm[real]
-        half = 0.5 * width_per_cm
-        lines = half / np.pi / (distance**2 + half**2)
+        lines = lorentzian_lines(wavenumbers_per_cm, self.wavenumbers_per_cm[real], width_per_cm)
         return lines @ self.intensities_km_per_mol[real]
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -235,7 +234,11 @@ def harmonic_infrared(
     charges, moments = _source_of_intensities(atoms, method)
     run.prepare("-summary.yml")
     residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
-    results = _displacements(atoms, active, displacement_A, moments, run)
+    requested = [] if moments is None else moments.wanted
+    settings = {"method": "analytic" if moments is None else "displacement", "moments": requested}
+    results = evaluate_displacements(
+        atoms, active, displacement_A, ["forces", *requested], settings, run
+    )
     if moments is not None:
         charges = _charges(atoms, active, results, displacement_A, moments)
     normal_only = moments is not None and moments.elsewhere is None
@@ -322,35 +325,6 @@ def _missing(atoms: Atoms, moments: Moments) -> str | None:
     return None
 
 
-def _displacements(
-    atoms: Atoms,
-    active: Sequence[int],
-    displacement_A: float,
-    moments: Moments | None,
-    run: RunOptions,
-) -> dict[str, Results]:
-    requested = [] if moments is None else moments.wanted
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": displacement_A,
-        "method": "analytic" if moments is None else "displacement",
-        "moments": requested,
-        **describe_calculator(atoms.calc),
-    }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
-    structures = displaced(atoms, active, displacement_A)
-    return evaluate_structures(
-        structures,
-        ["forces", *requested],
-        atoms.calc,
-        record,
-        jobs=run.jobs,
-        progress=run.progress,
-    )
-
-
 def _charges(
     atoms: Atoms,
     active: Sequence[int],
@@ -378,15 +352,9 @@ def _notes(result: HarmonicInfrared) -> tuple[str, ...]:
             "intensities contain only the dipole along the surface normal, the component that the "
             "calculator defines for a slab"
         )
-    if result.imaginary.any():
-        worst = result.wavenumbers_per_cm.min()
-        notes.append(
-            f"{int(result.imaginary.sum())} imaginary modes, down to {abs(worst):.1f}i 1/cm: the "
-            "structure is not a minimum. They are excluded from spectrum and zero-point energy"
-        )
-    if result.residual_force_eV_per_A > _RESIDUAL_FORCE:
-        notes.append(
-            f"the structure is not relaxed: forces up to {result.residual_force_eV_per_A:.3g} "
-            "eV/Å. Relax it first for vibrations of the minimum"
-        )
+    notes += notes_on_minimum(
+        result.wavenumbers_per_cm,
+        result.residual_force_eV_per_A,
+        "spectrum and zero-point energy",
+    )
     return tuple(notes)

@@ -232,12 +232,25 @@ def check_spectrum_arguments(
     """
     if current.ndim != 2 or current.shape[1] != 3:
         raise ValueError(f"the current must have the shape (n, 3), got {current.shape}")
-    if not np.isfinite(current).all():
-        raise ValueError(
-            "the current contains values that are not finite: check that the run was stable"
-        )
+    check_spectrum_settings(current, "current", temperature_K, quantum_correction, molecules)
     if volume_A3 is not None and not volume_A3 > 0:
         raise ValueError(f"`volume_A3` must be positive, or None for a molecule, got {volume_A3}")
+
+
+def check_spectrum_settings(
+    series: np.ndarray, name: str, temperature_K: float, quantum_correction: str, molecules: int
+) -> None:
+    """Check a series, called `name` in messages, and the settings of all spectra from dynamics.
+
+    Raises
+    ------
+    ValueError
+        If one is invalid.
+    """
+    if not np.isfinite(series).all():
+        raise ValueError(
+            f"the {name} contains values that are not finite: check that the run was stable"
+        )
     if not temperature_K > 0:
         raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
     if quantum_correction not in QUANTUM_CORRECTIONS:

@@ -1,4 +1,4 @@
-"""Normal modes from forces of displaced structures."""
+"""Normal modes from forces of displaced structures, and spectra of their lines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,95 @@ import numpy as np
 from ase import Atoms, units
 from ase.vibrations import VibrationsData
 
-from ase_les.properties.moment_sources import step_name
-from ase_les.runs.record import Results
+from ase_les.properties.moment_sources import displaced, step_name
+from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.output import RunOptions
+from ase_les.runs.provenance import describe_calculator, fingerprint
+from ase_les.runs.record import Record, Results
+
+# Residual force in eV/Å above which the structure is reported as not relaxed.
+_RESIDUAL_FORCE = 0.01
+_GRID_POINTS = 4000
 
 # Relative radius of gyration about the axis below which a molecule is considered linear.
 _LINEAR = 0.02
+
+
+def evaluate_displacements(
+    atoms: Atoms,
+    active: Sequence[int],
+    displacement_A: float,
+    properties: Sequence[str],
+    settings: Mapping[str, object],
+    run: RunOptions,
+) -> dict[str, Results]:
+    """Return properties of the displaced structures, recorded in ``-displacements.jsonl``.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    active : sequence of int
+        Displaced atoms.
+    displacement_A : float
+    properties : sequence of str
+    settings : mapping
+        Settings that recorded displacements must share, beside structure and calculator.
+    run : RunOptions
+    """
+    belongs_to = {
+        "fingerprint of the structure": fingerprint(atoms),
+        "displacement_A": displacement_A,
+        **settings,
+        **describe_calculator(atoms.calc),
+    }
+    record = Record.open(
+        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
+    )
+    structures = displaced(atoms, active, displacement_A)
+    return evaluate_structures(
+        structures, properties, atoms.calc, record, jobs=run.jobs, progress=run.progress
+    )
+
+
+def spectrum_grid(wavenumbers_per_cm: np.ndarray) -> np.ndarray:
+    """Return the wave numbers of a stored spectrum, from 0 to beyond the highest mode."""
+    return np.linspace(0.0, 1.1 * wavenumbers_per_cm.max(initial=100.0), _GRID_POINTS)
+
+
+def lorentzian_lines(
+    x_per_cm: np.ndarray, centers_per_cm: np.ndarray, width_per_cm: float
+) -> np.ndarray:
+    """Return lines (n_x, n_lines) of area 1 with a full width at half maximum.
+
+    Raises
+    ------
+    ValueError
+        If the width is not positive.
+    """
+    if not width_per_cm > 0:
+        raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
+    half = 0.5 * width_per_cm
+    distance = np.asarray(x_per_cm)[:, None] - centers_per_cm
+    return half / np.pi / (distance**2 + half**2)
+
+
+def notes_on_minimum(
+    wavenumbers_per_cm: np.ndarray, residual_force_eV_per_A: float, excluded_from: str
+) -> list[str]:
+    """Return notes on imaginary modes and on forces of a structure that is not relaxed."""
+    notes = []
+    imaginary = int((wavenumbers_per_cm < 0).sum())
+    if imaginary:
+        notes.append(
+            f"{imaginary} imaginary modes, down to {abs(wavenumbers_per_cm.min()):.1f}i 1/cm: the "
+            f"structure is not a minimum. They are excluded from {excluded_from}"
+        )
+    if residual_force_eV_per_A > _RESIDUAL_FORCE:
+        notes.append(
+            f"the structure is not relaxed: forces up to {residual_force_eV_per_A:.3g} eV/Å. "
+            "Relax it first for vibrations of the minimum"
+        )
+    return notes
 
 
 def hessian_of_forces(

@@ -5,25 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.constants import speed_of_light
-from scipy.signal import find_peaks
 
-from ase_les.properties.correlation import uniform_timestep
+from ase_les.properties.correlation import spectrum_notes, uniform_timestep
 from ase_les.properties.raman_spectrum import PARTS, RamanSpectrum, raman_from_polarizability
-from ase_les.properties.recorded_run import limits_of_run, series_path
-from ase_les.properties.spectral_peaks import Band
+from ase_les.properties.recorded_run import COLUMN, limits_of_run, read_series
+from ase_les.properties.spectral_peaks import Band, relative_noise, significant_bands
 from ase_les.runs.output import accept_quiet, prepared_output, write_result
-from ase_les.simulation.series import Series
 from ase_les.statistics import Estimate
 
 __all__ = ["Line", "RamanResult", "RamanSpectrum", "raman_from_polarizability", "raman_from_run"]
-
-_COLUMN = "polarizability_A3"
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class RamanResult:
         Excluded initial time.
     mean_polarizability_A3 : array, shape (3, 3)
     dielectric_tensor : array, shape (3, 3), or None
-        Mean :math:`\epsilon_\\infty` of a bulk; None without a volume.
+        Mean :math:`\epsilon_\infty` of a bulk; None without a volume.
     notes : tuple of str
         Limitations of the spectrum.
     """
@@ -154,15 +148,12 @@ def raman_from_run(
         If the run is too short for the resolution.
     """
     files = prepared_output(output, overwrite)
-    series = _read(stem, skip_ps)
-    alpha = series.columns[_COLUMN]
-    if temperature_K is None:
-        temperature_K = float(np.mean(series.columns["temperature_K"]))
+    series, temperature_K, volume = read_series(stem, "polarizability", skip_ps, temperature_K)
+    alpha = series.columns[COLUMN["polarizability"]]
     found = raman_from_polarizability(
         alpha, uniform_timestep(series.time_fs), temperature_K, **spectrum
     )
     lines = tuple(_line(found, band) for band in bands or _significant_bands(found))
-    volume = float(np.mean(series.columns["volume_A3"]))
     mean = alpha.mean(axis=0)
     result = RamanResult(
         spectrum=found,
@@ -171,29 +162,12 @@ def raman_from_run(
         samples=len(alpha),
         skip_ps=skip_ps,
         mean_polarizability_A3=mean,
-        dielectric_tensor=np.eye(3) + 4 * np.pi * mean / volume if volume > 0 else None,
+        dielectric_tensor=np.eye(3) + 4 * np.pi * mean / volume if volume is not None else None,
         notes=(*_notes(found, lines), *limits_of_run(stem)),
     )
     if files is not None:
         write_result(files, result)
     return result
-
-
-def _read(stem: str | Path, skip_ps: float) -> Series:
-    path = series_path(stem, "polarizability")
-    if not path.exists():
-        raise FileNotFoundError(
-            f"no file '{path}': the run '{stem}' did not record its polarizability. Record it with "
-            f"`ase-les md ... --observe polarizability --output {stem}` and a model that has one"
-        )
-    series = Series.load(path)
-    if _COLUMN not in series.columns:
-        raise ValueError(f"{path} has no column {_COLUMN}, only {', '.join(series.columns)}")
-    chosen = series.time_fs >= skip_ps * 1e3
-    if np.count_nonzero(chosen) < 2:
-        raise ValueError(f"{path}: no samples are left after skip_ps = {skip_ps:g}")
-    columns = {name: values[chosen] for name, values in series.columns.items()}
-    return Series(series.time_fs[chosen], columns)
 
 
 def _line(spectrum: RamanSpectrum, band: Band) -> Line:
@@ -210,33 +184,14 @@ def _line(spectrum: RamanSpectrum, band: Band) -> Line:
 
 
 def _significant_bands(spectrum: RamanSpectrum) -> list[Band]:
-    """Return ranges of maxima above 2 % of the highest and three standard errors."""
     heights, errors = spectrum.activity()
-    highest = heights.max(initial=0.0)
-    if not highest > 0:
-        return []
-    top, shape = find_peaks(heights, prominence=0.02 * highest)
-    error = errors[top] if spectrum.n_blocks >= 2 else 0.1 * heights[top]
-    top = top[shape["prominences"] >= 3 * error]
-    x = spectrum.wavenumber_per_cm
-    between = [a + int(np.argmin(heights[a:b])) for a, b in pairwise(top)]
-    edges = [0, *between, len(x) - 1]
-    return [
-        Band(f"{x[peak]:.0f}", float(x[left]), float(x[right]))
-        for peak, left, right in zip(top, edges[:-1], edges[1:], strict=True)
-    ]
+    errors = np.fmax(errors, relative_noise(spectrum) * heights)
+    return significant_bands(spectrum.wavenumber_per_cm, heights, errors)
 
 
 def _notes(spectrum: RamanSpectrum, lines: Sequence[Line]) -> tuple[str, ...]:
-    notes = []
-    if not lines:
-        notes.append("no band exceeds the noise: run longer, or use a coarser resolution")
-    nyquist = 1e13 / (2 * speed_of_light * spectrum.timestep_fs)
-    if nyquist < spectrum.upto_per_cm:
-        notes.append(
-            f"recorded every {spectrum.timestep_fs:g} fs: vibrations above {nyquist:.0f} 1/cm are "
-            "aliased into the spectrum; record more often"
-        )
-    if spectrum.n_blocks < 2:
-        notes.append("the run is too short for an error band at this resolution")
-    return tuple(notes)
+    notes = [] if lines else ["no band exceeds the noise: run longer, or use a coarser resolution"]
+    return (
+        *notes,
+        *spectrum_notes(spectrum.timestep_fs, spectrum.upto_per_cm, spectrum.n_blocks),
+    )

@@ -25,24 +25,28 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms, FixCartesian
 
 from ase_les.model_limits import check_limits
-from ase_les.properties.moment_sources import displaced, step_name
-from ase_les.properties.normal_modes import hessian_of_forces, normal_modes
+from ase_les.properties.moment_sources import step_name
+from ase_les.properties.normal_modes import (
+    evaluate_displacements,
+    hessian_of_forces,
+    lorentzian_lines,
+    normal_modes,
+    notes_on_minimum,
+    spectrum_grid,
+)
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
 from ase_les.properties.vibrating_atoms import vibrating_atoms
-from ase_les.runs.evaluations import evaluate_structures
 from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
-from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record, Results
+from ase_les.runs.provenance import describe_calculator, describe_structure
+from ase_les.runs.record import Results
 
 METHODS = ("analytic", "displacement")
-# Residual force in eV/Å above which the structure is reported as not relaxed.
-_RESIDUAL_FORCE = 0.01
-_GRID_POINTS = 4000
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class HarmonicRaman:
     @property
     def grid_per_cm(self) -> np.ndarray:
         """Raman shifts of the stored spectrum."""
-        return np.linspace(0.0, 1.1 * max(self.wavenumbers_per_cm.max(), 100.0), _GRID_POINTS)
+        return spectrum_grid(self.wavenumbers_per_cm)
 
     def spectra(
         self, wavenumbers_per_cm: np.ndarray, width_per_cm: float | None = None
@@ -122,11 +126,9 @@ class HarmonicRaman:
             Full width at half maximum; None for that of the result. The area of each line is its
             cross section.
         """
-        half = 0.5 * (self.width_per_cm if width_per_cm is None else width_per_cm)
-        if not half > 0:
-            raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
-        distance = np.asarray(wavenumbers_per_cm)[:, None] - self.wavenumbers_per_cm
-        lines = half / np.pi / (distance**2 + half**2) * self._factor(self.wavenumbers_per_cm)
+        width = self.width_per_cm if width_per_cm is None else width_per_cm
+        lines = lorentzian_lines(wavenumbers_per_cm, self.wavenumbers_per_cm, width)
+        lines = lines * self._factor(self.wavenumbers_per_cm)
         found = self.invariants
         parts = {"total": found.activity, "VV": found.polarized, "VH": found.depolarized}
         return {name: lines @ strength for name, strength in parts.items()}
@@ -236,9 +238,14 @@ def harmonic_raman(
     limits = check_limits(atoms.calc, atoms, beyond_limits=beyond_limits)
     selection = vibrating_atoms(atoms, _all_of_a_crystal(atoms, chosen))
     active = selection.indices
+    if len(atoms) < 2:
+        raise ValueError("a single atom per cell has no vibrations at Γ")
     run.prepare("-summary.yml")
     residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
-    results = _displacements(atoms, active, displacement_A, method, run)
+    properties = ["forces"] if method == "analytic" else ["forces", "polarizability"]
+    results = evaluate_displacements(
+        atoms, active, displacement_A, properties, {"properties": properties}, run
+    )
     slopes = _slopes(atoms, active, results, displacement_A, method)
     hessian = hessian_of_forces(active, results, displacement_A)
     wavenumbers, modes = normal_modes(atoms, active, hessian, free=len(active) == len(atoms))
@@ -256,7 +263,8 @@ def harmonic_raman(
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
     )
-    result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
+    notes = notes_on_minimum(wavenumbers, result.residual_force_eV_per_A, "the spectrum")
+    result = replace(result, notes=(*selection.notes, *notes, *limits))
     if run.files is not None:
         write_arrays(run.files.named("-raman.npz"), result.arrays())
         # Written last: its existence means that all files are complete.
@@ -287,29 +295,11 @@ def _checked_method(atoms: Atoms, method: str | None) -> str:
 def _all_of_a_crystal(
     atoms: Atoms, chosen: str | Sequence[int] | None
 ) -> str | Sequence[int] | None:
-    """Return all atoms of a structure with periodic directions if none are chosen."""
-    if chosen is None and atoms.pbc.any() and not atoms.constraints:
+    """Return all atoms of a structure with periodic directions if none are chosen or fixed."""
+    fixes = any(isinstance(each, FixAtoms | FixCartesian) for each in atoms.constraints)
+    if chosen is None and atoms.pbc.any() and not fixes:
         return range(len(atoms))
     return chosen
-
-
-def _displacements(
-    atoms: Atoms, active: Sequence[int], displacement_A: float, method: str, run: RunOptions
-) -> dict[str, Results]:
-    wanted = ["forces"] if method == "analytic" else ["forces", "polarizability"]
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": displacement_A,
-        "properties": wanted,
-        **describe_calculator(atoms.calc),
-    }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
-    structures = displaced(atoms, active, displacement_A)
-    return evaluate_structures(
-        structures, wanted, atoms.calc, record, jobs=run.jobs, progress=run.progress
-    )
 
 
 def _slopes(
@@ -332,20 +322,3 @@ def _slopes(
             )
             slopes[index, axis] = (plus - minus) / (2 * displacement_A)
     return slopes
-
-
-def _notes(result: HarmonicRaman) -> tuple[str, ...]:
-    notes = []
-    imaginary = result.wavenumbers_per_cm < 0
-    if imaginary.any():
-        worst = result.wavenumbers_per_cm.min()
-        notes.append(
-            f"{int(imaginary.sum())} imaginary modes, down to {abs(worst):.1f}i 1/cm: the "
-            "structure is not a minimum. They are excluded from the spectrum"
-        )
-    if result.residual_force_eV_per_A > _RESIDUAL_FORCE:
-        notes.append(
-            f"the structure is not relaxed: forces up to {result.residual_force_eV_per_A:.3g} "
-            "eV/Å. Relax it first for vibrations of the minimum"
-        )
-    return tuple(notes)

@@ -36,15 +36,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.constants import Boltzmann, atomic_mass, speed_of_light
-from scipy.fft import next_fast_len, rfft
 from scipy.integrate import trapezoid
 
-from ase_les.properties.correlation import (
-    POINTS_PER_RESOLUTION,
-    autocorrelation,
-    fitting_lag_window,
-)
-from ase_les.properties.infrared_spectrum import QUANTUM_CORRECTIONS
+from ase_les.properties.correlation import LagTransform, autocorrelation, fitting_lag_window
+from ase_les.properties.infrared_spectrum import check_spectrum_settings
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
@@ -190,28 +185,19 @@ def raman_from_polarizability(
         If the run is too short for the resolution, or an argument is invalid.
     """
     alpha = np.asarray(polarizability_A3, dtype=float)
-    _check_arguments(alpha, temperature_K, quantum_correction, molecules)
+    if alpha.ndim != 3 or alpha.shape[1:] != (3, 3):
+        raise ValueError(f"polarizabilities must have the shape (n, 3, 3), got {alpha.shape}")
+    check_spectrum_settings(alpha, "polarizability", temperature_K, quantum_correction, molecules)
     cross_section_factor(np.zeros(1), laser_nm, temperature_K)
     weights = fitting_lag_window(window, resolution_per_cm, timestep_fs, len(alpha))
     n_blocks = fitting_blocks(blocks, len(alpha), len(weights))
-    size = max(
-        2 * len(weights),
-        math.ceil(
-            1e13 * POINTS_PER_RESOLUTION / (speed_of_light * resolution_per_cm * timestep_fs)
-        ),
-    )
-    size = next_fast_len(size, real=True)
-    frequency_Hz = np.arange(size // 2 + 1) / (size * timestep_fs * 1e-15)
-    wavenumber = frequency_Hz / (100 * speed_of_light)
-    kept = wavenumber <= upto_per_cm
-    weights[0] *= 0.5
+    transform = LagTransform(weights, timestep_fs, resolution_per_cm, upto_per_cm)
     # Å⁶ s⁻² s (cm/s) / J in Å⁴/amu cm.
-    scale = 4 * 100 * speed_of_light * (2 * np.pi * frequency_Hz[kept]) ** 2
-    scale = scale * atomic_mass * 1e-20 / (Boltzmann * temperature_K) / molecules
+    scale = 4 * 100 * speed_of_light * (2 * np.pi * transform.frequency_Hz) ** 2
+    scale = scale * 1e-15 * atomic_mass * 1e-20 / (Boltzmann * temperature_K) / molecules
 
     def transformed(series: np.ndarray) -> np.ndarray:
-        correlation = autocorrelation(series, len(weights)) * weights
-        return scale * 1e-15 * timestep_fs * rfft(correlation, size)[..., kept].real
+        return scale * transform(autocorrelation(series, len(weights))).real
 
     def invariants(tensors: np.ndarray) -> Invariants:
         """Return reduced spectra of series (..., n, 3, 3)."""
@@ -224,7 +210,7 @@ def raman_from_polarizability(
     fluctuation = alpha - alpha.mean(axis=0)
     parts = in_blocks(fluctuation.reshape(len(alpha), 9), n_blocks)
     return RamanSpectrum(
-        wavenumber_per_cm=wavenumber[kept],
+        wavenumber_per_cm=transform.wavenumber_per_cm,
         reduced=invariants(fluctuation),
         blocks=invariants(parts.reshape(*parts.shape[:-1], 3, 3)),
         molecules=molecules,
@@ -237,23 +223,3 @@ def raman_from_polarizability(
         upto_per_cm=float(upto_per_cm),
         length_fs=len(alpha) * float(timestep_fs),
     )
-
-
-def _check_arguments(
-    alpha: np.ndarray, temperature_K: float, quantum_correction: str, molecules: int
-) -> None:
-    if alpha.ndim != 3 or alpha.shape[1:] != (3, 3):
-        raise ValueError(f"polarizabilities must have the shape (n, 3, 3), got {alpha.shape}")
-    if not np.isfinite(alpha).all():
-        raise ValueError(
-            "the polarizability contains values that are not finite: check that the run was stable"
-        )
-    if not temperature_K > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
-    if quantum_correction not in QUANTUM_CORRECTIONS:
-        raise ValueError(
-            f"`quantum_correction` must be one of {', '.join(QUANTUM_CORRECTIONS)}, "
-            f"got {quantum_correction!r}"
-        )
-    if molecules < 1:
-        raise ValueError(f"`molecules` must be at least 1, got {molecules}")

@@ -36,6 +36,7 @@ COLUMN = {
     "current": "current_eA_per_fs",
     "dipole": "dipole_eA",
     "layers": "layer_current_eA_per_fs",
+    "polarizability": "polarizability_A3",
 }
 RECORDED = ("latent", "physical")
 
@@ -163,6 +164,62 @@ def series_path(stem: str | Path, kind: str) -> Path:
     return stem.with_name(f"{stem.name}-{kind}.npz")
 
 
+def read_series(
+    stem: str | Path, kind: str, skip_ps: float = 0.0, temperature_K: float | None = None
+) -> tuple[Series, float, float | None]:
+    """Read ``<stem>-<kind>.npz``; return series, mean temperature (K) and mean volume (Å³).
+
+    Parameters
+    ----------
+    stem : str or Path
+        Stem of the run.
+    kind : str
+        One of `COLUMN`.
+    skip_ps : float
+        Initial time to exclude.
+    temperature_K : float, optional
+        By default the mean of the recorded temperatures.
+
+    Returns
+    -------
+    series : Series
+    temperature_K : float
+    volume_A3 : float or None
+        None for molecules and slabs.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run did not record it.
+    ValueError
+        If too few samples are left, or the temperature is unknown.
+    """
+    path = series_path(stem, kind)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no file '{path}': the run '{stem}' did not record its {kind}. Record it with "
+            f"`ase-les md ... --observe {kind} --output {stem}`; finished runs cannot be "
+            "recorded afterwards"
+        )
+    series = Series.load(path)
+    if COLUMN[kind] not in series.columns:
+        raise ValueError(f"{path} has no column {COLUMN[kind]}, only {', '.join(series.columns)}")
+    chosen = series.time_fs >= skip_ps * 1e3
+    if np.count_nonzero(chosen) < 2:
+        raise ValueError(f"{path}: no samples are left after skip_ps = {skip_ps:g}")
+    columns = {name: values[chosen] for name, values in series.columns.items()}
+    series = Series(series.time_fs[chosen], columns, series.dielectric)
+    if temperature_K is None:
+        temperature_K = float(np.mean(_column(series, "temperature_K")))
+    if not temperature_K > 0:
+        raise ValueError(
+            f"{path} contains no temperature; give `temperature_K`, got {temperature_K}"
+        )
+    volume = float(np.mean(_column(series, "volume_A3")))
+    # Series of molecules and slabs have no volume, or nan or zero.
+    return series, float(temperature_K), volume if volume > 0 else None
+
+
 def read_recorded_run(
     stem: str | Path,
     kind: str,
@@ -195,36 +252,16 @@ def read_recorded_run(
         If too few samples are left, the temperature is unknown, or the calculator of the run had
         a different dielectric constant.
     """
-    path = series_path(stem, kind)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"no file '{path}': the run '{stem}' did not record its {kind}. Record it with "
-            f"`ase-les md ... --observe {kind} --output {stem}`; finished runs cannot be "
-            "recorded afterwards"
-        )
-    series = Series.load(path)
-    if COLUMN[kind] not in series.columns:
-        raise ValueError(f"{path} has no column {COLUMN[kind]}, only {', '.join(series.columns)}")
-    chosen = series.time_fs >= skip_ps * 1e3
-    if np.count_nonzero(chosen) < 2:
-        raise ValueError(f"{path}: no samples are left after skip_ps = {skip_ps:g}")
-    screening = _screening(path, series, epsilon_infinity, recorded)
-    if temperature_K is None:
-        temperature_K = float(np.mean(_column(series, "temperature_K")[chosen]))
-    if not temperature_K > 0:
-        raise ValueError(
-            f"{path} contains no temperature; give `temperature_K`, got {temperature_K}"
-        )
-    volume = float(np.mean(_column(series, "volume_A3")[chosen]))
+    series, temperature_K, volume_A3 = read_series(stem, kind, skip_ps, temperature_K)
+    screening = _screening(series_path(stem, kind), series, epsilon_infinity, recorded)
     return RecordedRun(
         stem=Path(stem),
         kind=kind,
-        moments=screening.factor * series.columns[COLUMN[kind]][chosen],
-        time_fs=series.time_fs[chosen],
-        timestep_fs=uniform_timestep(series.time_fs[chosen]),
-        # Series of molecules and slabs have no volume, or nan or zero.
-        volume_A3=volume if volume > 0 else None,
-        temperature_K=float(temperature_K),
+        moments=screening.factor * series.columns[COLUMN[kind]],
+        time_fs=series.time_fs,
+        timestep_fs=uniform_timestep(series.time_fs),
+        volume_A3=volume_A3,
+        temperature_K=temperature_K,
         skip_ps=skip_ps,
         screening=screening,
     )

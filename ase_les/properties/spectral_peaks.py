@@ -1,4 +1,4 @@
-r"""Find the maxima of an infrared spectrum and correct them for the time step of the dynamics.
+r"""Find maxima of infrared and Raman spectra, and correct them for the time step of dynamics.
 
 Velocity Verlet with time step Δt shifts a line from ω to
 :math:`(2/\Delta t) \arcsin(\omega\Delta t/2)`, by 15 1/cm at 3400 1/cm for 0.5 fs.
@@ -18,6 +18,7 @@ from scipy.signal import find_peaks
 
 from ase_les.properties.correlation import lag_window
 from ase_les.properties.infrared_spectrum import InfraredSpectrum
+from ase_les.properties.raman_spectrum import RamanSpectrum
 from ase_les.statistics import Estimate
 
 
@@ -75,7 +76,9 @@ def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak,
         `relative_noise`) and 2 % of the highest absorption, each with the range between the
         adjacent minima.
     """
-    found = bands or _significant_bands(spectrum)
+    heights = spectrum.molar_absorption_km_per_mol_cm
+    errors = np.fmax(spectrum.molar_error_km_per_mol_cm, relative_noise(spectrum) * heights)
+    found = bands or significant_bands(spectrum.wavenumber_per_cm, heights, errors)
     return tuple(
         _peak(spectrum, band)
         for band in found
@@ -102,7 +105,7 @@ def without_verlet_shift(
     return np.sin(half_step * np.asarray(wavenumber_per_cm)) / half_step
 
 
-def relative_noise(spectrum: InfraredSpectrum) -> float:
+def relative_noise(spectrum: InfraredSpectrum | RamanSpectrum) -> float:
     r"""Return the relative standard error of the spectrum of three Gaussian components.
 
     .. math::
@@ -119,18 +122,19 @@ def _inside(wavenumber: np.ndarray, band: Band) -> np.ndarray:
     return (wavenumber >= band.low_per_cm) & (wavenumber <= band.high_per_cm)
 
 
-def _significant_bands(spectrum: InfraredSpectrum) -> list[Band]:
-    heights = spectrum.molar_absorption_km_per_mol_cm
+def significant_bands(x: np.ndarray, heights: np.ndarray, errors: np.ndarray) -> list[Band]:
+    """Return ranges around maxima with a prominence above 2 % of the highest and three errors.
+
+    Parameters
+    ----------
+    x, heights, errors : array, shape (n,)
+        Wave numbers in 1/cm, spectrum and its standard error.
+    """
     highest = heights.max(initial=0.0)
     if not highest > 0:
         return []
     top, shape = find_peaks(heights, prominence=0.02 * highest)
-    error = np.fmax(
-        spectrum.molar_error_km_per_mol_cm[top], relative_noise(spectrum) * heights[top]
-    )
-    clear = shape["prominences"] >= 3 * error
-    x = spectrum.wavenumber_per_cm
-    top = top[clear]
+    top = top[shape["prominences"] >= 3 * errors[top]]
     if len(top) == 0:
         return []
     # Adjacent bands meet at the minimum between their peaks.

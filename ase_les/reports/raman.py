@@ -51,7 +51,7 @@ def table(result: HarmonicRaman | RamanResult) -> Table:
 def figure(result: HarmonicRaman | RamanResult, path: Path) -> None:
     """Draw the polarized and depolarized spectra, with error bands from dynamics."""
     if isinstance(result, HarmonicRaman):
-        x, errors = result.grid_per_cm, {}
+        x = result.grid_per_cm
         spectra = result.spectra(x)
         curves: dict[str, np.ndarray] = {name: spectra[name] for name in ("VV", "VH")}
         panels = [Panel(f"{_CROSS_SECTION}\nwidth {result.width_per_cm:g} cm⁻¹", curves)]

@@ -123,7 +123,7 @@ def size_notes(atoms: Atoms) -> list[str]:
 
 
 def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
-    """Return a warning if the current is recorded too rarely for the fastest vibrations.
+    """Return a warning if current or polarizability is recorded too rarely for vibrations.
 
     Parameters
     ----------
@@ -132,9 +132,10 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
     settings : DynamicsSettings
     """
     strides = [
-        int(stage.observe["current"]["stride"])
+        int(stage.observe[name]["stride"])
         for stage in settings.protocol
-        if "current" in stage.observe
+        for name in ("current", "polarizability")
+        if name in stage.observe
     ]
     if not strides:
         return []
@@ -151,8 +152,8 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
         else f"use a time step of at most {enough:.2g} fs"
     )
     return [
-        f"WARNING: the current is recorded every {interval:g} fs, which resolves vibrations up to "
-        f"{resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} hydrogen reach "
+        f"WARNING: current or polarizability is recorded every {interval:g} fs, which resolves "
+        f"vibrations up to {resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} hydrogen reach "
         f"{highest:.0f} 1/cm and would be aliased to lower wave numbers: {remedy}"
     ]
 

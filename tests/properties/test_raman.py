@@ -12,7 +12,11 @@ from ase.calculators.emt import EMT
 from scipy import constants
 
 from ase_les.properties.infrared_harmonic import harmonic_infrared
-from ase_les.properties.raman_dynamics import raman_from_polarizability, raman_from_run
+from ase_les.properties.raman_dynamics import (
+    _significant_bands,
+    raman_from_polarizability,
+    raman_from_run,
+)
 from ase_les.properties.raman_harmonic import harmonic_raman
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
 from ase_les.simulation.dynamics import resume_dynamics, run_dynamics
@@ -318,3 +322,9 @@ def test_a_calculator_without_polarizability_cannot_be_observed():
     atoms.calc = EMT()
     with pytest.raises(ValueError, match="polarizability"):
         run_dynamics(atoms, temperature_K=300, steps=2, observe=["polarizability"], quiet=True)
+
+
+def test_a_spectrum_of_noise_has_no_bands(rng):
+    alpha = rng.normal(size=(1500, 3, 3))
+    noise = raman_from_polarizability(alpha + alpha.transpose(0, 2, 1), 2.0, 300.0, upto_per_cm=50)
+    assert _significant_bands(noise) == []
