@@ -153,8 +153,8 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
     )
     return [
         f"WARNING: current or polarizability is recorded every {interval:g} fs, which resolves "
-        f"vibrations up to {resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} hydrogen reach "
-        f"{highest:.0f} 1/cm and would be aliased to lower wave numbers: {remedy}"
+        f"vibrations up to {resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} "
+        f"hydrogen reach {highest:.0f} 1/cm and would be aliased to lower wave numbers: {remedy}"
     ]
 
 
