@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ase_les.model_io import (
+    basis_of,
     card_text,
     check_finite,
     check_hash,
@@ -84,6 +85,7 @@ def save_committee(
         "config": config,
         "card": card_text(committee.card if card is None else card),
         "sha256": digest(config, tensors),
+        **basis_of([each.config.to_dict() for each in committee.members]),
     }
     write_tensors(Path(path), tensors, header)
 

@@ -1,13 +1,14 @@
 """Model files: weights in safetensors, configuration and card as JSON in the header.
 
-=============  ==================================================================
-Header entry   Meaning
-=============  ==================================================================
-``format``     `FORMAT`
-``config``     `ModelConfig.to_dict` as JSON
-``card``       data, errors, license and citation of the model as JSON
-``sha256``     of config and weights; absent in files of earlier versions
-=============  ==================================================================
+===============  ================================================================
+Header entry     Meaning
+===============  ================================================================
+``format``       `FORMAT`
+``config``       `ModelConfig.to_dict` as JSON
+``card``         data, errors, license and citation of the model as JSON
+``sha256``       of config and weights; absent in files of earlier versions
+``polynomials``  `POLYNOMIALS` for MACE models whose basis of polynomials is computed
+===============  ================================================================
 
 A card may have any entries. ``ase-les models`` and ``info`` show the first of those below,
 dynamics and the calculator use the others to detect extrapolation and to scale charges:
@@ -55,6 +56,10 @@ if TYPE_CHECKING:
 
 FORMAT = "ase_les/1"
 
+#: Basis of the polynomials of MACE models, to which their weights refer. In earlier versions it
+#: depended on the machine.
+POLYNOMIALS = "canonical"
+
 _PACKAGE = Path(__file__).parent
 _REMEDY = (
     "Use a file written by `ase_les.save_model`, or convert a published checkpoint "
@@ -93,8 +98,24 @@ def save_model(path: str | Path, model: LESModel, card: Mapping | None = None) -
         "config": config,
         "card": card_text(model.card if card is None else card),
         "sha256": digest(config, tensors),
+        **basis_of(model.config.to_dict()),
     }
     write_tensors(Path(path), tensors, header)
+
+
+def basis_of(config: object) -> dict[str, str]:
+    """Return the header entry that names the basis of polynomials; empty without such a basis."""
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Mapping):
+            computed = "correlation" in part and not part.get("stored_paths")
+            if part.get("kind") == "mace" and computed:
+                return {"polynomials": POLYNOMIALS}
+            parts += part.values()
+        elif isinstance(part, list | tuple):
+            parts += part
+    return {}
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
@@ -176,6 +197,11 @@ def read_entries(path: Path, needed: str) -> ModelHeader:
             remedy = "Take one of `ase_les.load_model(path).members`, saved with `save_model`"
         raise ValueError(f"'{path}' is {what}; this version reads {needed!r}. {remedy}")
     header = ModelHeader(*(_json_object(entries, name, path) for name in ModelHeader._fields))
+    if any(entries.get(name) != value for name, value in basis_of(header.config).items()):
+        raise ValueError(
+            f"'{path}' is a MACE model of an earlier version, whose basis of polynomials depended "
+            "on the machine. Train it again"
+        )
     _check_card(header.card, path)
     with_polarizability = header.card.get("polarizability")
     own = with_polarizability.get("data") if isinstance(with_polarizability, dict) else None

@@ -5,8 +5,8 @@
     python benchmarks/mace.py --sizes 1 4              192 and 12,288 atoms
     MACE_PYTHON=... python benchmarks/mace.py --peer   beside mace-torch, on the same files
 
-With ``--peer`` files of random short-range models are written by mace-torch. Files of MACE-LES,
-named by ``--model``, run here with charges, and in mace-torch without: the peer does not need les.
+With ``--peer`` random short-range models are built by mace-torch. Of files named by ``--model``,
+mace-torch runs a random network of the same settings, without charges.
 
 Every measurement runs in a process of its own with one thread. Atoms move a little between calls,
 as in molecular dynamics. Times are processor times, the median over calls, divided by that of a
@@ -90,19 +90,29 @@ def _timed(call) -> float:
     return time.process_time() - start
 
 
+def _settings(name: str) -> dict:
+    """Return the settings of a random model or of the network of a file."""
+    if name in MODELS:
+        return {**COMMON, **MODELS[name]}
+    from ase_les import load_model
+
+    config = load_model(name).config
+    return {**config.to_dict()["representation"], "numbers": sorted(config.elements)}
+
+
 def compare(models: list[str], sizes: list[int], calls: int) -> None:
     """Print time and memory of force calls here and by mace-torch, on the same files."""
     print("float32, one thread, processor time in products of 1024³; memory above that of imports")
     print("model                      atoms   here  mace-torch  ratio      here  mace-torch  ratio")
     with tempfile.TemporaryDirectory() as folder:
         for name in models or MODELS:
-            path = name
+            path, settings = name, json.dumps(_settings(name))
             if name in MODELS:
                 path = str(Path(folder) / f"{name}.model")
-                ask_mace_torch("build", path, json.dumps({**COMMON, **MODELS[name]}))
+                ask_mace_torch("build", path, settings)
             for repeat in sizes:
                 own = ask("--in-process", path, str(repeat))
-                peer = ask_mace_torch("force", path, str(STRUCTURE), str(repeat), str(calls))
+                peer = ask_mace_torch("force", settings, str(STRUCTURE), str(repeat), str(calls))
                 time, other = own["ratio"], peer["ratio"]
                 memory, others = own["memory_MB"], peer["memory_MB"]
                 print(

@@ -26,15 +26,24 @@ import yaml
 from ase.io import read
 
 from ase_les import LESCalculator
-from ase_les.training import read_data, read_training_config
-from ase_les.training.learning.dataset import LabelNames, labeled
-from ase_les.training.learning.fit import FitSettings, _Run
-from ase_les.training.learning.initial_model import random_model
 
 try:
+    from ase_les.training import read_data, read_training_config
     from ase_les.training.learning.charge_gauge import GaugeSettings
-except ModuleNotFoundError:  # Versions before the gauge.
-    GaugeSettings = None
+    from ase_les.training.learning.dataset import LabelNames, labeled
+    from ase_les.training.learning.fit import FitSettings, _Run
+    from ase_les.training.learning.initial_model import random_model
+except ImportError:  # Versions before `training.learning`.
+    from ase_les.training.dataset import LabelNames
+    from ase_les.training.dataset import labelled as labeled
+    from ase_les.training.fit import FitSettings, _Run
+    from ase_les.training.initial_model import random_model
+    from ase_les.training.train import read_data, read_training_config
+
+    try:
+        from ase_les.training.charge_gauge import GaugeSettings
+    except ModuleNotFoundError:  # Versions before the gauge.
+        GaugeSettings = None
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,7 +71,9 @@ def main() -> None:
         gauges = {"without": {"gauge": GaugeSettings(0.0, 0.0)}, "with": {"gauge": GaugeSettings()}}
     for name, gauge in gauges.items():
         model = random_model(config.model, samples[:10], seed=1)
-        model.standardize_features([sample.graph for sample in samples[:10]])
+        # The spelling of earlier versions.
+        standardize = getattr(model, "standardize_features", None) or model.standardise_features
+        standardize([sample.graph for sample in samples[:10]])
         settings: FitSettings = replace(config.fit, **gauge)
         model.to(torch.float32)
         prepare(model)

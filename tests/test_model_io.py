@@ -19,11 +19,12 @@ from safetensors.torch import save_file
 
 from ase_les import LESModel, ModelConfig, list_models, load_model, model_hash, model_io, save_model
 from ase_les.charges import ChargesConfig
+from ase_les.committee_io import save_committee
 from ase_les.graph import graph_from_atoms
 from ase_les.model import LongRangeConfig, ShortRangeConfig
 from ase_les.model_io import read_header, read_model
 from ase_les.neighbors import NeighborList
-from ase_les.representation import CaceConfig
+from ase_les.representation import CaceConfig, MaceConfig
 from ase_les.weight_names import name_in_files
 
 ROOT = Path(model_io.__file__).parents[1]
@@ -281,6 +282,28 @@ def test_the_hash_stands_for_config_and_weights_alone(path, model):
     nudged = make_model()
     nudged.short_range.readout.linear.weight.data[0, 0] += 1e-6
     assert len({model_hash(each) for each in [model, nudged, *others]}) == 6
+
+
+@pytest.mark.parametrize("kind", ["model", "committee"])
+def test_mace_models_with_an_unknown_basis_of_polynomials_are_refused(kind, tmp_path, monkeypatch):
+    path = tmp_path / "mace.safetensors"
+    config = MaceConfig(3.0, channels=2, l_max=1, n_layers=1)
+    members = [LESModel(ModelConfig({"H": 0.0}, config), seed=seed) for seed in (0, 1)]
+
+    def save():
+        if kind == "model":
+            save_model(path, members[0])
+        else:
+            save_committee(path, members)
+
+    save()
+    load_model(path)
+    for module in ("model_io", "committee_io"):
+        monkeypatch.setattr(f"ase_les.{module}.basis_of", lambda config: {})
+    save()
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"earlier version[\s\S]*Train it again"):
+        load_model(path)
 
 
 def test_files_with_earlier_names_load_and_keep_their_hash(tmp_path):

@@ -96,7 +96,7 @@ class DomainWarnings:
             and np.abs(atoms.cell.array - before[2]).max() < MOVED
         ):
             moved = float(np.abs(atoms.positions - before[0]).max(initial=0.0))
-            slow = self._is_slow(atoms)
+            slow = moved < SLOW * self._calls
             # The first calls of a scan with small steps are not dynamics yet.
             self._unchecked = STRIDE - 1 if slow and self._calls >= STRIDE else 0
             if moved < MOVED or (slow and self._calls < WAIT):

@@ -188,7 +188,8 @@ class _TableSums(Function):
         vectors, sent, senders, starts = ctx.saved_tensors
         by_vectors = torch.empty_like(vectors)
         # Atoms of different ranges send to each other.
-        by_sent = sent.new_zeros(torch.get_num_threads(), *sent.shape)
+        n_parts = len(ranges(min(len(starts) - 1, _BLOCK * torch.get_num_threads()))) - 1
+        by_sent = sent.new_zeros(n_parts, *sent.shape)
         blocks = _blocks(layer, vectors, senders, starts)
         for block in blocks if ctx.only_block is None else [ctx.only_block]:
             n_atoms = len(block.starts) - 1

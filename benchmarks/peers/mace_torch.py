@@ -4,19 +4,17 @@ A program of its own, run by the interpreter that the variable MACE_PYTHON names
 changes how torch loads files in the whole process. Prints its numbers as JSON.
 
     python mace_torch.py build FILE SETTINGS
-    python mace_torch.py force FILE STRUCTURE REPEAT CALLS
+    python mace_torch.py force SETTINGS STRUCTURE REPEAT CALLS
     python mace_torch.py train FOLDER OPTION...
 
-Files of MACE-LES are read without les: their network runs as a short-range one, without charges.
+Networks are built from their settings; no file is unpickled. The cost does not depend on weights.
 """
 
 import contextlib
 import json
-import pickle
 import resource
 import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -31,57 +29,47 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def build(path: str, settings: str) -> dict:
-    """Write a random short-range model of water, in single precision."""
+def network(settings: str) -> torch.nn.Module:
+    """Return a random short-range network, the same for the same settings."""
     from mace import modules  # isort: skip
     from e3nn import o3
 
     given = json.loads(settings)
     channels, degrees = given["channels"], range(given.get("l_hidden", 0) + 1)
     hidden = "+".join(f"{channels}x{degree}{'eo'[degree % 2]}" for degree in degrees)
-    block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
+    blocks = modules.interaction_classes
+    first = "Residual" if given.get("residual_first", True) else ""
+    numbers = given.get("numbers", [1, 8])
     torch.manual_seed(0)
-    model = modules.ScaleShiftMACE(
+    return modules.ScaleShiftMACE(
         r_max=given["cutoff"],
-        num_bessel=8,
-        num_polynomial_cutoff=5,
+        num_bessel=given.get("n_radial", 8),
+        num_polynomial_cutoff=given.get("cutoff_exponent", 5),
         max_ell=given.get("l_max", 3),
-        interaction_cls=block,
-        interaction_cls_first=block,
+        interaction_cls=blocks["RealAgnosticResidualInteractionBlock"],
+        interaction_cls_first=blocks[f"RealAgnostic{first}InteractionBlock"],
         num_interactions=given["n_layers"],
-        num_elements=2,
+        num_elements=len(numbers),
         hidden_irreps=o3.Irreps(hidden),
         MLP_irreps=o3.Irreps("16x0e"),
-        atomic_energies=np.zeros(2),
+        atomic_energies=np.zeros(len(numbers)),
         avg_num_neighbors=given["mean_neighbors"],
-        atomic_numbers=[1, 8],
-        correlation=3,
+        atomic_numbers=numbers,
+        correlation=given.get("correlation", 3),
         gate=torch.nn.functional.silu,
-        radial_MLP=[64, 64, 64],
+        radial_MLP=given.get("radial_hidden", [64, 64, 64]),
         atomic_inter_scale=1.0,
         atomic_inter_shift=0.0,
     )
-    torch.save(model, path)
+
+
+def build(path: str, settings: str) -> dict:
+    """Write a random short-range model, in single precision."""
+    torch.save(network(settings), path)
     return {}
 
 
-def loaded(path: str) -> torch.nn.Module:
-    """Return the network of a file; that of MACE-LES without its charges."""
-    from mace.modules import ScaleShiftMACE
-
-    class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> type:
-            if name == "MACELES":
-                return ScaleShiftMACE
-            if module.partition(".")[0] == "les":
-                return torch.nn.Module
-            return super().find_class(module, name)
-
-    reader = SimpleNamespace(Unpickler=Unpickler, load=pickle.load, __name__="pickle")
-    return torch.load(path, map_location="cpu", pickle_module=reader, weights_only=False)
-
-
-def force(path: str, structure: str, repeat: str, calls: str) -> dict:
+def force(settings: str, structure: str, repeat: str, calls: str) -> dict:
     """Time and memory of force calls on a repeated structure, float32, one thread."""
     from mace.calculators import MACECalculator
 
@@ -90,7 +78,7 @@ def force(path: str, structure: str, repeat: str, calls: str) -> dict:
     (matrix @ matrix).sum()
     baseline = peak_memory()
     atoms = read(structure) * ((int(repeat),) * 3)
-    atoms.calc = MACECalculator(models=loaded(path), device="cpu", default_dtype="float32")
+    atoms.calc = MACECalculator(models=network(settings), device="cpu", default_dtype="float32")
     rng, start = np.random.default_rng(0), atoms.positions.copy()
     forces, products = [], []
     for _ in range(int(calls) + WARM_UP):

@@ -162,6 +162,17 @@ def numbers(model, atoms: Atoms, heads: list[str], head: str) -> dict[str, np.nd
     return {name: found[name].detach().numpy() for name in names}
 
 
+def with_exact_couplings(model):
+    """Undo the rounding of e3nn's Wigner 3j symbols, which ase_les computes exactly."""
+    from e3nn import o3
+
+    for name, buffer in model.named_buffers():
+        _, found, degrees = name.rpartition("_w3j_")
+        if found:
+            buffer.copy_(o3.wigner_3j(*map(int, degrees.split("_")), dtype=buffer.dtype))
+    return model
+
+
 def main(folder: Path, single: bool) -> None:
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
@@ -169,7 +180,7 @@ def main(folder: Path, single: bool) -> None:
         model = build(seed, **case)
         if single:
             torch.save(model.float(), folder / f"{name}.model")
-            model = model.double()
+            model = with_exact_couplings(model.double())
         else:
             torch.save(model, folder / f"{name}.model")
         heads = case.get("heads") or ["Default"]

@@ -20,7 +20,7 @@ from ase_les.runs.provenance import changed
 
 # History: 2, new optimizer state; 3, data and model are recorded; 5, weights are named after the
 # current modules, and there is a checksum.
-FORMAT = "ase_les training 5"
+FORMAT = "ase_les training 6"
 
 
 _REMEDY = "Restore the file, or pass --overwrite or remove it to start a new training"
