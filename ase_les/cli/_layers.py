@@ -33,6 +33,7 @@ def layered_infrared(
     surface: str,
     center: str,
     model: str | None,
+    threads: int,
     quiet: bool,
     **settings: object,
 ) -> LayerResult:
@@ -52,8 +53,9 @@ def layered_infrared(
             "layers of a trajectory need a model for the currents: give --model, or observe them "
             "during the run and use --layers recorded"
         )
-    from ase_les.cli._calculator import make_calculator
+    from ase_les.cli._calculator import make_calculator, set_threads
 
+    set_threads(threads)
     output = str(settings["output"])
     prepared_output(output, bool(settings["overwrite"]))
     frames, interval_fs = read_frames(stem, float(settings.pop("skip_ps")))  # type: ignore[arg-type]
