@@ -47,7 +47,7 @@ def layered_infrared(
 
     if layers == RECORDED:
         return infrared_of_layers(stem, **settings)  # type: ignore[arg-type]
-    chosen = SurfaceLayers(edges(layers), surface, center_on=center)
+    chosen = SurfaceLayers(edges(layers), surface, center_on=center)  # type: ignore[arg-type]
     if model is None:
         raise ValueError(
             "layers of a trajectory need a model for the currents: give --model, or observe them "

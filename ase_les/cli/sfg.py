@@ -96,7 +96,7 @@ def sfg(
         accumulator = SumFrequency(
             interval_fs,
             max_lag,
-            SurfaceLayers(edges(layers), surface),
+            SurfaceLayers(edges(layers), surface),  # type: ignore[arg-type]
             cutoff_A=cutoff,
             perpendicular=perpendicular,
         )
