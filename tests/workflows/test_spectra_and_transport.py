@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
-from test_studies import needs_water_model, run
+from test_studies import STUDIES, needs_water_model, run
 
 from ase_les import list_models
 
@@ -72,3 +72,10 @@ def test_a_film_of_water_gives_sum_frequency_and_layers(tmp_path):
     with np.load(tmp_path / "chi.npz") as arrays:
         assert np.isfinite(arrays["chi_1e22_m2_per_V"]).all()
     assert (tmp_path / "layers.png").stat().st_size > 1000
+    # A continued run keeps its time step, whatever the arguments are.
+    source, quick = (STUDIES / "19_sum_frequency_of_water.py").read_text(), "= 160, 1.0"
+    assert quick in source
+    (tmp_path / "other_step.py").write_text(source.replace(quick, "= 160, 0.8"))
+    run(tmp_path / "other_step.py", "--quick", "--output", tmp_path)
+    again = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
+    assert again["results"] == summary["results"]
