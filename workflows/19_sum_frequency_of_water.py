@@ -24,13 +24,13 @@ from pathlib import Path
 
 import torch
 from ase.io import read
-from ase.io.trajectory import Trajectory
 from rich.console import Console
 
 from ase_les import LESCalculator
 from ase_les.properties.infrared_layers import infrared_of_layers, record_layers
 from ase_les.properties.molecules import whole_molecules
 from ase_les.properties.profiles import profiles
+from ase_les.properties.recorded_run import read_frames
 from ase_les.properties.spectral_peaks import Band, without_verlet_shift
 from ase_les.properties.sum_frequency import sum_frequency, sum_frequency_of_trajectory
 from ase_les.reports import dynamics
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--max-lag", type=float, default=500.0, help="in fs")
     parser.add_argument("--output", type=Path, default=Path("sum_frequency_of_water"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="0.2 ps")
+    parser.add_argument("--quick", action="store_true", help="0.16 ps")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.quick:
@@ -100,8 +100,8 @@ def main() -> None:
     if result.stopped is not None:
         raise SystemExit(f"{result.stopped}; start again to continue")
 
-    interval_fs = arguments.timestep * max(round(FRAMES_FS / arguments.timestep), 1)
-    frames = Trajectory(result.files.trajectory)[round(arguments.skip * 1e3 / interval_fs) :]
+    # A continued run has the settings of its start.
+    frames, interval_fs = read_frames(arguments.output / "film", arguments.skip)
     layers = SurfaceLayers(
         tuple(float(edge) for edge in arguments.edges.split(",")), arguments.surface
     )
@@ -115,7 +115,7 @@ def main() -> None:
             correlation, transition_moments=moments, output=output, overwrite=True
         )
         report.write(spectra[moments], output)
-        report.show(spectra[moments], md_timestep_fs=arguments.timestep)
+        report.show(spectra[moments], md_timestep_fs=result.settings.timestep_fs)
 
     output = arguments.output / "layers"
     series = record_layers(frames[::2], calculator, layers, 2 * interval_fs, TerminalProgress())
@@ -144,6 +144,7 @@ def in_order(arguments, spectra) -> dict:
 def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
     """Write and print what the study asks: where free O–H is, and signs and order of the bands."""
     bonded, free = spectra["constant"].water_bands
+    timestep_fs = result.settings.timestep_fs
     shares = {}
     for name, one in in_order(arguments, infrared.spectra).items():
         parts = [
@@ -155,18 +156,17 @@ def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
     rows = {
         "temperature / K": result.temperature_K,
         "positive band of Im χ / (1/cm)": free.center_per_cm,
-        "time step corrected": without_verlet_shift(free.center_per_cm.mean, arguments.timestep),
+        "time step corrected": without_verlet_shift(free.center_per_cm.mean, timestep_fs),
         "its height / (1e-22 m²/V)": free.height,
         "negative band of Im χ / (1/cm)": bonded.center_per_cm,
         "negative band, time step corrected": without_verlet_shift(
-            bonded.center_per_cm.mean, arguments.timestep
+            bonded.center_per_cm.mean, timestep_fs
         ),
         "depth of the negative band": bonded.height,
         **{
             f"share of O–H stretch above {FREE.low_per_cm:g} 1/cm, {name}": share
             for name, share in shares.items()
         },
-        "sum of layers − total, relative": infrared.spectra.sum_error,
     }
     if density.faces is not None:
         rows["density in the middle / (g/cm³)"] = density.faces.density_g_per_cm3

@@ -33,6 +33,7 @@ def layered_infrared(
     surface: str,
     center: str,
     model: str | None,
+    threads: int,
     quiet: bool,
     **settings: object,
 ) -> LayerResult:
@@ -46,14 +47,15 @@ def layered_infrared(
 
     if layers == RECORDED:
         return infrared_of_layers(stem, **settings)  # type: ignore[arg-type]
-    chosen = SurfaceLayers(edges(layers), surface, center_on=center)
+    chosen = SurfaceLayers(edges(layers), surface, center_on=center)  # type: ignore[arg-type]
     if model is None:
         raise ValueError(
             "layers of a trajectory need a model for the currents: give --model, or observe them "
             "during the run and use --layers recorded"
         )
-    from ase_les.cli._calculator import make_calculator
+    from ase_les.cli._calculator import make_calculator, set_threads
 
+    set_threads(threads)
     output = str(settings["output"])
     prepared_output(output, bool(settings["overwrite"]))
     frames, interval_fs = read_frames(stem, float(settings.pop("skip_ps")))  # type: ignore[arg-type]

@@ -47,6 +47,7 @@ _ONLY_RUN = (
 )
 _ONLY_HARMONIC_NOT_MODEL = tuple(name for name in ONLY_HARMONIC if name != "model")
 _NOT_OF_LAYERS = ("molecules", "reference")
+_OF_LAYERS = ("surface", "center")
 
 
 def infrared(
@@ -151,6 +152,8 @@ def infrared(
         unused = ONLY_HARMONIC if layers == "recorded" else _ONLY_HARMONIC_NOT_MODEL
         refuse_options(context, unused, "--from-run reads a run; omit")
         refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
+        if layers == "recorded":
+            refuse_options(context, _OF_LAYERS, "the run has recorded its layers; omit")
         from ase_les.cli._layers import layered_infrared
         from ase_les.reports import infrared_layers as layer_report
 
@@ -160,6 +163,7 @@ def infrared(
             surface,
             center,
             model,
+            threads,
             quiet,
             epsilon_infinity=epsilon_infinity,
             recorded=recorded,
@@ -176,6 +180,7 @@ def infrared(
         layer_report.show(result, quiet)
     elif from_run is not None:
         refuse_options(context, ONLY_HARMONIC, "--from-run reads a run; omit")
+        refuse_options(context, _OF_LAYERS, "give --layers, or omit")
         from ase_les.cli._calculator import note_screening
         from ase_les.properties.infrared_dynamics import infrared_from_run
         from ase_les.reports import infrared_dynamics as report

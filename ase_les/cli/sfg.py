@@ -7,10 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Json, Overwrite, Quiet
+from ase_les.cli._options import Config, Json, Overwrite, Quiet, refuse_options
+
+_ONLY_TRAJECTORY = (
+    *("frame_interval", "skip", "max_lag"),
+    *("layers", "surface", "cutoff", "perpendicular"),
+)
 
 
 def sfg(
+    context: typer.Context,
     stem: Annotated[
         Path,
         typer.Argument(
@@ -79,22 +85,28 @@ def sfg(
     )
     from ase_les.reports import sum_frequency as report
     from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import summary_as_json
+    from ase_les.runs.output import prepared_output, summary_as_json
     from ase_les.simulation.accumulators import SumFrequency
     from ase_les.simulation.surface_layers import SurfaceLayers
 
     output = output or f"{stem.with_suffix('') if stem.is_file() else stem}-chi"
     if stem.is_file():
+        prepared_output(output, overwrite)
         frames, interval_fs = read_frames(FinishedTrajectory(stem, frame_interval), skip)
         accumulator = SumFrequency(
             interval_fs,
             max_lag,
-            SurfaceLayers(edges(layers), surface),
+            SurfaceLayers(edges(layers), surface),  # type: ignore[arg-type]
             cutoff_A=cutoff,
             perpendicular=perpendicular,
         )
         found = sum_frequency_of_trajectory(frames, accumulator, TerminalProgress(quiet))
     else:
+        refuse_options(
+            context,
+            _ONLY_TRAJECTORY,
+            "the run has recorded its correlations; for these, give its trajectory file, and omit",
+        )
         found = read_sum_frequency(stem)
     result = sum_frequency(
         found,

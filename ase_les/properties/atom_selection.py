@@ -5,7 +5,7 @@ Word                      Atoms
 ========================  ========================================================================
 ``7``, ``0:4``, ``-2:``   index, starting from 0, or slice as in Python
 ``Ti``                    element
-``top``, ``top:2``        one or two uppermost layers (`ase_les.properties.layers`)
+``top``, ``top:2``        one or two uppermost layers (`ase_les.simulation.slab_geometry`)
 ``bottom``, ``bottom:2``  one or two lowest layers
 ``within:5``              within 5 Å of the uppermost or lowest atom
 ``near:Ti:3``             atoms of other elements within 3 Å of a titanium atom
@@ -46,9 +46,9 @@ def selected_atoms(
     chosen : str, sequence of int, or None
         Selection as in the table above, or indices; by default all atoms.
     axis : str or None
-        Cell vector across the layers, see `ase_les.properties.layers.normal_axis`.
+        Cell vector across the layers, see `ase_les.simulation.slab_geometry.normal_axis`.
     layer_gap_A : float
-        See `ase_les.properties.layers.layer_numbers`.
+        See `ase_les.simulation.slab_geometry.layer_numbers`.
 
     Raises
     ------

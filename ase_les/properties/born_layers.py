@@ -136,7 +136,7 @@ def born_layers(
     tensors : array, shape (N, 3, 3)
         Born charges in e; nan where unknown.
     axis, gap_A
-        See `ase_les.properties.layers`.
+        See `ase_les.simulation.slab_geometry`.
     bulk : mapping of str to float, or None
         Isotropic charges of elements in the bulk, in e.
     components : str

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
 
 from ase_les.properties.planar_potential import plane
-
-# Modulus of the mean phase factor (0: even distribution, 1: one plane) below which atoms are not
-# a film.
-_MIN_PHASE_MODULUS = 0.05
+from ase_les.simulation.slab_geometry import center_fraction
 
 
 @dataclass(frozen=True)
@@ -42,10 +38,9 @@ class FilmFaces:
 
 
 def center_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
-    r"""Return the center of mass of selected atoms along a cell vector, as a fraction of it.
+    """Return the center of mass of selected atoms along a cell vector, as a fraction of it.
 
-    For a periodic axis, the mean direction :math:`\arg \sum_i m_i e^{2\pi i s_i}` locates the
-    atoms even if they cross a cell face; the center of mass of the images nearest to it is exact.
+    See `ase_les.simulation.slab_geometry.center_fraction`.
 
     Parameters
     ----------
@@ -62,20 +57,8 @@ def center_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
     """
     normal, height, _ = plane(atoms, axis)
     fraction = (atoms.positions[chosen] * normal).sum(axis=1) / height
-    mass = atoms.get_masses()[chosen]
-    if not atoms.pbc[axis]:
-        return float(mass @ fraction / mass.sum())
-    direction = mass @ np.exp(2j * math.pi * fraction) / mass.sum()
-    if abs(direction) < _MIN_PHASE_MODULUS:
-        raise ValueError(
-            f"the atoms to center on are spread evenly along cell vector {axis} and have no center:"
-            " center on the atoms of a film or solid, or use center_on=None"
-        )
-    center = float(np.angle(direction)) / (2 * math.pi)
-    for _ in range(2):
-        offset = (fraction - center + 0.5) % 1.0 - 0.5
-        center += float(mass @ offset / mass.sum())
-    return center % 1.0
+    center = center_fraction(fraction, atoms.get_masses()[chosen], bool(atoms.pbc[axis]))
+    return center % 1.0 if atoms.pbc[axis] else center
 
 
 def film_faces(position_A: np.ndarray, mass_g_per_cm3: np.ndarray) -> FilmFaces | None:

@@ -94,12 +94,6 @@ class LayerSpectra:
         """Standard errors (layers, 3, n)."""
         return error_of_mean(self.blocks)
 
-    @property
-    def sum_error(self) -> float:
-        """Largest deviation of the sum of the layers from the total, relative to its maximum."""
-        total = self.total.molar_absorption_km_per_mol_cm
-        return float(np.abs(self.molar[:, 0].sum(axis=0) - total).max() / np.abs(total).max())
-
     def spectrum(self, layer: int, component: str = "all") -> InfraredSpectrum:
         """Return the spectrum of a layer per mole of its own molecules.
 
@@ -256,7 +250,6 @@ class LayerResult:
             },
             "notes": list(self.notes),
             "unit_of_height": "km/mol cm, per molecule of the layer",
-            "sum_of_layers_minus_total_relative": spectra.sum_error,
             "layers": layers,
         }
 

@@ -8,6 +8,8 @@ from ase.neighborlist import natural_cutoffs, neighbor_list
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from ase_les.simulation.layer_currents import summed
+
 _LEVI_CIVITA = np.cross(np.eye(3)[:, None], np.eye(3)[None])
 
 
@@ -70,7 +72,7 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
         If a molecule is connected to its own periodic image (a network, not a molecule).
     """
     relative, label = _relative_positions(atoms, tolerance)
-    return _sums(np.asarray(charges)[:, None] * relative, label)
+    return summed(np.asarray(charges)[:, None] * relative, label)
 
 
 def turning_dipoles(
@@ -112,20 +114,15 @@ def turning_dipoles(
     """
     relative, label = _relative_positions(atoms, tolerance)
     rotated = np.einsum("iab,bcd,id->iac", born_effective_charges, _LEVI_CIVITA, relative)
-    return _sums(0.5 * np.einsum("acd,iac->id", _LEVI_CIVITA, rotated), label)
+    return summed(0.5 * np.einsum("acd,iac->id", _LEVI_CIVITA, rotated), label)
 
 
 def _relative_positions(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Return positions (N, 3) relative to the molecule's center of mass, and molecule indices."""
     positions, label = _whole(atoms, tolerance)
     masses = atoms.get_masses()
-    center = _sums(masses[:, None] * positions, label) / np.bincount(label, masses)[:, None]
+    center = summed(masses[:, None] * positions, label) / np.bincount(label, masses)[:, None]
     return positions - center[label], label
-
-
-def _sums(values: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the sums of vectors (N, 3) over the atoms of each molecule."""
-    return np.column_stack([np.bincount(label, values[:, axis]) for axis in range(3)])
 
 
 def _whole(atoms: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray]:

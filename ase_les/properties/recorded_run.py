@@ -196,10 +196,15 @@ def read_series(
     """
     path = series_path(stem, kind)
     if not path.exists():
+        afterwards = "finished runs cannot be recorded afterwards"
+        if kind == "layers":
+            afterwards = (
+                "for a finished run with a trajectory of velocities, use "
+                f"`ase-les infrared --from-run {stem} --layers 3,6 --model M`"
+            )
         raise FileNotFoundError(
             f"no file '{path}': the run '{stem}' did not record its {kind}. Record it with "
-            f"`ase-les md ... --observe {kind} --output {stem}`; finished runs cannot be "
-            "recorded afterwards"
+            f"`ase-les md ... --observe {kind} --output {stem}`; {afterwards}"
         )
     series = Series.load(path)
     if COLUMN[kind] not in series.columns:

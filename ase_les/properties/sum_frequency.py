@@ -43,6 +43,7 @@ from ase import Atoms, units
 
 from ase_les.properties.correlation import LagTransform, lag_window
 from ase_les.properties.infrared_spectrum import QUANTUM_CORRECTIONS, harmonic_factor
+from ase_les.properties.recorded_run import series_path
 from ase_les.properties.spectral_peaks import Band
 from ase_les.runs.output import prepared_output, write_result
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
@@ -370,8 +371,7 @@ def read_sum_frequency(stem: str | Path) -> SumFrequencyCorrelation:
     FileNotFoundError
         If the run did not observe it.
     """
-    stem = Path(stem).expanduser()
-    path = stem.with_name(f"{stem.name}-sfg.npz")
+    path = series_path(stem, "sfg")
     if not path.exists():
         raise FileNotFoundError(
             f"no file '{path}': the run '{stem}' did not observe sfg (--observe sfg), or is "

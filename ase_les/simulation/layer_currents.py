@@ -89,13 +89,13 @@ class LayerCurrents:
     def measure(self, atoms: Atoms) -> np.ndarray:
         """Return the values of all columns, one after the other."""
         label = self._molecules.label
-        placement = self._molecules.place(atoms)
+        centers = self._molecules.centers(atoms)
+        placement = self._molecules.place(atoms, centers)
         frame = surface_frame(atoms, self._molecules.axis)
         masks = placement.masks
         values = [masks @ molecular_currents(atoms, label) @ frame.T]
         if self._has_charges:
-            arms = atoms.positions - self._molecules.centers(atoms)[label]
-            arms = find_mic(arms, atoms.cell, atoms.pbc)[0]
+            arms = find_mic(atoms.positions - centers[label], atoms.cell, atoms.pbc)[0]
             charges = np.asarray(atoms.calc.get_property("charges", atoms))
             dipoles = summed(charges[:, None] * arms, label) @ frame.T
             dipoles[:, 2] *= placement.side

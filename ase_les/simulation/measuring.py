@@ -164,7 +164,7 @@ class Averages:
         return {
             name: accumulator.result()
             for name, accumulator in self._accumulators.items()
-            if getattr(accumulator, "has_result", True)
+            if accumulator.has_result
         }
 
     def close(self) -> None:
@@ -235,7 +235,8 @@ def surface_layers(options: Mapping[str, Any]) -> tuple[SurfaceLayers, dict[str,
     names = {field.name for field in fields(SurfaceLayers)} & set(given)
     chosen = {name: given.pop(name) for name in names}
     if "edges_A" in chosen:
-        chosen["edges_A"] = tuple(np.atleast_1d(chosen["edges_A"]))
+        edges = chosen["edges_A"]
+        chosen["edges_A"] = edges if isinstance(edges, list | tuple) else (edges,)
     return SurfaceLayers(**chosen), given
 
 
@@ -258,6 +259,11 @@ def make_accumulators(
             return {"profile": AxisProfile(**given)}
         if name == "sfg":
             layers, others = surface_layers(given)
+            if "polarizability" in others:
+                raise ValueError(
+                    "`observe` sfg uses bonds; a polarizability is a function, for "
+                    "`sum_frequency_of_trajectory` with the trajectory of the run"
+                )
             accumulator = SumFrequency(options["stride"] * timestep_fs, layers=layers, **others)
             LayeredMolecules(layers, atoms)
             return {"sfg": accumulator}

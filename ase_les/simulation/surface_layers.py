@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated, Literal
 
 import numpy as np
 import vesin
@@ -26,22 +27,22 @@ from ase.neighborlist import natural_cutoffs
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ase_les.configuration import MinLen, Name, Number, Positive, Unit, configuration
 from ase_les.simulation.instantaneous_interface import (
     WATER_LEVEL_PER_A3,
     WATER_WIDTH_A,
     InstantaneousInterface,
 )
+from ase_les.simulation.slab_geometry import AXES, center_fraction, normal_axis, unit_normal
 
 #: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
 OH_BOND_A = 1.3
 
-SURFACES = ("planes", "instantaneous")
-_AXES = "abc"
 #: Molecules have at most this many atoms; larger clusters are a solid, whose atoms stand alone.
 LARGEST_MOLECULE = 30
 
 
-@dataclass(frozen=True)
+@configuration
 class SurfaceLayers:
     """Layers of a film or interface.
 
@@ -58,8 +59,9 @@ class SurfaceLayers:
         Cell vector across the layers; by default the open direction, or the longest.
     center_on : str
         "film" for all atoms, or elements such as "Ti". Along a periodic axis they must leave a gap.
+        For planes only: depths are independent of the middle.
     folded : bool
-        Whether layers on both sides of the middle are one layer.
+        Whether layers on both sides of the middle are one layer. Depths always are.
     width_A, level_per_A3 : float
         See `InstantaneousInterface`.
 
@@ -69,29 +71,25 @@ class SurfaceLayers:
         If a setting is invalid.
     """
 
-    edges_A: tuple[float, ...] = (3.0, 6.0)
-    surface: str = "planes"
-    smoothing_A: float = 0.5
-    axis: str | None = None
-    center_on: str = "film"
+    edges_A: Annotated[tuple[Number, ...], MinLen(1), Unit("Å")] = (3.0, 6.0)
+    surface: Literal["planes", "instantaneous"] = "planes"
+    smoothing_A: Annotated[Positive, Unit("Å")] = 0.5
+    axis: Literal["a", "b", "c"] | None = None
+    center_on: Name = "film"
     folded: bool = True
-    width_A: float = WATER_WIDTH_A
-    level_per_A3: float = WATER_LEVEL_PER_A3
+    width_A: Annotated[Positive, Unit("Å")] = WATER_WIDTH_A
+    level_per_A3: Annotated[Positive, Unit("1/Å³")] = WATER_LEVEL_PER_A3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "edges_A", tuple(float(edge) for edge in self.edges_A))
-        if self.surface not in SURFACES:
-            raise ValueError(
-                f"`surface` must be one of {', '.join(SURFACES)}, got {self.surface!r}"
-            )
-        if not self.edges_A or not np.all(np.diff(self.edges_A) > 0):
+        if not np.all(np.diff(self.edges_A) > 0):
             raise ValueError(
                 f"`edges_A` must be ascending numbers in Å such as 3,6, got {self.edges_A}"
             )
-        if not self.smoothing_A > 0:
-            raise ValueError(f"`smoothing_A` must be positive, got {self.smoothing_A}")
-        if self.axis is not None and self.axis not in tuple(_AXES):
-            raise ValueError(f"`axis` must be a, b or c, got {self.axis!r}")
+        if self.surface == "instantaneous" and (self.center_on != "film" or not self.folded):
+            raise ValueError(
+                "depths below the instantaneous interface have neither `center_on` nor `folded`: "
+                "omit them, or use planes (`surface` 'planes')"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,16 +98,6 @@ class SurfaceLayers:
         edges = [f"{edge:g}" for edge in self.edges_A]
         inner = [f"{a}–{b}" for a, b in pairwise(edges)]
         return tuple(f"{what} {each} Å" for each in (f"< {edges[0]}", *inner, f"> {edges[-1]}"))
-
-    @property
-    def outermost(self) -> int:
-        """Index of the layer at the surface of a film."""
-        return 0 if self.surface == "instantaneous" else -1
-
-    @property
-    def innermost(self) -> int:
-        """Index of the layer in the middle of a film."""
-        return -1 if self.surface == "instantaneous" else 0
 
     def masks(self, coordinate_A: np.ndarray) -> np.ndarray:
         """Return the masks (layers, M) at coordinates (M,); they add up to one."""
@@ -153,13 +141,13 @@ class LayeredMolecules:
     Raises
     ------
     ValueError
-        If the structure is not periodic in the plane, elements are missing, or it has no water
-        for an instantaneous interface.
+        If the structure is not periodic in the plane, elements are missing, it has no water
+        for an instantaneous interface, or its central atoms fill a periodic box without a gap.
     """
 
     def __init__(self, layers: SurfaceLayers, atoms: Atoms) -> None:
         self.layers = layers
-        self.axis = across(atoms, layers.axis)
+        self.axis = normal_axis(atoms, layers.axis)
         self._masses = atoms.get_masses()
         self._set_label(molecule_labels(atoms))
         self._interface: InstantaneousInterface | None = None
@@ -168,6 +156,8 @@ class LayeredMolecules:
             self._center = water_oxygens(atoms)
         else:
             self._center = chosen_atoms(atoms, layers.center_on)
+        # Refuses central atoms without a center.
+        self._centered(atoms, atoms.positions[:1], unit_normal(atoms, AXES[self.axis]))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return molecules and central atoms, which are those of the first configuration."""
@@ -190,79 +180,43 @@ class LayeredMolecules:
         shift = [np.bincount(self.label, self._masses * arms[:, axis]) for axis in range(3)]
         return atoms.positions[self._first] + np.stack(shift, axis=1) / total[:, None]
 
-    def place(self, atoms: Atoms, points: np.ndarray | None = None) -> Placement:
-        """Return the layers of the molecules, or of other points (M, 3)."""
-        frame = surface_frame(atoms, self.axis)
-        points = self.centers(atoms) if points is None else points
-        centered = self._centered(atoms, points, frame[2])
-        heights = centered @ frame[2]
+    def place(self, atoms: Atoms, centers: np.ndarray | None = None) -> Placement:
+        """Return the layers of the molecules, with `centers` (M, 3) if they are known already."""
+        normal = unit_normal(atoms, AXES[self.axis])
+        centers = self.centers(atoms) if centers is None else centers
+        centered = self._centered(atoms, centers, normal)
+        heights = centered @ normal
         side = np.where(heights >= 0, 1.0, -1.0)
         if self._interface is None:
             coordinate = np.abs(heights) if self.layers.folded else heights
             return Placement(heights, side, self.layers.masks(coordinate))
-        liquid = self._centered(atoms, atoms.positions[self._center], frame[2])
+        liquid = self._centered(atoms, atoms.positions[self._center], normal)
         plane = np.delete(atoms.cell.array, self.axis, axis=0)
-        found = self._interface.depths(centered, liquid, plane, frame[2])
+        found = self._interface.depths(centered, liquid, plane, normal)
         return Placement(heights, side, self.layers.masks(found.depth_A))
 
     def _centered(self, atoms: Atoms, points: np.ndarray, normal: np.ndarray) -> np.ndarray:
         """Return points whose heights are relative to the middle of the central atoms."""
         heights = points @ normal
-        reference = atoms.positions[self._center] @ normal
-        masses = self._masses[self._center]
-        if not atoms.pbc[self.axis]:
-            middle = float(masses @ reference / masses.sum())
+        periodic = bool(atoms.pbc[self.axis])
+        period = abs(float(atoms.cell.array[self.axis] @ normal)) if periodic else 1.0
+        reference = atoms.positions[self._center] @ normal / period
+        middle = period * center_fraction(reference, self._masses[self._center], periodic)
+        if not periodic:
             return points - middle * normal
-        period = abs(float(atoms.cell.array[self.axis] @ normal))
-        middle = float(np.angle(masses @ np.exp(2j * np.pi * reference / period)))
-        middle *= period / (2 * np.pi)
-        for _ in range(2):
-            offset = (reference - middle + 0.5 * period) % period - 0.5 * period
-            middle += float(masses @ offset / masses.sum())
         wrapped = (heights - middle + 0.5 * period) % period - 0.5 * period
         return points + (wrapped - heights)[:, None] * normal
-
-
-def across(atoms: Atoms, axis: str | None) -> int:
-    """Return the index of the cell vector across the layers.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two directions are periodic, or a slab is not open along `axis`.
-    """
-    if atoms.pbc.sum() < 2:
-        raise ValueError(
-            f"layers need two or three periodic directions, pbc is {atoms.pbc.tolist()}"
-        )
-    if atoms.pbc.all():
-        spacings = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
-        return int(np.argmax(spacings)) if axis is None else _AXES.index(axis)
-    found = int(np.flatnonzero(~atoms.pbc)[0])
-    if axis is not None and _AXES.index(axis) != found:
-        raise ValueError(f"the slab is open along {_AXES[found]}, got `axis` {axis!r}")
-    return found
 
 
 def surface_frame(atoms: Atoms, axis: int) -> np.ndarray:
     """Return two unit vectors in the plane and the normal, rows of (3, 3), right-handed.
 
-    The normal is on the side of the cell vector `axis`.
+    The normal is `unit_normal` of the cell vector `axis`.
     """
-    first, second = atoms.cell.array[(axis + 1) % 3], atoms.cell.array[(axis + 2) % 3]
-    normal = np.cross(first, second)
-    area = np.linalg.norm(normal)
-    if not area > 0:
-        raise ValueError(f"the cell vectors in the plane span no area: {atoms.cell.tolist()}")
-    normal = normal / area * (-1.0 if normal @ atoms.cell.array[axis] < 0 else 1.0)
+    normal = unit_normal(atoms, AXES[axis])
+    first = atoms.cell.array[(axis + 1) % 3]
     along = first / np.linalg.norm(first)
     return np.array([along, np.cross(normal, along), normal])
-
-
-def plane_area_A2(atoms: Atoms, axis: int) -> float:
-    """Return the area of the cell in the plane of the layers, in Å²."""
-    vectors = np.delete(atoms.cell.array, axis, axis=0)
-    return float(np.linalg.norm(np.cross(*vectors)))
 
 
 def chosen_atoms(atoms: Atoms, center_on: str) -> np.ndarray:

@@ -21,6 +21,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -49,10 +50,12 @@ class SurfaceSample(NamedTuple):
 class SurfaceSource(Protocol):
     """Source of dipole velocities and polarizabilities.
 
-    ``gives_rate`` tells whether the polarizability in a sample is a rate.
+    ``gives_rate`` tells whether the polarizability in a sample is a rate, ``longest_A`` is the
+    longest O–H bond so far, nan if bonds are not used.
     """
 
     gives_rate: bool
+    longest_A: float
 
     def sample(self, atoms: Atoms) -> SurfaceSample:
         """Return the values of a configuration."""
@@ -149,6 +152,7 @@ class ModelSource:
     """
 
     gives_rate = False
+    longest_A = math.nan
 
     def __init__(self, label: np.ndarray, polarizability: Polarizability) -> None:
         self._label, self._polarizability = label, polarizability

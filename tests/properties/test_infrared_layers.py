@@ -72,7 +72,6 @@ def test_layers_add_up_to_the_spectrum_of_the_whole(rng):
     whole = infrared_from_current(currents.sum(axis=1), INTERVAL, None, T, molecules=64, **OPTIONS)
     total = whole.molar_absorption_km_per_mol_cm
     assert np.abs(found.molar[:, 0].sum(axis=0) - total).max() < 1e-10 * total.max()
-    assert found.sum_error < 1e-12
     components = (2 * found.molar[:, 1] + found.molar[:, 2]) / 3
     assert components == pytest.approx(found.molar[:, 0], abs=1e-9 * total.max())
     error = whole.molar_error_km_per_mol_cm
@@ -147,7 +146,6 @@ def test_a_run_observes_layers_and_resumes_exactly(tmp_path):
         tmp_path / "whole", layers=LAYERS, resolution_per_cm=700, window="hann"
     )
     assert result.spectra.layers == LAYERS.names
-    assert result.summary()["sum_of_layers_minus_total_relative"] < 1e-12
     with pytest.raises(ValueError, match="recorded 3 layers, given are 2"):
         infrared_of_layers(tmp_path / "whole", layers=SurfaceLayers((1.0,)), resolution_per_cm=700)
 
@@ -169,7 +167,10 @@ def test_a_run_too_short_for_the_lags_ends_without_correlations(tmp_path):
     ("observe", "message"),
     [
         ({"layers": {"edges_A": [3, 2]}}, "ascending"),
+        ({"layers": {"edges_A": [3, "x"]}}, "edges_A"),
+        ({"layers": {"folded": "no"}}, "true or false"),
         ({"layers": {"depth": 2}}, "no option depth"),
+        ({"sfg": {"polarizability": True}}, "polarizability"),
         ({"sfg": {"depth": 2}}, "depth"),
         ({"current": {"edges_A": [1]}}, "no options"),
     ],

@@ -50,6 +50,10 @@ class MeanPosition:
     def restore(self, state):
         self.total, self.count = state["total"].copy(), int(state["count"])
 
+    @property
+    def has_result(self):
+        return self.count > 0
+
     def result(self):
         return self
 

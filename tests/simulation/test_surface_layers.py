@@ -1,9 +1,12 @@
 """Masks of layers against geometry that is known: spheres, half spaces, planes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.io import read
 
 from ase_les.simulation.instantaneous_interface import InstantaneousInterface
 from ase_les.simulation.surface_layers import (
@@ -108,13 +111,28 @@ def test_atoms_of_a_solid_are_alone_and_molecules_together():
     assert len(np.unique(molecule_labels(molecule("CH3CH2OH")))) == 1
 
 
+@pytest.mark.parametrize("surface", ["planes", "instantaneous"])
+def test_bulk_water_has_no_middle(surface):
+    bulk_water = read(Path(__file__).parents[2] / "workflows" / "water64.extxyz")
+    with pytest.raises(ValueError, match="have no center"):
+        LayeredMolecules(SurfaceLayers(surface=surface), bulk_water)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"edges_A": (3.0, 3.0)}, "ascending"),
-        ({"surface": "wavy"}, "must be one of planes"),
-        ({"smoothing_A": 0.0}, "positive"),
-        ({"axis": "z"}, "a, b or c"),
+        ({"edges_A": ()}, "edges_A.*needed"),
+        ({"edges_A": (np.nan,)}, "edges_A.*needed"),
+        ({"surface": "wavy"}, "needed: one of planes, instantaneous"),
+        ({"smoothing_A": 0.0}, "smoothing_A.*> 0"),
+        ({"smoothing_A": "x"}, "smoothing_A.*needed"),
+        ({"axis": "z"}, "needed: one of a, b, c"),
+        ({"center_on": ["Ti"]}, "center_on.*needed"),
+        ({"folded": "no"}, "folded.*true or false"),
+        ({"width_A": -1.0}, "width_A.*> 0"),
+        ({"surface": "instantaneous", "center_on": "O"}, "neither `center_on` nor `folded`"),
+        ({"surface": "instantaneous", "folded": False}, "neither `center_on` nor `folded`"),
     ],
 )
 def test_wrong_layers_are_refused(settings, message):

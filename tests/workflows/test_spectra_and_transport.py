@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
-from test_studies import needs_water_model, run
+from test_studies import STUDIES, needs_water_model, run
 
 from ase_les import list_models
 
@@ -53,7 +53,7 @@ def test_layers_of_an_interface_add_up_and_a_finished_run_is_used_again(tmp_path
     said = run(*arguments)
     assert "O–H stretch" in said and "quick mode" in said
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
-    assert summary["results"]["sum of layers − total, relative"] < 1e-6
+    assert summary["results"]["time / ps"] == pytest.approx(0.15)
     with np.load(tmp_path / "interface-layers.npz") as series:
         molecules = series["layer_molecules"].sum(axis=1)
     assert np.ptp(molecules) < 1e-9
@@ -68,7 +68,14 @@ def test_a_film_of_water_gives_sum_frequency_and_layers(tmp_path):
     said = run("19_sum_frequency_of_water.py", "--quick", "--output", tmp_path)
     assert "positive band of Im χ" in said and "quick mode" in said
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
-    assert summary["results"]["sum of layers − total, relative"] < 1e-6
+    assert summary["time_ps"] == pytest.approx(0.16)
     with np.load(tmp_path / "chi.npz") as arrays:
         assert np.isfinite(arrays["chi_1e22_m2_per_V"]).all()
     assert (tmp_path / "layers.png").stat().st_size > 1000
+    # A continued run keeps its time step, whatever the arguments are.
+    source, quick = (STUDIES / "19_sum_frequency_of_water.py").read_text(), "= 160, 1.0"
+    assert quick in source
+    (tmp_path / "other_step.py").write_text(source.replace(quick, "= 160, 0.8"))
+    run(tmp_path / "other_step.py", "--quick", "--output", tmp_path)
+    again = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
+    assert again["results"] == summary["results"]

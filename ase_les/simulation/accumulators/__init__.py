@@ -80,12 +80,17 @@ class Accumulator(Protocol):
         """
         ...
 
+    @property
+    def has_result(self) -> bool:
+        """Whether there are enough configurations for a result."""
+        ...
+
     def result(self) -> AccumulatorResult:
         """Return the averages so far; more configurations may be added afterwards.
 
         Raises
         ------
         ValueError
-            If there are no configurations.
+            If there are too few configurations, see `has_result`.
         """
         ...

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import vesin
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
+from ase.geometry import find_mic
 
 from ase_les.simulation.accumulators.state import (
     packed,
@@ -18,7 +18,8 @@ from ase_les.simulation.accumulators.state import (
     refuse_other_atoms,
     unpacked,
 )
-from ase_les.simulation.surface_layers import OH_BOND_A
+from ase_les.simulation.slab_geometry import center_fraction
+from ase_les.simulation.surface_layers import oxygen_hydrogen_bonds
 from ase_les.statistics import BlockedMean, standard_error
 
 QUANTITIES = ("number", "mass", "charge", "orientation")
@@ -126,7 +127,8 @@ class AxisProfile:
     ------
     ValueError
         If an argument is invalid; later, if the cell has no volume, if the calculator does not
-        provide the requested charges, or if the set of atoms changes.
+        provide the requested charges, if the central atoms have no center, or if the set of atoms
+        changes.
     """
 
     def __init__(
@@ -233,16 +235,8 @@ class AxisProfile:
         return rows
 
     def _center_fraction(self, atoms: Atoms, fraction: np.ndarray) -> float:
-        place, mass = fraction[self.center_on], atoms.get_masses()[self.center_on]
-        if not atoms.pbc[self.axis]:
-            return float(mass @ place / mass.sum())
-        # The circular mean finds the group even if it crosses a cell face; the center of mass of
-        # the images closest to it is exact.
-        guess = np.angle(mass @ np.exp(2j * np.pi * place)) / (2 * np.pi)
-        for _ in range(2):
-            offset = (place - guess + 0.5) % 1.0 - 0.5
-            guess += float(mass @ offset / mass.sum())
-        return guess
+        masses = atoms.get_masses()[self.center_on]
+        return center_fraction(fraction[self.center_on], masses, bool(atoms.pbc[self.axis]))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state to store in a checkpoint."""
@@ -267,6 +261,11 @@ class AxisProfile:
             self._profiles.restore(unpacked(state, "profiles"))
             self._orientation.restore(unpacked(state, "orientation"))
             self._extent.restore(unpacked(state, "extent"))
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a configuration has been added."""
+        return self._numbers is not None
 
     def result(self) -> AxisProfileResult:
         """Return the averages so far."""
@@ -310,21 +309,13 @@ def _charges(atoms: Atoms) -> np.ndarray:
 
 def _water_cosines(atoms: Atoms, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the oxygens of water molecules and the cosines of their dipoles with `normal`."""
-    finder = vesin.NeighborList(cutoff=OH_BOND_A, full_list=True, n_threads=1)
-    first, second, vector = finder.compute(
-        points=atoms.positions,
-        box=atoms.cell.array,
-        periodic=atoms.pbc.tolist(),
-        quantities="ijD",
+    oxygens, hydrogens = oxygen_hydrogen_bonds(atoms)
+    vectors, _ = find_mic(
+        atoms.positions[hydrogens] - atoms.positions[oxygens], atoms.cell, atoms.pbc
     )
-    bond = (atoms.numbers[first] == 8) & (atoms.numbers[second] == 1)
-    oxygen, vector = first[bond], vector[bond]
-    hydrogens = np.bincount(oxygen, minlength=len(atoms))
-    dipole = np.column_stack(
-        [np.bincount(oxygen, vector[:, axis], minlength=len(atoms)) for axis in range(3)]
-    )
-    water = np.flatnonzero(hydrogens == 2)
-    dipole = dipole[water]
+    order = np.argsort(oxygens, kind="stable")
+    water = np.flatnonzero(np.bincount(oxygens, minlength=len(atoms)) == 2)
+    dipole = vectors[order][np.isin(oxygens[order], water)].reshape(-1, 2, 3).sum(axis=1)
     return water, dipole @ normal / np.linalg.norm(dipole, axis=1)
 
 

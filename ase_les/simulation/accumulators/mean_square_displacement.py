@@ -264,6 +264,11 @@ class MeanSquareDisplacement:
             self._n_origins = np.array(state["n_origins"])
             self._set_groups()
 
+    @property
+    def has_result(self) -> bool:
+        """Whether a configuration has been added."""
+        return self._frames > 0
+
     def result(self) -> MeanSquareDisplacementResult:
         """Return the averages so far; nan for lags longer than the run."""
         if self._frames == 0:

@@ -254,6 +254,11 @@ class RadialDistribution:
         self._g.restore(unpacked(state, "g"))
         self._neighbors.restore(unpacked(state, "neighbours"))
 
+    @property
+    def has_result(self) -> bool:
+        """Whether a configuration has been added."""
+        return self._g.n_samples > 0
+
     def result(self) -> RadialDistributionResult:
         """Return the averages so far."""
         if self._g.n_samples == 0:

@@ -42,12 +42,8 @@ from ase_les.simulation.accumulators.state import (
     refuse_other_atoms,
     unpacked,
 )
-from ase_les.simulation.surface_layers import (
-    LayeredMolecules,
-    SurfaceLayers,
-    plane_area_A2,
-    surface_frame,
-)
+from ase_les.simulation.slab_geometry import AXES, area_A2
+from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers, surface_frame
 from ase_les.simulation.surface_sources import (
     BondSource,
     ModelSource,
@@ -223,10 +219,13 @@ class SumFrequency:
     def add(self, atoms: Atoms) -> None:
         """Add a configuration with velocities."""
         if self._begun is None:
-            self._begun = self._begin(atoms)
+            molecules, source = self._sources(atoms)
+            sample = source.sample(atoms)
+            self._begun = self._begin(atoms, molecules, source, len(sample.polarizability))
+        else:
+            refuse_other_atoms(self._begun.first.numbers, atoms.numbers)
+            sample = self._begun.source.sample(atoms)
         begun = self._begun
-        refuse_other_atoms(begun.first.numbers, atoms.numbers)
-        sample = begun.source.sample(atoms)
         placement = begun.molecules.place(atoms)
         frame = surface_frame(atoms, begun.molecules.axis)
         weights = placement.masks * placement.side * self._switched(np.abs(placement.heights_A))
@@ -239,7 +238,7 @@ class SumFrequency:
             np.array(
                 [
                     atoms.get_temperature(),
-                    plane_area_A2(atoms, begun.molecules.axis),
+                    area_A2(atoms, AXES[begun.molecules.axis]),
                     *placement.masks.sum(axis=1),
                 ]
             )
@@ -248,17 +247,18 @@ class SumFrequency:
             tensors = np.einsum("ca,iab,db->cdi", frame, sample.polarizability, frame)
             begun.correlation.add(self._products(begun.history, tensors, now))
 
-    def _begin(self, atoms: Atoms, n: int | None = None) -> _Begun:
-        """Return molecules and buffers for `n` sources, or as many as the atoms have."""
+    def _sources(self, atoms: Atoms) -> tuple[LayeredMolecules, SurfaceSource]:
+        """Return the molecules of the first configuration, and their sources."""
         molecules = LayeredMolecules(self.layers, atoms)
-        source: SurfaceSource
         if self._polarizability is None:
-            source = BondSource(atoms, molecules.label, self.perpendicular)
-        else:
-            source = ModelSource(molecules.label, self._polarizability)
+            return molecules, BondSource(atoms, molecules.label, self.perpendicular)
+        return molecules, ModelSource(molecules.label, self._polarizability)
+
+    def _begin(
+        self, atoms: Atoms, molecules: LayeredMolecules, source: SurfaceSource, n: int
+    ) -> _Begun:
+        """Return buffers for `n` sources of the first configuration."""
         n_layers = len(self.layers.names)
-        if n is None:
-            n = len(source.sample(atoms).polarizability)
         first = atoms.copy()
         first.set_constraint()
         return _Begun(
@@ -334,7 +334,7 @@ class SumFrequency:
         names = ("numbers", "positions", "cell", "pbc", "masses")
         first = Atoms(**{name: state[name] for name in names})
         history = state["history"]
-        begun = self._begin(first, history.shape[-1])
+        begun = self._begin(first, *self._sources(first), history.shape[-1])
         begun.history[:] = history
         begun.source.restore(unpacked(state, "source"))
         begun.correlation.restore(unpacked(state, "correlation"))
@@ -365,6 +365,6 @@ class SumFrequency:
             area_A2=float(area),
             temperature_K=float(temperature),
             is_rate=begun.source.gives_rate,
-            longest_bond_A=getattr(begun.source, "longest_A", math.nan),
+            longest_bond_A=begun.source.longest_A,
             n_configurations=self._count,
         )

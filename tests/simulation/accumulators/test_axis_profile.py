@@ -96,6 +96,18 @@ def test_water_pointing_up_has_cosine_one_and_ions_have_none():
     assert cosine[seen] == pytest.approx([1.0, -1.0, -0.5])
 
 
+def test_a_hydrogen_belongs_to_its_closest_oxygen():
+    """A proton on the way to the next molecule, 1.25 Å from it, leaves both of them water."""
+    atoms = Atoms(cell=[8, 8, 20], pbc=True)
+    donor = [[4, 4, 5.0], [4, 4, 6.0], [4, 4.94, 4.66]]
+    acceptor = [[4, 4, 7.25], [4, 4.76, 7.84], [4, 3.24, 7.84]]
+    atoms += Atoms("OH2OH2", donor + acceptor)
+    cosine = averaged([atoms], bin_A=1.0, quantities=("orientation",)).curves["orientation_cosine"]
+    assert np.flatnonzero(np.isfinite(cosine)).tolist() == [5, 7]
+    assert cosine[5] == pytest.approx(0.66 / np.hypot(0.66, 0.94))
+    assert cosine[7] == pytest.approx(1.0)
+
+
 def test_randomly_turned_water_has_no_mean_orientation_within_its_error(rng):
     accumulator = AxisProfile(bin_A=5.0, quantities=("orientation",))
     for _ in range(400):
@@ -128,3 +140,8 @@ def test_impossible_arguments_and_structures_are_refused():
         AxisProfile(center_on=[])
     with pytest.raises(ValueError, match="needs a cell with a volume"):
         AxisProfile().add(Atoms("H"))
+    even = Atoms("Ar20", np.linspace(0, 20, 20, endpoint=False)[:, None] * [0, 0, 1])
+    even.set_cell([10, 10, 20])
+    even.pbc = True
+    with pytest.raises(ValueError, match="have no center"):
+        AxisProfile(center_on=range(20)).add(even)
