@@ -237,7 +237,7 @@ def absolute_potential(
     ValueError
         If the calibration is of another model, or does not determine the composition of the slab.
     """
-    _check_model(atoms, calibration)
+    check_model(atoms, calibration)
     if not calibration.core_V_A3:
         raise ValueError(
             "an absolute potential needs a calibration by a reference potential: give slabs with "
@@ -307,7 +307,7 @@ def work_functions(atoms: Atoms, calibration: PotentialCalibration) -> tuple[flo
         If the calibration is of another model or has no work function, or the structure is no slab
         of a metal.
     """
-    _check_model(atoms, calibration)
+    check_model(atoms, calibration)
     if math.isnan(calibration.metal_V):
         raise ValueError(
             "an absolute work function needs that of the clean slab once "
@@ -335,7 +335,8 @@ def _check_slab(atoms: Atoms) -> None:
         )
 
 
-def _check_model(atoms: Atoms, calibration: PotentialCalibration) -> None:
+def check_model(atoms: Atoms, calibration: PotentialCalibration) -> None:
+    """Raise ValueError if the calculator of a structure is not that of a calibration."""
     given = model_hash(atoms.calc)
     if given != calibration.model:
         raise ValueError(

@@ -15,6 +15,7 @@ from ase_les.properties.absolute_potential import (
     absolute_potential,
     calibrate_potential,
     calibrate_work_function,
+    check_model,
     work_functions,
 )
 from ase_les.properties.slab_electrostatics import potential_step_V
@@ -76,8 +77,12 @@ def calibrated(
     Raises
     ------
     ValueError
-        If nothing is calibrated: then only changes of the potential are meaningful.
+        If nothing is calibrated: then only changes of the potential are meaningful. If the stored
+        calibration is of another model.
     """
+    if stored is not None:
+        for atoms in references:
+            check_model(atoms, stored)
     if work_function_eV is not None:
         if len(references) != 1:
             raise ValueError(

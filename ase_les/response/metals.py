@@ -108,7 +108,7 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
 
 
 def metal_level(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> float:
-    """Return the potential of the shared charges of one structure in V, equal at all metal atoms.
+    """Return the potential of the shared charges of one structure in V.
 
     Constants of the elements (their electronegativities) are included, so that only differences
     between structures with the same metals are meaningful. With electrodes it is that of the right
@@ -123,6 +123,9 @@ def metal_level(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> flo
         levels = long_range.equilibration.levels(
             graph, local, solution.charges, long_range.electrostatics, plan, bias
         )
+    if bias.electrode is not None:
+        # The left electrode, of given charge, has another potential.
+        levels = levels[bias.electrode == 0]
     return float(levels.mean())
 
 

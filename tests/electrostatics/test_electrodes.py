@@ -298,11 +298,13 @@ def test_energy_changes_by_the_charge_times_the_potential(model):
     held = state["charge_e"]
     grand = atoms.get_potential_energy()
     charge = atoms.get_forces()
+    level = atoms.calc.get_metal_potential(atoms)
     # The other ensemble at the charge found has the same forces, and the energy before V Q.
     atoms.calc = LESCalculator(model, dtype="float64", dielectric=1.7, **at(charge_e=held))
     assert atoms.get_forces() == pytest.approx(charge, abs=1e-9)
     assert atoms.get_potential_energy() == pytest.approx(grand + 1.0 * held, abs=1e-9)
     assert atoms.calc.get_electrode_state(atoms)["potential_V"] == pytest.approx(1.0, abs=1e-9)
+    assert atoms.calc.get_metal_potential(atoms) == pytest.approx(level, abs=1e-9)
 
 
 def test_a_potential_can_be_assigned_and_results_follow(model):

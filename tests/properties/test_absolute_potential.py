@@ -176,6 +176,10 @@ def test_a_calibration_belongs_to_its_model(model):
     clean.calc = LESCalculator(rigid_charge_model({"K": 1.0, "F": -1.0}, hardness=6.0))
     with pytest.raises(ValueError, match="belongs to the model"):
         work_functions(clean, calibration)
+    with pytest.raises(ValueError, match="belongs to the model"):
+        calibrated([clean], stored=calibration, work_function_eV=5.7)
+    with pytest.raises(ValueError, match="belongs to the model"):
+        calibrated([with_label(rocksalt(5))], stored=calibration, window_A=2.1)
 
 
 def run(*arguments: str) -> int:
