@@ -114,7 +114,6 @@ def vacuum_levels(
     calibration: PotentialCalibration,
     *,
     edge_eV: float | None = None,
-    smearing_A: float = 0.0,
 ) -> VacuumLevels:
     """Return all levels of a slab that a calibration determines.
 
@@ -125,8 +124,6 @@ def vacuum_levels(
     calibration : PotentialCalibration
     edge_eV : float or None
         Band edge in the bulk, see `AbsolutePotential.band_edge_eV`.
-    smearing_A : float
-        Smearing of the model.
 
     Raises
     ------
@@ -139,7 +136,7 @@ def vacuum_levels(
     potential = None
     # A metal under adsorbates has a work function, whatever the adsorbates are.
     if edge_eV is not None or not levels:
-        potential = absolute_potential(atoms, calibration, smearing_A)
+        potential = absolute_potential(atoms, calibration)
         if edge_eV is not None:
             levels["band edge"] = potential.band_edge_eV(edge_eV)
     return VacuumLevels(atoms.get_chemical_formula(), levels, potential_step_V(atoms), potential)
