@@ -17,6 +17,7 @@ from ase_les.charges.sign import (
     covariance_with_electronegativity,
     judge_sign,
     mean_by_element,
+    means_as_text,
     sign_is_free,
 )
 from ase_les.electrostatics import EquilibrationConfig
@@ -117,8 +118,11 @@ def test_charges_against_electronegativity_are_told_of_once(recwarn):
     assert mean_by_element(right.numbers, right.get_charges())["O"] < -0.05
     assert not recwarn
     wrong = water(flipped(model_of()))
-    with pytest.warns(UserWarning, match=rf"{OPPOSITE}.*flip_sign\(\)"):
+    with pytest.warns(UserWarning, match=rf"{OPPOSITE}.*flip_sign\(\)") as told:
         wrong.get_forces()
+    # It states isotropic Born charges.
+    means = means_as_text(mean_by_element(wrong.numbers, wrong.calc.get_gapt_charges(wrong)))
+    assert f"{OPPOSITE}: {means} e on average" in str(told[0].message)
     recwarn.clear()
     wrong.rattle(0.01)
     wrong.get_forces()

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import bulk, fcc111, molecule
 from torch.optim import SGD
 
 from ase_les import LESCalculator, LESModel, list_models, load_model
 from ase_les.derivatives import differentiate
 from ase_les.electrostatics.auto_sum import AutoSum
+from ase_les.electrostatics.warm_start import Metal, pair_potentials
 from ase_les.graph import graph_from_atoms
 from ase_les.model_io import read_header, shipped_models
 from ase_les.neighbors import NeighborList
@@ -105,6 +106,16 @@ def test_response_of_a_crystal(random_model, device, neutrality, name):
 def test_response_of_a_molecule(random_model, device, name):
     atoms = molecule("H2O")
     same_on_both(random_model(), device, lambda calculator: calculator.get_property(name, atoms))
+
+
+def test_approximate_potentials_of_a_metal(device):
+    slab = fcc111("Pt", (3, 3, 3), a=3.97, vacuum=6.0)
+    positions, cell = torch.tensor(slab.positions), torch.tensor(slab.cell.array)
+    here = Metal(positions, cell, cell[2] / cell[2].norm(), torch.ones(len(slab)))
+    there = Metal(*(each.to(device) for each in here[:4]))
+    found = pair_potentials(there, 1.2).cpu()
+    torch.testing.assert_close(found, pair_potentials(here, 1.2))
+    assert found.abs().max() > 1.0
 
 
 def test_forces_in_a_field(random_model, device):

@@ -30,11 +30,11 @@ import torch
 from ase import Atoms
 from ase.constraints import FixAtoms
 from ase.io import read
-from ase.io.trajectory import Trajectory
 
 from ase_les import LESCalculator
 from ase_les.properties.electrodes import MICROFARAD_PER_CM2, capacitance, select_electrodes
 from ase_les.properties.profiles import profiles
+from ase_les.properties.recorded_run import read_frames
 from ase_les.reports import dynamics as report
 from ase_les.reports import electrodes as electrodes_report
 from ase_les.reports.figures import Panel, save_figure
@@ -59,12 +59,9 @@ def settled(
     atoms: Atoms, potential_V: float, stem: Path, arguments: argparse.Namespace
 ) -> dict[str, object]:
     """Run at one potential and return the averages."""
-    metal = atoms[atoms.symbols == "Pt"]
-    chosen = select_electrodes(metal, f"bottom:{LAYERS}", f"top:{LAYERS}", potential_V=potential_V)
-    of_film = np.flatnonzero(atoms.symbols == "Pt")
-    for side in ("left", "right"):
-        chosen[side] = of_film[chosen[side]]
-    atoms.calc.electrodes = chosen
+    atoms.calc.electrodes = select_electrodes(
+        atoms, f"Pt & bottom:{LAYERS}", f"Pt & top:{LAYERS}", potential_V=potential_V
+    )
     result = run_dynamics(
         atoms,
         ensemble="nvt-bussi",
@@ -80,9 +77,8 @@ def settled(
         progress=TerminalProgress(),
     )
     report.write(result)
-    frames = Trajectory(result.files.trajectory)
-    first = sum(frame_ps <= arguments.skip for frame_ps in _times(len(frames), arguments))
-    across = profiles(list(frames)[min(first, len(frames) - 1) :], smearing_A=1.0, bin_A=0.25)
+    frames, _ = read_frames(stem, arguments.skip)
+    across = profiles(frames, smearing_A=1.0, bin_A=0.25)
     return {
         "capacitance": capacitance(stem, skip_ps=arguments.skip),
         "profiles": across,
@@ -90,8 +86,19 @@ def settled(
     }
 
 
-def _times(n_frames: int, arguments: argparse.Namespace) -> np.ndarray:
-    return 1e-3 * arguments.timestep * arguments.every * np.arange(n_frames) - 1e-9
+def at_potentials(arguments: argparse.Namespace) -> dict[float, dict]:
+    """Return averages at each potential, in turn: a run starts where the one before it ended."""
+    calculator = LESCalculator(arguments.model)
+    start = last = capacitor()
+    found: dict[float, dict] = {}
+    for potential in arguments.potentials:
+        atoms = last.copy()
+        atoms.set_constraint(start.constraints)
+        atoms.calc = calculator
+        stem = arguments.output / f"at-{potential:g}V"
+        found[potential] = settled(atoms, potential, stem, arguments)
+        last = found[potential]["atoms"]
+    return found
 
 
 def show(found: dict[float, dict]) -> None:
@@ -163,16 +170,7 @@ def main() -> None:
     if arguments.quick:
         arguments.potentials, arguments.steps, arguments.every = [0.0, 2.0], 10, 2
     arguments.output.mkdir(parents=True, exist_ok=True)
-    calculator = LESCalculator(arguments.model)
-    found: dict[float, dict] = {}
-    start = capacitor()
-    for potential in arguments.potentials:
-        # Every run starts where the one at the last potential ended.
-        atoms = found[max(found)]["atoms"].copy() if found else start
-        atoms.set_constraint(start.constraints)
-        atoms.calc = calculator
-        stem = arguments.output / f"at-{potential:g}V"
-        found[potential] = settled(atoms, potential, stem, arguments)
+    found = at_potentials(arguments)
     show(found)
     draw(found, arguments.output / "profiles.png")
     last = found[arguments.potentials[-1]]["capacitance"]

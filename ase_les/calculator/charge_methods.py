@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ase_les.calculator.electrodes import ElectrodeSettings
 from ase_les.calculator.graph_cache import GraphCache
+from ase_les.electrostatics.energy import Plan
 from ase_les.electrostatics.potential import potential_at, potential_at_atoms
 from ase_les.graph import Graph
 from ase_les.model import LESModel
@@ -380,12 +381,10 @@ class ChargeMethods(Calculator):
     def _graph_of(self, atoms: Atoms) -> Graph:
         """Return the graph, with the periodic directions of the sums if there are electrodes."""
         graph = self._graphs.at(atoms)
-        electrodes = self._latent_electrodes(atoms)
-        if self._electrodes is None or electrodes is None:
+        if self._electrodes is None:
             return graph
-        chosen = [*self._electrodes.left, *self._electrodes.right]
-        if max(chosen) >= len(atoms):
-            return electrode_graph(self._engine, graph, electrodes)
+        # Electrodes of atoms that are missing are refused below.
+        chosen = [k for each in self._electrodes.groups for k in each if k < len(atoms)]
         # The arrangement depends on the metal, and on whether edges cross the faces of the cell.
         key = (
             self._electrodes,
@@ -394,6 +393,8 @@ class ChargeMethods(Calculator):
             tuple(graph.shifts.any(dim=0).tolist()),
         )
         if self._arrangement is None or self._arrangement[0] != key:
+            electrodes = self._latent_electrodes(atoms)
+            assert electrodes is not None
             self._arrangement = key, electrode_graph(self._engine, graph, electrodes).pbc
         return graph._replace(pbc=self._arrangement[1])
 
@@ -405,11 +406,13 @@ class ChargeMethods(Calculator):
         """Ratio of physical to latent charges."""
         return self._scaling if atoms.pbc.any() else 1.0
 
-    def _born_charges(self, engine: LESModel, atoms: Atoms, graph: Graph) -> np.ndarray:
+    def _born_charges(
+        self, engine: LESModel, atoms: Atoms, graph: Graph, plan: Plan | None = None
+    ) -> np.ndarray:
         center = torch.tensor(atoms.get_center_of_mass()[None], device=self._device)
         with torch.enable_grad():
             enthalpy = self._enthalpy(engine, atoms)
-            born = born_charges(engine, graph, center, enthalpy=enthalpy)[1]
+            born = born_charges(engine, graph, center, enthalpy=enthalpy, plan=plan)[1]
         return self._factor(atoms) @ array_of(born)
 
 

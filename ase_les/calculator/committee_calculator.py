@@ -122,10 +122,13 @@ class CommitteeCalculator(LESCalculator):
         name = "born_effective_charges"
         if requested.isdisjoint({name, _SPREADS[name]}):
             return {}
-        central = self._committee.central
+        central, plans = self._committee.central, self._graphs.plan(graph)
         if central is not None and _SPREADS[name] not in requested:
-            return {name: self._born_charges(central, atoms, graph)}
-        each = [{name: self._born_charges(m, atoms, graph)} for m in self._committee.members]
+            return {name: self._born_charges(central, atoms, graph, plans[0])}
+        each = [
+            {name: self._born_charges(member, atoms, graph, plan)}
+            for member, plan in zip(self._committee.members, plans, strict=True)
+        ]
         return _means(each) | self._spreads(each)
 
     def _spreads(self, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

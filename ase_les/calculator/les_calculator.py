@@ -41,10 +41,8 @@ from ase_les.model_io import load_single_model, model_hash
 from ase_les.process_settings import keep_freed_memory, set_threads
 from ase_les.screening import charge_scaling, screening_factor
 
-_CHARGE_PROPERTIES = (
-    *("charges", "dipole", "polarization", "born_effective_charges", "dielectric_tensor"),
-)
 _BORN_CHARGES, _POLARIZABILITY = "born_effective_charges", "polarizability"
+_CHARGE_PROPERTIES = ("charges", "dipole", "polarization", _BORN_CHARGES, "dielectric_tensor")
 _APART = (_BORN_CHARGES, f"{_BORN_CHARGES}_std")
 _WITHOUT_ENERGY = {*_APART, "dielectric_tensor", _POLARIZABILITY}
 
@@ -437,7 +435,8 @@ class LESCalculator(ModelResults):
         if _BORN_CHARGES not in requested:
             return {}
         whole = self._whole(atoms, graph)
-        return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole)}
+        plan = self._graphs.plan(graph) if self._shared is None else None
+        return {_BORN_CHARGES: self._born_charges(self._engine, atoms, whole, plan)}
 
     def _energy_results(
         self, atoms: Atoms, graph: Graph, plan: Any, requested: AbstractSet[str]

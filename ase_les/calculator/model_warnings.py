@@ -131,7 +131,8 @@ class ModelWarnings:
             if has_local_polarization(self._model, graph):
                 born = born_charges(atoms, graph)
         if born is not None:
-            means = mean_by_element(atoms.numbers, np.trace(np.asarray(born), axis1=1, axis2=2))
+            gapt = np.trace(np.asarray(born), axis1=1, axis2=2) / 3
+            means = mean_by_element(atoms.numbers, gapt)
             if judge_sign(means) != OPPOSES:
                 return
         self._warn(

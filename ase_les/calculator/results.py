@@ -21,7 +21,7 @@ from ase_les.derivatives import Derivatives, EnergyModel, evaluate
 from ase_les.electrostatics.energy import Plan
 from ase_les.graph import Graph
 from ase_les.model import LESModel, Prediction
-from ase_les.response import check_field, dipoles, has_branches
+from ase_les.response import check_conserved_charges, dipoles, has_branches
 
 
 class ModelResults(PolarizabilityMethods):
@@ -65,16 +65,11 @@ class ModelResults(PolarizabilityMethods):
                 raise ValueError("a field needs a calculator without `group`")
             model = self._enthalpy(engine, atoms)
             if self._field.any():
-                check_field(engine, graph, model.force_per_charge)
+                check_conserved_charges(engine)
                 stress_defined &= not has_branches(engine, graph)
             elif graph.pbc.all():
                 # Electrodes at the faces of one metal: a field along the normal.
                 stress_defined = False
-            if "stress" in requested and not stress_defined:
-                raise PropertyNotImplementedError(
-                    "in a field the stress needs a polarization without branches; formal charges "
-                    "and metals have none. Keep the cell fixed"
-                )
         # Cell relaxations and barostats request the stress after the forces of every step: after
         # the first request both come from one pass (the stress adds a few per cent).
         self._with_stress |= "stress" in requested
@@ -87,6 +82,12 @@ class ModelResults(PolarizabilityMethods):
             prediction, derivatives = evaluate(model, graph, plan, **parts)
         else:
             prediction, derivatives = self._shared.derivatives(graph, plan, **parts)
+        # After the evaluation, which refuses structures without an energy in the field.
+        if self._is_driven and "stress" in requested and not stress_defined:
+            raise PropertyNotImplementedError(
+                "in a field the stress needs a polarization without branches; formal charges "
+                "and metals have none. Keep the cell fixed"
+            )
         return self._named(engine, prediction, derivatives, atoms, graph, requested)
 
     def _named(

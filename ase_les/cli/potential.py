@@ -46,7 +46,8 @@ def potential(
         ),
     ] = None,
     smearing: Annotated[
-        float, typer.Option(help="Smearing of the charges in Å, the σ of the model.")
+        float,
+        typer.Option(help="Smearing of the charges in Å, the σ of the model, for REF_potential."),
     ] = 0.0,
     output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "potential",
     device: Device = None,
@@ -76,7 +77,7 @@ def potential(
         work_function_eV=work_function,
         smearing_A=smearing,
     )
-    result = vacuum_levels(atoms, found, edge_eV=edge, smearing_A=smearing)
+    result = vacuum_levels(atoms, found, edge_eV=edge)
     report.write(result, found, output)
     report.show(result, found, quiet)
     if json:

@@ -272,7 +272,8 @@ class Equilibration(nn.Module):
     ) -> Tensor:
         """Return the derivatives (M,) in V of the energy by the charges `moved` (M, 1) of metals.
 
-        All are equal at equilibrium. Other arguments as of `forward`.
+        At equilibrium they are equal at all atoms without a fixed charge, and at those of an
+        electrode of given charge. Other arguments as of `forward`.
         """
         metal = self.atoms(graph)
         chi, stiffness = self._constants(graph, metal, sums, bias)

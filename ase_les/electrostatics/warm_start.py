@@ -318,9 +318,10 @@ def _table(cell: Tensor, smearing: float) -> Tensor:
     lengths = torch.linalg.vector_norm(cell, dim=1).tolist()
     size = [good_size(_POINTS_PER_WIDTH * length / smearing) for length in lengths]
     reciprocal = 2 * math.pi * torch.linalg.inv(cell).T
-    indices = [torch.fft.fftfreq(n, 1 / n, dtype=cell.dtype) for n in size[:2]]
-    indices.append(torch.fft.rfftfreq(size[2], 1 / size[2], dtype=cell.dtype))
-    squared = torch.zeros(1, dtype=cell.dtype)
+    dtype, device = cell.dtype, cell.device
+    indices = [torch.fft.fftfreq(n, 1 / n, dtype=dtype, device=device) for n in size[:2]]
+    indices.append(torch.fft.rfftfreq(size[2], 1 / size[2], dtype=dtype, device=device))
+    squared = torch.zeros(1, dtype=dtype, device=device)
     for component in reciprocal.T:
         x, y, z = (index * part for index, part in zip(indices, component, strict=True))
         squared = squared + ((x[:, None] + y)[..., None] + z) ** 2

@@ -67,6 +67,8 @@ class PotentialCalibration:
         Combinations of elements (orthonormal) whose constants the reference determines.
     residual_V : float
         Root-mean-square difference from the reference potential.
+    smearing_A : float
+        Smearing of the charges in the potential.
     metal_V : float
         :math:`\Phi_0` in eV; nan without a reference work function.
     """
@@ -76,6 +78,7 @@ class PotentialCalibration:
     core_V_A3: Mapping[str, float] = field(default_factory=dict)
     determined: tuple[Mapping[str, float], ...] = ()
     residual_V: float = math.nan
+    smearing_A: float = 0.0
     metal_V: float = math.nan
 
     def as_dict(self) -> dict[str, Any]:
@@ -171,9 +174,9 @@ def calibrate_potential(
     ----------
     references : sequence of Atoms
         Slabs (pbc True, True, False) with a calculator and with ``info["REF_potential"]``: planar
-        averages, at equal distances along the third cell vector, of the potential in V that acts
-        on a positive charge, with any zero (the local potential of electrons in eV is its
-        negative).
+        averages of the potential in V that acts on a positive charge, with any zero (the local
+        potential of electrons in eV is its negative). Value i of n, from 0, is at i/n of the third
+        cell vector, as on the grids of VASP and Quantum ESPRESSO.
     window_A : float
         Period of the layers.
     smearing_A : float
@@ -197,7 +200,9 @@ def calibrate_potential(
             )
         position, latent = _latent_potential(atoms, window_A, smearing_A)
         height = len(position) * (position[1] - position[0])
-        at = (np.arange(len(label)) + 0.5) / len(label) * height
+        # Both ends of the cell may differ: the vacuum above continues linearly.
+        label = np.append(label, 2 * label[-1] - label[-2])
+        at = np.linspace(0, height, len(label))
         reference = macroscopic_average(position, np.interp(position, at, label), window_A)
         densities = _densities(atoms, elements, position, window_A)
         difference = reference - latent
@@ -215,12 +220,11 @@ def calibrate_potential(
         core_V_A3=dict(zip(elements, constants.tolist(), strict=True)),
         determined=tuple(dict(zip(elements, row.tolist(), strict=True)) for row in right[kept]),
         residual_V=float(np.sqrt(np.mean(residual**2))),
+        smearing_A=float(smearing_A),
     )
 
 
-def absolute_potential(
-    atoms: Atoms, calibration: PotentialCalibration, smearing_A: float = 0.0
-) -> AbsolutePotential:
+def absolute_potential(atoms: Atoms, calibration: PotentialCalibration) -> AbsolutePotential:
     """Return the potential of a slab relative to vacuum.
 
     Parameters
@@ -229,22 +233,21 @@ def absolute_potential(
         Slab with a calculator.
     calibration : PotentialCalibration
         From `calibrate_potential`.
-    smearing_A : float
-        Smearing of the model.
 
     Raises
     ------
     ValueError
         If the calibration is of another model, or does not determine the composition of the slab.
     """
-    _check_model(atoms, calibration)
+    check_model(atoms, calibration)
     if not calibration.core_V_A3:
         raise ValueError(
             "an absolute potential needs a calibration by a reference potential: give slabs with "
             f"the label {LABEL} (calibrate_potential, --reference). Without it only changes of "
             "the potential are meaningful (`ase-les profile`)"
         )
-    position, latent = _latent_potential(atoms, calibration.window_A, smearing_A)
+    window, smearing = calibration.window_A, calibration.smearing_A
+    position, latent = _latent_potential(atoms, window, smearing)
     elements = sorted(set(atoms.symbols))
     missing = [symbol for symbol in elements if symbol not in calibration.core_V_A3]
     if missing:
@@ -253,7 +256,7 @@ def absolute_potential(
             "these elements"
         )
     known = list(calibration.core_V_A3)
-    densities = _densities(atoms, known, position, calibration.window_A)
+    densities = _densities(atoms, known, position, window)
     _check_composition(densities, calibration)
     potential = latent + densities @ np.array([calibration.core_V_A3[each] for each in known])
     heights = atoms.positions @ unit_normal(atoms)
@@ -307,7 +310,7 @@ def work_functions(atoms: Atoms, calibration: PotentialCalibration) -> tuple[flo
         If the calibration is of another model or has no work function, or the structure is no slab
         of a metal.
     """
-    _check_model(atoms, calibration)
+    check_model(atoms, calibration)
     if math.isnan(calibration.metal_V):
         raise ValueError(
             "an absolute work function needs that of the clean slab once "
@@ -335,7 +338,8 @@ def _check_slab(atoms: Atoms) -> None:
         )
 
 
-def _check_model(atoms: Atoms, calibration: PotentialCalibration) -> None:
+def check_model(atoms: Atoms, calibration: PotentialCalibration) -> None:
+    """Raise ValueError if the calculator of a structure is not that of a calibration."""
     given = model_hash(atoms.calc)
     if given != calibration.model:
         raise ValueError(

@@ -15,6 +15,7 @@ from ase_les.properties.absolute_potential import (
     absolute_potential,
     calibrate_potential,
     calibrate_work_function,
+    check_model,
     work_functions,
 )
 from ase_les.properties.slab_electrostatics import potential_step_V
@@ -76,8 +77,12 @@ def calibrated(
     Raises
     ------
     ValueError
-        If nothing is calibrated: then only changes of the potential are meaningful.
+        If nothing is calibrated: then only changes of the potential are meaningful. If the stored
+        calibration is of another model.
     """
+    if stored is not None:
+        for atoms in references:
+            check_model(atoms, stored)
     if work_function_eV is not None:
         if len(references) != 1:
             raise ValueError(
@@ -109,7 +114,6 @@ def vacuum_levels(
     calibration: PotentialCalibration,
     *,
     edge_eV: float | None = None,
-    smearing_A: float = 0.0,
 ) -> VacuumLevels:
     """Return all levels of a slab that a calibration determines.
 
@@ -120,8 +124,6 @@ def vacuum_levels(
     calibration : PotentialCalibration
     edge_eV : float or None
         Band edge in the bulk, see `AbsolutePotential.band_edge_eV`.
-    smearing_A : float
-        Smearing of the model.
 
     Raises
     ------
@@ -134,7 +136,7 @@ def vacuum_levels(
     potential = None
     # A metal under adsorbates has a work function, whatever the adsorbates are.
     if edge_eV is not None or not levels:
-        potential = absolute_potential(atoms, calibration, smearing_A)
+        potential = absolute_potential(atoms, calibration)
         if edge_eV is not None:
             levels["band edge"] = potential.band_edge_eV(edge_eV)
     return VacuumLevels(atoms.get_chemical_formula(), levels, potential_step_V(atoms), potential)

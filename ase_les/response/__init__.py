@@ -9,6 +9,7 @@ from ase_les.response.born_charges import (
     local_born_charges,
 )
 from ase_les.response.conditions import (
+    check_conserved_charges,
     check_field,
     check_local_polarization,
     check_polarization,
@@ -42,6 +43,7 @@ __all__ = [
     "born_charges_by_phase",
     "cell_dipole",
     "charge_reach_A",
+    "check_conserved_charges",
     "check_field",
     "check_local_polarization",
     "check_polarization",

@@ -129,12 +129,13 @@ def born_charges(
         return local_born_charges(model, graph, center, create_graph)
     if create_graph:
         check_local_polarization(model, graph)
-    check_polarization(model, graph)
+    opened = open_directions(model, graph)
+    check_polarization(model, graph, opened)
     charges, tensor = local_born_charges(model, graph, center)
     if enthalpy is None:
         enthalpy = FieldEnthalpy(model, graph.cell.new_zeros(3))
     tensor = tensor + metal_born_charges(enthalpy, graph, plan)
-    return charges, open_directions(model, graph)[graph.structure] @ tensor
+    return charges, opened[graph.structure] @ tensor
 
 
 def local_born_charges(

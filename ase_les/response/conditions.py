@@ -24,8 +24,15 @@ class NoPolarizationError(ValueError, PropertyNotImplementedError):
     """Raised if a model does not define the polarization of a structure."""
 
 
-def check_polarization(model: LESModel, graph: Graph) -> None:
+def check_polarization(model: LESModel, graph: Graph, opened: Tensor | None = None) -> None:
     """Raise an error for structures without a polarization along any direction.
+
+    Parameters
+    ----------
+    model : LESModel
+    graph : Graph
+    opened : Tensor, shape (S, 3, 3), or None
+        `open_directions` of the graph, if known.
 
     Raises
     ------
@@ -35,7 +42,8 @@ def check_polarization(model: LESModel, graph: Graph) -> None:
         distributed without a path.
     """
     if model.latent_electrostatics.shares_electrons(graph):
-        closed = open_directions(model, graph).flatten(1).abs().amax(1) < _STRAY_FIELD
+        opened = open_directions(model, graph) if opened is None else opened
+        closed = opened.flatten(1).abs().amax(1) < _STRAY_FIELD
         if closed.any():
             raise NoPolarizationError(
                 f"{_sharing(model)}, and the metal is periodic along all three directions: "
@@ -106,7 +114,16 @@ def has_branches(model: LESModel, graph: Graph) -> bool:
     return not rule.is_local or not rule.is_conserved or bool(rule.formal(graph).any())
 
 
-def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
+def check_conserved_charges(model: LESModel) -> None:
+    """Raise ValueError for a model whose charges do not sum to the total charge."""
+    if model.long_range is None or not model.long_range.charges.neutrality.is_conserved:
+        raise ValueError(
+            "a field needs charges that sum to the total charge; this model has none or does not "
+            "constrain their sum. Use a model with neutrality 'split' (or 'mean', for molecules)"
+        )
+
+
+def check_field(model: LESModel, graph: Graph, field: Tensor, opened: Tensor | None = None) -> None:
     """Raise an error for structures whose energy in a uniform field is undefined.
 
     Parameters
@@ -116,25 +133,24 @@ def check_field(model: LESModel, graph: Graph, field: Tensor) -> None:
     field : Tensor, shape (3,)
         Only its direction matters: slabs have a dipole along their normal for all conserved
         charges, in their plane for charges that are conserved locally.
+    opened : Tensor, shape (S, 3, 3), or None
+        `open_directions` of the graph, if known.
 
     Raises
     ------
     ValueError
         If charges are not conserved, or along periodic directions not conserved locally.
     """
-    if model.long_range is None or not model.long_range.charges.neutrality.is_conserved:
-        raise ValueError(
-            "a field needs charges that sum to the total charge; this model has none or does not "
-            "constrain their sum. Use a model with neutrality 'split' (or 'mean', for molecules)"
-        )
-    check_polarization(model, graph)
-    conducted = field - open_directions(model, graph) @ field.to(graph.cell)
+    check_conserved_charges(model)
+    opened = open_directions(model, graph) if opened is None else opened
+    check_polarization(model, graph, opened)
+    conducted = field - opened @ field.to(graph.cell)
     if conducted.abs().max() > _STRAY_FIELD * field.abs().max():
         raise ValueError(
             f"{_sharing(model)}: there is no field along a metal. Use a field along a direction in "
             "which the metal ends, such as the normal of a slab"
         )
-    if model.long_range.charges.neutrality.is_local:
+    if model.latent_electrostatics.charges.neutrality.is_local:
         return
     along_periods = field - finite_directions(graph) @ field.to(graph.cell)
     if along_periods.abs().max() > _STRAY_FIELD * field.abs().max():

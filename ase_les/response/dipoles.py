@@ -54,7 +54,8 @@ def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
     ValueError
         If they are undefined (see `check_polarization`).
     """
-    check_polarization(model, graph)
+    opened = open_directions(model, graph)
+    check_polarization(model, graph, opened)
     local = sum_per_structure(
         model.latent_electrostatics.charges.neutrality.moments(prediction.latent, graph), graph
     )
@@ -62,7 +63,7 @@ def dipoles(model: LESModel, prediction: Prediction, graph: Graph) -> Tensor:
         return local
     assert prediction.metal is not None
     total = local + metal_moments(model, prediction.metal, graph)
-    return torch.einsum("sab,sb->sa", open_directions(model, graph), total)
+    return torch.einsum("sab,sb->sa", opened, total)
 
 
 def cell_dipole(
@@ -87,7 +88,8 @@ def cell_dipole(
     ValueError
         If they are undefined (see `check_polarization`).
     """
-    check_polarization(model, graph)
+    opened = open_directions(model, graph)
+    check_polarization(model, graph, opened)
     moments = model.latent_electrostatics.charges.neutrality.moments(
         latent_numbers(model, graph), graph
     )
@@ -98,7 +100,7 @@ def cell_dipole(
         enthalpy = FieldEnthalpy(model, graph.cell.new_zeros(3))
     charges = equilibrated_charges(enthalpy, graph, plan)
     total = local + metal_moments(model, charges, graph)
-    return torch.einsum("sab,sb->sa", open_directions(model, graph), total)
+    return torch.einsum("sab,sb->sa", opened, total)
 
 
 def latent_charges(model: LESModel, graph: Graph) -> Tensor:

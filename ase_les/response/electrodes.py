@@ -172,8 +172,10 @@ def gap_field(graph: Graph, pieces: Conductors, left: Tensor, potential: float) 
 
 def metal_bias(
     graph: Graph, metal: Tensor, field: Tensor, electrodes: Electrodes | None
-) -> tuple[MetalBias, Tensor]:
-    """Return the conditions of metal charges, and the field (3,) on all charges.
+) -> tuple[MetalBias, Tensor, Conductors | None]:
+    """Return the conditions of metal charges, the field (3,) on all charges, and the metal.
+
+    The pieces of metal are None without a field.
 
     Parameters
     ----------
@@ -185,22 +187,23 @@ def metal_bias(
         Applied field in V/Å.
     electrodes : Electrodes or None
     """
-    electrode, charge = None, 0.0
+    electrode, charge, pieces = None, 0.0, None
+    if field.any() or (electrodes is not None and graph.pbc.all()):
+        pieces = conductors(graph, metal)
     energies = graph.positions.new_zeros(len(metal))
     if electrodes is not None:
         left = torch.isin(metal, electrodes.left)
         if graph.pbc.all():
-            assert electrodes.potential is not None
-            pieces = conductors(graph, metal)
+            assert electrodes.potential is not None and pieces is not None
             field = field + gap_field(graph, pieces, left, electrodes.potential)
         elif electrodes.potential is not None:
             energies = -electrodes.potential * left.to(energies)
         else:
             assert electrodes.charge is not None
             electrode, charge = left.to(energies), electrodes.charge
-    if field.any():
-        energies = energies - conductors(graph, metal).positions @ field
-    return MetalBias(energies, electrode, charge), field
+    if pieces is not None:
+        energies = energies - pieces.positions @ field
+    return MetalBias(energies, electrode, charge), field, pieces
 
 
 class ElectrodeState(NamedTuple):

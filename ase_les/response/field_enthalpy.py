@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ase_les.electrostatics.conductors import Conductors
 from ase_les.electrostatics.energy import Plan
 from ase_les.electrostatics.equilibration import MetalBias
 from ase_les.graph import Graph, sum_per_structure
@@ -57,18 +58,25 @@ class FieldEnthalpy(nn.Module):
 
     def bias(self, graph: Graph) -> tuple[MetalBias | None, Tensor]:
         """Return the conditions of metal charges, and the field (3,) on all charges, latent."""
+        bias, field, _ = self._conditions(graph)
+        return bias, field
+
+    def _conditions(self, graph: Graph) -> tuple[MetalBias | None, Tensor, Conductors | None]:
+        """Return `bias` and the pieces of metal, None without metal or field."""
         field = self.force_per_charge
         long_range = self.model.latent_electrostatics
         if not long_range.shares_electrons(graph):
-            return None, field
+            return None, field, None
         assert long_range.equilibration is not None
         return metal_bias(graph, long_range.equilibration.atoms(graph), field, self.electrodes)
 
     def forward(self, graph: Graph, plan: Plan | None = None) -> Prediction:
         """Return the enthalpy of every structure of a graph."""
-        bias, field = self.bias(graph)
+        bias, field, pieces = self._conditions(graph)
         if field.any():
-            check_field(self.model, graph, field)
+            check_field(
+                self.model, graph, field, None if pieces is None else pieces.open_directions
+            )
         prediction = self.model(graph, plan, bias)
         if not field.any():
             return prediction

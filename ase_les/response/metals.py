@@ -32,6 +32,9 @@ from ase_les.response.electrodes import ElectrodeState
 from ase_les.response.field_enthalpy import FieldEnthalpy
 from ase_les.units import COULOMB_CONSTANT
 
+# Of projectors.
+_ROUNDING = 1e-9
+
 
 def metal_moments(model: LESModel, charges: Tensor, graph: Graph) -> Tensor:
     """Return moments (S, 3) in e Å of equilibrated charges (N,) in e."""
@@ -79,7 +82,8 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
     Returns
     -------
     Tensor, shape (N, 3, 3)
-        [atom, polarization, displacement] in e.
+        [atom, polarization, displacement] in e; zero along directions in which all metal is
+        periodic.
     """
     model = enthalpy.model
     sums = model.latent_electrostatics.electrostatics
@@ -90,10 +94,11 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
     with torch.enable_grad():
         local = local_charges(model, given)
         solution, bias = equilibrium_of(enthalpy, given, local, plan)
-        arms = conductors(graph, metal).positions.detach()
-        moved = solution.charges
+        pieces = conductors(graph, metal)
+        arms, moved = pieces.positions.detach(), solution.charges
         tensor = graph.positions.new_zeros(graph.n_atoms, 3, 3)
-        for component in range(3):
+        ends = pieces.open_directions.abs().amax((0, 1)) > _ROUNDING
+        for component in torch.nonzero(ends).flatten().tolist():
             change = solution.respond(arms[:, component, None], f"response {component}")
             held = local.index_add(0, metal, moved)
             by_change = 0.5 * (
@@ -101,14 +106,14 @@ def metal_born_charges(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None 
                 - sums(given, held.index_add(0, metal, -change), plan)
             )
             work = by_change.sum() + (bias.energies * change[:, 0]).sum()
-            (gradient,) = torch.autograd.grad(work, positions, retain_graph=component < 2)
+            (gradient,) = torch.autograd.grad(work, positions, retain_graph=True)
             tensor[:, component] = -gradient
             tensor[metal, component, component] += moved[:, 0]
     return tensor
 
 
 def metal_level(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> float:
-    """Return the potential of the shared charges of one structure in V, equal at all metal atoms.
+    """Return the potential of the shared charges of one structure in V.
 
     Constants of the elements (their electronegativities) are included, so that only differences
     between structures with the same metals are meaningful. With electrodes it is that of the right
@@ -123,6 +128,9 @@ def metal_level(enthalpy: FieldEnthalpy, graph: Graph, plan: Plan | None) -> flo
         levels = long_range.equilibration.levels(
             graph, local, solution.charges, long_range.electrostatics, plan, bias
         )
+    if bias.electrode is not None:
+        # The left electrode, of given charge, has another potential.
+        levels = levels[bias.electrode == 0]
     return float(levels.mean())
 
 

@@ -14,6 +14,7 @@ from scipy.special import erf
 from ase_les import LESCalculator
 from ase_les.electrostatics.conductors import conductors
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
+from ase_les.electrostatics.warm_start import WarmStart
 from ase_les.graph import graph_from_atoms
 from ase_les.neighbors import NeighborList
 from ase_les.response import Electrodes, FieldEnthalpy, electrode_graph, electrode_state
@@ -298,11 +299,13 @@ def test_energy_changes_by_the_charge_times_the_potential(model):
     held = state["charge_e"]
     grand = atoms.get_potential_energy()
     charge = atoms.get_forces()
+    level = atoms.calc.get_metal_potential(atoms)
     # The other ensemble at the charge found has the same forces, and the energy before V Q.
     atoms.calc = LESCalculator(model, dtype="float64", dielectric=1.7, **at(charge_e=held))
     assert atoms.get_forces() == pytest.approx(charge, abs=1e-9)
     assert atoms.get_potential_energy() == pytest.approx(grand + 1.0 * held, abs=1e-9)
     assert atoms.calc.get_electrode_state(atoms)["potential_V"] == pytest.approx(1.0, abs=1e-9)
+    assert atoms.calc.get_metal_potential(atoms) == pytest.approx(level, abs=1e-9)
 
 
 def test_a_potential_can_be_assigned_and_results_follow(model):
@@ -357,6 +360,55 @@ def test_pieces_of_metal_are_whole_across_cell_faces():
     pair = Atoms("Pt2", [(0, 0, 0), (0, 0, 2.6)], cell=[9, 9, 9], pbc=True)
     found = conductors(graph_from_atoms(pair, NeighborList(4.5)), torch.arange(2))
     assert found.open_directions[0].numpy() == pytest.approx(np.eye(3))
+
+
+def test_the_pieces_of_metal_are_found_once_per_force_call(model, monkeypatch):
+    calls = []
+
+    def counted(*given):
+        calls.append(given)
+        return conductors(*given)
+
+    for module in ("conditions", "electrodes", "metals"):
+        monkeypatch.setattr(f"ase_les.response.{module}.conductors", counted)
+    atoms = gap(FILM)
+    for given in ({}, at(potential_V=1.0)):
+        atoms.calc = LESCalculator(model, field_V_per_A=(0, 0, 0.1), **given)
+        atoms.get_forces()
+        atoms.positions[-1, 2] += 0.01
+        atoms.positions[9, 2] += 0.01
+        calls.clear()
+        atoms.get_forces()
+        # Another for the arrangement of electrodes that moved.
+        assert len(calls) == 1 + bool(given)
+
+
+def test_born_charges_start_from_the_solution_of_the_forces(model, monkeypatch):
+    atoms = gap(FILM) * (3, 3, 1)
+    is_left = atoms.positions[:, 2] < 4
+    is_metal = atoms.symbols == "Na"
+    electrodes = {
+        "left": np.flatnonzero(is_metal & is_left),
+        "right": np.flatnonzero(is_metal & ~is_left),
+        "potential_V": 1.0,
+    }
+    atoms.calc = LESCalculator(model, dtype="float64", electrodes=electrodes)
+    atoms.get_forces()
+    solved = []
+
+    def noted(self, metal, answer, given, series="charges"):
+        solution = solve(self, metal, answer, given, series)
+        solved.append((series, solution.iterations))
+        return solution
+
+    solve = WarmStart.solve
+    monkeypatch.setattr(WarmStart, "solve", noted)
+    born = atoms.calc.get_born_effective_charges(atoms)
+    # One response, along the normal: there is none along the layers.
+    assert [series for series, _ in solved] == ["charges", "response 2"]
+    assert solved[0][1] <= 1
+    atoms.calc = LESCalculator(model, dtype="float64", electrodes=electrodes)
+    assert atoms.calc.get_born_effective_charges(atoms) == pytest.approx(born, abs=1e-8)
 
 
 def test_there_is_no_field_along_a_metal(model):

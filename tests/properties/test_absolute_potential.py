@@ -45,13 +45,20 @@ def planes(symbols: str, heights) -> Atoms:
 
 
 def with_label(atoms: Atoms, zero: float = 0.0) -> Atoms:
-    """Add a reference potential: that of smeared charges and of Gaussian cores."""
+    """Add a reference potential: that of smeared charges and of Gaussian cores.
+
+    At i/n of the height, as on the grids of DFT programs.
+    """
     along = PlanarPotential(axis=2, bin_A=0.1, smearing_A=SMEARED)
-    along.add(atoms)
+    # Its values are at (i + ½)/n.
+    half = 0.05
+    moved = atoms.copy()
+    moved.positions[:, 2] += half
+    along.add(with_charges(moved))
     result = along.result()
     label = result.curves["potential_V"] + zero
     for symbol, z in zip(atoms.symbols, atoms.positions[:, 2], strict=True):
-        core = np.exp(-((result.position_A - z) ** 2) / (2 * CORE**2))
+        core = np.exp(-((result.position_A - half - z) ** 2) / (2 * CORE**2))
         label = label + CORES[symbol] / AREA * core / (math.sqrt(2 * math.pi) * CORE)
     atoms.info["REF_potential"] = label
     return atoms
@@ -81,6 +88,19 @@ def test_constants_of_elements_in_planes_of_their_own_are_found():
     assert found.core_V_A3 == pytest.approx(CORES, rel=0.03)
     assert len(found.determined) == 2
     assert found.residual_V < 0.02
+
+
+def test_a_calibration_keeps_the_smearing_of_its_potential():
+    atoms = with_label(alternating(6), zero=3.3)
+    found = calibrate_potential([atoms], 2.4, SMEARED)
+    kept = PotentialCalibration.from_dict(found.as_dict())
+    absolute = absolute_potential(alternating(6), kept)
+    reference = atoms.info["REF_potential"]
+    at = 0.1 * np.arange(len(reference))
+    expected = macroscopic_average(at, reference, 2.4) - reference[0]
+    potential = np.interp(at, absolute.position_A, absolute.potential_V)
+    # Without the smearing it is 0.27 V off at the surfaces.
+    assert potential == pytest.approx(expected, abs=0.1)
 
 
 def test_elements_in_common_planes_are_determined_together_only():
@@ -176,6 +196,10 @@ def test_a_calibration_belongs_to_its_model(model):
     clean.calc = LESCalculator(rigid_charge_model({"K": 1.0, "F": -1.0}, hardness=6.0))
     with pytest.raises(ValueError, match="belongs to the model"):
         work_functions(clean, calibration)
+    with pytest.raises(ValueError, match="belongs to the model"):
+        calibrated([clean], stored=calibration, work_function_eV=5.7)
+    with pytest.raises(ValueError, match="belongs to the model"):
+        calibrated([with_label(rocksalt(5))], stored=calibration, window_A=2.1)
 
 
 def run(*arguments: str) -> int:

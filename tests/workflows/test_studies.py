@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+from argparse import Namespace
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -12,6 +13,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
 from ase.build import molecule
 from ase.io import read, write
 
@@ -290,6 +292,21 @@ def test_electrodes_of_platinum_take_up_charge_at_a_potential(tmp_path):
     gained = high["charge_e"]["mean"] - low["charge_e"]["mean"]
     assert gained > 2 * empty * high["area_A2"] / 1602.18
     assert (tmp_path / "profiles.png").stat().st_size > 1000
+
+
+def test_a_run_at_a_potential_starts_where_the_one_before_it_ended(tmp_path):
+    study = runpy.run_path(str(STUDIES / "17_electrodes_at_a_potential.py"))
+    starts = []
+
+    def settled(atoms, potential_V, stem, arguments):
+        starts.append(atoms.info.get("ended_at"))
+        return {"atoms": Atoms("Pt", info={"ended_at": potential_V})}
+
+    arguments = Namespace(model="pt-kf-aq", potentials=[2.0, 1.0, 0.0], output=tmp_path)
+    at_potentials = study["at_potentials"]
+    with mock.patch.dict(at_potentials.__globals__, settled=settled):
+        at_potentials(arguments)
+    assert starts == [None, 2.0, 1.0]
 
 
 @pytest.mark.slow
