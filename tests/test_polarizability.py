@@ -18,7 +18,7 @@ from ase_les import LESCalculator, load_model
 from ase_les.configuration import from_mapping
 from ase_les.graph import graph_from_atoms
 from ase_les.model import LESModel
-from ase_les.model_config import ModelConfig
+from ase_les.model_config import ArchitectureConfig, ModelConfig
 from ase_les.model_io import read_model, save_model
 from ase_les.neighbors import NeighborList
 from ase_les.polarizability import (
@@ -32,7 +32,8 @@ from ase_les.reading.labels import LabelNames
 from ase_les.representation import MaceConfig
 from ase_les.response import atomic_polarizabilities, polarizability
 from ase_les.testing.polarizability import polarizability_findings
-from ase_les.training.learning.dataset import labeled
+from ase_les.training.learning.dataset import Sample, labeled
+from ase_les.training.learning.initial_model import model_from
 from ase_les.training.learning.train import TrainingConfig, train
 
 PARTS = {"channels": 3, "scale": 1.0}
@@ -263,6 +264,37 @@ def test_a_polarizability_is_added_to_a_trained_model(random_model, tmp_path, mo
     before, after = start.state_dict(), model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert set(after) > set(before)
+
+
+def architecture_of(model: LESModel) -> ArchitectureConfig:
+    parts = {name: getattr(model.config, name) for name in vars(ArchitectureConfig())}
+    return ArchitectureConfig(**parts)
+
+
+def samples_for(model: LESModel) -> list[Sample]:
+    frames = structures()
+    for atoms in frames:
+        atoms.info["REF_energy"] = sum(model.config.atomic_energies[s] for s in atoms.symbols)
+    return labeled(frames, model.config.cutoff, LabelNames())
+
+
+def test_added_charges_leave_the_polarizability_as_it_is(random_model):
+    known = random_model(long_range=False, polarizability=PARTS).double()
+    samples = samples_for(known)
+    known.standardize_features([sample.graph for sample in samples[:1]])
+    more = model_from(known, architecture_of(random_model(polarizability=PARTS)), samples)
+    assert more.long_range is not None
+    graph = graph_from_atoms(structures()[1], NeighborList(3.5))
+    assert torch.equal(polarizability(more, graph), polarizability(known, graph))
+
+
+def test_features_of_an_added_part_have_the_spread_of_the_trained_representation(random_model):
+    known = random_model(seed=5)
+    samples = samples_for(known)
+    more = model_from(known, architecture_of(random_model(polarizability=PARTS)), samples)
+    found = more.polarizability.readout.spread.clone()
+    more.standardize_features([sample.graph for sample in samples])
+    assert torch.equal(found, more.polarizability.readout.spread)
 
 
 @pytest.mark.slow

@@ -254,24 +254,34 @@ def test_structures_side_by_side_have_the_born_charges_of_each(random_model, rul
     np.testing.assert_allclose(together, np.vstack([born(model, a) for a in parts]), atol=1e-12)
 
 
+@pytest.mark.parametrize("layers", [(), (("invariant",),)], ids=["0", "1"])
 @pytest.mark.parametrize("rule", RULES)
-def test_born_charges_can_be_trained(random_model, rule):
-    model = random_model(charges=RULES[rule]).double()
+def test_every_weight_of_born_charges_can_be_trained(random_model, rng, rule, layers):
+    model = random_model(layers=layers, charges=RULES[rule]).double()
     graph = graph_of(model, skewed())
-    weight = next(model.long_range.charges.readout.network.parameters())
 
     def size() -> torch.Tensor:
-        return (born_charges(model, graph, create_graph=True)[1] ** 2).sum()
+        charges, tensor = born_charges(model, graph, create_graph=True)
+        return (tensor**2).sum() + (charges**3).sum()
 
-    (gradient,) = torch.autograd.grad(size(), weight)
-    step = 1e-5 * gradient / gradient.norm()
-    with torch.no_grad():
-        weight += step
-    up = size().item()
-    with torch.no_grad():
-        weight -= 2 * step
-    expected = (up - size().item()) / 2e-5
-    assert gradient.norm().item() == pytest.approx(expected, rel=1e-5)
+    weights = dict(model.named_parameters())
+    gradients = torch.autograd.grad(size(), weights.values(), allow_unused=True)
+    for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
+        direction = torch.tensor(rng.normal(size=weight.shape))
+        step = 1e-5 * direction / direction.norm()
+        values = []
+        for factor in (1, -2):
+            with torch.no_grad():
+                weight += factor * step
+            values.append(size().item())
+        with torch.no_grad():
+            weight += step
+        expected = (values[0] - values[1]) / 2e-5
+        if gradient is None:
+            assert expected == 0, name
+            continue
+        along = float((gradient * step).sum() / step.norm())
+        assert along == pytest.approx(expected, rel=1e-5, abs=1e-7), name
 
 
 def test_the_published_formula_shortens_distances_by_a_sine(random_model):

@@ -115,8 +115,8 @@ def evaluate(
     limits = stated_limits(judged.card)
     summary: dict[str, object] = {"model": model, "data": str(data), "charge": charge}
     summary |= {"dtype": dtype, "dielectric": dielectric, "limits": limits or None}
-    facts = {"model": model, "data": str(data), "precision": dtype, "ε∞": dielectric}
-    report = _compared(judged, file.samples, facts, data.name, (device or "cpu", dtype), quiet)
+    where = device or "cpu", dtype
+    report = _compared(judged, file.samples, model, data, dielectric, where, quiet)
     on = console(quiet)
     on.print(errors_table(report.errors))
     summary["errors"] = report.errors[data.name].to_dict()
@@ -139,8 +139,9 @@ def evaluate(
 def _compared(
     judged: LESModel | Committee,
     samples: Sequence[Sample],
-    facts: Mapping[str, object],
-    name: str,
+    model: str,
+    data: Path,
+    dielectric: float,
     where: tuple[str, str],
     quiet: bool,
 ) -> ModelReport:
@@ -158,6 +159,7 @@ def _compared(
     first = judged if isinstance(judged, LESModel) else judged.members[0]
     for sample in samples:
         first.check_coverage(sample.graph.numbers.tolist(), float(sample.graph.total_charge[0]))
+    facts = {"model": model, "data": str(data), "precision": where[1], "ε∞": dielectric}
     response, charges, spread = None, None, None
     if isinstance(judged, LESModel):
         engine = judged.for_inference(*where)
@@ -165,7 +167,7 @@ def _compared(
         if engine.has_response:
             response = compare_response(engine, samples)
         if engine.has_charges:
-            charges = atomic_charges(engine, samples, float(str(facts["ε∞"])))
+            charges = atomic_charges(engine, samples, dielectric)
     else:
         facts = {**facts, "members": len(judged.members)}
         engines = judged.for_inference(*where)
@@ -174,10 +176,10 @@ def _compared(
             response = compare_mean_response(engines, samples)
     n_atoms = sum(sample.graph.n_atoms for sample in samples)
     return ModelReport(
-        title=f"Model {facts['model']}",
+        title=f"Model {model}",
         facts=facts,
-        errors={name: errors(comparison, len(samples), n_atoms)},
-        part=name,
+        errors={data.name: errors(comparison, len(samples), n_atoms)},
+        part=data.name,
         comparison=comparison,
         card=judged.card,
         response=response,

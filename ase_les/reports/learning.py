@@ -88,11 +88,7 @@ def page(result: LearningResult) -> bytes:
 
 def _row(each: Round) -> list[str]:
     held, own = (each.errors.get(name, {}) for name in ("held back", "own dynamics"))
-    largest = [
-        run.largest_disagreement_eV_per_A
-        for run in each.explored
-        if np.isfinite(run.largest_disagreement_eV_per_A)
-    ]
+    largest = _disagreements(each, "largest")
     return [
         str(each.number),
         str(each.labeled),
@@ -102,6 +98,12 @@ def _row(each: Round) -> list[str]:
         _number(max(largest, default=None)),
         f"{sum(run.stopped is None for run in each.held)} of {len(each.held)}",
     ]
+
+
+def _disagreements(each: Round, kind: str) -> list[float]:
+    """Return the finite disagreements of the runs of a round, "largest" or "mean"."""
+    values = [getattr(run, f"{kind}_disagreement_eV_per_A") for run in each.explored]
+    return [value for value in values if np.isfinite(value)]
 
 
 def _number(value: float | None) -> str:
@@ -146,11 +148,12 @@ def _draw_errors(axis: Axes, result: LearningResult) -> None:
 
 
 def _draw_disagreement(axis: Axes, result: LearningResult) -> None:
-    for name, label, combine in (
-        ("largest_disagreement_eV_per_A", "largest of the exploration", np.nanmax),
-        ("mean_disagreement_eV_per_A", "mean of frames", np.nanmean),
+    for kind, label, combine in (
+        ("largest", "largest of the exploration", np.max),
+        ("mean", "mean of frames", np.mean),
     ):
-        values = [combine([getattr(run, name) for run in each.explored]) for each in result.rounds]
+        known = [_disagreements(each, kind) for each in result.rounds]
+        values = [combine(each) if each else np.nan for each in known]
         axis.plot(_numbers(result), values, "o-", label=label)
     axis.set_yscale("log")
     axis.set_ylabel("disagreement / (eV/Å)")

@@ -182,9 +182,9 @@ def _response(report: ModelReport) -> list[str]:
     panels: list[Parity] = response_parity(report.response)
     draw = partial(save_parity_figure, title=f"{report.part} structures", panels=panels)
     return [
-        html.heading("Dipoles and Born charges"),
+        html.heading("Response to fields and displacements"),
         _agreements(agreements),
-        html.figure(draw, "Dipoles and Born charges against labels"),
+        html.figure(draw, "Responses against labels"),
     ]
 
 
@@ -193,6 +193,9 @@ def _agreements(agreements: Mapping[str, Agreement]) -> str:
         "dipole_eA": "dipole / (e Å)",
         "quadrupole_eA2": "quadrupole / (e Å²)",
         "born_effective_charges_e": "latent Born charges / e",
+        "polarizability_A3": "polarizability / Å³",
+        "isotropic_polarizability_A3": "isotropic part / Å³",
+        "anisotropic_polarizability_A3": "anisotropic part / Å³",
     }
     rows = [
         (names.get(name, name), f"{a.R2:.4f}", f"{a.slope:.3f}", f"{a.rmse:.3g}", str(a.n))

@@ -62,19 +62,23 @@ def write(result: TrainingResult, output: str | Path) -> None:
 
 def report(result: TrainingResult) -> ModelReport:
     """Return the report on a trained model."""
-    card, config = result.card, result.model.config
-    training = card["training"]
+    card, config, done = result.card, result.model.config, result.fit
     long_range = config.long_range
+    training = f"{len(done.history)} epochs, best {done.best_epoch}, {round(done.seconds)} s"
+    # With added polarizabilities the other entries are those of the initial model.
+    added = card.get("polarizability")
+    if added is None:
+        training += f", {card['training']['threads']} threads, {card['training']['device']}"
+    data = (added or card).get("data") or {}
     facts = {
         "model": f"{result.files.model} (hash {card['hash']})",
         "for": card.get("summary") or "–",
-        "data": ", ".join(map(str, (card.get("data") or {}).values())) or "–",
-        "elements": ", ".join(card["elements"]),
+        "data": ", ".join(map(str, data.values())) or "–",
+        "elements": ", ".join(config.atomic_energies),
         "representation": f"{type(config.representation).__name__.removesuffix('Config')}, cutoff "
         f"{config.cutoff:g} Å, {card['parameters']} parameters",
         "charges": "none" if long_range is None else f"neutrality {long_range.charges.neutrality}",
-        "training": f"{training['epochs']} epochs, best {training['best_epoch']}, "
-        f"{training['seconds']} s, {training['threads']} threads, {training['device']}",
+        "training": training,
         "notes": "; ".join(result.notes) or "–",
     }
     return ModelReport(

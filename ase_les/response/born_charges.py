@@ -286,7 +286,8 @@ def _from_changes_of_charge(
         model.latent_electrostatics.charges.neutrality,
     )
     given = representation.neighborhoods(graph)
-    layers = [_Layer(given) for _ in range(1 + representation.n_layers)]
+    stage = _Stage()
+    layers = [_Layer(given, stage) for _ in range(1 + representation.n_layers)]
     # A layer has the attributes of `Neighborhoods` that representations use.
     edges = cast("list[Neighborhoods]", layers)
     latent = model.latent_electrostatics.charges.latent(representation.features(graph, edges))
@@ -334,14 +335,35 @@ def _from_changes_of_charge(
                 tensor[:, component] = tensor[:, component] - value.double().sum(-1).T
                 by_edge[component] = by_edge[component] + value.double()
         tensor = tensor.index_add(0, senders, by_edge.flatten(2).permute(2, 0, 1))
+    stage.is_complete = True
     return charges, tensor
+
+
+class _Stage:
+    """Whether the Born charges are complete, so that gradients are those of a training."""
+
+    is_complete = False
+
+
+class _Cut(torch.autograd.Function):
+    """Identity; no gradient passes it until the Born charges are complete."""
+
+    @staticmethod
+    def forward(ctx: Any, sent: Tensor, stage: _Stage) -> Tensor:
+        ctx.stage = stage
+        return sent.view_as(sent)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None]:
+        return gradient if ctx.stage.is_complete else None, None
 
 
 class _Layer:
     """Edges of one layer as separate variables, and the messages sent over them."""
 
-    def __init__(self, edges: Neighborhoods):
+    def __init__(self, edges: Neighborhoods, stage: _Stage):
         self._edges = edges
+        self._stage = stage
         self.vectors = edges.vectors.detach().requires_grad_(True)
         self.senders = edges.senders
         self.sent: list[_Message] = []
@@ -351,11 +373,11 @@ class _Layer:
         return [self.vectors, *(message.cut for message in self.sent)]
 
     def of_senders(self, values: Tensor, dim: int = -1) -> Tensor:
-        """Return values at the edges as in `Neighborhoods`, detached from their origin."""
+        """Return values at the edges as in `Neighborhoods`, cut from their origin."""
         sent = self._edges.of_senders(values, dim)
         if not sent.requires_grad:
             return sent
-        message = _Message(sent, sent.detach().requires_grad_(True), dim % values.dim())
+        message = _Message(sent, _Cut.apply(sent, self._stage), dim % values.dim())
         self.sent.append(message)
         return message.cut
 

@@ -70,7 +70,7 @@ def test_a_learning_killed_at_any_moment_goes_on_to_the_same_models(plan_file, t
     plan, rng = short(plan_file), np.random.default_rng(1)
     whole = learn(plan, tmp_path, tmp_path / "whole")
     kills = 0
-    for _ in range(4):
+    for _ in range(6):
         child = os.fork()
         if child == 0:
             learn(plan, tmp_path, tmp_path / "killed")
@@ -207,7 +207,7 @@ def test_the_example_runs_quickly_from_end_to_end(tmp_path):
     began = time.process_time()
     with pytest.raises(SystemExit) as ended:
         main(["learn", str(path), "--quick", "--quiet"])
-    # Five minutes on two cores; whether a model of five epochs holds is not the point.
+    # Five minutes on two cores; whether a model of ten epochs holds is not the point.
     assert time.process_time() - began < 300
     assert ended.value.code in (0, 1)
     assert (tmp_path / "plan-quick" / "report.html").is_file()

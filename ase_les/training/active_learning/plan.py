@@ -261,11 +261,11 @@ class LearningPlan:
         """Return a short version that tests all steps; its models are poor."""
         return replace(
             self,
-            fit=replace(self.fit, epochs=min(self.fit.epochs, 5)),
-            refit={**self.refit, "epochs": 2},
+            fit=replace(self.fit, epochs=min(self.fit.epochs, 10)),
+            refit={**self.refit, "epochs": 5},
             committee=2,
-            explore=replace(self.explore, runs=2, picoseconds=0.05, structures=4),
-            criterion=replace(self.criterion, runs=1, picoseconds=0.05),
+            explore=replace(self.explore, runs=2, picoseconds=0.1, structures=4),
+            criterion=replace(self.criterion, runs=1, picoseconds=0.1),
             rounds=min(self.rounds, 2),
         )
 

@@ -120,7 +120,7 @@ class LabelingPlan:
         ------
         ModuleNotFoundError
             If the engine is not installed.
-        RuntimeError
+        KeyboardInterrupt
             If labeling was interrupted; calling this again continues it.
         """
         training, test = [], []
@@ -136,7 +136,9 @@ class LabelingPlan:
                 progress=progress,
             )
             if result.stopped:
-                raise RuntimeError(f"labeling of '{name}' was interrupted; start again to continue")
+                raise KeyboardInterrupt(
+                    f"interrupted labeling of '{name}'; start again to continue"
+                )
             frames = all_frames(result.files.frames)
             labeled = [structures[i] for i in result.labels if i not in result.failures]
             for atoms, structure in zip(frames, labeled, strict=True):

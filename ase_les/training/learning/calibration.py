@@ -130,6 +130,8 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
     spreads: dict[str, list[np.ndarray]] = {"energy": [], "forces": []}
     elements, structures = [], []
     for index, sample in enumerate(samples):
+        if not sample.has_energy_labels:
+            continue
         sample = sample.to(engine.device)
         labels, means, stds = _compared(engine, sample)
         for name, label in labels.items():
@@ -155,8 +157,8 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
     )
     comparison = Comparison(
         **joined,
-        force_elements=np.concatenate(elements),
-        force_structures=np.concatenate(structures),
+        force_elements=np.concatenate(elements or [np.zeros(0, int)]),
+        force_structures=np.concatenate(structures or [np.zeros(0, int)]),
     )
     return CommitteeComparison(comparison, *energy, *forces)
 

@@ -46,7 +46,7 @@ class Sample(NamedTuple):
     polarizability: Tensor
 
     @property
-    def has_forces(self) -> bool:
+    def has_energy_labels(self) -> bool:
         """Return whether there is a label of energy, forces or stress."""
         return not all(each.isnan().all() for each in (self.energy, self.forces, self.stress))
 

@@ -70,10 +70,10 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
         Structures evaluated together.
     """
     pairs: dict[str, list[np.ndarray]] = {"energy": [], "forces": [], "stress": []}
-    known_forces = [index for index, sample in enumerate(samples) if sample.has_forces]
+    known = [index for index, sample in enumerate(samples) if sample.has_energy_labels]
     elements, structures = [], []
-    for first in range(0, len(known_forces), batch_size):
-        indices = known_forces[first : first + batch_size]
+    for first in range(0, len(known), batch_size):
+        indices = known[first : first + batch_size]
         (sample,) = batches([samples[index] for index in indices], batch_size)
         sample = sample.to(model.device)
         with_stress = bool((~sample.stress.isnan()).any())
@@ -87,12 +87,12 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
             predicted["stress"] = (sample.stress, derived.stress)
         for name, (label, value) in predicted.items():
             both = torch.stack([label.flatten(), value.detach().flatten()]).cpu().numpy()
-            known = ~np.isnan(both[0])
-            pairs[name].append(both[:, known])
+            labeled = ~np.isnan(both[0])
+            pairs[name].append(both[:, labeled])
             if name == "forces":
-                elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[known])
+                elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[labeled])
                 own = np.array(indices)[sample.graph.structure.cpu().numpy()]
-                structures.append(np.repeat(own, 3)[known])
+                structures.append(np.repeat(own, 3)[labeled])
     joined = {
         name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
         for name, parts in pairs.items()

@@ -40,6 +40,7 @@ from ase_les.training.learning.loss import (
     response_loss,
 )
 from ase_les.training.learning.soap import SOAP
+from ase_les.weight_names import current_name
 
 __all__ = ["EpochRecord", "Fit", "fit", "freeze"]
 
@@ -271,8 +272,10 @@ class _Run:
         value = polarizability_loss(self.model, sample, weights.polarizability, batch)
         if settings.needs_energies:
             value = value + self._energy_loss(sample, batch, weights, progress)
-        # Parameters only: gradients with respect to positions would cost a tenth of a step.
-        value.backward(inputs=[p for p in self.model.parameters() if p.requires_grad])
+        # Without labels the loss is a constant.
+        if value.requires_grad:
+            # Parameters only: gradients with respect to positions would cost a tenth of a step.
+            value.backward(inputs=[p for p in self.model.parameters() if p.requires_grad])
         return value.item()
 
     def _energy_loss(
@@ -431,8 +434,8 @@ def _with_prefix(
     tensors: dict[str, Tensor], prefix: str, device: torch.device
 ) -> dict[str, Tensor]:
     return {
-        # The earlier name of the sum over neighbors is that of older checkpoints.
-        name.removeprefix(prefix).replace("neighbour_sum.", "neighbor_sum."): value.to(device)
+        # Older checkpoints have the names of files.
+        current_name(name.removeprefix(prefix)): value.to(device)
         for name, value in tensors.items()
         if name.startswith(prefix)
     }

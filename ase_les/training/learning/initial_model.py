@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
-from ase_les.model import LESModel, LongRangeConfig, ShortRangeConfig
+from ase_les.model import LESModel, ShortRangeConfig
 from ase_les.model_config import ArchitectureConfig
-from ase_les.polarizability import PolarizabilityConfig
 from ase_les.runs.provenance import changed
 from ase_les.training.learning.atomic_energies import fit_atomic_energies
 from ase_les.training.learning.dataset import Sample
@@ -100,10 +100,10 @@ def model_from(
         known.config.atomic_energies, architecture.short_range or known.config.short_range
     )
     if known.config.long_range is None and architecture.long_range is not None:
-        known = _with_charges(known, architecture.long_range, samples, seed)
+        known = _extended(known, samples, seed, long_range=architecture.long_range)
     known = _with_electrostatics(known, architecture)
     if known.config.polarizability is None and architecture.polarizability is not None:
-        known = _with_polarizability(known, architecture.polarizability, samples, seed)
+        known = _extended(known, samples, seed, polarizability=architecture.polarizability)
     changes = list(changed(known.config.to_dict(), requested.to_dict()))
     if changes:
         differing = "; ".join(
@@ -124,27 +124,13 @@ def model_from(
     return model
 
 
-def _with_charges(
-    known: LESModel, long_range: LongRangeConfig, samples: Sequence[Sample], seed: int
-) -> LESModel:
-    """Return a short-range model extended by charges with random weights."""
-    config = replace(known.config, long_range=long_range)
-    model = LESModel(config, seed=seed).to(known.precision)
+def _extended(known: LESModel, samples: Sequence[Sample], seed: int, **parts: Any) -> LESModel:
+    """Return a model extended by parts with random weights; the weights of `known` are kept."""
+    model = LESModel(replace(known.config, **parts), seed=seed).to(known.precision)
+    # The spread of features is that of the trained representation.
     model.load_state_dict(model.state_dict() | known.state_dict())
-    spread = model.short_range.readout.spread.clone()
     model.standardize_features([sample.graph for sample in samples[:10]])
-    # The readout of the energy is trained already.
-    model.short_range.readout.spread.copy_(spread)
-    return model
-
-
-def _with_polarizability(
-    known: LESModel, polarizability: PolarizabilityConfig, samples: Sequence[Sample], seed: int
-) -> LESModel:
-    """Return a model extended by polarizabilities with random weights; energies are unchanged."""
-    config = replace(known.config, polarizability=polarizability)
-    model = LESModel(config, seed=seed).to(known.precision)
-    model.standardize_features([sample.graph for sample in samples[:10]])
+    # Trained readouts keep their spread.
     model.load_state_dict(model.state_dict() | known.state_dict())
     return model
 

@@ -265,7 +265,10 @@ def held_back(parts: Mapping[str, object]) -> str:
 
 def write_learning_table(path: Path, done: Fit) -> None:
     """Write loss and validation errors of all epochs as comma-separated values."""
-    names = ("epoch", "seconds", "learning_rate", "training_loss", "energy_rmse", "forces_rmse")
+    names = (
+        *("epoch", "seconds", "learning_rate", "training_loss"),
+        *("energy_rmse", "forces_rmse", "polarizability_rmse"),
+    )
     columns = [
         np.array([getattr(record, name) for record in done.history], dtype=float) for name in names
     ]
@@ -276,7 +279,8 @@ def write_learning_table(path: Path, done: Fit) -> None:
         comments="",
         fmt="%.6g",
         header="epoch,seconds,learning_rate,training_loss,"
-        "validation_energy_rmse_meV_per_atom,validation_forces_rmse_meV_per_A",
+        "validation_energy_rmse_meV_per_atom,validation_forces_rmse_meV_per_A,"
+        "validation_polarizability_rmse_mA3_per_atom",
     )
 
 
