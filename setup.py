@@ -92,7 +92,7 @@ setup(
         ],
     },
     entry_points={
-        "console_scripts": ["ase-les = ase_les.cli:main"],
+        "console_scripts": ["ase-les = ase_les.__main__:main"],
         "ase.plugins": ["ase_les = ase_les.ase_plugin"],
     },
     classifiers=[

@@ -4,8 +4,8 @@
     python docs/time_pages.py --fresh start tutorials/own_data   in a clean clone and venv
 
 Blocks of a page run in order in one empty folder with links to `workflows` and `models`, as in
-``tests/test_documentation.py``, but complete. Times are CPU and wall time in s of each command, on
-one thread. With ``--fresh`` the last commit is cloned and installed with pip first, which takes
+``tests/test_documentation.py``, but complete. Times are CPU and wall time in s of each command, as
+a user runs it. With ``--fresh`` the last commit is cloned and installed with pip first, which takes
 torch from where pip is set up to find it.
 """
 
@@ -107,7 +107,6 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", help="such as start or tutorials/own_data")
     parser.add_argument("--fresh", action="store_true", help="in a clean clone and environment")
     arguments = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     if arguments.fresh:
         fresh(arguments.pages)
         return

@@ -114,11 +114,12 @@ def test_contacts_are_compared_with_those_of_training():
     assert told({}, pair(0.5)) and not told({}, pair(2.0))
 
 
-def test_forces_above_the_largest_are_told_once():
+def test_forces_above_one_point_two_times_the_largest_are_told_once():
     forces = np.array([[0, 0, 0], [3.0, 4.0, 0]])
-    ((kind, message),) = told({"largest_force_eV_per_A": 4.9}, pair(3), pair(3), forces=forces)
-    assert kind == "force" and "atom 1 (Cl) is 5 eV/Å" in message
-    assert told({"largest_force_eV_per_A": 5.1}, pair(3), forces=forces) == []
+    ((kind, message),) = told({"largest_force_eV_per_A": 4.16}, pair(3), pair(3), forces=forces)
+    assert kind == "force" and "atom 1 (Cl) is 5 eV/Å" in message and "4.16 eV/Å" in message
+    for largest in (4.17, 4.9, 5.1):
+        assert told({"largest_force_eV_per_A": largest}, pair(3), forces=forces) == []
 
 
 def test_small_moves_are_not_compared_again(known):

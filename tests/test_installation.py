@@ -10,6 +10,7 @@ import pytest
 
 from ase_les import LESCalculator, cli, load_model, model_io, save_model
 from ase_les.installation import examine_installation, is_sound
+from ase_les.kernels.library import compiled_kernels
 from ase_les.testing import check_calculator
 
 
@@ -56,6 +57,27 @@ def test_a_missing_extra_is_no_illness(monkeypatch):
     assert found["phonopy"].state == "absent"
     assert found["phonopy"].remedy == "pip install 'ase_les[phonons]'"
     assert is_sound(found.values())
+
+
+def test_only_what_a_user_can_need_is_listed():
+    found = examined(models=["nacl"])
+    assert not {"pytest", "mace-torch", "openmm"} & set(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("nacl", None),
+        ("licl-gaf3", "; kernels for messages in float32"),
+        ("dipeptides", "; without kernels, which do not cover CACE message passing"),
+    ],
+)
+@pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
+def test_models_say_what_kernels_cover(model, says):
+    subject = f"model {model}"
+    found = examined(models=[model])[subject].found
+    assert found.endswith(says) if says else "kernels" not in found
 
 
 def test_a_device_that_torch_cannot_use_is_found():

@@ -92,3 +92,58 @@ def test_a_number_of_threads_must_be_a_positive_integer(number):
     with pytest.raises(ValueError, match="`threads` must be a positive integer"):
         set_threads(number)
     assert torch.get_num_threads() == before
+
+
+BLAS = """
+import json, os, sys
+
+def blas_threads(*words):
+    sys.argv = ["ase-les", *words]
+    import ase_les.__main__
+    assert "numpy" not in sys.modules and "OPENBLAS_NUM_THREADS" not in os.environ
+    try:
+        ase_les.__main__.main()
+    except SystemExit:
+        pass
+    return os.environ.get("OPENBLAS_NUM_THREADS")
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "expected"),
+    [
+        (["doctor"], {}, "1"),
+        (["doctor", "--threads", "2"], {}, "2"),
+        (["doctor", "--threads=3"], {}, "3"),
+        (["doctor", "--threads", "-1"], {}, "1"),
+        (["doctor"], {"OMP_NUM_THREADS": "4"}, None),
+    ],
+)
+def test_commands_limit_the_threads_of_blas_before_it_is_loaded(words, environment, expected):
+    script = f"{BLAS}print(json.dumps(blas_threads(*{[*words, '--help']})), file=sys.stderr)"
+    kept = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stderr) == expected
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are counted in /proc")
+def test_linear_algebra_of_a_command_starts_no_threads():
+    script = (
+        f"{BLAS}blas_threads('--version')\n"
+        "import numpy, scipy.linalg\n"
+        "numpy.linalg.eigh(numpy.ones((300, 300)))\n"
+        "scipy.linalg.eigh(numpy.ones((300, 300)))\n"
+        "print(len(os.listdir('/proc/self/task')), file=sys.stderr)"
+    )
+    kept = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=kept, capture_output=True, text=True, check=True
+    )
+    assert int(done.stderr) == 1

@@ -1,4 +1,4 @@
-"""Does Au2 wet MgO(001)? Aluminium far below the surface decides, through charge alone.
+"""Does Au2 wet MgO(001)? Aluminum far below the surface decides, through charge alone.
 
     python workflows/02_gold_on_magnesia.py --model checkpoint.pth --structures dft-optimized.extxyz
 

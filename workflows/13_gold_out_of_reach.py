@@ -1,17 +1,17 @@
-"""What aluminium 10 Å below Au2 does to it, and what a short-range model makes of it.
+"""What aluminum 10 Å below Au2 does to it, and what a short-range model makes of it.
 
     python workflows/13_gold_out_of_reach.py
     python workflows/13_gold_out_of_reach.py --short-range work/short-range.safetensors
 
-Au2 stands upright on MgO(001) or lies flat on it, with and without an aluminium ion in the lowest
+Au2 stands upright on MgO(001) or lies flat on it, with and without an aluminum ion in the lowest
 of five layers: the slabs of ``models/au2-mgo``, smaller than those of study 02, with labels of
-their own. No atom has both gold and aluminium within the cutoff, so all that a short-range model
-can do with aluminium, on a substrate that stays as it is, is add a constant. The model and its
+their own. No atom has both gold and aluminum within the cutoff, so all that a short-range model
+can do with aluminum, on a substrate that stays as it is, is add a constant. The model and its
 short-range twin (the same architecture without charges, trained as long on the same structures) are
 compared with the labels,
 
 - pair by pair: held-back structures with the substrate as it is that differ in the one ion of
-  aluminium and in nothing else. How E(doped) − E(undoped) depends on where gold is, is what charge
+  aluminum and in nothing else. How E(doped) − E(undoped) depends on where gold is, is what charge
   does across the slab;
 - relaxed: E(wetting) − E(non-wetting), flat Au2 against upright, gold relaxed and substrate kept.
 
@@ -55,12 +55,12 @@ def trained_twin(folder: Path, output: Path, smoke: bool) -> Path:
 
 
 def seen_by_one_atom(atoms: Atoms) -> float:
-    """The shortest cutoff in Å within which some atom has both gold and aluminium."""
+    """The shortest cutoff in Å within which some atom has both gold and aluminum."""
     distances = atoms.get_all_distances(mic=True)
-    to_gold, to_aluminium = (
+    to_gold, to_aluminum = (
         distances[atoms.symbols == symbol].min(axis=0) for symbol in ("Au", "Al")
     )
-    return float(np.maximum(to_gold, to_aluminium).min())
+    return float(np.maximum(to_gold, to_aluminum).min())
 
 
 def pairs(frames: list[Atoms]) -> list[tuple[Atoms, Atoms]]:
@@ -138,7 +138,7 @@ def main() -> None:
         charge_without_gold(models["LES"], one) - charge_without_gold(models["LES"], two)
         for one, two in held_back
     ]
-    # What aluminium costs anywhere is of no interest: only how much more here than there.
+    # What aluminum costs anywhere is of no interest: only how much more here than there.
     effect = {name: 1000 * (np.array(e) - np.mean(e)) for name, e in effect.items()}
 
     # Relaxed
@@ -168,7 +168,7 @@ def main() -> None:
     reach = min(seen_by_one_atom(atoms) for (kind, _), atoms in starts.items() if kind == "doped")
     cutoff = models["LES"].model.config.representation.cutoff
     console.print(
-        f"An atom has both gold and aluminium within {reach:.2f} Å; the models see {cutoff:.2f} Å.",
+        f"An atom has both gold and aluminum within {reach:.2f} Å; the models see {cutoff:.2f} Å.",
         highlight=False,
     )
     table = Table(
@@ -187,7 +187,7 @@ def main() -> None:
         table.add_row(name, f"{rms[name]:.1f}", f"{error[name]:.1f}" if name in error else "")
     console.print(table)
     table = Table(title="E(wetting) − E(non-wetting) of Au2 / meV", title_justify="left")
-    for column in ("", *SUBSTRATES, "effect of aluminium"):
+    for column in ("", *SUBSTRATES, "effect of aluminum"):
         table.add_column(column, justify="left" if not column else "right")
     for name, by_substrate in wetting.items():
         change = by_substrate["doped"] - by_substrate["undoped"]

@@ -107,7 +107,7 @@ def main() -> None:
     title = f"{run.atoms.get_chemical_formula()}, {arguments.model}"
     Console(stderr=True).print(results_table(title, rows))
     if arguments.quick:
-        print("quick mode: 0.15 ps; the spectra show the way only")
+        print("quick mode: 0.15 ps, far too short for a result")
     write_summary(
         arguments.output / "study-summary.yml",
         {

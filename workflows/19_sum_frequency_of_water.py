@@ -173,7 +173,7 @@ def summarize(arguments, calculator, result, spectra, infrared, frames) -> None:
         rows["thickness / Å"] = density.faces.thickness_A
     Console(stderr=True).print(results_table(f"film of water, {arguments.model}", rows))
     if arguments.quick:
-        print("quick mode: 0.16 ps; the spectra show the way only")
+        print("quick mode: 0.16 ps, far too short for a result")
     write_summary(
         arguments.output / "study-summary.yml",
         {

@@ -17,6 +17,8 @@ from ase_les.graph import Graph, edge_vectors
 #: same elements, and to the sum of covalent radii where the card has no contacts. Dynamics reaches
 #: slightly shorter distances than a limited number of frames.
 CONTACT_FRACTION, PAIR_FRACTION, COVALENT_FRACTION = 0.95, 0.85, 0.5
+#: Accepted force relative to the largest in the training data, a limited number of frames.
+FORCE_FACTOR = 1.2
 #: Accepted distance of an environment relative to the largest in the training data.
 ENVIRONMENT_FACTOR = 1.5
 #: Displacement in Å after which contacts and environments are checked again. While atoms move less
@@ -41,7 +43,7 @@ class DomainWarnings:
 
     def __init__(self, card: Mapping[str, Any], warn: Callable[[str, str], None]):
         self._closest = _shortest_distances(card)
-        self._force = float(card.get("largest_force_eV_per_A") or np.inf)
+        self._largest_force = float(card.get("largest_force_eV_per_A") or np.inf)
         self._environments = Environments.of_entry(card.get("environments"))
         self._warn = warn
         self._given: set[str] = set()
@@ -115,14 +117,14 @@ class DomainWarnings:
 
     def _check_forces(self, atoms: Atoms, forces: np.ndarray) -> None:
         squares = np.einsum("na,na->n", forces, forces)
-        if not len(squares) or squares.max() <= self._force**2:
+        if not len(squares) or squares.max() <= (FORCE_FACTOR * self._largest_force) ** 2:
             return
         worst = int(squares.argmax())
         self._warn_once(
             "force",
             f"the force on atom {worst} ({atoms.symbols[worst]}) is "
             f"{np.sqrt(squares[worst]):.4g} eV/Å, the largest in the training data "
-            f"{self._force:.4g} eV/Å",
+            f"{self._largest_force:.4g} eV/Å",
         )
 
     def _check_contacts(self, edges: Edges, atoms: Atoms) -> None:

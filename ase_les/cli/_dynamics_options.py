@@ -125,8 +125,8 @@ Observe = Annotated[
     typer.Option(
         parser=_unchanged,
         metavar="NAME:STRIDE",
-        help="Quantities to measure during the run: current, dipole, electrodes, pressure, rdf, "
-        "profile, msd. May be repeated.",
+        help="Quantities to measure during the run: current, dipole, polarizability, spread, "
+        "layers, electrodes, pressure, rdf, profile, msd, sfg. May be repeated.",
     ),
 ]
 Stages = Annotated[

@@ -212,7 +212,7 @@ class _Gradients(Function):
 
 
 def _wanted(ctx: Any, n_others: int) -> tuple[bool, ...]:
-    """Return of which tensors the current backward pass uses the gradients.
+    """Return which input gradients the current backward pass needs.
 
     ``n_others``: inputs before the tensors.
     """

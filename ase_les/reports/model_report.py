@@ -118,7 +118,7 @@ def _errors(errors: Mapping[str, Errors]) -> str:
     ]
     words = "Root-mean-square errors, mean absolute errors in parentheses."
     if "training" in errors:
-        words += " Those of training structures say how well the model fits, not how it predicts."
+        words += " Training errors measure the fit, not the accuracy of predictions."
     return html.table(head, rows) + html.paragraph(words)
 
 

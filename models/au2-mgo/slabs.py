@@ -3,7 +3,7 @@
 Five layers of MgO(001) at the lattice constant of the crystal, 4 MgO each, and Au2 on them:
 upright on an oxygen ion, or flat over two magnesium ions that are neighbors. The rows of cells
 are shifted against each other, which keeps flat Au2 as far from its images as so small a cell can
-(4.5 Å). One magnesium ion of the lowest layer is aluminium, or none is; everything else is
+(4.5 Å). One magnesium ion of the lowest layer is aluminum, or none is; everything else is
 the same with and without, so that whatever moves are drawn from both starts make pairs.
 """
 
@@ -57,7 +57,7 @@ def with_gold(substrate: Atoms, geometry: str) -> Atoms:
 
 
 def doped(atoms: Atoms) -> Atoms:
-    """The same with aluminium for one magnesium of the lowest layer."""
+    """The same with aluminum for one magnesium of the lowest layer."""
     atoms = atoms.copy()
     lowest = (atoms.positions[:, 2] < 0.1) & (atoms.symbols == "Mg")
     atoms.symbols[np.flatnonzero(lowest)[0]] = "Al"

@@ -144,7 +144,7 @@ def test_without_a_calibration_nothing_is_absolute():
         calibrated([])
     with pytest.raises(ValueError, match="needs a calibration by a reference potential"):
         absolute_potential(rocksalt(3), PotentialCalibration(None, metal_V=1.0))
-    with pytest.raises(ValueError, match="needs that of the clean slab"):
+    with pytest.raises(ValueError, match="needs the known work function of the clean slab"):
         work_functions(rocksalt(3), PotentialCalibration(None))
     with pytest.raises(ValueError, match="period of the layers"):
         calibrated([with_label(rocksalt(3))])
