@@ -45,7 +45,9 @@ _ONLY_RUN = (
     *ONLY_RUN,
     *("epsilon_infinity", "recorded", "temperature", "reference", "layers", "surface", "center"),
 )
-_ONLY_HARMONIC_NOT_MODEL = tuple(name for name in ONLY_HARMONIC if name != "model")
+_NEITHER_MODEL_NOR_THREADS = tuple(
+    name for name in ONLY_HARMONIC if name not in ("model", "threads")
+)
 _NOT_OF_LAYERS = ("molecules", "reference")
 _OF_LAYERS = ("surface", "center")
 
@@ -149,7 +151,7 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None and layers is not None:
-        unused = ONLY_HARMONIC if layers == "recorded" else _ONLY_HARMONIC_NOT_MODEL
+        unused = ONLY_HARMONIC if layers == "recorded" else _NEITHER_MODEL_NOR_THREADS
         refuse_options(context, unused, "--from-run reads a run; omit")
         refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
         if layers == "recorded":

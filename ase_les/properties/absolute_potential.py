@@ -237,7 +237,8 @@ def absolute_potential(atoms: Atoms, calibration: PotentialCalibration) -> Absol
     Raises
     ------
     ValueError
-        If the calibration belongs to another model, or does not determine the composition of the slab.
+        If the calibration belongs to another model, or does not determine the composition of the
+        slab.
     """
     check_model(atoms, calibration)
     if not calibration.core_V_A3:
@@ -313,8 +314,9 @@ def work_functions(atoms: Atoms, calibration: PotentialCalibration) -> tuple[flo
     check_model(atoms, calibration)
     if math.isnan(calibration.metal_V):
         raise ValueError(
-            "an absolute work function needs the known work function of the clean slab as reference "
-            "(calibrate_work_function, --work-function); without it only changes are meaningful"
+            "an absolute work function needs the known work function of the clean slab as "
+            "reference (calibrate_work_function, --work-function); without it only changes are "
+            "meaningful"
         )
     inside = _metal_level(atoms) + calibration.metal_V
     half = 0.5 * potential_step_V(atoms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
@@ -153,7 +154,7 @@ def _draw_disagreement(axis: Axes, result: LearningResult) -> None:
         ("mean", "mean of frames", np.mean),
     ):
         known = [_disagreements(each, kind) for each in result.rounds]
-        values = [combine(each) if each else np.nan for each in known]
+        values = [float(combine(each)) if each else math.nan for each in known]
         axis.plot(_numbers(result), values, "o-", label=label)
     axis.set_yscale("log")
     axis.set_ylabel("disagreement / (eV/Å)")
