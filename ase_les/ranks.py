@@ -128,6 +128,8 @@ def ranks_of_torchrun(device: str = "cpu") -> Iterator[Ranks]:
         torch.cuda.set_device(place)
     torch.distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
-        yield Ranks.of(torch.distributed.group.WORLD, place)
+        # Without a reference to the group its threads end with it. A thread that frees a tensor
+        # while the interpreter ends aborts the process.
+        yield Ranks.of(None, place)
     finally:
         torch.distributed.destroy_process_group()

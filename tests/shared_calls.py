@@ -117,6 +117,11 @@ def dynamics(group=None) -> np.ndarray:
     return atoms.positions
 
 
+def threads() -> list[str]:
+    """Names of the threads of this process, those of libraries included."""
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with ranks_of_torchrun() as ranks:
@@ -138,3 +143,5 @@ if __name__ == "__main__":
             atoms.get_forces()
         except ValueError as error:
             print(f"rank {ranks.rank}: {error}")
+    left = [name for name in threads() if "gloo" in name]
+    print(f"rank {ranks.rank} after the group: {left}")

@@ -73,6 +73,13 @@ def test_errors_reach_all_processes(shared):
     assert told.count("Å apart") >= 1
 
 
+@pytest.mark.slow
+def test_no_threads_are_left_when_the_group_ends(shared):
+    # They abort the process if they free a tensor while the interpreter ends.
+    found, told = shared
+    assert told.count("after the group: []") == len(found)
+
+
 def test_a_group_needs_torchrun():
     with pytest.raises(ValueError, match="start the script with torchrun"):
         LESCalculator(random_model(), group=True)
