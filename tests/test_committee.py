@@ -27,7 +27,12 @@ from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reading.labels import LabelNames
 from ase_les.reports import dynamics as report
 from ase_les.simulation import run_dynamics
-from ase_les.training.learning.calibration import Calibration, CommitteeComparison, Reliability
+from ase_les.training.learning.calibration import (
+    Calibration,
+    CommitteeComparison,
+    Reliability,
+    compare_committee,
+)
 from ase_les.training.learning.dataset import labeled
 from ase_les.training.learning.last_layers import last_layer_committee
 
@@ -236,6 +241,21 @@ def test_a_spread_without_information_has_no_slope():
     assert Reliability.of(spread, error).slope == pytest.approx(0.0, abs=0.05)
     assert Reliability.of(spread[:10], error[:10]) is None
     assert isinstance(CommitteeComparison(None, *[np.zeros(0)] * 4).calibration(), Calibration)
+
+
+def test_structures_without_labels_of_forces_or_of_any_kind_are_compared(members):
+    frames = [water(), water(), water()]
+    frames[1].info["REF_energy"] = -1.0
+    for atoms in (frames[0], frames[2]):
+        atoms.info["REF_polarizability"] = np.eye(3).ravel()
+    samples = labeled(frames, members[0].config.cutoff, LabelNames())
+    engine = Committee(members[:2]).for_inference("cpu", "float64")
+    found = compare_committee(engine, samples)
+    assert found.energy_std.shape == (1,)
+    assert found.comparison.energy.shape == (2, 1)
+    assert found.force_std.size == found.comparison.forces.size == 0
+    assert found.comparison.force_elements.size == found.comparison.force_structures.size == 0
+    assert found.calibration().forces_scale is None
 
 
 def test_command_combines_evaluates_and_calibrates(members, tmp_path, monkeypatch, capsys):

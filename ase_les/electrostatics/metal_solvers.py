@@ -6,7 +6,6 @@ gradients, always on charges whose sum over each structure is zero.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -19,7 +18,6 @@ from ase_les.electrostatics.mesh_potential import MeshPotential
 from ase_les.electrostatics.slab import LayerPotential, SlabBox
 from ase_les.electrostatics.warm_start import NO_MINIMUM, Metal
 from ase_les.graph import Graph, atoms_without_edges
-from ase_les.units import COULOMB_CONSTANT
 
 # The condition number for smeared charges is some hundreds: tens of steps are enough.
 _MOST_STEPS = 500
@@ -51,7 +49,7 @@ class Potential:
         still = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
         found = config.weight * mesh_potential(still, group)(charges[:, 0])[atoms, None]
         if config.remove_self_energy:
-            own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
+            own = config.self_potential
             found = found - config.weight * config.self_energy_copies * own * charges[atoms]
         return found
 
@@ -109,7 +107,7 @@ class Conductor:
         sum_of = mesh_potential(self.graph, group)
         local = self._stiffness[:, 0]
         if config.remove_self_energy:
-            own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
+            own = config.self_potential
             local = local - config.weight * config.self_energy_copies * own
 
         def answer(charges: Tensor) -> Tensor:
