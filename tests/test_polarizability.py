@@ -298,6 +298,7 @@ def test_features_of_an_added_part_have_the_spread_of_the_trained_representation
     assert torch.equal(found, more.polarizability.readout.spread)
 
 
+@pytest.mark.slow
 def test_the_report_on_an_added_polarizability_is_of_its_own_training(
     random_model, tmp_path, monkeypatch
 ):
