@@ -7,8 +7,8 @@ The methods are those of the libraries: `ase.eos`, stresses of strained cells, `
 and `ase.mep.NEB`. The functions take any ASE calculator and can be copied. The barrier is that of
 an ion of the first element that moves into a vacancy beside it (``--barrier``). Results of models
 that were not trained on stresses or vacancies are extrapolations: see the card of the model. For
-MgO measured values at 300 K stand beside the results (D. G. Isaak, O. L. Anderson, T. Goto, Phys.
-Chem. Miner. 16, 704 (1989)); energies, elastic constants and bulk modulus of the equation of state
+MgO measured values at 300 K stand beside the results (Y. Sumino, O. L. Anderson, I. Suzuki, Phys.
+Chem. Miner. 9, 38 (1983)); energies, elastic constants and bulk modulus of the equation of state
 are those at 0 K without zero-point motion.
 
 Writes ``<output>.png`` and ``<output>-summary.yml``.
