@@ -8,12 +8,11 @@ from torch import Tensor
 from ase_les.electrostatics.particle_mesh import (
     AnalyticParticleMesh,
     _Mesh,
-    _polynomials,
     _products,
     _size_of,
-    _spline_pieces,
 )
 from ase_les.electrostatics.reciprocal import SumPlan
+from ase_les.electrostatics.splines import polynomials, spline_pieces
 
 # Maximum number of atoms; each needs 2.7 kB for points and as much for weights.
 MOST_ATOMS = 16384
@@ -47,7 +46,7 @@ class MeshPotential:
         self._order = first.argsort()
         first, inside = first[self._order], inside[self._order]
         self._points = self._mesh.points(first)
-        self._shares = _products(_polynomials(_spline_pieces(order, inside), inside))
+        self._shares = _products(polynomials(spline_pieces(order, inside), inside))
 
     @staticmethod
     def applies(plan: SumPlan | None, n_atoms: int) -> bool:

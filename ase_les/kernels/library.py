@@ -144,6 +144,16 @@ class MeshArguments(ctypes.Structure):
     ]
 
 
+class EwaldArguments(ctypes.Structure):
+    """``fused_ewald``: wave vectors of a direct sum."""
+
+    _fields_ = [
+        ("n_first", c_int64),
+        ("bounds", c_int64 * 3),
+        ("first", c_void_p),
+    ]
+
+
 class Kernels(NamedTuple):
     """The shared object and the instructions of this processor that it uses."""
 
@@ -228,6 +238,9 @@ def _declare(library: ctypes.CDLL) -> None:
     library.fused_mesh_gather.argtypes = [*choice, mesh, *on_mesh, *3 * [c_void_p]]
     for name in ("mesh_spread", "mesh_gather"):
         getattr(library, f"fused_{name}").restype = None
+    of_atoms: list[Any] = [*choice, POINTER(EwaldArguments), *atoms, *2 * [c_void_p], c_int64]
+    library.fused_ewald_factors.argtypes = [*of_atoms, c_void_p]
+    library.fused_ewald_potentials.argtypes = [*of_atoms, *3 * [c_void_p]]
 
 
 def padded_length(length: int) -> int:
