@@ -10,13 +10,13 @@ from ase import Atoms
 from ase_les.reading.notes import Notes
 from ase_les.reading.total_charge import adopt_total_charge, is_total_charge
 
-USED_INFO = frozenset({"charge", "spin"})
-"""Keys of ``atoms.info`` that commands read."""
+USED_INFO = frozenset({"charge"})
+"""Keys of ``atoms.info`` that commands read; labeling also reads ``spin``."""
 
-USED_ARRAYS = frozenset({"numbers", "positions", "momenta", "masses", "tags"})
-"""Keys of ``atoms.arrays`` that commands read."""
+USED_ARRAYS = frozenset({"numbers", "positions", "momenta", "masses", "tags", "spacegroup_kinds"})
+"""Keys of ``atoms.arrays`` that commands read, and ASE's numbers of the sites of a CIF file."""
 
-_SILENT_INFO = frozenset({"spacegroup", "unit_cell", "spacegroup_kinds", "occupancy", "comment"})
+_SILENT_INFO = frozenset({"spacegroup", "unit_cell", "occupancy", "comment"})
 _MOST_NAMED = 12
 _VELOCITIES = frozenset(("velocities", "velo", "vel", "velocity", "v", "vx"))
 _MASSES = frozenset(("mass", "masses", "mass_u", "mass_amu", "atomic_mass", "atomic_masses"))

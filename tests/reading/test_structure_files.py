@@ -359,6 +359,10 @@ def test_unused_entries_are_known():
     atoms.info.update(charge=1, REF_energy=1.0, dft="PBE")
     atoms.arrays["REF_forces"] = np.zeros((3, 3))
     assert unused_keys(atoms) == ["REF_energy", "dft", "REF_forces"]
+    # Models know no spin.
+    assert unused_keys(Atoms("O", info={"spin": 3})) == ["spin"]
+    write("a.cif", bulk("NaCl", "rocksalt", a=5.64, cubic=True))
+    assert unused_keys(last_frame("a.cif")) == []
 
 
 def test_a_cluster_is_refused_by_a_model_of_crystals_only():
