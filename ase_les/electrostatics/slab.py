@@ -8,6 +8,7 @@ removes the interaction with these copies exactly.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -167,7 +168,7 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
 class LayerPotential:
     """Derivative of the layer correction of one slab by its charges, for many sets of charges.
 
-    Linear in the charges; plane waves at the atoms are computed once.
+    A bilinear form of plane waves and powers of the height at the atoms, computed once.
 
     Parameters
     ----------
@@ -177,34 +178,42 @@ class LayerPotential:
     """
 
     def __init__(self, graph: Graph, box: SlabBox):
-        self._heights = box.heights.detach()
-        cell = box.cell.detach()
-        self._length = torch.linalg.vector_norm(cell[0, 2])
-        self._scale = 2 * math.pi * COULOMB_CONSTANT / torch.linalg.det(cell[0]).abs()
+        cell, z = box.cell.detach()[0], box.heights.detach()[:, None]
+        length = torch.linalg.vector_norm(cell[2])
         axes = _plane_waves(box)
-        k_squared = squared_wave_numbers(cell, axes)[0, ..., 0]
+        k_squared = squared_wave_numbers(cell[None], axes)[0, ..., 0]
         counts = k_squared > 0
         k = torch.where(counts, k_squared, 1.0).sqrt()
         weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
-        weights = (weights / -torch.expm1(-k * self._length)).flatten()
-        fractional = graph.positions.detach() @ torch.linalg.inv(cell[0])
+        weights = length * (weights / -torch.expm1(-k * length)).flatten().repeat(2)
+        fractional = graph.positions.detach() @ torch.linalg.inv(cell)
         phase = (2 * math.pi) * (
             fractional[:, 0, None, None] * axes[0][:, None] + fractional[:, 1, None, None] * axes[1]
         ).flatten(1)
         waves = torch.cat([torch.cos(phase), torch.sin(phase)], dim=1)
-        k, z = k.flatten().repeat(2), self._heights[:, None]
-        self._above = waves * torch.exp(k * (z - 0.5 * self._length))
-        self._below = waves * torch.exp(k * (-z - 0.5 * self._length))
-        self._weights = self._length * weights.repeat(2)
+        k, half = k.flatten().repeat(2), 0.5 * length
+        above, below = (waves * torch.exp(k * (sign * z - half)) for sign in (1, -1))
+        self._basis = torch.cat([torch.ones_like(z), z, z**2, above, below], dim=1)
+        # Charge, dipole and spread; then the waves of one side with those of the other.
+        n, of_waves = 3, len(weights)
+        coupling = weights.new_zeros(n + 2 * of_waves, n + 2 * of_waves)
+        coupling[0, 0] = -(length**2) / 6
+        coupling[1, 1] = 2.0
+        coupling[0, 2] = coupling[2, 0] = -1.0
+        coupling[n : n + of_waves, n + of_waves :] = -torch.diag(weights)
+        coupling[n + of_waves :, n : n + of_waves] = -torch.diag(weights)
+        volume = torch.linalg.det(cell).abs()
+        self._coupling = (2 * math.pi * COULOMB_CONSTANT / volume) * coupling
+
+    def of(self, atoms: Tensor) -> LayerPotential:
+        """Return the same among some atoms (M,)."""
+        other = copy.copy(self)
+        other._basis = self._basis[atoms]
+        return other
 
     def __call__(self, charges: Tensor) -> Tensor:
         """Return potentials (N,) in V of charges (N,) in e."""
-        z = self._heights
-        net, dipole, spread = charges.sum(), charges @ z, charges @ z**2
-        average = 2 * dipole * z - net * z**2 - spread - net * self._length**2 / 6
-        above, below = charges @ self._above, charges @ self._below
-        images = self._above @ (self._weights * below) + self._below @ (self._weights * above)
-        return self._scale * (average - images)
+        return self._basis @ (self._coupling @ (charges @ self._basis))
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:
