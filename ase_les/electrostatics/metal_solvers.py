@@ -79,7 +79,7 @@ class MeshSum:
         graph = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
         box = None if group.box_lengths is None else SlabBox.of(graph, group.box_lengths)
         self._sum, self._positions = group.sum, graph.positions
-        self._cell = graph.cell if box is None else box.cell
+        self.cell = graph.cell if box is None else box.cell
         self._layer: LayerPotential | None = None
         if box is not None and not group.sum.truncated:
             self._layer = LayerPotential(graph, box)
@@ -87,7 +87,7 @@ class MeshSum:
     def among(self, atoms: Tensor | None) -> Callable[[Tensor], Tensor]:
         """Return the map from charges (M,) to potentials (M,) in V of some atoms, None for all."""
         positions = self._positions if atoms is None else self._positions[atoms]
-        of_mesh = MeshPotential(self._sum, positions, self._cell)
+        of_mesh = MeshPotential(self._sum, positions, self.cell)
         if self._layer is None:
             return of_mesh
         of_layer = self._layer if atoms is None else self._layer.of(atoms)
@@ -111,7 +111,7 @@ class Conductor:
         part = atoms_without_edges(graph, metal)
         self.graph = part._replace(positions=part.positions.detach(), cell=part.cell.detach())
         self._metal, self._stiffness = metal, stiffness
-        self._potential = potential
+        self.potential = potential
         self.n_atoms = part.n_atoms
         self.layout = Layout.of(part.structure, part.n_structures)
         # Slots of the layout that contain an atom, (S, width).
@@ -121,21 +121,21 @@ class Conductor:
     @property
     def hardness(self) -> Tensor:
         """Diagonal (M,) of H in eV/e², beside the interaction of the Gaussians."""
-        return self._stiffness[:, 0] - self._potential.own
+        return self._stiffness[:, 0] - self.potential.own
 
     def answer(self, charges: Tensor) -> Tensor:
         """Return potentials H p (M, n) of n sets of charges p (M, n)."""
-        return self._potential(self.graph, charges) + self._stiffness * charges
+        return self.potential(self.graph, charges) + self._stiffness * charges
 
     def answers(self) -> Callable[[Tensor], Tensor]:
         """Return the map from neutral charges (M,) of one structure to potentials H p (M,).
 
         On a mesh it is faster, and the potential is the same up to a constant.
         """
-        if self._potential.mesh is None:
+        if self.potential.mesh is None:
             return lambda charges: self.answer(charges[:, None])[:, 0]
-        weight = self._potential.sums.config.weight
-        sum_of, hardness = self._potential.mesh.among(self._metal), self.hardness
+        weight = self.potential.sums.config.weight
+        sum_of, hardness = self.potential.mesh.among(self._metal), self.hardness
         return lambda charges: weight * sum_of(charges) + hardness * charges
 
     def neutral(self, values: Tensor) -> Tensor:
@@ -214,12 +214,13 @@ class Warm:
     def __init__(self, conductor: Conductor, plan: Plan):
         assert plan.metal is not None
         self._conductor, self._solver = conductor, plan.metal
-        graph, (group,) = conductor.graph, plan.groups
+        graph, (group,), mesh = conductor.graph, plan.groups, conductor.potential.mesh
         cell = normal = None
         if group.n_periodic == 3:
             cell = graph.cell[0]
         elif group.box_lengths is not None:
-            cell = SlabBox.of(graph, group.box_lengths).cell[0]
+            boxes = SlabBox.of(graph, group.box_lengths).cell if mesh is None else mesh.cell
+            cell = boxes[0]
             normal = cell[2] / torch.linalg.vector_norm(cell[2])
         kernels = None
         if group.sum is not None and isinstance(group.sum.method, AnalyticParticleMesh):

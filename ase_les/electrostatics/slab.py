@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,9 @@ _HEIGHTS_PER_OCTAVE = 8
 
 # exp(-27.6) = 1e-12: plane waves that decay more than this across the vacuum are neglected.
 _DECAY = 27.6
+
+# Of the logarithm of their largest wave number, for waves kept from step to step.
+_CUTOFF_STEP = 0.1
 
 
 class SlabBox(NamedTuple):
@@ -179,31 +183,16 @@ class LayerPotential:
 
     def __init__(self, graph: Graph, box: SlabBox):
         cell, z = box.cell.detach()[0], box.heights.detach()[:, None]
-        length = torch.linalg.vector_norm(cell[2])
-        axes = _plane_waves(box)
-        k_squared = squared_wave_numbers(cell[None], axes)[0, ..., 0]
-        counts = k_squared > 0
-        k = torch.where(counts, k_squared, 1.0).sqrt()
-        weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
-        weights = length * (weights / -torch.expm1(-k * length)).flatten().repeat(2)
-        fractional = graph.positions.detach() @ torch.linalg.inv(cell)
-        phase = (2 * math.pi) * (
-            fractional[:, 0, None, None] * axes[0][:, None] + fractional[:, 1, None, None] * axes[1]
-        ).flatten(1)
-        waves = torch.cat([torch.cos(phase), torch.sin(phase)], dim=1)
-        k, half = k.flatten().repeat(2), 0.5 * length
-        above, below = (waves * torch.exp(k * (sign * z - half)) for sign in (1, -1))
-        self._basis = torch.cat([torch.ones_like(z), z, z**2, above, below], dim=1)
-        # Charge, dipole and spread; then the waves of one side with those of the other.
-        n, of_waves = 3, len(weights)
-        coupling = weights.new_zeros(n + 2 * of_waves, n + 2 * of_waves)
-        coupling[0, 0] = -(length**2) / 6
-        coupling[1, 1] = 2.0
-        coupling[0, 2] = coupling[2, 0] = -1.0
-        coupling[n : n + of_waves, n + of_waves :] = -torch.diag(weights)
-        coupling[n + of_waves :, n : n + of_waves] = -torch.diag(weights)
-        volume = torch.linalg.det(cell).abs()
-        self._coupling = (2 * math.pi * COULOMB_CONSTANT / volume) * coupling
+        # In steps, so that the waves are the same for small fluctuations of the slab.
+        steps = math.ceil(math.log(_DECAY / float(box.vacuum[0])) / _CUTOFF_STEP)
+        vectors, k, half, self._coupling = _layer_waves(
+            tuple(cell.flatten().tolist()), math.exp(_CUTOFF_STEP * steps), cell.device
+        )
+        phase = graph.positions.detach() @ vectors
+        waves = torch.cos(phase), torch.sin(phase)
+        sides = torch.exp(k * (z - half)), torch.exp(k * (-z - half))
+        products = [wave * side for side in sides for wave in waves]
+        self._basis = torch.cat([torch.ones_like(z), z, z**2, *products], dim=1)
 
     def of(self, atoms: Tensor) -> LayerPotential:
         """Return the same among some atoms (M,)."""
@@ -214,6 +203,39 @@ class LayerPotential:
     def __call__(self, charges: Tensor) -> Tensor:
         """Return potentials (N,) in V of charges (N,) in e."""
         return self._basis @ (self._coupling @ (charges @ self._basis))
+
+
+@lru_cache(maxsize=8)
+def _layer_waves(
+    rows: tuple[float, ...], k_cutoff: float, device: torch.device
+) -> tuple[Tensor, Tensor, float, Tensor]:
+    """Return what `LayerPotential` needs of a box with the given vectors.
+
+    In-plane wave vectors (3, n) and numbers (n,) in 1/Å, half the height of the box in Å, and the
+    matrix of the bilinear form in V/e: of charge, dipole and spread, and of the waves, cosines and
+    sines, that grow with the height with those that decay.
+    """
+    cell = torch.tensor(rows, dtype=torch.float64, device=device).view(3, 3)
+    lengths = torch.linalg.vector_norm(cell, dim=1)
+    first, second = (k_cutoff * lengths[:2] / (2 * math.pi)).floor().long().tolist()
+    axes = half_space((first, second, 0), like=cell)
+    indices = torch.cartesian_prod(axes[0], axes[1])
+    vectors = 2 * math.pi * torch.linalg.inv(cell)[:, :2] @ indices.T
+    k = torch.linalg.vector_norm(vectors, dim=0)
+    chosen = (k > 0) & (k <= k_cutoff)
+    vectors, k = vectors[:, chosen], k[chosen]
+    weights = lengths[2] * multiplicity(indices[chosen, 0]) / (k * -torch.expm1(-k * lengths[2]))
+    n, of_waves = 3, 2 * len(k)
+    coupling = cell.new_zeros(n + 2 * of_waves, n + 2 * of_waves)
+    coupling[0, 0] = -(lengths[2] ** 2) / 6
+    coupling[1, 1] = 2.0
+    coupling[0, 2] = coupling[2, 0] = -1.0
+    between = torch.diag(weights.repeat(2))
+    coupling[n : n + of_waves, n + of_waves :] = -between
+    coupling[n + of_waves :, n : n + of_waves] = -between
+    volume = torch.linalg.det(cell).abs()
+    coupling = (2 * math.pi * COULOMB_CONSTANT / volume) * coupling
+    return vectors, k, 0.5 * float(lengths[2]), coupling
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:
