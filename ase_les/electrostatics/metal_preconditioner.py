@@ -48,6 +48,9 @@ _TERMS = 2
 # Maximum number of atoms with first-order changes, whose memory is three times that of the factor.
 _MOST_WITH_CHANGES = 2048
 
+# Maximum number of atoms in float64, whose rounding does not limit what is extrapolated.
+_MOST_IN_DOUBLE = 1024
+
 _ROWS = 256
 
 Map = Callable[[Tensor], Tensor]
@@ -152,7 +155,7 @@ def _cholesky_factor(matrix: Tensor, hardness: Tensor) -> Tensor:
 def pair_potentials(
     metal: Metal, kernel: ReciprocalKernel, with_slopes: bool = True
 ) -> tuple[Tensor, Tensor | None]:
-    """Return potentials (M, M) in V of unit Gaussian charges at each other, float32.
+    """Return potentials (M, M) in V of unit Gaussian charges at each other.
 
     Parameters
     ----------
@@ -164,7 +167,8 @@ def pair_potentials(
     positions = metal.positions
     n_atoms = len(positions)
     of_pairs = _in_free_space(kernel) if metal.cell is None else _in_cell(metal, kernel)
-    values = positions.new_empty(n_atoms, n_atoms, dtype=torch.float32)
+    dtype = torch.float64 if n_atoms <= _MOST_IN_DOUBLE else torch.float32
+    values = positions.new_empty(n_atoms, n_atoms, dtype=dtype)
     slopes = values.new_empty(3, n_atoms, n_atoms) if with_slopes else None
     for start in range(0, n_atoms, _ROWS):
         rows, columns = slice(start, start + _ROWS), slice(start, None)

@@ -8,7 +8,7 @@ the atoms to first order in their displacements. Conjugate gradients with B star
     \mathbf{p} = B \mathbf{v} + \mathbf{c}
 
 with the driving potential :math:`\mathbf{v}` of the current geometry and :math:`\mathbf{c}`, the
-error of :math:`B \mathbf{v}`, extrapolated from the last two geometries. It changes with the
+error of :math:`B \mathbf{v}`, extrapolated from the last three geometries. It changes with the
 positions of the metal only, which are slower than the atoms that drive it.
 
 Neither affects convergence: the iteration ends when the residual potential, summed in full for
@@ -31,6 +31,10 @@ TOLERANCE = {torch.float32: 1e-9, torch.float64: 1e-12}
 
 # Maximum number of atoms for the factor, whose memory grows as its square, 64 MB here.
 MOST_ATOMS = 4096
+
+# Weights of the last errors of the preconditioner, latest last: of a polynomial through them.
+_EXTRAPOLATION = ((), (1,), (-1, 2), (1, -3, 3))
+_KEPT = len(_EXTRAPOLATION) - 1
 
 # Iterations in excess of the fewest since the factorization, after which it is repeated: about as
 # expensive as these.
@@ -86,8 +90,8 @@ class WarmStart:
         self._repeats = 0
 
     def _forget_solutions(self) -> None:
-        # The last two errors of the preconditioner, and fewest iterations, by series.
-        self._errors: dict[str, tuple[Tensor, Tensor | None]] = {}
+        # The last errors of the preconditioner, and fewest iterations, by series.
+        self._errors: dict[str, list[Tensor]] = {}
         self._fewest: dict[str, int] = {}
         self._excess = 0
 
@@ -138,12 +142,13 @@ class WarmStart:
         assert self._preconditioner is not None
         precondition = self._preconditioner.at(metal.positions)
         first = precondition(given)
-        last, before = self._errors.get(series, (None, None))
+        errors = self._errors.setdefault(series, [])
         start = first
-        if last is not None:
-            start = first + (last if before is None else 2 * last - before)
+        for weight, error in zip(_EXTRAPOLATION[len(errors)], errors, strict=True):
+            start = start + weight * error
         solution = conjugate_gradients(answer, given, self._tolerance, precondition, start)
-        self._errors[series] = solution.charges - first, last
+        errors.append(solution.charges - first)
+        del errors[:-_KEPT]
         fewest = min(self._fewest.get(series, solution.iterations), solution.iterations)
         self._fewest[series] = fewest
         self._excess += solution.iterations - fewest
