@@ -246,7 +246,7 @@ class Equilibration(nn.Module):
         """Return the charges of metal atoms and their response; arguments as of `forward`."""
         metal = self.atoms(graph)
         chi, stiffness = self._constants(graph, metal, sums, bias)
-        potential = Potential(sums, plan)
+        potential = Potential(sums, plan, graph)
         drive = potential.at(graph, charges.detach(), metal) + chi.detach()
         conductor = Conductor(graph, metal, stiffness.detach(), potential)
         at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
@@ -254,8 +254,7 @@ class Equilibration(nn.Module):
         if at_once:
             solver = Factorized(conductor)
         elif plan.metal is not None and plan.metal.applies(conductor.n_atoms, graph.n_structures):
-            row = self._row[graph.numbers[metal]]
-            solver = Warm(conductor, plan, self.log_hardness.detach().double().exp()[row])
+            solver = Warm(conductor, plan)
         else:
             solver = Iterated(conductor, _RESIDUAL[self.log_hardness.dtype])
         return Equilibrium(solver, drive, bias)
@@ -319,7 +318,7 @@ class FrozenEquilibration(Equilibration):
 
     def warm_start(self, config: ElectrostaticsConfig) -> WarmStart | None:
         """Return a solver for a sequence of geometries."""
-        return WarmStart(config.smearing, config.weight, TOLERANCE[self.log_hardness.dtype])
+        return WarmStart(config.kernel(), config.weight, TOLERANCE[self.log_hardness.dtype])
 
     def differentiable(
         self, found: Tensor, residual: Callable[[], Tensor], solve: Callable[[Tensor], Tensor]

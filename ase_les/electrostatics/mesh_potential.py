@@ -1,4 +1,4 @@
-"""Potentials of many sets of charges on the same atoms, with splines evaluated once."""
+"""Potentials of many sets of charges on the same atoms, without an energy."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from torch import Tensor
 
 from ase_les.electrostatics.particle_mesh import (
     AnalyticParticleMesh,
+    _interpolate,
     _Mesh,
     _products,
     _size_of,
 )
 from ase_les.electrostatics.reciprocal import SumPlan
-from ase_les.electrostatics.splines import polynomials, spline_pieces
+from ase_les.electrostatics.splines import polynomials, spline_pieces, spline_table
+from ase_les.kernels.library import Kernels
+from ase_les.kernels.mesh import gather, spread
 
-# Maximum number of atoms; each needs 2.7 kB for points and as much for weights.
+# Maximum number of atoms without kernels; each needs 2.7 kB for points and as much for weights.
 MOST_ATOMS = 16384
 
 
 class MeshPotential:
     r"""Derivative :math:`\partial E / \partial q_i` of the mesh sum of one structure.
 
-    Linear in the charges. The spline weights of the atoms are computed once; each set of charges
-    then takes two transforms and two passes over the mesh points.
+    Linear in the charges. Each set of charges takes two transforms and two passes over the mesh
+    points, by the compiled kernels of the sum or with spline weights that are computed once.
 
     Parameters
     ----------
@@ -36,17 +39,22 @@ class MeshPotential:
 
     def __init__(self, plan: SumPlan, positions: Tensor, cell: Tensor):
         method = plan.method
-        assert isinstance(method, AnalyticParticleMesh)
-        order = method.settings.order
-        self._mesh = _Mesh(1, _size_of(plan.waves.axes), order)
-        assert plan.weights is not None
+        assert isinstance(method, AnalyticParticleMesh) and plan.weights is not None
+        self._mesh = _Mesh(1, _size_of(plan.waves.axes), method.settings.order)
         self._weights = plan.weights
-        first, inside = self._mesh.locate(positions[None] @ torch.linalg.inv(cell))
+        self._kernels = method.kernels
+        self._fractional = positions[None] @ torch.linalg.inv(cell)
+        if self._kernels is None:
+            self._prepare_splines()
+
+    def _prepare_splines(self) -> None:
+        first, inside = self._mesh.locate(self._fractional)
         # Process neighbors on the mesh in sequence, so that their points stay in the cache.
         self._order = first.argsort()
         first, inside = first[self._order], inside[self._order]
         self._points = self._mesh.points(first)
-        self._shares = _products(polynomials(spline_pieces(order, inside), inside))
+        pieces = spline_pieces(self._mesh.order, inside)
+        self._shares = _products(polynomials(pieces, inside))
 
     @staticmethod
     def applies(plan: SumPlan | None, n_atoms: int) -> bool:
@@ -55,17 +63,55 @@ class MeshPotential:
             plan is not None
             and isinstance(plan.method, AnalyticParticleMesh)
             and plan.weights is not None
-            and n_atoms <= MOST_ATOMS
+            and (n_atoms <= MOST_ATOMS or plan.method.kernels is not None)
         )
 
     def __call__(self, charges: Tensor) -> Tensor:
         """Return potentials (N,) in V of charges (N,) in e."""
         mesh = self._mesh
+        if self._kernels is not None:
+            place = self._kernels, mesh.size, spline_table(mesh.order), self._fractional
+            block = charges[None, :, None]
+            (density,) = spread(*place, block)
+            potentials, _ = gather(*place, block, [self._surface(density)])
+            return potentials[0, :, 0]
         density = mesh.empty(charges)
         density.index_add_(
             0, self._points.flatten(), (self._shares * charges[self._order, None]).flatten()
         )
-        surface = mesh.transform_back(mesh.transform(density) * self._weights)
-        seen = surface.index_select(0, self._points.flatten()).view(self._points.shape)
-        found = torch.linalg.vecdot(seen, self._shares)
+        seen = self._surface(density).index_select(0, self._points.flatten())
+        found = torch.linalg.vecdot(seen.view(self._points.shape), self._shares)
         return torch.empty_like(charges).index_copy_(0, self._order, found)
+
+    def _surface(self, density: Tensor) -> Tensor:
+        return self._mesh.transform_back(self._mesh.transform(density) * self._weights)
+
+
+def interpolated(
+    mesh: _Mesh, surface: Tensor, fractional: Tensor, kernels: Kernels | None
+) -> tuple[Tensor, Tensor]:
+    """Return values (P,) and gradients (P, 3) by fractional coordinates (P, 3) of a surface.
+
+    Parameters
+    ----------
+    mesh : _Mesh
+        Of one structure.
+    surface : Tensor
+        Spline coefficients on all points of the mesh.
+    fractional : Tensor, shape (P, 3)
+    kernels : Kernels or None
+    """
+    if kernels is not None:
+        ones = fractional.new_ones(1, len(fractional), 1)
+        place = kernels, mesh.size, spline_table(mesh.order), fractional[None]
+        values, slopes = gather(*place, ones, [surface])
+        return values[0, :, 0], slopes[0]
+    first, inside = mesh.locate(fractional[None])
+    pieces = spline_pieces(mesh.order, inside)
+    tilts = pieces[1:] * torch.arange(1, mesh.order).to(pieces)[:, None]
+    values, slopes = torch.empty_like(fractional[:, 0]), torch.empty_like(fractional)
+    for block in mesh.blocks(len(fractional)):
+        seen = surface.index_select(0, mesh.points(first[block]).flatten())
+        spline, tilt = (polynomials(each, inside[block]) for each in (pieces, tilts))
+        values[block], slopes[block] = _interpolate(seen, spline, tilt)
+    return values, slopes * torch.tensor(mesh.size).to(slopes)

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from ase_les.electrostatics.energy import Electrostatics, GroupPlan, Plan
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.mesh_potential import MeshPotential
+from ase_les.electrostatics.metal_preconditioner import Metal
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.slab import LayerPotential, SlabBox
-from ase_les.electrostatics.warm_start import NO_MINIMUM, Metal
+from ase_les.electrostatics.warm_start import NO_MINIMUM
 from ase_les.graph import Graph, atoms_without_edges
 
 # The condition number for smeared charges is some hundreds: tens of steps are enough.
@@ -24,11 +26,21 @@ _MOST_STEPS = 500
 
 
 class Potential:
-    """Derivative of the long-range energy by the charge of each atom."""
+    """Derivative of the long-range energy by the charge of each atom.
 
-    def __init__(self, sums: Electrostatics, plan: Plan):
+    Attributes
+    ----------
+    mesh : MeshSum or None
+        A faster way for one structure whose sum uses a mesh.
+    """
+
+    def __init__(self, sums: Electrostatics, plan: Plan, graph: Graph | None = None):
         self.sums = sums
         self._plan = plan
+        self.mesh: MeshSum | None = None
+        (group, *others) = plan.groups
+        if graph is not None and not others and MeshPotential.applies(group.sum, graph.n_atoms):
+            self.mesh = MeshSum(graph, group)
 
     def __call__(self, graph: Graph, charges: Tensor, create_graph: bool = False) -> Tensor:
         """Return potentials (N, n) in V of charges (N, n)."""
@@ -38,34 +50,45 @@ class Potential:
             return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
 
     def at(self, graph: Graph, charges: Tensor, atoms: Tensor) -> Tensor:
-        """Return potentials (M, 1) in V at some atoms (M,) of charges (N, 1), up to a constant.
-
-        Faster for one structure whose sum uses a mesh.
-        """
-        (group, *others) = self._plan.groups
-        if others or not MeshPotential.applies(group.sum, graph.n_atoms):
+        """Return potentials (M, 1) in V at some atoms (M,) of charges (N, 1), up to a constant."""
+        if self.mesh is None:
             return self(graph, charges)[atoms]
+        found = self.sums.config.weight * self.mesh.among(None)(charges[:, 0])[atoms, None]
+        return found - self.own * charges[atoms]
+
+    @property
+    def own(self) -> float:
+        """Potential in V of a unit charge at itself that is removed."""
         config = self.sums.config
-        still = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
-        found = config.weight * mesh_potential(still, group)(charges[:, 0])[atoms, None]
-        if config.remove_self_energy:
-            own = config.self_potential
-            found = found - config.weight * config.self_energy_copies * own * charges[atoms]
-        return found
+        if not config.remove_self_energy:
+            return 0.0
+        return config.weight * config.self_energy_copies * config.self_potential
 
 
-def mesh_potential(graph: Graph, group: GroupPlan) -> Callable[[Tensor], Tensor]:
-    """Return the map from charges (N,) to potentials (N,) in V of one structure on a mesh.
+class MeshSum:
+    """Potentials of charges among the atoms of one structure on a mesh, without an energy.
 
     Constants, such as that of a background, are left out.
     """
-    assert group.sum is not None
-    box = None if group.box_lengths is None else SlabBox.of(graph, group.box_lengths)
-    of_mesh = MeshPotential(group.sum, graph.positions, graph.cell if box is None else box.cell)
-    if box is None or group.sum.truncated:
-        return of_mesh
-    of_layer = LayerPotential(graph, box)
-    return lambda charges: of_mesh(charges) + of_layer(charges)
+
+    def __init__(self, graph: Graph, group: GroupPlan):
+        assert group.sum is not None
+        graph = graph._replace(positions=graph.positions.detach(), cell=graph.cell.detach())
+        box = None if group.box_lengths is None else SlabBox.of(graph, group.box_lengths)
+        self._sum, self._positions = group.sum, graph.positions
+        self.cell = graph.cell if box is None else box.cell
+        self._layer: LayerPotential | None = None
+        if box is not None and not group.sum.truncated:
+            self._layer = LayerPotential(graph, box)
+
+    def among(self, atoms: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """Return the map from charges (M,) to potentials (M,) in V of some atoms, None for all."""
+        positions = self._positions if atoms is None else self._positions[atoms]
+        of_mesh = MeshPotential(self._sum, positions, self.cell)
+        if self._layer is None:
+            return of_mesh
+        of_layer = self._layer if atoms is None else self._layer.of(atoms)
+        return lambda charges: of_mesh(charges) + of_layer(charges)
 
 
 class Solver(Protocol):
@@ -84,36 +107,33 @@ class Conductor:
     def __init__(self, graph: Graph, metal: Tensor, stiffness: Tensor, potential: Potential):
         part = atoms_without_edges(graph, metal)
         self.graph = part._replace(positions=part.positions.detach(), cell=part.cell.detach())
-        self._stiffness = stiffness
-        self._potential = potential
+        self._metal, self._stiffness = metal, stiffness
+        self.potential = potential
         self.n_atoms = part.n_atoms
         self.layout = Layout.of(part.structure, part.n_structures)
         # Slots of the layout that contain an atom, (S, width).
         self.filled = self.layout.filled(stiffness)
         self._count = self.sum(torch.ones_like(stiffness)).clamp(min=1)
 
+    @property
+    def hardness(self) -> Tensor:
+        """Diagonal (M,) of H in eV/e², beside the interaction of the Gaussians."""
+        return self._stiffness[:, 0] - self.potential.own
+
     def answer(self, charges: Tensor) -> Tensor:
         """Return potentials H p (M, n) of n sets of charges p (M, n)."""
-        return self._potential(self.graph, charges) + self._stiffness * charges
+        return self.potential(self.graph, charges) + self._stiffness * charges
 
-    def answer_by_mesh(self, group: GroupPlan) -> Callable[[Tensor], Tensor] | None:
-        """Return the same for neutral charges (M,) of one structure, faster; None without a mesh.
+    def answers(self) -> Callable[[Tensor], Tensor]:
+        """Return the map from neutral charges (M,) of one structure to potentials H p (M,).
 
-        The potential is the same up to a constant.
+        On a mesh it is faster, and the potential is the same up to a constant.
         """
-        if group.sum is None or not MeshPotential.applies(group.sum, self.n_atoms):
-            return None
-        config = self._potential.sums.config
-        sum_of = mesh_potential(self.graph, group)
-        local = self._stiffness[:, 0]
-        if config.remove_self_energy:
-            own = config.self_potential
-            local = local - config.weight * config.self_energy_copies * own
-
-        def answer(charges: Tensor) -> Tensor:
-            return config.weight * sum_of(charges) + local * charges
-
-        return answer
+        if self.potential.mesh is None:
+            return lambda charges: self.answer(charges[:, None])[:, 0]
+        weight = self.potential.sums.config.weight
+        sum_of, hardness = self.potential.mesh.among(self._metal), self.hardness
+        return lambda charges: weight * sum_of(charges) + hardness * charges
 
     def neutral(self, values: Tensor) -> Tensor:
         """Return values (M, n) less their mean over each structure."""
@@ -188,34 +208,34 @@ class Iterated:
 class Warm:
     """Response charges to a potential, by the solver that stores the previous geometry."""
 
-    def __init__(self, conductor: Conductor, plan: Plan, hardness: Tensor):
+    def __init__(self, conductor: Conductor, plan: Plan):
         assert plan.metal is not None
         self._conductor, self._solver = conductor, plan.metal
-        graph, (group,) = conductor.graph, plan.groups
+        graph, (group,), mesh = conductor.graph, plan.groups, conductor.potential.mesh
         cell = normal = None
         if group.n_periodic == 3:
             cell = graph.cell[0]
         elif group.box_lengths is not None:
-            cell = SlabBox.of(graph, group.box_lengths).cell[0]
+            boxes = SlabBox.of(graph, group.box_lengths).cell if mesh is None else mesh.cell
+            cell = boxes[0]
             normal = cell[2] / torch.linalg.vector_norm(cell[2])
-        self._metal = Metal(graph.positions, cell, normal, hardness, group.sum)
-        self._group = group
-        self._by_mesh: Callable[[Tensor], Tensor] | None = None
+        kernels = None
+        if group.sum is not None and isinstance(group.sum.method, AnalyticParticleMesh):
+            kernels = group.sum.method.kernels
+        hardness = conductor.hardness
+        self._metal = Metal(graph.positions, cell, normal, hardness, group.sum, kernels)
+        self._answers: Callable[[Tensor], Tensor] | None = None
 
     def _answer(self, charges: Tensor) -> Tensor:
         # Prepared when needed: the solver may know the inverse.
-        if self._by_mesh is None:
-            self._by_mesh = self._conductor.answer_by_mesh(self._group) or self._in_full
-        return self._by_mesh(charges)
-
-    def _in_full(self, charges: Tensor) -> Tensor:
-        return self._conductor.answer(charges[:, None])[:, 0]
+        if self._answers is None:
+            self._answers = self._conductor.answers()
+        return self._answers(charges)
 
     def solve(self, given: Tensor, series: str = "charges") -> Tensor:
         """Return charges (M, 1) that sum to zero."""
-        return self._solver.solve(self._metal, self._answer, given.detach()[:, 0], series).charges[
-            :, None
-        ]
+        given = given.detach()[:, 0]
+        return self._solver.solve(self._metal, self._answer, given, series).charges[:, None]
 
 
 class ImplicitGradient(torch.autograd.Function):

@@ -150,12 +150,12 @@ class AnalyticParticleMesh(ParticleMesh):
 
     def __init__(self, kernel: ReciprocalKernel, settings: MeshSettings):
         super().__init__(kernel, settings)
-        self._kernels: Kernels | None = None
+        self.kernels: Kernels | None = None
         self._ranks = ALONE
 
     def use_kernels(self, kernels: Kernels) -> None:
         """Switch to compiled kernels for spreading charges and gathering potentials."""
-        self._kernels = kernels
+        self.kernels = kernels
 
     def shared_by(self, ranks: Ranks) -> AnalyticParticleMesh:
         """Return a sum for processes that each have some of the atoms.
@@ -168,8 +168,8 @@ class AnalyticParticleMesh(ParticleMesh):
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
-        if self._kernels is not None:
-            return _FusedPower.apply(fractional, charges, weights, mesh, self._kernels, self._ranks)
+        if self.kernels is not None:
+            return _FusedPower.apply(fractional, charges, weights, mesh, self.kernels, self._ranks)
         return _AnalyticPower.apply(fractional, charges, weights, mesh, self._ranks)
 
 

@@ -8,7 +8,9 @@ removes the interaction with these copies exactly.
 
 from __future__ import annotations
 
+import copy
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -27,6 +29,9 @@ _HEIGHTS_PER_OCTAVE = 8
 
 # exp(-27.6) = 1e-12: plane waves that decay more than this across the vacuum are neglected.
 _DECAY = 27.6
+
+# Of the logarithm of their largest wave number, for waves kept from step to step.
+_CUTOFF_STEP = 0.1
 
 
 class SlabBox(NamedTuple):
@@ -157,7 +162,7 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
 class LayerPotential:
     """Derivative of the layer correction of one slab by its charges, for many sets of charges.
 
-    Linear in the charges; plane waves at the atoms are computed once.
+    A bilinear form of plane waves and powers of the height at the atoms, computed once.
 
     Parameters
     ----------
@@ -167,27 +172,60 @@ class LayerPotential:
     """
 
     def __init__(self, graph: Graph, box: SlabBox):
-        box = SlabBox(*(each.detach() for each in box))
-        self._heights = box.heights
-        self._length = torch.linalg.vector_norm(box.cell[0, 2])
-        self._scale = 2 * math.pi * COULOMB_CONSTANT / torch.linalg.det(box.cell[0]).abs()
-        k, weights, phase = (
-            each[0] for each in _waves(box, self._length[None], graph.positions.detach()[None])
+        cell, z = box.cell.detach()[0], box.heights.detach()[:, None]
+        # In steps, so that the waves are the same for small fluctuations of the slab.
+        steps = math.ceil(math.log(_DECAY / float(box.vacuum[0])) / _CUTOFF_STEP)
+        vectors, k, half, self._coupling = _layer_waves(
+            tuple(cell.flatten().tolist()), math.exp(_CUTOFF_STEP * steps), cell.device
         )
-        waves = torch.cat([torch.cos(phase), torch.sin(phase)], dim=1)
-        k, z = k.repeat(2), self._heights[:, None]
-        self._above = waves * torch.exp(k * (z - 0.5 * self._length))
-        self._below = waves * torch.exp(k * (-z - 0.5 * self._length))
-        self._weights = self._length * weights.repeat(2)
+        phase = graph.positions.detach() @ vectors
+        waves = torch.cos(phase), torch.sin(phase)
+        sides = torch.exp(k * (z - half)), torch.exp(k * (-z - half))
+        products = [wave * side for side in sides for wave in waves]
+        self._basis = torch.cat([torch.ones_like(z), z, z**2, *products], dim=1)
+
+    def of(self, atoms: Tensor) -> LayerPotential:
+        """Return the same among some atoms (M,)."""
+        other = copy.copy(self)
+        other._basis = self._basis[atoms]
+        return other
 
     def __call__(self, charges: Tensor) -> Tensor:
         """Return potentials (N,) in V of charges (N,) in e."""
-        z = self._heights
-        net, dipole, spread = charges.sum(), charges @ z, charges @ z**2
-        average = 2 * dipole * z - net * z**2 - spread - net * self._length**2 / 6
-        above, below = charges @ self._above, charges @ self._below
-        images = self._above @ (self._weights * below) + self._below @ (self._weights * above)
-        return self._scale * (average - images)
+        return self._basis @ (self._coupling @ (charges @ self._basis))
+
+
+@lru_cache(maxsize=8)
+def _layer_waves(
+    rows: tuple[float, ...], k_cutoff: float, device: torch.device
+) -> tuple[Tensor, Tensor, float, Tensor]:
+    """Return what `LayerPotential` needs of a box with the given vectors.
+
+    In-plane wave vectors (3, n) and numbers (n,) in 1/Å, half the height of the box in Å, and the
+    matrix of the bilinear form in V/e: of charge, dipole and spread, and of the waves, cosines and
+    sines, that grow with the height with those that decay.
+    """
+    cell = torch.tensor(rows, dtype=torch.float64, device=device).view(3, 3)
+    lengths = torch.linalg.vector_norm(cell, dim=1)
+    first, second = (k_cutoff * lengths[:2] / (2 * math.pi)).floor().long().tolist()
+    axes = half_space((first, second, 0), like=cell)
+    indices = torch.cartesian_prod(axes[0], axes[1])
+    vectors = 2 * math.pi * torch.linalg.inv(cell)[:, :2] @ indices.T
+    k = torch.linalg.vector_norm(vectors, dim=0)
+    chosen = (k > 0) & (k <= k_cutoff)
+    vectors, k = vectors[:, chosen], k[chosen]
+    weights = lengths[2] * multiplicity(indices[chosen, 0]) / (k * -torch.expm1(-k * lengths[2]))
+    n, of_waves = 3, 2 * len(k)
+    coupling = cell.new_zeros(n + 2 * of_waves, n + 2 * of_waves)
+    coupling[0, 0] = -(lengths[2] ** 2) / 6
+    coupling[1, 1] = 2.0
+    coupling[0, 2] = coupling[2, 0] = -1.0
+    between = torch.diag(weights.repeat(2))
+    coupling[n : n + of_waves, n + of_waves :] = -between
+    coupling[n + of_waves :, n : n + of_waves] = -between
+    volume = torch.linalg.det(cell).abs()
+    coupling = (2 * math.pi * COULOMB_CONSTANT / volume) * coupling
+    return vectors, k, 0.5 * float(lengths[2]), coupling
 
 
 def _waves(box: SlabBox, length: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:

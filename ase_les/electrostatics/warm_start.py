@@ -1,14 +1,15 @@
 r"""Preconditioning and initial values for metal charges in a sequence of geometries.
 
-The matrix H of `ase_les.electrostatics.equilibration` changes little while atoms vibrate. Its
-Cholesky factor of an approximate matrix, computed once,
+The matrix H of `ase_les.electrostatics.equilibration` changes little while atoms vibrate. The
+approximate inverse B of `ase_les.electrostatics.metal_preconditioner`, factorized once, follows
+the atoms to first order in their displacements. Conjugate gradients with B start from
 
 .. math::
-    H_{ij} \approx w\, G(\mathbf{r}_i - \mathbf{r}_j) + \eta_i \delta_{ij}
+    \mathbf{p} = B \mathbf{v} + \mathbf{c}
 
-preconditions the conjugate gradients of all later geometries, which start from the last
-charges. :math:`G` is the potential of a unit Gaussian charge under the boundary conditions of
-the structure, tabulated on a mesh if there are periodic directions.
+with the driving potential :math:`\mathbf{v}` of the current geometry and :math:`\mathbf{c}`, the
+error of :math:`B \mathbf{v}`, extrapolated from the last three geometries. It changes with the
+positions of the metal only, which are slower than the atoms that drive it.
 
 Neither affects convergence: the iteration ends when the residual potential, summed in full for
 the current geometry, is below `TOLERANCE` times the driving potential. Charges depend on earlier
@@ -17,16 +18,13 @@ structures only within this tolerance, and the energy, which is stationary in th
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ase_les.electrostatics.open_boundary import smeared_coulomb
-from ase_les.electrostatics.particle_mesh import good_size
-from ase_les.units import COULOMB_CONSTANT
+from ase_les.electrostatics.metal_preconditioner import Map, Metal, Preconditioner
+from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 
 # Relative to the driving potential, by precision of the network: a hundredth of its rounding.
 TOLERANCE = {torch.float32: 1e-9, torch.float64: 1e-12}
@@ -34,15 +32,13 @@ TOLERANCE = {torch.float32: 1e-9, torch.float64: 1e-12}
 # Maximum number of atoms for the factor, whose memory grows as its square, 64 MB here.
 MOST_ATOMS = 4096
 
-# Mesh points of the table per smearing width, and the fraction of the diagonal added to
-# compensate interpolation errors.
-_POINTS_PER_WIDTH, _SAFETY = 3.0, 0.01
+# Weights of the last errors of the preconditioner, latest last: of a polynomial through them.
+_EXTRAPOLATION = ((), (1,), (-1, 2), (1, -3, 3))
+_KEPT = len(_EXTRAPOLATION) - 1
 
-# Relative change of the charges between geometries that belong to one trajectory.
-_CLOSE = 0.3
-
-# A factor is recomputed when it takes this many times more iterations than initially.
-_AGED = 2
+# Iterations in excess of the fewest since the factorization, after which it is repeated: about as
+# expensive as these.
+_EXCESS = 8
 
 _MOST_ITERATIONS = 500
 
@@ -54,33 +50,6 @@ NO_MINIMUM = (
     "charge equilibration of the metal atoms failed: the energy of charges is not positive. "
     "Check for overlapping atoms and for the hardnesses of the model"
 )
-_ROWS = 256
-
-Map = Callable[[Tensor], Tensor]
-
-
-class Metal(NamedTuple):
-    """Metal atoms of one structure.
-
-    ``positions`` (M, 3) in Å; ``cell`` (3, 3) that the sum repeats, None in free space; ``normal``
-    (3,) of a slab in that cell, None otherwise; ``hardness`` (M,) in eV/e². ``sums``: object that
-    changes with the mesh and the box of the sums.
-    """
-
-    positions: Tensor
-    cell: Tensor | None
-    normal: Tensor | None
-    hardness: Tensor
-    sums: object = None
-
-    def is_same(self, other: Metal | None) -> bool:
-        """Return whether the matrix H is the same."""
-        if other is None or self.sums is None or self.sums is not other.sums:
-            return False
-        # Sums of one plan have one cell.
-        return torch.equal(self.positions, other.positions) and torch.equal(
-            self.hardness, other.hardness
-        )
 
 
 class Solution(NamedTuple):
@@ -91,20 +60,20 @@ class Solution(NamedTuple):
 
 
 class WarmStart:
-    """Solver for a sequence of structures; keeps the Cholesky factor and the last solutions.
+    """Solver for a sequence of structures; keeps the preconditioner and the last solutions.
 
     Parameters
     ----------
-    smearing : float
-        In Å.
+    kernel : ReciprocalKernel
+        Of the sums.
     weight : float
         Weight of the long-range energy.
     tolerance : float
         Norm of the residual potential relative to the driving one.
     """
 
-    def __init__(self, smearing: float, weight: float, tolerance: float):
-        self._smearing, self._weight, self._tolerance = smearing, weight, tolerance
+    def __init__(self, kernel: ReciprocalKernel, weight: float, tolerance: float):
+        self._kernel, self._weight, self._tolerance = kernel, weight, tolerance
         self.reset()
 
     @staticmethod
@@ -113,14 +82,18 @@ class WarmStart:
         return n_structures == 1 and n_atoms <= MOST_ATOMS
 
     def reset(self) -> None:
-        """Discard the factor and the last charges: the next solution is that of a new solver."""
-        self._factor: Tensor | None = None
-        self._hardness: Tensor | None = None
-        self._last: dict[str, tuple[Tensor, Tensor | None]] = {}
-        self._iterations_when_new = 0
+        """Discard what is stored: the next solution is that of a new solver."""
+        self._preconditioner: Preconditioner | None = None
+        self._forget_solutions()
         self._metal: Metal | None = None
         self._inverse: Tensor | None = None
         self._repeats = 0
+
+    def _forget_solutions(self) -> None:
+        # The last errors of the preconditioner, and fewest iterations, by series.
+        self._errors: dict[str, list[Tensor]] = {}
+        self._fewest: dict[str, int] = {}
+        self._excess = 0
 
     def solve(self, metal: Metal, answer: Map, given: Tensor, series: str = "charges") -> Solution:
         """Return charges p with H p equal to `given` up to a constant.
@@ -144,19 +117,15 @@ class WarmStart:
             assert self._inverse is not None
             charges = self._inverse @ (given - given.mean())
             return Solution(charges - charges.mean(), 0)
-        same = self._hardness is not None and torch.equal(self._hardness, metal.hardness)
-        if not same:
-            self.reset()
-        if self._factor is not None:
+        if self._preconditioner is not None and self._preconditioner.covers(metal):
             try:
-                return self._iterate(answer, given, series)
+                return self._iterate(metal, answer, given, series)
             except ArithmeticError:
-                # The stored factor may belong to a very different structure.
-                self.reset()
-        self._factor = cholesky_factor(metal, self._smearing, self._weight)
-        self._hardness = metal.hardness.clone()
-        self._iterations_when_new = 0
-        return self._iterate(answer, given, series)
+                # Too far from the geometry of the factorization.
+                pass
+        self._preconditioner = Preconditioner(metal, self._kernel, self._weight)
+        self._forget_solutions()
+        return self._iterate(metal, answer, given, series)
 
     def _stays(self, metal: Metal, answer: Map) -> bool:
         """Return whether the inverse of H is known, because the metal has not moved for a while."""
@@ -169,27 +138,23 @@ class WarmStart:
             self._inverse = neutral_inverse(answer, metal.hardness)
         return self._inverse is not None
 
-    def _iterate(self, answer: Map, given: Tensor, series: str) -> Solution:
-        assert self._factor is not None
-        solution = conjugate_gradients(
-            answer, given, self._tolerance, _preconditioner(self._factor), self._start(series)
-        )
-        before = self._last[series][0] if series in self._last else None
-        self._last[series] = solution.charges, before
-        if not self._iterations_when_new:
-            self._iterations_when_new = solution.iterations
-        elif solution.iterations > _AGED * self._iterations_when_new:
-            self._factor = None
+    def _iterate(self, metal: Metal, answer: Map, given: Tensor, series: str) -> Solution:
+        assert self._preconditioner is not None
+        precondition = self._preconditioner.at(metal.positions)
+        first = precondition(given)
+        errors = self._errors.setdefault(series, [])
+        start = first
+        for weight, error in zip(_EXTRAPOLATION[len(errors)], errors, strict=True):
+            start = start + weight * error
+        solution = conjugate_gradients(answer, given, self._tolerance, precondition, start)
+        errors.append(solution.charges - first)
+        del errors[:-_KEPT]
+        fewest = min(self._fewest.get(series, solution.iterations), solution.iterations)
+        self._fewest[series] = fewest
+        self._excess += solution.iterations - fewest
+        if self._excess >= _EXCESS:
+            self._preconditioner = None
         return solution
-
-    def _start(self, series: str) -> Tensor | None:
-        """Return charges extrapolated from the last two geometries, if these were close."""
-        last, before = self._last.get(series, (None, None))
-        if last is None or before is None:
-            return last
-        change = last - before
-        is_close = float(change @ change) < _CLOSE**2 * float(last @ last)
-        return last + change if is_close else last
 
 
 def neutral_inverse(answer: Map, like: Tensor) -> Tensor:
@@ -210,14 +175,6 @@ def neutral_inverse(answer: Map, like: Tensor) -> Tensor:
     if failed:
         raise ArithmeticError(NO_MINIMUM)
     return torch.cholesky_inverse(factor)
-
-
-def _preconditioner(factor: Tensor) -> Map:
-    def solve(residual: Tensor) -> Tensor:
-        single = residual.to(factor.dtype)[:, None]
-        return torch.cholesky_solve(single, factor)[:, 0].to(residual.dtype)
-
-    return solve
 
 
 def conjugate_gradients(
@@ -257,93 +214,17 @@ def conjugate_gradients(
     else:
         charges = neutral(start)
         left = neutral(given - answer(charges))
-    direction = precondition(left)
-    direction = neutral(direction)
-    product = float(left @ direction)
+    direction, product = torch.zeros_like(left), 1.0
     for iteration in range(_MOST_ITERATIONS):
         if float(left @ left) <= enough:
             return Solution(charges, iteration)
+        new = neutral(precondition(left))
+        before, product = product, float(left @ new)
+        direction = new + (product / before) * direction
         image = neutral(answer(direction))
         curvature = float(direction @ image)
         if not curvature > 0 or not product > 0:
             break
         step = product / curvature
         charges, left = charges + step * direction, neutral(left - step * image)
-        new = neutral(precondition(left))
-        before, product = product, float(left @ new)
-        direction = new + (product / before) * direction
     raise ArithmeticError(NO_MINIMUM)
-
-
-def cholesky_factor(metal: Metal, smearing: float, weight: float) -> Tensor:
-    """Return a Cholesky factor (M, M), float32, of an approximate H without its constant level."""
-    matrix = weight * pair_potentials(metal, smearing)
-    diagonal = matrix.diagonal()
-    diagonal += metal.hardness.to(matrix) + _SAFETY * diagonal.abs()
-    # The constant of the potential is arbitrary: it does not act on neutral charges.
-    rows = matrix.mean(1)
-    matrix = matrix - rows[:, None] - rows + rows.mean() + diagonal.abs().mean()
-    factor, failed = torch.linalg.cholesky_ex(matrix)
-    if failed:
-        # Atoms in contact: precondition with the hardness alone.
-        return torch.diag(metal.hardness.to(matrix).sqrt())
-    return factor
-
-
-def pair_potentials(metal: Metal, smearing: float) -> Tensor:
-    """Return approximate potentials (M, M) in V of unit Gaussian charges at each other, float32."""
-    positions = metal.positions
-    if metal.cell is None:
-        distances = torch.cdist(positions, positions).clamp_min(1e-6)
-        return smeared_coulomb(distances, smearing).float()
-    table = _table(metal.cell, smearing)
-    fractional = positions @ torch.linalg.inv(metal.cell)
-    pairs = [
-        _interpolated(table, fractional[rows : rows + _ROWS, None] - fractional)
-        for rows in range(0, len(fractional), _ROWS)
-    ]
-    matrix = torch.cat(pairs)
-    matrix = 0.5 * (matrix + matrix.T)
-    if metal.normal is not None:
-        # The mean field is the largest contribution of copies along the normal.
-        heights = positions @ metal.normal
-        heights = (heights - heights.mean()).float()
-        volume = float(torch.linalg.det(metal.cell).abs())
-        matrix += (4 * math.pi * COULOMB_CONSTANT / volume) * heights[:, None] * heights
-    return matrix
-
-
-def _table(cell: Tensor, smearing: float) -> Tensor:
-    """Return the potential of a unit Gaussian charge at the origin, on points of the cell."""
-    lengths = torch.linalg.vector_norm(cell, dim=1).tolist()
-    size = [good_size(_POINTS_PER_WIDTH * length / smearing) for length in lengths]
-    reciprocal = 2 * math.pi * torch.linalg.inv(cell).T
-    dtype, device = cell.dtype, cell.device
-    indices = [torch.fft.fftfreq(n, 1 / n, dtype=dtype, device=device) for n in size[:2]]
-    indices.append(torch.fft.rfftfreq(size[2], 1 / size[2], dtype=dtype, device=device))
-    squared = torch.zeros(1, dtype=dtype, device=device)
-    for component in reciprocal.T:
-        x, y, z = (index * part for index, part in zip(indices, component, strict=True))
-        squared = squared + ((x[:, None] + y)[..., None] + z) ** 2
-    safe = torch.where(squared > 0, squared, 1.0)
-    weights = torch.where(squared > 0, torch.exp(-0.5 * smearing**2 * safe) / safe, 0.0)
-    weights *= 4 * math.pi * COULOMB_CONSTANT / float(torch.linalg.det(cell).abs())
-    return torch.fft.irfftn(weights.to(torch.complex128), s=size, norm="forward").float()
-
-
-def _interpolated(table: Tensor, fractional: Tensor) -> Tensor:
-    """Return trilinear interpolations (...) of a periodic table at places (..., 3)."""
-    size = torch.tensor(table.shape, device=table.device)
-    places = torch.remainder(fractional, 1.0).float() * size
-    low = torch.minimum(places.long(), size - 1)
-    share = places - low
-    high = torch.remainder(low + 1, size)
-    flat, value = table.flatten(), torch.zeros_like(share[..., 0])
-    for corner in range(8):
-        at = [(corner >> axis) & 1 for axis in range(3)]
-        x, y, z = (high[..., a] if up else low[..., a] for a, up in enumerate(at))
-        weight = torch.ones_like(value)
-        for axis, up in enumerate(at):
-            weight = weight * (share[..., axis] if up else 1 - share[..., axis])
-        value += weight * flat[(x * table.shape[1] + y) * table.shape[2] + z]
-    return value

@@ -37,7 +37,7 @@ import torch
 from ase.calculators.calculator import PropertyNotImplementedError
 from torch import Tensor
 
-from ase_les.electrostatics.conductors import Conductors, conductors
+from ase_les.electrostatics.conductors import Conductors, conductors, has_bond, mask_of
 from ase_les.electrostatics.equilibration import MetalBias
 from ase_les.graph import Graph
 from ase_les.model import LESModel
@@ -72,11 +72,10 @@ def electrode_graph(model: LESModel, graph: Graph, electrodes: Electrodes) -> Gr
         those in `ase_les.response.electrodes`.
     """
     metal = _check_groups(model, graph, electrodes)
-    pieces = conductors(graph, metal)
-    left = torch.isin(metal, electrodes.left)
-    is_one = bool(torch.isin(pieces.piece[left], pieces.piece[~left]).any())
+    # All metal atoms belong to one of them: a piece of both has a bond between them.
+    is_one = has_bond(graph, electrodes.left, electrodes.right)
     if graph.pbc.all():
-        axis = _axis_across(graph, pieces)
+        axis = _axis_across(graph, conductors(graph, metal))
         if is_one:
             if electrodes.charge is not None:
                 raise ElectrodesError(
@@ -117,7 +116,7 @@ def _check_groups(model: LESModel, graph: Graph, electrodes: Electrodes) -> Tens
         raise ElectrodesError(
             f"electrodes contain atom {int(groups.max())}; the structure has {graph.n_atoms} atoms"
         )
-    others = groups[~torch.isin(groups, metal)]
+    others = groups[~mask_of(metal, graph.n_atoms)[groups]]
     assert model.config.long_range is not None
     assert model.config.long_range.equilibration is not None
     elements = ", ".join(model.config.long_range.equilibration.elements)
@@ -126,7 +125,7 @@ def _check_groups(model: LESModel, graph: Graph, electrodes: Electrodes) -> Tens
             f"electrodes consist of atoms that share electrons ({elements}); atom "
             f"{int(others[0])} does not. Select for example 'Pt & bottom:3'"
         )
-    missing = metal[~torch.isin(metal, groups)]
+    missing = metal[~mask_of(groups, graph.n_atoms)[metal]]
     if len(missing):
         raise ElectrodesError(
             f"every atom that shares electrons ({elements}) must belong to an electrode; "
@@ -192,7 +191,7 @@ def metal_bias(
         pieces = conductors(graph, metal)
     energies = graph.positions.new_zeros(len(metal))
     if electrodes is not None:
-        left = torch.isin(metal, electrodes.left)
+        left = mask_of(electrodes.left, graph.n_atoms)[metal]
         if graph.pbc.all():
             assert electrodes.potential is not None and pieces is not None
             field = field + gap_field(graph, pieces, left, electrodes.potential)

@@ -107,8 +107,8 @@ def test_the_mesh_gives_the_derivative_of_the_energy(kind, sums, metal):
     atoms = metal.atoms(graph)
     plan = sums.plan(graph)
     stiffness = metal._stiffness(sums)[metal._row[graph.numbers[atoms]], None]
-    conductor = Conductor(graph, atoms, stiffness, Potential(sums, plan))
-    by_mesh = conductor.answer_by_mesh(plan.groups[0])
+    conductor = Conductor(graph, atoms, stiffness, Potential(sums, plan, graph))
+    by_mesh = conductor.answers()
     charges = torch.randn(len(atoms)).double()
     charges -= charges.mean()
     exact = conductor.answer(charges[:, None])[:, 0]
