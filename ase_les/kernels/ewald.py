@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ctypes import c_int64
+from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.kernels.library import EwaldArguments, Kernels, in_ranges, pointer, ranges
+from ase_les.kernels.library import EwaldArguments, Kernels, in_ranges, pointer, ranges, total
 
 
 class FusedPower(torch.autograd.Function):
@@ -30,7 +32,7 @@ class FusedPower(torch.autograd.Function):
     ) -> Tensor:
         fractional, charges = fractional.contiguous(), charges.contiguous()
         factors = _factors(kernels, fractional, charges, axes)
-        power = factors.square().sum((1, -1)) if factors.shape[1] > 1 else _norms(factors[:, 0])
+        power = torch.linalg.vecdot(factors, factors).sum(1)
         ctx.kernels, ctx.axes = kernels, axes
         ctx.save_for_backward(fractional, charges, weights, factors, power)
         return torch.linalg.vecdot(power.flatten(1), weights.flatten(1))
@@ -46,10 +48,6 @@ class FusedPower(torch.autograd.Function):
         return slopes, potentials, by_weights, *(1 + len(ctx.axes)) * [None]
 
 
-def _norms(factors: Tensor) -> Tensor:
-    return torch.linalg.vecdot(factors, factors)
-
-
 def _factors(
     kernels: Kernels, fractional: Tensor, charges: Tensor, axes: tuple[Tensor, ...]
 ) -> Tensor:
@@ -57,26 +55,26 @@ def _factors(
     n_structures, n_atoms, n_channels = charges.shape
     arguments, kept = _arguments(axes)
     bounds = ranges(n_atoms)
-    shape = n_structures, n_channels, *map(len, axes), 2
-    parts = fractional.new_empty(len(bounds) - 1, *shape)
-    for structure in range(n_structures):
-        for channel in range(n_channels):
-            place = pointer(fractional[structure]), pointer(charges[structure, :, channel])
-            in_ranges(
-                bounds,
-                lambda part, first, last, place=place, own=(structure, channel): kernels.call(
-                    "ewald_factors",
-                    torch.float64,
-                    arguments,
-                    first,
-                    last,
-                    *place,
-                    n_channels,
-                    pointer(parts[part, own[0], own[1]]),
-                ),
-            )
+    shape = len(bounds) - 1, n_structures, n_channels, *map(len, axes), 2
+    parts = fractional.new_empty(shape)
+
+    def add(structure: int, channel: int, part: int, first: int, last: int) -> None:
+        kernels.call(
+            "ewald_factors",
+            torch.float64,
+            arguments,
+            first,
+            last,
+            pointer(fractional[structure]),
+            pointer(charges[structure, :, channel]),
+            n_channels,
+            pointer(parts[part, structure, channel]),
+        )
+
+    for place in product(range(n_structures), range(n_channels)):
+        in_ranges(bounds, partial(add, *place))
     del kept
-    return parts[0] if len(parts) == 1 else parts.sum(0)
+    return total(parts)
 
 
 def _potentials(
@@ -90,22 +88,24 @@ def _potentials(
     n_structures, n_atoms, n_channels = charges.shape
     arguments, kept = _arguments(axes)
     potentials, slopes = torch.empty_like(charges), torch.zeros_like(fractional)
-    for structure in range(n_structures):
-        for channel in range(n_channels):
-            addresses = (
-                pointer(fractional[structure]),
-                pointer(charges[structure, :, channel]),
-                n_channels,
-                pointer(factors[structure, channel]),
-                pointer(potentials[structure, :, channel]),
-                pointer(slopes[structure]),
-            )
-            in_ranges(
-                ranges(n_atoms),
-                lambda _, first, last, addresses=addresses: kernels.call(
-                    "ewald_potentials", torch.float64, arguments, first, last, *addresses
-                ),
-            )
+
+    def add(structure: int, channel: int, _: int, first: int, last: int) -> None:
+        kernels.call(
+            "ewald_potentials",
+            torch.float64,
+            arguments,
+            first,
+            last,
+            pointer(fractional[structure]),
+            pointer(charges[structure, :, channel]),
+            n_channels,
+            pointer(factors[structure, channel]),
+            pointer(potentials[structure, :, channel]),
+            pointer(slopes[structure]),
+        )
+
+    for place in product(range(n_structures), range(n_channels)):
+        in_ranges(ranges(n_atoms), partial(add, *place))
     del kept
     return potentials, slopes
 

@@ -319,3 +319,8 @@ def ranges(n_atoms: int) -> list[int]:
     """Return the bounds of the atom ranges of the threads, from 0 to `n_atoms`."""
     parts = max(1, min(torch.get_num_threads(), n_atoms // _ATOMS_PER_THREAD))
     return [n_atoms * part // parts for part in range(parts + 1)]
+
+
+def total(parts: Tensor) -> Tensor:
+    """Return the sum over the first axis, which has one entry per thread."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)

@@ -21,6 +21,7 @@ from ase_les.kernels.library import (
     padded_length,
     pointer,
     ranges,
+    total,
 )
 
 if TYPE_CHECKING:
@@ -227,11 +228,6 @@ def _address(rows: Tensor | None, atoms: range) -> int | None:
     if rows is None:
         return None
     return rows.data_ptr() - atoms.start * rows.shape[1] * rows.element_size()
-
-
-def total(parts: Tensor) -> Tensor:
-    """Return the sum over the first axis, which has one entry per thread."""
-    return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
 def radial_polynomials(radial: BesselBasis, dtype: torch.dtype) -> Tensor:
