@@ -258,8 +258,7 @@ class _FusedPower(torch.autograd.Function):
         fractional, charges, weights, *factors = ctx.saved_tensors
         mesh = ctx.mesh
         scale = gradient[:, None, None, None]
-        scaled = scale * weights
-        surfaces = [mesh.transform_back(factor * scaled) for factor in factors]
+        surfaces = [mesh.transform_back((factor * weights).mul_(scale)) for factor in factors]
         spline = spline_table(mesh.order)
         potential, slope = gather(ctx.kernels, mesh.size, spline, fractional, charges, surfaces)
         by_weights = None
@@ -330,13 +329,23 @@ class _Mesh(NamedTuple):
         planes = density.new_empty(self.n_structures, x, y, z // 2 + 1, dtype=torch.complex128)
         for block in self._rows():
             planes[:, block] = torch.fft.rfft(density[:, block, :y, :z])
-        return torch.fft.fftn(planes, dim=(1, 2))
+        del density
+        for block in self._columns():
+            planes[..., block] = torch.fft.fftn(planes[..., block], dim=(1, 2))
+        return planes
 
     def _rows(self) -> list[slice]:
         """Return blocks of the first axis, whose transforms along the third need little memory."""
         x, y, z = self.size
         step = max(_BLOCK // (y * z), 1)
         return [slice(start, min(start + step, x)) for start in range(0, x, step)]
+
+    def _columns(self) -> list[slice]:
+        """Return blocks of the third axis, for transforms in place along the others."""
+        x, y, z = self.size
+        n_columns = z // 2 + 1
+        step = min(max(4 * _BLOCK // (x * y), 4), n_columns)
+        return [slice(start, min(start + step, n_columns)) for start in range(0, n_columns, step)]
 
     def transform_back(self, factors: Tensor) -> Tensor:
         """Return twice the real part of the sum over half of the wave vectors, on all points.
@@ -347,12 +356,13 @@ class _Mesh(NamedTuple):
             Overwritten.
         """
         factors[..., 0] *= 2
-        padded = factors.real.new_empty(self.with_margin)
         _, y, z = self.size
-        planes = torch.fft.ifftn(factors, dim=(1, 2), norm="forward")
+        for block in self._columns():
+            factors[..., block] = torch.fft.ifftn(factors[..., block], dim=(1, 2), norm="forward")
+        padded = factors.real.new_empty(self.with_margin)
         for block in self._rows():
-            padded[:, block, :y, :z] = torch.fft.irfft(planes[:, block], z, norm="forward")
-        del planes
+            padded[:, block, :y, :z] = torch.fft.irfft(factors[:, block], z, norm="forward")
+        del factors
         margin = self.order - 1
         for axis, steps in enumerate(self.size, start=1):
             padded.narrow(axis, steps, margin).copy_(padded.narrow(axis, 0, margin))
