@@ -8,11 +8,13 @@ from torch import Tensor
 from ase_les.electrostatics.particle_mesh import (
     AnalyticParticleMesh,
     _Mesh,
-    _products,
-    _size_of,
 )
 from ase_les.electrostatics.reciprocal import SumPlan
-from ase_les.electrostatics.splines import polynomials, spline_pieces
+from ase_les.electrostatics.splines import (
+    polynomials,
+    spline_pieces,
+    spline_products,
+)
 
 # Maximum number of atoms; each needs 2.7 kB for points and as much for weights.
 MOST_ATOMS = 16384
@@ -38,7 +40,7 @@ class MeshPotential:
         method = plan.method
         assert isinstance(method, AnalyticParticleMesh)
         order = method.settings.order
-        self._mesh = _Mesh(1, _size_of(plan.waves.axes), order)
+        self._mesh = _Mesh.of(plan.waves, 1, order)
         assert plan.weights is not None
         self._weights = plan.weights
         first, inside = self._mesh.locate(positions[None] @ torch.linalg.inv(cell))
@@ -46,7 +48,7 @@ class MeshPotential:
         self._order = first.argsort()
         first, inside = first[self._order], inside[self._order]
         self._points = self._mesh.points(first)
-        self._shares = _products(polynomials(spline_pieces(order, inside), inside))
+        self._shares = spline_products(polynomials(spline_pieces(order, inside), inside))
 
     @staticmethod
     def applies(plan: SumPlan | None, n_atoms: int) -> bool:
