@@ -41,11 +41,7 @@ def main() -> None:
 
     cutoff = calculator.model.config.cutoff
     edges = NeighborList(cutoff, 0.5).edges(atoms.positions, atoms.cell.array, atoms.pbc)
-    size = [
-        len(axis)
-        for axis in calculator._graphs.plan(calculator._graphs.at(atoms)).groups[0].sum.waves.axes
-    ]
-    size[2] = 2 * (size[2] - 1)
+    size = calculator._graphs.plan(calculator._graphs.at(atoms)).groups[0].sum.waves.mesh
     mesh = torch.zeros(size, dtype=torch.float64)
     n_points = mesh.numel()
     transforms = cpu(lambda: torch.fft.irfftn(torch.fft.rfftn(mesh), s=size))

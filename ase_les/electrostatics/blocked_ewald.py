@@ -59,7 +59,7 @@ class BlockedEwaldSum(EwaldSum):
         axes = first, *plan.waves.axes[1:]
         waves = Waves(axes, multiplicity(first)[:, None, None])
         weights = self.weights(cell, waves, plan.truncated)
-        return self.power(fractional, charges, weights, axes)
+        return self.power(fractional, charges, weights, waves)
 
 
 class _BlockedSum(torch.autograd.Function):

@@ -25,9 +25,9 @@ class EwaldSum(ReciprocalSum):
         axes = half_space(self.kernel.index_bounds(cell), like=cell)
         return Waves(axes, multiplicity(axes[0])[:, None, None])
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
         """Weighted sums (S,) of |S(k)|², differentiable to any order."""
-        tables = _phase_tables(fractional, axes)
+        tables = _phase_tables(fractional, waves.axes)
         factors = _structure_factors(tables, charges)
         power = factors.real**2 + factors.imag**2
         return (power.sum(1) * weights).flatten(1).sum(1)
@@ -46,10 +46,10 @@ class AnalyticEwaldSum(EwaldSum):
         """Switch to compiled kernels, which do not keep phases."""
         self._kernels = kernels
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
         if self._kernels is not None:
-            return FusedPower.apply(fractional, charges, weights, self._kernels, *axes)
-        return _AnalyticPower.apply(fractional, charges, weights, *axes)
+            return FusedPower.apply(fractional, charges, weights, self._kernels, *waves.axes)
+        return _AnalyticPower.apply(fractional, charges, weights, *waves.axes)
 
 
 def _phase_tables(fractional: Tensor, axes: Axes) -> list[Tensor]:

@@ -7,13 +7,16 @@ from torch import Tensor
 
 from ase_les.electrostatics.particle_mesh import (
     AnalyticParticleMesh,
-    _interpolate,
     _Mesh,
-    _products,
-    _size_of,
 )
 from ase_les.electrostatics.reciprocal import SumPlan
-from ase_les.electrostatics.splines import polynomials, spline_pieces, spline_table
+from ase_les.electrostatics.splines import (
+    interpolate,
+    polynomials,
+    spline_pieces,
+    spline_products,
+    spline_table,
+)
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
 
@@ -40,7 +43,7 @@ class MeshPotential:
     def __init__(self, plan: SumPlan, positions: Tensor, cell: Tensor):
         method = plan.method
         assert isinstance(method, AnalyticParticleMesh) and plan.weights is not None
-        self._mesh = _Mesh(1, _size_of(plan.waves.axes), method.settings.order)
+        self._mesh = _Mesh.of(plan.waves, 1, method.settings.order)
         self._weights = plan.weights
         self._kernels = method.kernels
         self._fractional = positions[None] @ torch.linalg.inv(cell)
@@ -54,7 +57,7 @@ class MeshPotential:
         first, inside = first[self._order], inside[self._order]
         self._points = self._mesh.points(first)
         pieces = spline_pieces(self._mesh.order, inside)
-        self._shares = _products(polynomials(pieces, inside))
+        self._shares = spline_products(polynomials(pieces, inside))
 
     @staticmethod
     def applies(plan: SumPlan | None, n_atoms: int) -> bool:
@@ -113,5 +116,5 @@ def interpolated(
     for block in mesh.blocks(len(fractional)):
         seen = surface.index_select(0, mesh.points(first[block]).flatten())
         spline, tilt = (polynomials(each, inside[block]) for each in (pieces, tilts))
-        values[block], slopes[block] = _interpolate(seen, spline, tilt)
+        values[block], slopes[block] = interpolate(seen, spline, tilt)
     return values, slopes * torch.tensor(mesh.size).to(slopes)

@@ -220,19 +220,18 @@ def _table(cell: Tensor, kernel: ReciprocalKernel) -> tuple[_Mesh, Tensor, Tenso
     """Return a mesh, the potential on it of a unit Gaussian charge, and its fractional place."""
     order, spacing = _TABLE
     sums = AnalyticParticleMesh(kernel, MeshSettings(order, spacing * kernel.smearing))
-    cells = cell[None]
-    size = sums.mesh_size(cells)
-    weights = sums.plan(cells, Layout(1, 1, None)).weights
+    plan = sums.plan(cell[None], Layout(1, 1, None))
+    mesh = _Mesh.of(plan.waves, 1, order)
+    weights = plan.weights
     assert weights is not None
-    for axis, steps in enumerate(size):
+    for axis, (steps, indices) in enumerate(zip(mesh.size, plan.waves.axes, strict=True)):
         # The charge is on a point of the mesh: the splines are those of the interpolation only.
-        index = np.arange(weights.shape[axis + 1])
-        once = 1 / np.sqrt(undo_splines(np.minimum(index, steps - index) / steps, order))
+        frequency = indices.abs().cpu().numpy() / steps
+        once = 1 / np.sqrt(undo_splines(frequency, order))
         shape = [1, 1, 1, 1]
         shape[axis + 1] = -1
         weights = weights * torch.from_numpy(once).to(weights).view(shape)
-    mesh = _Mesh(1, size, order)
     surface = mesh.transform_back(weights.to(torch.complex128))
     # The middle of a spline of even order is a point of the mesh.
-    origin = torch.tensor([(1 - order // 2) / steps for steps in size]).to(cell)
+    origin = torch.tensor([(1 - order // 2) / steps for steps in mesh.size]).to(cell)
     return mesh, surface, origin

@@ -30,12 +30,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ase_les.electrostatics.open_boundary import smeared_coulomb
-from ase_les.electrostatics.particle_mesh import (
-    MeshSettings,
-    _interpolate,
-    _products,
+from ase_les.electrostatics.particle_mesh import MeshSettings
+from ase_les.electrostatics.splines import (
+    interpolate,
+    polynomials,
+    spline_pieces,
+    spline_products,
+    undo_splines,
 )
-from ase_les.electrostatics.splines import polynomials, spline_pieces, undo_splines
 
 # Steps beyond the farthest charges over which the interaction joins its periodic copy smoothly. A
 # kink would have long-range effects, since the correction for the splines amplifies short waves.
@@ -159,7 +161,7 @@ class _AnalyticOpenSum(torch.autograd.Function):
             density = steps.new_zeros(math.prod(plan.size))
             for atoms in _blocks(len(flat), order):
                 points = (first[atoms, None] + offsets).flatten()
-                products = _products(polynomials(pieces, inside[atoms]))
+                products = spline_products(polynomials(pieces, inside[atoms]))
                 density.index_add_(0, points, (products * charge[atoms, None]).flatten())
             surface = convolved(density.view(plan.size), plan.kernel).flatten()
             energy = energy + 0.5 * (density @ surface)
@@ -179,7 +181,7 @@ class _AnalyticOpenSum(torch.autograd.Function):
             for atoms in _blocks(len(flat), ctx.order):
                 seen = surface[(first[atoms, None] + offsets).flatten()]
                 spline, tilt = (polynomials(p, inside[atoms]) for p in (values, slopes))
-                at_atoms, along = _interpolate(seen, spline, tilt)
+                at_atoms, along = interpolate(seen, spline, tilt)
                 potential[atoms, channel] = at_atoms
                 slope[atoms] += flat[atoms, channel, None] * along
         potential, slope = (

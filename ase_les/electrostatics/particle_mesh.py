@@ -17,8 +17,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
-from ase_les.electrostatics.splines import polynomials, spline_pieces, spline_table, undo_splines
+from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
+from ase_les.electrostatics.splines import (
+    interpolate,
+    polynomials,
+    spline_pieces,
+    spline_products,
+    spline_table,
+    undo_splines,
+)
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
@@ -125,14 +132,15 @@ class ParticleMesh(ReciprocalSum):
         return [max(x, self.settings.order) for x in (lengths / self.settings.spacing).tolist()]
 
     def waves(self, cell: Tensor) -> Waves:
+        bounds = self.kernel.index_bounds(cell)
         size = self.mesh_size(cell)
-        return _mesh_waves(size, self.settings.order, cell.dtype, cell.device)
+        return _mesh_waves(size, bounds, self.settings.order, cell.dtype, cell.device)
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
-        mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
+        mesh = _Mesh.of(waves, fractional.shape[0], self.settings.order)
         first, inside = mesh.locate(fractional)
         points = mesh.points(first).flatten()
-        products = _products(polynomials(spline_pieces(mesh.order, inside), inside))
+        products = spline_products(polynomials(spline_pieces(mesh.order, inside), inside))
         power = charges.new_zeros(())
         for charge in charges.flatten(0, 1).unbind(1):
             density = mesh.empty(charges).index_add(
@@ -166,8 +174,8 @@ class AnalyticParticleMesh(ParticleMesh):
         shared._ranks = ranks
         return shared
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
-        mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
+        mesh = _Mesh.of(waves, fractional.shape[0], self.settings.order)
         if self.kernels is not None:
             return _FusedPower.apply(fractional, charges, weights, mesh, self.kernels, self._ranks)
         return _AnalyticPower.apply(fractional, charges, weights, mesh, self._ranks)
@@ -186,7 +194,7 @@ class _AnalyticPower(torch.autograd.Function):
         densities = [mesh.empty(flat) for _ in range(flat.shape[1])]
         for atoms in mesh.blocks(len(flat)):
             points = mesh.points(first[atoms]).flatten()
-            products = _products(polynomials(pieces, inside[atoms]))
+            products = spline_products(polynomials(pieces, inside[atoms]))
             for density, charge in zip(densities, flat[atoms].unbind(1), strict=True):
                 density.index_add_(0, points, (products * charge[:, None]).flatten())
         factors = torch.stack([mesh.transform(ranks.sum_(density)) for density in densities])
@@ -213,7 +221,7 @@ class _AnalyticPower(torch.autograd.Function):
             for atoms in mesh.blocks(len(flat)):
                 seen = surface.index_select(0, mesh.points(first[atoms]).flatten())
                 spline, tilt = (polynomials(p, inside[atoms]) for p in (values, slopes))
-                at_atoms, along = _interpolate(seen, spline, tilt)
+                at_atoms, along = interpolate(seen, spline, tilt)
                 potential[atoms, channel] = at_atoms
                 slope[atoms] += flat[atoms, channel, None] * along
         slope *= torch.tensor(mesh.size).to(slope)
@@ -256,10 +264,8 @@ class _FusedPower(torch.autograd.Function):
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
         fractional, charges, weights, *factors = ctx.saved_tensors
-        mesh = ctx.mesh
-        scale = gradient[:, None, None, None]
-        scaled = scale * weights
-        surfaces = [mesh.transform_back(factor * scaled) for factor in factors]
+        mesh, scale = ctx.mesh, gradient[:, None, None, None]
+        surfaces = [mesh.transform_back((factor * weights).mul_(scale)) for factor in factors]
         spline = spline_table(mesh.order)
         potential, slope = gather(ctx.kernels, mesh.size, spline, fractional, charges, surfaces)
         by_weights = None
@@ -279,12 +285,21 @@ def _power(factors: Sequence[Tensor]) -> Tensor:
 class _Mesh(NamedTuple):
     """Meshes of S structures, with a margin beyond the far faces that repeats the near ones.
 
-    ``size``: steps along the lattice vectors; ``order`` of the splines.
+    ``size``: steps along the lattice vectors; ``order`` of the splines; ``n_waves``: number of
+    indices along each axis, those of the shortest wave vectors, from 0 on along the third axis.
     """
 
     n_structures: int
     size: tuple[int, int, int]
     order: int
+    n_waves: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, waves: Waves, n_structures: int, order: int) -> _Mesh:
+        """Return the meshes of the waves of a plan."""
+        assert waves.mesh is not None
+        first, second, third = map(len, waves.axes)
+        return cls(n_structures, waves.mesh, order, (first, second, third))
 
     @property
     def with_margin(self) -> tuple[int, int, int, int]:
@@ -321,64 +336,74 @@ class _Mesh(NamedTuple):
         return like.new_zeros(math.prod(self.with_margin))
 
     def transform(self, density: Tensor) -> Tensor:
-        """Return the Fourier transform (S, n₁, n₂, n₃/2 + 1) of values on all points."""
+        """Return the Fourier transform (S, n₁, n₂, n₃) of values on all points."""
         density = density.view(self.with_margin)
         margin = self.order - 1
         for axis, steps in enumerate(self.size, start=1):
             density.narrow(axis, 0, margin).add_(density.narrow(axis, steps, margin))
-        x, y, z = self.size
-        planes = density.new_empty(self.n_structures, x, y, z // 2 + 1, dtype=torch.complex128)
-        for block in self._rows():
-            planes[:, block] = torch.fft.rfft(density[:, block, :y, :z])
-        return torch.fft.fftn(planes, dim=(1, 2))
-
-    def _rows(self) -> list[slice]:
-        """Return blocks of the first axis, whose transforms along the third need little memory."""
-        x, y, z = self.size
-        step = max(_BLOCK // (y * z), 1)
-        return [slice(start, min(start + step, x)) for start in range(0, x, step)]
+        (x, y, z), (n_first, n_second, n_third) = self.size, self.n_waves
+        shape = self.n_structures, x, n_second, n_third
+        planes = density.new_empty(shape, dtype=torch.complex128)
+        for block in _slices(x, y * z):
+            lines = torch.fft.rfft(density[:, block, :y, :z])[..., :n_third]
+            planes[:, block] = _shortest(torch.fft.fft(lines, dim=2), 2, n_second)
+        del density
+        factors = planes.new_empty(self.n_structures, *self.n_waves)
+        for block in _slices(n_second, x * n_third):
+            turned = torch.fft.fft(planes[:, :, block], dim=1)
+            factors[:, :, block] = _shortest(turned, 1, n_first)
+        return factors
 
     def transform_back(self, factors: Tensor) -> Tensor:
         """Return twice the real part of the sum over half of the wave vectors, on all points.
 
         Parameters
         ----------
-        factors : Tensor, shape (S, n₁, n₂, n₃/2 + 1)
+        factors : Tensor, shape (S, n₁, n₂, n₃)
             Overwritten.
         """
         factors[..., 0] *= 2
-        padded = factors.real.new_empty(self.with_margin)
-        _, y, z = self.size
-        planes = torch.fft.ifftn(factors, dim=(1, 2), norm="forward")
-        for block in self._rows():
-            padded[:, block, :y, :z] = torch.fft.irfft(planes[:, block], z, norm="forward")
-        del planes
+        (x, y, z), (_, n_second, n_third) = self.size, self.n_waves
+        planes = factors.new_empty(self.n_structures, x, n_second, n_third)
+        for block in _slices(n_second, x * n_third):
+            waves = _with_zeros(factors[:, :, block], 1, x)
+            planes[:, :, block] = torch.fft.ifft(waves, dim=1, norm="forward")
+        del factors
+        padded = planes.real.new_empty(self.with_margin)
+        for block in _slices(x, y * z):
+            waves = _with_zeros(planes[:, block], 2, y)
+            lines = torch.fft.ifft(waves, dim=2, norm="forward")
+            padded[:, block, :y, :z] = torch.fft.irfft(lines, z, norm="forward")
         margin = self.order - 1
         for axis, steps in enumerate(self.size, start=1):
             padded.narrow(axis, steps, margin).copy_(padded.narrow(axis, 0, margin))
         return padded.flatten()
 
 
-def _products(splines: Tensor) -> Tensor:
-    """Return the weights (A, p³) of the mesh points of each atom, from splines (A, 3, p)."""
-    x, y, z = splines.unbind(1)
-    return ((x[:, :, None] * y[:, None, :])[..., None] * z[:, None, None, :]).flatten(1)
+def _slices(length: int, numbers: int) -> list[slice]:
+    """Return blocks of an axis for tensors of some numbers per row that fit into the cache."""
+    step = max(_BLOCK // numbers, 1)
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 
-def _interpolate(seen: Tensor, spline: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
-    """Interpolate values (A,) and slopes (A, 3) at atoms from their mesh points."""
-    n_atoms, _, order = spline.shape
-    along_z = torch.stack([spline[:, 2], tilt[:, 2]], dim=2)
-    by_z = torch.bmm(seen.view(n_atoms, order * order, order), along_z)
-    by_z = by_z.view(n_atoms, order, order, 2)
-    along_y = torch.stack([spline[:, 1], tilt[:, 1]], dim=1)
-    # (value, slope along z) summed along y, and the slope along y.
-    lines = (by_z * spline[:, 1, None, :, None]).sum(2)
-    tilted = (by_z[..., 0] * along_y[:, 1, None]).sum(2)
-    x, dx = spline[:, 0], tilt[:, 0]
-    value = (lines[..., 0] * x).sum(1)
-    slopes = ((lines[..., 0] * dx).sum(1), (tilted * x).sum(1), (lines[..., 1] * x).sum(1))
-    return value, torch.stack(slopes, dim=1)
+def _shortest(factors: Tensor, axis: int, n_waves: int) -> Tensor:
+    """Return the shortest wave vectors along an axis, an odd number, or all."""
+    steps, bound = factors.shape[axis], n_waves // 2
+    if n_waves == steps:
+        return factors
+    ends = factors.narrow(axis, 0, bound + 1), factors.narrow(axis, steps - bound, bound)
+    return torch.cat(ends, dim=axis)
+
+
+def _with_zeros(factors: Tensor, axis: int, steps: int) -> Tensor:
+    """Return all wave vectors along an axis, with zeros for those that `_shortest` left out."""
+    n_waves, bound = factors.shape[axis], factors.shape[axis] // 2
+    if n_waves == steps:
+        return factors
+    shape = list(factors.shape)
+    shape[axis] = steps - n_waves
+    ends = factors.narrow(axis, 0, bound + 1), factors.narrow(axis, bound + 1, bound)
+    return torch.cat([ends[0], factors.new_zeros(shape), ends[1]], dim=axis)
 
 
 def good_size(at_least: float) -> int:
@@ -398,24 +423,28 @@ def _without_small_factors(number: int) -> int:
 
 @lru_cache(maxsize=4)
 def _mesh_waves(
-    size: tuple[int, int, int], order: int, dtype: torch.dtype, device: torch.device
+    size: tuple[int, int, int],
+    bounds: tuple[int, int, int],
+    order: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Waves:
+    """Return the wave vectors of a mesh with indices up to bounds, in the order of transforms."""
     indices, counts = [], []
-    for steps in size:
+    for steps, bound in zip(size, bounds, strict=True):
         index = np.fft.fftfreq(steps, 1 / steps)
         count = undo_splines(index / steps, order)
         # The wave vector at the end of the band equals its negative: it has no direction.
         count[steps // 2] = 0.0
+        if 2 * bound + 1 < steps:
+            kept = np.abs(index) <= bound
+            index, count = index[kept], count[kept]
         indices.append(index)
         counts.append(count)
-    half = size[2] // 2 + 1
+    half = min(bounds[2], size[2] // 2) + 1
     indices[2], counts[2] = np.abs(indices[2][:half]), 2 * counts[2][:half]
     counts[2][0] /= 2
     options: dict[str, Any] = {"dtype": dtype, "device": device}
     x, y, z = (torch.tensor(count, **options) for count in counts)
     first, second, third = (torch.tensor(index, **options) for index in indices)
-    return Waves((first, second, third), (x[:, None] * y)[..., None] * z)
-
-
-def _size_of(axes: tuple[Tensor, Tensor, Tensor]) -> tuple[int, int, int]:
-    return len(axes[0]), len(axes[1]), 2 * (len(axes[2]) - 1)
+    return Waves((first, second, third), (x[:, None] * y)[..., None] * z, size)

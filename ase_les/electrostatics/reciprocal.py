@@ -19,11 +19,13 @@ class Waves(NamedTuple):
     """Wave vectors of a sum: indices along the three reciprocal axes, and their multiplicity.
 
     ``axes``: three tensors of n₁, n₂ and n₃ indices. ``counts``: broadcasts to (n₁, n₂, n₃); the
-    number of wave vectors that an entry represents, times any factor of the sum.
+    number of wave vectors that an entry represents, times any factor of the sum. ``mesh``: steps of
+    a mesh along the lattice vectors, whose wave vectors these are, or None.
     """
 
     axes: Axes
     counts: Tensor
+    mesh: tuple[int, int, int] | None = None
 
 
 class SumPlan(NamedTuple):
@@ -134,7 +136,7 @@ class ReciprocalSum(nn.Module):
             inverse = torch.linalg.inv(cell)
         # Strain does not change fractional coordinates: it acts through `weights` only.
         fractional = layout.pad(positions) @ inverse
-        return self.power(fractional, layout.pad(charges), weights, plan.waves.axes)
+        return self.power(fractional, layout.pad(charges), weights, plan.waves)
 
     def waves(self, cell: Tensor) -> Waves:
         """Return the wave vectors that the sum includes, for cells (S, 3, 3) in Å."""
@@ -148,7 +150,7 @@ class ReciprocalSum(nn.Module):
             kernel = truncate_along_normal(kernel, cell, waves.axes)
         return kernel * waves.counts * prefactor[:, None, None, None]
 
-    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
+    def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
         """Return the weighted sums (S,) of |S(k)|² with weights (S, n₁, n₂, n₃)."""
         raise NotImplementedError
 

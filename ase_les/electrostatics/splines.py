@@ -47,3 +47,25 @@ def polynomials(coefficients: Tensor, places: Tensor) -> Tensor:
     for row in reversed(coefficients[:-1]):
         values = torch.addcmul(row, values, places)
     return values
+
+
+def spline_products(splines: Tensor) -> Tensor:
+    """Return the weights (A, p³) of the mesh points of each atom, from splines (A, 3, p)."""
+    x, y, z = splines.unbind(1)
+    return ((x[:, :, None] * y[:, None, :])[..., None] * z[:, None, None, :]).flatten(1)
+
+
+def interpolate(seen: Tensor, spline: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
+    """Interpolate values (A,) and slopes (A, 3) at atoms from their mesh points."""
+    n_atoms, _, order = spline.shape
+    along_z = torch.stack([spline[:, 2], tilt[:, 2]], dim=2)
+    by_z = torch.bmm(seen.view(n_atoms, order * order, order), along_z)
+    by_z = by_z.view(n_atoms, order, order, 2)
+    along_y = torch.stack([spline[:, 1], tilt[:, 1]], dim=1)
+    # (value, slope along z) summed along y, and the slope along y.
+    lines = (by_z * spline[:, 1, None, :, None]).sum(2)
+    tilted = (by_z[..., 0] * along_y[:, 1, None]).sum(2)
+    x, dx = spline[:, 0], tilt[:, 0]
+    value = (lines[..., 0] * x).sum(1)
+    slopes = ((lines[..., 0] * dx).sum(1), (tilted * x).sum(1), (lines[..., 1] * x).sum(1))
+    return value, torch.stack(slopes, dim=1)

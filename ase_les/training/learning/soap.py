@@ -78,12 +78,7 @@ class SOAP(torch.optim.Optimizer):
             new = [weight for weight in weights if not self.state[weight]]
             for weight in new:
                 self._initialize(weight, group)
-            turned = {weight: _rotated_axes(weight, self._LONGEST_AXIS) for weight in weights}
-            initialized = [weight for weight in weights if weight not in set(new)]
-            self._step_plain([weight for weight in initialized if not turned[weight]], group)
-            for weight in initialized:
-                if turned[weight]:
-                    self._step_rotated(weight, turned[weight], group)
+            self._step([weight for weight in weights if weight not in set(new)], group)
 
     def _initialize(self, weight: Tensor, group: dict[str, Any]) -> None:
         gradient, state = _gradient(weight), self.state[weight]
@@ -95,48 +90,66 @@ class SOAP(torch.optim.Optimizer):
             state[f"covariance_{axis}"] = covariance
             state[f"basis_{axis}"] = torch.linalg.eigh(covariance)[1].flip(1).contiguous()
 
-    def _step_plain(self, weights: list[Tensor], group: dict[str, Any]) -> None:
-        """Take an Adam step for all weights without bases."""
+    def _step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        """Take a step for initialized weights; vectors have no bases, as in Adam."""
         if not weights:
             return
-        memory, long_memory = group["betas"]
         states = [self.state[weight] for weight in weights]
+        axes = [_rotated_axes(weight, self._LONGEST_AXIS) for weight in weights]
+        bases = [
+            {axis: state[f"basis_{axis}"] for axis in own}
+            for own, state in zip(axes, states, strict=True)
+        ]
         gradients = [_gradient(weight) for weight in weights]
-        means, squares = ([state[name] for state in states] for name in ("mean", "square"))
-        torch._foreach_lerp_(means, gradients, 1 - memory)
-        torch._foreach_mul_(squares, long_memory)
-        torch._foreach_addcmul_(squares, gradients, gradients, 1 - long_memory)
         torch._foreach_add_([state["step"] for state in states], 1.0)
         n_steps = [int(state["step"]) for state in states]
+        updates = [
+            _rotated(update[None], {axis: basis.T for axis, basis in own.items()})[0]
+            for update, own in zip(
+                self._updates(states, gradients, bases, n_steps, group), bases, strict=True
+            )
+        ]
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(weights, updates, alpha=-group["lr"])
+        for state, gradient, own, n in zip(states, gradients, axes, n_steps, strict=True):
+            for axis in own:
+                due = _is_due(n, gradient.shape[axis])
+                self._update_covariance(state, axis, _rows(gradient, axis), group["betas"][1], due)
+                if due:
+                    self._update_basis(state, axis)
+
+    def _updates(
+        self,
+        states: list[dict[str, Tensor]],
+        gradients: list[Tensor],
+        bases: list[dict[int, Tensor]],
+        n_steps: list[int],
+        group: dict[str, Any],
+    ) -> list[Tensor]:
+        """Return M'/√V of all weights with bias corrections, in their bases."""
+        memory, long_memory = group["betas"]
+        for state, own in zip(states, bases, strict=True):
+            if own and "mean" in state:
+                # At the first step, and in older checkpoints, which store the unrotated mean.
+                state["turned_mean"] = _rotated(state.pop("mean")[None], own)[0]
+        turned = [
+            _rotated(gradient[None], own)[0] if own else gradient
+            for gradient, own in zip(gradients, bases, strict=True)
+        ]
+        means = [
+            state["turned_mean" if own else "mean"]
+            for state, own in zip(states, bases, strict=True)
+        ]
+        squares = [state["square"] for state in states]
+        torch._foreach_lerp_(means, turned, 1 - memory)
+        torch._foreach_mul_(squares, long_memory)
+        torch._foreach_addcmul_(squares, turned, turned, 1 - long_memory)
         roots = torch._foreach_div(squares, [1 - long_memory**n for n in n_steps])
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, self._SMALLEST)
         updates = torch._foreach_div(means, [1 - memory**n for n in n_steps])
         torch._foreach_div_(updates, roots)
-        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(weights, updates, alpha=-group["lr"])
-
-    def _step_rotated(self, weight: Tensor, axes: list[int], group: dict[str, Any]) -> None:
-        gradient, state = _gradient(weight), self.state[weight]
-        memory, long_memory = group["betas"]
-        state["step"] += 1
-        n_steps = int(state["step"])
-        bases = {axis: state[f"basis_{axis}"] for axis in axes}
-        turned = _rotated(gradient[None], bases)[0]
-        if "mean" in state:
-            # At the first step, and in older checkpoints, which store the unrotated mean.
-            state["turned_mean"] = _rotated(state.pop("mean")[None], bases)[0]
-        state["turned_mean"].lerp_(turned, 1 - memory)
-        state["square"].lerp_(turned.square_(), 1 - long_memory)
-        mean = state["turned_mean"] / (1 - memory**n_steps)
-        root = (state["square"] / (1 - long_memory**n_steps)).sqrt_()
-        update = _rotated_back((mean / root.add_(self._SMALLEST))[None], bases)[0]
-        weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
-        for axis in axes:
-            due = _is_due(n_steps, weight.shape[axis])
-            self._update_covariance(state, axis, _rows(gradient, axis), long_memory, due)
-            if due:
-                self._update_basis(state, axis)
+        return list(updates)
 
     def _update_covariance(
         self, state: dict[str, Tensor], axis: int, rows: Tensor, memory: float, due: bool
@@ -145,12 +158,15 @@ class SOAP(torch.optim.Optimizer):
 
         Pending gradients are stored multiplied by the square roots of their weights.
         """
-        new = rows.T * math.sqrt(1 - memory)
         waiting = state.pop(f"waiting_{axis}", None)
+        if len(rows) < self._LARGE_AXIS and waiting is None:
+            state[f"covariance_{axis}"].addmm_(rows, rows.T, beta=memory, alpha=1 - memory)
+            return
+        new = rows.T * math.sqrt(1 - memory)
         if waiting is not None:
             new = torch.cat([waiting * math.sqrt(memory), new])
         n_waiting = len(new) // rows.shape[1]
-        small = len(rows) < self._LARGE_AXIS or len(rows) < 2 * len(new)
+        small = len(rows) < 2 * len(new)
         if due or small or n_waiting >= self._MOST_WAITING:
             state[f"covariance_{axis}"].addmm_(new.T, new, beta=memory**n_waiting)
         else:
