@@ -7,6 +7,8 @@ import torch
 import vesin
 from torch import Tensor
 
+from ase_les.structure_limits import search_cutoff
+
 
 class NeighborList:
     r"""Pairs within a cutoff, rebuilt only when a pair might be missing.
@@ -78,14 +80,22 @@ class NeighborList:
 def _find(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> tuple[Tensor, Tensor, Tensor]:
+    reach = search_cutoff(positions, cell, pbc, cutoff)
     # One thread: vesin would use all cores by default.
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=False, n_threads=1)
-    pairs, shifts = finder.compute(
-        points=positions, box=cell, periodic=list(map(bool, pbc)), quantities="PS", copy=False
+    finder = vesin.NeighborList(cutoff=reach, full_list=True, sorted=False, n_threads=1)
+    pairs, shifts, *distances = finder.compute(
+        points=positions,
+        box=cell,
+        periodic=list(map(bool, pbc)),
+        quantities="PS" if reach == cutoff else "PSd",
+        copy=False,
     )
+    if distances:
+        near = distances[0] < cutoff
+        pairs, shifts = pairs[near], shifts[near]
     # The finder owns them and dies here, so that its memory is free for what follows.
     key, lowest, extent = _keys(pairs.view(np.int64), shifts, len(positions))
-    del pairs, shifts, finder
+    del pairs, shifts, distances, finder
     # A unique order, by receiver, sender and shift: sums over neighbors are then independent of
     # when the list was built, to the last digit.
     key.sort()

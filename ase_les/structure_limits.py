@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from ase import Atoms
@@ -12,6 +13,9 @@ FARTHEST_A = 1e6
 #: Longest periodic lattice vector, and thinnest periodic cell, in Å: an atom and its own image are
 #: never that close.
 LONGEST_VECTOR_A, THINNEST_CELL_A = 1e4, 0.4
+# Above this number of cells, vesin makes cells larger at a fixed ratio of their numbers, which
+# leaves none across flat or thin structures; 0.6.2 then divides by zero.
+_MOST_CELLS = 1e5
 
 
 def check_extent(atoms: Atoms) -> None:
@@ -99,3 +103,52 @@ def _accept_cell(cell_bytes: bytes, pbc_bytes: bytes, independent: bool) -> None
             f"periodic directions need independent lattice vectors; pbc is {pbc.tolist()} "
             f"and the cell {cell.tolist()}. Set atoms.cell, or atoms.pbc = False for a molecule"
         )
+
+
+def search_cutoff(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> float:
+    """Return the cutoff in Å with which vesin can search for the neighbors within a cutoff.
+
+    It is larger than `cutoff` for structures that are much flatter or thinner than wide; longer
+    pairs are then to be left out.
+
+    Parameters
+    ----------
+    positions : array, shape (N, 3)
+        In Å.
+    cell : array, shape (3, 3)
+    pbc : array, shape (3,)
+    cutoff : float
+        In Å.
+    """
+    while not all(
+        _has_cells(np.maximum(np.array(lengths) / cutoff, 1))
+        for lengths in product(*_lengths(positions, cell, pbc))
+    ):
+        cutoff *= 1.1
+    return cutoff
+
+
+def _lengths(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> list[tuple[float, ...]]:
+    """Return the sizes (Å) that vesin divides into cells; two limits where they are not known."""
+    periodic = np.asarray(pbc, dtype=bool)
+    if not len(positions):
+        return [(0.0,)] * 3
+    if not periodic.any():
+        return [(float(span),) for span in np.ptp(positions, axis=0)]
+    inverse = np.linalg.pinv(cell[periodic])
+    across = positions - positions @ inverse @ cell[periodic]
+    extent = float(np.linalg.norm(np.ptp(across, axis=0)))
+    lengths: list[tuple[float, ...]] = [(0.0, extent) if periodic.sum() == 1 else (extent,)] * 3
+    heights = 1 / np.linalg.norm(inverse, axis=0)
+    for axis, height in zip(np.flatnonzero(periodic), heights, strict=True):
+        lengths[axis] = (float(height),)
+    return lengths
+
+
+def _has_cells(numbers: np.ndarray) -> bool:
+    """Return whether there is at least one cell in each direction, with a margin of one half."""
+    if numbers.prod() <= 0.5 * _MOST_CELLS:
+        return True
+    first, second = numbers[0] / numbers[1], numbers[1] / numbers[2]
+    last = np.cbrt(_MOST_CELLS / (first * second**2))
+    return bool(min(last, second * last, first * second * last) >= 1.5)

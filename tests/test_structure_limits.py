@@ -13,8 +13,10 @@ from ase_les.electrostatics.blocked_ewald import BlockedEwaldSum
 from ase_les.electrostatics.ewald import EwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel, converged_k_cutoff
+from ase_les.neighbors import NeighborList
 from ase_les.simulation import relax_many
-from ase_les.structure_limits import check_extent
+from ase_les.simulation.close_contacts import closest_contact
+from ase_les.structure_limits import check_extent, search_cutoff
 
 IMPOSSIBLE = {
     "farther out than": Atoms("Ar2", [(0, 0, 0), (1e12, 0, 0)]),
@@ -93,3 +95,46 @@ def test_few_atoms_in_a_large_box_are_summed_in_blocks_and_many_on_the_mesh():
     positions, charges = torch.zeros(1, 3).double(), torch.ones(1, 1).double()
     with pytest.raises(ValueError, match="wave vectors"):
         sums(positions, charges, cell, Layout.of(torch.zeros(1, dtype=torch.int64), 1))
+
+
+FLAT = {
+    "crystal": Atoms("Ar2", [(0, 0, 0), (2.4, 0, 0)], cell=[5.7, 2000, 2000], pbc=True),
+    "thin": Atoms("Ar2", [(0, 0, 0), (2.4, 0, 0)], cell=[1500, 4000, 12], pbc=True),
+    "slab": Atoms(
+        "Ar4", [(0, 0, 0), (3, 0, 0), (0, 1999, 0), (9, 9, 1)], cell=[2000, 2000, 0], pbc=(1, 1, 0)
+    ),
+    "cluster": Atoms("Ar4", [(0, 0, 0), (2000, 0, 0), (0, 2000, 0), (2000, 2003, 1)]),
+    "chain": Atoms("Ar3", [(0, 0, 0), (1, 0, 9e5), (0, 1, 3)]),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_neighbors_are_found_in_flat_and_thin_structures(name):
+    """vesin 0.6.2 ends the interpreter for these with the cutoff itself."""
+    atoms = FLAT[name]
+    assert search_cutoff(atoms.positions, atoms.cell.array, atoms.pbc, 5.5) > 5.5
+    receivers, senders, shifts = NeighborList(5.5).edges(
+        atoms.positions, atoms.cell.array, atoms.pbc
+    )
+    found = sorted(zip(receivers.tolist(), senders.tolist(), shifts.tolist(), strict=True))
+    # Distances between all pairs and images, without a search.
+    images = np.array(np.meshgrid(*[range(-p, p + 1) for p in map(int, atoms.pbc)])).reshape(3, -1)
+    by_hand = [
+        (i, j, [float(x) for x in image])
+        for i in range(len(atoms))
+        for j in range(len(atoms))
+        for image in images.T
+        if 0
+        < np.linalg.norm(atoms.positions[j] + image @ atoms.cell.array - atoms.positions[i])
+        < 5.5
+    ]
+    assert found == sorted(by_hand)
+    contact = closest_contact(atoms, 4.0)
+    assert (contact is None) == (not by_hand)
+
+
+@pytest.mark.parametrize("size", [5.7, 60.0, 300.0])
+def test_neighbors_of_other_structures_are_searched_within_the_cutoff(size):
+    for cell, pbc in (([size] * 3, True), ([size, size, 0], (True, True, False))):
+        atoms = Atoms("Ar2", [(0, 0, 0), (2, 0, 0)], cell=cell, pbc=pbc)
+        assert search_cutoff(atoms.positions, atoms.cell.array, atoms.pbc, 5.5) == 5.5

@@ -17,6 +17,7 @@ from ase import Atoms, units
 from ase.data import covalent_radii
 
 from ase_les.reading.labels import LabelSources
+from ase_les.structure_limits import search_cutoff
 
 COULOMB = units.Hartree * units.Bohr
 NOBLE = frozenset({2, 10, 18, 36, 54, 86})
@@ -138,8 +139,9 @@ def nearest_pairs(
         Indices of atom and neighbor, lattice translation of the neighbor, distance in Å.
     """
     # One thread: vesin would take all cores.
+    cutoff = 2 * reach * float(covalent_radii[atoms.numbers].max())
     finder = vesin.NeighborList(
-        cutoff=2 * reach * float(covalent_radii[atoms.numbers].max()),
+        cutoff=search_cutoff(atoms.positions, atoms.cell.array, atoms.pbc, cutoff),
         full_list=True,
         sorted=True,
         n_threads=1,
@@ -151,6 +153,7 @@ def nearest_pairs(
         quantities="ijdS",
     )
     order = np.lexsort((d, i))
+    order = order[d[order] < cutoff]
     i, j, d, shift = i[order], j[order], d[order], shift[order]
     _, nearest = np.unique(i, return_index=True)
     return i[nearest].astype(int), j[nearest].astype(int), shift[nearest].astype(float), d[nearest]

@@ -71,6 +71,7 @@ _IN_WORDS = re.compile(
 )
 _LIKE_A_CELL = re.compile(rf"\b(?:unit)?(?:cell|box|lattice|cryst)[^=\d]*{_NUMBER}", re.IGNORECASE)
 _ONLY_NUMBERS = re.compile(rf"^{_NUMBERS}$")
+_MARK, _UNREADABLE = "\ufeff", "\ufffd"
 _LENGTHS = {
     "angstrom": 1.0,
     "ang": 1.0,
@@ -136,27 +137,39 @@ def needs_translation(path: Path) -> bool:
     """Return whether an XYZ file has something that ASE's reader overlooks.
 
     Of atoms, only those of the first frame are looked at.
+
+    Raises
+    ------
+    ValueError
+        If a frame has fewer atoms than it says, or see `translate`.
     """
     known: set[str] = set()
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
+            if line.startswith(_MARK):
+                return True
             if not line.strip().isdigit():
                 # Lattice vectors on separate lines, or the end.
                 continue
             comment = next(file, "")
             rows = islice(file, int(line))
-            if not known and _has_more_in_rows(list(rows), comment):
-                return True
-            for _ in rows:
-                pass
+            first = list(rows) if not known else []
+            _check_count(len(first) + sum(1 for _ in rows), int(line))
             # Frames differ by numbers, as a rule.
             words = _DIGITS.sub("", comment)
             if words not in known:
                 known.add(words)
                 line_read = translate(comment)
-                if line_read.text != comment.strip() or line_read.warning:
+                changed = line_read.text != comment.strip() or line_read.warning
+                if changed or _UNREADABLE in comment or _has_more_in_rows(first, comment):
                     return True
     return False
+
+
+def _check_count(found: int, announced: int) -> None:
+    # ASE would read an announced number of lines, however large, from the end of a file.
+    if found < announced:
+        raise ValueError(f"a frame has {found} atoms and announces {announced}: the file is cut")
 
 
 def _has_more_in_rows(rows: list[str], comment: str) -> bool:
@@ -177,7 +190,7 @@ def translated(path: Path) -> TranslatedXYZ:
         If a cell is ambiguous.
     """
     done = TranslatedXYZ(StringIO())
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         for count, comment, rows in _frames(file):
             line = translate(comment)
             masses = {}
@@ -345,7 +358,9 @@ def _frames(file: Iterator[str]) -> Iterator[tuple[int, str, list[str]]]:
             return
         count = int(line)
         comment = next(file, "")
-        yield count, comment, list(islice(file, count))
+        rows = list(islice(file, count))
+        _check_count(len(rows), count)
+        yield count, comment, rows
 
 
 def _from_ipi(comment: str, matched: re.Match[str]) -> Comment:

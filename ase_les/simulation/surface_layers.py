@@ -34,6 +34,7 @@ from ase_les.simulation.instantaneous_interface import (
     InstantaneousInterface,
 )
 from ase_les.simulation.slab_geometry import AXES, center_fraction, normal_axis, unit_normal
+from ase_les.structure_limits import search_cutoff
 
 #: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
 OH_BOND_A = 1.3
@@ -285,10 +286,13 @@ def molecule_labels(atoms: Atoms) -> np.ndarray:
 
 
 def _neighbors(atoms: Atoms, cutoff: float) -> Sequence[np.ndarray]:
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, n_threads=1)
-    return finder.compute(
+    reach = search_cutoff(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)
+    finder = vesin.NeighborList(cutoff=reach, full_list=True, n_threads=1)
+    first, second, distance = finder.compute(
         points=atoms.positions,
         box=atoms.cell.array,
         periodic=atoms.pbc.tolist(),
         quantities="ijd",
     )
+    near = distance < cutoff
+    return first[near], second[near], distance[near]

@@ -183,6 +183,23 @@ def test_text_that_is_no_element_is_named():
         last_frame(xyz("labels", "H1 0 0 0\nH2 0 0 1\n"))
 
 
+@pytest.mark.parametrize("count", [4, 99999999999])
+@pytest.mark.parametrize("comment", ["water", "cell='9 9 9'"])
+def test_a_frame_that_is_cut_is_refused_at_once(count, comment):
+    Path("a.xyz").write_text(f"{count}\n{comment}\n{WATER}")
+    with pytest.raises(ValueError, match=f"3 atoms and announces {count}"):
+        last_frame("a.xyz")
+
+
+def test_files_in_other_encodings_are_read():
+    xyz('note=5_Å charge=1 Properties=species:S:1:pos:R:3 Lattice="9 0 0 0 9 0 0 0 9"')
+    text = Path("a.xyz").read_text(encoding="utf-8")
+    for encoding in ("latin-1", "utf-8-sig"):
+        Path("a.xyz").write_bytes(text.encode(encoding))
+        atoms = last_frame("a.xyz")
+        assert (len(atoms), atoms.info["charge"], atoms.pbc.all()) == (3, 1, True)
+
+
 def test_atomic_units_of_a_comment_are_converted():
     xyz("# CELL(abcABC): 20 20 20 90 90 90 positions{atomic_unit} cell{atomic_unit}")
     atoms = last_frame("a.xyz")

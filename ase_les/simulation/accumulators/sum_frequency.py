@@ -52,6 +52,7 @@ from ase_les.simulation.surface_sources import (
     SurfaceSource,
 )
 from ase_les.statistics import BlockedMean
+from ase_les.structure_limits import search_cutoff
 
 ELEMENTS = ("xxz", "xzx", "zzz")
 #: Blocks of the run that are kept for errors.
@@ -282,13 +283,15 @@ class SumFrequency:
             return early.sum(axis=2, keepdims=True)
         partners = identity(n, format="csr")
         if self.cutoff_A > 0:
-            finder = vesin.NeighborList(cutoff=self.cutoff_A, full_list=True, n_threads=1)
-            first, second = finder.compute(
+            reach = search_cutoff(sample.points, atoms.cell.array, atoms.pbc, self.cutoff_A)
+            finder = vesin.NeighborList(cutoff=reach, full_list=True, n_threads=1)
+            first, second, distance = finder.compute(
                 points=sample.points,
                 box=atoms.cell.array,
                 periodic=atoms.pbc.tolist(),
-                quantities="ij",
+                quantities="ijd",
             )
+            first, second = first[distance < self.cutoff_A], second[distance < self.cutoff_A]
             near = csr_array((np.ones(len(first)), (first, second)), shape=(n, n)) + partners
             # A pair counts once, however many of its images are near.
             partners = (near > 0).astype(float)
