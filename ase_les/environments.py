@@ -13,7 +13,7 @@ Cholesky factor :math:`W` of their covariance, and the largest distance :math:`d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ POWERS = (2, 8)
 #: Added to the standard deviation of coordination numbers, relative to 1 + mean.
 SPREAD = 0.02
 DIGITS = 4
+#: Edges per block, with about ten numbers in memory for each.
+BLOCK = 2**16
 
 
 class Edges(NamedTuple):
@@ -44,6 +46,12 @@ class Edges(NamedTuple):
     receivers: np.ndarray
     senders: np.ndarray
     lengths: np.ndarray
+
+    def blocks(self) -> Iterator[Edges]:
+        """Yield the edges in blocks, without empty ones."""
+        for start in range(0, len(self.lengths), BLOCK):
+            own = slice(start, start + BLOCK)
+            yield Edges(self.numbers, self.receivers[own], self.senders[own], self.lengths[own])
 
 
 @dataclass(frozen=True)
@@ -131,19 +139,22 @@ def coordination_numbers(edges: Edges, elements: Sequence[int], cutoff_A: float)
     cutoff_A : float
         Longer edges are ignored.
     """
-    n_atoms, n_elements = len(edges.numbers), len(elements)
+    n_elements = len(elements)
     species = np.full(len(chemical_symbols), -1)
     species[list(elements)] = np.arange(n_elements)
-    neighbor = species[edges.numbers][edges.senders]
-    place = edges.receivers * n_elements + neighbor
-    weight = np.clip(1.0 - (edges.lengths / cutoff_A) ** 2, 0.0, None) * (neighbor >= 0)
-    place = np.maximum(place, 0)
-    squares = weight * weight
-    found = np.empty((n_atoms, len(POWERS), n_elements))
-    for k, powers in enumerate((squares, (squares * squares) ** 2)):
-        sums = np.bincount(place, powers, minlength=n_atoms * n_elements)
-        found[:, k] = sums.reshape(n_atoms, n_elements)
-    return found.reshape(n_atoms, -1)
+    of_atoms = species[edges.numbers]
+    found = np.zeros((len(edges.numbers), len(POWERS), n_elements))
+    for part in edges.blocks():
+        neighbor = of_atoms[part.senders]
+        weight = np.clip(1.0 - (part.lengths / cutoff_A) ** 2, 0.0, None) * (neighbor >= 0)
+        squares = weight * weight
+        # Receivers ascend in graphs: a block has a small range of them.
+        first, last = part.receivers.min(), part.receivers.max() + 1
+        place = np.maximum((part.receivers - first) * n_elements + neighbor, 0)
+        for k, powers in enumerate((squares, (squares * squares) ** 2)):
+            sums = np.bincount(place, powers, minlength=(last - first) * n_elements)
+            found[first:last, k] += sums.reshape(-1, n_elements)
+    return found.reshape(len(found), -1)
 
 
 def summarize(structures: Iterable[Edges], cutoff_A: float) -> Environments | None:

@@ -11,7 +11,7 @@ from ase import Atoms
 from torch import Tensor
 
 from ase_les.neighbors import NeighborList
-from ase_les.structure_limits import check_extent
+from ase_les.structure_limits import check_cell, check_positions
 
 
 class Graph(NamedTuple):
@@ -95,14 +95,8 @@ def check_geometry(atoms: Atoms) -> None:
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms; at least one is needed")
-    check_extent(atoms)
-    cell = atoms.cell.array
-    periodic = cell[atoms.pbc]
-    if len(periodic) and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
-        raise ValueError(
-            f"periodic directions need independent lattice vectors; pbc is {atoms.pbc.tolist()} "
-            f"and the cell {cell.tolist()}. Set atoms.cell, or atoms.pbc = False for a molecule"
-        )
+    check_positions(atoms)
+    check_cell(atoms.cell.array, atoms.pbc, independent=True)
 
 
 def graph_from_atoms(atoms: Atoms, neighbors: NeighborList) -> Graph:
@@ -245,6 +239,8 @@ def slab_axes(cell: Tensor, pbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def sum_per_structure(values: Tensor, graph: Graph) -> Tensor:
     """Sum of per-atom values (N, ...) over the atoms of each structure, shape (S, ...)."""
+    if graph.n_structures == 1:
+        return values.sum(dim=0, keepdim=True)
     total = torch.zeros(
         (graph.n_structures, *values.shape[1:]), dtype=values.dtype, device=values.device
     )

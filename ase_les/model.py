@@ -11,7 +11,7 @@ from ase.data import chemical_symbols
 from torch import Tensor, nn
 
 from ase_les.charges import LatentCharges
-from ase_les.charges.readout import Readout
+from ase_les.charges.readout import JointReadouts, Readout
 from ase_les.electrostatics import Electrostatics, Equilibration
 from ase_les.electrostatics.energy import Plan
 from ase_les.electrostatics.equilibration import MetalBias
@@ -80,6 +80,7 @@ class LESModel(nn.Module):
         super().__init__()
         self.config = config
         self.card: dict = {}
+        self._joint_readouts: JointReadouts | None = None
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -206,6 +207,7 @@ class LESModel(nn.Module):
         for part in copy.modules():
             if isinstance(part, Readout):
                 part.use_analytic_gradients()
+        copy._joint_readouts = JointReadouts(copy._readouts_of_features())
         if kernels and copy.device.type == "cpu":
             use_kernels(copy)
         return copy
@@ -302,14 +304,20 @@ class LESModel(nn.Module):
         bias : MetalBias or None
             Field and electrodes that act on the charges of metal atoms.
         """
+        outputs = None
+        if self._joint_readouts is not None:
+            outputs = self.representation.read(graph, self._joint_readouts)
+        if outputs is None:
+            return self.predict(graph, Context(self.representation(graph), plan, bias))
+        known = dict(zip(self._readouts_of_features(), outputs, strict=True))
+        return self.predict(graph, Context(None, plan, bias, known))
+
+    def _readouts_of_features(self) -> list[Readout]:
+        """Return the readouts of the features of `representation` that enter the energy."""
         readouts = [self.short_range.readout]
         if self.long_range is not None and self.long_range.representation is None:
             readouts.append(self.long_range.charges.readout)
-        outputs = self.representation.read(graph, readouts)
-        if outputs is None:
-            return self.predict(graph, Context(self.representation(graph), plan, bias))
-        known = dict(zip(readouts, outputs, strict=True))
-        return self.predict(graph, Context(None, plan, bias, known))
+        return readouts
 
     def predict(self, graph: Graph, context: Context) -> Prediction:
         """Return the energies from precomputed features.

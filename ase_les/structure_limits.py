@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from ase import Atoms
 
@@ -20,24 +22,63 @@ def check_extent(atoms: Atoms) -> None:
     ValueError
         With the atom or the lattice vector in question.
     """
-    positions, cell = atoms.positions, atoms.cell.array
-    finite = np.isfinite(positions).all(axis=1)
+    check_positions(atoms)
+    check_cell(atoms.cell.array, atoms.pbc)
+
+
+def check_positions(atoms: Atoms) -> None:
+    """Raise an error if coordinates are not finite or unreasonably large.
+
+    Raises
+    ------
+    ValueError
+        With the atom in question.
+    """
+    # One pass; also false if coordinates are not finite.
+    if np.abs(atoms.positions).max(initial=0.0) <= FARTHEST_A:
+        return
+    finite = np.isfinite(atoms.positions).all(axis=1)
     if not finite.all():
         first = int(np.flatnonzero(~finite)[0])
         raise ValueError(
             f"positions must be finite; atom {first} ({atoms.symbols[first]}) is at "
-            f"{positions[first].tolist()}"
+            f"{atoms.positions[first].tolist()}"
         )
+    first = int(np.flatnonzero(np.abs(atoms.positions).max(axis=1) > FARTHEST_A)[0])
+    raise ValueError(
+        f"atom {first} ({atoms.symbols[first]}) is at {atoms.positions[first].tolist()} Å, farther "
+        f"out than {FARTHEST_A:g} Å: check the units, and whether atoms have left the box"
+    )
+
+
+def check_cell(cell: np.ndarray, pbc: np.ndarray, independent: bool = False) -> None:
+    """Raise an error if a cell is not finite or unreasonably large or thin.
+
+    Cells that were accepted are remembered.
+
+    Parameters
+    ----------
+    cell : array, shape (3, 3)
+        In Å.
+    pbc : array, shape (3,)
+    independent : bool
+        Whether periodic directions must have independent lattice vectors.
+
+    Raises
+    ------
+    ValueError
+        With the lattice vector in question.
+    """
+    _accept_cell(cell.tobytes(), pbc.tobytes(), independent)
+
+
+@lru_cache(maxsize=16)
+def _accept_cell(cell_bytes: bytes, pbc_bytes: bytes, independent: bool) -> None:
+    cell = np.frombuffer(cell_bytes).reshape(3, 3)
+    pbc = np.frombuffer(pbc_bytes, bool)
     if not np.isfinite(cell).all():
         raise ValueError(f"the cell must be finite, got {cell.tolist()}")
-    far = np.abs(positions).max(axis=1, initial=0.0) > FARTHEST_A
-    if far.any():
-        first = int(np.flatnonzero(far)[0])
-        raise ValueError(
-            f"atom {first} ({atoms.symbols[first]}) is at {positions[first].tolist()} Å, farther "
-            f"out than {FARTHEST_A:g} Å: check the units, and whether atoms have left the box"
-        )
-    periodic = cell[atoms.pbc]
+    periodic = cell[pbc]
     if not len(periodic):
         return
     lengths = np.linalg.norm(periodic, axis=1)
@@ -46,12 +87,15 @@ def check_extent(atoms: Atoms) -> None:
             f"periodic lattice vectors are at most {LONGEST_VECTOR_A:g} Å long, got "
             f"{lengths.tolist()}: check the units, or set pbc to False"
         )
-    if np.linalg.matrix_rank(periodic, tol=1e-6 * lengths.max()) < len(periodic):
-        # Reported by the check of boundary conditions.
-        return
-    heights = 1 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
-    if heights.min() < THINNEST_CELL_A:
+    if np.linalg.matrix_rank(periodic, tol=1e-6 * lengths.max()) == len(periodic):
+        heights = 1 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
+        if heights.min() < THINNEST_CELL_A:
+            raise ValueError(
+                f"the periodic cell is {heights.min():.3g} Å thick, so that atoms lie on their own "
+                f"images; at least {THINNEST_CELL_A} Å are needed: check the cell and its units"
+            )
+    if independent and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
         raise ValueError(
-            f"the periodic cell is {heights.min():.3g} Å thick, so that atoms lie on their own "
-            f"images; at least {THINNEST_CELL_A} Å are needed: check the cell and its units"
+            f"periodic directions need independent lattice vectors; pbc is {pbc.tolist()} "
+            f"and the cell {cell.tolist()}. Set atoms.cell, or atoms.pbc = False for a molecule"
         )

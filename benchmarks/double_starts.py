@@ -5,12 +5,14 @@
 Dynamics, relaxations of one and of several structures, labeling, training, Born charges, phonons,
 infrared spectra and surface energies run on the command line, slowly. Once one has locked its
 output, it is started again in turn as before, with --overwrite and with --resume. A second start is
-refused if it ends with exit code 2 and names the process that uses the output.
+refused if it ends with exit code 2 and names the process that uses the output. The first process is
+paused meanwhile, so that it cannot end.
 """
 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,6 +104,7 @@ def second_starts(folder: Path, name: str, count: int) -> tuple[int, list[str]]:
             return 0, [f"{name} did not run: {first.communicate()[1][-500:]}"]
         time.sleep(0.05)
     refused, others = 0, []
+    first.send_signal(signal.SIGSTOP)
     for number in range(count):
         if first.poll() is not None:
             others.append(f"{name} ended: {first.communicate()[1][-300:]}")

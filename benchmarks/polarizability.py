@@ -89,7 +89,8 @@ def by_phonopy(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     phonons.forces = forces
     phonons.produce_force_constants()
     phonons.symmetrize_force_constants()
-    frequencies, vectors = phonons.get_frequencies_with_eigenvectors((0, 0, 0))
+    phonons.run_qpoints([(0, 0, 0)], with_eigenvectors=True)
+    frequencies, vectors = phonons.qpoints.frequencies[0], phonons.qpoints.eigenvectors[0]
     step, activities = 0.005, []
     for vector in vectors.T:
         # Eigenvectors at Γ are real up to a phase.

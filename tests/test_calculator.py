@@ -16,6 +16,7 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import (
     Calculator,
     PropertyNotImplementedError,
+    compare_atoms,
     get_calculator_class,
 )
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
@@ -673,3 +674,38 @@ def test_assigned_dielectric_rescales_charges_and_discards_results():
     np.testing.assert_allclose(calculator.dielectric, 4 * np.eye(3))
     calculator.dielectric = None
     np.testing.assert_allclose(atoms.get_charges(), charges)
+
+
+def _with(atoms: Atoms, **changed) -> Atoms:
+    other = atoms.copy()
+    for name, value in changed.items():
+        setattr(other, name, value)
+    return other
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"positions": 1.0},
+        {"positions": 3e-16},
+        {"positions": 2e-15},
+        {"positions": np.nan},
+        {"numbers": [1, 1, 1]},
+        {"pbc": (True, False, True)},
+        {"cell": [5, 5, 5.1]},
+        {"cell": [5, 5, 5 + 1e-15]},
+    ],
+)
+def test_changes_of_a_structure_are_those_of_ase(changed):
+    water = molecule("H2O", vacuum=1.0, pbc=True)
+    water.positions = np.arange(9.0).reshape(3, 3) / 4
+    water.cell = [5.0] * 3
+    if "positions" in changed:
+        changed = {"positions": water.positions + np.eye(3) * changed["positions"]}
+    calculator = LESCalculator("water-rpbe-d3")
+    calculator.atoms = water.copy()
+    now = _with(water, **changed)
+    assert calculator.check_state(now) == compare_atoms(
+        water, now, excluded_properties=calculator.ignored_changes
+    )

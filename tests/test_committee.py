@@ -20,14 +20,19 @@ from ase_les import (
     save_model,
 )
 from ase_les.cli import main
-from ase_les.committee import committee_hash, last_layers
+from ase_les.committee import CommitteeEngine, committee_hash, last_layers
 from ase_les.configuration import read_yaml
 from ase_les.model_io import load_single_model
 from ase_les.reading.extended_xyz import write_labeled
 from ase_les.reading.labels import LabelNames
 from ase_les.reports import dynamics as report
 from ase_les.simulation import run_dynamics
-from ase_les.training.learning.calibration import Calibration, CommitteeComparison, Reliability
+from ase_les.training.learning.calibration import (
+    Calibration,
+    CommitteeComparison,
+    Reliability,
+    compare_committee,
+)
 from ase_les.training.learning.dataset import labeled
 from ase_les.training.learning.last_layers import last_layer_committee
 
@@ -236,6 +241,29 @@ def test_a_spread_without_information_has_no_slope():
     assert Reliability.of(spread, error).slope == pytest.approx(0.0, abs=0.05)
     assert Reliability.of(spread[:10], error[:10]) is None
     assert isinstance(CommitteeComparison(None, *[np.zeros(0)] * 4).calibration(), Calibration)
+
+
+def test_structures_without_labels_of_energies_are_not_evaluated(members, monkeypatch):
+    frames = [water(), water(), water()]
+    frames[1].info["REF_energy"] = -1.0
+    for atoms in (frames[0], frames[2]):
+        atoms.info["REF_polarizability"] = np.eye(3).ravel()
+    samples = labeled(frames, members[0].config.cutoff, LabelNames())
+    evaluated, evaluate = [], CommitteeEngine.evaluate
+
+    def noted(engine, graph, *given, **parts):
+        evaluated.append(graph)
+        return evaluate(engine, graph, *given, **parts)
+
+    monkeypatch.setattr(CommitteeEngine, "evaluate", noted)
+    engine = Committee(members[:2]).for_inference("cpu", "float64")
+    found = compare_committee(engine, samples)
+    assert len(evaluated) == 1
+    assert found.energy_std.shape == (1,)
+    assert found.force_std.size == found.comparison.forces.size == 0
+    nothing = compare_committee(engine, samples[:1])
+    assert nothing.energy_std.size == nothing.comparison.force_elements.size == 0
+    assert nothing.calibration().forces_scale is None
 
 
 def test_command_combines_evaluates_and_calibrates(members, tmp_path, monkeypatch, capsys):

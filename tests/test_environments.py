@@ -48,6 +48,16 @@ def test_coordination_numbers_are_sums_over_neighbors():
     np.testing.assert_allclose(found[1], [far**2, weights[0] ** 2, far**8, weights[0] ** 8])
 
 
+def test_blocks_of_edges_change_nothing(monkeypatch):
+    found = edges(salt(1))
+    whole = coordination_numbers(found, (11, 17), CUTOFF)
+    monkeypatch.setattr("ase_les.environments.BLOCK", 100)
+    monkeypatch.setattr("ase_les.calculator.domain_warnings.BLOCK", 100)
+    assert len(list(found.blocks())) > 10
+    np.testing.assert_array_equal(edges(salt(1)).lengths, found.lengths)
+    np.testing.assert_allclose(coordination_numbers(found, (11, 17), CUTOFF), whole, rtol=1e-13)
+
+
 def test_atoms_of_other_elements_do_not_count():
     atoms = Atoms("OHNa", [(0, 0, 0), (1, 0, 0), (0, 2, 0)])
     with_sodium = coordination_numbers(edges(atoms), (1, 8), CUTOFF)

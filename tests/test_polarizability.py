@@ -29,6 +29,7 @@ from ase_les.polarizability import (
     polarizability_of_structures,
 )
 from ase_les.reading.labels import LabelNames
+from ase_les.reports.training import report
 from ase_les.representation import MaceConfig
 from ase_les.response import atomic_polarizabilities, polarizability
 from ase_les.testing.polarizability import polarizability_findings
@@ -295,6 +296,47 @@ def test_features_of_an_added_part_have_the_spread_of_the_trained_representation
     found = more.polarizability.readout.spread.clone()
     more.standardize_features([sample.graph for sample in samples])
     assert torch.equal(found, more.polarizability.readout.spread)
+
+
+@pytest.mark.slow
+def test_the_report_on_an_added_polarizability_is_of_its_own_training(
+    random_model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    # A card without an entry of a training.
+    save_model("start.safetensors", random_model(), {"data": {"name": "data of the energies"}})
+    frames = labeled_waters(5)
+    # In a batch of its own this structure has a constant loss.
+    del frames[0].info["REF_polarizability"]
+    frames[0].info["REF_energy"] = -1.0
+    write("training.extxyz", frames[:4])
+    write("validation.extxyz", frames[4:])
+    loss = {"energy": 0.0, "forces": 0.0, "polarizability": 1.0}
+    settings = {
+        "data": {"training": ["training.extxyz"], "validation": "validation.extxyz"},
+        "start": "start.safetensors",
+        "model": {"polarizability": {"channels": 2, "hidden": []}},
+        "fit": {
+            "epochs": 2,
+            "batch_size": 1,
+            "validate_every": 1,
+            "loss": loss,
+            "final_loss": loss,
+            "freeze": ["representation", "short_range", "long_range"],
+        },
+        "card": {"data": {"name": "data of the polarizabilities"}},
+    }
+    result = train(from_mapping(TrainingConfig, settings), quiet=True)
+    facts = report(result).facts
+    assert facts["data"] == "data of the polarizabilities"
+    assert facts["training"].startswith("2 epochs, best ")
+    assert "threads" not in facts["training"]
+    assert set(facts["elements"].split(", ")) == set(result.model.config.atomic_energies)
+    table = np.genfromtxt(result.files.learning_table, delimiter=",", names=True)
+    errors = [record.polarizability_rmse for record in result.fit.history]
+    found = table["validation_polarizability_rmse_mA3_per_atom"]
+    assert found == pytest.approx(np.array(errors, float), rel=1e-5)
+    assert np.isfinite(found).all()
 
 
 @pytest.mark.slow

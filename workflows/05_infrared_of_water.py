@@ -2,7 +2,7 @@
 
     python workflows/05_infrared_of_water.py                     2 ps to equilibrate, 20 ps of data
     python workflows/05_infrared_of_water.py --reference measured.txt
-    python workflows/05_infrared_of_water.py --smoke             under a minute; shows the way only
+    python workflows/05_infrared_of_water.py --smoke             under a minute; a demonstration
 
 Molecular dynamics with the current J = ΣZ*v every 2 fs, then α(ω)n(ω) in absolute units. A run
 that was stopped goes on where it was; one that is complete is only analyzed again. Writes

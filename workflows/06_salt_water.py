@@ -2,7 +2,7 @@
 
     python workflows/06_salt_water.py                            the shipped model, nacl-aq
     python workflows/06_salt_water.py --model checkpoint.pth     another that covers H, O, Na, Cl
-    python workflows/06_salt_water.py --smoke                    under a minute; shows the way only
+    python workflows/06_salt_water.py --smoke                    under a minute; a demonstration
 
 Ion pairs take the place of water molecules in a cell of 64 of them, as far from each other as they
 can, unless a ``--structure`` is given. Molecular dynamics records the current J = ΣZ*v at every

@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--born-charges", type=Path, help="structures with those of RPBE-D3")
     parser.add_argument("--output", type=Path, default=Path("structure_of_water"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--smoke", action="store_true", help="0.1 ps; shows the way only")
+    parser.add_argument("--smoke", action="store_true", help="0.1 ps, as a demonstration")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Infrared absorption by layer of anatase (101) and salt water, from currents observed in a run.
 
     python workflows/18_infrared_by_layer.py                   20 ps of 44 atoms
-    python workflows/18_infrared_by_layer.py --quick           under a minute; shows the way only
+    python workflows/18_infrared_by_layer.py --quick           under a minute; a demonstration
     python workflows/18_infrared_by_layer.py --structure large.xyz --model my.safetensors
 
 The current of each layer is recorded during the dynamics: no trajectory of velocities is stored.

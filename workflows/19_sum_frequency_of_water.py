@@ -1,7 +1,7 @@
 """Sum-frequency generation and infrared spectra by layer of a film of water in vacuum.
 
     python workflows/19_sum_frequency_of_water.py                  20 ps after 1.4 ps
-    python workflows/19_sum_frequency_of_water.py --quick          a minute; shows the way only
+    python workflows/19_sum_frequency_of_water.py --quick          a minute; a demonstration
     python workflows/19_sum_frequency_of_water.py --model water-rpbe-d3-accurate
 
 Molecular dynamics of 64 molecules between vacuum; a run that was stopped continues where it was.

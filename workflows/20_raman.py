@@ -2,7 +2,7 @@
 
     python workflows/20_raman.py                     quartz; water: 2 ps to equilibrate, 20 ps
     python workflows/20_raman.py --only quartz       a minute
-    python workflows/20_raman.py --quick             water: 0.2 ps of data, shows the way only
+    python workflows/20_raman.py --quick             water: 0.2 ps of data, a demonstration
 
 The polarizability is a part of the models, learned from density functional perturbation theory.
 Quartz: modes at Γ and ∂α/∂r, at the measured cell with relaxed atoms. Water: correlation of the

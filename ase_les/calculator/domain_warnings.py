@@ -10,7 +10,7 @@ import torch
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
-from ase_les.environments import Edges, Environments
+from ase_les.environments import BLOCK, Edges, Environments
 from ase_les.graph import Graph, edge_vectors
 
 #: Shortest accepted distance relative to the closest contact of all training data, to that of the
@@ -128,12 +128,11 @@ class DomainWarnings:
         )
 
     def _check_contacts(self, edges: Edges, atoms: Atoms) -> None:
-        one, other = edges.numbers[edges.receivers], edges.numbers[edges.senders]
-        ratios = edges.lengths / self._closest[one, other]
+        ratios = np.concatenate([self._ratios(part) for part in edges.blocks()])
         worst = int(ratios.argmin())
         if ratios[worst] >= 1:
             return
-        limit = self._closest[one, other][worst]
+        limit = edges.lengths[worst] / ratios[worst]
         first, second = sorted((int(edges.receivers[worst]), int(edges.senders[worst])))
         self._warn_once(
             "contact",
@@ -141,6 +140,11 @@ class DomainWarnings:
             f"{edges.lengths[worst]:.3f} Å apart, closer than {limit:.3f} Å, "
             "the limit from the training data",
         )
+
+    def _ratios(self, edges: Edges) -> np.ndarray:
+        """Return lengths relative to the shortest accepted ones."""
+        numbers = edges.numbers
+        return edges.lengths / self._closest[numbers[edges.receivers], numbers[edges.senders]]
 
     def _check_environments(self, edges: Edges, atoms: Atoms, known: Environments) -> None:
         relative = known.distances(edges)
@@ -156,8 +160,16 @@ class DomainWarnings:
 
 def edges_of(graph: Graph) -> Edges:
     """Return the neighbors of a graph of one structure as arrays."""
+    lengths = graph.positions.new_empty(len(graph.receivers))
     with torch.no_grad():
-        lengths = torch.linalg.vector_norm(edge_vectors(graph), dim=1)
+        for start in range(0, len(lengths), BLOCK):
+            own = slice(start, start + BLOCK)
+            part = graph._replace(
+                receivers=graph.receivers[own],
+                senders=graph.senders[own],
+                shifts=graph.shifts[own],
+            )
+            lengths[own] = torch.linalg.vector_norm(edge_vectors(part), dim=1)
     parts = (graph.numbers, graph.receivers, graph.senders, lengths)
     return Edges(*(part.detach().cpu().numpy() for part in parts))
 

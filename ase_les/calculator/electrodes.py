@@ -14,7 +14,9 @@ from ase_les.response import Electrodes
 
 #: Largest plausible difference of potential in V; water decomposes at 1.2.
 LARGEST_POTENTIAL_V = 20.0
-_NAMES = ("left", "right", "potential_V", "charge_e")
+#: Quantities that are held constant.
+HELD = ("potential_V", "charge_e")
+_NAMES = ("left", "right", *HELD)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ElectrodeSettings:
                 f"right one, or `charge_e` of the left one; got potential_V={self.potential_V!r}, "
                 f"charge_e={self.charge_e!r}"
             )
-        for name in ("potential_V", "charge_e"):
+        for name in HELD:
             value = getattr(self, name)
             if value is None:
                 continue
@@ -76,7 +78,7 @@ class ElectrodeSettings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings in plain containers, without those that are None."""
         found: dict[str, Any] = {"left": list(self.left), "right": list(self.right)}
-        for name in ("potential_V", "charge_e"):
+        for name in HELD:
             if getattr(self, name) is not None:
                 found[name] = getattr(self, name)
         return found
@@ -110,12 +112,17 @@ def electrode_settings(
     """
     if given is None or isinstance(given, ElectrodeSettings):
         return given
+    check_entries(given)
+    return ElectrodeSettings(**given)
+
+
+def check_entries(given: object) -> None:
+    """Raise ValueError if a mapping for electrodes has unknown entries or lacks their atoms."""
     if not isinstance(given, Mapping) or not set(given) <= set(_NAMES):
         raise ValueError(f"`electrodes` have the entries {', '.join(_NAMES)}, got {given!r}")
     missing = [name for name in ("left", "right") if name not in given]
     if missing:
         raise ValueError(f"`electrodes` need `{missing[0]}`, the indices of its atoms")
-    return ElectrodeSettings(**given)
 
 
 def _indices(name: str, given: Sequence[int] | np.ndarray | str) -> tuple[int, ...]:

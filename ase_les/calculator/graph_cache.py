@@ -104,3 +104,18 @@ class _Topology(NamedTuple):
     charge: float
     edges: tuple[Tensor, Tensor, Tensor]
     graph: Graph
+
+
+def changes_of_positions(before: Atoms | None, now: Atoms, tol: float) -> list[str] | None:
+    """Return the changes between structures that differ by positions at most; otherwise None.
+
+    The same as `ase.calculators.calculator.compare_atoms` in a fraction of the time.
+    """
+    if before is None or not np.array_equal(before.numbers, now.numbers):
+        return None
+    cells_differ = (before.cell.array != now.cell.array).any()
+    if cells_differ or (before.pbc != now.pbc).any():
+        return None
+    farthest = np.abs(before.positions - now.positions).max(initial=0.0)
+    # Neither holds if there are numbers that are not finite.
+    return ["positions"] if farthest > tol else [] if farthest <= tol else None

@@ -21,7 +21,7 @@ from ase.calculators.calculator import (
 from ase_les.calculator.boundary_conditions import check_boundaries
 from ase_les.calculator.collisions import check_finite
 from ase_les.calculator.electrodes import ElectrodeSettings
-from ase_les.calculator.graph_cache import GraphCache
+from ase_les.calculator.graph_cache import GraphCache, changes_of_positions
 from ase_les.calculator.model_warnings import ModelWarnings
 from ase_les.calculator.results import ModelResults
 from ase_les.calculator.settings import (
@@ -354,7 +354,8 @@ class LESCalculator(ModelResults):
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """Return changes since the last calculation, including charge, spin, masses and field."""
-        changes = super().check_state(atoms, tol)
+        moved = changes_of_positions(self.atoms, atoms, tol)
+        changes = super().check_state(atoms, tol) if moved is None else moved
         if self.atoms is not None:
             # The dipole of a charged molecule is defined about the center of mass.
             before, now = self.atoms, atoms

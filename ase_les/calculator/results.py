@@ -58,7 +58,10 @@ class ModelResults(PolarizabilityMethods):
         requested: AbstractSet[str],
     ) -> dict[str, Any]:
         """Evaluate one model."""
-        stress_defined = has_stress(atoms)
+        # Cell relaxations and barostats request the stress after the forces of every step: after
+        # the first request both come from one pass (the stress adds a few per cent).
+        self._with_stress |= "stress" in requested
+        with_stress = self._with_stress and has_stress(atoms)
         model: EnergyModel = engine
         if self._is_driven:
             if self._shared is not None:
@@ -66,16 +69,13 @@ class ModelResults(PolarizabilityMethods):
             model = self._enthalpy(engine, atoms)
             if self._field.any():
                 check_conserved_charges(engine)
-                stress_defined &= not has_branches(engine, graph)
+                with_stress = with_stress and not has_branches(engine, graph)
             elif graph.pbc.all():
                 # Electrodes at the faces of one metal: a field along the normal.
-                stress_defined = False
-        # Cell relaxations and barostats request the stress after the forces of every step: after
-        # the first request both come from one pass (the stress adds a few per cent).
-        self._with_stress |= "stress" in requested
+                with_stress = False
         parts = {
             "forces": not requested.isdisjoint({"forces", "stress", "energies"}),
-            "stress": stress_defined and self._with_stress,
+            "stress": with_stress,
             "energies": "energies" in requested,
         }
         if self._shared is None:
@@ -83,7 +83,7 @@ class ModelResults(PolarizabilityMethods):
         else:
             prediction, derivatives = self._shared.derivatives(graph, plan, **parts)
         # After the evaluation, which refuses structures without an energy in the field.
-        if self._is_driven and "stress" in requested and not stress_defined:
+        if self._is_driven and "stress" in requested and not with_stress:
             raise PropertyNotImplementedError(
                 "in a field the stress needs a polarization without branches; formal charges "
                 "and metals have none. Keep the cell fixed"

@@ -94,34 +94,74 @@ class _Frozen(NamedTuple):
         )
 
 
+class JointReadouts:
+    """Frozen readouts of the same features, with their first layers in one matrix.
+
+    Parameters
+    ----------
+    readouts : sequence of Readout
+        After `Readout.use_analytic_gradients`.
+    """
+
+    def __init__(self, readouts: Sequence[Readout]):
+        parts = [_Frozen.of(readout) for readout in readouts]
+        self._first = torch.cat([part.first for part in parts])
+        self._bias = torch.cat([part.bias for part in parts])
+        self._sizes = [len(part.first) for part in parts]
+        self._parts = parts
+
+    def evaluate(self, features: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """Return the outputs (N, n_outputs) of each readout, and what `gradient` needs."""
+        first = nn.functional.linear(features, self._first, self._bias)
+        found = [
+            _after_first(part, columns)
+            for part, columns in zip(self._parts, first.split(self._sizes, 1), strict=True)
+        ]
+        return [outputs for outputs, _ in found], [before for _, before in found]
+
+    def gradient(self, by_outputs: Sequence[Tensor], kept: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Return the gradient by the features (N, n_features) for gradients by the outputs."""
+        by_first = [_by_first(*given) for given in zip(self._parts, by_outputs, kept, strict=True)]
+        return torch.cat(by_first, dim=1) @ self._first
+
+
+def _after_first(frozen: _Frozen, first: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Return outputs from those of the first layer, and the arguments of the activations."""
+    hidden, before = first[:, : frozen.n_first], []
+    for weight, bias in frozen.layers:
+        before.append(hidden)
+        hidden = nn.functional.linear(nn.functional.silu(hidden), weight, bias)
+    if first.shape[1] > frozen.n_first:
+        return hidden + first[:, frozen.n_first :], before
+    return hidden.clone() if not before else hidden, before
+
+
+def _by_first(frozen: _Frozen, gradient: Tensor, before: Sequence[Tensor]) -> Tensor:
+    """Return the gradient by the outputs of the first layer, for one by the outputs."""
+    hidden = gradient
+    for (weight, _), argument in zip(reversed(frozen.layers), reversed(before), strict=True):
+        hidden = torch.ops.aten.silu_backward(hidden @ weight, argument)
+    if len(frozen.first) > frozen.n_first:
+        hidden = torch.cat([hidden, gradient], dim=1)
+    return hidden
+
+
 class _AnalyticReadout(torch.autograd.Function):
     """Once differentiable, in both directions."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, frozen: _Frozen) -> Tensor:
-        linear = nn.functional.linear
-        first = linear(features, frozen.first, frozen.bias)
-        hidden, before = first[:, : frozen.n_first], []
-        for weight, bias in frozen.layers:
-            before.append(hidden)
-            hidden = linear(nn.functional.silu(hidden), weight, bias)
+        first = nn.functional.linear(features, frozen.first, frozen.bias)
+        outputs, before = _after_first(frozen, first)
         ctx.frozen = frozen
         ctx.save_for_backward(*before)
         ctx.save_for_forward(*before)
-        if first.shape[1] > frozen.n_first:
-            return hidden + first[:, frozen.n_first :]
-        return hidden.clone() if not before else hidden
+        return outputs
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        frozen, hidden = ctx.frozen, gradient
-        layers = zip(frozen.layers, ctx.saved_tensors, strict=True)
-        for (weight, _), before in reversed(list(layers)):
-            hidden = torch.ops.aten.silu_backward(hidden @ weight, before)
-        if len(frozen.first) > frozen.n_first:
-            hidden = torch.cat([hidden, gradient], dim=1)
-        return hidden @ frozen.first, None
+        return _by_first(ctx.frozen, gradient, ctx.saved_tensors) @ ctx.frozen.first, None
 
     @staticmethod
     def jvp(ctx: Any, rate: Tensor, _: None) -> Tensor:

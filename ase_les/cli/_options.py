@@ -138,31 +138,23 @@ def _value(parameter: Any, given: object) -> object:
     return given
 
 
-def electrodes_of(given: Any) -> dict[str, Any] | None:
-    """Return the value of --electrodes, or None."""
-    return given
-
-
-def _electrodes(given: object) -> object:
+def _electrodes(given: Any) -> Any:
     """Return electrodes from text such as ``left=bottom:3; right=top:3; potential_V=1``."""
-    names = ("left", "right", "potential_V", "charge_e")
-    remedy = "give left=ATOMS; right=ATOMS; and potential_V=V or charge_e=E"
+    from ase_les.calculator.electrodes import HELD, check_entries
+
     if isinstance(given, str):
         entries = [part.partition("=") for part in given.split(";") if part.strip()]
         given = {name.strip(): value.strip() for name, _, value in entries}
-    if not isinstance(given, Mapping) or not {"left", "right"} <= set(given) <= set(names):
-        raise typer.BadParameter(f"got {given!r}; {remedy}")
-    found = dict(given)
     try:
-        for name in set(names[2:]) & set(found):
-            found[name] = float(found[name])
-    except (TypeError, ValueError):
-        raise typer.BadParameter(f"got {given!r}; {remedy}") from None
-    return found
+        check_entries(given)
+        return {name: float(each) if name in HELD else each for name, each in given.items()}
+    except (TypeError, ValueError) as error:
+        remedy = "give left=ATOMS; right=ATOMS; and potential_V=V or charge_e=E"
+        raise typer.BadParameter(f"{error}; {remedy}") from None
 
 
 Electrodes = Annotated[
-    object,
+    Any,
     typer.Option(
         parser=_electrodes,
         metavar="LEFT;RIGHT;V",

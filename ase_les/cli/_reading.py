@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -110,7 +110,12 @@ def directions(given: str | None) -> tuple[bool, bool, bool] | None:
 
 
 def read(
-    path: Path, *, last_only: bool = False, charge: float | None = None, silent: bool = False
+    path: Path,
+    *,
+    last_only: bool = False,
+    charge: float | None = None,
+    silent: bool = False,
+    used: Sequence[str] = (),
 ) -> StructureFile:
     """Read a file with the options of the command line, and print notes about it on stderr.
 
@@ -123,6 +128,8 @@ def read(
         Total charge (e) instead of that in the file.
     silent : bool
         Do not print notes; the caller does, for files with labels.
+    used : sequence of str
+        Entries that this command uses besides the usual ones.
     """
     from ase_les.reading import read_file
     from ase_les.reading.structures import listed, unused_keys
@@ -135,7 +142,7 @@ def read(
     if silent:
         return file
     for atoms in file.frames:
-        unused = unused_keys(atoms)
+        unused = [name for name in unused_keys(atoms) if name not in used]
         if unused:
             file.notes.add(f"not used: {listed(unused)}")
     if last_only and file.total > 1 and "@" not in path.name:

@@ -80,8 +80,9 @@ def _check_electrodes(
     stem: str, recorded: Mapping[str, Any] | None, given: Mapping[str, Any] | None
 ) -> None:
     """Refuse to continue a run with other potentials or charges; selections are not compared."""
-    held = ("potential_V", "charge_e")
-    values = [[(each or {}).get(name) for name in held] for each in (recorded, given)]
+    from ase_les.calculator.electrodes import HELD
+
+    values = [[(each or {}).get(name) for name in HELD] for each in (recorded, given)]
     if given is not None and values[0] != values[1]:
         raise ValueError(
             f"run {stem} has electrodes with potential_V, charge_e = {values[0]}, given "

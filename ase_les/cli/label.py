@@ -131,7 +131,7 @@ def _frames(
     overwrite: bool,
     quiet: bool,
 ) -> list[Atoms]:
-    from ase_les.cli._calculator import trajectory_frames
+    from ase_les.cli._reading import read
     from ase_les.reading import read_file
     from ase_les.reading.extended_xyz import write_labeled
     from ase_les.reports.terminal import TerminalProgress, console
@@ -142,7 +142,7 @@ def _frames(
         return list(read_file(sampled).frames)
     if not paths:
         raise ValueError("no structures given: name files that ASE can read")
-    frames = [atoms for path in paths for atoms in trajectory_frames(path)]
+    frames = [atoms for path in paths for atoms in read(path, used=("spin",)).frames]
     if sample is None:
         return frames
     recipe = read_sampling_recipe(sample)

@@ -68,7 +68,7 @@ def md(
     from ase_les.simulation import DynamicsError
 
     set_threads(threads)
-    given = ModelOptions(model, device, dtype, charge, common.electrodes_of(electrodes))
+    given = ModelOptions(model, device, dtype, charge, electrodes)
     settings = given_settings(context, options.SETTINGS) | {"progress": TerminalProgress(quiet)}
     try:
         if resume is None:

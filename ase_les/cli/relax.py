@@ -55,7 +55,7 @@ def relax(
     from ase_les.simulation import RelaxationBatchResult
 
     set_threads(threads)
-    given = ModelOptions(model, device, dtype, charge, common.electrodes_of(electrodes))
+    given = ModelOptions(model, device, dtype, charge, electrodes)
     settings = given_settings(context, options.SETTINGS) | {"progress": TerminalProgress(quiet)}
     if resume is None:
         settings |= {"output": output or "relaxed", "overwrite": overwrite}

@@ -134,7 +134,8 @@ def _numbers(text: str, option: str, *counts: int) -> tuple[float, ...]:
         values = ()
     if not values or (counts and len(values) not in counts):
         form = {(3, 4): "1,1,0", (): "3,4,5"}.get(counts, "1,2")
-        raise ValueError(f"{option} needs numbers separated by commas, as {form}; got {text!r}")
+        number = f"{' or '.join(map(str, counts))} numbers" if counts else "numbers"
+        raise ValueError(f"{option} needs {number} separated by commas, as {form}; got {text!r}")
     return values
 
 

@@ -14,11 +14,12 @@ from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
 
-# Measured on one core, energy and gradients of one channel, in nanoseconds: per wave vector and
-# atom of the direct sum, per mesh point (its share of both transforms), and without or with
-# compiled kernels per mesh point within an atom's spline and the overhead of a mesh sum. Only
-# ratios matter.
-_PER_WAVE, _PER_MESH_POINT = 1.1, 40.0
+# Measured on one core, energy and gradients of one channel, in nanoseconds: without or with
+# compiled kernels per wave vector and atom of the direct sum; per mesh point (its share of both
+# transforms); without or with kernels per mesh point within an atom's spline and the overhead of a
+# mesh sum. Only ratios matter.
+_PER_WAVE = {False: 1.1, True: 0.35}
+_PER_MESH_POINT = 40.0
 _PER_TOUCHED_POINT = {False: 8.0, True: 1.0}
 _MESH_OVERHEAD = {False: 5e5, True: 0.0}
 # Mesh points per atom above which the box counts as too large.
@@ -30,7 +31,7 @@ _MOST_WAVES, _MOST_POINTS = 2**21, 2**22
 class AutoSum(nn.Module):
     """Reciprocal sum by the faster of two methods, with hand-written gradients (inference).
 
-    The mesh is faster above a few hundred atoms, with compiled kernels above fewer; smaller
+    The mesh is faster above a few hundred atoms; smaller
     structures are summed directly, which is exact. Few atoms in a box with too many wave vectors
     for the memory are summed on the mesh or, if that is too large as well, in blocks.
 
@@ -53,7 +54,7 @@ class AutoSum(nn.Module):
         self._has_kernels = False
 
     def use_kernels(self, kernels: Kernels) -> None:
-        """Use the cost of the mesh sum with kernels; the mesh switches to kernels separately."""
+        """Use the costs with kernels; the sums switch to kernels separately."""
         self._has_kernels = True
 
     def plan(self, cell: Tensor, layout: Layout, truncated: bool = False) -> SumPlan:
@@ -78,7 +79,7 @@ class AutoSum(nn.Module):
         n_atoms = layout.n_structures * layout.width
         n_waves = (first + 1) * (2 * second + 1) * (2 * third + 1)
         n_points = layout.n_structures * math.prod(self.mesh.mesh_size(cell))
-        direct = _PER_WAVE * n_atoms * n_waves
+        direct = _PER_WAVE[self._has_kernels] * n_atoms * n_waves
         touched = n_atoms * self.mesh.settings.order**3
         mesh = _PER_TOUCHED_POINT[self._has_kernels] * touched + _PER_MESH_POINT * n_points
         mesh += _MESH_OVERHEAD[self._has_kernels]

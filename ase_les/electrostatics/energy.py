@@ -78,6 +78,11 @@ class ElectrostaticsConfig:
                 f"Å, got {self.k_cutoff}"
             )
 
+    @property
+    def self_potential(self) -> float:
+        r"""Potential in V of a smeared charge of 1 e at its center, √(2/π) k_e / σ."""
+        return 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * self.smearing)
+
     def kernel(self) -> ReciprocalKernel:
         """Return the reciprocal kernel with these settings."""
         cutoff = converged_k_cutoff(self.smearing) if self.k_cutoff is None else self.k_cutoff
@@ -378,5 +383,5 @@ class Electrostatics(nn.Module):
         return prefactor * (net_charge**2).sum(1) / volume
 
     def _self_energy(self, graph: Graph, charges: Tensor) -> Tensor:
-        prefactor = COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * self.config.smearing)
-        return prefactor * sum_per_structure((charges**2).sum(1), graph)
+        squares = sum_per_structure((charges**2).sum(1), graph)
+        return 0.5 * self.config.self_potential * squares

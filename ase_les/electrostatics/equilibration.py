@@ -49,7 +49,6 @@ from ase_les.electrostatics.metal_solvers import (
 )
 from ase_les.electrostatics.warm_start import TOLERANCE, WarmStart
 from ase_les.graph import Graph
-from ase_les.units import COULOMB_CONSTANT
 
 # Residual of the potential relative to the driving potential, by precision of the network.
 _RESIDUAL = {torch.float32: 1e-7, torch.float64: 1e-11}
@@ -311,8 +310,7 @@ class Equilibration(nn.Module):
         hardness = self.log_hardness.double().exp()
         if not sums.config.remove_self_energy:
             return hardness
-        own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * sums.config.smearing)
-        return hardness + sums.config.weight * own
+        return hardness + sums.config.weight * sums.config.self_potential
 
 
 class FrozenEquilibration(Equilibration):

@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
-from ase_les.electrostatics.wave_vectors import half_space, multiplicity
+from ase_les.electrostatics.wave_vectors import ReciprocalKernel, half_space, multiplicity
+from ase_les.kernels.ewald import FusedPower
+from ase_les.kernels.library import Kernels
 
 # Maximum size of a block of phase products, in complex numbers (16 bytes each).
 _BLOCK = 2**21
@@ -36,7 +38,17 @@ class AnalyticEwaldSum(EwaldSum):
 
     keeps_weights = True
 
+    def __init__(self, kernel: ReciprocalKernel):
+        super().__init__(kernel)
+        self._kernels: Kernels | None = None
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Switch to compiled kernels, which do not keep phases."""
+        self._kernels = kernels
+
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, axes: Axes) -> Tensor:
+        if self._kernels is not None:
+            return FusedPower.apply(fractional, charges, weights, self._kernels, *axes)
         return _AnalyticPower.apply(fractional, charges, weights, *axes)
 
 

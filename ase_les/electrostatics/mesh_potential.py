@@ -9,13 +9,11 @@ from ase_les.electrostatics.particle_mesh import (
     AnalyticParticleMesh,
     _interpolate,
     _Mesh,
-    _polynomials,
     _products,
     _size_of,
-    _spline_pieces,
-    _spline_table,
 )
 from ase_les.electrostatics.reciprocal import SumPlan
+from ase_les.electrostatics.splines import polynomials, spline_pieces, spline_table
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
 
@@ -55,8 +53,8 @@ class MeshPotential:
         self._order = first.argsort()
         first, inside = first[self._order], inside[self._order]
         self._points = self._mesh.points(first)
-        pieces = _spline_pieces(self._mesh.order, inside)
-        self._shares = _products(_polynomials(pieces, inside))
+        pieces = spline_pieces(self._mesh.order, inside)
+        self._shares = _products(polynomials(pieces, inside))
 
     @staticmethod
     def applies(plan: SumPlan | None, n_atoms: int) -> bool:
@@ -72,7 +70,7 @@ class MeshPotential:
         """Return potentials (N,) in V of charges (N,) in e."""
         mesh = self._mesh
         if self._kernels is not None:
-            place = self._kernels, mesh.size, _spline_table(mesh.order), self._fractional
+            place = self._kernels, mesh.size, spline_table(mesh.order), self._fractional
             block = charges[None, :, None]
             (density,) = spread(*place, block)
             potentials, _ = gather(*place, block, [self._surface(density)])
@@ -105,15 +103,15 @@ def interpolated(
     """
     if kernels is not None:
         ones = fractional.new_ones(1, len(fractional), 1)
-        spline = _spline_table(mesh.order)
-        values, slopes = gather(kernels, mesh.size, spline, fractional[None], ones, [surface])
+        place = kernels, mesh.size, spline_table(mesh.order), fractional[None]
+        values, slopes = gather(*place, ones, [surface])
         return values[0, :, 0], slopes[0]
     first, inside = mesh.locate(fractional[None])
-    pieces = _spline_pieces(mesh.order, inside)
+    pieces = spline_pieces(mesh.order, inside)
     tilts = pieces[1:] * torch.arange(1, mesh.order).to(pieces)[:, None]
     values, slopes = torch.empty_like(fractional[:, 0]), torch.empty_like(fractional)
     for block in mesh.blocks(len(fractional)):
         seen = surface.index_select(0, mesh.points(first[block]).flatten())
-        spline, tilt = (_polynomials(each, inside[block]) for each in (pieces, tilts))
+        spline, tilt = (polynomials(each, inside[block]) for each in (pieces, tilts))
         values[block], slopes[block] = _interpolate(seen, spline, tilt)
     return values, slopes * torch.tensor(mesh.size).to(slopes)

@@ -29,12 +29,8 @@ from torch import Tensor
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.mesh_potential import interpolated
 from ase_les.electrostatics.open_boundary import smeared_coulomb
-from ase_les.electrostatics.particle_mesh import (
-    AnalyticParticleMesh,
-    MeshSettings,
-    _Mesh,
-    _undo_splines,
-)
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings, _Mesh
+from ase_les.electrostatics.splines import undo_splines
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
 from ase_les.units import COULOMB_CONSTANT
@@ -231,7 +227,7 @@ def _table(cell: Tensor, kernel: ReciprocalKernel) -> tuple[_Mesh, Tensor, Tenso
     for axis, steps in enumerate(size):
         # The charge is on a point of the mesh: the splines are those of the interpolation only.
         index = np.arange(weights.shape[axis + 1])
-        once = 1 / np.sqrt(_undo_splines(np.minimum(index, steps - index) / steps, order))
+        once = 1 / np.sqrt(undo_splines(np.minimum(index, steps - index) / steps, order))
         shape = [1, 1, 1, 1]
         shape[axis + 1] = -1
         weights = weights * torch.from_numpy(once).to(weights).view(shape)

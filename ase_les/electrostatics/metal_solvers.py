@@ -6,7 +6,6 @@ gradients, always on charges whose sum over each structure is zero.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -21,7 +20,6 @@ from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.slab import LayerPotential, SlabBox
 from ase_les.electrostatics.warm_start import NO_MINIMUM
 from ase_les.graph import Graph, atoms_without_edges
-from ase_les.units import COULOMB_CONSTANT
 
 # The condition number for smeared charges is some hundreds: tens of steps are enough.
 _MOST_STEPS = 500
@@ -64,8 +62,7 @@ class Potential:
         config = self.sums.config
         if not config.remove_self_energy:
             return 0.0
-        own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * config.smearing)
-        return config.weight * config.self_energy_copies * own
+        return config.weight * config.self_energy_copies * config.self_potential
 
 
 class MeshSum:

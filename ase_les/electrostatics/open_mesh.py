@@ -33,11 +33,9 @@ from ase_les.electrostatics.open_boundary import smeared_coulomb
 from ase_les.electrostatics.particle_mesh import (
     MeshSettings,
     _interpolate,
-    _polynomials,
     _products,
-    _spline_pieces,
-    _undo_splines,
 )
+from ase_les.electrostatics.splines import polynomials, spline_pieces, undo_splines
 
 # Steps beyond the farthest charges over which the interaction joins its periodic copy smoothly. A
 # kink would have long-range effects, since the correction for the splines amplifies short waves.
@@ -132,7 +130,7 @@ def _kernel(size: tuple[int, int, int], smearing: float, settings: MeshSettings)
         dctn(smeared_coulomb(distance, smearing).numpy(), type=1, overwrite_x=True)
     )
     for axis, n in enumerate(size):
-        factor = _undo_splines(np.arange(n + 1) / (2 * n), settings.order)
+        factor = undo_splines(np.arange(n + 1) / (2 * n), settings.order)
         # The wave vector at the end of the band equals its negative.
         factor[n] = 0.0
         shape = [1, 1, 1]
@@ -155,13 +153,13 @@ class _AnalyticOpenSum(torch.autograd.Function):
         # Process neighbors on the mesh in sequence, so that their points stay in the cache.
         rank = first.argsort()
         first, inside, flat = first[rank], inside[rank], charges[rank]
-        pieces = _spline_pieces(order, inside)
+        pieces = spline_pieces(order, inside)
         energy, surfaces = steps.new_zeros(1), []
         for charge in flat.unbind(1):
             density = steps.new_zeros(math.prod(plan.size))
             for atoms in _blocks(len(flat), order):
                 points = (first[atoms, None] + offsets).flatten()
-                products = _products(_polynomials(pieces, inside[atoms]))
+                products = _products(polynomials(pieces, inside[atoms]))
                 density.index_add_(0, points, (products * charge[atoms, None]).flatten())
             surface = convolved(density.view(plan.size), plan.kernel).flatten()
             energy = energy + 0.5 * (density @ surface)
@@ -175,12 +173,12 @@ class _AnalyticOpenSum(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         rank, first, inside, flat, offsets, *surfaces = ctx.saved_tensors
         potential, slope = torch.empty_like(flat), torch.zeros_like(inside)
-        values = _spline_pieces(ctx.order, inside)
+        values = spline_pieces(ctx.order, inside)
         slopes = values[1:] * torch.arange(1, ctx.order).to(values)[:, None]
         for channel, surface in enumerate(surfaces):
             for atoms in _blocks(len(flat), ctx.order):
                 seen = surface[(first[atoms, None] + offsets).flatten()]
-                spline, tilt = (_polynomials(p, inside[atoms]) for p in (values, slopes))
+                spline, tilt = (polynomials(p, inside[atoms]) for p in (values, slopes))
                 at_atoms, along = _interpolate(seen, spline, tilt)
                 potential[atoms, channel] = at_atoms
                 slope[atoms] += flat[atoms, channel, None] * along

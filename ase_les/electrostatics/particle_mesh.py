@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ase_les.electrostatics.reciprocal import Axes, ReciprocalSum, Waves
+from ase_les.electrostatics.splines import polynomials, spline_pieces, spline_table, undo_splines
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
@@ -130,7 +132,7 @@ class ParticleMesh(ReciprocalSum):
         mesh = _Mesh(fractional.shape[0], _size_of(axes), self.settings.order)
         first, inside = mesh.locate(fractional)
         points = mesh.points(first).flatten()
-        products = _products(_polynomials(_spline_pieces(mesh.order, inside), inside))
+        products = _products(polynomials(spline_pieces(mesh.order, inside), inside))
         power = charges.new_zeros(())
         for charge in charges.flatten(0, 1).unbind(1):
             density = mesh.empty(charges).index_add(
@@ -180,11 +182,11 @@ class _AnalyticPower(torch.autograd.Function):
         # Process neighbors on the mesh in sequence, so that their points stay in the cache.
         order = first.argsort()
         first, inside, flat = first[order], inside[order], charges.flatten(0, 1)[order]
-        pieces = _spline_pieces(mesh.order, inside)
+        pieces = spline_pieces(mesh.order, inside)
         densities = [mesh.empty(flat) for _ in range(flat.shape[1])]
         for atoms in mesh.blocks(len(flat)):
             points = mesh.points(first[atoms]).flatten()
-            products = _products(_polynomials(pieces, inside[atoms]))
+            products = _products(polynomials(pieces, inside[atoms]))
             for density, charge in zip(densities, flat[atoms].unbind(1), strict=True):
                 density.index_add_(0, points, (products * charge[:, None]).flatten())
         factors = torch.stack([mesh.transform(ranks.sum_(density)) for density in densities])
@@ -203,14 +205,14 @@ class _AnalyticPower(torch.autograd.Function):
         scale = gradient[:, None, None, None]
         power = power / ctx.ranks.size
         potential, slope = torch.empty_like(flat), torch.zeros_like(inside)
-        values = _spline_pieces(mesh.order, inside)
+        values = spline_pieces(mesh.order, inside)
         slopes = values[1:] * torch.arange(1, mesh.order).to(values)[:, None]
         for channel, factor in enumerate(factors):
             # ∂E/∂ρ at every point of the mesh.
             surface = mesh.transform_back(factor * (scale * weights))
             for atoms in mesh.blocks(len(flat)):
                 seen = surface.index_select(0, mesh.points(first[atoms]).flatten())
-                spline, tilt = (_polynomials(p, inside[atoms]) for p in (values, slopes))
+                spline, tilt = (polynomials(p, inside[atoms]) for p in (values, slopes))
                 at_atoms, along = _interpolate(seen, spline, tilt)
                 potential[atoms, channel] = at_atoms
                 slope[atoms] += flat[atoms, channel, None] * along
@@ -240,13 +242,12 @@ class _FusedPower(torch.autograd.Function):
         kernels: Kernels,
         ranks: Ranks,
     ) -> Tensor:
-        spline = _spline_table(mesh.order)
+        spline = spline_table(mesh.order)
         densities = spread(kernels, mesh.size, spline, fractional, charges)
-        factors = torch.stack([mesh.transform(ranks.sum_(density)) for density in densities])
-        power = factors.real**2
-        power = power.addcmul_(factors.imag, factors.imag).sum(0)
+        factors = [mesh.transform(ranks.sum_(densities.pop(0))) for _ in range(len(densities))]
+        power = _power(factors)
         ctx.mesh, ctx.kernels, ctx.ranks = mesh, kernels, ranks
-        ctx.save_for_backward(fractional, charges, weights, factors, power)
+        ctx.save_for_backward(fractional, charges, weights, *factors)
         return torch.linalg.vecdot(power.flatten(1), weights.flatten(1)) / ranks.size
 
     @staticmethod
@@ -254,14 +255,25 @@ class _FusedPower(torch.autograd.Function):
     def backward(
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
-        fractional, charges, weights, factors, power = ctx.saved_tensors
+        fractional, charges, weights, *factors = ctx.saved_tensors
         mesh = ctx.mesh
         scale = gradient[:, None, None, None]
-        surfaces = [mesh.transform_back(factor * (scale * weights)) for factor in factors]
-        spline = _spline_table(mesh.order)
+        scaled = scale * weights
+        surfaces = [mesh.transform_back(factor * scaled) for factor in factors]
+        spline = spline_table(mesh.order)
         potential, slope = gather(ctx.kernels, mesh.size, spline, fractional, charges, surfaces)
-        by_weights = scale * power / ctx.ranks.size if ctx.needs_input_grad[2] else None
+        by_weights = None
+        if ctx.needs_input_grad[2]:
+            by_weights = scale * _power(factors) / ctx.ranks.size
         return slope, potential, by_weights, None, None, None
+
+
+def _power(factors: Sequence[Tensor]) -> Tensor:
+    """Return |S(k)|² summed over channels."""
+    power = torch.zeros_like(factors[0].real)
+    for factor in factors:
+        power.addcmul_(factor.real, factor.real).addcmul_(factor.imag, factor.imag)
+    return power
 
 
 class _Mesh(NamedTuple):
@@ -315,15 +327,32 @@ class _Mesh(NamedTuple):
         for axis, steps in enumerate(self.size, start=1):
             density.narrow(axis, 0, margin).add_(density.narrow(axis, steps, margin))
         x, y, z = self.size
-        return torch.fft.rfftn(density[:, :x, :y, :z], dim=(1, 2, 3))
+        planes = density.new_empty(self.n_structures, x, y, z // 2 + 1, dtype=torch.complex128)
+        for block in self._rows():
+            planes[:, block] = torch.fft.rfft(density[:, block, :y, :z])
+        return torch.fft.fftn(planes, dim=(1, 2))
+
+    def _rows(self) -> list[slice]:
+        """Return blocks of the first axis, whose transforms along the third need little memory."""
+        x, y, z = self.size
+        step = max(_BLOCK // (y * z), 1)
+        return [slice(start, min(start + step, x)) for start in range(0, x, step)]
 
     def transform_back(self, factors: Tensor) -> Tensor:
-        """Return twice the real part of the sum over half of the wave vectors, on all points."""
+        """Return twice the real part of the sum over half of the wave vectors, on all points.
+
+        Parameters
+        ----------
+        factors : Tensor, shape (S, n₁, n₂, n₃/2 + 1)
+            Overwritten.
+        """
         factors[..., 0] *= 2
-        values = torch.fft.irfftn(factors, s=self.size, dim=(1, 2, 3), norm="forward")
-        padded = values.new_empty(self.with_margin)
-        x, y, z = self.size
-        padded[:, :x, :y, :z] = values
+        padded = factors.real.new_empty(self.with_margin)
+        _, y, z = self.size
+        planes = torch.fft.ifftn(factors, dim=(1, 2), norm="forward")
+        for block in self._rows():
+            padded[:, block, :y, :z] = torch.fft.irfft(planes[:, block], z, norm="forward")
+        del planes
         margin = self.order - 1
         for axis, steps in enumerate(self.size, start=1):
             padded.narrow(axis, steps, margin).copy_(padded.narrow(axis, 0, margin))
@@ -374,7 +403,7 @@ def _mesh_waves(
     indices, counts = [], []
     for steps in size:
         index = np.fft.fftfreq(steps, 1 / steps)
-        count = _undo_splines(index / steps, order)
+        count = undo_splines(index / steps, order)
         # The wave vector at the end of the band equals its negative: it has no direction.
         count[steps // 2] = 0.0
         indices.append(index)
@@ -390,42 +419,3 @@ def _mesh_waves(
 
 def _size_of(axes: tuple[Tensor, Tensor, Tensor]) -> tuple[int, int, int]:
     return len(axes[0]), len(axes[1]), 2 * (len(axes[2]) - 1)
-
-
-def _undo_splines(frequency: np.ndarray, order: int) -> np.ndarray:
-    """Return W² / (Σ W²)² of one axis, the correction of |ρ(k)|² for the splines."""
-    power = np.zeros_like(frequency)
-    # Σ W² is the transform of the spline of twice the order at integers.
-    for place, value in enumerate(_spline_table(2 * order)[0], start=1 - order):
-        power += value * np.cos(2 * np.pi * place * frequency)
-    return np.sinc(frequency) ** (2 * order) / power**2
-
-
-@lru_cache(maxsize=8)
-def _spline_table(order: int) -> np.ndarray:
-    """Coefficients [power, m] of M_p(t + p - 1 - m), 0 ≤ t < 1: the share of the m-th point."""
-    pieces = [np.polynomial.Polynomial([1.0])]
-    for n in range(2, order + 1):
-        t = np.polynomial.Polynomial([0.0, 1.0])
-        none = np.polynomial.Polynomial([0.0])
-        pieces = [
-            ((t + j) * here + (n - j - t) * before) / (n - 1)
-            for j, (here, before) in enumerate(zip([*pieces, none], [none, *pieces], strict=True))
-        ]
-    table = np.zeros((order, order))
-    for column, piece in enumerate(reversed(pieces)):
-        table[: len(piece.coef), column] = piece.coef
-    return table
-
-
-def _spline_pieces(order: int, like: Tensor) -> Tensor:
-    return torch.from_numpy(_spline_table(order)).to(like)
-
-
-def _polynomials(coefficients: Tensor, places: Tensor) -> Tensor:
-    """Polynomials with coefficients (power, m) at places (...): (..., m)."""
-    places = places[..., None]
-    values = coefficients[-1].expand(*places.shape[:-1], -1)
-    for row in reversed(coefficients[:-1]):
-        values = torch.addcmul(row, values, places)
-    return values

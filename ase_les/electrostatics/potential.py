@@ -11,7 +11,6 @@ a neutral slab the mean of the values far away on both sides.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -19,7 +18,6 @@ from torch import Tensor
 
 from ase_les.electrostatics.energy import Electrostatics
 from ase_les.graph import Graph
-from ase_les.units import COULOMB_CONSTANT
 
 # Minimum number of points added to a structure at a time; the number of atoms if that is larger.
 _BLOCK = 512
@@ -68,8 +66,8 @@ def potential_at_atoms(sums: Electrostatics, graph: Graph, charges: Tensor) -> P
     """Return potential and field at all atoms, including their images but not the atom itself."""
     found = potential_at(sums, graph, charges, graph.positions.detach())
     # Two coincident Gaussians; by symmetry the field of the atom itself is zero.
-    own = 2 * COULOMB_CONSTANT / (math.sqrt(2 * math.pi) * sums.config.smearing)
-    return found._replace(potential=found.potential - sums.config.weight * own * charges.detach())
+    own = sums.config.weight * sums.config.self_potential
+    return found._replace(potential=found.potential - own * charges.detach())
 
 
 def _of_block(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tensor) -> Potential:

@@ -32,12 +32,14 @@ class SumPlan(NamedTuple):
     ``method``: the sum itself. ``waves``: its wave vectors. ``weights`` (S, n₁, n₂, n₃) in eV/e²:
     see `ReciprocalSum.weights`, or None where they are computed with every sum. ``truncated``:
     whether the interaction ends at half the third lattice vector (`truncate_along_normal`).
+    ``inverse`` (S, 3, 3) of the cells in 1/Å, or None like the weights.
     """
 
     method: ReciprocalSum
     waves: Waves
     weights: Tensor | None
     truncated: bool = False
+    inverse: Tensor | None = None
 
     def part(self, index: int, count: int) -> SumPlan | None:
         """Return one of several plans that share the wave vectors; None if it has none.
@@ -96,10 +98,11 @@ class ReciprocalSum(nn.Module):
     def plan(self, cell: Tensor, layout: Layout, truncated: bool = False) -> SumPlan:
         """Return the wave vectors for cells (S, 3, 3) and, for inference, their weights."""
         waves = self.waves(cell)
-        weights = None
-        if self.keeps_weights:
-            weights = self.weights(cell.detach(), waves, truncated)
-        return SumPlan(self, waves, weights, truncated)
+        if not self.keeps_weights:
+            return SumPlan(self, waves, None, truncated)
+        given = cell.detach()
+        weights = self.weights(given, waves, truncated)
+        return SumPlan(self, waves, weights, truncated, torch.linalg.inv(given))
 
     def forward(
         self,
@@ -125,11 +128,12 @@ class ReciprocalSum(nn.Module):
             Plan for the same cells; None creates one.
         """
         plan = plan or self.plan(cell, layout)
-        weights = plan.weights
-        if weights is None or cell.requires_grad:
+        weights, inverse = plan.weights, plan.inverse
+        if weights is None or inverse is None or cell.requires_grad:
             weights = self.weights(cell, plan.waves, plan.truncated)
+            inverse = torch.linalg.inv(cell)
         # Strain does not change fractional coordinates: it acts through `weights` only.
-        fractional = layout.pad(positions) @ torch.linalg.inv(cell)
+        fractional = layout.pad(positions) @ inverse
         return self.power(fractional, layout.pad(charges), weights, plan.waves.axes)
 
     def waves(self, cell: Tensor) -> Waves:

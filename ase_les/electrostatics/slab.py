@@ -147,25 +147,15 @@ def layer_correction(graph: Graph, charges: Tensor, box: SlabBox, layout: Layout
     average = dipole**2 - net * spread - net**2 * (length**2 / 12)[:, None]
     average = (2 * math.pi * COULOMB_CONSTANT / volume) * average.sum(1)
 
-    axes = _plane_waves(box)
-    k_squared = squared_wave_numbers(box.cell, axes)[..., 0]
-    counts = k_squared > 0
-    k = torch.where(counts, k_squared, 1.0).sqrt()
+    k, weights, phase = _waves(box, length, layout.pad(graph.positions))
+    phase = torch.complex(torch.cos(phase), torch.sin(phase))
     # With exp(-kL/2) in each χ there is no overflow: atoms are less than L/2 from the middle.
-    weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
-    weights = weights / -torch.expm1(-k * length[:, None, None])
-    fractional = layout.pad(graph.positions) @ torch.linalg.inv(box.cell)
-    phase = (2 * math.pi) * (
-        fractional[:, :, 0, None, None] * axes[0][:, None]
-        + fractional[:, :, 1, None, None] * axes[1]
-    )
-    phase = torch.complex(torch.cos(phase), torch.sin(phase)).flatten(2)
-    k, half = k.flatten(1)[:, None], 0.5 * length[:, None, None]
+    k, half = k[:, None], 0.5 * length[:, None, None]
     above, below = (
         charge.to(phase.dtype) @ (phase * torch.exp(k * (sign * height.transpose(1, 2) - half)))
         for sign in (1, -1)
     )
-    images = ((above * below.conj()).real.sum(1) * weights.flatten(1)).sum(1)
+    images = ((above * below.conj()).real.sum(1) * weights).sum(1)
     return average - (2 * math.pi * COULOMB_CONSTANT * length / volume) * images
 
 
@@ -236,6 +226,31 @@ def _layer_waves(
     volume = torch.linalg.det(cell).abs()
     coupling = (2 * math.pi * COULOMB_CONSTANT / volume) * coupling
     return vectors, k, 0.5 * float(lengths[2]), coupling
+
+
+def _waves(box: SlabBox, length: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return wave numbers (S, W), weights of their images (S, W), and phases (S, M, W).
+
+    Parameters
+    ----------
+    box : SlabBox
+    length : Tensor, shape (S,)
+        Length of the box along the normal in Å.
+    positions : Tensor, shape (S, M, 3)
+        In Å.
+    """
+    axes = _plane_waves(box)
+    k_squared = squared_wave_numbers(box.cell, axes)[..., 0]
+    counts = k_squared > 0
+    k = torch.where(counts, k_squared, 1.0).sqrt()
+    weights = multiplicity(axes[0])[:, None] * torch.where(counts, 1 / k, 0.0)
+    weights = weights / -torch.expm1(-k * length[:, None, None])
+    fractional = positions @ torch.linalg.inv(box.cell)
+    phase = (2 * math.pi) * (
+        fractional[:, :, 0, None, None] * axes[0][:, None]
+        + fractional[:, :, 1, None, None] * axes[1]
+    )
+    return k.flatten(1), weights.flatten(1), phase.flatten(2)
 
 
 def _plane_waves(box: SlabBox) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,6 +7,8 @@ their contractions nor their TorchScript. Their conventions:
 Quantity              Convention of the files
 ====================  ==========================================================================
 precision             float32 throughout, atomic energies included; converted to float64
+couplings             exact here, rounded to float32 in the files: energies and forces of models
+                      with hidden l > 0 differ by about 1e-8 eV and 1e-8 eV/Å
 edge vector           from sender to receiver: the negative of ours
 energy                :math:`E = \sum_i E_0(z_i) + s\,(\text{readouts} + \text{ZBL}) + \Delta`
                       with :math:`\Delta` per atom, which becomes part of :math:`E_0` here

@@ -12,6 +12,7 @@ Kernel                 Instead of
 ``messages.py``        `Interaction` of `Mace` in training: sums of messages, twice differentiable
 ``mace.py``            `Interaction` and `Products` of `Mace`: sums of messages, polynomials
 ``split.py``           `SplitCharges`: exchange between neighbors
+``ewald.py``           `AnalyticEwaldSum`: structure factors, potentials and forces
 ``mesh.py``            `AnalyticParticleMesh`: charges to the mesh, potentials back
 =====================  ====================================================================
 

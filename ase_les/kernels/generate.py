@@ -67,6 +67,13 @@ MESH_ENTRIES = {
     "const double *charges, int64_t stride, const double *surface, double *potentials, "
     "double *by_fractional",
 }
+EWALD_ENTRIES = {
+    "ewald_factors": "const fused_ewald *ewald, int64_t first, int64_t last, "
+    "const double *fractional, const double *charges, int64_t stride, double *factors",
+    "ewald_potentials": "const fused_ewald *ewald, int64_t first, int64_t last, "
+    "const double *fractional, const double *charges, int64_t stride, const double *factors, "
+    "double *potentials, double *by_fractional",
+}
 
 
 def source() -> str:
@@ -93,6 +100,7 @@ def source() -> str:
         SPLIT=(FOLDER / "split.c").read_text(encoding="utf-8"),
         MESSAGES=(FOLDER / "messages.c").read_text(encoding="utf-8"),
         MESH=(FOLDER / "mesh.c").read_text(encoding="utf-8"),
+        EWALD=(FOLDER / "ewald.c").read_text(encoding="utf-8"),
     )
 
 
@@ -340,13 +348,13 @@ def _instances(target: str) -> Iterator[str]:
         yield f"#define SUFFIX _{precision}_{target}"
         yield f"#define VECTOR_BYTES {TARGETS[target][1][precision]}"
         if precision == "double":
-            yield "#define WITH_MESH"
+            yield "#define IN_DOUBLE"
         yield '#include "fused.c"'
         yield from (
             f"#undef {name}" for name in ("REAL", "SQRT", "N_POWERS", "SUFFIX", "VECTOR_BYTES")
         )
         if precision == "double":
-            yield "#undef WITH_MESH"
+            yield "#undef IN_DOUBLE"
 
 
 def _entries() -> Iterator[str]:
@@ -369,6 +377,8 @@ def _entries() -> Iterator[str]:
         yield from _entry(name, arguments, "int", tuple(PRECISIONS))
     for name, arguments in MESH_ENTRIES.items():
         yield from _entry(name, arguments, "void", ("double",))
+    for name, arguments in EWALD_ENTRIES.items():
+        yield from _entry(name, arguments, "int", ("double",))
 
 
 def _entry(name: str, arguments: str, result: str, precisions: Sequence[str]) -> Iterator[str]:

@@ -144,6 +144,16 @@ class MeshArguments(ctypes.Structure):
     ]
 
 
+class EwaldArguments(ctypes.Structure):
+    """``fused_ewald``: wave vectors of a direct sum."""
+
+    _fields_ = [
+        ("n_first", c_int64),
+        ("bounds", c_int64 * 3),
+        ("first", c_void_p),
+    ]
+
+
 class Kernels(NamedTuple):
     """The shared object and the instructions of this processor that it uses."""
 
@@ -228,6 +238,9 @@ def _declare(library: ctypes.CDLL) -> None:
     library.fused_mesh_gather.argtypes = [*choice, mesh, *on_mesh, *3 * [c_void_p]]
     for name in ("mesh_spread", "mesh_gather"):
         getattr(library, f"fused_{name}").restype = None
+    of_atoms: list[Any] = [*choice, POINTER(EwaldArguments), *atoms, *2 * [c_void_p], c_int64]
+    library.fused_ewald_factors.argtypes = [*of_atoms, c_void_p]
+    library.fused_ewald_potentials.argtypes = [*of_atoms, *3 * [c_void_p]]
 
 
 def padded_length(length: int) -> int:
@@ -306,3 +319,8 @@ def ranges(n_atoms: int) -> list[int]:
     """Return the bounds of the atom ranges of the threads, from 0 to `n_atoms`."""
     parts = max(1, min(torch.get_num_threads(), n_atoms // _ATOMS_PER_THREAD))
     return [n_atoms * part // parts for part in range(parts + 1)]
+
+
+def total(parts: Tensor) -> Tensor:
+    """Return the sum over the first axis, which has one entry per thread."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)

@@ -1,6 +1,6 @@
 /* ---- particle mesh: charges to the mesh and potentials back, see
  * ase_les.electrostatics.particle_mesh ---- */
-#ifdef WITH_MESH
+#ifdef IN_DOUBLE
 
 /* Shares of the points an atom touches along each axis, their slopes, and the first point. */
 INLINE int64_t NAME(touch)(const fused_mesh *mesh, const double *fractional, double *shares,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,9 +21,11 @@ from ase_les.kernels.library import (
     padded_length,
     pointer,
     ranges,
+    total,
 )
 
 if TYPE_CHECKING:
+    from ase_les.charges.readout import JointReadouts
     from ase_les.representation.cace import Cace
     from ase_les.representation.radial import BesselBasis
 
@@ -68,16 +69,12 @@ class FusedRepresentation:
         atoms = range(graph.n_atoms) if atoms is None else atoms
         return _Features.apply(graph.positions, graph.cell, graph, kinds, self, atoms)
 
-    def read(
-        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
-    ) -> tuple[Tensor, ...] | None:
-        """Return outputs of readouts without keeping features; None for few atoms.
+    def read(self, graph: Graph, readouts: JointReadouts) -> tuple[Tensor, ...]:
+        """Return the outputs of readouts.
 
-        Features are computed twice in blocks of atoms that fit into the cache of a core: memory
-        hardly grows with the structure.
+        The features of many atoms are not kept, but computed twice in blocks of atoms that fit
+        into the cache of a core: memory hardly grows with the structure.
         """
-        if graph.n_atoms < _MOST_KEPT:
-            return None
         kinds = self._embedding.kinds(graph)
         return _Readings.apply(graph.positions, graph.cell, graph, kinds, self, readouts)
 
@@ -162,32 +159,39 @@ class _Features(torch.autograd.Function):
 
 
 class _Readings(torch.autograd.Function):
-    """Outputs of readouts in blocks of atoms, whose features are computed again for gradients."""
+    """Outputs of readouts; the features of blocks of atoms are computed again for gradients."""
 
     @staticmethod
     def forward(ctx, positions, cell, graph, kinds, representation, readouts):
         prepared = PreparedGraph(graph, positions, cell, kinds)
         ctx.prepared, ctx.representation, ctx.readouts = prepared, representation, readouts
+        blocks = _blocks(prepared.n_atoms)
+        if len(blocks) == 1:
+            keep = any(ctx.needs_input_grad)
+            features, ctx.raw = representation.forward(prepared, blocks[0], keep)
+            outputs, ctx.kept = readouts.evaluate(features)
+            return tuple(outputs)
         parts = []
-        for atoms in _blocks(prepared.n_atoms):
+        for atoms in blocks:
             features, _ = representation.forward(prepared, atoms, keep=False)
-            parts.append([readout(features) for readout in readouts])
+            parts.append(readouts.evaluate(features)[0])
         return tuple(torch.cat(outputs) for outputs in zip(*parts, strict=True))
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *gradients):
-        found = None
-        for atoms in _blocks(ctx.prepared.n_atoms):
-            features, raw = ctx.representation.forward(ctx.prepared, atoms, keep=True)
-            with torch.enable_grad():
-                features.requires_grad_(True)
-                outputs = [readout(features) for readout in ctx.readouts]
+        representation, readouts = ctx.representation, ctx.readouts
+        blocks = _blocks(ctx.prepared.n_atoms)
+        found = _Gradients.zeros(ctx.prepared, blocks[0], ctx.needs_input_grad[1])
+        for atoms in blocks:
+            if len(blocks) == 1:
+                raw, kept = ctx.raw, ctx.kept
+            else:
+                features, raw = representation.forward(ctx.prepared, atoms, keep=True)
+                _, kept = readouts.evaluate(features)
             own = [gradient[atoms.start : atoms.stop] for gradient in gradients]
-            (by_features,) = torch.autograd.grad(outputs, features, own)
-            if found is None:
-                found = _Gradients.zeros(ctx.prepared, atoms, ctx.needs_input_grad[1])
-            ctx.representation.backward(ctx.prepared, atoms, raw, by_features, found)
+            by_features = readouts.gradient(own, kept)
+            representation.backward(ctx.prepared, atoms, raw, by_features, found)
         return *found.total(), None, None, None, None
 
 
@@ -209,8 +213,8 @@ class _Gradients(NamedTuple):
 
 
 def _blocks(n_atoms: int) -> list[range]:
-    """Return blocks of atoms; the first one is the largest."""
-    size = _BLOCK * torch.get_num_threads()
+    """Return blocks of atoms, a single one if features are kept; the first one is the largest."""
+    size = n_atoms if n_atoms < _MOST_KEPT else _BLOCK * torch.get_num_threads()
     return [range(start, min(start + size, n_atoms)) for start in range(0, n_atoms, size)]
 
 
@@ -224,11 +228,6 @@ def _address(rows: Tensor | None, atoms: range) -> int | None:
     if rows is None:
         return None
     return rows.data_ptr() - atoms.start * rows.shape[1] * rows.element_size()
-
-
-def total(parts: Tensor) -> Tensor:
-    """Return the sum over the first axis, which has one entry per thread."""
-    return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
 def radial_polynomials(radial: BesselBasis, dtype: torch.dtype) -> Tensor:

@@ -16,8 +16,8 @@ from ase_les.kernels.library import (
     in_ranges,
     pointer,
     ranges,
+    total,
 )
-from ase_les.kernels.representation import total
 
 if TYPE_CHECKING:
     from ase_les.charges.split_charges import SplitCharges

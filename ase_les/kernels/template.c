@@ -74,6 +74,13 @@ typedef struct {
     const double *spline;  /* [power][point, padded], powers of the place within a step */
 } fused_mesh;
 
+/* Wave vectors of a direct Ewald sum: some indices of the first axis, those from -bound to bound
+ * of the others; bounds[0] is the largest modulus of the first ones. */
+typedef struct {
+    int64_t n_first, bounds[3];
+    const int64_t *first;
+} fused_ewald;
+
 /* Messages of MACE; paths are (first component of the message, 2 l1 + 1, 2 l3 + 1), angles of an
  * edge are [path][m1][m3]. Edges of an atom lie between its start and the next one. */
 typedef struct {
@@ -430,6 +437,7 @@ static int NAME(cace_gradients)(const fused_cace *cace, int64_t first, int64_t l
 @SPLIT@
 @MESSAGES@
 @MESH@
+@EWALD@
 
 #undef vec
 #undef scratch

@@ -37,7 +37,7 @@ import numpy as np
 from ase import Atoms, units
 
 from ase_les.properties.atom_selection import selected_atoms
-from ase_les.properties.recorded_run import series_path
+from ase_les.properties.recorded_run import read_series, samples_after
 from ase_les.simulation.series import Series
 from ase_les.statistics import Estimate, block_average, independent_samples
 
@@ -159,15 +159,11 @@ def capacitance(
     ValueError
         If fewer than two samples are left, or neither potential nor charge is constant.
     """
-    series = stem if isinstance(stem, Series) else _load(stem)
-    chosen = series.time_fs >= 1e3 * skip_ps
-    columns = {name: values[chosen] for name, values in series.columns.items()}
-    n_samples = int(chosen.sum())
-    if n_samples < 2:
-        raise ValueError(f"a capacitance needs at least two samples, {n_samples} are left")
-    temperature = float(columns["temperature_K"].mean() if temperature_K is None else temperature_K)
-    if not temperature > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature}")
+    if isinstance(stem, Series):
+        series, temperature = samples_after(stem, skip_ps, temperature_K)
+    else:
+        series, temperature, _ = read_series(stem, "electrodes", skip_ps, temperature_K)
+    columns = series.columns
     constant = _constant(columns)
     varying = columns["potential_V" if constant == "charge" else "conjugate_charge_e"]
     squares = (varying - varying.mean()) ** 2 / (units.kB * temperature)
@@ -190,19 +186,10 @@ def capacitance(
         capacitance_e_per_V=found,
         temperature_K=temperature,
         area_A2=float(columns["area_A2"].mean()),
-        n_samples=n_samples,
+        n_samples=len(series.time_fs),
         independent_samples=independent,
         constant=constant,
     )
-
-
-def _load(stem: str | Path) -> Series:
-    path = series_path(stem, "electrodes")
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} does not exist: run `ase-les md` with --electrodes and --observe electrodes"
-        )
-    return Series.load(path)
 
 
 def _constant(columns: Mapping[str, np.ndarray]) -> str:

@@ -35,6 +35,7 @@ DISPLACEMENT_JUMP, FRAMES_PER_SIDE = 1.4, 5
 COLUMN = {
     "current": "current_eA_per_fs",
     "dipole": "dipole_eA",
+    "electrodes": "conjugate_charge_e",
     "layers": "layer_current_eA_per_fs",
     "polarizability": "polarizability_A3",
 }
@@ -209,20 +210,48 @@ def read_series(
     series = Series.load(path)
     if COLUMN[kind] not in series.columns:
         raise ValueError(f"{path} has no column {COLUMN[kind]}, only {', '.join(series.columns)}")
+    series, temperature_K = samples_after(series, skip_ps, temperature_K, str(path))
+    volume = float(np.mean(_column(series, "volume_A3")))
+    # Series of molecules and slabs have no volume, or nan or zero.
+    return series, temperature_K, volume if volume > 0 else None
+
+
+def samples_after(
+    series: Series, skip_ps: float, temperature_K: float | None, name: str = "the series"
+) -> tuple[Series, float]:
+    """Return the samples of a series after an initial time, and their temperature in K.
+
+    Parameters
+    ----------
+    series : Series
+    skip_ps : float
+        Initial time to exclude.
+    temperature_K : float or None
+        None for the mean of the recorded temperatures.
+    name : str
+        Name of the series in messages.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two samples are left, or the temperature is unknown.
+    """
     chosen = series.time_fs >= skip_ps * 1e3
-    if np.count_nonzero(chosen) < 2:
-        raise ValueError(f"{path}: no samples are left after skip_ps = {skip_ps:g}")
-    columns = {name: values[chosen] for name, values in series.columns.items()}
+    n_samples = np.count_nonzero(chosen)
+    if n_samples < 2:
+        raise ValueError(
+            f"{name}: at least two samples are needed, {n_samples} are left after "
+            f"skip_ps = {skip_ps:g}"
+        )
+    columns = {key: values[chosen] for key, values in series.columns.items()}
     series = Series(series.time_fs[chosen], columns, series.dielectric)
     if temperature_K is None:
         temperature_K = float(np.mean(_column(series, "temperature_K")))
     if not temperature_K > 0:
         raise ValueError(
-            f"{path} contains no temperature; give `temperature_K`, got {temperature_K}"
+            f"{name} contains no temperature; give `temperature_K`, got {temperature_K}"
         )
-    volume = float(np.mean(_column(series, "volume_A3")))
-    # Series of molecules and slabs have no volume, or nan or zero.
-    return series, float(temperature_K), volume if volume > 0 else None
+    return series, float(temperature_K)
 
 
 def read_recorded_run(

@@ -20,7 +20,7 @@ instead of :math:`\beta\hbar\omega`, the same at the O–H stretch. ``"none"`` d
 bond,
 
 .. math::
-    \mu' = 1.377 + 53.03\,E, \qquad \alpha' = 1.271 + 5.287\,E, \qquad
+    \mu' = 1.377 + 53.03\,E, \qquad \alpha' = 1.271 + 6.287\,E, \qquad
     E = (3737.0 - \tilde\nu\,\mathrm{cm})/6932.2
 
 The relation was fitted to O–H in D2O and holds for the stretch, 2700 to 3900 1/cm; outside, it is
@@ -298,7 +298,7 @@ def transition_factor(wavenumber_per_cm: np.ndarray, transition_moments: str) ->
     if transition_moments == "constant":
         return np.ones_like(wavenumber_per_cm)
     field = (3737.0 - np.clip(wavenumber_per_cm, *STRETCH_PER_CM)) / 6932.2
-    return (1.377 + 53.03 * field) * (1.271 + 5.287 * field)
+    return (1.377 + 53.03 * field) * (1.271 + 6.287 * field)
 
 
 def sum_frequency_of_trajectory(

@@ -175,14 +175,9 @@ def transport_from_run(
     files = prepared_output(output, overwrite)
     finished = stem if isinstance(stem, FinishedTrajectory) else None
     path = finished.path if finished else Path(str(stem))
-    options: dict[str, Any] = {
-        "skip_ps": skip_ps,
-        "temperature_K": temperature_K,
-        "epsilon_infinity": epsilon_infinity,
-        "recorded": recorded,
-    }
+    scaling: dict[str, Any] = {"epsilon_infinity": epsilon_infinity, "recorded": recorded}
     runs = {
-        kind: read_recorded_run(path, kind, **options)
+        kind: read_recorded_run(path, kind, skip_ps=skip_ps, temperature_K=temperature_K, **scaling)
         for kind in ("current", "dipole")
         if finished is None and series_path(path, kind).exists()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -206,15 +206,22 @@ def _xyz_frames(
 ) -> tuple[list[Atoms], int]:
     if not xyz_text.needs_translation(file):
         total = xyz_text.count_frames(file)
-        frames = _read(file, _index(chosen, last_only, total), kind)
-        if not any(xyz_text.is_misread(atoms) for atoms in frames):
-            return frames, total
+        # Later frames may have isotopes.
+        with suppress(KeyError):
+            frames = _read(file, _index(chosen, last_only, total), kind)
+            if not any(xyz_text.is_misread(atoms) for atoms in frames):
+                return frames, total
     done = xyz_text.translated(file)
-    every = _read(done.text, ":", "extxyz")
+    try:
+        every = _read(done.text, ":", "extxyz")
+    except KeyError as error:
+        raise ValueError(f"{file}: {error} is not the symbol of an element") from None
     for number, atoms in enumerate(every):
         done.finish(atoms, number)
     for note in done.notes:
         notes.add(note)
+    for warning in done.warnings:
+        notes.add(warning, important=True)
     return _chosen(every, chosen, last_only), len(every)
 
 

@@ -10,14 +10,24 @@ from ase import Atoms
 from ase_les.reading.notes import Notes
 from ase_les.reading.total_charge import adopt_total_charge, is_total_charge
 
-USED_INFO = frozenset({"charge", "spin"})
-"""Keys of ``atoms.info`` that commands read."""
+USED_INFO = frozenset({"charge"})
+"""Keys of ``atoms.info`` that commands read; labeling also reads ``spin``."""
 
-USED_ARRAYS = frozenset({"numbers", "positions", "momenta", "masses", "tags"})
-"""Keys of ``atoms.arrays`` that commands read."""
+USED_ARRAYS = frozenset({"numbers", "positions", "momenta", "masses", "tags", "spacegroup_kinds"})
+"""Keys of ``atoms.arrays`` that commands read, and ASE's numbers of the sites of a CIF file."""
 
-_SILENT_INFO = frozenset({"spacegroup", "unit_cell", "spacegroup_kinds", "occupancy", "comment"})
+_SILENT_INFO = frozenset({"spacegroup", "unit_cell", "occupancy", "comment"})
 _MOST_NAMED = 12
+_VELOCITIES = frozenset(("velocities", "velo", "vel", "velocity", "v", "vx"))
+_MASSES = frozenset(("mass", "masses", "mass_u", "mass_amu", "atomic_mass", "atomic_masses"))
+_CONSTRAINTS = frozenset(
+    (
+        *("fixed", "frozen", "fix", "freeze", "constraint", "constraints", "selective_dynamics"),
+        *("move", "movable", "moveable", "mobile", "free"),
+    )
+)
+_UNITS_OF_LENGTH = frozenset(("unit", "units", "length_unit", "length_units", "lengthunit"))
+_OTHER_LENGTHS = frozenset(("bohr", "au", "a.u.", "atomic", "nm", "nanometer", "pm", "picometer"))
 
 
 def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
@@ -34,10 +44,12 @@ def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
     Raises
     ------
     ValueError
-        If the total charge is not a number, or two disagree.
+        If the total charge is not a number, two disagree, or lengths are in another unit than Å.
     """
     adopt_total_charge(atoms, notes, charge)
+    _check_unit_of_length(atoms)
     _report_occupancy(atoms, notes)
+    _report_constraints(atoms, notes)
     _take_velocities(atoms, notes)
     _take_masses(atoms, notes)
 
@@ -88,6 +100,13 @@ def check_periodicity(atoms: Atoms, card: Mapping[str, object], name: str) -> No
 
 
 def _report_occupancy(atoms: Atoms, notes: Notes) -> None:
+    shares = atoms.arrays.get("occupancy")
+    if shares is not None and np.ndim(shares) == 1 and np.min(shares) < 1 - 1e-6:
+        notes.add(
+            "occupancies below 1 are not used: every site is occupied. Create an ordered structure "
+            "if this is not intended",
+            important=True,
+        )
     sites = atoms.info.get("occupancy")
     if not isinstance(sites, dict):
         return
@@ -108,11 +127,28 @@ def _report_occupancy(atoms: Atoms, notes: Notes) -> None:
         )
 
 
+def _report_constraints(atoms: Atoms, notes: Notes) -> None:
+    for name in atoms.arrays:
+        if name.lower() in _CONSTRAINTS and not atoms.constraints:
+            notes.add(
+                f"'{name}' fixes no atoms: name the column move_mask (T for atoms that move) if "
+                "atoms are to be fixed",
+                important=True,
+            )
+
+
+def _check_unit_of_length(atoms: Atoms) -> None:
+    for name, value in atoms.info.items():
+        if name.lower() in _UNITS_OF_LENGTH and str(value).lower() in _OTHER_LENGTHS:
+            raise ValueError(
+                f"'{name}' says that lengths are in {value}: convert positions and cell to Å and "
+                f"remove '{name}'"
+            )
+
+
 def _take_velocities(atoms: Atoms, notes: Notes) -> None:
-    for name in ("velocities", "velo", "vel", "velocity"):
-        if name not in atoms.arrays:
-            continue
-        if atoms.has("momenta"):
+    for name in atoms.arrays:
+        if name.lower() not in _VELOCITIES or atoms.has("momenta"):
             continue
         notes.add(
             f"'{name}' is not used, its unit is unknown: velocities are read from 'momenta' in "
@@ -121,12 +157,13 @@ def _take_velocities(atoms: Atoms, notes: Notes) -> None:
 
 
 def _take_masses(atoms: Atoms, notes: Notes) -> None:
-    given = atoms.arrays.get("mass")
-    if given is None or atoms.has("masses") or np.ndim(given) != 1:
+    name = next((name for name in atoms.arrays if name.lower() in _MASSES), "")
+    given = atoms.arrays.get(name)
+    if given is None or atoms.has("masses") or np.ndim(given) != 1 or given.dtype.kind not in "fi":
         return
     usual = atoms.get_masses()
     # Isotopes differ by a few u, other units by powers of ten.
     if np.all((given > 0.5 * usual) & (given < 3.2 * usual)):
         atoms.set_masses(given)
-        del atoms.arrays["mass"]
-        notes.add("masses (u) read from 'mass'")
+        del atoms.arrays[name]
+        notes.add(f"masses (u) read from '{name}'")

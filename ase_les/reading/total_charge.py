@@ -19,6 +19,8 @@ _SPELLINGS = frozenset(
         *("molecularcharge", "moleculecharge", "molcharge", "qtot", "qtotal", "totalq"),
     )
 )
+# Of numbers that may be a charge, or something else.
+_SHORT_NAMES = frozenset(("q", "tot_q", "net_q", "chg", "tot_chg", "chrg", "ion"))
 _LARGEST = 100.0
 
 
@@ -120,12 +122,15 @@ def adopt_total_charge(atoms: Atoms, notes: Notes, given: float | None = None) -
 
 def _refuse_unknown_names(info: Mapping[str, object]) -> None:
     for key, value in info.items():
-        if "charge" not in key.lower() or isinstance(value, bool | np.bool_):
+        if "charge" not in key.lower() and key.lower() not in _SHORT_NAMES:
             continue
-        if isinstance(value, int | float | np.number) and value != 0 and float(value).is_integer():
+        written = str(value).strip() if isinstance(value, str | int | float | np.number) else ""
+        if not re.fullmatch(r"[+-]?\d+(\.0*)?[+-]?", written) or not written.strip("+-0."):
+            continue
+        if not isinstance(value, bool | np.bool_):
             raise ValueError(
-                f"'{key}' = {value} may be a total charge: rename it to '{KEY}' if it is (another "
-                f"name without 'charge' if not), or give --charge"
+                f"'{key}' = {value} may be a total charge: rename it to '{KEY}' if it is (to "
+                f"another name, without 'charge' or 'q', if not), or give --charge"
             )
 
 

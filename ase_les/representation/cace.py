@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,9 @@ from ase_les.representation.neighbor_sum import (
 )
 from ase_les.representation.radial import BesselBasis
 from ase_les.representation.recomputed import recomputed
+
+if TYPE_CHECKING:
+    from ase_les.charges.readout import JointReadouts
 
 Message = Literal["memory", "radial", "invariant"]
 
@@ -202,13 +205,8 @@ class Cace(nn.Module):
         edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * (1 + len(self.layers)))
 
-    def read(
-        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
-    ) -> tuple[Tensor, ...] | None:
-        """Return the outputs of functions of single features, for large structures in inference.
-
-        None if features can be kept.
-        """
+    def read(self, graph: Graph, readouts: JointReadouts) -> tuple[Tensor, ...] | None:
+        """Return the outputs of readouts, with compiled kernels; None without."""
         return None if self._fused is None else self._fused.read(graph, readouts)
 
     def features_of(self, graph: Graph, atoms: range, of_all: Callable[[Tensor], Tensor]) -> Tensor:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from ase_les.graph import Graph
 from ase_les.representation.neighbor_sum import Neighborhoods
+
+if TYPE_CHECKING:
+    from ase_les.charges.readout import JointReadouts
 
 
 @runtime_checkable
@@ -36,10 +39,8 @@ class Representation(Protocol):
     def __call__(self, graph: Graph) -> Tensor:
         """Return features (N, n_features) in the precision of the parameters."""
 
-    def read(
-        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
-    ) -> tuple[Tensor, ...] | None:
-        """Return outputs of readouts of large structures; None if features can be kept."""
+    def read(self, graph: Graph, readouts: JointReadouts) -> tuple[Tensor, ...] | None:
+        """Return the outputs of frozen readouts (inference only); None if features are needed."""
 
     def neighborhoods(self, graph: Graph) -> Neighborhoods:
         """Return the edges that the representation uses, in the precision of the parameters."""

@@ -183,7 +183,7 @@ def test_a_series_of_changing_potential_has_no_capacitance():
     ramp = np.linspace(0, 1, 50)
     with pytest.raises(ValueError, match="neither the potential nor the charge"):
         capacitance(series_of(ramp, ramp))
-    with pytest.raises(ValueError, match="at least two samples, 0"):
+    with pytest.raises(ValueError, match="at least two samples are needed, 0 are left"):
         capacitance(series_of(ramp, ramp), skip_ps=10.0)
 
 

@@ -93,7 +93,7 @@ def test_profile_is_the_library_call(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*SURFACE, "--miller", "1,1"), "--miller needs numbers separated by commas"),
+        ((*SURFACE, "--miller", "1,1"), "--miller needs 3 or 4 numbers separated by commas"),
         ((*SURFACE, "--layers", "two"), "--layers needs numbers separated by commas"),
         ((*SURFACE, "--adsorbate", "unobtainium"), "not a molecule of ase.build.molecule"),
         (("surface", "copper.xyz"), "no model given"),

@@ -16,6 +16,7 @@ from ase.build import bulk, molecule
 
 from ase_les import LESCalculator, load_model
 from ase_les.derivatives import Derivatives, differentiate
+from ase_les.electrostatics.ewald import AnalyticEwaldSum
 from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
@@ -223,6 +224,39 @@ def test_the_edges_within_a_cutoff_are_the_same_with_kernels(random_model):
     for one, other in zip(plain, fused, strict=True):
         assert torch.equal(one, other)
     assert torch.allclose(lengths, same_lengths, rtol=1e-14, atol=0)
+
+
+@compiled
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("level", range(3))
+def test_the_direct_sum_is_the_same_with_kernels(level, threads, monkeypatch):
+    kernels = library.compiled_kernels()
+    if level > kernels.level:
+        pytest.skip("this processor does not have these instructions")
+    monkeypatch.setattr(library, "_ATOMS_PER_THREAD", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    generator = torch.Generator().manual_seed(1)
+    cell = torch.tensor([[9.0, 0, 0], [1.5, 6.0, 0], [-0.7, 1.1, 4.0]], dtype=torch.float64)
+    cells = torch.stack([cell, 1.1 * cell])
+    fractional = 5 * torch.rand(2, 11, 3, dtype=torch.float64, generator=generator) - 2
+    charges = torch.randn(2, 11, 2, dtype=torch.float64, generator=generator)
+    sums = AnalyticEwaldSum(ReciprocalKernel(1.0, 4.0, 1e-9))
+    layout = Layout.of(torch.arange(2).repeat_interleave(11), 2)
+    plan = sums.plan(cells, layout)
+    found = []
+    for _ in range(2):
+        for part in (plan, plan.part(1, 2)):
+            positions = (fractional @ cells).flatten(0, 1).requires_grad_(True)
+            own, box = charges.flatten(0, 1).clone().requires_grad_(True), cells.clone()
+            energy = sums(positions, own, box, layout, part)
+            found.append([energy.detach(), *torch.autograd.grad(energy.sum(), [positions, own])])
+        strained = cells.clone().requires_grad_(True)
+        energy = sums(positions.detach(), own.detach(), strained, layout)
+        found.append([energy.detach(), *torch.autograd.grad(energy.sum(), [strained])])
+        sums.use_kernels(kernels._replace(level=level))
+    for plain, fused in zip(found[:3], found[3:], strict=True):
+        for one, other in zip(plain, fused, strict=True):
+            assert torch.allclose(one, other, rtol=1e-12, atol=1e-12 * one.abs().max().item())
 
 
 @compiled

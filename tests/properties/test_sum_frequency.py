@@ -203,7 +203,7 @@ def test_corrections_have_the_sizes_of_their_equations(surface):
     factors = transition_factor(np.array([3737.0, 3400.0, 1000.0, 2700.0]), "frequency")
     assert factors[0] == pytest.approx(1.377 * 1.271)
     assert factors[1] == pytest.approx(
-        (1.377 + 53.03 * 337 / 6932.2) * (1.271 + 5.287 * 337 / 6932.2)
+        (1.377 + 53.03 * 337 / 6932.2) * (1.271 + 6.287 * 337 / 6932.2)
     )
     assert factors[2] == factors[3]
 

@@ -58,8 +58,13 @@ def test_the_calculator_refuses_what_is_no_number(value):
 def test_charges_that_disagree_or_have_unknown_names_are_refused():
     with pytest.raises(ValueError, match="charge = 1, total_charge = 0"):
         last_frame(xyz("Properties=species:S:1:pos:R:3 charge=1 total_charge=0"))
-    with pytest.raises(ValueError, match="'charge_state' = 2 may be a total charge"):
-        last_frame(xyz("Properties=species:S:1:pos:R:3 charge_state=2"))
+    for entry in ("charge_state=2", "formal_charge=1+", "q=1", "tot_q=-1", "ionic_charge=+1.0"):
+        name = entry.partition("=")[0]
+        with pytest.raises(ValueError, match=f"'{name}' = .* may be a total charge"):
+            last_frame(xyz(f"Properties=species:S:1:pos:R:3 {entry}"))
+        assert read_file("a.xyz", charge=1).last.info["charge"] == 1
+    for entry in ("charge_model=DDEC6", "charge_spread=0.5", "q=0", "q=0.25", "has_charges=T"):
+        assert last_frame(xyz(f"Properties=species:S:1:pos:R:3 {entry}")).info.get("charge", 0) == 0
 
 
 def test_charges_of_atoms_that_add_up_to_an_ion_are_told():
@@ -80,6 +85,19 @@ def test_charges_of_atoms_that_add_up_to_an_ion_are_told():
         'cell="12.4 12.4 12.4 90 90 90"',
         'lattice="12.4 0 0 0 12.4 0 0 0 12.4" properties=species:S:1:pos:R:3 PBC="T T T"',
         "lattice=[12.4 0 0 0 12.4 0 0 0 12.4]",
+        "# cell[abcabc]: 12.4, 12.4, 12.4, 90, 90, 90",
+        "# CELL(abcABC): 1.24e+01 1.24E+01 12.4 90 90 90 positions{Angstrom} cell{Angstrom}",
+        "# CELL{GENH}: 12.4 0 0 0 12.4 0 0 0 12.4",
+        " i = 3, time = 1.5, E = -1103.6, cell = 12.4 12.4 12.4",
+        "cell=[[12.4, 0, 0], [0, 12.4, 0], [0, 0, 12.4]]",
+        "Box=12.4",
+        "box_size=12.4",
+        "abc='12.4 12.4 12.4'",
+        'lattice_vectors="12.4 0 0 0 12.4 0 0 0 12.4"',
+        'Lattice="12.4 12.4 12.4" unused=1 ',
+        "a=12.4 b=12.4 c=12.4 unused=1",
+        "water, unit cell: 12.4 12.4 12.4",
+        "CRYST1   12.400   12.400   12.400  90.00  90.00  90.00 P 1",
         'Lattice="12.4 0 0 0 12.4 0 0 0 12.4" Properties=species:S:1:pos:R:3',
     ],
 )
@@ -88,9 +106,81 @@ def test_a_cell_is_read_in_whatever_words_it_is_given(comment):
     assert atoms.pbc.all()
     assert atoms.cell.array == pytest.approx(12.4 * np.eye(3))
     assert atoms.positions[1] == pytest.approx([0.0, 0.76, 0.7])
-    assert ("cell" in told("a.xyz").lower() or "Lattice" in told("a.xyz")) == (
-        not comment.startswith("Lattice")
-    )
+    is_extended = comment.startswith('Lattice="12.4 0')
+    assert ("cell" in told("a.xyz").lower() or "Lattice" in told("a.xyz")) != is_extended
+
+
+@pytest.mark.parametrize(
+    ("written", "periodic"),
+    [
+        ('pbc="t t f"', "TTF"),
+        ("pbc=TTF", "TTF"),
+        ('pbc="p p f"', "TTF"),
+        ("pbc=xy", "TTF"),
+        ("pbc=none", "FFF"),
+        ("PBC='True, True, False'", "TTF"),
+        ('periodic="T T F"', "TTF"),
+        ('boundary="p p s"', "TTF"),
+        ("boundary=grain", "TTT"),
+        ('pbc="1 1 0"', "TTF"),
+    ],
+)
+def test_periodic_directions_are_read_in_other_words(written, periodic):
+    """ASE reads the words it does not know as three periodic directions."""
+    xyz(f'Lattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3 {written}')
+    assert "".join("FT"[int(each)] for each in last_frame("a.xyz").pbc) == periodic
+
+
+@pytest.mark.parametrize("written", ['pbc="T T"', "pbc=maybe", 'pbc="2 2 1"'])
+def test_periodic_directions_that_are_not_understood_are_refused(written):
+    good = xyz('Lattice="9 0 0 0 9 0 0 0 9" pbc="T T F"')
+    text = Path(good).read_text()
+    xyz(f'Lattice="9 0 0 0 9 0 0 0 9" {written}')
+    # In a later frame, too.
+    Path("a.xyz").write_text(text + Path("a.xyz").read_text())
+    with pytest.raises(ValueError, match=r'pbc="T T F"'):
+        all_frames("a.xyz")
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["12.4 12.4 12.4", "12.4 12.4 12.4 90 90 90", "Box (nm): 1.24 1.24 1.24", "cell: 5 5 nm"],
+)
+def test_what_may_be_a_cell_and_is_not_read_is_told(comment):
+    xyz(comment)
+    file = read_file("a.xyz")
+    assert not file.last.pbc.any()
+    assert "may contain a cell" in " ".join(file.notes.lines(only_important=True))
+
+
+@pytest.mark.parametrize(
+    "comment", ["energy=-3.0", "cell=4", 'supercell="2 2 2"', "fcc lattice", "box 7 of 12"]
+)
+def test_other_comments_are_no_cells(comment):
+    atoms = last_frame(xyz(comment))
+    assert not atoms.cell.any() and not atoms.pbc.any()
+
+
+@pytest.mark.parametrize("name", ["bohr", "nm", "au"])
+def test_other_units_of_length_are_refused(name):
+    with pytest.raises(ValueError, match=f"'units' says that lengths are in {name}"):
+        last_frame(xyz(f"Properties=species:S:1:pos:R:3 units={name}"))
+    assert len(last_frame(xyz("Properties=species:S:1:pos:R:3 units=metal"))) == 3
+
+
+def test_columns_without_positions_are_refused():
+    with pytest.raises(ValueError, match=r"no positions .*frac"):
+        last_frame(xyz('Lattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:frac:R:3'))
+
+
+def test_columns_without_a_name_are_told():
+    xyz("step 3", "H 0 0 0 0.1 0.2 0.3\nH 0 0 1 0.1 0.2 0.3\n")
+    assert "columns after x, y and z are not used" in told("a.xyz")
+
+
+def test_text_that_is_no_element_is_named():
+    with pytest.raises(ValueError, match="'H1' is not the symbol"):
+        last_frame(xyz("labels", "H1 0 0 0\nH2 0 0 1\n"))
 
 
 def test_atomic_units_of_a_comment_are_converted():
@@ -122,6 +212,9 @@ def test_an_empty_entry_does_not_swallow_the_next_one():
     assert (last.info["charge"], last.info["REF_energy"]) == (1, -10.0)
     assert "note" not in last.info
     assert "'note' is omitted" in told("a.xyz")
+    for empty in ('note=""', "note=''"):
+        xyz(f"Properties=species:S:1:pos:R:3 {empty} charge=1 REF_energy=-10.0 end=")
+        assert last_frame("a.xyz").info["charge"] == 1
 
 
 def test_isotopes_are_hydrogen_with_their_mass():
@@ -131,9 +224,26 @@ def test_isotopes_are_hydrogen_with_their_mass():
     assert "D and T" in told("a.xyz")
 
 
-def test_masses_under_another_name_are_used():
-    xyz("Properties=species:S:1:pos:R:3:mass:R:1", "H 0 0 0 2.014\nH 0 0 1 1.008\n")
+def test_isotopes_of_later_frames_are_read():
+    text = Path(xyz("light")).read_text()
+    text += Path(xyz("heavy", WATER.replace("H", "D"))).read_text()
+    Path("a.xyz").write_text(text)
+    light, heavy = all_frames("a.xyz")
+    assert heavy.get_masses().sum() - light.get_masses().sum() == pytest.approx(2.012, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mass", "Masses", "mass_amu"])
+def test_masses_under_another_name_are_used(name):
+    xyz(f"Properties=species:S:1:pos:R:3:{name}:R:1", "H 0 0 0 2.014\nH 0 0 1 1.008\n")
     assert last_frame("a.xyz").get_masses() == pytest.approx([2.014, 1.008])
+
+
+@pytest.mark.parametrize("name", ["fixed", "frozen", "selective_dynamics"])
+def test_constraints_under_another_name_are_told(name):
+    file = read_file(xyz(f"Properties=species:S:1:pos:R:3:{name}:L:1", "H 0 0 0 T\nH 0 0 1 F\n"))
+    assert "name the column move_mask" in " ".join(file.notes.lines(only_important=True))
+    xyz("Properties=species:S:1:pos:R:3:move_mask:L:1", "H 0 0 0 T\nH 0 0 1 F\n")
+    assert last_frame("a.xyz").constraints[0].index.tolist() == [1]
 
 
 def test_velocities_of_unknown_unit_are_told():
@@ -152,6 +262,8 @@ def test_partial_occupancies_are_told():
     text[row] = "  " + " ".join(words)
     Path("a.cif").write_text("\n".join(text) + "\n")
     assert "partial occupancies (0.5 Na" in told("a.cif")
+    xyz("Properties=species:S:1:pos:R:3:occupancy:R:1", "H 0 0 0 1\nH 0 0 1 0.5\n")
+    assert "occupancies below 1" in told("a.xyz")
 
 
 def test_names_with_at_signs_are_files_before_they_are_slices():
@@ -247,6 +359,10 @@ def test_unused_entries_are_known():
     atoms.info.update(charge=1, REF_energy=1.0, dft="PBE")
     atoms.arrays["REF_forces"] = np.zeros((3, 3))
     assert unused_keys(atoms) == ["REF_energy", "dft", "REF_forces"]
+    # Models know no spin.
+    assert unused_keys(Atoms("O", info={"spin": 3})) == ["spin"]
+    write("a.cif", bulk("NaCl", "rocksalt", a=5.64, cubic=True))
+    assert unused_keys(last_frame("a.cif")) == []
 
 
 def test_a_cluster_is_refused_by_a_model_of_crystals_only():

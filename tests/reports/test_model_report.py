@@ -21,6 +21,7 @@ from ase_les.reports.model_report import ModelReport
 from ase_les.training.learning.atomic_charges import AtomicCharges, atomic_charges
 from ase_les.training.learning.dataset import Sample, labeled
 from ase_les.training.learning.evaluation import compare, errors, worst_structure
+from ase_les.training.learning.response_evaluation import compare_response
 
 
 def samples_of(frames, cutoff=3.5) -> list[Sample]:
@@ -111,6 +112,19 @@ def test_errors_by_element_stand_beside_the_forces(frames, random_model):
     # All components of the force on oxygen are 2 eV/Å, those on hydrogen vanish.
     assert re.search(r"<td>O</td><td>[^<]+</td><td>2e\+03</td>", text)
     assert re.search(r"<td>H</td><td>[^<]+</td><td>0</td><td>–</td>", text)
+
+
+def test_polarizabilities_have_names_and_units(frames, random_model, rng):
+    model = random_model(polarizability={"channels": 2})
+    for atoms in frames:
+        alpha = rng.normal(size=(3, 3))
+        atoms.info["REF_polarizability"] = (alpha + alpha.T).ravel()
+    response = compare_response(model, samples_of(frames, model.config.cutoff))
+    text = model_report.page(report_of(frames, model, response=response)).decode()
+    assert "<h2>Response to fields and displacements</h2>" in text
+    for name in ("polarizability / Å³", "isotropic part / Å³", "anisotropic part / Å³"):
+        assert f"<td>{name}</td>" in text
+    assert "polarizability_A3" not in text
 
 
 def test_a_structure_is_drawn_into_a_stream(frames):

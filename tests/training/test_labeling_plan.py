@@ -1,5 +1,7 @@
 """Own reference data: the same structures every time, held-back ones apart."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import yaml
@@ -7,6 +9,7 @@ from ase.build import bulk
 from ase.io import read, write
 
 from ase_les.reading.extended_xyz import write_labeled
+from ase_les.training.labeling import labeling_plan
 from ase_les.training.labeling.labeling_plan import make_data, read_labeling_plan
 
 PLAN = {
@@ -73,6 +76,14 @@ def test_data_made_twice_are_the_same(folder):
     first = (folder / "data.extxyz").read_bytes()
     make_data(folder, folder / "work elsewhere")
     assert (folder / "data.extxyz").read_bytes() == first
+
+
+def test_an_interruption_is_an_interruption(folder, monkeypatch):
+    stopped = SimpleNamespace(stopped=True)
+    monkeypatch.setattr(labeling_plan, "label_structures", lambda *given, **settings: stopped)
+    with pytest.raises(KeyboardInterrupt, match="'rattled'; start again to continue"):
+        make_data(folder, folder / "work")
+    assert not (folder / "data.extxyz").exists()
 
 
 def test_an_unknown_entry_of_a_plan_is_refused(folder):

@@ -15,7 +15,7 @@ import yaml
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
-from ase.io import read
+from ase.io import read, write
 
 from ase_les.cli import main
 from ase_les.reading.extended_xyz import write_labeled
@@ -112,6 +112,20 @@ def test_an_engine_that_knows_no_charge_labels_no_ion():
     result = label_structures(frames, "emt", quiet=True)
     assert list(result.failures) == [1]
     assert "does not support total charges" in result.failures[1]
+
+
+def test_the_command_reads_the_charge_of_trajectories_under_other_names(capsys):
+    """ASE trajectories keep every entry; EMT cannot calculate ions."""
+    ion = bulk("Cu", cubic=True)
+    ion.info |= {"total_charge": 1, "spin": 2}
+    write("ion.traj", ion)
+    with pytest.raises(SystemExit) as end:
+        main(["label", "ion.traj", "--engine", "emt"])
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert "total charge read from 'total_charge'" in told
+    assert "does not support total charges" in told
+    assert "not used: spin" not in told
 
 
 def test_what_does_not_converge_is_written_down_and_skipped(capsys):

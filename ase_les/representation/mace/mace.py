@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,9 @@ from ase_les.representation.neighbor_sum import (
     neighborhoods,
 )
 from ase_les.representation.radial import BesselBasis
+
+if TYPE_CHECKING:
+    from ase_les.charges.readout import JointReadouts
 
 _LARGEST_ATOMIC_NUMBER = 118
 
@@ -214,9 +217,7 @@ class Mace(nn.Module):
         edges = self.neighborhoods(graph)
         return self.features(graph, [edges] * self.config.n_layers)
 
-    def read(
-        self, graph: Graph, readouts: Sequence[Callable[[Tensor], Tensor]]
-    ) -> tuple[Tensor, ...] | None:
+    def read(self, graph: Graph, readouts: JointReadouts) -> tuple[Tensor, ...] | None:
         """Return None: features are kept."""
         return None
 

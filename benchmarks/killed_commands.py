@@ -1,0 +1,216 @@
+"""Kill every long command with SIGKILL at random moments, resume it, and compare the endings.
+
+    python benchmarks/killed_commands.py [--kills 100] [--seed 0] [--commands train,label]
+
+Dynamics, relaxations of one and of several structures, labeling, training, Born charges, phonons,
+infrared spectra and surface energies run on the command line (in forks of this process, which has
+loaded everything), once without kills, and once killed and continued as a user would, ever later,
+until the end. A run differs if a file of results has other bytes (arrays and weights: other
+numbers) than that of the run without kills, if a structure is labeled twice, or if unfinished files
+remain. `random_kills.py` and `killed_relaxations.py` kill within dynamics and relaxations only.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+from ase.io import write
+
+from ase_les.cli import main as ase_les
+from ase_les.reading.extended_xyz import write_labeled
+from ase_les.training.learning.fit import fit
+
+TRAINING = {
+    "data": {"training": "copper-labeled.extxyz", "validation": 0.2},
+    "model": {"representation": {"cutoff": 3.0, "n_radial": 2, "n_mixed": 2, "n_embedding": 1}},
+    "fit": {"epochs": 6},
+    "output": "train",
+}
+DYNAMICS = "--temperature 300 --timestep 2 --log-stride 1 --trajectory-stride 2 --seed 1"
+
+#: Arguments of the new calculation, and of its continuation.
+COMMANDS = {
+    "md": (
+        f"md salt.xyz --model nacl --steps 30 {DYNAMICS} --checkpoint-stride 4 --output md",
+        "md --resume md",
+    ),
+    "relax": (
+        "relax salt.xyz --model nacl --cell full --fmax 1e-3 --steps 25 --checkpoint-stride 3 "
+        "--output relax",
+        "relax --resume relax",
+    ),
+    "relax-all": (
+        "relax salts.xyz --all --model nacl --fmax 1e-2 --steps 8 --output relax-all",
+        "relax --resume relax-all",
+    ),
+    "label": ("label copper.xyz --engine emt --output label", None),
+    "train": ("train training.yml", None),
+    "born": ("born salt.xyz --model nacl --method displacement --output born", None),
+    "phonons": ("phonons disordered.xyz --model nacl --supercell 1 1 1 --output phonons", None),
+    "infrared": ("infrared water.xyz --model dipeptides --beyond-limits --output infrared", None),
+    "surface": (
+        "surface salt.xyz --model nacl --miller 1,0,0 --layers 2 --fmax 0.05 --beyond-limits "
+        "--output surface",
+        None,
+    ),
+}
+# Times, versions and pictures differ from run to run.
+_SAME_BYTES = (".traj", ".log", ".extxyz", ".csv", ".raw", "-BORN", "-FORCE_SETS")
+_RECORDS = (".jsonl",)
+
+
+def prepare(folder: Path) -> None:
+    """Write structures, labels and settings."""
+    salt = bulk("NaCl", "rocksalt", a=5.7, cubic=True)
+    salt.rattle(0.05, seed=1)
+    write(folder / "salt.xyz", salt, format="extxyz")
+    write(folder / "salts.xyz", [salt] * 3, format="extxyz")
+    write(folder / "disordered.xyz", salt, format="extxyz")
+    write(folder / "water.xyz", molecule("H2O"), format="extxyz")
+    copper = []
+    for seed in range(40):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.1, seed=seed)
+        copper.append(atoms)
+    write_labeled(folder / "copper.xyz", copper)
+    for atoms in copper[:12]:
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+    write_labeled(folder / "copper-labeled.extxyz", copper[:12])
+    (folder / "training.yml").write_text(json.dumps(TRAINING))
+
+
+def call(folder: Path, arguments: str) -> int:
+    """Run a command here, without output; its exit code."""
+    os.chdir(folder)
+    text = io.StringIO()
+    try:
+        with redirect_stdout(text), redirect_stderr(text):
+            ase_les([*arguments.split(), "--quiet"])
+    except SystemExit as end:
+        code = int(end.code or 0)
+        if code not in (0, 1):
+            print(f"{arguments}: {text.getvalue()[-600:]}", file=sys.__stderr__, flush=True)
+        return code
+    return 0
+
+
+def in_a_fork(folder: Path, arguments: str, killed_after: float | None) -> int | None:
+    """Run a command in a fork; its exit code, None if it was killed before the end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(call(folder, arguments))
+        finally:
+            os._exit(9)
+    if killed_after is not None:
+        time.sleep(killed_after)
+        os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+
+
+def killed_until_done(folder: Path, name: str, duration: float, chance: random.Random) -> int:
+    """Number of kills until an attempt reaches the end."""
+    new, continued = COMMANDS[name]
+    kills = 0
+    while True:
+        begun = any(folder.glob(f"{name}*.checkpoint")) or any(folder.glob(f"{name}*.jsonl"))
+        command = f"{new} --overwrite" if not begun else (continued or f"{new} --resume")
+        code = in_a_fork(folder, command, chance.uniform(0, 0.4 * duration * (1 + kills)))
+        if code is None:
+            kills += 1
+        elif code in (0, 1):
+            return kills
+        else:
+            raise SystemExit(f"{name} ended with code {code} after {kills} kills: {command}")
+
+
+def differences(name: str, sound: Path, killed: Path) -> list[str]:
+    """Names of the files in which two finished runs differ."""
+    found = [each.name for each in killed.glob(".*.unfinished")]
+    names = sorted({path.name for folder in (sound, killed) for path in folder.glob(f"{name}*")})
+    for file in names:
+        one, other = sound / file, killed / file
+        if not (one.exists() and other.exists()):
+            found.append(f"{file} is missing")
+        elif file.endswith(_SAME_BYTES):
+            found += [file] * (one.read_bytes() != other.read_bytes())
+        elif file.endswith(_RECORDS):
+            found += [file] * (_lines(one) != _lines(other))
+        elif file.endswith(".npz"):
+            found += [file] * (not _same_arrays(one, other))
+        elif file.endswith(".safetensors"):
+            found += [file] * (_weights(one) != _weights(other))
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    return sorted(path.read_text().splitlines())
+
+
+def _same_arrays(one: Path, other: Path) -> bool:
+    with np.load(one) as first, np.load(other) as second:
+        return sorted(first) == sorted(second) and all(
+            first[key].dtype.kind in "OU" or np.array_equal(first[key], second[key], equal_nan=True)
+            for key in first
+        )
+
+
+def _weights(path: Path) -> bytes:
+    """Bytes of a model file behind its header, which holds the card."""
+    content = path.read_bytes()
+    return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--commands", default=",".join(COMMANDS))
+    options = parser.parse_args()
+    # Checkpoints after every epoch instead of every 30 s.
+    fit.__kwdefaults__["seconds_between_checkpoints"] = 0.0
+    chance = random.Random(options.seed)
+    kills, different = 0, 0
+    names = options.commands.split(",")
+    with tempfile.TemporaryDirectory() as place:
+        for number, name in enumerate(names):
+            wanted = max(1, round((options.kills - kills) / (len(names) - number)))
+            done, runs, failed = 0, 0, []
+            sound = Path(place) / f"{name}-sound"
+            sound.mkdir()
+            prepare(sound)
+            # The first run loads what a command needs; forks inherit it.
+            call(sound, f"{COMMANDS[name][0]} --overwrite")
+            began = time.perf_counter()
+            in_a_fork(sound, f"{COMMANDS[name][0]} --overwrite", None)
+            duration = time.perf_counter() - began
+            while done < wanted:
+                killed = Path(place) / f"{name}-{runs}"
+                killed.mkdir()
+                prepare(killed)
+                done += killed_until_done(killed, name, duration, chance)
+                runs += 1
+                failed += differences(name, sound, killed)
+            kills, different = kills + done, different + len(failed)
+            told = {"command": name, "kills": done, "runs": runs, "different": failed}
+            print(json.dumps(told), flush=True)
+    print(json.dumps({"kills": kills, "different": different}))
+    sys.exit(different > 0)
+
+
+if __name__ == "__main__":
+    main()
