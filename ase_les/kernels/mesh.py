@@ -5,7 +5,9 @@ One entry per structure of a batch; `ase_les.electrostatics.particle_mesh` trans
 
 from __future__ import annotations
 
+import math
 from ctypes import c_int64
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -36,7 +38,7 @@ def spread(
     charges : Tensor, shape (S, N, n_q)
     """
     n_structures, n_atoms, n_channels = charges.shape
-    arguments, table = _arguments(size, spline)
+    arguments, table = _arguments(size, len(spline), spline.tobytes())
     n_points = _n_points(size, len(spline))
     fractional, charges = fractional.contiguous(), charges.contiguous()
     densities = []
@@ -82,7 +84,7 @@ def gather(
         Derivatives of Σ charge × potential by the fractional coordinates.
     """
     n_structures, n_atoms, n_channels = charges.shape
-    arguments, table = _arguments(size, spline)
+    arguments, table = _arguments(size, len(spline), spline.tobytes())
     fractional, charges = fractional.contiguous(), charges.contiguous()
     potentials, slopes = torch.empty_like(charges), torch.zeros_like(fractional)
     for channel, surface in enumerate(surfaces):
@@ -105,12 +107,14 @@ def gather(
 
 
 def _n_points(size: tuple[int, int, int], order: int) -> int:
-    return int(np.prod([steps + order - 1 for steps in size]))
+    return math.prod(steps + order - 1 for steps in size)
 
 
-def _arguments(size: tuple[int, int, int], spline: np.ndarray) -> tuple[MeshArguments, np.ndarray]:
+@lru_cache(maxsize=16)
+def _arguments(
+    size: tuple[int, int, int], order: int, spline: bytes
+) -> tuple[MeshArguments, np.ndarray]:
     """Return the arguments and the table they point to, which must outlive the calls."""
-    order = len(spline)
     table = np.zeros((order, _PAD))
-    table[:, :order] = spline
+    table[:, :order] = np.frombuffer(spline).reshape(order, order)
     return MeshArguments(order, (c_int64 * 3)(*size), table.ctypes.data), table
