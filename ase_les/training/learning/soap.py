@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -125,7 +125,7 @@ class SOAP(torch.optim.Optimizer):
         bases: list[dict[int, Tensor]],
         n_steps: list[int],
         group: dict[str, Any],
-    ) -> list[Tensor]:
+    ) -> Sequence[Tensor]:
         """Return M'/√V of all weights with bias corrections, in their bases."""
         memory, long_memory = group["betas"]
         for state, own in zip(states, bases, strict=True):
