@@ -121,9 +121,24 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
             f"{path}: `{context.command.name}` has no option {', '.join(unknown)}; it has "
             f"{', '.join(sorted(parameters))}"
         )
+    for key, value in given.items():
+        _check_number(f"{path}: `{key}`", parameters[key], value)
     options = {parameters[key].name: _value(parameters[key], given[key]) for key in given}
     context.default_map = options
     return path
+
+
+def _check_number(name: str, parameter: Any, given: object) -> None:
+    """Refuse truth values as numbers, and fractions as whole numbers; both would be converted."""
+    # Versions of typer differ.
+    described = getattr(parameter, "type_descriptor", None)
+    kind = parameter.type.name if described is None else described.annotation.__name__
+    if kind not in ("int", "integer", "float"):
+        return
+    fraction = kind != "float" and isinstance(given, float) and not given.is_integer()
+    if isinstance(given, bool) or fraction:
+        needed = "a number" if kind == "float" else "a whole number"
+        raise ValueError(f"{name} must be {needed}, got {given!r}")
 
 
 def _value(parameter: Any, given: object) -> object:

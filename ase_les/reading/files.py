@@ -108,7 +108,9 @@ def read_file(
         If it cannot be read, has no such structures, or a structure is invalid.
     """
     file, chosen = split_name(path)
-    if not file.is_file():
+    if file.exists() and not file.is_file():
+        raise ValueError(f"{file} is a folder, pipe or device: write the structure to a file first")
+    if not file.exists():
         raise FileNotFoundError(f"no file at '{file}'; give a path from the current folder")
     notes = Notes(file)
     with readable(path):

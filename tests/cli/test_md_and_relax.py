@@ -115,6 +115,21 @@ def test_config_supplies_options_and_the_command_line_wins():
     assert settings["steps"] == 20
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("steps: yes", "`steps` must be a whole number, got True"),
+        ("steps: 10.5", "`steps` must be a whole number, got 10.5"),
+        ("timestep: no", "`timestep` must be a number, got False"),
+    ],
+)
+def test_values_of_the_wrong_kind_in_a_config_are_refused(entry, told, capsys):
+    Path("run.yml").write_text(f"structure: copper.xyz\nmodel: M\n{entry}\n")
+    assert exit_code("md", "--config", "run.yml", "--output", "run") == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert not list(Path().glob("run[.-]*traj"))
+
+
 def test_stages_and_ramps_come_from_a_file_or_the_command_line(capsys):
     stages = [
         {"name": "heat", "ensemble": "nvt-langevin", "temperature": [50, 300], "steps": 10},

@@ -191,6 +191,12 @@ def test_a_frame_that_is_cut_is_refused_at_once(count, comment):
         last_frame("a.xyz")
 
 
+def test_folders_are_no_files():
+    Path("folder").mkdir()
+    with pytest.raises(ValueError, match="folder is a folder, pipe or device"):
+        last_frame("folder")
+
+
 def test_files_in_other_encodings_are_read():
     xyz('note=5_Å charge=1 Properties=species:S:1:pos:R:3 Lattice="9 0 0 0 9 0 0 0 9"')
     text = Path("a.xyz").read_text(encoding="utf-8")
