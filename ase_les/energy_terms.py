@@ -138,7 +138,7 @@ class LatentElectrostatics(nn.Module):
         """Use hand-written gradients from now on (inference only)."""
         if self.representation is not None:
             self.representation.use_analytic_gradients()
-        self.electrostatics.use_analytic_gradients(accuracy)
+        self.electrostatics.use_analytic_gradients(accuracy, self.equilibration is not None)
         if self.equilibration is not None:
             self.equilibration = self.equilibration.frozen().requires_grad_(False)
 

@@ -22,6 +22,9 @@ _PER_WAVE = {False: 1.1, True: 0.35}
 _PER_MESH_POINT = 40.0
 _PER_TOUCHED_POINT = {False: 8.0, True: 1.0}
 _MESH_OVERHEAD = {False: 5e5, True: 0.0}
+# Direct sums per energy where electrons of a metal equilibrate; sums among its atoms on a mesh take
+# a small part of the time of the mesh sum.
+_SUMS_OF_METAL = 3
 # Mesh points per atom above which the box counts as too large.
 _POINTS_PER_ATOM = 20_000
 # Maximum numbers of wave vectors and mesh points kept in memory: 200 to 400 MB.
@@ -44,10 +47,13 @@ class AutoSum(nn.Module):
     kernel : ReciprocalKernel
     accuracy : float
         Relative error of the long-range forces when a mesh is used.
+    equilibrates : bool
+        Whether electrons of a metal equilibrate, which takes several sums.
     """
 
-    def __init__(self, kernel: ReciprocalKernel, accuracy: float):
+    def __init__(self, kernel: ReciprocalKernel, accuracy: float, equilibrates: bool = False):
         super().__init__()
+        self._n_sums = _SUMS_OF_METAL if equilibrates else 1
         self.direct = AnalyticEwaldSum(kernel)
         self.blocked = BlockedEwaldSum(kernel)
         self.mesh = AnalyticParticleMesh(kernel, MeshSettings.reaching(accuracy, kernel.smearing))
@@ -79,7 +85,7 @@ class AutoSum(nn.Module):
         n_atoms = layout.n_structures * layout.width
         n_waves = (first + 1) * (2 * second + 1) * (2 * third + 1)
         n_points = layout.n_structures * math.prod(self.mesh.mesh_size(cell))
-        direct = _PER_WAVE[self._has_kernels] * n_atoms * n_waves
+        direct = self._n_sums * _PER_WAVE[self._has_kernels] * n_atoms * n_waves
         touched = n_atoms * self.mesh.settings.order**3
         mesh = _PER_TOUCHED_POINT[self._has_kernels] * touched + _PER_MESH_POINT * n_points
         mesh += _MESH_OVERHEAD[self._has_kernels]

@@ -158,7 +158,9 @@ class Electrostatics(nn.Module):
         """Share the sums of `part` among processes."""
         self._ranks = ranks
 
-    def use_analytic_gradients(self, accuracy: float | None = None) -> None:
+    def use_analytic_gradients(
+        self, accuracy: float | None = None, equilibrates: bool = False
+    ) -> None:
         """Switch to hand-written gradients of the periodic sum (inference only).
 
         Parameters
@@ -166,10 +168,14 @@ class Electrostatics(nn.Module):
         accuracy : float or None
             Relative error of the long-range forces for large structures, which are summed on a
             mesh; None always uses the direct sum.
+        equilibrates : bool
+            Whether electrons of a metal equilibrate, which takes several sums.
         """
         kernel = self.config.kernel()
         self.periodic_sum = (
-            AnalyticEwaldSum(kernel) if accuracy is None else AutoSum(kernel, accuracy)
+            AnalyticEwaldSum(kernel)
+            if accuracy is None
+            else AutoSum(kernel, accuracy, equilibrates)
         )
         smearing = self.config.smearing
         self.open_sum = AnalyticOpenSum(smearing)
