@@ -136,7 +136,9 @@ class Record:
     def __getitem__(self, attribute: str):
         found = self.get(attribute, _MISSING)
         if found is _MISSING:
-            raise ValueError(f"a {self.name} has no {short_text(attribute)}, which is needed")
+            raise ValueError(
+                f"a {self.name} without the attribute {short_text(attribute)} cannot be read"
+            )
         return found
 
     def __iter__(self) -> Iterator:
