@@ -61,3 +61,10 @@ def without_control(value: object, depth: int = 50) -> object:
     if isinstance(value, list):
         return [without_control(entry, depth - 1) for entry in value]
     return value
+
+
+def short_text(value: object) -> str:
+    """Return text for a message; that of containers that share entries is exponentially long."""
+    if isinstance(value, str | bytes | int | float | type(None)):
+        return one_line(repr(value), 80)
+    return f"a {type(value).__name__}"

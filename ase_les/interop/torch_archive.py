@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ase_les.interop.pickle_machine import checked_key, interpret
-from ase_les.messages import one_line
+from ase_les.messages import one_line, short_text
 
 #: Modules whose classes and functions may appear in a checkpoint, as records only. Those of
 #: torch.fx would execute source text of the file: here the text is an argument of a record.
@@ -136,7 +136,9 @@ class Record:
     def __getitem__(self, attribute: str):
         found = self.get(attribute, _MISSING)
         if found is _MISSING:
-            raise ValueError(f"a {self.name} without the attribute {attribute!r} cannot be read")
+            raise ValueError(
+                f"a {self.name} without the attribute {short_text(attribute)} cannot be read"
+            )
         return found
 
     def __iter__(self) -> Iterator:
@@ -210,12 +212,12 @@ class _NumpyType(_Inert):
     def __init__(self, code: str):
         super().__init__("numpy.dtype")
         if not isinstance(code, str) or code not in _NUMPY_TYPES:
-            raise ValueError(f"numpy type {code!r} is not a plain number")
+            raise ValueError(f"numpy type {short_text(code)} is not a plain number")
         self.code = code
 
     def __setstate__(self, state):
         if state[1] not in ("<", "|"):
-            raise ValueError(f"numpy numbers must be little-endian, got byte order {state[1]!r}")
+            raise ValueError(f"numpy numbers must be little-endian, got {short_text(state[1])}")
 
     def read(self, data: bytes) -> np.ndarray:
         return np.frombuffer(data, dtype="<" + self.code)
@@ -291,7 +293,7 @@ class _Names:
             isinstance(function, type) and issubclass(function, Record)
         ):
             return function(*arguments)
-        raise ValueError(f"it calls {function!r}, which is not a function")
+        raise ValueError(f"it calls {short_text(function)}, which is not a function")
 
     def set_state(self, target, state) -> None:
         if not isinstance(target, Record | _Inert | _Dict):
@@ -305,7 +307,7 @@ class _Names:
         if kind != "storage" or not isinstance(storage, _Inert):
             raise ValueError("it refers to something other than a storage")
         if not isinstance(key, str) or not key.isdecimal():
-            raise ValueError(f"the name of a storage must be a number, got {key!r}")
+            raise ValueError(f"the name of a storage must be a number, got {short_text(key)}")
         if storage.name not in _STORAGE_TYPES:
             raise ValueError(f"{storage.name!r} is not a storage of numbers")
         if key not in self._storages:
@@ -321,7 +323,7 @@ class _Names:
     def _attribute_name(self, owner, attribute):
         # A bound method is stored as getattr(object, name): keep the name without resolving it.
         if not isinstance(owner, Record | type) or not isinstance(attribute, str):
-            raise ValueError(f"it uses 'getattr' of {owner!r}, {attribute!r}")
+            raise ValueError(f"it uses 'getattr' of {short_text(owner)}, {short_text(attribute)}")
         return _Inert(f"{owner.name}.{attribute}")
 
 
@@ -359,7 +361,7 @@ def _device(*where) -> str:
 def _encode(text: str, encoding: str) -> bytes:
     # Python 2 protocols store bytes as text; latin1 maps one to one.
     if not isinstance(text, str) or encoding != "latin1":
-        raise ValueError(f"bytes must be stored as latin1 text, got {encoding!r}")
+        raise ValueError(f"bytes must be stored as latin1 text, got {short_text(encoding)}")
     return text.encode("latin1")
 
 

@@ -52,6 +52,10 @@ BOMBS = {
     "malformed": b"(NNN",
     "too many or too long names": b"".join(b"ccace.x\nName%d\n0" % n for n in range(2000)) + b"N",
     "torch.save does not use": b"I12\n",
+    # Lists of lists that share their entries: 2^40 in text.
+    "it calls a list": b"]"
+    + b"".join(put(n) + b"0](" + got(n) + got(n) + b"e" for n in range(1, 41))
+    + b")R",
 }
 
 
