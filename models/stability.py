@@ -24,20 +24,20 @@ from ase_les.reports import dynamics
 from ase_les.reports.terminal import console
 from ase_les.runs.output import write_summary
 from ase_les.simulation import DynamicsError, resume_dynamics, run_dynamics
-from ase_les.training import bare, read_training_config, repeated
+from ase_les.training import bare, divided, read_training_config, repeated
 
 HERE = Path(__file__).parent
 
 
-def test_file(folder: Path) -> Path:
-    """Return the file of the test structures of a model, own data or those of its training."""
+def test_structures(folder: Path) -> list[Atoms]:
+    """Return the test structures of a model: a file, or the part of its data that was held back."""
     own = folder / "test.extxyz"
     if own.exists():
-        return own
-    config, _ = read_training_config(folder / "train.yml")
-    if not isinstance(config.data.test, str):
-        raise SystemExit(f"{folder.name} has no file of test structures")
-    return folder / config.data.test
+        return read(own, ":")
+    data = read_training_config(folder / "train.yml")[0].data
+    if isinstance(data.test, str):
+        return read(folder / data.test, ":")
+    return divided(data, lambda file: data.frames(folder / file))["test"]
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def main() -> None:
     folder = HERE / args.name
     work = args.work or folder / "work" / "stability"
     work.mkdir(parents=True, exist_ok=True)
-    frames = read(test_file(folder), ":")
+    frames = test_structures(folder)
     chosen = np.atleast_1d(np.arange(len(frames))[string2index(args.index)]).tolist()
     steps = round(1000 * args.picoseconds / args.timestep_fs)
     settings = {

@@ -4,8 +4,10 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from ase.io import read, write
 
 SCRIPT = Path(__file__).parents[1] / "models" / "stability.py"
 
@@ -38,3 +40,17 @@ def test_a_run_that_ends_in_an_alarm_does_not_hold(outcome_of):
     found = outcome_of("--picoseconds", "0.5", "--temperature-K", "19000")
     assert found["held"] == 0
     assert "domain of the model" in run_of(found)["stopped"]
+
+
+def test_without_a_test_file_structures_are_the_held_back_part_of_the_data(tmp_path):
+    folder = SCRIPT.with_name("nacl-cluster")
+    config = yaml.safe_load((folder / "train.yml").read_text("utf-8"))
+    config["data"] |= {"training": "data.extxyz", "test": 0.2}
+    (tmp_path / "train.yml").write_text(yaml.safe_dump(config), "utf-8")
+    frames = read(folder / "data.extxyz", ":")
+    write(tmp_path / "data.extxyz", frames)
+    found = runpy.run_path(str(SCRIPT))["test_structures"](tmp_path)
+    assert len(found) == round(0.2 * len(frames))
+    known = np.array([atoms.positions[:3] for atoms in frames])
+    for atoms in found:
+        assert np.isclose(known, atoms.positions[:3], atol=1e-6).all((1, 2)).any()
