@@ -38,7 +38,7 @@ def with_error(value: float, error: float) -> str:
     """Return a value with the digits that its error allows: ``78.1 ± 2.3``.
 
     The error has two significant digits. Values with an unknown error have three and are
-    marked as such; values that are exact within rounding have six.
+    marked as such; values whose error is that of single precision or smaller have six.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def with_error(value: float, error: float) -> str:
         return f"{value}"
     if not math.isfinite(error):
         return f"{value:.3g} (error unknown)"
-    if error <= 1e-12 * abs(value):
+    if error <= 1e-7 * abs(value):
         return f"{value:.6g}"
     # Round the error first: 0.0996 becomes 0.10.
     decimals = 1 - math.floor(math.log10(float(f"{error:.1e}")))

@@ -41,6 +41,7 @@ def correlated(n: int, time: float, seed: int = 1, d: int = 1) -> np.ndarray:
         (1.0e-6, 3.0e-5, "(0.1 ± 3.0)e-05"),
         (5.0, float("nan"), "5 (error unknown)"),
         (-2081.16112, 0.0, "-2081.16"),
+        (0.3047068061642, 4.6e-12, "0.304707"),
         (float("nan"), 1.0, "nan"),
     ],
 )
