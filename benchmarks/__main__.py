@@ -52,6 +52,8 @@ MEMORY_RATIOS = {"water-rpbe-d3 12288": 0.5, "water-rpbe-d3 98304": 0.5}
 BYTES = {"water slab 75264": 30.0}
 MEGABYTES = {"water droplet 18432": 2000.0}
 EXPONENTS = {"water slab": 1.15}
+# Build 5c89311 needs more than 24 GB for these.
+TOO_LARGE_FOR_BASE = ("water droplet 18432",)
 
 
 def cases(published: Path) -> list[Case]:
@@ -214,7 +216,8 @@ def main() -> None:
     for case in cases(asked.published):
         if asked.only not in case.name:
             continue
-        rows[case.name] = measure(case, builds, asked.calls, asked.threads)
+        compared = builds[:1] if case.name in TOO_LARGE_FOR_BASE else builds
+        rows[case.name] = measure(case, compared, asked.calls, asked.threads)
         print(line(case.name, rows[case.name], kept.get(case.name)), flush=True)
         asked.results.parent.mkdir(parents=True, exist_ok=True)
         asked.results.write_text(json.dumps({**kept, **rows}, indent=1))
