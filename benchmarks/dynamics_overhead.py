@@ -33,7 +33,7 @@ PROTOCOLS = {
     "rdf every 10 steps": {"observe": {"rdf": 10}},
     "rdf by default": {"observe": ["rdf"]},
     "pressure every 10 steps": {"observe": {"pressure": 10}},
-    "constant pressure": {"ensemble": "npt-isotropic"},
+    "constant pressure": {"ensemble": "npt-isotropic", "beyond_limits": True},
 }
 
 
