@@ -34,9 +34,9 @@ _MOST_WAVES, _MOST_POINTS = 2**21, 2**22
 class AutoSum(nn.Module):
     """Reciprocal sum by the faster of two methods, with hand-written gradients (inference).
 
-    The mesh is faster above a few hundred atoms; smaller
-    structures are summed directly, which is exact. Few atoms in a box with too many wave vectors
-    for the memory are summed on the mesh or, if that is too large as well, in blocks.
+    The mesh is faster above a few hundred atoms; smaller structures are summed directly, which is
+    exact. Few atoms in a box with too many wave vectors for the memory are summed on the mesh or,
+    if that is too large as well, in blocks.
 
     Method and mesh depend only on the number of atoms and on the cell. Where a changing cell
     switches from one mesh to the next, the energy has a step of the size of the mesh error:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ase_les.electrostatics.particle_mesh import (
-    AnalyticParticleMesh,
-    _Mesh,
-)
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, _Mesh
 from ase_les.electrostatics.reciprocal import SumPlan
 from ase_les.electrostatics.splines import (
+    derivatives,
     interpolate,
     polynomials,
     spline_pieces,
@@ -111,7 +109,7 @@ def interpolated(
         return values[0, :, 0], slopes[0]
     first, inside = mesh.locate(fractional[None])
     pieces = spline_pieces(mesh.order, inside)
-    tilts = pieces[1:] * torch.arange(1, mesh.order).to(pieces)[:, None]
+    tilts = derivatives(pieces)
     values, slopes = torch.empty_like(fractional[:, 0]), torch.empty_like(fractional)
     for block in mesh.blocks(len(fractional)):
         seen = surface.index_select(0, mesh.points(first[block]).flatten())

@@ -32,6 +32,7 @@ from torch.autograd.function import once_differentiable
 from ase_les.electrostatics.open_boundary import smeared_coulomb
 from ase_les.electrostatics.particle_mesh import MeshSettings
 from ase_les.electrostatics.splines import (
+    derivatives,
     interpolate,
     polynomials,
     spline_pieces,
@@ -176,7 +177,7 @@ class _AnalyticOpenSum(torch.autograd.Function):
         rank, first, inside, flat, offsets, *surfaces = ctx.saved_tensors
         potential, slope = torch.empty_like(flat), torch.zeros_like(inside)
         values = spline_pieces(ctx.order, inside)
-        slopes = values[1:] * torch.arange(1, ctx.order).to(values)[:, None]
+        slopes = derivatives(values)
         for channel, surface in enumerate(surfaces):
             for atoms in _blocks(len(flat), ctx.order):
                 seen = surface[(first[atoms, None] + offsets).flatten()]

@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
 from ase_les.electrostatics.splines import (
+    derivatives,
     interpolate,
     polynomials,
     spline_pieces,
@@ -214,7 +215,7 @@ class _AnalyticPower(torch.autograd.Function):
         power = power / ctx.ranks.size
         potential, slope = torch.empty_like(flat), torch.zeros_like(inside)
         values = spline_pieces(mesh.order, inside)
-        slopes = values[1:] * torch.arange(1, mesh.order).to(values)[:, None]
+        slopes = derivatives(values)
         for channel, factor in enumerate(factors):
             # ∂E/∂ρ at every point of the mesh.
             surface = mesh.transform_back(factor * (scale * weights))

@@ -40,6 +40,11 @@ def spline_pieces(order: int, like: Tensor) -> Tensor:
     return torch.from_numpy(spline_table(order)).to(like)
 
 
+def derivatives(pieces: Tensor) -> Tensor:
+    """Return the coefficients of the derivatives of polynomials (power, m)."""
+    return pieces[1:] * torch.arange(1, len(pieces)).to(pieces)[:, None]
+
+
 def polynomials(coefficients: Tensor, places: Tensor) -> Tensor:
     """Polynomials with coefficients (power, m) at places (...): (..., m)."""
     places = places[..., None]
