@@ -91,17 +91,18 @@ def _accept_cell(cell_bytes: bytes, pbc_bytes: bytes, independent: bool) -> None
             f"periodic lattice vectors are at most {LONGEST_VECTOR_A:g} Å long, got "
             f"{lengths.tolist()}: check the units, or set pbc to False"
         )
-    if np.linalg.matrix_rank(periodic, tol=1e-6 * lengths.max()) == len(periodic):
-        heights = 1 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
-        if heights.min() < THINNEST_CELL_A:
+    if np.linalg.matrix_rank(periodic, tol=1e-6 * lengths.max()) < len(periodic):
+        if independent:
             raise ValueError(
-                f"the periodic cell is {heights.min():.3g} Å thick, so that atoms lie on their own "
-                f"images; at least {THINNEST_CELL_A} Å are needed: check the cell and its units"
+                f"periodic directions need independent lattice vectors; pbc is {pbc.tolist()} and "
+                f"the cell {cell.tolist()}. Set atoms.cell, or atoms.pbc = False for a molecule"
             )
-    if independent and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
+        return
+    heights = 1 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
+    if heights.min() < THINNEST_CELL_A:
         raise ValueError(
-            f"periodic directions need independent lattice vectors; pbc is {pbc.tolist()} "
-            f"and the cell {cell.tolist()}. Set atoms.cell, or atoms.pbc = False for a molecule"
+            f"the periodic cell is {heights.min():.3g} Å thick, so that atoms lie on their own "
+            f"images; at least {THINNEST_CELL_A} Å are needed: check the cell and its units"
         )
 
 
@@ -120,10 +121,8 @@ def search_cutoff(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cuto
     cutoff : float
         In Å.
     """
-    while not all(
-        _has_cells(np.maximum(np.array(lengths) / cutoff, 1))
-        for lengths in product(*_lengths(positions, cell, pbc))
-    ):
+    sizes = np.array(list(product(*_lengths(positions, cell, pbc))))
+    while not all(_has_cells(np.maximum(size / cutoff, 1)) for size in sizes):
         cutoff *= 1.1
     return cutoff
 
@@ -136,10 +135,12 @@ def _lengths(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> list[t
     if not periodic.any():
         return [(float(span),) for span in np.ptp(positions, axis=0)]
     inverse = np.linalg.pinv(cell[periodic])
+    heights = 1 / np.linalg.norm(inverse, axis=0)
+    if periodic.all():
+        return [(float(height),) for height in heights]
     across = positions - positions @ inverse @ cell[periodic]
     extent = float(np.linalg.norm(np.ptp(across, axis=0)))
     lengths: list[tuple[float, ...]] = [(0.0, extent) if periodic.sum() == 1 else (extent,)] * 3
-    heights = 1 / np.linalg.norm(inverse, axis=0)
     for axis, height in zip(np.flatnonzero(periodic), heights, strict=True):
         lengths[axis] = (float(height),)
     return lengths

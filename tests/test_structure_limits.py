@@ -15,8 +15,9 @@ from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel, converged_k_cutoff
 from ase_les.neighbors import NeighborList
 from ase_les.simulation import relax_many
+from ase_les.simulation.accumulators.pair_counts import PairCounts
 from ase_les.simulation.close_contacts import closest_contact
-from ase_les.structure_limits import check_extent, search_cutoff
+from ase_les.structure_limits import check_cell, check_extent, search_cutoff
 
 IMPOSSIBLE = {
     "farther out than": Atoms("Ar2", [(0, 0, 0), (1e12, 0, 0)]),
@@ -131,6 +132,16 @@ def test_neighbors_are_found_in_flat_and_thin_structures(name):
     assert found == sorted(by_hand)
     contact = closest_contact(atoms, 4.0)
     assert (contact is None) == (not by_hand)
+    symbol = atoms.symbols[0]
+    counted = PairCounts([(symbol, symbol)], 5.5, 11).of(atoms, (symbol, symbol))
+    same = [atoms.symbols[i] == atoms.symbols[j] == symbol for i, j, _ in by_hand]
+    assert counted.sum() == sum(same)
+
+
+def test_vectors_that_almost_coincide_are_refused():
+    cell = np.array([[100, 0, 0], [0, 100, 0], [100, 0, 5e-5]])
+    with pytest.raises(ValueError, match="independent lattice vectors"):
+        check_cell(cell, np.ones(3, bool), independent=True)
 
 
 @pytest.mark.parametrize("size", [5.7, 60.0, 300.0])

@@ -133,6 +133,7 @@ def _check_number(name: str, parameter: Any, given: object) -> None:
     # Versions of typer differ.
     described = getattr(parameter, "type_descriptor", None)
     kind = parameter.type.name if described is None else described.annotation.__name__
+    kind = kind.removesuffix(" range")
     if kind not in ("int", "integer", "float"):
         return
     fraction = kind != "float" and isinstance(given, float) and not given.is_integer()

@@ -45,9 +45,7 @@ _ONLY_RUN = (
     *ONLY_RUN,
     *("epsilon_infinity", "recorded", "temperature", "reference", "layers", "surface", "center"),
 )
-_NEITHER_MODEL_NOR_THREADS = tuple(
-    name for name in ONLY_HARMONIC if name not in ("model", "threads")
-)
+_UNUSED_BY_LAYERS = tuple(name for name in ONLY_HARMONIC if name not in ("model", "threads"))
 _NOT_OF_LAYERS = ("molecules", "reference")
 _OF_LAYERS = ("surface", "center")
 
@@ -151,7 +149,7 @@ def infrared(
     result: Any
     output = output or ("infrared" if from_run is None else f"{from_run}-infrared")
     if from_run is not None and layers is not None:
-        unused = ONLY_HARMONIC if layers == "recorded" else _NEITHER_MODEL_NOR_THREADS
+        unused = ONLY_HARMONIC if layers == "recorded" else _UNUSED_BY_LAYERS
         refuse_options(context, unused, "--from-run reads a run; omit")
         refuse_options(context, _NOT_OF_LAYERS, "layers do not use")
         if layers == "recorded":

@@ -105,7 +105,7 @@ def sfg(
         refuse_options(
             context,
             _ONLY_TRAJECTORY,
-            "the run has recorded its correlations; for these, give its trajectory file, and omit",
+            "recorded correlations do not use; give the trajectory file instead, or omit",
         )
         found = read_sum_frequency(stem)
     result = sum_frequency(

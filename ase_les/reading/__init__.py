@@ -7,7 +7,7 @@ Other formats are read by ASE; its calculator results serve as labels under ASE'
 Entry                                       Use
 ==========================================  ======================================================
 ``Lattice``, ``lattice``, ``cell``,         cell; also from comments of i-PI and CP2K
-``box``                                     (`ase_les.reading.xyz_text`)
+``box``                                     (`ase_les.reading.xyz_comment`)
 ``pbc``, ``PBC``                            periodic directions; with a cell, by default all three
 ``charge``; ``total_charge``,               total charge in e; an error if not a number, or if two
 ``tot_charge``, ``net_charge``,             disagree. An unknown name with "charge" and a whole

@@ -18,6 +18,7 @@ from ase_les.messages import one_line
 from ase_les.reading import formats, xyz_text
 from ase_les.reading.notes import Notes
 from ase_les.reading.structures import complete
+from ase_les.reading.xyz_comment import is_misread
 
 Index = int | slice | str
 
@@ -206,12 +207,12 @@ def _frames(
 def _xyz_frames(
     file: Path, kind: str, chosen: Index | None, last_only: bool, notes: Notes
 ) -> tuple[list[Atoms], int]:
-    if not xyz_text.needs_translation(file):
-        total = xyz_text.count_frames(file)
+    total = xyz_text.frames_if_readable(file)
+    if total is not None:
         # Later frames may have isotopes.
         with suppress(KeyError):
             frames = _read(file, _index(chosen, last_only, total), kind)
-            if not any(xyz_text.is_misread(atoms) for atoms in frames):
+            if not any(is_misread(atoms) for atoms in frames):
                 return frames, total
     done = xyz_text.translated(file)
     try:

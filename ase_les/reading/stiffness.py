@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import vesin
 from ase import Atoms, units
 from ase.data import covalent_radii
 
+from ase_les.pairs import pairs_within
 from ase_les.reading.labels import LabelSources
-from ase_les.structure_limits import search_cutoff
 
 COULOMB = units.Hartree * units.Bohr
 NOBLE = frozenset({2, 10, 18, 36, 54, 86})
@@ -138,22 +137,9 @@ def nearest_pairs(
     arrays of shapes (M,), (M,), (M, 3) and (M,)
         Indices of atom and neighbor, lattice translation of the neighbor, distance in Å.
     """
-    # One thread: vesin would take all cores.
     cutoff = 2 * reach * float(covalent_radii[atoms.numbers].max())
-    finder = vesin.NeighborList(
-        cutoff=search_cutoff(atoms.positions, atoms.cell.array, atoms.pbc, cutoff),
-        full_list=True,
-        sorted=True,
-        n_threads=1,
-    )
-    i, j, d, shift = finder.compute(
-        points=atoms.positions,
-        box=atoms.cell.array,
-        periodic=[bool(each) for each in atoms.pbc],
-        quantities="ijdS",
-    )
-    order = np.lexsort((d, i))
-    order = order[d[order] < cutoff]
+    i, j, d, shift = pairs_within(atoms.positions, atoms.cell.array, atoms.pbc, cutoff, "ijdS")
+    order = np.lexsort((*shift.T, j, d, i))
     i, j, d, shift = i[order], j[order], d[order], shift[order]
     _, nearest = np.unique(i, return_index=True)
     return i[nearest].astype(int), j[nearest].astype(int), shift[nearest].astype(float), d[nearest]

@@ -9,6 +9,7 @@ from ase import Atoms
 
 from ase_les.reading.notes import Notes
 from ase_les.reading.total_charge import adopt_total_charge, is_total_charge
+from ase_les.reading.xyz_comment import LENGTHS
 
 USED_INFO = frozenset({"charge"})
 """Keys of ``atoms.info`` that commands read; labeling also reads ``spin``."""
@@ -27,7 +28,6 @@ _CONSTRAINTS = frozenset(
     )
 )
 _UNITS_OF_LENGTH = frozenset(("unit", "units", "length_unit", "length_units", "lengthunit"))
-_OTHER_LENGTHS = frozenset(("bohr", "au", "a.u.", "atomic", "nm", "nanometer", "pm", "picometer"))
 
 
 def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
@@ -139,7 +139,8 @@ def _report_constraints(atoms: Atoms, notes: Notes) -> None:
 
 def _check_unit_of_length(atoms: Atoms) -> None:
     for name, value in atoms.info.items():
-        if name.lower() in _UNITS_OF_LENGTH and str(value).lower() in _OTHER_LENGTHS:
+        factor = LENGTHS.get(str(value).lower().rstrip("s"), 1.0)
+        if name.lower() in _UNITS_OF_LENGTH and factor != 1:
             raise ValueError(
                 f"'{name}' says that lengths are in {value}: convert positions and cell to Å and "
                 f"remove '{name}'"

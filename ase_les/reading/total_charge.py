@@ -127,11 +127,10 @@ def _refuse_unknown_names(info: Mapping[str, object]) -> None:
         written = str(value).strip() if isinstance(value, str | int | float | np.number) else ""
         if not re.fullmatch(r"[+-]?\d+(\.0*)?[+-]?", written) or not written.strip("+-0."):
             continue
-        if not isinstance(value, bool | np.bool_):
-            raise ValueError(
-                f"'{key}' = {value} may be a total charge: rename it to '{KEY}' if it is (to "
-                f"another name, without 'charge' or 'q', if not), or give --charge"
-            )
+        raise ValueError(
+            f"'{key}' = {value} may be a total charge: rename it to '{KEY}' if it is, otherwise to "
+            "a name that does not suggest one, or give --charge"
+        )
 
 
 def _report_initial_charges(atoms: Atoms, notes: Notes) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import vesin
 from ase import Atoms
 
-from ase_les.structure_limits import search_cutoff
+from ase_les.pairs import pairs_within
 
 #: Distance in Å below which two nuclei in a molecule, liquid or solid are an error in the input.
 CLOSEST_PAIR_A = 0.4
@@ -48,15 +47,12 @@ def closest_contact(
     kinds = np.unique(atoms.numbers)
     limits = np.asarray(allowed_A, dtype=float)
     cutoff = float(limits if limits.ndim == 0 else limits[np.ix_(kinds, kinds)].max())
-    reach = search_cutoff(
-        atoms.positions, atoms.cell.array, atoms.pbc, max(cutoff, _SMALLEST_CUTOFF_A)
-    )
-    finder = vesin.NeighborList(cutoff=reach, full_list=False, n_threads=1)
-    first, second, distance = finder.compute(
-        points=atoms.positions,
-        box=atoms.cell.array,
-        periodic=atoms.pbc.tolist(),
-        quantities="ijd",
+    first, second, distance = pairs_within(
+        atoms.positions,
+        atoms.cell.array,
+        atoms.pbc,
+        max(cutoff, _SMALLEST_CUTOFF_A),
+        full_list=False,
     )
     if limits.ndim == 0:
         allowed = np.full(len(distance), cutoff)

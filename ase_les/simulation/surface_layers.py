@@ -20,7 +20,6 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
-import vesin
 from ase import Atoms
 from ase.geometry import find_mic
 from ase.neighborlist import natural_cutoffs
@@ -28,13 +27,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ase_les.configuration import MinLen, Name, Number, Positive, Unit, configuration
+from ase_les.pairs import pairs_within
 from ase_les.simulation.instantaneous_interface import (
     WATER_LEVEL_PER_A3,
     WATER_WIDTH_A,
     InstantaneousInterface,
 )
 from ase_les.simulation.slab_geometry import AXES, center_fraction, normal_axis, unit_normal
-from ase_les.structure_limits import search_cutoff
 
 #: Largest length of an O–H bond in Å; hydrogen bonds of liquid water are longer.
 OH_BOND_A = 1.3
@@ -286,13 +285,4 @@ def molecule_labels(atoms: Atoms) -> np.ndarray:
 
 
 def _neighbors(atoms: Atoms, cutoff: float) -> Sequence[np.ndarray]:
-    reach = search_cutoff(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)
-    finder = vesin.NeighborList(cutoff=reach, full_list=True, n_threads=1)
-    first, second, distance = finder.compute(
-        points=atoms.positions,
-        box=atoms.cell.array,
-        periodic=atoms.pbc.tolist(),
-        quantities="ijd",
-    )
-    near = distance < cutoff
-    return first[near], second[near], distance[near]
+    return pairs_within(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)

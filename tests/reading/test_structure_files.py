@@ -1,5 +1,6 @@
 """Whatever a file says about a structure is used, refused by name, or told."""
 
+import gzip
 import importlib.util
 from pathlib import Path
 
@@ -123,6 +124,8 @@ def test_a_cell_is_read_in_whatever_words_it_is_given(comment):
         ('boundary="p p s"', "TTF"),
         ("boundary=grain", "TTT"),
         ('pbc="1 1 0"', "TTF"),
+        ("pbc=T T F", "TTF"),
+        ("pbc=1 1 0", "TTF"),
     ],
 )
 def test_periodic_directions_are_read_in_other_words(written, periodic):
@@ -144,7 +147,12 @@ def test_periodic_directions_that_are_not_understood_are_refused(written):
 
 @pytest.mark.parametrize(
     "comment",
-    ["12.4 12.4 12.4", "12.4 12.4 12.4 90 90 90", "Box (nm): 1.24 1.24 1.24", "cell: 5 5 nm"],
+    [
+        *("12.4 12.4 12.4", "12.4 12.4 12.4 90 90 90", "Box (nm): 1.24 1.24 1.24", "cell: 5 5 nm"),
+        *("cell 10 10 10 (a.u.)", "cell 10 10 10 a.u.", "box 10 10 10 atomic units"),
+        *("cell=10 10 10 bohr", 'cell="10 10 10" bohr', "MgO super cell 2 2 2", "box=2"),
+        *("simulation in box 3 1 300 K", "a=1.2 b=0.3 c=4"),
+    ],
 )
 def test_what_may_be_a_cell_and_is_not_read_is_told(comment):
     xyz(comment)
@@ -154,14 +162,18 @@ def test_what_may_be_a_cell_and_is_not_read_is_told(comment):
 
 
 @pytest.mark.parametrize(
-    "comment", ["energy=-3.0", "cell=4", 'supercell="2 2 2"', "fcc lattice", "box 7 of 12"]
+    "comment",
+    [
+        *("energy=-3.0", "cell=4", 'supercell="2 2 2"', "fcc lattice", "box 7 of 12"),
+        'Properties=species:S:1:pos:R:3 title="box 12 12 12"',
+    ],
 )
 def test_other_comments_are_no_cells(comment):
     atoms = last_frame(xyz(comment))
     assert not atoms.cell.any() and not atoms.pbc.any()
 
 
-@pytest.mark.parametrize("name", ["bohr", "nm", "au"])
+@pytest.mark.parametrize("name", ["bohr", "bohrs", "nm", "au", "atomic_unit"])
 def test_other_units_of_length_are_refused(name):
     with pytest.raises(ValueError, match=f"'units' says that lengths are in {name}"):
         last_frame(xyz(f"Properties=species:S:1:pos:R:3 units={name}"))
@@ -176,6 +188,50 @@ def test_columns_without_positions_are_refused():
 def test_columns_without_a_name_are_told():
     xyz("step 3", "H 0 0 0 0.1 0.2 0.3\nH 0 0 1 0.1 0.2 0.3\n")
     assert "columns after x, y and z are not used" in told("a.xyz")
+
+
+@pytest.mark.parametrize(
+    "lattice", ["10 0 0 0 10 0 0 0 10", "[[10,0,0],[0,10,0],[0,0,10]]", "'10 0 0 0 10 0 0 0 10'"]
+)
+def test_lattices_in_other_quotes_are_read(lattice):
+    atoms = last_frame(xyz(f"Lattice={lattice} Properties=species:S:1:pos:R:3"))
+    assert atoms.cell.array == pytest.approx(10 * np.eye(3))
+    assert atoms.pbc.all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_compressed_files_are_read(seed):
+    frame = bulk("NaCl", "rocksalt", a=5.6).repeat(5)
+    frames = [frame.copy() for _ in range(40)]
+    for number, atoms in enumerate(frames):
+        atoms.rattle(0.2, seed=100 * seed + number)
+    write("a.xyz.gz", frames, format="extxyz")
+    file = read_file("a.xyz.gz")
+    assert file.total == 40
+    assert file.last.positions == pytest.approx(frames[-1].positions, abs=1e-6)
+    text = gzip.decompress(Path("a.xyz.gz").read_bytes()).decode()
+    Path("b.xyz.gz").write_bytes(gzip.compress(text.replace("Lattice", "lattice").encode()))
+    assert last_frame("b.xyz.gz").cell.array == pytest.approx(frame.cell.array)
+
+
+@pytest.mark.parametrize("comment", ["step 3", "step 3 of cell 9 9"])
+def test_lattice_vectors_on_lines_of_their_own_are_read(comment):
+    xyz(comment, WATER + "VEC1 9 0 0\nVEC2 0 8 0\nVEC3 0 0 7\n")
+    text = Path("a.xyz").read_text().splitlines(keepends=True)
+    Path("a.xyz").write_text("".join(["3\n", *text[1:]]))
+    assert last_frame("a.xyz").cell.lengths() == pytest.approx([9, 8, 7])
+
+
+def test_blank_lines_between_frames_end_no_file():
+    text = Path(xyz("step 1")).read_text()
+    Path("a.xyz").write_text(f"{text}\n{text}")
+    assert read_file("a.xyz").total == 2
+    assert len(all_frames("a.xyz")) == 2
+
+
+def test_isotopes_in_columns_by_tabs_are_read():
+    atoms = last_frame(xyz("heavy", "D\t0\t0\t0\nH\t0\t0\t1\n"))
+    assert atoms.get_masses() == pytest.approx([2.01410177812, 1.008])
 
 
 def test_text_that_is_no_element_is_named():

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
-import vesin
 from ase import Atoms
 from ase.data import atomic_numbers
+
+from ase_les.pairs import pairs_within
 
 
 class PairCounts:
@@ -49,12 +50,8 @@ class PairCounts:
     def _counted(self, atoms: Atoms) -> dict[tuple[int, int], np.ndarray]:
         """Return the numbers of unordered pairs by elements in ascending order."""
         chosen = np.flatnonzero(np.isin(atoms.numbers, self._numbers))
-        finder = vesin.NeighborList(cutoff=self._r_max_A, full_list=False, n_threads=1)
-        first, second, distance = finder.compute(
-            points=atoms.positions[chosen],
-            box=atoms.cell.array,
-            periodic=atoms.pbc.tolist(),
-            quantities="ijd",
+        first, second, distance = pairs_within(
+            atoms.positions[chosen], atoms.cell.array, atoms.pbc, self._r_max_A, full_list=False
         )
         kinds = np.searchsorted(self._numbers, atoms.numbers[chosen])
         n = len(self._numbers)

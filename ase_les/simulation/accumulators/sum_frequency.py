@@ -32,10 +32,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import vesin
 from ase import Atoms
 from scipy.sparse import csr_array, identity
 
+from ase_les.pairs import pairs_within
 from ase_les.simulation.accumulators.state import (
     packed,
     refuse_other_arguments,
@@ -52,7 +52,6 @@ from ase_les.simulation.surface_sources import (
     SurfaceSource,
 )
 from ase_les.statistics import BlockedMean
-from ase_les.structure_limits import search_cutoff
 
 ELEMENTS = ("xxz", "xzx", "zzz")
 #: Blocks of the run that are kept for errors.
@@ -283,15 +282,9 @@ class SumFrequency:
             return early.sum(axis=2, keepdims=True)
         partners = identity(n, format="csr")
         if self.cutoff_A > 0:
-            reach = search_cutoff(sample.points, atoms.cell.array, atoms.pbc, self.cutoff_A)
-            finder = vesin.NeighborList(cutoff=reach, full_list=True, n_threads=1)
-            first, second, distance = finder.compute(
-                points=sample.points,
-                box=atoms.cell.array,
-                periodic=atoms.pbc.tolist(),
-                quantities="ijd",
+            first, second, _ = pairs_within(
+                sample.points, atoms.cell.array, atoms.pbc, self.cutoff_A
             )
-            first, second = first[distance < self.cutoff_A], second[distance < self.cutoff_A]
             near = csr_array((np.ones(len(first)), (first, second)), shape=(n, n)) + partners
             # A pair counts once, however many of its images are near.
             partners = (near > 0).astype(float)
