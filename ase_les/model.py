@@ -207,9 +207,9 @@ class LESModel(nn.Module):
         for part in copy.modules():
             if isinstance(part, Readout):
                 part.use_analytic_gradients()
-        copy._joint_readouts = JointReadouts(copy._readouts_of_features())
         if kernels and copy.device.type == "cpu":
             use_kernels(copy)
+            copy._joint_readouts = JointReadouts(copy._readouts_of_features())
         return copy
 
     @torch.no_grad()

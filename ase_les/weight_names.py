@@ -33,11 +33,6 @@ def name_in_files(name: str) -> str:
     return name
 
 
-def current_name(name: str) -> str:
-    """Return the name in a model of a weight of a checkpoint, which may have an earlier name."""
-    return name.replace("neighbour_sum.", "neighbor_sum.")
-
-
 def weights_of(model: LESModel) -> dict[str, Tensor]:
     """Return the weights of a model by their names in files."""
     return {name_in_files(name): value for name, value in model.state_dict().items()}

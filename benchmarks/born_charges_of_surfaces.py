@@ -28,8 +28,8 @@ from ase_les import LESCalculator, LESModel, ModelConfig
 from ase_les.charges import ChargesConfig
 from ase_les.model import LongRangeConfig
 from ase_les.properties.born_charges import born_charges
-from ase_les.properties.layers import unit_normal
 from ase_les.representation import CaceConfig
+from ase_les.simulation.slab_geometry import unit_normal
 
 MODELS = Path(__file__).parents[1] / "models"
 

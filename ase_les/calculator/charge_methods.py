@@ -383,7 +383,7 @@ class ChargeMethods(Calculator):
         graph = self._graphs.at(atoms)
         if self._electrodes is None:
             return graph
-        # Electrodes of atoms that are missing are refused below.
+        # `electrode_graph` refuses indices beyond the last atom.
         chosen = [k for each in self._electrodes.groups for k in each if k < len(atoms)]
         # The arrangement depends on the metal, and on whether edges cross the faces of the cell.
         key = (

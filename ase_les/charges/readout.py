@@ -100,11 +100,10 @@ class JointReadouts:
     Parameters
     ----------
     readouts : sequence of Readout
-        After `Readout.use_analytic_gradients`.
     """
 
     def __init__(self, readouts: Sequence[Readout]):
-        parts = [_Frozen.of(readout) for readout in readouts]
+        parts = [readout._frozen or _Frozen.of(readout) for readout in readouts]
         self._first = torch.cat([part.first for part in parts])
         self._bias = torch.cat([part.bias for part in parts])
         self._sizes = [len(part.first) for part in parts]

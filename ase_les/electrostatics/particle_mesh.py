@@ -269,9 +269,7 @@ class _FusedPower(torch.autograd.Function):
         surfaces = [mesh.transform_back((factor * weights).mul_(scale)) for factor in factors]
         spline = spline_table(mesh.order)
         potential, slope = gather(ctx.kernels, mesh.size, spline, fractional, charges, surfaces)
-        by_weights = None
-        if ctx.needs_input_grad[2]:
-            by_weights = scale * _power(factors) / ctx.ranks.size
+        by_weights = scale * _power(factors) / ctx.ranks.size if ctx.needs_input_grad[2] else None
         return slope, potential, by_weights, None, None, None
 
 

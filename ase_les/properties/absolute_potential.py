@@ -38,9 +38,9 @@ import numpy as np
 from ase import Atoms
 
 from ase_les.calculator_extensions import model_hash
-from ase_les.properties.layers import area_A2, unit_normal
 from ase_les.properties.planar_potential import PlanarPotential
 from ase_les.properties.slab_electrostatics import is_slab, potential_step_V
+from ase_les.simulation.slab_geometry import area_A2, unit_normal
 
 LABEL = "REF_potential"
 #: Combinations of elements that change the potential less than this, relative to the largest, are
@@ -68,7 +68,7 @@ class PotentialCalibration:
     residual_V : float
         Root-mean-square difference from the reference potential.
     smearing_A : float
-        Smearing of the charges in the potential.
+        Smearing of the charges in the potential; nan without a reference potential.
     metal_V : float
         :math:`\Phi_0` in eV; nan without a reference work function.
     """
@@ -78,7 +78,7 @@ class PotentialCalibration:
     core_V_A3: Mapping[str, float] = field(default_factory=dict)
     determined: tuple[Mapping[str, float], ...] = ()
     residual_V: float = math.nan
-    smearing_A: float = 0.0
+    smearing_A: float = math.nan
     metal_V: float = math.nan
 
     def as_dict(self) -> dict[str, Any]:
@@ -248,6 +248,11 @@ def absolute_potential(atoms: Atoms, calibration: PotentialCalibration) -> Absol
             "the potential are meaningful (`ase-les profile`)"
         )
     window, smearing = calibration.window_A, calibration.smearing_A
+    if math.isnan(smearing):
+        raise ValueError(
+            "the calibration does not contain the smearing of its potential, as those of earlier "
+            "versions: calibrate again (calibrate_potential, --reference)"
+        )
     position, latent = _latent_potential(atoms, window, smearing)
     elements = sorted(set(atoms.symbols))
     missing = [symbol for symbol in elements if symbol not in calibration.core_V_A3]

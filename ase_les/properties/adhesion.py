@@ -10,11 +10,11 @@ import numpy as np
 from ase import Atoms
 
 from ase_les.properties.atomic_charges import optional_charges
-from ase_les.properties.layers import area_A2, unit_normal
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, potential_step_V
 from ase_les.properties.surface_energy import J_PER_M2
 from ase_les.runs.provenance import describe_calculator, describe_structure
 from ase_les.simulation.checks import check_structure
+from ase_les.simulation.slab_geometry import area_A2, unit_normal
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from ase.build import add_adsorbate
 
 from ase_les.model_limits import SURFACES, check_limits
 from ase_les.properties.atomic_charges import optional_charges
-from ase_les.properties.layers import area_A2, unit_normal
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, is_slab, normal_dipole
 from ase_les.runs.lock import lock_output
@@ -24,6 +23,7 @@ from ase_les.runs.provenance import describe_calculator, describe_structure, pla
 from ase_les.screening import recorded_scaling
 from ase_les.simulation import RelaxationSettings
 from ase_les.simulation.checks import check_structure
+from ase_les.simulation.slab_geometry import area_A2, unit_normal
 from ase_les.units import COULOMB_CONSTANT
 
 _NET_CHARGE = 1e-3

@@ -26,7 +26,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.geometry import get_distances
 
-from ase_les.properties.layers import LAYER_GAP_A, heights_A, layer_numbers
+from ase_les.simulation.slab_geometry import LAYER_GAP_A, heights_A, layer_numbers
 
 WORDS = "indices (0:4,7), elements (Ti,O), top:2, bottom:2, within:5, near:Ti:3 and tag:0"
 

@@ -29,7 +29,6 @@ from ase_les.properties import born_differences, crystal_symmetry
 from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_layers import born_layers
 from ase_les.properties.born_results import BornCharges, ElementCharges, notes_on
-from ase_les.properties.layers import LAYER_GAP_A, unit_normal
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
 from ase_les.reading.extended_xyz import without_labels, write_labeled
@@ -39,6 +38,7 @@ from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
 from ase_les.runs.record import Record
+from ase_les.simulation.slab_geometry import LAYER_GAP_A, unit_normal
 
 __all__ = [
     "BornCharges",

@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from ase_les.properties.layers import unit_normal
 from ase_les.properties.moment_sources import SIGNS, MomentSource
 from ase_les.properties.moments import Moments, check_components
 from ase_les.runs.evaluations import evaluate_structures
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.record import Record
+from ase_les.simulation.slab_geometry import unit_normal
 
 
 def by_displacement(

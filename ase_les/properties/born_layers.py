@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from ase_les.properties.layers import LAYER_GAP_A, heights_A, layer_numbers, unit_normal
 from ase_les.runs.provenance import plain
+from ase_les.simulation.slab_geometry import LAYER_GAP_A, heights_A, layer_numbers, unit_normal
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
-from ase_les.properties.layers import heights_A, unit_normal
+from ase_les.simulation.slab_geometry import heights_A, unit_normal
 
 # Vacuum between a slab and its image in the box for spglib. It must exceed all gaps inside the
 # slab; otherwise a shift along the normal could be found as a symmetry.

@@ -13,8 +13,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 
-from ase_les.properties.layers import unit_normal
 from ase_les.properties.moment_sources import ChargesSource, CurrentSource, MomentSource, Source
+from ase_les.simulation.slab_geometry import unit_normal
 
 SOURCES = ("auto", "dipole", "polarization", "current", "charges")
 COMPONENTS = ("all", "normal")

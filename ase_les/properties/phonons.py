@@ -57,7 +57,6 @@ from ase import Atoms
 from ase_les.model_limits import VACUUM_A, check_limits
 from ase_les.properties import phonopy_files
 from ase_les.properties.equilibrium import pressure_GPa
-from ase_les.properties.layers import gap_A, normal_axis
 from ase_les.properties.phonon_charges import bulk_charges, set_non_analytic_term
 from ase_les.properties.phonon_results import (
     DensityOfStates,
@@ -73,6 +72,7 @@ from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
 from ase_les.runs.record import Record
+from ase_les.simulation.slab_geometry import gap_A, normal_axis
 
 if TYPE_CHECKING:
     from phonopy import Phonopy

@@ -40,10 +40,10 @@ from ase import Atoms
 from scipy.special import erf
 
 from ase_les.properties.atomic_charges import required_charges
-from ase_les.properties.layers import AXES, area_A2, unit_normal
 from ase_les.screening import recorded_scaling
 from ase_les.simulation.accumulators.axis_profile import number_of_bins
 from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
+from ase_les.simulation.slab_geometry import AXES, area_A2, unit_normal
 from ase_les.statistics import BlockedMean, Estimate
 from ase_les.statistics import standard_error as blocked_error
 from ase_les.units import COULOMB_CONSTANT

@@ -185,7 +185,10 @@ def _line(spectrum: RamanSpectrum, band: Band) -> Line:
 
 def _significant_bands(spectrum: RamanSpectrum) -> list[Band]:
     heights, errors = spectrum.activity()
-    errors = np.fmax(errors, relative_noise(spectrum) * heights)
+    isotropic, anisotropic = (spectrum.activity(part)[0] for part in ("isotropic", "anisotropic"))
+    # `relative_noise` is for three components; the isotropic part has one, the other five.
+    noise = relative_noise(spectrum) * (math.sqrt(3) * isotropic + anisotropic)
+    errors = np.fmax(errors, noise)
     return significant_bands(spectrum.wavenumber_per_cm, heights, errors)
 
 

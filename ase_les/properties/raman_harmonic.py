@@ -238,8 +238,6 @@ def harmonic_raman(
     limits = check_limits(atoms.calc, atoms, beyond_limits=beyond_limits)
     selection = vibrating_atoms(atoms, _all_of_a_crystal(atoms, chosen))
     active = selection.indices
-    if len(atoms) < 2:
-        raise ValueError("a single atom per cell has no vibrations at Γ")
     run.prepare("-summary.yml")
     residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
     properties = ["forces"] if method == "analytic" else ["forces", "polarizability"]

@@ -203,9 +203,10 @@ def read_series(
                 "for a finished run with a trajectory of velocities, use "
                 f"`ase-les infrared --from-run {stem} --layers 3,6 --model M`"
             )
+        needed = {"electrodes": " and --electrodes", "polarizability": " and a model that has one"}
         raise FileNotFoundError(
             f"no file '{path}': the run '{stem}' did not record its {kind}. Record it with "
-            f"`ase-les md ... --observe {kind} --output {stem}`; {afterwards}"
+            f"`ase-les md ... --observe {kind} --output {stem}`{needed.get(kind, '')}; {afterwards}"
         )
     series = Series.load(path)
     if COLUMN[kind] not in series.columns:
@@ -247,10 +248,10 @@ def samples_after(
     series = Series(series.time_fs[chosen], columns, series.dielectric)
     if temperature_K is None:
         temperature_K = float(np.mean(_column(series, "temperature_K")))
-    if not temperature_K > 0:
-        raise ValueError(
-            f"{name} contains no temperature; give `temperature_K`, got {temperature_K}"
-        )
+        if not temperature_K > 0:
+            raise ValueError(f"{name} contains no temperature; give `temperature_K`")
+    elif not temperature_K > 0:
+        raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
     return series, float(temperature_K)
 
 

@@ -30,8 +30,8 @@ import numpy as np
 from ase import Atoms
 
 from ase_les.properties.atomic_charges import optional_charges
-from ase_les.properties.layers import area_A2, unit_normal
 from ase_les.screening import recorded_scaling
+from ase_les.simulation.slab_geometry import area_A2, unit_normal
 from ase_les.units import COULOMB_CONSTANT
 
 POTENTIAL_NOTE = (

@@ -17,7 +17,7 @@ from ase.constraints import FixAtoms
 from ase.formula import Formula
 from ase.geometry import find_mic
 
-from ase_les.properties.layers import area_A2
+from ase_les.simulation.slab_geometry import area_A2
 
 PLANE_TOLERANCE_A = 0.1
 """Largest difference of heights in Å within one atomic plane."""

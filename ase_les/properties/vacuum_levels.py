@@ -78,7 +78,7 @@ def calibrated(
     ------
     ValueError
         If nothing is calibrated: then only changes of the potential are meaningful. If the stored
-        calibration is of another model.
+        calibration is of another model, or its `window_A` or `smearing_A` are given again.
     """
     if stored is not None:
         for atoms in references:
@@ -105,6 +105,11 @@ def calibrated(
             "give a calibration: --reference with slabs that have the planar potential of a DFT "
             f"calculation ({LABEL}), or --reference with a clean metal slab and --work-function, "
             "or --calibration of an earlier call"
+        )
+    if smearing_A or window_A is not None:
+        raise ValueError(
+            "`window` and `smearing` are those of the stored calibration: omit them, or calibrate "
+            "again with references"
         )
     return stored
 

@@ -64,9 +64,9 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
             "For all atoms of a crystal or slab use `phonons`, for liquids the spectrum of a "
             "trajectory"
         )
+    if all_atoms and len(atoms) < 2:
+        raise ValueError("a molecule or crystal needs two atoms to vibrate, got 1")
     free = all_atoms and not atoms.pbc.any()
-    if free and len(atoms) < 2:
-        raise ValueError(f"a molecule needs two atoms to vibrate, got {len(atoms)}")
     notes = []
     if not all_atoms:
         notes.append(

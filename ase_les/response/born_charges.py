@@ -340,7 +340,7 @@ def _from_changes_of_charge(
 
 
 class _Stage:
-    """Whether the Born charges are complete, so that gradients are those of a training."""
+    """Whether the Born charges are complete; gradients pass afterwards, in training."""
 
     is_complete = False
 

@@ -32,7 +32,7 @@ from ase_les.response.electrodes import ElectrodeState
 from ase_les.response.field_enthalpy import FieldEnthalpy
 from ase_les.units import COULOMB_CONSTANT
 
-# Of projectors.
+# Tolerance for zero components of projectors.
 _ROUNDING = 1e-9
 
 

@@ -123,7 +123,7 @@ def size_notes(atoms: Atoms) -> list[str]:
 
 
 def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
-    """Return a warning if current or polarizability is recorded too rarely for vibrations.
+    """Return a warning if a current or polarizability is recorded too rarely for vibrations.
 
     Parameters
     ----------
@@ -132,16 +132,17 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
     settings : DynamicsSettings
     """
     strides = [
-        int(stage.observe[name]["stride"])
+        (int(stage.observe[name]["stride"]), name)
         for stage in settings.protocol
-        for name in ("current", "polarizability")
+        for name in ("current", "layers", "polarizability")
         if name in stage.observe
     ]
     if not strides:
         return []
+    stride, name = max(strides)
     with_hydrogen = 1 in atoms.numbers
     highest = FASTEST_WITH_HYDROGEN_PER_CM if with_hydrogen else FASTEST_WITHOUT_PER_CM
-    interval = max(strides) * settings.timestep_fs
+    interval = stride * settings.timestep_fs
     resolved = resolved_per_cm(interval)
     if resolved > highest:
         return []
@@ -152,7 +153,7 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
         else f"use a time step of at most {enough:.2g} fs"
     )
     return [
-        f"WARNING: current or polarizability is recorded every {interval:g} fs, which resolves "
+        f"WARNING: `{name}` is recorded every {interval:g} fs, which resolves "
         f"vibrations up to {resolved:.0f} 1/cm; those {'with' if with_hydrogen else 'without'} "
         f"hydrogen reach {highest:.0f} 1/cm and would be aliased to lower wave numbers: {remedy}"
     ]

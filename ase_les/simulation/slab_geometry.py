@@ -114,7 +114,9 @@ def heights_A(atoms: Atoms, axis: str | None = None) -> np.ndarray:
     return start + (heights - start + tiny) % period - tiny
 
 
-def center_fraction(fraction: np.ndarray, masses: np.ndarray, periodic: bool) -> float:
+def center_fraction(
+    fraction: np.ndarray, masses: np.ndarray, periodic: bool, check: bool = True
+) -> float:
     r"""Return the center of mass of atoms along a cell vector, as a fraction of it.
 
     For a periodic axis, the mean direction :math:`\arg \sum_i m_i e^{2\pi i s_i}` locates the
@@ -126,6 +128,9 @@ def center_fraction(fraction: np.ndarray, masses: np.ndarray, periodic: bool) ->
         Positions along the cell vector in units of it, and masses.
     periodic : bool
         Whether the axis is periodic.
+    check : bool
+        Whether to refuse atoms without a clear center; False for later configurations of a run,
+        whose first one was accepted.
 
     Raises
     ------
@@ -135,7 +140,7 @@ def center_fraction(fraction: np.ndarray, masses: np.ndarray, periodic: bool) ->
     if not periodic:
         return float(masses @ fraction / masses.sum())
     direction = masses @ np.exp(2j * math.pi * fraction) / masses.sum()
-    if abs(direction) < _MIN_PHASE_MODULUS:
+    if check and abs(direction) < _MIN_PHASE_MODULUS:
         raise ValueError(
             "the atoms to center on are spread evenly along a periodic cell vector and have no "
             "center: center on the atoms of a film or solid, which leave a gap; a profile does "

@@ -157,7 +157,8 @@ class LayeredMolecules:
         else:
             self._center = chosen_atoms(atoms, layers.center_on)
         # Refuses central atoms without a center.
-        self._centered(atoms, atoms.positions[:1], unit_normal(atoms, AXES[self.axis]))
+        normal = unit_normal(atoms, AXES[self.axis])
+        self._centered(atoms, atoms.positions[:1], normal, check=True)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return molecules and central atoms, which are those of the first configuration."""
@@ -195,13 +196,16 @@ class LayeredMolecules:
         found = self._interface.depths(centered, liquid, plane, normal)
         return Placement(heights, side, self.layers.masks(found.depth_A))
 
-    def _centered(self, atoms: Atoms, points: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    def _centered(
+        self, atoms: Atoms, points: np.ndarray, normal: np.ndarray, check: bool = False
+    ) -> np.ndarray:
         """Return points whose heights are relative to the middle of the central atoms."""
         heights = points @ normal
         periodic = bool(atoms.pbc[self.axis])
         period = abs(float(atoms.cell.array[self.axis] @ normal)) if periodic else 1.0
         reference = atoms.positions[self._center] @ normal / period
-        middle = period * center_fraction(reference, self._masses[self._center], periodic)
+        masses = self._masses[self._center]
+        middle = period * center_fraction(reference, masses, periodic, check)
         if not periodic:
             return points - middle * normal
         wrapped = (heights - middle + 0.5 * period) % period - 0.5 * period

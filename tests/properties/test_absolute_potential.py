@@ -103,6 +103,15 @@ def test_a_calibration_keeps_the_smearing_of_its_potential():
     assert potential == pytest.approx(expected, abs=0.1)
 
 
+def test_the_smearing_of_a_stored_calibration_is_neither_guessed_nor_given_again():
+    found = calibrate_potential([with_label(alternating(6))], 2.4, SMEARED)
+    earlier = {name: value for name, value in found.as_dict().items() if name != "smearing_A"}
+    with pytest.raises(ValueError, match="does not contain the smearing"):
+        absolute_potential(alternating(6), PotentialCalibration.from_dict(earlier))
+    with pytest.raises(ValueError, match="those of the stored calibration"):
+        calibrated([], stored=found, smearing_A=SMEARED)
+
+
 def test_elements_in_common_planes_are_determined_together_only():
     found = calibrate_potential([with_label(rocksalt(5), zero=-1.0)], 2.1)
     assert len(found.determined) == 1

@@ -12,7 +12,7 @@ from ase_les.properties.atom_selection import selected_atoms
 from ase_les.properties.born_charges import born_charges
 from ase_les.properties.born_layers import born_layers
 from ase_les.properties.crystal_symmetry import symmetry_operations
-from ase_les.properties.layers import heights_A, layer_numbers, unit_normal
+from ase_les.simulation.slab_geometry import heights_A, layer_numbers, unit_normal
 
 CHARGE = {"Na": 1.1, "Cl": -1.1, "O": -1.1, "Mg": 1.1}
 RULES = {

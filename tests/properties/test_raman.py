@@ -324,6 +324,13 @@ def test_a_calculator_without_polarizability_cannot_be_observed():
         run_dynamics(atoms, temperature_K=300, steps=2, observe=["polarizability"], quiet=True)
 
 
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_a_spectrum_of_isotropic_noise_has_no_bands(blocks, rng):
+    alpha = rng.normal(size=4000)[:, None, None] * np.eye(3)
+    noise = raman_from_polarizability(alpha, 2.0, 300.0, blocks=blocks)
+    assert _significant_bands(noise) == []
+
+
 def test_a_spectrum_of_noise_has_no_bands(rng):
     alpha = rng.normal(size=(1500, 3, 3))
     noise = raman_from_polarizability(alpha + alpha.transpose(0, 2, 1), 2.0, 300.0, upto_per_cm=50)

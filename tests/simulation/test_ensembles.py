@@ -315,6 +315,8 @@ def test_without_a_stride_the_current_is_measured_every_two_femtoseconds(timeste
         ("CO2", ["current:8"], None),
         ("CO2", ["current:14"], "every 13 steps or more often"),
         ("OH2", ["dipole:50"], None),
+        ("OH2", ["polarizability:8"], "every 7 steps or more often"),
+        ("OH2", [{"layers": {"stride": 8, "edges_A": [3.0]}}], "every 7 steps or more often"),
     ],
 )
 def test_a_current_recorded_too_rarely_for_the_fastest_vibration_is_noted(symbols, observe, remedy):

@@ -174,6 +174,7 @@ class AxisProfile:
     def add(self, atoms: Atoms) -> None:
         """Add the atoms of a configuration to the bins."""
         normal, height, area = self._geometry(atoms)
+        is_first = self._numbers is None
         if self._numbers is None:
             self._begin(atoms.numbers, number_of_bins(height, self.bin_A))
         else:
@@ -183,7 +184,7 @@ class AxisProfile:
         fraction = (atoms.positions * normal).sum(axis=1) / height
         if self.center_on is not None:
             # The center of the cell corresponds to zero.
-            fraction = fraction - self._center_fraction(atoms, fraction) + 0.5
+            fraction = fraction - self._center_fraction(atoms, fraction, is_first) + 0.5
         if atoms.pbc[self.axis]:
             fraction = fraction % 1.0
         bins = np.floor(fraction * self._n_bins).astype(int)
@@ -234,9 +235,10 @@ class AxisProfile:
             rows.append(_charges(atoms))
         return rows
 
-    def _center_fraction(self, atoms: Atoms, fraction: np.ndarray) -> float:
+    def _center_fraction(self, atoms: Atoms, fraction: np.ndarray, check: bool) -> float:
         masses = atoms.get_masses()[self.center_on]
-        return center_fraction(fraction[self.center_on], masses, bool(atoms.pbc[self.axis]))
+        periodic = bool(atoms.pbc[self.axis])
+        return center_fraction(fraction[self.center_on], masses, periodic, check)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state to store in a checkpoint."""

@@ -19,7 +19,7 @@ from ase_les.runs.output import replace_file
 from ase_les.runs.provenance import changed
 
 # History: 2, new optimizer state; 3, data and model are recorded; 5, weights are named after the
-# current modules, and there is a checksum.
+# current modules, and there is a checksum; 6, the basis of polynomials of MACE is canonical.
 FORMAT = "ase_les training 6"
 
 

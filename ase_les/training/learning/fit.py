@@ -40,7 +40,6 @@ from ase_les.training.learning.loss import (
     response_loss,
 )
 from ase_les.training.learning.soap import SOAP
-from ase_les.weight_names import current_name
 
 __all__ = ["EpochRecord", "Fit", "fit", "freeze"]
 
@@ -434,8 +433,7 @@ def _with_prefix(
     tensors: dict[str, Tensor], prefix: str, device: torch.device
 ) -> dict[str, Tensor]:
     return {
-        # Older checkpoints have the names of files.
-        current_name(name.removeprefix(prefix)): value.to(device)
+        name.removeprefix(prefix): value.to(device)
         for name, value in tensors.items()
         if name.startswith(prefix)
     }

@@ -130,7 +130,7 @@ class SOAP(torch.optim.Optimizer):
         memory, long_memory = group["betas"]
         for state, own in zip(states, bases, strict=True):
             if own and "mean" in state:
-                # At the first step, and in older checkpoints, which store the unrotated mean.
+                # At the first step.
                 state["turned_mean"] = _rotated(state.pop("mean")[None], own)[0]
         turned = [
             _rotated(gradient[None], own)[0] if own else gradient

@@ -145,3 +145,9 @@ def test_impossible_arguments_and_structures_are_refused():
     even.pbc = True
     with pytest.raises(ValueError, match="have no center"):
         AxisProfile(center_on=range(20)).add(even)
+    # Later configurations of a run that was accepted go on.
+    started = AxisProfile(center_on=range(20))
+    film = even.copy()
+    film.positions *= 0.5
+    started.add(film)
+    started.add(even)
