@@ -262,3 +262,27 @@ def test_a_loss_that_is_not_a_number_ends_with_code_2(monkeypatch, capsys):
         main(["train", "train.yml", "--quiet"])
     assert ended.value.code == 2
     assert "the loss is nan in epoch 1; lower `learning_rate`" in capsys.readouterr().err
+
+
+def test_energies_of_files_with_another_zero_are_not_used():
+    write("data.extxyz", pairs())
+    shifted = pairs(2.0, symbols="NeHe")
+    for atoms in shifted:
+        atoms.info["REF_energy"] += 1000.0
+    write("other.extxyz", shifted)
+    files = {"training": ["data.extxyz", "other.extxyz"], "without_energy": ["other.extxyz"]}
+    training = config(files)
+    samples = read_data(training, Path())["training"]
+    assert [bool(sample.energy.isnan().all()) for sample in samples] == [False] * 6 + [True] * 6
+    assert not any(sample.forces.isnan().any() for sample in samples)
+    fitted = train(training).model.config.atomic_energies
+    # Not 1000 eV for two atoms, and nothing for the element without energies.
+    assert abs(fitted["Ar"] + fitted["He"]) < 2
+    assert fitted["Ne"] == 0
+    with pytest.raises(ValueError, match="'othr.extxyz', which is no file of the data"):
+        config({**files, "without_energy": ["othr.extxyz"]})
+    for atoms in shifted:
+        del atoms.arrays["REF_forces"]
+    write("other.extxyz", shifted)
+    with pytest.raises(ValueError, match="needs forces in every structure"):
+        read_data(training, Path())

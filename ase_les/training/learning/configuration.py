@@ -64,6 +64,10 @@ class DataConfig:
         Format of all files: an ASE format name (``vasp-out``, ``espresso-out`` …), or
         ``dpdata:NAME`` to read them with dpdata (``dpdata:cp2k/output``). By default it is
         determined from name and content.
+    without_energy : tuple of str
+        Those of the files above whose energies are not used, because they have another zero or
+        another level of theory than the energies of the other files. Forces and other labels are
+        used. Elements that occur only in such files have the atomic energy 0.
     """
 
     training: Annotated[Files, MinLen(1)]
@@ -73,6 +77,17 @@ class DataConfig:
     shortest_A: Mapping[Pair, Annotated[Positive, Unit("Å")]] = field(default_factory=dict)
     dielectric: Annotated[float, Interval(ge=1, le=1e4)] = 1.0
     format: Name | None = None
+    without_energy: Files = ()
+
+    def __post_init__(self) -> None:
+        parts = (part for part in (self.validation, self.test) if isinstance(part, str))
+        read = (*self.training, *parts)
+        for name in self.without_energy:
+            if name not in read:
+                raise ValueError(
+                    f"`without_energy` names '{name}', which is no file of the data; those are "
+                    f"{', '.join(read)}"
+                )
 
     def frames(self, path: Path) -> list[Atoms]:
         """Return the structures of a file without excluded ones.

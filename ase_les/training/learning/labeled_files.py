@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
 from ase import Atoms
 
 from ase_les.reading import StructureFile, read_file
@@ -41,6 +42,24 @@ class LabeledFile:
     atomic_energies: Mapping[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def without_energy(self) -> LabeledFile:
+        """Return the same structures without energies.
+
+        Raises
+        ------
+        ValueError
+            If a structure has no forces.
+        """
+        for index, sample in enumerate(self.samples):
+            if sample.forces.isnan().all():
+                raise ValueError(
+                    f"{self.path}: structure {index} has no forces; a file named in "
+                    "`without_energy` needs forces in every structure"
+                )
+        unknown = [s._replace(energy=torch.full_like(s.energy, torch.nan)) for s in self.samples]
+        note = f"{self.path}: energies are not used (`without_energy`)"
+        return replace(self, samples=unknown, atomic_energies={}, notes=[*self.notes, note])
 
 
 def read_labeled(

@@ -24,16 +24,15 @@ def _read_files(
     files: list[LabeledFile] = []
 
     def read(path: str) -> list[Sample]:
-        files.append(
-            read_labeled(
-                folder / path,
-                config.model.cutoff,
-                data.labels,
-                dielectric=data.dielectric,
-                shortest_A=data.shortest_A,
-                format=data.format,
-            )
+        file = read_labeled(
+            folder / path,
+            config.model.cutoff,
+            data.labels,
+            dielectric=data.dielectric,
+            shortest_A=data.shortest_A,
+            format=data.format,
         )
+        files.append(file.without_energy() if path in data.without_energy else file)
         return files[-1].samples
 
     return divided(data, read), files
