@@ -279,7 +279,7 @@ def test_energies_of_files_with_another_zero_are_not_used():
     # Not 1000 eV for two atoms, and nothing for the element without energies.
     assert abs(fitted["Ar"] + fitted["He"]) < 2
     assert fitted["Ne"] == 0
-    with pytest.raises(ValueError, match="'othr.extxyz', which is no file of the data"):
+    with pytest.raises(ValueError, match=r"'othr\.extxyz', which is no file of the data"):
         config({**files, "without_energy": ["othr.extxyz"]})
     for atoms in shifted:
         del atoms.arrays["REF_forces"]
