@@ -29,7 +29,7 @@ def models_table_rst(cards: Mapping[str, Mapping]) -> str:
                 _time(card),
             )
         )
-    return _simple_table(head, rows)
+    return simple_table(head, rows)
 
 
 def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
@@ -66,7 +66,7 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
                 _time(card),
             )
         )
-    return _simple_table(head, rows)
+    return simple_table(head, rows)
 
 
 def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
@@ -87,7 +87,7 @@ def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
             # Cards of earlier versions have only the dielectric constant.
             scaling = charges.get("physical_over_latent", math.sqrt(card.get("dielectric", 1.0)))
             rows.append((name, _by_element(sitting, scaling), _by_element(carried, scaling)))
-    return _simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e"), rows)
+    return simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e"), rows)
 
 
 def _by_element(charges: Mapping[str, float], scaling: float) -> str:
@@ -138,7 +138,7 @@ def _time(card: Mapping) -> str:
     return f"{seconds / 60:.0f} min, {where}"
 
 
-def _simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
