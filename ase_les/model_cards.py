@@ -139,6 +139,7 @@ def _time(card: Mapping) -> str:
 
 
 def simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of reStructuredText."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
