@@ -69,12 +69,15 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
     return simple_table(head, rows)
 
 
-def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
+def charges_table_rst(
+    cards: Mapping[str, Mapping], references: Mapping[str, str] | None = None
+) -> str:
     r"""Return mean physical charges of every model by element, over training structures.
 
     GAPT charges :math:`\mathrm{tr}\,Z^*/3` are means over some of the structures. Both are
     :math:`\sqrt{\epsilon_\infty}` times the latent charges in the card. Models with several
-    charges per atom, which are not physical charges, are omitted.
+    charges per atom, which are not physical charges, are omitted. Reference charges by model, as
+    text, are shown beside them.
     """
     rows = []
     for name, card in cards.items():
@@ -86,11 +89,13 @@ def charges_table_rst(cards: Mapping[str, Mapping]) -> str:
             )
             # Cards of earlier versions have only the dielectric constant.
             scaling = charges.get("physical_over_latent", math.sqrt(card.get("dielectric", 1.0)))
-            rows.append((name, _by_element(sitting, scaling), _by_element(carried, scaling)))
-    return simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e"), rows)
+            shown = (charges_by_element(each, scaling) for each in (sitting, carried))
+            rows.append((name, *shown, (references or {}).get(name, NOTHING)))
+    return simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e", "reference"), rows)
 
 
-def _by_element(charges: Mapping[str, float], scaling: float) -> str:
+def charges_by_element(charges: Mapping[str, float], scaling: float) -> str:
+    """Return charges (e), multiplied by a factor, as text."""
     # A zero has no sign.
     shown = (f"{element} {round(scaling * q, 2) + 0.0:.2f}" for element, q in charges.items())
     return ", ".join(shown).replace("-", "−")

@@ -56,7 +56,6 @@ DATA_SETS = "../../../shared/data"
 POPULATION = "REF_charges"
 POPULATION_ANALYSIS = {
     "dipeptides": "MBIS",
-    "dipeptides-accurate": "MBIS",
     "carbon-chain": "Hirshfeld",
 }
 LITERATURE_DIPOLE_EA = 0.442

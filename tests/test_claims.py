@@ -80,4 +80,4 @@ def test_one_model_was_trained_on_dipoles_and_none_on_born_charges_of_dft(name):
         weights = training["fit"][loss]
         if not training.get("teachers"):
             assert weights.get("born_charges", 0) == 0
-            assert (weights.get("dipole", 0) > 0) == (name == "dipeptides-accurate")
+            assert (weights.get("dipole", 0) > 0) == (name == "dipeptides")

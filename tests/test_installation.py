@@ -70,7 +70,7 @@ def test_only_what_a_user_can_need_is_listed():
     [
         ("nacl", None),
         ("licl-gaf3", "; kernels for messages in float32"),
-        ("dipeptides", "; without kernels, which do not cover CACE message passing"),
+        ("carbon-chain", "; without kernels, which do not cover CACE message passing"),
     ],
 )
 @pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")

@@ -1,4 +1,4 @@
-"""Dipoles and infrared lines of dipeptides, from charges that were never labeled.
+"""Dipoles and infrared lines of dipeptides, from the charges of a model.
 
     python workflows/10_dipeptide_dipoles.py                          the shipped model
     python workflows/10_dipeptide_dipoles.py --model checkpoint.pth

@@ -201,7 +201,7 @@ def test_three_ways_to_the_polarizability_of_a_molecule_agree(tmp_path):
     assert (tmp_path / "field.png").stat().st_size > 1000
 
 
-def test_dipoles_of_dipeptides_follow_from_energies_and_forces(tmp_path):
+def test_dipoles_of_dipeptides_follow_from_charges(tmp_path):
     run("10_dipeptide_dipoles.py", "--output", tmp_path, "--no-spectrum")
     summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
     assert summary["model"] == "dipeptides"
