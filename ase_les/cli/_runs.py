@@ -16,19 +16,20 @@ ResumedStem = Annotated[
 _DEFAULT_DTYPE = "float32"
 
 
-def given_settings(context: typer.Context, settings: Mapping[str, str]) -> dict[str, Any]:
+def given_settings(options: object, settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that were given as options.
 
     Parameters
     ----------
-    context : typer.Context
+    options : object
+        With one attribute per option.
     settings : mapping of str to str
         Names of settings by name of the option.
     """
     return {
-        settings[option]: value
-        for option, value in context.params.items()
-        if option in settings and value not in (None, [], ())
+        setting: value
+        for option, setting in settings.items()
+        if (value := getattr(options, option)) not in (None, [], ())
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms, units
@@ -20,6 +21,44 @@ _GRID_POINTS = 4000
 
 # Relative radius of gyration about the axis below which a molecule is considered linear.
 _LINEAR = 0.02
+
+METHODS = ("analytic", "displacement")
+
+
+@dataclass(frozen=True)
+class ModeSettings:
+    """Settings of harmonic spectra.
+
+    Parameters
+    ----------
+    chosen : str, sequence of int, or None
+        Vibrating atoms by index or by a selection of `ase_les.properties.atom_selection`, such as
+        ``"tag:0"`` for adsorbates added by ASE. By default all that are not fixed.
+    displacement_A : float
+        Displacement of an atom in Å; six structures per vibrating atom are calculated.
+    width_per_cm : float
+        Full width at half maximum of the lines of the stored spectrum.
+    beyond_limits : bool
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
+    """
+
+    chosen: str | Sequence[int] | None = None
+    displacement_A: float = 0.005
+    width_per_cm: float = 10.0
+    beyond_limits: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("displacement_A", "width_per_cm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+
+
+def check_calculator_and_method(atoms: Atoms, method: str | None) -> None:
+    """Raise ValueError if the structure has no calculator, or for an unknown method."""
+    if atoms.calc is None:
+        raise ValueError("the structure has no calculator; set atoms.calc")
+    if method is not None and method not in METHODS:
+        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
 
 
 def evaluate_displacements(
