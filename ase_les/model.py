@@ -344,13 +344,7 @@ class LESModel(nn.Module):
 
 
 def check_device(device: str) -> None:
-    """Check that torch can compute on a device.
-
-    Raises
-    ------
-    ValueError
-        If the device cannot be used; the message lists available devices.
-    """
+    """Check that torch can compute on a device."""
     try:
         torch.empty(0, device=device)
     # Torch raises AssertionError for devices it was built without.

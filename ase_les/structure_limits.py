@@ -19,25 +19,13 @@ _MOST_CELLS = 1e5
 
 
 def check_extent(atoms: Atoms) -> None:
-    """Raise an error if coordinates or cell are not finite or unreasonably large.
-
-    Raises
-    ------
-    ValueError
-        With the atom or the lattice vector in question.
-    """
+    """Raise an error if coordinates or cell are not finite or unreasonably large."""
     check_positions(atoms)
     check_cell(atoms.cell.array, atoms.pbc)
 
 
 def check_positions(atoms: Atoms) -> None:
-    """Raise an error if coordinates are not finite or unreasonably large.
-
-    Raises
-    ------
-    ValueError
-        With the atom in question.
-    """
+    """Raise an error if coordinates are not finite or unreasonably large."""
     # One pass; also false if coordinates are not finite.
     if np.abs(atoms.positions).max(initial=0.0) <= FARTHEST_A:
         return
@@ -67,11 +55,6 @@ def check_cell(cell: np.ndarray, pbc: np.ndarray, independent: bool = False) -> 
     pbc : array, shape (3,)
     independent : bool
         Whether periodic directions must have independent lattice vectors.
-
-    Raises
-    ------
-    ValueError
-        With the lattice vector in question.
     """
     _accept_cell(cell.tobytes(), pbc.tobytes(), independent)
 

@@ -95,12 +95,7 @@ class _Frozen(NamedTuple):
 
 
 class JointReadouts:
-    """Frozen readouts of the same features, with their first layers in one matrix.
-
-    Parameters
-    ----------
-    readouts : sequence of Readout
-    """
+    """Frozen readouts of the same features, with their first layers in one matrix."""
 
     def __init__(self, readouts: Sequence[Readout]):
         parts = [readout._frozen or _Frozen.of(readout) for readout in readouts]

@@ -81,7 +81,6 @@ class Common:
         ----------
         report : module of `ase_les.reports`
             With functions ``write(result, *output)`` and ``show(result, quiet)``.
-        result : object
         *output : str
             Stem of the files, unless the result contains it.
         """

@@ -47,11 +47,6 @@ def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOpti
     """Return the calculator recorded in a run, with settings replaced by options.
 
     A different device, or another path of the same model, is accepted: forces are compared later.
-
-    Raises
-    ------
-    ValueError
-        If the run has no model and none is given, or if its precision or electrodes differ.
     """
     from ase_les.cli._calculator import make_calculator
 

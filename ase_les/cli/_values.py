@@ -6,13 +6,7 @@ import re
 
 
 def by_element(option: str, text: str) -> dict[str, float]:
-    """Return numbers by element from text such as ``Na=1,Cl=-1``.
-
-    Raises
-    ------
-    ValueError
-        For other text.
-    """
+    """Return numbers by element from text such as ``Na=1,Cl=-1``."""
     try:
         pairs = [entry.split("=") for entry in text.split(",")]
         return {symbol.strip(): float(value) for symbol, value in pairs}

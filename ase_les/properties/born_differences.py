@@ -62,17 +62,10 @@ def by_displacement(
     displacement_A : float
         Displacement h in Å. The truncation error grows with its square, the effect of noise with
         its inverse.
-    record : Record
     moments : Moments
         Components without a source are zero.
     jobs, progress
         See `ase_les.runs.evaluations.evaluate_structures`.
-
-    Raises
-    ------
-    ValueError
-        If charges change beyond the range of source "charges", or only some atoms of a charged
-        molecule are displaced.
     """
     pairs = moments.projected
     # Two moments of the same structures are obtained from one calculation.
@@ -106,11 +99,6 @@ def by_field(atoms: Atoms, field_V_per_A: float = 1e-3, components: str = "all")
         Change of the field in V/Å.
     components : str
         "all" (three directions), or "normal" for a slab: the other components are zero.
-
-    Raises
-    ------
-    ValueError
-        If the calculator has no such field.
     """
     check_components(atoms, components)
     calculator: Any = atoms.calc
@@ -143,11 +131,6 @@ def about_fixed_origin(atoms: Atoms, slopes: Mapping[int, np.ndarray]) -> dict[i
     The derivative of the dipole of a charge :math:`Q` about the center of mass lacks
     :math:`Q m_i / M` for each atom. The sum over all atoms shows which origin was used: it is
     :math:`Q` for a fixed origin and zero for the center of mass.
-
-    Raises
-    ------
-    ValueError
-        If the molecule is charged and not all atoms were displaced.
     """
     charge = _net_charge(atoms)
     if len(slopes) < len(atoms):

@@ -124,7 +124,6 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
 
     Parameters
     ----------
-    window : {"gaussian", "hann"}
     resolution_per_cm : float
         Full width at half maximum in 1/cm.
     timestep_fs : float
@@ -154,13 +153,7 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
 def fitting_lag_window(
     window: str, resolution_per_cm: float, timestep_fs: float, n_samples: int
 ) -> np.ndarray:
-    """Return `lag_window` for a series of `n_samples`.
-
-    Raises
-    ------
-    ValueError
-        If the series is shorter than the window.
-    """
+    """Return `lag_window` for a series of `n_samples`."""
     weights = lag_window(window, resolution_per_cm, timestep_fs)
     if len(weights) > n_samples:
         needed, given = (each * timestep_fs * 1e-3 for each in (len(weights), n_samples))
@@ -186,8 +179,6 @@ class LagTransform:
     ----------
     weights : array, shape (n_lags,)
         Window of the lags, see `lag_window`.
-    timestep_fs : float
-    resolution_per_cm : float
     upto_per_cm : float
         Upper limit of the wave numbers.
     """
@@ -230,13 +221,7 @@ class LagTransform:
 
 
 def uniform_timestep(time_fs: np.ndarray) -> float:
-    """Return the spacing of equally spaced times in fs.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two times, or they are not equally spaced.
-    """
+    """Return the spacing of equally spaced times in fs."""
     steps = np.diff(np.asarray(time_fs, dtype=float))
     if len(steps) == 0 or not steps[0] > 0 or not np.allclose(steps, steps.mean(), rtol=1e-6):
         raise ValueError(

@@ -77,19 +77,12 @@ def green_kubo(
     ----------
     flux : array, shape (n, d)
         Equally spaced in time; the correlation is summed over the components.
-    timestep_fs : float
     scale : float
         Converts the integral over fs to `unit`.
-    unit : str
     plateau_ps : (float, float) or None
         Range of lags of the plateau; see the module for the default.
     blocks : int
         Maximum number of blocks for the error.
-
-    Raises
-    ------
-    ValueError
-        If the flux is not finite or the plateau exceeds the run.
     """
     flux = np.asarray(flux, dtype=float)
     if flux.ndim != 2 or not np.isfinite(flux).all():

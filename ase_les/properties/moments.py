@@ -88,11 +88,6 @@ def choose_moments(
     reach_A : float or None
         Range in Å of charge changes for source "charges"; by default
         ``calculator.charge_reach_A``, or 10 Å.
-
-    Raises
-    ------
-    ValueError
-        If the calculator provides none of them, or a setting is invalid.
     """
     check_components(atoms, components)
     if source not in SOURCES:
@@ -134,13 +129,7 @@ def shifts_charge(atoms: Atoms) -> bool:
 
 
 def check_components(atoms: Atoms, components: str) -> None:
-    """Check that the structure has the components.
-
-    Raises
-    ------
-    ValueError
-        If `components` is unknown, or "normal" and the structure is not a slab.
-    """
+    """Check that the structure has the components."""
     if components not in COMPONENTS:
         raise ValueError(f"`components` must be one of {', '.join(COMPONENTS)}, got {components!r}")
     if components == "normal" and atoms.pbc.sum() != 2:

@@ -187,13 +187,6 @@ def read_series(
     temperature_K : float
     volume_A3 : float or None
         None for molecules and slabs.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the run did not record it.
-    ValueError
-        If too few samples are left, or the temperature is unknown.
     """
     path = series_path(stem, kind)
     if not path.exists():
@@ -224,18 +217,12 @@ def samples_after(
 
     Parameters
     ----------
-    series : Series
     skip_ps : float
         Initial time to exclude.
     temperature_K : float or None
         None for the mean of the recorded temperatures.
     name : str
         Name of the series in messages.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two samples are left, or the temperature is unknown.
     """
     chosen = series.time_fs >= skip_ps * 1e3
     n_samples = np.count_nonzero(chosen)
@@ -270,7 +257,6 @@ def read_recorded_run(
     ----------
     stem : str or Path
         Stem of the run.
-    kind : {"current", "dipole", "layers"}
     skip_ps : float
         Initial time to exclude.
     temperature_K : float, optional
@@ -278,14 +264,6 @@ def read_recorded_run(
     epsilon_infinity, recorded : optional
         See `ElectronicScreening`. By default from the calculator of the run; without a
         dielectric constant, 1 and "latent".
-
-    Raises
-    ------
-    FileNotFoundError
-        If the run did not record it.
-    ValueError
-        If too few samples are left, the temperature is unknown, or the calculator of the run had
-        a different dielectric constant.
     """
     series, temperature_K, volume_A3 = read_series(stem, kind, skip_ps, temperature_K)
     screening = _screening(series_path(stem, kind), series, epsilon_infinity, recorded)
@@ -345,13 +323,6 @@ def read_frames(
         ``<stem>.traj`` of `run_dynamics` or of ASE's dynamics, or a trajectory with its interval.
     skip_ps : float
         Initial time to exclude.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no trajectory.
-    ValueError
-        If it does not contain the time between frames, or fewer than two frames are left.
     """
     finished = stem if isinstance(stem, FinishedTrajectory) else None
     path = finished.path if finished else trajectory_path(str(stem))

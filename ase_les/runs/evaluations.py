@@ -27,7 +27,6 @@ def evaluate_structures(
 
     Parameters
     ----------
-    structures : mapping of str to ase.Atoms
     properties : sequence of str
         ASE property names, or the name of a method of the calculator without its prefix ``get_``:
         "current" for ``get_current(atoms)``.
@@ -38,18 +37,10 @@ def evaluate_structures(
     jobs : Jobs
         The results do not depend on the number of workers. If processes cannot be started, all
         structures are evaluated in this process.
-    progress : Progress
 
     Returns
     -------
     dict of str to dict of str to array
-
-    Raises
-    ------
-    ValueError
-        If the calculator of a worker differs from `calculator`.
-    RuntimeError
-        If the worker of a structure dies again when run separately.
     """
     missing = {name: atoms for name, atoms in structures.items() if name not in record.results}
     known = len(structures) - len(missing)
@@ -73,13 +64,7 @@ def _properties(atoms: Atoms, properties: Sequence[str], calculator: Calculator)
 
 
 def property_of(atoms: Atoms, name: str, calculator: Calculator) -> object:
-    """Return an ASE property, or what the method ``get_<name>`` of the calculator returns.
-
-    Raises
-    ------
-    PropertyNotImplementedError
-        If the calculator does not provide it for this structure.
-    """
+    """Return an ASE property, or what the method ``get_<name>`` of the calculator returns."""
     if name in all_properties:
         return calculator.get_property(name, atoms)
     return getattr(calculator, f"get_{name}")(atoms)

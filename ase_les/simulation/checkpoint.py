@@ -162,24 +162,12 @@ _RELAXATION_ARRAYS = ("forces", "start_positions", "start_cell")
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Store a checkpoint of a run; a crash while writing leaves the previous one.
-
-    Raises
-    ------
-    ValueError
-        See :func:`packed`.
-    """
+    """Store a checkpoint of a run; a crash while writing leaves the previous one."""
     replace_file(path, packed(checkpoint))
 
 
 def packed(checkpoint: Checkpoint) -> bytes:
-    """Return the content of the checkpoint file of a run.
-
-    Raises
-    ------
-    ValueError
-        If something attached to the atoms cannot be stored and restored exactly.
-    """
+    """Return the content of the checkpoint file of a run."""
     atoms_facts, arrays = atoms_as_arrays(checkpoint.atoms)
     facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _JSON_FIELDS}
     facts |= {"format": FORMAT, "files": _encode_marks(checkpoint.files), **atoms_facts}
@@ -233,15 +221,7 @@ def write_relaxation_checkpoint(path: Path, checkpoint: RelaxationCheckpoint) ->
 
 
 def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
-    """Read a checkpoint of a relaxation, without executing any code from the file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no checkpoint at `path`.
-    ValueError
-        If the file is not a checkpoint this version can read.
-    """
+    """Read a checkpoint of a relaxation, without executing any code from the file."""
     facts, arrays = _decode(path, "a relaxation", RELAXATION_FORMAT)
     try:
         _check_types(facts, arrays, _RELAXATION_JSON_FIELDS)

@@ -21,12 +21,8 @@ FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
 def check_structure(atoms: Atoms) -> None:
     """Check that a structure can be simulated.
 
-    Raises
-    ------
-    ValueError
-        If there are no atoms or no calculator, a position or cell vector is not finite or
-        implausibly large, a periodic direction has no cell vector, the total charge is not an
-        integer, or two atoms (periodic images included) are closer than 0.4 Å.
+    It needs atoms and a calculator, finite positions of plausible size, a cell vector for each
+    periodic direction, an integer total charge, and distances of at least 0.4 Å.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
@@ -68,11 +64,6 @@ def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[
     -------
     list of str
         Empty if the forces are identical.
-
-    Raises
-    ------
-    ValueError
-        If they differ by more than rounding: the model is different.
     """
     deviation = float(np.abs(forces - recorded).max())
     if not deviation <= SAME_MODEL_FORCES:
@@ -91,13 +82,7 @@ def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[
 
 
 def check_start(atoms: Atoms) -> None:
-    """Check that energy and forces of a structure are finite.
-
-    Raises
-    ------
-    ValueError
-        If they are not; the message lists the atoms.
-    """
+    """Check that energy and forces of a structure are finite."""
     problem = not_finite(atoms)
     if problem is not None:
         raise ValueError(
@@ -129,7 +114,6 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
     ----------
     atoms : Atoms
         With hydrogen, vibrations reach 4400 1/cm (H2); without, 2500 1/cm (CO2, N2).
-    settings : DynamicsSettings
     """
     strides = [
         (int(stage.observe[name]["stride"]), name)

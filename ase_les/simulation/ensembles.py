@@ -392,15 +392,7 @@ class DynamicsSettings:
 
 
 def make_dynamics_settings(given: Mapping[str, Any]) -> DynamicsSettings:
-    """Return settings from keyword arguments.
-
-    Raises
-    ------
-    TypeError
-        If a setting does not exist.
-    ValueError
-        If a value is invalid or missing.
-    """
+    """Return settings from keyword arguments."""
     known = [each.name for each in fields(DynamicsSettings)]
     unknown = sorted(set(given) - set(known))
     if unknown:

@@ -214,16 +214,10 @@ def make_integrator(
         Moved in place by the integrator.
     stage : Stage
         With all values set.
-    timestep_fs : float
     rng : numpy.random.Generator
         Source of the noise.
     degrees_of_freedom : int
         Number of degrees of freedom with kinetic energy.
-
-    Raises
-    ------
-    ValueError
-        If the ensemble cannot be sampled with these atoms.
     """
     timestep = timestep_fs * units.fs
     relaxation_time = _given(stage.thermostat_time_fs) * units.fs

@@ -60,7 +60,6 @@ class RecordedSeries:
 
     Parameters
     ----------
-    measured : Measured
     dielectric : array, shape (3, 3), or None
         See `Series`.
     record, arrays : Path
@@ -178,13 +177,7 @@ def make_observer(
     timestep_fs: float,
     file: Callable[[str], Path],
 ) -> Observer:
-    """Return the observer of an observable.
-
-    Raises
-    ------
-    ValueError
-        If atoms or calculator do not support it, or an option is unknown.
-    """
+    """Return the observer of an observable."""
     if name in SERIES:
         measured = make_measured(name, options, atoms)
         files = (file(f"-{name}{ending}") for ending in (".raw", ".npz"))
@@ -195,13 +188,7 @@ def make_observer(
 def check_observable(
     name: str, options: Mapping[str, Any], atoms: Atoms, timestep_fs: float
 ) -> None:
-    """Check that an observable can be measured, before any file is opened.
-
-    Raises
-    ------
-    ValueError
-        See :func:`make_observer`.
-    """
+    """Check that an observable can be measured, before any file is opened."""
     if name in SERIES:
         make_measured(name, options, atoms)
     elif name == "pressure":
@@ -214,13 +201,7 @@ def check_observable(
 
 
 def make_measured(name: str, options: Mapping[str, Any], atoms: Atoms) -> Measured:
-    """Return the quantity of a series; options of ``layers`` are those of `SurfaceLayers`.
-
-    Raises
-    ------
-    ValueError
-        If atoms or calculator do not support it, or an option is unknown.
-    """
+    """Return the quantity of a series; options of ``layers`` are those of `SurfaceLayers`."""
     if name != "layers":
         return _MEASURED[name](atoms)
     layers, others = surface_layers(options)

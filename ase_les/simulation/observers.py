@@ -75,12 +75,7 @@ class Stateless:
 
 
 class ThermodynamicLog(Stateless):
-    """Log with one line per observation and units in the header; existing files are continued.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """Log with one line per observation and units in the header; existing files are continued."""
 
     HEADER = (
         f"{'# step':>10} {'time[ps]':>14} {'Epot[eV]':>18} {'Ekin[eV]':>16} {'Etot[eV]':>18} "
@@ -114,7 +109,6 @@ class TrajectoryFrames(Stateless):
 
     Parameters
     ----------
-    path : Path
     stride : int
         Steps between frames, stored in the header.
     description : mapping

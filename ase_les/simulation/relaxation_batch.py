@@ -198,15 +198,7 @@ def _restored_batch(
 
 
 def read_batch(files: BatchFiles) -> dict[str, Any]:
-    """Read the stored state of a batch.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such batch.
-    ValueError
-        If this version cannot read the file.
-    """
+    """Read the stored state of a batch."""
     if not files.state.exists():
         raise FileNotFoundError(
             f"no relaxations at {files.state}; resume needs the file stem of a batch"

@@ -95,13 +95,7 @@ class RelaxationSettings:
 
 
 def make_settings(**given: Any) -> RelaxationSettings:
-    """Return settings from keyword arguments.
-
-    Raises
-    ------
-    ValueError
-        If a setting does not exist, or a value is invalid.
-    """
+    """Return settings from keyword arguments."""
     known = [field.name for field in fields(RelaxationSettings)]
     unknown = sorted(set(given) - set(known))
     if unknown:
@@ -112,13 +106,7 @@ def make_settings(**given: Any) -> RelaxationSettings:
 
 
 def setting_differences(settings: RelaxationSettings, expected: Mapping[str, Any]) -> list[str]:
-    """Return a phrase for every expected setting that differs.
-
-    Raises
-    ------
-    ValueError
-        If a setting does not exist, or a value is invalid.
-    """
+    """Return a phrase for every expected setting that differs."""
     make_settings(**expected)
     return [
         f"{name} is {getattr(settings, name)!r}, given {value!r}"

@@ -21,13 +21,7 @@ def unpacked(state: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray
 
 
 def refuse_other_arguments(given: str, stored: np.ndarray) -> None:
-    """Refuse to continue an accumulator that was created with different arguments.
-
-    Raises
-    ------
-    ValueError
-        If the descriptions differ.
-    """
+    """Refuse to continue an accumulator that was created with different arguments."""
     if str(stored) != given:
         raise ValueError(
             f"the stored state belongs to {stored}, this is {given}: create the accumulator with "
@@ -36,13 +30,7 @@ def refuse_other_arguments(given: str, stored: np.ndarray) -> None:
 
 
 def refuse_other_atoms(expected: np.ndarray, given: np.ndarray) -> None:
-    """Refuse a configuration whose atoms differ from those of the previous ones.
-
-    Raises
-    ------
-    ValueError
-        If the atomic numbers or their order differ.
-    """
+    """Refuse a configuration whose atoms differ from those of the previous ones."""
     if not np.array_equal(expected, given):
         raise ValueError(
             f"this configuration has {len(given)} atoms, previous ones had {len(expected)}, or "
