@@ -33,7 +33,7 @@ from ase_les.properties.moments import check_components, choose_moments, shifts_
 from ase_les.reading.born_charges import born_tensors
 from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import OutputFiles, RunOptions, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
@@ -123,7 +123,6 @@ class BornSettings:
             raise ValueError(f"`field_V_per_A` must be positive, got {self.field_V_per_A}")
 
 
-@accept_quiet
 @lock_output
 def born_charges(
     atoms: Atoms,

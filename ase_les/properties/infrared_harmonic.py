@@ -60,7 +60,7 @@ from ase_les.properties.normal_modes import (
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.evaluations import property_of
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import RunOptions, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure
@@ -172,7 +172,6 @@ class HarmonicInfrared:
         }
 
 
-@accept_quiet
 @lock_output
 def harmonic_infrared(
     atoms: Atoms,

@@ -67,7 +67,7 @@ from ase_les.properties.phonon_results import (
 )
 from ase_les.runs.evaluations import evaluate_structures
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import RunOptions, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
@@ -140,7 +140,6 @@ class PhononSettings:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
 
 
-@accept_quiet
 @lock_output
 def phonons(
     atoms: Atoms,

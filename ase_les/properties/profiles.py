@@ -22,7 +22,7 @@ from ase_les.properties.atomic_charges import required_charges
 from ase_les.properties.films import FilmFaces, center_of_film, film_faces
 from ase_les.properties.planar_potential import PlanarPotential
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
-from ase_les.runs.output import OutputFiles, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import OutputFiles, write_arrays, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_structure, plain_mapping
 from ase_les.simulation.accumulators.axis_profile import AxisProfile
@@ -136,7 +136,6 @@ class Profiles:
         }
 
 
-@accept_quiet
 def profiles(
     frames: Iterable[Atoms],
     *,

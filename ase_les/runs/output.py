@@ -6,16 +6,15 @@ All files of a calculation share a stem: an output "water" gives ``water-summary
 
 from __future__ import annotations
 
-import functools
 import glob
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -24,9 +23,6 @@ from ase.io import write
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain, software_versions
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has its own files.
@@ -42,17 +38,6 @@ class Result(Protocol):
 
     def summary(self) -> dict[str, object]:
         """Return plain containers for YAML and JSON."""
-
-
-def accept_quiet(function: Callable[P, R]) -> Callable[P, R]:
-    """Accept the keyword `quiet` of earlier versions; functions of the library never print."""
-
-    @functools.wraps(function)
-    def silent(*arguments: P.args, **keywords: P.kwargs) -> R:
-        keywords.pop("quiet", None)
-        return function(*arguments, **keywords)
-
-    return silent
 
 
 @dataclass(frozen=True)

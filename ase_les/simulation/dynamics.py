@@ -28,7 +28,7 @@ from ase_les.calculator_extensions import (
 from ase_les.model_limits import CONSTANT_PRESSURE, check_limits
 from ase_les.runs.growing_files import GrowingFile
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import RunFiles, accept_quiet, replace_file
+from ase_les.runs.output import RunFiles, replace_file
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain_mapping
 from ase_les.simulation.alarms import make_limits
@@ -50,7 +50,6 @@ from ase_les.simulation.observers import last_logged_step
 from ase_les.simulation.velocities import Start, prepare_motion
 
 
-@accept_quiet
 def run_dynamics(
     atoms: Atoms,
     *,
@@ -167,7 +166,6 @@ def run_dynamics(
             return run.advance()
 
 
-@accept_quiet
 def resume_dynamics(
     output: str | Path,
     calculator: GetPropertiesMixin,

@@ -18,7 +18,7 @@ from ase.calculators.abc import GetPropertiesMixin
 from ase_les.calculator_extensions import model_hash, reset
 from ase_les.model_limits import CONSTANT_PRESSURE, check_limits
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import RunFiles, accept_quiet
+from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_structure, plain_mapping
 from ase_les.simulation.checkpoint import RelaxationCheckpoint, read_relaxation_checkpoint
@@ -43,7 +43,6 @@ from ase_les.simulation.relaxation_settings import (
 )
 
 
-@accept_quiet
 def relax(
     atoms: Atoms,
     *,
@@ -98,7 +97,6 @@ def relax(
         return run.advance(progress, lock)
 
 
-@accept_quiet
 def resume_relaxation(
     output: str | Path,
     calculator: GetPropertiesMixin,

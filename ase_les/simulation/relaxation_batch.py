@@ -15,7 +15,7 @@ from ase.io import read
 
 from ase_les.calculator_extensions import model_hash
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import BatchFiles, accept_quiet, replace_file, write_trajectory
+from ase_les.runs.output import BatchFiles, replace_file, write_trajectory
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator, plain_mapping
 from ase_les.runs.stop_request import StopRequest
@@ -37,7 +37,6 @@ FORMAT = "relaxations 1"
 OnResult = Callable[[RelaxationResult], object]
 
 
-@accept_quiet
 def relax_many(
     structures: Sequence[Atoms],
     calculator: GetPropertiesMixin,
@@ -118,7 +117,6 @@ def relax_many(
         return batch.advance(progress, on_result)
 
 
-@accept_quiet
 def resume_relaxations(
     output: str | Path,
     calculator: GetPropertiesMixin,

@@ -166,7 +166,7 @@ def test_infrared_of_a_structure_is_harmonic(capsys):
     assert told.err == ""
     summary = json.loads(told.out)
     atoms = molecule("CO", calculator=ChargedLennardJones())
-    same = harmonic_infrared(atoms, "displacement", quiet=True)
+    same = harmonic_infrared(atoms, "displacement")
     assert summary["intensities_km_per_mol"] == pytest.approx(same.intensities_km_per_mol.tolist())
 
 

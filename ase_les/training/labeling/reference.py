@@ -21,7 +21,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
+from ase_les.runs.output import LabelFiles, write_summary
 from ase_les.runs.processes import run_in_workers, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.structure_limits import check_extent
@@ -93,7 +93,6 @@ class LabelResult:
         }
 
 
-@accept_quiet
 def label_structures(
     frames: Sequence[Atoms],
     engine: str | Build,

@@ -25,7 +25,6 @@ from ase_les.configuration import (
     configuration,
     read_configuration,
 )
-from ase_les.runs.output import accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.engines.programs import EngineConfig, make_reference
 from ase_les.training.structures.motion import CommitteeMD, Dynamics
@@ -127,7 +126,6 @@ class Samples:
         return {"structures": len(self.frames), "made": dict(self.made)}
 
 
-@accept_quiet
 def sample_structures(
     starts: Sequence[Atoms],
     moves: Sequence[Move],
@@ -183,7 +181,6 @@ def sample_structures(
     return Samples(tuple(frames), made)
 
 
-@accept_quiet
 def sample_by_recipe(
     starts: Sequence[Atoms], recipe: SamplingRecipe, *, progress: Progress = NO_PROGRESS
 ) -> Samples:
