@@ -23,6 +23,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.configuration import read_yaml
 from ase_les.model_limits import check_limits
 from ase_les.properties import born_differences, crystal_symmetry
@@ -117,10 +118,9 @@ class BornSettings:
     beyond_limits: bool = False
 
     def __post_init__(self) -> None:
-        if self.displacement_A is not None and not self.displacement_A > 0:
-            raise ValueError(f"`displacement_A` must be positive, got {self.displacement_A}")
-        if not self.field_V_per_A > 0:
-            raise ValueError(f"`field_V_per_A` must be positive, got {self.field_V_per_A}")
+        if self.displacement_A is not None:
+            require_positive("displacement_A", self.displacement_A)
+        require_positive("field_V_per_A", self.field_V_per_A)
 
 
 @lock_output
@@ -322,8 +322,7 @@ def _resolved(atoms: Atoms, method: str, chosen: BornSettings) -> BornSettings:
     """Check structure, method and settings; return the settings without None for defaults."""
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
-    if method not in METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
+    require_one_of("method", method, METHODS)
     check_components(atoms, chosen.components)
     periodic = bool(atoms.pbc.sum() >= 2)
     symmetrize = periodic if chosen.symmetrize is None else chosen.symmetrize

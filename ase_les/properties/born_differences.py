@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.arguments import require_positive
 from ase_les.properties.moment_sources import SIGNS, MomentSource
 from ase_les.properties.moments import Moments, check_components
 from ase_les.runs.evaluations import evaluate_structures
@@ -107,8 +108,7 @@ def by_field(atoms: Atoms, field_V_per_A: float = 1e-3, components: str = "all")
             f"{type(calculator).__name__} has no `field_V_per_A`; use method 'displacement' with "
             "a calculator that gives polarization or dipole"
         )
-    if not field_V_per_A > 0:
-        raise ValueError(f"`field_V_per_A` must be positive, got {field_V_per_A}")
+    require_positive("field_V_per_A", field_V_per_A)
     directions = np.eye(3) if components == "all" else unit_normal(atoms)[None]
     before = np.array(calculator.field_V_per_A, dtype=float)
     tensors = np.zeros((len(atoms), 3, 3))

@@ -16,6 +16,8 @@ import numpy as np
 from scipy.constants import speed_of_light
 from scipy.fft import irfft, next_fast_len, rfft
 
+from ase_les.arguments import require_one_of, require_positive
+
 WINDOWS = ("gaussian", "hann")
 #: Length of a Gaussian window in standard deviations.
 GAUSSIAN_REACH = 4.0
@@ -133,13 +135,9 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
     -------
     array, shape (n_lags,)
     """
-    if window not in WINDOWS:
-        raise ValueError(f"`window` must be one of {', '.join(WINDOWS)}, got {window!r}")
-    if not resolution_per_cm > 0 or not timestep_fs > 0:
-        raise ValueError(
-            "resolution and time step must be positive, got "
-            f"{resolution_per_cm} 1/cm and {timestep_fs} fs"
-        )
+    require_one_of("window", window, WINDOWS)
+    require_positive("resolution_per_cm", resolution_per_cm)
+    require_positive("timestep_fs", timestep_fs)
     resolution_Hz = 100.0 * speed_of_light * resolution_per_cm
     if window == "hann":
         length_fs = 1e15 / resolution_Hz

@@ -56,13 +56,6 @@ class GreenKubo:
         return abs(self.drift) <= 2 * self.value.standard_error
 
 
-def positive(name: str, value: float) -> float:
-    """Return a value; raise ValueError unless it is positive."""
-    if not value > 0:
-        raise ValueError(f"`{name}` must be positive, got {value}")
-    return value
-
-
 def green_kubo(
     flux: np.ndarray,
     timestep_fs: float,

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.moment_sources import ChargesSource, CurrentSource, MomentSource, Source
 from ase_les.simulation.slab_geometry import unit_normal
 
@@ -90,10 +91,9 @@ def choose_moments(
         ``calculator.charge_reach_A``, or 10 Å.
     """
     check_components(atoms, components)
-    if source not in SOURCES:
-        raise ValueError(f"`source` must be one of {', '.join(SOURCES)}, got {source!r}")
-    if reach_A is not None and not reach_A > 0:
-        raise ValueError(f"`reach_A` must be positive, got {reach_A}")
+    require_one_of("source", source, SOURCES)
+    if reach_A is not None:
+        require_positive("reach_A", reach_A)
     if atoms.pbc.sum() == 1:
         raise ValueError(
             "Born charges need three periodic directions (crystal), two (slab) or none (molecule), "
@@ -130,8 +130,7 @@ def shifts_charge(atoms: Atoms) -> bool:
 
 def check_components(atoms: Atoms, components: str) -> None:
     """Check that the structure has the components."""
-    if components not in COMPONENTS:
-        raise ValueError(f"`components` must be one of {', '.join(COMPONENTS)}, got {components!r}")
+    require_one_of("components", components, COMPONENTS)
     if components == "normal" and atoms.pbc.sum() != 2:
         raise ValueError(
             "`components` 'normal' needs a slab with two periodic directions, pbc is "

@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.vibrations import VibrationsData
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.moment_sources import displaced, step_name
 from ase_les.runs.evaluations import evaluate_structures
 from ase_les.runs.output import RunOptions
@@ -49,16 +50,15 @@ class ModeSettings:
 
     def __post_init__(self) -> None:
         for name in ("displacement_A", "width_per_cm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+            require_positive(name, getattr(self, name))
 
 
 def check_calculator_and_method(atoms: Atoms, method: str | None) -> None:
     """Raise ValueError if the structure has no calculator, or for an unknown method."""
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
-    if method is not None and method not in METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
+    if method is not None:
+        require_one_of("method", method, METHODS)
 
 
 def evaluate_displacements(
@@ -112,8 +112,7 @@ def lorentzian_lines(
     ValueError
         If the width is not positive.
     """
-    if not width_per_cm > 0:
-        raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
+    require_positive("width_per_cm", width_per_cm)
     half = 0.5 * width_per_cm
     distance = np.asarray(x_per_cm)[:, None] - centers_per_cm
     return half / np.pi / (distance**2 + half**2)

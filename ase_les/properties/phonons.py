@@ -54,6 +54,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.arguments import require_positive
 from ase_les.model_limits import VACUUM_A, check_limits
 from ase_les.properties import phonopy_files
 from ase_les.properties.equilibrium import pressure_GPa
@@ -136,8 +137,7 @@ class PhononSettings:
 
     def __post_init__(self) -> None:
         for name in ("min_length_A", "displacement_A", "mesh_length_A", "temperature_step_K"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+            require_positive(name, getattr(self, name))
 
 
 @lock_output

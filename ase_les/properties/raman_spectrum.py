@@ -38,6 +38,7 @@ import numpy as np
 from scipy.constants import Boltzmann, atomic_mass, speed_of_light
 from scipy.integrate import trapezoid
 
+from ase_les.arguments import require_one_of
 from ase_les.properties.correlation import LagTransform, autocorrelation, fitting_lag_window
 from ase_les.properties.infrared_spectrum import check_spectrum_settings
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
@@ -144,8 +145,7 @@ def part_of(invariants: Invariants, part: str) -> np.ndarray:
         "VH": invariants.depolarized,
         "total": invariants.activity,
     }
-    if part not in parts:
-        raise ValueError(f"`part` must be one of {', '.join(PARTS)}, got {part!r}")
+    require_one_of("part", part, PARTS)
     return parts[part]
 
 

@@ -19,12 +19,12 @@ from ase import Atoms, units
 from ase.geometry import find_mic
 from ase.io import Trajectory
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.configuration import read_yaml
 from ase_les.model_limits import limit_notes
 from ase_les.properties.correlation import uniform_timestep
 from ase_les.reading import read_file
 from ase_les.runs.output import RunFiles
-from ase_les.simulation.numbers import require_positive
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import Series
 
@@ -65,10 +65,7 @@ class ElectronicScreening:
                 f"`epsilon_infinity` must be 1 or larger, got {self.epsilon_infinity}; it is the "
                 "dielectric constant of the electrons alone, 1.78 for water"
             )
-        if self.recorded not in RECORDED:
-            raise ValueError(
-                f"`recorded` must be one of {', '.join(RECORDED)}, got {self.recorded!r}"
-            )
+        require_one_of("recorded", self.recorded, RECORDED)
 
     @property
     def factor(self) -> float:
@@ -237,9 +234,7 @@ def samples_after(
         temperature_K = float(np.mean(_column(series, "temperature_K")))
         if not temperature_K > 0:
             raise ValueError(f"{name} contains no temperature; give `temperature_K`")
-    elif not temperature_K > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
-    return series, float(temperature_K)
+    return series, float(require_positive("temperature_K", temperature_K))
 
 
 def read_recorded_run(

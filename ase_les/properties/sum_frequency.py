@@ -41,6 +41,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.correlation import LagTransform, lag_window
 from ase_les.properties.infrared_spectrum import QUANTUM_CORRECTIONS, harmonic_factor
 from ase_les.properties.recorded_run import series_path
@@ -242,19 +243,10 @@ def susceptibility(
     ValueError
         If the resolution is finer than the lags allow, or a setting is invalid.
     """
-    if quantum_correction not in QUANTUM_CORRECTIONS:
-        raise ValueError(
-            f"`quantum_correction` must be one of {', '.join(QUANTUM_CORRECTIONS)}, got "
-            f"{quantum_correction!r}"
-        )
-    if transition_moments not in TRANSITION_MOMENTS:
-        raise ValueError(
-            f"`transition_moments` must be one of {', '.join(TRANSITION_MOMENTS)}, got "
-            f"{transition_moments!r}"
-        )
+    require_one_of("quantum_correction", quantum_correction, QUANTUM_CORRECTIONS)
+    require_one_of("transition_moments", transition_moments, TRANSITION_MOMENTS)
     temperature = correlation.temperature_K if temperature_K is None else temperature_K
-    if not temperature > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature}")
+    require_positive("temperature_K", temperature)
     n_lags = correlation.correlation.shape[-1]
     weights, resolution = _fitting_window(
         window, resolution_per_cm, correlation.interval_fs, n_lags

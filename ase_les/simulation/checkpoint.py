@@ -21,6 +21,7 @@ from ase_les.messages import one_line
 from ase_les.runs.growing_files import FileMark
 from ase_les.runs.output import replace_file
 from ase_les.runs.stored_atoms import atoms_as_arrays, atoms_from_arrays
+from ase_les.simulation.states import unpacked
 
 FORMAT = 2
 RELAXATION_FORMAT = "relaxation 1"
@@ -197,7 +198,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(
             atoms=atoms_from_arrays(facts, arrays),
             forces=arrays["forces"],
-            integrator=_with_prefix("integrator/", arrays),
+            integrator=unpacked(arrays, "integrator", "/"),
             observers=_observers(arrays),
             files=_decode_marks(facts["files"]),
             **{name: facts[name] for name in _JSON_FIELDS},
@@ -228,7 +229,7 @@ def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
         facts["notes"] = tuple(facts["notes"])
         return RelaxationCheckpoint(
             atoms=atoms_from_arrays(facts["atoms"], arrays),
-            optimizer=_with_prefix("optimizer/", arrays),
+            optimizer=unpacked(arrays, "optimizer", "/"),
             files=_decode_marks(facts["files"]),
             forces=arrays["forces"],
             start_positions=arrays["start_positions"],
@@ -323,13 +324,9 @@ def _decode_marks(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, FileMark
     }
 
 
-def _with_prefix(start: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
-
-
 def _observers(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     observers: dict[str, dict[str, np.ndarray]] = {}
-    for name, array in _with_prefix("observer/", arrays).items():
+    for name, array in unpacked(arrays, "observer", "/").items():
         observer, _, entry = name.partition("/")
         state = observers.setdefault(observer, {})
         if entry:

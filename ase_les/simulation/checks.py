@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 from ase import Atoms
 
-from ase_les.calculator_extensions import model_cutoff
+from ase_les.arguments import settings_of
+from ase_les.calculator_extensions import model_cutoff, model_hash
 from ase_les.simulation.close_contacts import CLOSEST_PAIR_A, closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.simulation.observations import resolved_per_cm
+from ase_les.simulation.relaxation_settings import RelaxationSettings
 from ase_les.structure_limits import check_extent
 
 #: Largest deviation of forces in eV/Å between runs of the same model: above rounding errors of
@@ -47,6 +53,44 @@ def check_structure(atoms: Atoms) -> None:
     if contact is not None:
         raise ValueError(
             f"{contact.describe(atoms)}: check for duplicate atoms and for a cell that is too small"
+        )
+
+
+def refuse_other_run(
+    stem: Path,
+    settings: DynamicsSettings | RelaxationSettings,
+    expected: Mapping[str, object],
+    calculator: object,
+    recorded_hash: str | None,
+    structural: Sequence[str] = (),
+) -> None:
+    """Refuse to continue a run with other settings, another model or another structure.
+
+    Parameters
+    ----------
+    settings : DynamicsSettings or RelaxationSettings
+        Of the run.
+    expected : mapping
+        Settings that the run must have.
+    recorded_hash : str or None
+        Hash of the model of the run.
+    structural : sequence of str
+        Differences of the structure.
+    """
+    task = "dynamics" if isinstance(settings, DynamicsSettings) else "a relaxation"
+    given = settings_of(type(settings), asdict(settings) | dict(expected), task)
+    differences = [
+        f"{name} is {getattr(settings, name)!r}, given {getattr(given, name)!r}"
+        for name in expected
+        if getattr(settings, name) != getattr(given, name)
+    ]
+    if model_hash(calculator) != recorded_hash:
+        differences.append(f"model hash is {recorded_hash}, given {model_hash(calculator)}")
+    differences += structural
+    if differences:
+        raise ValueError(
+            f"run {stem} does not match: {'; '.join(differences)}. Omit these options to "
+            "continue with the settings of the run, or start a new run with a different output"
         )
 
 

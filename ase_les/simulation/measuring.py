@@ -35,6 +35,7 @@ from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import Series, SeriesRecord, read_record
+from ase_les.simulation.states import packed, unpacked
 from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers
 
 #: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this
@@ -136,19 +137,14 @@ class Averages:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the states of all accumulators."""
-        state = {"seen": np.array(self.seen)}
-        for name, accumulator in self._accumulators.items():
-            state |= {f"{name}/{key}": value for key, value in accumulator.state().items()}
-        return state
+        parts = {name: each.state() for name, each in self._accumulators.items()}
+        return {"seen": np.array(self.seen), **packed(parts, "/")}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore a state returned by `state`."""
         self.seen = int(state["seen"])
         for name, accumulator in self._accumulators.items():
-            start = f"{name}/"
-            accumulator.restore(
-                {key[len(start) :]: state[key] for key in state if key.startswith(start)}
-            )
+            accumulator.restore(unpacked(state, name, "/"))
 
     def write_results(self, final: bool) -> None:
         """Write the arrays of all averages at the end of the run."""

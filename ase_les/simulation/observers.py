@@ -15,6 +15,7 @@ from ase.constraints import FixCom, FixConstraint, FixSymmetry
 from ase.io.trajectory import TrajectoryWriter
 
 from ase_les.runs.growing_files import writing
+from ase_les.simulation.states import Stateless
 
 
 class Thermodynamics(NamedTuple):
@@ -60,21 +61,14 @@ class Observer(Protocol):
         ...
 
 
-class Stateless:
-    """Observer without checkpoint state: its growing file contains everything."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return an empty state."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
+class StatelessObserver(Stateless):
+    """Observer without a state that files do not already contain."""
 
     def write_results(self, final: bool) -> None:
-        """Do nothing."""
+        """Do nothing: every observation is written at once."""
 
 
-class ThermodynamicLog(Stateless):
+class ThermodynamicLog(StatelessObserver):
     """Log with one line per observation and units in the header; existing files are continued."""
 
     HEADER = (
@@ -104,7 +98,7 @@ class ThermodynamicLog(Stateless):
         self._file.close()
 
 
-class TrajectoryFrames(Stateless):
+class TrajectoryFrames(StatelessObserver):
     """ASE trajectory of frames with velocities and results; existing files are continued.
 
     Parameters
