@@ -33,12 +33,12 @@ from ase_les.properties.born_results import BornCharges, ElementCharges, notes_o
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
 from ase_les.reading.extended_xyz import without_labels, write_labeled
+from ase_les.runs.evaluations import displacement_record
 from ase_les.runs.lock import lock_output
 from ase_les.runs.output import OutputFiles, RunOptions, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
-from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record
+from ase_les.runs.provenance import describe_calculator, describe_structure
 from ase_les.simulation.slab_geometry import LAYER_GAP_A, unit_normal
 
 __all__ = [
@@ -362,15 +362,7 @@ def _by_displacement(
     moments = choose_moments(atoms, chosen.source, chosen.components, chosen.reach_A)
     step_A = chosen.displacement_A
     assert step_A is not None
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": step_A,
-        **moments.described,
-        **describe_calculator(atoms.calc),
-    }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
+    record = displacement_record(run, atoms, {"displacement_A": step_A, **moments.described})
     try:
         found = born_differences.by_displacement(
             atoms, displaced, step_A, record, moments, jobs=run.jobs, progress=run.progress

@@ -11,10 +11,9 @@ from ase.vibrations import VibrationsData
 
 from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.moment_sources import displaced, step_name
-from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.evaluations import displacement_record, evaluate_structures
 from ase_les.runs.output import RunOptions
-from ase_les.runs.provenance import describe_calculator, fingerprint
-from ase_les.runs.record import Record, Results
+from ase_les.runs.record import Results
 
 # Residual force in eV/Å above which the structure is reported as not relaxed.
 _RESIDUAL_FORCE = 0.01
@@ -82,15 +81,7 @@ def evaluate_displacements(
         Settings that recorded displacements must share, beside structure and calculator.
     run : RunOptions
     """
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": displacement_A,
-        **settings,
-        **describe_calculator(atoms.calc),
-    }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
+    record = displacement_record(run, atoms, {"displacement_A": displacement_A, **settings})
     structures = displaced(atoms, active, displacement_A)
     return evaluate_structures(
         structures, properties, atoms.calc, record, jobs=run.jobs, progress=run.progress

@@ -66,13 +66,12 @@ from ase_les.properties.phonon_results import (
     Splitting,
     ThermalProperties,
 )
-from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.evaluations import displacement_record, evaluate_structures
 from ase_les.runs.lock import lock_output
 from ase_les.runs.output import RunOptions, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record
 from ase_les.simulation.slab_geometry import gap_A, normal_axis
 
 if TYPE_CHECKING:
@@ -276,15 +275,12 @@ def _calculate_forces(
 ) -> tuple[np.ndarray, int]:
     """Set the forces of displaced supercells; return residual forces and their number."""
     structures = _structures(atoms, crystal)
-    belongs_to = {
-        "fingerprint of the supercell": fingerprint(structures[_UNDISPLACED]),
-        "fingerprint of the unit cell": fingerprint(atoms),
+    supercell = fingerprint(structures[_UNDISPLACED])
+    settings = {
+        "fingerprint of the supercell": supercell,
         "displacement_A": chosen.displacement_A,
-        **describe_calculator(atoms.calc),
     }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
+    record = displacement_record(run, atoms, settings)
     results = evaluate_structures(
         structures, ["forces"], atoms.calc, record, jobs=run.jobs, progress=run.progress
     )

@@ -53,7 +53,7 @@ from ase_les.simulation.accumulators.sum_frequency import (
     SumFrequency,
     SumFrequencyCorrelation,
 )
-from ase_les.statistics import Estimate, error_of_mean
+from ase_les.statistics import Estimate, error_of_mean, jackknife_error, without_each
 
 TRANSITION_MOMENTS = ("constant", "frequency")
 #: Range of the frequency-dependent transition moments in 1/cm.
@@ -147,12 +147,8 @@ class SumFrequencySpectrum:
             return (np.nan if at_edge else float(x[inside][index])), float(values[index])
 
         whole = np.array(place(self.imaginary(element, layer)[inside]))
-        blocks, n = self.imaginary_blocks(element, layer)[:, inside], len(self.blocks)
-        errors = np.full(2, np.nan)
-        if n >= 2:
-            left_out = (blocks.sum(axis=0) - blocks) / (n - 1)
-            each = np.array([place(values) for values in left_out])
-            errors = np.sqrt((n - 1) / n * ((each - each.mean(axis=0)) ** 2).sum(axis=0))
+        left_out = without_each(self.imaginary_blocks(element, layer)[:, inside])
+        errors = jackknife_error(np.array([place(each) for each in left_out]).reshape(-1, 2))
         center, height = (Estimate(*map(float, pair)) for pair in zip(whole, errors, strict=True))
         return Extremum(band, center, height)
 

@@ -8,10 +8,31 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_properties
 
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs, WorkerStartError
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.runs.provenance import describe_calculator, differences
+from ase_les.runs.provenance import describe_calculator, differences, fingerprint
 from ase_les.runs.record import Record, Results
+
+
+def displacement_record(run: RunOptions, atoms: Atoms, settings: Mapping[str, object]) -> Record:
+    """Return the record ``-displacements.jsonl`` of a calculation of displaced structures.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Undisplaced structure with its calculator.
+    settings : mapping
+        Settings that recorded displacements must share, beside structure and calculator.
+    """
+    belongs_to = {
+        "fingerprint of the structure": fingerprint(atoms),
+        **settings,
+        **describe_calculator(atoms.calc),
+    }
+    return Record.open(
+        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
+    )
 
 
 def evaluate_structures(
