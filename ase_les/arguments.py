@@ -41,7 +41,6 @@ def settings_of(cls: type[Settings], given: Mapping[str, Any], task: str) -> Set
     ----------
     cls : type
         Dataclass of the settings.
-    given : mapping
     task : str
         Subject of the message, such as "a relaxation".
     """

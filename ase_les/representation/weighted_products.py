@@ -33,7 +33,6 @@ class WeightedProducts(nn.Module):
 
     Parameters
     ----------
-    terms : list of (int, int, int, float)
     n_rows : int
         Rows of the result.
     """

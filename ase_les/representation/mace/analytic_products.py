@@ -35,13 +35,7 @@ class _Layout(NamedTuple):
 
 
 class AnalyticProducts(nn.Module):
-    """Products of one layer with constant weights.
-
-    Parameters
-    ----------
-    products : Products
-    basis : Basis
-    """
+    """Products of one layer with constant weights."""
 
     def __init__(self, products: Products, basis: Basis):
         super().__init__()

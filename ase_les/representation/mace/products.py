@@ -112,8 +112,6 @@ class Products(nn.Module):
 
     Parameters
     ----------
-    l_max, l_result, correlation : int
-    n_elements, channels : int
     n_paths : sequence of sequence of int
         Of the basis.
     """
