@@ -197,7 +197,7 @@ def polarizability_of_structures(atomic: Tensor, graph: Graph, local_field: Loca
 
 
 def lorentz_polarizability(local: Tensor, volume: Tensor | float) -> Tensor:
-    r"""Return :math:`\alpha = A (1 - \frac{4\pi}{3V} A)^{-1}`, in the field of Lorentz.
+    r"""Return :math:`\alpha = A (1 - \frac{4\pi}{3V} A)^{-1}`, with the Lorentz local field.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def search_cutoff(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cuto
 
 
 def _lengths(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> list[tuple[float, ...]]:
-    """Return the sizes (Å) that vesin divides into cells; two limits where they are not known."""
+    """Return the lengths (Å) that vesin divides into search cells; two bounds if unknown."""
     periodic = np.asarray(pbc, dtype=bool)
     if not len(positions):
         return [(0.0,)] * 3

@@ -1,4 +1,4 @@
-"""Latent charges: a readout of features and a neutrality rule that turns it into charges."""
+"""Latent charges: a readout network on the features, followed by a neutrality rule."""
 
 from __future__ import annotations
 

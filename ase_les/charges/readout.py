@@ -114,7 +114,7 @@ class JointReadouts:
         return [outputs for outputs, _ in found], [before for _, before in found]
 
     def gradient(self, by_outputs: Sequence[Tensor], kept: Sequence[Sequence[Tensor]]) -> Tensor:
-        """Return the gradient by the features (N, n_features) for gradients by the outputs."""
+        """Return the gradient with respect to features (N, n_features) from that of the outputs."""
         by_first = [_by_first(*given) for given in zip(self._parts, by_outputs, kept, strict=True)]
         return torch.cat(by_first, dim=1) @ self._first
 
@@ -131,7 +131,7 @@ def _after_first(frozen: _Frozen, first: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 
 def _by_first(frozen: _Frozen, gradient: Tensor, before: Sequence[Tensor]) -> Tensor:
-    """Return the gradient by the outputs of the first layer, for one by the outputs."""
+    """Return the gradient with respect to the outputs of the first layer from that of all."""
     hidden = gradient
     for (weight, _), argument in zip(reversed(frozen.layers), reversed(before), strict=True):
         hidden = torch.ops.aten.silu_backward(hidden @ weight, argument)

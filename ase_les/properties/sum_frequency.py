@@ -229,7 +229,7 @@ def susceptibility(
     quantum_correction, transition_moments : str
         See the module.
     dipole_derivative_e, polarizability_derivative_A2 : float
-        Derivatives by the length of an isolated O–H bond; for a model 1.
+        Derivatives with respect to the length of an isolated O–H bond; for a model 1.
     blocks : int
         Maximum number of blocks for errors.
     upto_per_cm : float

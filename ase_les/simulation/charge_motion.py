@@ -66,7 +66,7 @@ class Current(Stateless):
         _require_property(atoms, "born_effective_charges", "the current")
 
     def measure(self, atoms: Atoms) -> np.ndarray:
-        """Return the current, shape (3,)."""
+        """Return the current in e Å/fs, shape (3,)."""
         if hasattr(atoms.calc, "get_current"):
             return atoms.calc.get_current(atoms)
         born = atoms.calc.get_property("born_effective_charges", atoms)

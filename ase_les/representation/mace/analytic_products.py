@@ -153,7 +153,7 @@ def add_values(products: WeightedProducts, values: Rows, rows: Rows) -> None:
 def add_gradients(
     products: WeightedProducts, gradients: Rows, rows: Rows, gradients_by_values: Rows
 ) -> None:
-    """Add gradients by the rows from those by the values, all in one call."""
+    """Add gradients with respect to the rows from those of the values, all in one call."""
     if not products.terms:
         return
     first, second, targets, weights = zip(*products.terms, strict=True)

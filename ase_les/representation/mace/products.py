@@ -259,7 +259,7 @@ class _MonomialGradients(torch.autograd.Function):
 
 
 def _pulled_back(by_rows: Tensor, rows: Tensor, factors: _Factors) -> Tensor:
-    """Return gradients by all rows, including contributions from their products."""
+    """Return gradients with respect to all rows, including contributions from their products."""
     totals = by_rows.clone()
     row, total = rows.unbind(), totals.unbind()
     for place in reversed(range(len(row) - len(factors), len(row))):

@@ -41,7 +41,7 @@ def last_layer_committee(
     =================  ====================================================
     Symbol             Code
     =================  ====================================================
-    :math:`J`          ``rows``, float64, derivatives by `last_layers`
+    :math:`J`          ``rows``, float64, derivatives with respect to `last_layers`
     :math:`\lambda`    ``regularization``
     =================  ====================================================
 
@@ -95,7 +95,7 @@ def _rows(
     random: torch.Generator,
     on_structure: Callable[[], None],
 ) -> tuple[Tensor, Tensor]:
-    """Return derivatives (R, P) by the last layers, and errors (R,).
+    """Return derivatives (R, P) with respect to the last layers, and errors (R,).
 
     Rows are energies per atom in eV and projected forces in eV/Å.
     """
