@@ -1,9 +1,9 @@
 r"""Electrostatic potential and field of latent charges, at atoms or arbitrary points.
 
-The energy is quadratic in the charges: the potential at a point is its derivative
-with respect to a charge at this point, and the field is the force on that charge. Both use the sums of the energy, for all
-boundary conditions. The test charge is a Gaussian with the smearing of the model, so that both are
-finite at atoms.
+The energy is quadratic in the charges: the potential at a point is its derivative with respect to a
+charge at this point, and the field is the force on that charge. Both use the sums of the energy,
+for all boundary conditions. The test charge is a Gaussian with the smearing of the model, so that
+both are finite at atoms.
 
 The zero of the potential is at infinity in free space, the average over a periodic cell, and for
 a neutral slab the mean of the values far away on both sides.

@@ -40,7 +40,7 @@ class Edges(NamedTuple):
         return cls(distances, unit, harmonics(unit).transpose(0, 1).contiguous())
 
     def gradient(self, along: Tensor, by_angular: Tensor, harmonics: SphericalHarmonics) -> Tensor:
-        """Return the gradient with respect to vectors from those of distances (n, K) and harmonics."""
+        """Return the gradient of the vectors from those of distances (n, K) and harmonics."""
         across = harmonics.gradient(self.unit, by_angular.transpose(0, 1)) / self.distances
         along = along - (across * self.unit).sum(0)
         return across.addcmul_(along, self.unit)
