@@ -25,15 +25,20 @@ FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
 
 
 def check_structure(atoms: Atoms) -> None:
-    """Check that a structure can be simulated.
+    """Check that a structure has a calculator and can be calculated, see `check_atoms`."""
+    if len(atoms) and atoms.calc is None:
+        raise ValueError("the structure has no calculator; set `atoms.calc` first")
+    check_atoms(atoms)
 
-    It needs atoms and a calculator, finite positions of plausible size, a cell vector for each
-    periodic direction, an integer total charge, and distances of at least 0.4 Å.
+
+def check_atoms(atoms: Atoms) -> None:
+    """Check that energy and forces of a structure can be calculated.
+
+    It needs atoms, finite positions of plausible size, a cell vector for each periodic direction,
+    an integer total charge, and distances of at least 0.4 Å.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
-    if atoms.calc is None:
-        raise ValueError("the structure has no calculator; set `atoms.calc` first")
     if not np.isfinite(atoms.positions).all():
         invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
         raise ValueError(f"positions of atoms {_listed(invalid)} are not finite; correct the input")
