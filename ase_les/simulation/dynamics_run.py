@@ -374,7 +374,13 @@ def growing_files(files: RunFiles, settings: DynamicsSettings) -> dict[str, Grow
 def rewind_files(
     files: RunFiles, settings: DynamicsSettings, checkpoint: Checkpoint
 ) -> dict[str, GrowingFile]:
-    """Rewind the growing files to a checkpoint; files that were created later are removed."""
+    """Rewind the growing files to a checkpoint; files that were created later are removed.
+
+    Raises
+    ------
+    ValueError
+        If a file has changed, see :meth:`GrowingFile.rewind`.
+    """
     files.remove_unfinished()
     growing = growing_files(files, settings)
     for name, file in growing.items():
