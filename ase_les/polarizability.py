@@ -98,8 +98,6 @@ class AtomicPolarizabilities(nn.Module):
 
     Parameters
     ----------
-    n_features : int
-    config : PolarizabilityConfig
     elements : sequence of int
         Atomic numbers known to the model.
     cutoff : float
@@ -182,7 +180,6 @@ def polarizability_of_structures(atomic: Tensor, graph: Graph, local_field: Loca
     ----------
     atomic : Tensor, shape (N, 3, 3)
         In Å³.
-    graph : Graph
     local_field : str
         As in `PolarizabilityConfig`.
     """

@@ -22,7 +22,6 @@ class Estimate:
 
     Parameters
     ----------
-    mean : float
     standard_error : float
         nan if there are too few samples for an estimate.
     """
@@ -39,10 +38,6 @@ def with_error(value: float, error: float) -> str:
 
     The error has two significant digits. Values with an unknown error have three and are
     marked as such; values whose error is that of single precision or smaller have six.
-
-    Parameters
-    ----------
-    value, error : float
     """
     if not math.isfinite(value):
         return f"{value}"
@@ -223,7 +218,6 @@ def in_blocks(series: np.ndarray, n_blocks: int) -> np.ndarray:
     Parameters
     ----------
     series : array, shape (n, ...)
-    n_blocks : int
 
     Returns
     -------

@@ -25,8 +25,6 @@ class LatentCharges(nn.Module):
 
     Parameters
     ----------
-    n_features : int
-    config : ChargesConfig
     elements : sequence of int
         Atomic numbers known to the model.
     cutoff : float

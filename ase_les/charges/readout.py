@@ -19,10 +19,8 @@ class Readout(nn.Module):
 
     Parameters
     ----------
-    n_features : int
     hidden : sequence of int
         Widths of the hidden layers.
-    n_outputs : int
     bias : bool
         Whether the layers have constant terms.
     linear : bool

@@ -81,7 +81,6 @@ class SplitCharges(NeutralityRule):
 
     Parameters
     ----------
-    config : ChargesConfig
     elements : sequence of int
         Atomic numbers known to the model.
     cutoff : float

@@ -119,7 +119,6 @@ def read(
 
     Parameters
     ----------
-    path : Path
     last_only : bool
         Read the last structure only.
     charge : float or None

@@ -23,7 +23,6 @@ def numbers(option: str, text: str, *counts: int, example: str = "1,2") -> tuple
     ----------
     option : str
         Name of the option for messages.
-    text : str
     *counts : int
         Possible numbers of values; any if none is given.
     example : str

@@ -126,7 +126,6 @@ def adsorption_of(
     ----------
     both : Atoms
         Atoms of the slab, followed by those of the adsorbate, in the frame of `slab`.
-    slab, adsorbate : Atoms
     converged : bool
         Recorded in the result.
     provenance : mapping, optional
@@ -237,7 +236,6 @@ def adsorb(
         Continue each relaxation from its last checkpoint.
     overwrite : bool
         Replace an earlier calculation.
-    progress : Progress
     on_result : callable, optional
         Called with the result of each relaxation.
     provenance : mapping, optional

@@ -154,7 +154,6 @@ def born_charges(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
     **settings
         See `BornSettings`.
 

@@ -53,7 +53,6 @@ def conductivity_green_kubo(
     ----------
     current_eA_per_fs : array, shape (n, 3)
         Physical current, sampled about every 2 fs.
-    timestep_fs, volume_A3, temperature_K : float
     plateau_ps : (float, float), optional
         See `ase_les.properties.green_kubo`.
     blocks : int
@@ -81,7 +80,6 @@ def conductivity_einstein_helfand(
     ----------
     dipole_eA : array, shape (n, 3)
         Physical dipole on one branch.
-    timestep_fs, volume_A3, temperature_K : float
     fit_ps, blocks
         See `diffusion`.
     """
@@ -104,10 +102,8 @@ def conductivity_nernst_einstein(
 
     Parameters
     ----------
-    ions : sequence of Diffusion
     charge_numbers : mapping
         Charge number by species.
-    volume_A3, temperature_K : float
     """
     scale = _charge_diffusion_scale(volume_A3, temperature_K)
     value = variance = 0.0

@@ -90,7 +90,6 @@ def static_dielectric(
         Physical itinerant dipole of the cell in e Å (see `ElectronicScreening`).
     timestep_fs : float
         Time between samples.
-    volume_A3, temperature_K : float
     epsilon_infinity : float
         Electronic contribution; 1 for rigid charges.
     """

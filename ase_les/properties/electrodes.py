@@ -58,7 +58,6 @@ def select_electrodes(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     left, right : str or sequence of int
         Selections as in `ase_les.properties.atom_selection`, such as ``"Pt & bottom:3"``, or
         indices.

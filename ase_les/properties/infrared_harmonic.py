@@ -60,7 +60,7 @@ from ase_les.properties.normal_modes import (
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.evaluations import property_of
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, write_arrays, write_summary
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure
@@ -93,7 +93,6 @@ class HarmonicInfrared:
         "analytic" (Born charges) or "displacement" (differences of the dipole).
     components : str
         "all", or "normal" if only the dipole along the normal of a slab is known.
-    displacement_A : float
     width_per_cm : float
         Full width at half maximum of the lines of the stored spectrum.
     atoms : tuple of int
@@ -202,7 +201,6 @@ def harmonic_infrared(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
     **settings
         See `ase_les.properties.normal_modes.ModeSettings`.
 
@@ -252,10 +250,7 @@ def harmonic_infrared(
         calculator=describe_calculator(atoms.calc),
     )
     result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
-    if run.files is not None:
-        write_arrays(run.files.named("-infrared.npz"), result.arrays())
-        # Written last: its existence means that all files are complete.
-        write_summary(run.files.summary, result.summary())
+    run.write("-infrared.npz", result)
     return result
 
 

@@ -205,7 +205,6 @@ def molar_scale(
     Parameters
     ----------
     frequency_Hz : array, shape (n,)
-    temperature_K : float
     quantum_correction : {"harmonic", "none"}
     """
     # (e Å/fs)² fs in SI, and from m²/mol to km/mol per 1/cm.

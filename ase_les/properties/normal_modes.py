@@ -72,14 +72,10 @@ def evaluate_displacements(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     active : sequence of int
         Displaced atoms.
-    displacement_A : float
-    properties : sequence of str
     settings : mapping
         Settings that recorded displacements must share, beside structure and calculator.
-    run : RunOptions
     """
     record = displacement_record(run, atoms, {"displacement_A": displacement_A, **settings})
     structures = displaced(atoms, active, displacement_A)
@@ -139,7 +135,6 @@ def hessian_of_forces(
         Displaced atoms.
     results : mapping of str to mapping of str to array
         Forces of the structures of `ase_les.properties.moment_sources.displaced`.
-    displacement_A : float
     """
     rows = [
         (results[step_name(i, axis, -1)]["forces"] - results[step_name(i, axis, 1)]["forces"])[
@@ -162,7 +157,6 @@ def normal_modes(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     active : sequence of int
         Vibrating atoms.
     hessian : array, shape (3 N', 3 N')

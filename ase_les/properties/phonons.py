@@ -68,7 +68,7 @@ from ase_les.properties.phonon_results import (
 )
 from ase_les.runs.evaluations import displacement_record, evaluate_structures
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, write_arrays, write_summary
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
@@ -165,7 +165,6 @@ def phonons(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
     **settings
         See `PhononSettings`.
 
@@ -229,9 +228,7 @@ def phonons(
     )
     if run.files is not None:
         phonopy_files.write_files(run.files, result, chosen.symmetry_tolerance_A)
-        write_arrays(run.files.named("-phonons.npz"), result.arrays())
-        # Written last: its existence means that all files are complete.
-        write_summary(run.files.summary, result.summary())
+    run.write("-phonons.npz", result)
     return result
 
 

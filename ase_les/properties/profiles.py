@@ -172,7 +172,6 @@ def profiles(
         Stem of ``<output>-summary.yml`` and ``<output>-profiles.npz``.
     overwrite : bool
         Replace earlier profiles.
-    progress : Progress
     provenance : mapping, optional
         Origin of the trajectory in plain containers.
 

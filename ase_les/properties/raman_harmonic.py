@@ -44,7 +44,7 @@ from ase_les.properties.normal_modes import (
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, write_arrays, write_summary
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure
@@ -221,7 +221,6 @@ def harmonic_raman(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
     **settings
         See `RamanSettings`; by default all atoms of a crystal vibrate.
 
@@ -267,10 +266,7 @@ def harmonic_raman(
     )
     notes = notes_on_minimum(wavenumbers, result.residual_force_eV_per_A, "the spectrum")
     result = replace(result, notes=(*selection.notes, *notes, *limits))
-    if run.files is not None:
-        write_arrays(run.files.named("-raman.npz"), result.arrays())
-        # Written last: its existence means that all files are complete.
-        write_summary(run.files.summary, result.summary())
+    run.write("-raman.npz", result)
     return result
 
 

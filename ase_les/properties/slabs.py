@@ -210,7 +210,6 @@ def miller_indices(bulk: Atoms, indices: Sequence[int]) -> tuple[int, int, int]:
 
     Parameters
     ----------
-    bulk : Atoms
     indices : three or four ints
         (h, k, l), or Miller–Bravais indices (h, k, i, l) with i = −h − k of a hexagonal cell
         (a = b, γ = 120°).

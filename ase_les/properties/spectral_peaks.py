@@ -70,7 +70,6 @@ def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak,
 
     Parameters
     ----------
-    spectrum : InfraredSpectrum
     bands : sequence of Band
         By default, maxima with a prominence of more than three standard errors (see
         `relative_noise`) and 2 % of the highest absorption, each with the range between the

@@ -219,7 +219,6 @@ def susceptibility(
 
     Parameters
     ----------
-    correlation : SumFrequencyCorrelation
     temperature_K : float, optional
         By default the mean kinetic temperature of the run.
     resolution_per_cm : float, optional
@@ -232,7 +231,6 @@ def susceptibility(
         Derivatives with respect to the length of an isolated O–H bond; for a model 1.
     blocks : int
         Maximum number of blocks for errors.
-    upto_per_cm : float
 
     Raises
     ------
@@ -298,8 +296,6 @@ def sum_frequency_of_trajectory(
     ----------
     frames : iterable of Atoms
         With velocities, at the interval of the accumulator.
-    accumulator : SumFrequency
-    progress : Progress
 
     Raises
     ------
@@ -333,7 +329,6 @@ def sum_frequency(
         A stem names the run that observed ``sfg``: ``<stem>-sfg.npz`` is read.
     output : str or Path, optional
         Stem of ``<output>.npz`` and ``<output>-summary.yml``.
-    overwrite : bool
     **settings
         See `susceptibility`.
 

@@ -247,7 +247,6 @@ def surface_energy(
         Continue each relaxation from its last checkpoint; `steps` counts from its start.
     overwrite : bool
         Replace an earlier calculation.
-    progress : Progress
     on_result : callable, optional
         Called with the result of each relaxation.
     provenance : mapping, optional

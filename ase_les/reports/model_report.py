@@ -38,7 +38,6 @@ class ModelReport:
 
     Parameters
     ----------
-    title : str
     facts : mapping of str to object
         Rows of the first table: data, structures, settings.
     errors : mapping of str to Errors
@@ -49,9 +48,6 @@ class ModelReport:
         Of these structures.
     card : mapping
         Card of the model.
-    response : ResponseComparison or None
-    charges : AtomicCharges or None
-    worst : WorstStructure or None
     history : sequence of EpochRecord
         Learning curve.
     spread : Calibration or None

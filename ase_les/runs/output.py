@@ -331,6 +331,13 @@ class RunOptions:
             existing = [self.files.named(ending) for ending in endings]
             self.files.prepare(existing, self.resume or self.overwrite)
 
+    def write(self, ending: str, result: Result) -> None:
+        """Write arrays to the file with an ending, and the summary, if there is an output."""
+        if self.files is not None:
+            write_arrays(self.files.named(ending), result.arrays())
+            # Written last: its existence means that all files are complete.
+            write_summary(self.files.summary, result.summary())
+
 
 def write_result(files: OutputFiles, result: Result) -> None:
     """Write arrays and summary of a result; the summary last, since it marks completeness."""

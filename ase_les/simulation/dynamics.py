@@ -82,7 +82,6 @@ def run_dynamics(
         Parts of the run in order. Fields that a stage does not set are taken from the settings.
     overwrite : bool
         Replace an earlier run of the same output.
-    progress : Progress
     provenance : mapping, optional
         Origin of structure and calculator (plain values), recorded in summary and checkpoint.
     **settings
@@ -194,7 +193,6 @@ def resume_dynamics(
         New total number of steps.
     atoms : Atoms, optional
         Expected structure (checked).
-    progress : Progress
     **expected
         Expected settings, fields of :class:`DynamicsSettings` (checked).
 

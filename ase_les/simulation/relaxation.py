@@ -65,7 +65,6 @@ def relax(
         Stem of the files: ``<output>.traj``, ``.log`` and ``.checkpoint``.
     overwrite : bool
         Replace an earlier run of the same output.
-    progress : Progress
     provenance : mapping, optional
         Origin of structure and calculator (plain values), recorded in summary and checkpoint.
     **settings
@@ -122,7 +121,6 @@ def resume_relaxation(
         New maximum number of steps, counted from the start of the run.
     atoms : Atoms, optional
         Expected structure (checked).
-    progress : Progress
     **expected
         Expected settings, fields of :class:`RelaxationSettings` (checked).
 

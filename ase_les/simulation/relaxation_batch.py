@@ -66,7 +66,6 @@ def relax_many(
         Stem of the files.
     overwrite : bool
         Replace earlier files of the same output.
-    progress : Progress
     on_result : callable, optional
         Called with the :class:`RelaxationResult` of each structure when it is available, for
         example :func:`ase_les.reports.relaxation.write`.
@@ -137,7 +136,6 @@ def resume_relaxations(
     steps : int, optional
         New maximum number of steps for each structure; structures that reached the previous
         maximum are continued.
-    progress : Progress
     on_result : callable, optional
         See :func:`relax_many`.
     **expected

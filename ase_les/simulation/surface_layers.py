@@ -134,7 +134,6 @@ class LayeredMolecules:
 
     Parameters
     ----------
-    layers : SurfaceLayers
     atoms : Atoms
         First configuration.
 

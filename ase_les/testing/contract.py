@@ -132,7 +132,6 @@ def check_calculator(
 
     Parameters
     ----------
-    model : LESModel
     device : str
         Device, as named by torch.
     atoms_list : sequence of ase.Atoms or None

@@ -67,7 +67,6 @@ def finite_size_correction_cm2_per_s(
 
     Parameters
     ----------
-    temperature_K : float
     viscosity_mPa_s : float
         Shear viscosity :math:`\eta` in mPa s (= cP), of the model rather than of the experiment;
         0.85 mPa s is the experimental value of water at 300 K.

@@ -71,7 +71,6 @@ class MeanSquareDisplacementResult:
 
         Parameters
         ----------
-        element : str
         fit_from_fs, fit_to_fs : float, optional
             Range of lags, by default from a quarter of the longest lag to the longest.
 

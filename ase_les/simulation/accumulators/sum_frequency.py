@@ -162,7 +162,6 @@ class SumFrequency:
         Time between the configurations that are added.
     max_lag_fs : float
         Longest lag; determines the finest resolution.
-    layers : SurfaceLayers, optional
     cutoff_A : float
         Cutoff :math:`r_t` of cross-correlations, of the distance between bond centers.
     perpendicular : float

@@ -144,7 +144,6 @@ def label_structures(
         On resuming, calculate failed structures again.
     overwrite : bool
         Replace earlier files of that name.
-    progress : Progress
 
     Returns
     -------
@@ -240,13 +239,7 @@ def _write_results(result: LabelResult, bare: Sequence[Atoms]) -> None:
 
 
 def label(atoms: Atoms, reference: Reference) -> Label:
-    """Label one structure; errors are returned in the label.
-
-    Parameters
-    ----------
-    atoms : Atoms
-    reference : Reference
-    """
+    """Label one structure; errors are returned in the label."""
     began = perf_counter()
     try:
         check_atoms(atoms)

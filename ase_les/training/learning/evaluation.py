@@ -85,7 +85,6 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
     ----------
     model : LESModel
         In the precision and on the device used for the evaluation.
-    samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
     """
@@ -139,7 +138,6 @@ def worst_structure(comparison: Comparison, samples: Sequence[Sample]) -> WorstS
     ----------
     comparison : Comparison
         Of these samples.
-    samples : sequence of Sample
     """
     found: WorstStructure | None = None
     for index, sample in enumerate(samples):

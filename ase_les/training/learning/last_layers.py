@@ -47,15 +47,12 @@ def last_layer_committee(
 
     Parameters
     ----------
-    model : LESModel
     samples : sequence of Sample
         Training structures; some tens are enough.
     members : int
         The cost of the mean forces does not depend on it. The spread of few members is noisy.
     projections : int
         Random directions per structure.
-    regularization : float
-    seed : int
     on_structure : callable
         Called after every structure.
 

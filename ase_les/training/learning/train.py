@@ -122,7 +122,6 @@ def train(
 
     Parameters
     ----------
-    config : TrainingConfig
     folder : str or Path
         Folder that relative paths of data refer to.
     resume : bool
@@ -131,7 +130,6 @@ def train(
         Replace the files of an earlier training.
     device : str
         Device in the notation of torch: "cpu", "cuda", "cuda:1" …
-    progress : Progress
     ranks : Ranks
         Processes that share each batch (`ase_les.ranks.ranks_of_torchrun`); the first one writes.
 

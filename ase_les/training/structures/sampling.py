@@ -148,8 +148,6 @@ def sample_structures(
         the structure, and index and kind of the move.
     calculator : ASE calculator, optional
         Calculator for dynamics: a cheap one, or a preliminary model.
-    include_start : bool
-    progress : Progress
 
     Raises
     ------
@@ -185,12 +183,6 @@ def sample_by_recipe(
     starts: Sequence[Atoms], recipe: SamplingRecipe, *, progress: Progress = NO_PROGRESS
 ) -> Samples:
     """Sample structures by a recipe, including the selection.
-
-    Parameters
-    ----------
-    starts : sequence of Atoms
-    recipe : SamplingRecipe
-    progress : Progress
 
     Raises
     ------
