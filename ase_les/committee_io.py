@@ -91,16 +91,7 @@ def save_committee(
 
 
 def read_committee(path: str | Path) -> Committee:
-    """Read a committee, in the precision it was trained in.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is damaged, is not a committee, has a newer format, or its weights do not match
-        its configurations.
-    """
+    """Read a committee, in the precision it was trained in."""
     from ase_les.committee import Committee
 
     path = Path(path)

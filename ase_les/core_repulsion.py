@@ -65,7 +65,6 @@ class CoreRepulsion(nn.Module):
 
     Parameters
     ----------
-    config : CoreRepulsionConfig
     elements : sequence of int
         Atomic numbers.
     cutoff : float

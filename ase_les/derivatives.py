@@ -92,7 +92,6 @@ def differentiate_sharing(
 
     Parameters
     ----------
-    models : sequence of LESModel
     graph : Graph
         One structure.
     plans : sequence of Plan or None

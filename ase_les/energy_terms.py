@@ -70,13 +70,7 @@ class AtomicEnergies(nn.Module):
 
 
 class ShortRange(nn.Module):
-    """Learned energy of atomic environments.
-
-    Parameters
-    ----------
-    n_features : int
-    config : ShortRangeConfig
-    """
+    """Learned energy of atomic environments."""
 
     def __init__(self, n_features: int, config: ShortRangeConfig):
         super().__init__()
@@ -109,8 +103,6 @@ class LatentElectrostatics(nn.Module):
 
     Parameters
     ----------
-    charges : LatentCharges
-    electrostatics : Electrostatics
     representation : Representation or None
         Separate features for the charges; None uses those of the context.
     equilibration : Equilibration or None

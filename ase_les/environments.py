@@ -62,7 +62,6 @@ class Environments:
     ----------
     elements : tuple of int
         Atomic numbers, ascending.
-    cutoff_A : float
     means : array, shape (n_elements, 2 n_elements)
     factors : array, shape (n_elements, 2 n_elements, 2 n_elements)
         Inverse Cholesky factors of the covariances.
@@ -133,7 +132,6 @@ def coordination_numbers(edges: Edges, elements: Sequence[int], cutoff_A: float)
 
     Parameters
     ----------
-    edges : Edges
     elements : sequence of int
         Atomic numbers, ascending; other elements are ignored.
     cutoff_A : float
@@ -158,13 +156,7 @@ def coordination_numbers(edges: Edges, elements: Sequence[int], cutoff_A: float)
 
 
 def summarize(structures: Iterable[Edges], cutoff_A: float) -> Environments | None:
-    """Return a summary of the environments in training structures; None without structures.
-
-    Parameters
-    ----------
-    structures : iterable of Edges
-    cutoff_A : float
-    """
+    """Return a summary of the environments in training structures; None without structures."""
     kept = list(structures)
     if not kept:
         return None
@@ -187,10 +179,6 @@ def summarize(structures: Iterable[Edges], cutoff_A: float) -> Environments | No
 
 def closest_contacts(structures: Iterable[Edges]) -> dict[tuple[int, int], float]:
     """Return the shortest distance in Å of every pair of elements that are neighbors.
-
-    Parameters
-    ----------
-    structures : iterable of Edges
 
     Returns
     -------

@@ -64,14 +64,7 @@ class Graph(NamedTuple):
 
 
 def total_charge_of(atoms: Atoms) -> float:
-    """Total charge in e: ``atoms.info["charge"]``, 0 when absent.
-
-    Raises
-    ------
-    ValueError
-        If the entry is not a finite number. Text and booleans are rejected: ASE reads
-        ``charge=None`` in a file as True.
-    """
+    """Total charge in e: ``atoms.info["charge"]``, 0 when absent."""
     given = atoms.info.get("charge", 0.0)
     try:
         charge = float("nan") if isinstance(given, str | bool | np.bool_) else float(given)
@@ -85,14 +78,7 @@ def total_charge_of(atoms: Atoms) -> float:
 
 
 def check_geometry(atoms: Atoms) -> None:
-    """Raise an error for structures that no model can evaluate.
-
-    Raises
-    ------
-    ValueError
-        If there are no atoms, positions or cell are not finite or unreasonably large, or a
-        periodic direction has no lattice vector.
-    """
+    """Raise an error for structures that no model can evaluate."""
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms; at least one is needed")
     check_positions(atoms)
@@ -158,7 +144,6 @@ def strained(graph: Graph, strain: Tensor) -> Graph:
 
     Parameters
     ----------
-    graph : Graph
     strain : Tensor, shape (S, 3, 3)
         Dimensionless strain of each structure.
     """

@@ -62,7 +62,6 @@ class MaceRepulsion(nn.Module):
 
     Parameters
     ----------
-    config : MaceRepulsionConfig
     elements : sequence of int
         Atomic numbers.
     cutoff : float

@@ -45,13 +45,7 @@ def one_line(text: object, longest: int = LONGEST) -> str:
 
 
 def without_control(value: object, depth: int = 50) -> object:
-    """Return nested containers, as read from JSON, with all text made `printable`.
-
-    Raises
-    ------
-    ValueError
-        If the nesting is deeper than `depth`.
-    """
+    """Return nested containers, as read from JSON, with all text made `printable`."""
     if depth == 0:
         raise ValueError("lists or objects are nested too deep")
     if isinstance(value, str):

@@ -62,7 +62,6 @@ class LESModel(nn.Module):
 
     Parameters
     ----------
-    config : ModelConfig
     seed : int or None
         Seed of the initial weights; None uses torch's global generator.
 
@@ -277,7 +276,6 @@ class LESModel(nn.Module):
 
         Parameters
         ----------
-        graph : Graph
         previous : Plan or None
             Returned unchanged if a new plan would be equal to it.
         """
@@ -298,7 +296,6 @@ class LESModel(nn.Module):
 
         Parameters
         ----------
-        graph : Graph
         plan : Plan or None
             Plan of this graph, from `plan`.
         bias : MetalBias or None
@@ -324,7 +321,6 @@ class LESModel(nn.Module):
 
         Parameters
         ----------
-        graph : Graph
         context : Context
             Features of this graph, from `representation`, and the plan of the sums.
         """
@@ -344,13 +340,7 @@ class LESModel(nn.Module):
 
 
 def check_device(device: str) -> None:
-    """Check that torch can compute on a device.
-
-    Raises
-    ------
-    ValueError
-        If the device cannot be used; the message lists available devices.
-    """
+    """Check that torch can compute on a device."""
     try:
         torch.empty(0, device=device)
     # Torch raises AssertionError for devices it was built without.

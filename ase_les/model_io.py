@@ -119,13 +119,7 @@ def basis_of(config: object) -> dict[str, str]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """Write a safetensors file, atomically.
-
-    Raises
-    ------
-    ValueError
-        If the path does not end in ``.safetensors``.
-    """
+    """Write a safetensors file, atomically."""
     from safetensors.torch import save
 
     if path.suffix != ".safetensors":
@@ -140,16 +134,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
 
 
 def read_model(path: str | Path) -> LESModel:
-    """Read the model of a ``.safetensors`` file, in the precision it was trained in.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is damaged, of another program, of a newer format, or its
-        weights do not match its config.
-    """
+    """Read the model of a ``.safetensors`` file, in the precision it was trained in."""
     path = Path(path)
     header = read_header(path)
     with opened(path, "pt") as file:
@@ -171,15 +156,7 @@ def read_model(path: str | Path) -> LESModel:
 
 
 def read_header(path: str | Path) -> ModelHeader:
-    """Return config and card of a model file without reading the weights.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is damaged, of another program, or of a newer format.
-    """
+    """Return config and card of a model file without reading the weights."""
     return read_entries(Path(path), FORMAT)
 
 
@@ -248,13 +225,7 @@ def load_model(name_or_path: str | Path, head: str | None = None) -> LESModel | 
 
 
 def load_single_model(name_or_path: str | Path, head: str | None = None) -> LESModel:
-    """Return a single model as `load_model` does; committees are rejected.
-
-    Raises
-    ------
-    ValueError
-        If it is a committee.
-    """
+    """Return a single model as `load_model` does; committees are rejected."""
     from ase_les.model import LESModel
 
     loaded = load_model(name_or_path, head)
@@ -327,13 +298,7 @@ def opened(path: Path, framework: str) -> Iterator:
 
 
 def untrained(config: Mapping, shapes: Mapping[str, Sequence[int]], path: Path) -> LESModel:
-    """Return the model of a config, uninitialized, if its weights have these names and shapes.
-
-    Raises
-    ------
-    ValueError
-        If the config is invalid, or its weights have other names or shapes.
-    """
+    """Return the model of a config, uninitialized, if its weights have these names and shapes."""
     from ase_les.model_config import ModelConfig
     from ase_les.model_sizes import model_of_shapes
 

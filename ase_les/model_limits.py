@@ -111,7 +111,6 @@ def exceeded_limits(
         Structure whose periodic directions, gaps and total charge are checked.
     uses : sequence of str
         Names of limits that the calculation exceeds for every structure.
-    temperatures_K : sequence of float
     """
     limits = named_limits(card)
     found = [

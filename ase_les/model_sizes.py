@@ -29,16 +29,10 @@ def model_of_shapes(
 
     Parameters
     ----------
-    config : ModelConfig
     shapes : mapping of str to sequence of int
         Shapes by the name of the weight in files.
     only_parameters : bool
         Whether weights that are not trained, such as feature scales, may be absent.
-
-    Raises
-    ------
-    ValueError
-        If the configuration is invalid, or a weight is missing, unknown or has another shape.
     """
     given = sum(map(math.prod, shapes.values()))
     with _Allocation(4 * given + _ALWAYS_ALLOWED):
@@ -60,12 +54,7 @@ def model_of_shapes(
 
 
 class _Allocation(TorchFunctionMode):
-    """Limit the number of tensor elements that can be allocated within the context.
-
-    Parameters
-    ----------
-    most : int
-    """
+    """Limit the number of tensor elements that can be allocated within the context."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -85,14 +74,7 @@ class _Allocation(TorchFunctionMode):
 
 
 def with_weights(config: ModelConfig, weights: Mapping[str, torch.Tensor]) -> LESModel:
-    """Return the model of a configuration in float64 with trained weights by name in files.
-
-    Raises
-    ------
-    ValueError
-        If the configuration is invalid, a weight is missing, unknown, has another shape, or is
-        not finite.
-    """
+    """Return the model of a configuration in float64 with trained weights by name in files."""
     shapes = {name: weight.shape for name, weight in weights.items()}
     model = model_of_shapes(config, shapes, only_parameters=True).double()
     broken = [name for name, weight in weights.items() if not weight.isfinite().all()]

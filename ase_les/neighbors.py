@@ -112,7 +112,7 @@ def _find(
 def _keys(
     pairs: np.ndarray, shifts: np.ndarray, n_atoms: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return one number for each edge, and the range of the shifts, from which it is read again."""
+    """Return edges encoded as one integer each, and the range of the shifts to decode them."""
     if not len(pairs):
         return np.zeros(0, np.int64), np.zeros(3, np.int64), np.ones(3, np.int64)
     lowest = shifts.min(axis=0).astype(np.int64)

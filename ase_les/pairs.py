@@ -27,7 +27,6 @@ def pairs_within(
         In Å.
     cell : array, shape (3, 3)
     pbc : array, shape (3,)
-    cutoff_A : float
     quantities : str
         Returned arrays, as letters of vesin: ``i`` and ``j`` (indices), ``d`` (distance in Å,
         needed), ``S`` (lattice translation), ``D`` (vector).

@@ -98,8 +98,6 @@ class AtomicPolarizabilities(nn.Module):
 
     Parameters
     ----------
-    n_features : int
-    config : PolarizabilityConfig
     elements : sequence of int
         Atomic numbers known to the model.
     cutoff : float
@@ -182,7 +180,6 @@ def polarizability_of_structures(atomic: Tensor, graph: Graph, local_field: Loca
     ----------
     atomic : Tensor, shape (N, 3, 3)
         In Å³.
-    graph : Graph
     local_field : str
         As in `PolarizabilityConfig`.
     """
@@ -197,7 +194,7 @@ def polarizability_of_structures(atomic: Tensor, graph: Graph, local_field: Loca
 
 
 def lorentz_polarizability(local: Tensor, volume: Tensor | float) -> Tensor:
-    r"""Return :math:`\alpha = A (1 - \frac{4\pi}{3V} A)^{-1}`, in the field of Lorentz.
+    r"""Return :math:`\alpha = A (1 - \frac{4\pi}{3V} A)^{-1}`, with the Lorentz local field.
 
     Parameters
     ----------

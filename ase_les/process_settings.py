@@ -61,11 +61,6 @@ def set_threads(threads: int | None = None) -> int:
         ``MKL_NUM_THREADS``), and otherwise uses one thread: torch's default is all cores, even
         those in use by other processes, and two busy cores are several times slower than one
         free core.
-
-    Raises
-    ------
-    ValueError
-        If the number is not positive.
     """
     global _number_set_here
     if threads is None:

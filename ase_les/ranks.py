@@ -23,7 +23,6 @@ class Ranks:
     ----------
     rank, size : int
         Number of this process, and number of processes.
-    group : torch.distributed.ProcessGroup or None
     device : torch.device
         Device of the tensors in collective operations.
     """
@@ -35,13 +34,7 @@ class Ranks:
 
     @classmethod
     def of(cls, group: Any, device: str | torch.device = "cpu") -> Ranks:
-        """Return the processes of an initialized `torch.distributed` group.
-
-        Raises
-        ------
-        ValueError
-            If `torch.distributed` is not initialized, or this process is not in the group.
-        """
+        """Return the processes of an initialized `torch.distributed` group."""
         if not torch.distributed.is_initialized():
             raise ValueError(
                 "a group of processes needs torch.distributed.init_process_group() first; start "
@@ -108,11 +101,6 @@ def ranks_of_torchrun(device: str = "cpu") -> Iterator[Ranks]:
 
     Communication uses NCCL for device "cuda", where each process uses the GPU of its local
     rank, and Gloo otherwise.
-
-    Raises
-    ------
-    ValueError
-        If a single GPU is specified for several processes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or "RANK" not in os.environ:

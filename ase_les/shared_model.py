@@ -43,7 +43,6 @@ class SharedModel:
     ----------
     model : LESModel
         Prepared for inference, the same in all processes.
-    ranks : Ranks
 
     Raises
     ------
@@ -74,13 +73,7 @@ class SharedModel:
         self.ranks = ranks
 
     def atoms_of(self, graph: Graph) -> range:
-        """Return the atoms of this process, balanced by the number of edges.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer atoms than processes.
-        """
+        """Return the atoms of this process, balanced by the number of edges."""
         if graph.n_atoms < self.ranks.size:
             raise ValueError(
                 f"{graph.n_atoms} atoms cannot be shared by {self.ranks.size} processes"

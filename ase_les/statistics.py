@@ -22,7 +22,6 @@ class Estimate:
 
     Parameters
     ----------
-    mean : float
     standard_error : float
         nan if there are too few samples for an estimate.
     """
@@ -39,10 +38,6 @@ def with_error(value: float, error: float) -> str:
 
     The error has two significant digits. Values with an unknown error have three and are
     marked as such; values whose error is that of single precision or smaller have six.
-
-    Parameters
-    ----------
-    value, error : float
     """
     if not math.isfinite(value):
         return f"{value}"
@@ -171,6 +166,30 @@ def error_of_mean(samples: np.ndarray) -> np.ndarray:
     return np.std(samples, axis=0, ddof=1) / math.sqrt(len(samples))
 
 
+def jackknife_error(left_out: np.ndarray) -> np.ndarray:
+    """Return the standard error of a nonlinear function of a mean by the jackknife.
+
+    Parameters
+    ----------
+    left_out : array, shape (n, ...)
+        Values of the function, each without one of the `n` blocks.
+
+    Returns
+    -------
+    array, shape (...)
+        nan for fewer than two blocks.
+    """
+    n = len(left_out)
+    if n < 2:
+        return np.full(np.shape(left_out)[1:], np.nan)
+    return np.sqrt((n - 1) / n * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+
+
+def without_each(blocks: np.ndarray) -> np.ndarray:
+    """Return the means (n, ...) of all blocks but one, for `jackknife_error`."""
+    return (blocks.sum(axis=0) - blocks) / max(len(blocks) - 1, 1)
+
+
 def fitting_blocks(most: int, n_samples: int, n_lags: int) -> int:
     """Return the number of blocks to divide a series into.
 
@@ -199,7 +218,6 @@ def in_blocks(series: np.ndarray, n_blocks: int) -> np.ndarray:
     Parameters
     ----------
     series : array, shape (n, ...)
-    n_blocks : int
 
     Returns
     -------

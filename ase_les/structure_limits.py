@@ -19,25 +19,13 @@ _MOST_CELLS = 1e5
 
 
 def check_extent(atoms: Atoms) -> None:
-    """Raise an error if coordinates or cell are not finite or unreasonably large.
-
-    Raises
-    ------
-    ValueError
-        With the atom or the lattice vector in question.
-    """
+    """Raise an error if coordinates or cell are not finite or unreasonably large."""
     check_positions(atoms)
     check_cell(atoms.cell.array, atoms.pbc)
 
 
 def check_positions(atoms: Atoms) -> None:
-    """Raise an error if coordinates are not finite or unreasonably large.
-
-    Raises
-    ------
-    ValueError
-        With the atom in question.
-    """
+    """Raise an error if coordinates are not finite or unreasonably large."""
     # One pass; also false if coordinates are not finite.
     if np.abs(atoms.positions).max(initial=0.0) <= FARTHEST_A:
         return
@@ -67,11 +55,6 @@ def check_cell(cell: np.ndarray, pbc: np.ndarray, independent: bool = False) -> 
     pbc : array, shape (3,)
     independent : bool
         Whether periodic directions must have independent lattice vectors.
-
-    Raises
-    ------
-    ValueError
-        With the lattice vector in question.
     """
     _accept_cell(cell.tobytes(), pbc.tobytes(), independent)
 
@@ -128,7 +111,7 @@ def search_cutoff(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cuto
 
 
 def _lengths(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> list[tuple[float, ...]]:
-    """Return the sizes (Å) that vesin divides into cells; two limits where they are not known."""
+    """Return the lengths (Å) that vesin divides into search cells; two bounds if unknown."""
     periodic = np.asarray(pbc, dtype=bool)
     if not len(positions):
         return [(0.0,)] * 3

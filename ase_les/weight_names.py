@@ -39,11 +39,5 @@ def weights_of(model: LESModel) -> dict[str, Tensor]:
 
 
 def load_weights(model: LESModel, weights: Mapping[str, Tensor]) -> None:
-    """Set all weights of a model, given by their names in files.
-
-    Raises
-    ------
-    KeyError
-        If a weight is missing.
-    """
+    """Set all weights of a model, given by their names in files."""
     model.load_state_dict({name: weights[name_in_files(name)] for name in model.state_dict()})

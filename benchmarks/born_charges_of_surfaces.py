@@ -92,7 +92,7 @@ def measure(name: str, model: str | LESModel, label: str, atoms: Atoms) -> dict[
     """Largest differences and sums in e, and seconds."""
     atoms = atoms.copy()
     atoms.calc = LESCalculator(model, dtype="float64", accuracy=1e-7)
-    options = {"symmetrize": False, "quiet": True, "beyond_limits": True}
+    options = {"symmetrize": False, "beyond_limits": True}
     exact = born_charges(atoms, **options)
     row = {
         "structure": name,

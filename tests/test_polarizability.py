@@ -256,7 +256,7 @@ def test_a_polarizability_is_added_to_a_trained_model(random_model, tmp_path, mo
             "average_decay": 0.9,
         },
     }
-    result = train(from_mapping(TrainingConfig, settings), quiet=True)
+    result = train(from_mapping(TrainingConfig, settings))
     found = result.card["polarizability"]["test_response"]
     assert found["anisotropic_polarizability_A3"]["R2"] > 0.95
     assert found["isotropic_polarizability_A3"]["R2"] > 0.95
@@ -326,7 +326,7 @@ def test_the_report_on_an_added_polarizability_is_of_its_own_training(
         },
         "card": {"data": {"name": "data of the polarizabilities"}},
     }
-    result = train(from_mapping(TrainingConfig, settings), quiet=True)
+    result = train(from_mapping(TrainingConfig, settings))
     facts = report(result).facts
     assert facts["data"] == "data of the polarizabilities"
     assert facts["training"].startswith("2 epochs, best ")
@@ -364,7 +364,7 @@ def test_a_polarizability_is_trained_together_with_energies(tmp_path, monkeypatc
             "final_loss": {"polarizability": 10.0},
         },
     }
-    result = train(from_mapping(TrainingConfig, settings), quiet=True)
+    result = train(from_mapping(TrainingConfig, settings))
     curve = [record.training_loss for record in result.fit.history]
     assert curve[-1] < curve[0]
     assert result.errors["training"].forces_rmse_meV_per_A > 0
@@ -380,4 +380,4 @@ def test_a_missing_label_of_a_weight_is_told(tmp_path, monkeypatch):
         "model": {"representation": {"cutoff": 3.0}, "polarizability": {}},
     }
     with pytest.raises(ValueError, match="the loss has a weight for `energy`"):
-        train(from_mapping(TrainingConfig, settings), quiet=True)
+        train(from_mapping(TrainingConfig, settings))

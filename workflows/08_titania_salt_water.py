@@ -173,7 +173,6 @@ def main() -> None:
         center_on=arguments.center,
         output=arguments.output / "profile",
         overwrite=arguments.overwrite or arguments.resume,
-        quiet=True,
     )
     profile_report.write(found, arguments.output / "profile")
     potential = found.curves["potential_V"]

@@ -90,7 +90,6 @@ def main() -> None:
         output=arguments.output / "modes",
         overwrite=arguments.overwrite,
         beyond_limits=True,
-        quiet=True,
     )
     infrared.write(modes, arguments.output / "modes")
     if modes.imaginary.any():

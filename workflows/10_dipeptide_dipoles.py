@@ -50,7 +50,7 @@ def infrared_of(
     final = relaxed.atoms
     final.calc = calculator
     modes = harmonic_infrared(
-        final, output=arguments.output / "infrared", overwrite=arguments.overwrite, quiet=True
+        final, output=arguments.output / "infrared", overwrite=arguments.overwrite
     )
     infrared.write(modes, arguments.output / "infrared")
     strongest = np.sort(np.argsort(-modes.intensities_km_per_mol)[:STRONGEST])

@@ -51,7 +51,7 @@ def trained_twin(folder: Path, output: Path, smoke: bool) -> Path:
     twin = replace(short_range_twin(config), output=str(output.resolve()))
     if smoke:
         twin = replace(twin, fit=replace(twin.fit, epochs=2))
-    return train(twin, folder=folder, overwrite=True, quiet=True).files.model
+    return train(twin, folder=folder, overwrite=True).files.model
 
 
 def seen_by_one_atom(atoms: Atoms) -> float:

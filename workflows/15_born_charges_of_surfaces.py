@@ -77,9 +77,9 @@ def calculator(model: str) -> LESCalculator:
 
 def twice(atoms: Atoms, stem: Path, **settings) -> Twice:
     """All nine components of all atoms, both ways."""
-    exact = born_charges(atoms, quiet=True, beyond_limits=True, symmetrize=False).tensors
+    exact = born_charges(atoms, beyond_limits=True, symmetrize=False).tensors
     began = perf_counter()
-    options = {"quiet": True, "beyond_limits": True, "overwrite": True, "output": stem, **settings}
+    options = {"beyond_limits": True, "overwrite": True, "output": stem, **settings}
     displaced = born_charges(atoms, "displacement", **options)
     report.write(displaced, stem)
     return Twice(
@@ -137,7 +137,7 @@ def rock_salt(name: str, model: str, layers: int, output: Path) -> Twice:
     crystal = bulk(formula, "rocksalt", a=constant, cubic=True)
     calc = calculator(model)
     crystal.calc = calc
-    in_bulk = born_charges(crystal, quiet=True, beyond_limits=True).elements
+    in_bulk = born_charges(crystal, beyond_limits=True).elements
     bulk_e = {symbol: each.isotropic_e for symbol, each in in_bulk.items()}
     # Two atomic layers in each repeat of the cubic cell.
     film = build_slab(crystal, (0, 0, 1), layers=max(layers // 2, 1)).atoms
@@ -161,9 +161,7 @@ def anatase_and_water(
     tensors, groups = [], []
     for atoms in (anatase(), *read(MODELS / "tio2-nacl-aq" / "liquid.extxyz", f":{frames}")):
         atoms.calc = calc
-        tensors.append(
-            born_charges(atoms, quiet=True, beyond_limits=True, symmetrize=False).tensors
-        )
+        tensors.append(born_charges(atoms, beyond_limits=True, symmetrize=False).tensors)
         groups.append(groups_of(atoms))
     return done, at_interface, by_group(np.concatenate(tensors), np.concatenate(groups))
 
@@ -189,10 +187,10 @@ def beside_dft(models: list[str]) -> list[dict[str, object]]:
     for model in models:
         calc = LESCalculator(model, dtype="float64", accuracy=1e-7, dielectric=epsilon)
         film.calc = calc
-        layers = born_charges(film, quiet=True, beyond_limits=True).layers
+        layers = born_charges(film, beyond_limits=True).layers
         crystal = bulk("MgO", "rocksalt", a=CRYSTALS["mgo"][1])
         crystal.calc = calc
-        in_bulk = isotropic(born_charges(crystal, quiet=True, beyond_limits=True).tensors)
+        in_bulk = isotropic(born_charges(crystal, beyond_limits=True).tensors)
         in_plane = [*layers.in_plane_e[: len(film) // 2], *in_bulk]
         normal = [*layers.normal_e[: len(film) // 2], *in_bulk]
         for row, along, across in zip(rows, in_plane, normal, strict=True):
@@ -203,9 +201,7 @@ def beside_dft(models: list[str]) -> list[dict[str, object]]:
         boxed = film.copy()
         boxed.pbc = True
         boxed.calc = calc
-        unshifted = born_charges(boxed, quiet=True, beyond_limits=True, symmetrize=False).tensors[
-            :, 2, 2
-        ]
+        unshifted = born_charges(boxed, beyond_limits=True, symmetrize=False).tensors[:, 2, 2]
         for row, across in zip(rows, unshifted[: len(film) // 2], strict=False):
             row[f"{model}, unshifted"] = (row[model][0], float(across / epsilon))
     return rows

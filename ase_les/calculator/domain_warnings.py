@@ -90,7 +90,7 @@ class DomainWarnings:
         return moved < SLOW * self._calls
 
     def _has_moved(self, atoms: Atoms) -> bool:
-        """Return whether the structure must be checked again, and store it."""
+        """Return whether the atoms have moved far since the last check; if so, mark this one."""
         before = self._compared
         if (
             before is not None

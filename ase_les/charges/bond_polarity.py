@@ -55,7 +55,6 @@ def bond_charges(graph: Graph, per_pauling: float) -> Tensor:
 
     Parameters
     ----------
-    graph : Graph
     per_pauling : float
         Charge through a bond in e per unit of electronegativity.
     """

@@ -1,4 +1,4 @@
-"""Latent charges: a readout of features and a neutrality rule that turns it into charges."""
+"""Latent charges: a readout network on the features, followed by a neutrality rule."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ class LatentCharges(nn.Module):
 
     Parameters
     ----------
-    n_features : int
-    config : ChargesConfig
     elements : sequence of int
         Atomic numbers known to the model.
     cutoff : float

@@ -19,10 +19,8 @@ class Readout(nn.Module):
 
     Parameters
     ----------
-    n_features : int
     hidden : sequence of int
         Widths of the hidden layers.
-    n_outputs : int
     bias : bool
         Whether the layers have constant terms.
     linear : bool
@@ -95,12 +93,7 @@ class _Frozen(NamedTuple):
 
 
 class JointReadouts:
-    """Frozen readouts of the same features, with their first layers in one matrix.
-
-    Parameters
-    ----------
-    readouts : sequence of Readout
-    """
+    """Frozen readouts of the same features, with their first layers in one matrix."""
 
     def __init__(self, readouts: Sequence[Readout]):
         parts = [readout._frozen or _Frozen.of(readout) for readout in readouts]
@@ -119,7 +112,7 @@ class JointReadouts:
         return [outputs for outputs, _ in found], [before for _, before in found]
 
     def gradient(self, by_outputs: Sequence[Tensor], kept: Sequence[Sequence[Tensor]]) -> Tensor:
-        """Return the gradient by the features (N, n_features) for gradients by the outputs."""
+        """Return the gradient with respect to features (N, n_features) from that of the outputs."""
         by_first = [_by_first(*given) for given in zip(self._parts, by_outputs, kept, strict=True)]
         return torch.cat(by_first, dim=1) @ self._first
 
@@ -136,7 +129,7 @@ def _after_first(frozen: _Frozen, first: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 
 def _by_first(frozen: _Frozen, gradient: Tensor, before: Sequence[Tensor]) -> Tensor:
-    """Return the gradient by the outputs of the first layer, for one by the outputs."""
+    """Return the gradient with respect to the outputs of the first layer from that of all."""
     hidden = gradient
     for (weight, _), argument in zip(reversed(frozen.layers), reversed(before), strict=True):
         hidden = torch.ops.aten.silu_backward(hidden @ weight, argument)

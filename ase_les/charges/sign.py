@@ -51,7 +51,6 @@ def sign_is_free(config: ModelConfig, is_charged: bool = False) -> bool:
 
     Parameters
     ----------
-    config : ModelConfig
     is_charged : bool
         Whether structures have a total charge.
     """
@@ -75,7 +74,6 @@ def mean_by_element(
     ----------
     numbers : (N,) array
         Atomic numbers.
-    values : (N,) array
     """
     elements, of_atoms = np.asarray(numbers), np.asarray(values, dtype=float)
     return {chemical_symbols[z]: float(of_atoms[elements == z].mean()) for z in np.unique(elements)}

@@ -81,7 +81,6 @@ class SplitCharges(NeutralityRule):
 
     Parameters
     ----------
-    config : ChargesConfig
     elements : sequence of int
         Atomic numbers known to the model.
     cutoff : float
@@ -122,7 +121,7 @@ class SplitCharges(NeutralityRule):
         self._fused: FusedSplitCharges | None = None
 
     def n_numbers(self, n_channels: int) -> int:
-        """Return two per channel and function, and one for the affinity."""
+        """Return two latent numbers per channel and function, and one for the affinity."""
         return n_channels * 2 * (1 + self._N_WAVES) + 1
 
     def forward(self, latent: Tensor, graph: Graph) -> Tensor:

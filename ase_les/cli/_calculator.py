@@ -25,13 +25,7 @@ LEARNED = "model"
 
 
 def dielectric_number(text: str) -> float:
-    """Return a dielectric constant given as an option.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a number nor "model".
-    """
+    """Return a dielectric constant given as an option."""
     try:
         return float(text)
     except ValueError:
@@ -59,26 +53,14 @@ def read_structure(path: Path, charge: int | None = None) -> Atoms:
 
     Parameters
     ----------
-    path : Path
     charge : int or None
         Total charge (e) instead of that in the file.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, or its total charge is invalid.
     """
     return read(path, last_only=True, charge=charge).last
 
 
 def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> None:
-    """Raise an error if a run would be continued with a different total charge.
-
-    Raises
-    ------
-    ValueError
-        If a total charge is given and differs.
-    """
+    """Raise an error if a run would be continued with a different total charge."""
     if charge is None:
         return
     known = {atoms.info.get("charge", 0) for atoms in structures}
@@ -91,13 +73,7 @@ def check_charge(stem: str, structures: Iterable[Atoms], charge: int | None) -> 
 
 
 def trajectory_frames(path: Path | None, start: int = 0, stride: int = 1) -> Sequence[Atoms]:
-    """Yield all frames of a file that ASE reads; ASE trajectories are read frame by frame.
-
-    Raises
-    ------
-    ValueError
-        If no file is given, ASE cannot read it, or no frame is left.
-    """
+    """Yield all frames of a file that ASE reads; ASE trajectories are read frame by frame."""
     from ase.io.trajectory import Trajectory
 
     from ase_les.reading import readable
@@ -138,11 +114,6 @@ def calculated_structure(
     """Structure with its calculator, and the origin of both.
 
     Further `settings` are passed to the calculator.
-
-    Raises
-    ------
-    ValueError
-        If structure or model is missing.
     """
     if structure is None:
         raise ValueError("no structure given: name a file that ASE can read")

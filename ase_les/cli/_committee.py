@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_committee_file(name: str, model: LESModel | Committee) -> None:
-    """Raise an error if the calibration could not be stored.
-
-    Raises
-    ------
-    ValueError
-        If it is not a committee, or not a file of the user.
-    """
+    """Raise an error if the calibration could not be stored."""
     from ase_les import Committee
 
     if not isinstance(model, Committee):

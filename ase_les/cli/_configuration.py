@@ -52,7 +52,6 @@ def printed(name: str, text: Callable[[], str], what: str) -> typer.models.Optio
     ----------
     name : str
         Name of the option.
-    text : callable
     what : str
         Help text.
     """

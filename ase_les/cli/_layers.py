@@ -5,26 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ase_les.cli._values import numbers
+
 if TYPE_CHECKING:
     from ase_les.properties.infrared_layers import LayerResult
 
 RECORDED = "recorded"
-
-
-def edges(text: str) -> tuple[float, ...]:
-    """Return the edges between layers in Å from text such as ``3,6``.
-
-    Raises
-    ------
-    ValueError
-        For other text.
-    """
-    try:
-        return tuple(float(edge) for edge in text.split(","))
-    except ValueError:
-        raise ValueError(
-            f"--layers must be edges in Å such as 3,6 (or {RECORDED}), got {text!r}"
-        ) from None
 
 
 def layered_infrared(
@@ -47,7 +33,8 @@ def layered_infrared(
 
     if layers == RECORDED:
         return infrared_of_layers(stem, **settings)  # type: ignore[arg-type]
-    chosen = SurfaceLayers(edges(layers), surface, center_on=center)  # type: ignore[arg-type]
+    edges = numbers("--layers", layers, example="3,6, edges in Å")
+    chosen = SurfaceLayers(edges, surface, center_on=center)  # type: ignore[arg-type]
     if model is None:
         raise ValueError(
             "layers of a trajectory need a model for the currents: give --model, or observe them "

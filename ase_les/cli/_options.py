@@ -195,6 +195,14 @@ Model = Annotated[str | None, typer.Option(help="Shipped model by name, or a mod
 #: Names of the option for the electronic dielectric constant, the preferred one first.
 DIELECTRIC = ("--dielectric", "--epsilon-infinity")
 
+
+def stem_option(default: str | None = None) -> Any:
+    """Return the option for the stem of the files; `default` is shown in the help."""
+    shown: dict[str, Any] = {} if default is None else {"show_default": default}
+    return typer.Option("--output", "-o", help="Stem of the files.", **shown)
+
+
+Output = Annotated[str, stem_option()]
 Charge = Annotated[
     int | None,
     typer.Option(help="Total charge in e.", show_default="from the file, or 0"),
@@ -205,6 +213,32 @@ EpsilonInfinity = Annotated[
         *DIELECTRIC,
         help="Electronic dielectric constant ε∞ of the bulk; 1.78 for water.",
         show_default="the calculator's, or 1",
+    ),
+]
+DielectricConstant = Annotated[
+    float | None,
+    typer.Option(
+        *DIELECTRIC,
+        help="ε∞ of the bulk; dipole and charges are scaled by its square root.",
+        show_default="from the model card, or 1",
+    ),
+]
+RecordedCharges = Annotated[
+    str | None,
+    typer.Option(
+        help="latent, or physical if the calculator had a dielectric constant.",
+        show_default="as recorded by the run, or latent",
+    ),
+]
+SkippedTime = Annotated[float, typer.Option(help="Initial time in ps to exclude.")]
+RunTemperature = Annotated[
+    float | None, typer.Option(help="Temperature in K.", show_default="mean of the run")
+]
+FrameInterval = Annotated[
+    float | None,
+    typer.Option(
+        help="Time between the frames of a trajectory file in fs.",
+        show_default="from the file, if recorded",
     ),
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default="cpu")]

@@ -45,8 +45,6 @@ class ReadingOptions:
 
     Parameters
     ----------
-    format : str or None
-    pbc : tuple of bool or None
     quiet : bool
         Print only notes that affect results.
     """
@@ -121,7 +119,6 @@ def read(
 
     Parameters
     ----------
-    path : Path
     last_only : bool
         Read the last structure only.
     charge : float or None
@@ -163,11 +160,6 @@ def check_periodic(atoms: Atoms, card: Mapping[str, object], path: Path | str) -
     """Raise an error for an open structure if the model was trained on periodic ones only.
 
     Use ``--pbc`` to confirm that the structure is open.
-
-    Raises
-    ------
-    ValueError
-        See `ase_les.reading.structures.check_periodicity`.
     """
     from ase_les.reading.structures import check_periodicity
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ase_les.cli._options import BeyondLimitsOfRun
 
 #: Settings of relaxations by option.
 SETTINGS = {
@@ -28,31 +31,44 @@ Structures = Annotated[
 EveryFrame = Annotated[
     bool, typer.Option("--all", help="Every frame of the files, one after another.")
 ]
-Optimizer = Annotated[str | None, typer.Option(help="bfgs, lbfgs or fire.", show_default="bfgs")]
-ForceThreshold = Annotated[
-    float | None, typer.Option(help="eV/Å; convergence of forces.", show_default="0.01")
-]
-StressThreshold = Annotated[
-    float | None,
-    typer.Option(help="bar; convergence of the stress of a relaxing cell.", show_default="100.0"),
-]
-Cell = Annotated[
-    str | None,
-    typer.Option(help="fixed, full, isotropic or in-plane (slabs).", show_default="fixed"),
-]
-Pressure = Annotated[
-    float | None, typer.Option(help="bar; on a relaxing cell.", show_default="0.0")
-]
-Symmetry = Annotated[
-    bool | None, typer.Option("--symmetry", help="Preserve the space group (needs spglib).")
-]
-SymmetryTolerance = Annotated[
-    float | None, typer.Option(help="Å; symmetry tolerance.", show_default="0.01")
-]
-FixBelow = Annotated[
-    float | None, typer.Option(help="Å; fix atoms with z below this, the bottom of a slab.")
-]
-Steps = Annotated[int | None, typer.Option(help="Maximum number of steps.", show_default="500")]
-CheckpointStride = Annotated[
-    int | None, typer.Option(help="Steps between checkpoints.", show_default="10")
-]
+
+
+@dataclass(frozen=True)
+class RelaxationOptions:
+    """Options of relaxations; None keeps the default, or the value of a resumed run."""
+
+    optimizer: Annotated[
+        str | None, typer.Option(help="bfgs, lbfgs or fire.", show_default="bfgs")
+    ] = None
+    fmax: Annotated[
+        float | None, typer.Option(help="eV/Å; convergence of forces.", show_default="0.01")
+    ] = None
+    smax: Annotated[
+        float | None,
+        typer.Option(
+            help="bar; convergence of the stress of a relaxing cell.", show_default="100.0"
+        ),
+    ] = None
+    cell: Annotated[
+        str | None,
+        typer.Option(help="fixed, full, isotropic or in-plane (slabs).", show_default="fixed"),
+    ] = None
+    pressure: Annotated[
+        float | None, typer.Option(help="bar; on a relaxing cell.", show_default="0.0")
+    ] = None
+    symmetry: Annotated[
+        bool | None, typer.Option("--symmetry", help="Preserve the space group (needs spglib).")
+    ] = None
+    symprec: Annotated[
+        float | None, typer.Option(help="Å; symmetry tolerance.", show_default="0.01")
+    ] = None
+    fix_below: Annotated[
+        float | None, typer.Option(help="Å; fix atoms with z below this, the bottom of a slab.")
+    ] = None
+    steps: Annotated[
+        int | None, typer.Option(help="Maximum number of steps.", show_default="500")
+    ] = None
+    checkpoint_stride: Annotated[
+        int | None, typer.Option(help="Steps between checkpoints.", show_default="10")
+    ] = None
+    beyond_limits: BeyondLimitsOfRun = None

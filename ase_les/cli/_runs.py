@@ -16,19 +16,20 @@ ResumedStem = Annotated[
 _DEFAULT_DTYPE = "float32"
 
 
-def given_settings(context: typer.Context, settings: Mapping[str, str]) -> dict[str, Any]:
+def given_settings(options: object, settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that were given as options.
 
     Parameters
     ----------
-    context : typer.Context
+    options : object
+        With one attribute per option.
     settings : mapping of str to str
         Names of settings by name of the option.
     """
     return {
-        settings[option]: value
-        for option, value in context.params.items()
-        if option in settings and value not in (None, [], ())
+        setting: value
+        for option, setting in settings.items()
+        if (value := getattr(options, option)) not in (None, [], ())
     }
 
 
@@ -46,11 +47,6 @@ def recorded_calculator(stem: str, recorded: Mapping[str, Any], given: ModelOpti
     """Return the calculator recorded in a run, with settings replaced by options.
 
     A different device, or another path of the same model, is accepted: forces are compared later.
-
-    Raises
-    ------
-    ValueError
-        If the run has no model and none is given, or if its precision or electrodes differ.
     """
     from ase_les.cli._calculator import make_calculator
 

@@ -7,26 +7,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ase_les.cli._options import (
-    DIELECTRIC,
-    BeyondLimits,
-    Charge,
-    Config,
-    Device,
-    Json,
-    Model,
-    NumberOfJobs,
-    Overwrite,
-    Precision,
-    Quiet,
-    Resume,
-    Scheduler,
-    Structure,
-    Threads,
-)
+from ase_les.cli._groups import ByDisplacements, with_groups
+from ase_les.cli._options import DIELECTRIC, Charge, Model, Output, Structure
+from ase_les.cli._values import by_element
 
 
+@with_groups
 def born(
+    common: ByDisplacements,
     structure: Structure = None,
     model: Model = None,
     charge: Charge = None,
@@ -102,37 +90,14 @@ def born(
             show_default="0.01, in double precision 2e-4",
         ),
     ] = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "born",
-    resume: Resume = False,
-    jobs: NumberOfJobs = 1,
-    scheduler: Scheduler = None,
-    beyond_limits: BeyondLimits = False,
-    device: Device = None,
-    dtype: Precision = "float64",
-    threads: Threads = 1,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Output = "born",
 ) -> None:
     """Compute Born effective charges, with a BORN file for crystals, and by layer for slabs."""
-    from ase_les.cli._calculator import differentiable_structure, note_latent_charges
+    from ase_les.cli._calculator import note_latent_charges
     from ase_les.properties.born_charges import born_charges
     from ase_les.reports import born_charges as report
-    from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import summary_as_json
 
-    atoms, shared = differentiable_structure(
-        structure,
-        model,
-        device,
-        dtype,
-        processes=jobs,
-        scheduler=scheduler,
-        threads=threads,
-        charge=charge,
-        dielectric=dielectric,
-    )
+    atoms, shared = common.prepare(structure, model, charge, dielectric)
     result = born_charges(
         atoms,
         method,
@@ -142,35 +107,15 @@ def born(
         reach_A=reach,
         axis=axis,
         layer_gap_A=layer_gap,
-        bulk=_bulk(bulk),
+        bulk=by_element("--bulk", bulk) if bulk and "=" in bulk else bulk,
         symmetrize=symmetrize,
         symmetry_tolerance_A=symmetry_tolerance,
         sum_rule=sum_rule,
         displacement_A=displacement,
-        beyond_limits=beyond_limits,
         output=output,
-        resume=resume,
-        overwrite=overwrite,
-        jobs=shared,
-        progress=TerminalProgress(quiet),
+        **shared,
     )
-    report.write(result, output)
-    report.show(result, quiet)
+    common.finish(report, result, output)
     unscaled = (result.dielectric == np.eye(3)).all()
     if dielectric is None and atoms.pbc.any() and unscaled:
-        note_latent_charges(quiet)
-    if json:
-        print(summary_as_json(result.summary()))
-
-
-def _bulk(given: str | None) -> dict[str, float] | str | None:
-    """Return values by element, or the name of a file with values."""
-    if given is None or "=" not in given:
-        return given
-    try:
-        pairs = [pair.split("=") for pair in given.split(",")]
-        return {symbol.strip(): float(value) for symbol, value in pairs}
-    except ValueError as error:
-        raise ValueError(
-            f"`bulk` must be of the form Na=1.08,Cl=-1.08 or the name of a file, got {given!r}"
-        ) from error
+        note_latent_charges(common.quiet)

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from ase_les.cli._options import (
-    DIELECTRIC,
     BeyondLimits,
     Charge,
     Config,
     Device,
+    DielectricConstant,
     DType,
     Model,
     Quiet,
@@ -39,14 +39,7 @@ def client(
             help="Extras sent with structures: dipole, BEC, charges, committee; comma-separated."
         ),
     ] = "",
-    dielectric: Annotated[
-        float | None,
-        typer.Option(
-            *DIELECTRIC,
-            help="ε∞ of the bulk; dipole and charges are scaled by its square root.",
-            show_default="from the model card, or 1",
-        ),
-    ] = None,
+    dielectric: DielectricConstant = None,
     patience: Annotated[float, typer.Option(help="Time in s to wait for i-PI to listen.")] = 60.0,
     beyond_limits: BeyondLimits = False,
     device: Device = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ase_les.cli._options import Json, Quiet, Threads
+from ase_les.cli._values import by_element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,7 @@ def convert(
     if sign == "auto" and structure is None:
         raise ValueError("--sign auto determines the sign for a structure: give --structure FILE")
     set_threads(threads)
-    energies = _parsed(atomic_energies) if atomic_energies else None
+    energies = by_element("--atomic-energies", atomic_energies) if atomic_energies else None
     model = _read(checkpoint, energies, converged_ewald, head)
     if fit_atomic_energies:
         energies = _fitted(model, fit_atomic_energies, energy_label)
@@ -186,16 +187,6 @@ def _judged(model: LESModel, structure: Path) -> ChargesByElement:
         # The command itself reports the sign.
         warnings.filterwarnings("ignore", message="the charges of this model have the sign")
         return charges_by_element(atoms)
-
-
-def _parsed(text: str) -> dict[str, float]:
-    pairs = [entry.partition("=") for entry in text.split(",")]
-    try:
-        return {symbol.strip(): float(value) for symbol, _, value in pairs}
-    except ValueError:
-        raise ValueError(
-            f"--atomic-energies needs energies in eV such as H=-5.85,O=-2.93, got {text!r}"
-        ) from None
 
 
 def _fitted(model: LESModel, data: Path, energy_label: str) -> dict[str, float]:

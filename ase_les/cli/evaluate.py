@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ase_les.cli._options import (
-    DIELECTRIC,
-    Charge,
-    Config,
-    Device,
-    Json,
-    Model,
-    Overwrite,
-    Precision,
-    Quiet,
-    Threads,
-)
+from ase_les.cli._groups import Common, with_groups
+from ase_les.cli._options import DIELECTRIC, Charge, Device, Model, Output, Precision, Threads
 
 if TYPE_CHECKING:
     from ase_les import Committee, LESModel
@@ -27,15 +17,15 @@ if TYPE_CHECKING:
     from ase_les.training.learning.dataset import Sample
 
 
+@with_groups
 def evaluate(
+    common: Common,
     data: Annotated[
         Path, typer.Argument(help="Labeled structures, extended XYZ; FILE@-10: for the last ten.")
     ],
     model: Model = None,
     charge: Charge = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Stem of the files.")
-    ] = "evaluation",
+    output: Output = "evaluation",
     device: Device = None,
     dtype: Precision = "float32",
     energy_label: Annotated[str, typer.Option(help="Name of the energies.")] = "REF_energy",
@@ -70,10 +60,6 @@ def evaluate(
         ),
     ] = False,
     threads: Threads = 1,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Compare a model with labels: errors as a table and YAML, parity plots and an HTML report.
 
@@ -99,7 +85,7 @@ def evaluate(
     judged = load_model(model)
     if calibrate:
         check_committee_file(model, judged)
-    files = _files(output, overwrite)
+    files = _files(output, common.overwrite)
     if dielectric is None:
         dielectric = float(judged.card.get("dielectric", 1.0))
     given = {"energy": energy_label, "forces": forces_label, "stress": stress_label}
@@ -110,14 +96,14 @@ def evaluate(
         check_periodic(atoms, judged.card, f"{structures.path}@{number}")
     file = labeled_file(structures, judged.config.cutoff, names, dielectric=dielectric)
     check_names(file)
-    print_lines([] if quiet else file.notes)
+    print_lines([] if common.quiet else file.notes)
     print_lines([f"Warning: {warning}" for warning in file.warnings])
     limits = stated_limits(judged.card)
     summary: dict[str, object] = {"model": model, "data": str(data), "charge": charge}
     summary |= {"dtype": dtype, "dielectric": dielectric, "limits": limits or None}
     where = device or "cpu", dtype
-    report = _compared(judged, file.samples, model, data, dielectric, where, quiet)
-    on = console(quiet)
+    report = _compared(judged, file.samples, model, data, dielectric, where, common.quiet)
+    on = console(common.quiet)
     on.print(errors_table(report.errors))
     summary["errors"] = report.errors[data.name].to_dict()
     if report.spread is not None:
@@ -130,9 +116,9 @@ def evaluate(
     _draw(report, files)
     model_report.write(report, files["report"])
     on.print(f"report: {files['report']}", markup=False)
-    print_notes([f"limits of the model: {limits}"] if limits else [], quiet)
+    print_notes([f"limits of the model: {limits}"] if limits else [], common.quiet)
     write_summary(files["summary"], summary)
-    if json:
+    if common.json:
         print(summary_as_json(summary))
 
 
@@ -207,15 +193,10 @@ def _draw(report: ModelReport, files: Mapping[str, Path]) -> None:
 def _files(output: str, overwrite: bool) -> dict[str, Path]:
     """Prepare the files by name; earlier ones are removed only if allowed."""
     from ase_les.reports.figures import in_format
+    from ase_les.runs.output import OutputFiles
 
     endings = {"summary": "-summary.yml", "report": ".html"}
     endings |= {name: f"-{name}.png" for name in ("parity", "response", "reliability")}
     files = {name: in_format(Path(f"{output}{ending}")) for name, ending in endings.items()}
-    old = [path for path in files.values() if path.exists()]
-    if old and not overwrite:
-        raise FileExistsError(
-            f"'{output}' exists ({', '.join(path.name for path in old)}). Choose "
-            "another output, or replace it with overwrite (--overwrite)"
-        )
-    files["summary"].parent.mkdir(parents=True, exist_ok=True)
+    OutputFiles(Path(output)).prepare(files.values(), overwrite)
     return files

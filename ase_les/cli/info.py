@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ase_les.cli._options import DIELECTRIC, Charge, Device, DType, Json, Structure, Threads
+from ase_les.cli._options import Charge, Device, DielectricConstant, DType, Json, Structure, Threads
 from ase_les.messages import printable
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ def info(
     charge: Charge = None,
     device: Device = None,
     dtype: DType = None,
-    dielectric: Annotated[
-        float | None,
-        typer.Option(
-            *DIELECTRIC,
-            help="ε∞ of the bulk; the charges are scaled by its square root.",
-            show_default="from the model card, or 1",
-        ),
-    ] = None,
+    dielectric: DielectricConstant = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Show the full configuration and card.")
     ] = False,

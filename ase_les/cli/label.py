@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ase_les.cli._configuration import printed, sampling_example, sampling_keys
-from ase_les.cli._options import Config, Json, Overwrite, Quiet, Resume, Scheduler, Threads
+from ase_les.cli._groups import Common, with_groups
+from ase_les.cli._options import Output, Resume, Scheduler, Threads
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
+@with_groups
 def label(
+    common: Common,
     structures: Annotated[
         list[Path] | None, typer.Argument(help="Files that ASE reads; all frames of each.")
     ] = None,
@@ -41,7 +44,7 @@ def label(
     stress: Annotated[
         bool, typer.Option("--stress/--no-stress", help="Whether to compute stresses.")
     ] = True,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "labeled",
+    output: Output = "labeled",
     jobs: Annotated[
         int, typer.Option(min=1, help="Worker processes, which share structures and threads.")
     ] = 1,
@@ -51,10 +54,6 @@ def label(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="With --resume: repeat failed structures.")
     ] = False,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
     example: Annotated[
         bool,
         printed("--example", sampling_example, "Print a commented recipe for --sample and exit."),
@@ -68,9 +67,8 @@ def label(
 
     Exit code 1 if no structure was labeled, 130 after Ctrl-C.
     """
-    from ase_les.reports.terminal import TerminalProgress, console
+    from ase_les.reports.terminal import console
     from ase_les.reports.training import show_labels
-    from ase_les.runs.output import summary_as_json
     from ase_les.training.engines.programs import make_reference
     from ase_les.training.labeling.reference import label_structures
 
@@ -86,11 +84,11 @@ def label(
     given = {} if settings is None else _settings(settings, str(engine))
     # Check before sampling, which may take an hour.
     reference = None if engine is None else make_reference(engine, given)
-    frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, overwrite, quiet)
+    frames = _frames(structures, sample, Path(f"{output}-sampled.extxyz"), resume, common)
     if reference is not None:
         vacuum = reference.settings.get("vacuum_A")
         if vacuum is not None and any(0 < atoms.pbc.sum() < 3 for atoms in frames):
-            console(quiet).print(
+            console(common.quiet).print(
                 f"{engine} is periodic in three directions: slabs and wires get {vacuum:g} "
                 "Å of vacuum on each side (setting vacuum_A)",
                 markup=False,
@@ -98,7 +96,7 @@ def label(
                 soft_wrap=True,
             )
     if engine is None:
-        console(quiet).print(f"{len(frames)} structures in {output}-sampled.extxyz")
+        console(common.quiet).print(f"{len(frames)} structures in {output}-sampled.extxyz")
         return
     result = label_structures(
         frames,
@@ -111,12 +109,11 @@ def label(
         scheduler=scheduler,
         resume=resume,
         retry_failed=retry_failed,
-        overwrite=overwrite,
-        progress=TerminalProgress(quiet),
+        overwrite=common.overwrite,
+        progress=common.progress,
     )
-    show_labels(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    show_labels(result, common.quiet)
+    common.print_json(result)
     if result.stopped:
         raise typer.Exit(130)
     if result.labeled == 0:
@@ -128,13 +125,12 @@ def _frames(
     sample: Path | None,
     sampled: Path,
     resume: bool,
-    overwrite: bool,
-    quiet: bool,
+    common: Common,
 ) -> list[Atoms]:
     from ase_les.cli._reading import read
     from ase_les.reading import read_file
     from ase_les.reading.extended_xyz import write_labeled
-    from ase_les.reports.terminal import TerminalProgress, console
+    from ase_les.reports.terminal import console
     from ase_les.training.structures.sampling import read_sampling_recipe, sample_by_recipe
 
     if sample is not None and resume and sampled.exists():
@@ -146,13 +142,13 @@ def _frames(
     if sample is None:
         return frames
     recipe = read_sampling_recipe(sample)
-    if sampled.exists() and not overwrite:
+    if sampled.exists() and not common.overwrite:
         raise FileExistsError(
             f"'{sampled}' exists; continue with --resume, or sample again with --overwrite"
         )
-    samples = sample_by_recipe(frames, recipe, progress=TerminalProgress(quiet))
+    samples = sample_by_recipe(frames, recipe, progress=common.progress)
     made = ", ".join(f"{count} {kind}" for kind, count in samples.made.items())
-    console(quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
+    console(common.quiet).print(f"sampled: {made}; {len(samples.frames)} kept", highlight=False)
     write_labeled(sampled, samples.frames)
     return list(read_file(sampled).frames)
 

@@ -119,10 +119,6 @@ def short_range_twin(config: TrainingConfig) -> TrainingConfig:
 
     The model has no charges and does not learn from dipoles, Born charges or teachers. If the
     original starts from another model, the twin starts from the twin of that model.
-
-    Parameters
-    ----------
-    config : TrainingConfig
     """
     without_charges = {"dipole": 0.0, "born_charges": 0.0, "excess": 0.0}
     fit = replace(
@@ -145,11 +141,6 @@ def short_range_entry(card: Mapping, twin: Mapping) -> dict[str, object]:
         Card of the model.
     twin : mapping
         The card of the twin.
-
-    Raises
-    ------
-    ValueError
-        If they were trained on different data, so that their errors are not comparable.
     """
     name = _differing_fingerprint(card, twin)
     if name:

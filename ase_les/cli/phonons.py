@@ -6,26 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import (
-    DIELECTRIC,
-    BeyondLimits,
-    Charge,
-    Config,
-    Device,
-    Json,
-    Model,
-    NumberOfJobs,
-    Overwrite,
-    Precision,
-    Quiet,
-    Resume,
-    Scheduler,
-    Structure,
-    Threads,
-)
+from ase_les.cli._groups import ByDisplacements, with_groups
+from ase_les.cli._options import DIELECTRIC, Charge, Model, Output, Structure
 
 
+@with_groups
 def phonons(
+    common: ByDisplacements,
     structure: Structure = None,
     model: Model = None,
     charge: Charge = None,
@@ -55,37 +42,13 @@ def phonons(
         float, typer.Option(help="Length in Å that sets the mesh of the density of states.")
     ] = 60.0,
     max_temperature: Annotated[float, typer.Option(help="Maximum temperature in K.")] = 1000.0,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "phonons",
-    resume: Resume = False,
-    jobs: NumberOfJobs = 1,
-    scheduler: Scheduler = None,
-    beyond_limits: BeyondLimits = False,
-    device: Device = None,
-    dtype: Precision = "float64",
-    threads: Threads = 1,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Output = "phonons",
 ) -> None:
     """Compute phonons of a relaxed crystal or slab, with LO–TO splitting from Born charges."""
-    from ase_les.cli._calculator import differentiable_structure
     from ase_les.properties.phonons import phonons as calculate_phonons
     from ase_les.reports import phonons as report
-    from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import summary_as_json
 
-    atoms, shared = differentiable_structure(
-        structure,
-        model,
-        device,
-        dtype,
-        processes=jobs,
-        scheduler=scheduler,
-        threads=threads,
-        charge=charge,
-        dielectric=dielectric,
-    )
+    atoms, shared = common.prepare(structure, model, charge, dielectric)
     result = calculate_phonons(
         atoms,
         supercell=supercell,
@@ -95,14 +58,7 @@ def phonons(
         non_analytic=nac,
         mesh_length_A=mesh_length,
         max_temperature_K=max_temperature,
-        beyond_limits=beyond_limits,
         output=output,
-        resume=resume,
-        overwrite=overwrite,
-        jobs=shared,
-        progress=TerminalProgress(quiet),
+        **shared,
     )
-    report.write(result, output)
-    report.show(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    common.finish(report, result, output)

@@ -7,20 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import (
-    Config,
-    Device,
-    DType,
-    Json,
-    Model,
-    Overwrite,
-    Quiet,
-    Structure,
-    Threads,
-)
+from ase_les.cli._groups import OnModel, with_groups
+from ase_les.cli._options import Model, Output, Structure
 
 
+@with_groups
 def potential(
+    common: OnModel,
     structure: Structure = None,
     model: Model = None,
     reference: Annotated[
@@ -49,27 +42,20 @@ def potential(
         float,
         typer.Option(help="Smearing of the charges in Å, the σ of the model, for REF_potential."),
     ] = 0.0,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "potential",
-    device: Device = None,
-    dtype: DType = None,
-    threads: Threads = 1,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Output = "potential",
 ) -> None:
     """Compute potential, band edges and work functions of a slab relative to vacuum."""
     from ase_les.cli._calculator import calculated_structure, read_frames, set_threads
     from ase_les.properties.vacuum_levels import calibrated, vacuum_levels
     from ase_les.reports import absolute_potential as report
-    from ase_les.runs.output import prepared_output, summary_as_json
+    from ase_les.runs.output import prepared_output
 
-    set_threads(threads)
-    atoms, _ = calculated_structure(structure, model, device, dtype or "float64")
+    set_threads(common.threads)
+    atoms, _ = calculated_structure(structure, model, common.device, common.dtype or "float64")
     references = [] if reference is None else [each for _, each in read_frames(reference, True)]
     for each in references:
         each.calc = atoms.calc
-    prepared_output(output, overwrite)
+    prepared_output(output, common.overwrite)
     found = calibrated(
         references,
         stored=report.read_calibration(calibration),
@@ -79,6 +65,5 @@ def potential(
     )
     result = vacuum_levels(atoms, found, edge_eV=edge)
     report.write(result, found, output)
-    report.show(result, found, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    report.show(result, found, common.quiet)
+    common.print_json(result)

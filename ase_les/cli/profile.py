@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Device, DType, Json, Model, Overwrite, Quiet, Threads
+from ase_les.cli._groups import OnModel, with_groups
+from ase_les.cli._options import Model, Output
 
 AXES = "xyz"
 
 
+@with_groups
 def profile(
+    common: OnModel,
     trajectory: Annotated[
         Path | None, typer.Argument(help="Any trajectory file ASE reads; all frames.")
     ] = None,
@@ -27,35 +30,28 @@ def profile(
     start: Annotated[int, typer.Option(min=0, help="First frame.")] = 0,
     stride: Annotated[int, typer.Option(min=1, help="Use every n-th frame.")] = 1,
     model: Model = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "profile",
-    device: Device = None,
-    dtype: DType = None,
-    threads: Threads = 1,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Output = "profile",
 ) -> None:
     """Average profiles of a film or interface; --model calculates missing charges."""
     from ase_les.cli._calculator import make_calculator, set_threads, trajectory_frames
     from ase_les.properties.profiles import profiles
     from ase_les.reports import profiles as report
-    from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import summary_as_json
 
     if len(axis) != 1 or axis not in AXES:
         raise ValueError(f"--axis must be x, y or z, got {axis!r}")
-    set_threads(threads)
+    set_threads(common.threads)
     result = profiles(
         trajectory_frames(trajectory, start, stride),
         axis=AXES.index(axis),
         bin_A=bin,
         smearing_A=smearing,
         center_on=None if center == "none" else center,
-        calculator=None if model is None else make_calculator(model, device or "cpu", dtype),
+        calculator=None
+        if model is None
+        else make_calculator(model, common.device or "cpu", common.dtype),
         output=output,
-        overwrite=overwrite,
-        progress=TerminalProgress(quiet),
+        overwrite=common.overwrite,
+        progress=common.progress,
         provenance={
             "trajectory": str(trajectory),
             "model": model,
@@ -63,7 +59,4 @@ def profile(
             "stride": stride,
         },
     )
-    report.write(result, output)
-    report.show(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    common.finish(report, result, output)

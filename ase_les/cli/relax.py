@@ -7,58 +7,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ase_les.cli import _options as common
-from ase_les.cli import _relaxation_options as options
+from ase_les.cli._groups import OnModel, with_groups
+from ase_les.cli._options import Charge, Electrodes, Model, stem_option
+from ase_les.cli._relaxation_options import SETTINGS, EveryFrame, RelaxationOptions, Structures
 from ase_les.cli._runs import ModelOptions, ResumedStem, given_settings, recorded_calculator
 
 if TYPE_CHECKING:
     from ase_les.simulation import RelaxationBatchResult, RelaxationResult
 
-Output = Annotated[
-    str | None, typer.Option("--output", "-o", help="Stem of the files.", show_default="relaxed")
-]
 
-
+@with_groups
 def relax(
-    context: typer.Context,
-    structure: options.Structures = None,
-    model: common.Model = None,
-    charge: common.Charge = None,
-    every_frame: options.EveryFrame = False,
+    relaxation: RelaxationOptions,
+    common: OnModel,
+    structure: Structures = None,
+    model: Model = None,
+    charge: Charge = None,
+    electrodes: Electrodes = None,
+    every_frame: EveryFrame = False,
     resume: ResumedStem = None,
-    optimizer: options.Optimizer = None,
-    fmax: options.ForceThreshold = None,
-    smax: options.StressThreshold = None,
-    cell: options.Cell = None,
-    pressure: options.Pressure = None,
-    symmetry: options.Symmetry = None,
-    symprec: options.SymmetryTolerance = None,
-    fix_below: options.FixBelow = None,
-    electrodes: common.Electrodes = None,
-    steps: options.Steps = None,
-    checkpoint_stride: options.CheckpointStride = None,
-    output: Output = None,
-    beyond_limits: common.BeyondLimitsOfRun = None,
-    device: common.Device = None,
-    dtype: common.DType = None,
-    threads: common.Threads = 1,
-    overwrite: common.Overwrite = False,
-    config: common.Config = None,
-    json: common.Json = False,
-    quiet: common.Quiet = False,
+    output: Annotated[str | None, stem_option("relaxed")] = None,
 ) -> None:
     """Relax structures; exit code 1 if one does not converge. Ctrl-C stops after a step."""
     from ase_les.cli._calculator import set_threads
     from ase_les.reports import relaxation as report
     from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import summary_as_json
     from ase_les.simulation import RelaxationBatchResult
 
-    set_threads(threads)
-    given = ModelOptions(model, device, dtype, charge, electrodes)
-    settings = given_settings(context, options.SETTINGS) | {"progress": TerminalProgress(quiet)}
+    set_threads(common.threads)
+    given = ModelOptions(model, common.device, common.dtype, charge, electrodes)
+    settings = given_settings(relaxation, SETTINGS) | {"progress": common.progress}
     if resume is None:
-        settings |= {"output": output or "relaxed", "overwrite": overwrite}
+        settings |= {"output": output or "relaxed", "overwrite": common.overwrite}
         result = _start(structure or [], every_frame, given, settings)
     elif structure or every_frame or output not in (None, resume):
         raise ValueError(
@@ -69,14 +49,12 @@ def relax(
         result = _resume(resume, given, settings)
     if isinstance(result, RelaxationBatchResult):
         report.write_batch(result)
-        report.show_batch(result, quiet)
+        report.show_batch(result, common.quiet)
+        common.print_json(result)
     else:
-        report.write(result)
-        report.show(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+        common.finish(report, result)
     if not result.converged:
-        if quiet:
+        if common.quiet:
             TerminalProgress().message(f"{result.files.stem}: NOT CONVERGED", warning=True)
         raise typer.Exit(1)
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Json, Overwrite, Quiet, refuse_options
+from ase_les.cli._groups import Common, with_groups
+from ase_les.cli._options import RunTemperature, refuse_options, stem_option
+from ase_les.cli._values import numbers
 
 _ONLY_TRAJECTORY = (
     *("frame_interval", "skip", "max_lag"),
@@ -15,8 +17,10 @@ _ONLY_TRAJECTORY = (
 )
 
 
+@with_groups
 def sfg(
     context: typer.Context,
+    common: Common,
     stem: Annotated[
         Path,
         typer.Argument(
@@ -53,9 +57,7 @@ def sfg(
             help="Polarizability derivative across a bond relative to that along it (trajectories)."
         ),
     ] = 1.0,
-    temperature: Annotated[
-        float | None, typer.Option(help="Temperature in K.", show_default="mean of the run")
-    ] = None,
+    temperature: RunTemperature = None,
     resolution: Annotated[
         float | None,
         typer.Option(help="Resolution in 1/cm.", show_default="finest of the lags"),
@@ -66,17 +68,9 @@ def sfg(
         str, typer.Option(help="constant, or frequency: stronger for red-shifted bonds.")
     ] = "constant",
     blocks: Annotated[int, typer.Option(help="Maximum number of blocks for the error band.")] = 8,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="Stem of the files.", show_default="STEM-chi"),
-    ] = None,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Annotated[str | None, stem_option("STEM-chi")] = None,
 ) -> None:
     """Compute the second-order susceptibility of a surface of water."""
-    from ase_les.cli._layers import edges
     from ase_les.properties.recorded_run import FinishedTrajectory, read_frames
     from ase_les.properties.sum_frequency import (
         read_sum_frequency,
@@ -84,23 +78,22 @@ def sfg(
         sum_frequency_of_trajectory,
     )
     from ase_les.reports import sum_frequency as report
-    from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import prepared_output, summary_as_json
+    from ase_les.runs.output import prepared_output
     from ase_les.simulation.accumulators import SumFrequency
     from ase_les.simulation.surface_layers import SurfaceLayers
 
     output = output or f"{stem.with_suffix('') if stem.is_file() else stem}-chi"
     if stem.is_file():
-        prepared_output(output, overwrite)
+        prepared_output(output, common.overwrite)
         frames, interval_fs = read_frames(FinishedTrajectory(stem, frame_interval), skip)
         accumulator = SumFrequency(
             interval_fs,
             max_lag,
-            SurfaceLayers(edges(layers), surface),  # type: ignore[arg-type]
+            SurfaceLayers(numbers("--layers", layers, example="3,6, edges in Å"), surface),  # type: ignore[arg-type]
             cutoff_A=cutoff,
             perpendicular=perpendicular,
         )
-        found = sum_frequency_of_trajectory(frames, accumulator, TerminalProgress(quiet))
+        found = sum_frequency_of_trajectory(frames, accumulator, common.progress)
     else:
         refuse_options(
             context,
@@ -117,9 +110,6 @@ def sfg(
         transition_moments=transition_moments,
         blocks=blocks,
         output=output,
-        overwrite=overwrite,
+        overwrite=common.overwrite,
     )
-    report.write(result, output)
-    report.show(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    common.finish(report, result, output)

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, Json, Overwrite, Quiet
+from ase_les.cli._groups import Common, with_groups
+from ase_les.cli._options import FrameInterval, stem_option
 
 
+@with_groups
 def structure(
+    common: Common,
     stem: Annotated[
         Path,
         typer.Argument(
@@ -23,33 +26,19 @@ def structure(
     ] = None,
     r_max: Annotated[float, typer.Option(help="Largest distance of g(r) in Å.")] = 6.0,
     bins: Annotated[int, typer.Option(min=2, help="Number of bins of g(r).")] = 120,
-    frame_interval: Annotated[
-        float | None,
-        typer.Option(
-            help="Time between frames in fs, for displacements.",
-            show_default="from the file, if recorded",
-        ),
-    ] = None,
+    frame_interval: FrameInterval = None,
     max_lag: Annotated[
         float | None,
         typer.Option(help="Longest lag of displacements in ps.", show_default="a quarter"),
     ] = None,
     skip: Annotated[int, typer.Option(min=0, help="First frames to leave out.")] = 0,
     every: Annotated[int, typer.Option(min=1, help="Use every n-th frame.")] = 1,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="Stem of the files.", show_default="STEM-structure"),
-    ] = None,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Annotated[str | None, stem_option("STEM-structure")] = None,
 ) -> None:
     """Compute g(r) with coordination numbers, and mean square displacements."""
     from ase_les.properties.recorded_run import FinishedTrajectory
     from ase_les.properties.structure_of_trajectory import structure_of_trajectory
     from ase_les.reports import structure as report
-    from ase_les.runs.output import summary_as_json
 
     named = stem.with_name(f"{stem.name}.traj")
     path = named if not stem.is_file() and named.is_file() else stem
@@ -63,9 +52,6 @@ def structure(
         skip=skip,
         every=every,
         output=output,
-        overwrite=overwrite,
+        overwrite=common.overwrite,
     )
-    report.write(result, output)
-    report.show(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    common.finish(report, result, output)

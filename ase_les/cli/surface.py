@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ase_les.cli._options import (
-    BeyondLimits,
-    Config,
-    Device,
-    DType,
-    Json,
-    Model,
-    Overwrite,
-    Quiet,
-    Resume,
-    Threads,
-)
+from ase_les.cli._groups import OnModel, with_groups
+from ase_les.cli._options import BeyondLimits, Model, Output, Resume
+from ase_les.cli._values import integers, numbers
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -28,7 +18,9 @@ if TYPE_CHECKING:
     from ase_les.properties.surface_energy import SurfaceEnergy
 
 
+@with_groups
 def surface(
+    common: OnModel,
     bulk: Annotated[
         Path | None, typer.Argument(help="Bulk crystal in any structure file ASE reads.")
     ] = None,
@@ -62,28 +54,19 @@ def surface(
     fmax: Annotated[float, typer.Option(help="Largest force at convergence in eV/Å.")] = 0.01,
     steps: Annotated[int, typer.Option(help="Maximum number of steps per relaxation.")] = 500,
     resume: Resume = False,
-    output: Annotated[str, typer.Option("--output", "-o", help="Stem of the files.")] = "surface",
+    output: Output = "surface",
     beyond_limits: BeyondLimits = False,
-    device: Device = None,
-    dtype: DType = None,
-    threads: Threads = 1,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Compute a surface energy, or adsorption (--adsorbate); exit code 1 if not converged."""
     from ase_les.cli._calculator import calculated_structure, set_threads
     from ase_les.properties.surface_energy import surface_energy
     from ase_les.reports import surfaces as report
-    from ase_les.reports.terminal import TerminalProgress
-    from ase_les.runs.output import summary_as_json
     from ase_les.simulation import RelaxationSettings
 
-    set_threads(threads)
-    plane = _integers(indices, "--miller", 3, 4)
-    thicknesses = _integers(layers, "--layers")
-    crystal, provenance = calculated_structure(bulk, model, device, dtype)
+    set_threads(common.threads)
+    plane = integers("--miller", indices, 3, 4, example="1,1,0")
+    thicknesses = integers("--layers", layers, example="3,4,5")
+    crystal, provenance = calculated_structure(bulk, model, common.device, common.dtype)
     shape: dict[str, Any] = {
         "vacuum_A": vacuum,
         "termination": termination,
@@ -96,9 +79,9 @@ def surface(
         "output": output,
         "beyond_limits": beyond_limits,
         "resume": resume,
-        "overwrite": overwrite,
-        "progress": TerminalProgress(quiet),
-        "on_result": report.RelaxationReports(quiet),
+        "overwrite": common.overwrite,
+        "progress": common.progress,
+        "on_result": report.RelaxationReports(common.quiet),
         "provenance": provenance,
     }
     result: SurfaceEnergy | Adsorption
@@ -111,39 +94,16 @@ def surface(
         from ase_les.properties.adsorption import adsorb
         from ase_les.properties.slabs import build_slab, fix_bottom
 
-        copies = _integers(repeat, "--repeat", 2)
+        copies = integers("--repeat", repeat, 2)
         slab = build_slab(crystal, plane, layers=max(thicknesses), repeat=copies, **shape)
         atoms = fix_bottom(slab.atoms, fixed_layers)
         atoms.calc = crystal.calc
-        place = _numbers(site, "--site", 2)
+        place = numbers("--site", site, 2)
         result = adsorb(atoms, _molecule(adsorbate), height_A=height, site_A=place, **work)
         converged = result.converged
-    report.write(result, output)
-    report.show(result, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
+    common.finish(report, result, output)
     if not converged:
         raise typer.Exit(1)
-
-
-def _numbers(text: str, option: str, *counts: int) -> tuple[float, ...]:
-    """Return numbers separated by commas or blanks; `counts` are the possible numbers of them."""
-    try:
-        values = tuple(float(part) for part in re.split(r"[,\s]+", str(text).strip()))
-    except ValueError:
-        values = ()
-    if not values or (counts and len(values) not in counts):
-        form = {(3, 4): "1,1,0", (): "3,4,5"}.get(counts, "1,2")
-        number = f"{' or '.join(map(str, counts))} numbers" if counts else "numbers"
-        raise ValueError(f"{option} needs {number} separated by commas, as {form}; got {text!r}")
-    return values
-
-
-def _integers(text: str, option: str, *counts: int) -> tuple[int, ...]:
-    values = _numbers(text, option, *counts)
-    if any(value != round(value) for value in values):
-        raise ValueError(f"{option} needs integers, got {text!r}")
-    return tuple(round(value) for value in values)
 
 
 def _molecule(name: str) -> Atoms:

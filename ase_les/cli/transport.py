@@ -7,10 +7,21 @@ from typing import Annotated
 
 import typer
 
-from ase_les.cli._options import Config, EpsilonInfinity, Json, Overwrite, Quiet
+from ase_les.cli._groups import Common, with_groups
+from ase_les.cli._options import (
+    EpsilonInfinity,
+    FrameInterval,
+    RecordedCharges,
+    RunTemperature,
+    SkippedTime,
+    stem_option,
+)
+from ase_les.cli._values import by_element, numbers
 
 
+@with_groups
 def transport(
+    common: Common,
     stem: Annotated[
         Path,
         typer.Argument(
@@ -19,13 +30,7 @@ def transport(
             metavar="STEM",
         ),
     ],
-    frame_interval: Annotated[
-        float | None,
-        typer.Option(
-            help="Time between the frames of a trajectory file in fs.",
-            show_default="from the file, if recorded",
-        ),
-    ] = None,
+    frame_interval: FrameInterval = None,
     charges: Annotated[
         str | None,
         typer.Option(
@@ -33,21 +38,13 @@ def transport(
         ),
     ] = None,
     epsilon_infinity: EpsilonInfinity = None,
-    recorded: Annotated[
-        str | None,
-        typer.Option(
-            help="latent, or physical if the calculator had a dielectric constant.",
-            show_default="as recorded, or latent",
-        ),
-    ] = None,
+    recorded: RecordedCharges = None,
     viscosity: Annotated[
         float | None,
         typer.Option(help="Viscosity in mPa s, for the finite-size correction of diffusion."),
     ] = None,
-    skip: Annotated[float, typer.Option(help="Initial time in ps to exclude.")] = 0.0,
-    temperature: Annotated[
-        float | None, typer.Option(help="Temperature in K.", show_default="mean of the run")
-    ] = None,
+    skip: SkippedTime = 0.0,
+    temperature: RunTemperature = None,
     fit: Annotated[
         str | None,
         typer.Option(
@@ -62,21 +59,13 @@ def transport(
         ),
     ] = None,
     blocks: Annotated[int, typer.Option(help="Maximum number of blocks for errors.")] = 5,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="Stem of the files.", show_default="STEM-transport"),
-    ] = None,
-    overwrite: Overwrite = False,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: Annotated[str | None, stem_option("STEM-transport")] = None,
 ) -> None:
     """Compute diffusion, and conductivity by Green–Kubo, Einstein–Helfand and Nernst–Einstein."""
     from ase_les.cli._calculator import note_screening
     from ase_les.properties.recorded_run import FinishedTrajectory
     from ase_les.properties.transport import transport_from_run
     from ase_les.reports import transport as report
-    from ase_les.runs.output import summary_as_json
 
     source: Path | FinishedTrajectory = stem
     if stem.is_file():
@@ -89,7 +78,7 @@ def transport(
     output = output or f"{stem}-transport"
     result = transport_from_run(
         source,
-        charge_numbers=None if charges is None else _charge_numbers(charges),
+        charge_numbers=None if charges is None else by_element("--charges", charges),
         epsilon_infinity=epsilon_infinity,
         recorded=recorded,
         viscosity_mPa_s=viscosity,
@@ -99,28 +88,14 @@ def transport(
         plateau_ps=_range("--plateau", plateau),
         blocks=blocks,
         output=output,
-        overwrite=overwrite,
+        overwrite=common.overwrite,
     )
-    report.write(result, output)
-    report.show(result, quiet)
-    note_screening(result.runs, epsilon_infinity, quiet)
-    if json:
-        print(summary_as_json(result.summary()))
-
-
-def _charge_numbers(text: str) -> dict[str, float]:
-    try:
-        pairs = [part.split("=") for part in text.split(",")]
-        return {symbol.strip(): float(number) for symbol, number in pairs}
-    except ValueError:
-        raise ValueError(f"--charges must look like Na=1,Cl=-1, got {text!r}") from None
+    common.finish(report, result, output)
+    note_screening(result.runs, epsilon_infinity, common.quiet)
 
 
 def _range(option: str, text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None
-    try:
-        first, last = map(float, text.split(","))
-    except ValueError:
-        raise ValueError(f"{option} must be two numbers in ps, FROM,TO; got {text!r}") from None
+    first, last = numbers(option, text, 2, example="FROM,TO in ps")
     return first, last

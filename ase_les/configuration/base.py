@@ -141,16 +141,7 @@ def renamed(**names: str) -> Any:
 
 
 def read_configuration(cls: type[T], path: str | Path) -> T:
-    """Read a configuration from a YAML file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If it is not YAML or an entry is unknown, missing or invalid; the message lists all of them
-        with their lines.
-    """
+    """Read a configuration from a YAML file."""
     given = read_yaml(path)
     return from_mapping(cls, {} if given is None else given, file=path)
 
@@ -164,16 +155,10 @@ def from_mapping(
     ----------
     cls : type
         A configuration, or any type that pydantic knows.
-    given : Mapping
     section : str
         Key of the mapping within a larger one, for messages: ``model.representation``.
     file : str or Path, optional
         YAML file with this content, for messages.
-
-    Raises
-    ------
-    ValueError
-        If an entry is unknown, missing or invalid; the message lists all of them.
     """
     try:
         return TypeAdapter(cls).validate_python(_plain(given) if file is None else given)

@@ -35,7 +35,6 @@ def error_message(
 
     Parameters
     ----------
-    error : ValidationError
     cls : type
         The type that was validated.
     given : object

@@ -79,7 +79,6 @@ def describe(hint: Any, unit: bool = True) -> str:
 
     Parameters
     ----------
-    hint : type
     unit : bool
         Whether to name the unit.
     """

@@ -59,15 +59,7 @@ for _tag, _pattern in {
 
 
 def read_yaml(path: str | Path) -> object:
-    """Read a YAML file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is not YAML, or a key occurs twice in a mapping.
-    """
+    """Read a YAML file."""
     text = _text(path)
     loader = _Loader(text)
     try:
@@ -86,7 +78,6 @@ def line_of(path: str | Path, keys: Sequence[object]) -> int | None:
 
     Parameters
     ----------
-    path : str or Path
     keys : sequence of str or int
         Keys of mappings and indices of lists, from outside to inside.
     """

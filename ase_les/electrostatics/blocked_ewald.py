@@ -21,7 +21,7 @@ MOST_WAVES = 2**31
 
 
 class BlockedEwaldSum(EwaldSum):
-    """Direct sum with gradients by positions, charges and cell, once differentiable.
+    """Direct sum, once differentiable with respect to positions, charges and cell.
 
     Plans have no weights: these are computed with every block. Memory does not grow with the box.
     """

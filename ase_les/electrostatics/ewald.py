@@ -19,7 +19,7 @@ _BLOCK = 2**21
 
 
 class EwaldSum(ReciprocalSum):
-    """Direct sum over half of the wave vectors in plain tensor operations (training)."""
+    """Direct sum over one of each pair ±k of wave vectors, differentiable twice (training)."""
 
     def waves(self, cell: Tensor) -> Waves:
         axes = half_space(self.kernel.index_bounds(cell), like=cell)

@@ -91,7 +91,7 @@ class MeshPotential:
 def interpolated(
     mesh: _Mesh, surface: Tensor, fractional: Tensor, kernels: Kernels | None
 ) -> tuple[Tensor, Tensor]:
-    """Return values (P,) and gradients (P, 3) by fractional coordinates (P, 3) of a surface.
+    """Return mesh values and gradients (P, 3) interpolated at fractional coordinates (P, 3).
 
     Parameters
     ----------

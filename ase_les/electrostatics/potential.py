@@ -1,9 +1,9 @@
 r"""Electrostatic potential and field of latent charges, at atoms or arbitrary points.
 
-The energy is quadratic in the charges: the potential at a point is its derivative by a charge at
-this point, and the field is the force on that charge. Both use the sums of the energy, for all
-boundary conditions. The test charge is a Gaussian with the smearing of the model, so that both are
-finite at atoms.
+The energy is quadratic in the charges: the potential at a point is its derivative with respect to a
+charge at this point, and the field is the force on that charge. Both use the sums of the energy,
+for all boundary conditions. The test charge is a Gaussian with the smearing of the model, so that
+both are finite at atoms.
 
 The zero of the potential is at infinity in free space, the average over a periodic cell, and for
 a neutral slab the mean of the values far away on both sides.
@@ -63,7 +63,10 @@ def potential_at(sums: Electrostatics, graph: Graph, charges: Tensor, points: Te
 
 
 def potential_at_atoms(sums: Electrostatics, graph: Graph, charges: Tensor) -> Potential:
-    """Return potential and field at all atoms, including their images but not the atom itself."""
+    """Return potential and field at each atom due to all other charges.
+
+    Periodic images of the atom contribute, its own Gaussian charge does not.
+    """
     found = potential_at(sums, graph, charges, graph.positions.detach())
     # Two coincident Gaussians; by symmetry the field of the atom itself is zero.
     own = sums.config.weight * sums.config.self_potential
@@ -81,7 +84,7 @@ def _of_block(sums: Electrostatics, graph: Graph, charges: Tensor, points: Tenso
     plan = sums.plan(with_points)
 
     def derivatives(test_charges: Tensor) -> tuple[Tensor, Tensor]:
-        """Return derivatives of the energy by charge and position of the points."""
+        """Return derivatives of the energy with respect to charge and position of the points."""
         place = positions.clone().requires_grad_(True)
         charge = torch.cat([charges, test_charges]).requires_grad_(True)
         with torch.enable_grad():

@@ -151,7 +151,10 @@ class ReciprocalSum(nn.Module):
         return kernel * waves.counts * prefactor[:, None, None, None]
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
-        """Return the weighted sums (S,) of |S(k)|² with weights (S, n₁, n₂, n₃)."""
+        """Return the sums (S,) of squared structure factors |S(k)|² times weights.
+
+        The weights (S, n₁, n₂, n₃) are those of `weights`; energies follow in eV.
+        """
         raise NotImplementedError
 
 

@@ -68,9 +68,9 @@ def box_lengths(graph: Graph, smearing: float, truncated: bool = False) -> Tenso
     smearing : float
         In Å.
     truncated : bool
-        False: at least as much vacuum as the slabs are wide, so that `layer_correction` needs few
-        plane waves. True: twice the thickness and reach of the Gaussians, for any width, as
-        interactions that end at half a box need it (`truncate_along_normal`).
+        True for the interaction of `truncate_along_normal`: the box is twice the thickness of the
+        slab plus the reach of the Gaussians. False for `layer_correction`: the vacuum is at least
+        as thick as the cell is wide in the plane, so that the correction needs few plane waves.
     """
     first, second, normal = slab_axes(graph.cell.detach(), graph.pbc)
     top, bottom = _extent((graph.positions.detach() * normal[graph.structure]).sum(1), graph)

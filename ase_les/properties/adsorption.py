@@ -17,7 +17,7 @@ from ase_les.properties.atomic_charges import optional_charges
 from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, relax_or_resume
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, is_slab, normal_dipole
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunFiles, accept_quiet, write_summary
+from ase_les.runs.output import RunFiles, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
 from ase_les.screening import recorded_scaling
@@ -126,7 +126,6 @@ def adsorption_of(
     ----------
     both : Atoms
         Atoms of the slab, followed by those of the adsorbate, in the frame of `slab`.
-    slab, adsorbate : Atoms
     converged : bool
         Recorded in the result.
     provenance : mapping, optional
@@ -208,7 +207,6 @@ class AdsorptionSettings:
         refuse_variable_cell(self.relaxation)
 
 
-@accept_quiet
 @lock_output
 def adsorb(
     slab: Atoms,
@@ -238,7 +236,6 @@ def adsorb(
         Continue each relaxation from its last checkpoint.
     overwrite : bool
         Replace an earlier calculation.
-    progress : Progress
     on_result : callable, optional
         Called with the result of each relaxation.
     provenance : mapping, optional

@@ -42,7 +42,6 @@ def selected_atoms(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     chosen : str, sequence of int, or None
         Selection as in the table above, or indices; by default all atoms.
     axis : str or None

@@ -17,13 +17,7 @@ def optional_charges(atoms: Atoms) -> np.ndarray | None:
 
 
 def required_charges(atoms: Atoms) -> np.ndarray:
-    """Return the charges (N,) in e of a configuration.
-
-    Raises
-    ------
-    ValueError
-        If neither the calculator nor the recorded results contain charges.
-    """
+    """Return the charges (N,) in e of a configuration."""
     try:
         return np.asarray(atoms.get_charges(), dtype=float)
     except (PropertyNotImplementedError, RuntimeError) as error:

@@ -23,6 +23,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.configuration import read_yaml
 from ase_les.model_limits import check_limits
 from ase_les.properties import born_differences, crystal_symmetry
@@ -32,12 +33,12 @@ from ase_les.properties.born_results import BornCharges, ElementCharges, notes_o
 from ase_les.properties.moments import check_components, choose_moments, shifts_charge
 from ase_les.reading.born_charges import born_tensors
 from ase_les.reading.extended_xyz import without_labels, write_labeled
+from ase_les.runs.evaluations import displacement_record
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import OutputFiles, RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import OutputFiles, RunOptions, write_arrays, write_summary
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
-from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record
+from ase_les.runs.provenance import describe_calculator, describe_structure
 from ase_les.simulation.slab_geometry import LAYER_GAP_A, unit_normal
 
 __all__ = [
@@ -117,13 +118,11 @@ class BornSettings:
     beyond_limits: bool = False
 
     def __post_init__(self) -> None:
-        if self.displacement_A is not None and not self.displacement_A > 0:
-            raise ValueError(f"`displacement_A` must be positive, got {self.displacement_A}")
-        if not self.field_V_per_A > 0:
-            raise ValueError(f"`field_V_per_A` must be positive, got {self.field_V_per_A}")
+        if self.displacement_A is not None:
+            require_positive("displacement_A", self.displacement_A)
+        require_positive("field_V_per_A", self.field_V_per_A)
 
 
-@accept_quiet
 @lock_output
 def born_charges(
     atoms: Atoms,
@@ -155,7 +154,6 @@ def born_charges(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
     **settings
         See `BornSettings`.
 
@@ -323,8 +321,7 @@ def _resolved(atoms: Atoms, method: str, chosen: BornSettings) -> BornSettings:
     """Check structure, method and settings; return the settings without None for defaults."""
     if atoms.calc is None:
         raise ValueError("the structure has no calculator; set atoms.calc")
-    if method not in METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
+    require_one_of("method", method, METHODS)
     check_components(atoms, chosen.components)
     periodic = bool(atoms.pbc.sum() >= 2)
     symmetrize = periodic if chosen.symmetrize is None else chosen.symmetrize
@@ -364,15 +361,7 @@ def _by_displacement(
     moments = choose_moments(atoms, chosen.source, chosen.components, chosen.reach_A)
     step_A = chosen.displacement_A
     assert step_A is not None
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": step_A,
-        **moments.described,
-        **describe_calculator(atoms.calc),
-    }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
+    record = displacement_record(run, atoms, {"displacement_A": step_A, **moments.described})
     try:
         found = born_differences.by_displacement(
             atoms, displaced, step_A, record, moments, jobs=run.jobs, progress=run.progress

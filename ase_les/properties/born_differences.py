@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.arguments import require_positive
 from ase_les.properties.moment_sources import SIGNS, MomentSource
 from ase_les.properties.moments import Moments, check_components
 from ase_les.runs.evaluations import evaluate_structures
@@ -62,17 +63,10 @@ def by_displacement(
     displacement_A : float
         Displacement h in Å. The truncation error grows with its square, the effect of noise with
         its inverse.
-    record : Record
     moments : Moments
         Components without a source are zero.
     jobs, progress
         See `ase_les.runs.evaluations.evaluate_structures`.
-
-    Raises
-    ------
-    ValueError
-        If charges change beyond the range of source "charges", or only some atoms of a charged
-        molecule are displaced.
     """
     pairs = moments.projected
     # Two moments of the same structures are obtained from one calculation.
@@ -106,11 +100,6 @@ def by_field(atoms: Atoms, field_V_per_A: float = 1e-3, components: str = "all")
         Change of the field in V/Å.
     components : str
         "all" (three directions), or "normal" for a slab: the other components are zero.
-
-    Raises
-    ------
-    ValueError
-        If the calculator has no such field.
     """
     check_components(atoms, components)
     calculator: Any = atoms.calc
@@ -119,8 +108,7 @@ def by_field(atoms: Atoms, field_V_per_A: float = 1e-3, components: str = "all")
             f"{type(calculator).__name__} has no `field_V_per_A`; use method 'displacement' with "
             "a calculator that gives polarization or dipole"
         )
-    if not field_V_per_A > 0:
-        raise ValueError(f"`field_V_per_A` must be positive, got {field_V_per_A}")
+    require_positive("field_V_per_A", field_V_per_A)
     directions = np.eye(3) if components == "all" else unit_normal(atoms)[None]
     before = np.array(calculator.field_V_per_A, dtype=float)
     tensors = np.zeros((len(atoms), 3, 3))
@@ -143,11 +131,6 @@ def about_fixed_origin(atoms: Atoms, slopes: Mapping[int, np.ndarray]) -> dict[i
     The derivative of the dipole of a charge :math:`Q` about the center of mass lacks
     :math:`Q m_i / M` for each atom. The sum over all atoms shows which origin was used: it is
     :math:`Q` for a fixed origin and zero for the center of mass.
-
-    Raises
-    ------
-    ValueError
-        If the molecule is charged and not all atoms were displaced.
     """
     charge = _net_charge(atoms)
     if len(slopes) < len(atoms):

@@ -29,7 +29,6 @@ class ElementInLayer:
         Counted from the bottom, starting from 0.
     height_A : float
         Mean height along the normal of the atoms with known charges.
-    symbol : str
     atoms : int
         Number of atoms with known charges.
     in_plane_e, normal_e : float

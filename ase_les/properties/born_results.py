@@ -157,7 +157,6 @@ def notes_on(result: BornCharges, shifts_charge: bool, total_charge: float) -> t
 
     Parameters
     ----------
-    result : BornCharges
     shifts_charge : bool
         Whether the structure is a slab and its charges are not conserved locally.
     total_charge : float

@@ -32,8 +32,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.constants import Boltzmann, elementary_charge
 
+from ase_les.arguments import require_positive
 from ase_les.properties.diffusion import Diffusion, diffusion
-from ase_les.properties.green_kubo import GreenKubo, green_kubo, positive
+from ase_les.properties.green_kubo import GreenKubo, green_kubo
 from ase_les.statistics import Estimate
 
 
@@ -52,14 +53,13 @@ def conductivity_green_kubo(
     ----------
     current_eA_per_fs : array, shape (n, 3)
         Physical current, sampled about every 2 fs.
-    timestep_fs, volume_A3, temperature_K : float
     plateau_ps : (float, float), optional
         See `ase_les.properties.green_kubo`.
     blocks : int
         Maximum number of blocks for the error, each at least as long as the longest lag.
     """
-    kT = Boltzmann * positive("temperature_K", temperature_K)
-    volume = positive("volume_A3", volume_A3) * 1e-30
+    kT = Boltzmann * require_positive("temperature_K", temperature_K)
+    volume = require_positive("volume_A3", volume_A3) * 1e-30
     # (e Å/fs)² fs in SI.
     scale = elementary_charge**2 * 1e-20 * 1e15 / (3 * volume * kT)
     return green_kubo(current_eA_per_fs, timestep_fs, scale, "S/m", plateau_ps, blocks)
@@ -80,7 +80,6 @@ def conductivity_einstein_helfand(
     ----------
     dipole_eA : array, shape (n, 3)
         Physical dipole on one branch.
-    timestep_fs, volume_A3, temperature_K : float
     fit_ps, blocks
         See `diffusion`.
     """
@@ -103,10 +102,8 @@ def conductivity_nernst_einstein(
 
     Parameters
     ----------
-    ions : sequence of Diffusion
     charge_numbers : mapping
         Charge number by species.
-    volume_A3, temperature_K : float
     """
     scale = _charge_diffusion_scale(volume_A3, temperature_K)
     value = variance = 0.0
@@ -120,9 +117,9 @@ def conductivity_nernst_einstein(
 
 def _charge_diffusion_scale(volume_A3: float, temperature_K: float) -> float:
     """Return e² (cm²/s) / (V k_B T) in S/m."""
-    volume = positive("volume_A3", volume_A3) * 1e-30
+    volume = require_positive("volume_A3", volume_A3) * 1e-30
     return (
         elementary_charge**2
         * 1e-4
-        / (volume * Boltzmann * positive("temperature_K", temperature_K))
+        / (volume * Boltzmann * require_positive("temperature_K", temperature_K))
     )

@@ -16,6 +16,8 @@ import numpy as np
 from scipy.constants import speed_of_light
 from scipy.fft import irfft, next_fast_len, rfft
 
+from ase_les.arguments import require_one_of, require_positive
+
 WINDOWS = ("gaussian", "hann")
 #: Length of a Gaussian window in standard deviations.
 GAUSSIAN_REACH = 4.0
@@ -124,7 +126,6 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
 
     Parameters
     ----------
-    window : {"gaussian", "hann"}
     resolution_per_cm : float
         Full width at half maximum in 1/cm.
     timestep_fs : float
@@ -134,13 +135,9 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
     -------
     array, shape (n_lags,)
     """
-    if window not in WINDOWS:
-        raise ValueError(f"`window` must be one of {', '.join(WINDOWS)}, got {window!r}")
-    if not resolution_per_cm > 0 or not timestep_fs > 0:
-        raise ValueError(
-            "resolution and time step must be positive, got "
-            f"{resolution_per_cm} 1/cm and {timestep_fs} fs"
-        )
+    require_one_of("window", window, WINDOWS)
+    require_positive("resolution_per_cm", resolution_per_cm)
+    require_positive("timestep_fs", timestep_fs)
     resolution_Hz = 100.0 * speed_of_light * resolution_per_cm
     if window == "hann":
         length_fs = 1e15 / resolution_Hz
@@ -154,13 +151,7 @@ def lag_window(window: str, resolution_per_cm: float, timestep_fs: float) -> np.
 def fitting_lag_window(
     window: str, resolution_per_cm: float, timestep_fs: float, n_samples: int
 ) -> np.ndarray:
-    """Return `lag_window` for a series of `n_samples`.
-
-    Raises
-    ------
-    ValueError
-        If the series is shorter than the window.
-    """
+    """Return `lag_window` for a series of `n_samples`."""
     weights = lag_window(window, resolution_per_cm, timestep_fs)
     if len(weights) > n_samples:
         needed, given = (each * timestep_fs * 1e-3 for each in (len(weights), n_samples))
@@ -186,8 +177,6 @@ class LagTransform:
     ----------
     weights : array, shape (n_lags,)
         Window of the lags, see `lag_window`.
-    timestep_fs : float
-    resolution_per_cm : float
     upto_per_cm : float
         Upper limit of the wave numbers.
     """
@@ -230,13 +219,7 @@ class LagTransform:
 
 
 def uniform_timestep(time_fs: np.ndarray) -> float:
-    """Return the spacing of equally spaced times in fs.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two times, or they are not equally spaced.
-    """
+    """Return the spacing of equally spaced times in fs."""
     steps = np.diff(np.asarray(time_fs, dtype=float))
     if len(steps) == 0 or not steps[0] > 0 or not np.allclose(steps, steps.mean(), rtol=1e-6):
         raise ValueError(

@@ -32,13 +32,6 @@ def symmetry_operations(atoms: Atoms, tolerance_A: float) -> list[Operation]:
 
     Operations of a slab keep or invert its normal; they do not depend on the cell vector along the
     normal, which may be zero.
-
-    Raises
-    ------
-    ValueError
-        If spglib finds none.
-    ModuleNotFoundError
-        If spglib is not installed.
     """
     try:
         import spglib
@@ -102,8 +95,6 @@ def symmetrize_atomic_tensors(
     ----------
     tensors : mapping of int to array, shape (3, 3)
         Tensors of some atoms by index.
-    operations : sequence of Operation
-    n_atoms : int
 
     Returns
     -------

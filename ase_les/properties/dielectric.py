@@ -68,7 +68,7 @@ from ase_les.properties.recorded_run import (
     read_recorded_run,
     series_path,
 )
-from ase_les.runs.output import accept_quiet, prepared_output, write_result
+from ase_les.runs.output import prepared_output, write_result
 from ase_les.screening import recorded_scaling
 
 #: Largest relative difference between the recorded dipole and the integral of the current that can
@@ -120,7 +120,6 @@ class DielectricResult:
         }
 
 
-@accept_quiet
 def dielectric_from_run(
     stem: str | Path,
     *,

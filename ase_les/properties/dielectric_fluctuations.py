@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 
+from ase_les.arguments import require_positive
 from ase_les.properties.ions import is_cation
 from ase_les.properties.molecules import molecular_dipoles
 from ase_les.statistics import (
@@ -89,7 +90,6 @@ def static_dielectric(
         Physical itinerant dipole of the cell in e Å (see `ElectronicScreening`).
     timestep_fs : float
         Time between samples.
-    volume_A3, temperature_K : float
     epsilon_infinity : float
         Electronic contribution; 1 for rigid charges.
     """
@@ -185,9 +185,7 @@ def finite_vectors(given: np.ndarray, name: str) -> np.ndarray:
 
 def fluctuation_prefactor(volume_A3: float, temperature_K: float) -> float:
     """Return 1/(ε_vac V k_B T) in 1/(e Å)²."""
-    if not volume_A3 > 0 or not temperature_K > 0:
-        raise ValueError(
-            f"volume and temperature must be positive, got {volume_A3} Å³ and {temperature_K} K"
-        )
+    require_positive("volume_A3", volume_A3)
+    require_positive("temperature_K", temperature_K)
     energy = epsilon_0 * volume_A3 * 1e-30 * Boltzmann * temperature_K
     return (elementary_charge * 1e-10) ** 2 / energy

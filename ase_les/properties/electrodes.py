@@ -58,7 +58,6 @@ def select_electrodes(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     left, right : str or sequence of int
         Selections as in `ase_les.properties.atom_selection`, such as ``"Pt & bottom:3"``, or
         indices.
@@ -120,12 +119,10 @@ class Capacitance:
         }
         return {
             "constant": self.constant,
-            "charge_e": _plain(self.charge_e),
-            "potential_V": _plain(self.potential_V),
-            "capacitance_e_per_V": {name: _plain(each) for name, each in terms.items()},
-            "capacitance_uF_per_cm2": {
-                name: _plain(self.per_area(each)) for name, each in terms.items()
-            },
+            "charge_e": self.charge_e,
+            "potential_V": self.potential_V,
+            "capacitance_e_per_V": terms,
+            "capacitance_uF_per_cm2": {name: self.per_area(each) for name, each in terms.items()},
             "temperature_K": self.temperature_K,
             "area_A2": self.area_A2,
             "samples": self.n_samples,
@@ -207,7 +204,3 @@ def _inverted(value: Estimate) -> Estimate:
     if not value.mean > 0:
         return Estimate(math.nan, math.nan)
     return Estimate(1 / value.mean, value.standard_error / value.mean**2)
-
-
-def _plain(value: Estimate) -> dict[str, float]:
-    return {"mean": value.mean, "standard_error": value.standard_error}

@@ -44,16 +44,10 @@ def center_of_film(atoms: Atoms, axis: int, chosen: np.ndarray) -> float:
 
     Parameters
     ----------
-    atoms : ase.Atoms
     axis : int
         Cell vector.
     chosen : array of int
         Indices of the atoms.
-
-    Raises
-    ------
-    ValueError
-        If the atoms are spread over a periodic axis without a gap.
     """
     normal, height, _ = plane(atoms, axis)
     fraction = (atoms.positions[chosen] * normal).sum(axis=1) / height

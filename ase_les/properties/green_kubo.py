@@ -56,13 +56,6 @@ class GreenKubo:
         return abs(self.drift) <= 2 * self.value.standard_error
 
 
-def positive(name: str, value: float) -> float:
-    """Return a value; raise ValueError unless it is positive."""
-    if not value > 0:
-        raise ValueError(f"`{name}` must be positive, got {value}")
-    return value
-
-
 def green_kubo(
     flux: np.ndarray,
     timestep_fs: float,
@@ -77,19 +70,12 @@ def green_kubo(
     ----------
     flux : array, shape (n, d)
         Equally spaced in time; the correlation is summed over the components.
-    timestep_fs : float
     scale : float
         Converts the integral over fs to `unit`.
-    unit : str
     plateau_ps : (float, float) or None
         Range of lags of the plateau; see the module for the default.
     blocks : int
         Maximum number of blocks for the error.
-
-    Raises
-    ------
-    ValueError
-        If the flux is not finite or the plateau exceeds the run.
     """
     flux = np.asarray(flux, dtype=float)
     if flux.ndim != 2 or not np.isfinite(flux).all():

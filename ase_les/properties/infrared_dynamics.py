@@ -28,7 +28,7 @@ from ase_les.properties.spectral_peaks import (
     relative_noise,
     without_verlet_shift,
 )
-from ase_les.runs.output import accept_quiet, prepared_output, write_result
+from ase_les.runs.output import prepared_output, write_result
 
 __all__ = [
     "Band",
@@ -134,7 +134,6 @@ class InfraredResult:
         }
 
 
-@accept_quiet
 def infrared_from_run(
     stem: str | Path,
     *,

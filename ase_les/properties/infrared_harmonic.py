@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -47,6 +48,8 @@ from ase_les.properties.born_differences import about_fixed_origin
 from ase_les.properties.moment_sources import MomentSource
 from ase_les.properties.moments import Moments, choose_moments
 from ase_les.properties.normal_modes import (
+    ModeSettings,
+    check_calculator_and_method,
     evaluate_displacements,
     hessian_of_forces,
     lorentzian_lines,
@@ -57,13 +60,11 @@ from ase_les.properties.normal_modes import (
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.evaluations import property_of
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure
 from ase_les.runs.record import Results
-
-METHODS = ("analytic", "displacement")
 
 # N_A / (12 ε0 c²) e²/amu in km/mol.
 KM_PER_MOL = units._Nav / (12 * units._eps0 * units._c**2) * units._e**2 / units._amu * 1e-3
@@ -92,7 +93,6 @@ class HarmonicInfrared:
         "analytic" (Born charges) or "displacement" (differences of the dipole).
     components : str
         "all", or "normal" if only the dipole along the normal of a slab is known.
-    displacement_A : float
     width_per_cm : float
         Full width at half maximum of the lines of the stored spectrum.
     atoms : tuple of int
@@ -171,21 +171,17 @@ class HarmonicInfrared:
         }
 
 
-@accept_quiet
 @lock_output
 def harmonic_infrared(
     atoms: Atoms,
     method: str | None = None,
     *,
-    chosen: str | Sequence[int] | None = None,
-    displacement_A: float = 0.005,
-    width_per_cm: float = 10.0,
-    beyond_limits: bool = False,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     jobs: Jobs = SERIAL,
     progress: Progress = NO_PROGRESS,
+    **settings: Any,
 ) -> HarmonicInfrared:
     """Compute normal modes and infrared intensities.
 
@@ -198,15 +194,6 @@ def harmonic_infrared(
     method : str or None
         "analytic": Born charges of the calculator. "displacement": differences of its dipole or
         polarization, at no extra cost. By default the first that the calculator supports.
-    chosen : str, sequence of int, or None
-        Vibrating atoms by index or by a selection of `ase_les.properties.atom_selection`, such as
-        ``"tag:0"`` for adsorbates added by ASE. By default all that are not fixed.
-    displacement_A : float
-        Displacement of an atom in Å; six structures per vibrating atom are calculated.
-    width_per_cm : float
-        Full width at half maximum of the lines of the stored spectrum.
-    beyond_limits : bool
-        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     output : str, Path or None
         Stem of ``-summary.yml``, ``-infrared.npz`` and the record of finished displacements
         ``-displacements.jsonl``.
@@ -214,7 +201,8 @@ def harmonic_infrared(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
+    **settings
+        See `ase_les.properties.normal_modes.ModeSettings`.
 
     Raises
     ------
@@ -227,22 +215,23 @@ def harmonic_infrared(
     run = RunOptions.from_keywords(
         output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
     )
-    _check(atoms, method, displacement_A, width_per_cm)
-    limits = check_limits(atoms.calc, atoms, beyond_limits=beyond_limits)
-    selection = vibrating_atoms(atoms, chosen)
+    check_calculator_and_method(atoms, method)
+    chosen = ModeSettings(**settings)
+    step = chosen.displacement_A
+    limits = check_limits(atoms.calc, atoms, beyond_limits=chosen.beyond_limits)
+    selection = vibrating_atoms(atoms, chosen.chosen)
     active = selection.indices
     charges, moments = _source_of_intensities(atoms, method)
     run.prepare("-summary.yml")
     residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
     requested = [] if moments is None else moments.wanted
-    settings = {"method": "analytic" if moments is None else "displacement", "moments": requested}
-    results = evaluate_displacements(
-        atoms, active, displacement_A, ["forces", *requested], settings, run
-    )
+    used_method = "analytic" if moments is None else "displacement"
+    recorded = {"method": used_method, "moments": requested}
+    results = evaluate_displacements(atoms, active, step, ["forces", *requested], recorded, run)
     if moments is not None:
-        charges = _charges(atoms, active, results, displacement_A, moments)
+        charges = _charges(atoms, active, results, step, moments)
     normal_only = moments is not None and moments.elsewhere is None
-    hessian = hessian_of_forces(active, results, displacement_A)
+    hessian = hessian_of_forces(active, results, step)
     wavenumbers, modes = normal_modes(atoms, active, hessian, free=selection.free_molecule)
     derivatives = np.einsum("iab,nib->na", charges[active], modes[:, active])
     result = HarmonicInfrared(
@@ -252,30 +241,17 @@ def harmonic_infrared(
         modes=modes,
         zero_point_energy_eV=float(0.5 * units.invcm * wavenumbers[wavenumbers > 0].sum()),
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
-        method="analytic" if moments is None else "displacement",
+        method=used_method,
         components="normal" if normal_only else "all",
-        displacement_A=displacement_A,
-        width_per_cm=width_per_cm,
+        displacement_A=step,
+        width_per_cm=chosen.width_per_cm,
         atoms=tuple(active),
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
     )
     result = replace(result, notes=(*selection.notes, *_notes(result), *limits))
-    if run.files is not None:
-        write_arrays(run.files.named("-infrared.npz"), result.arrays())
-        # Written last: its existence means that all files are complete.
-        write_summary(run.files.summary, result.summary())
+    run.write("-infrared.npz", result)
     return result
-
-
-def _check(atoms: Atoms, method: str | None, displacement_A: float, width_per_cm: float) -> None:
-    if atoms.calc is None:
-        raise ValueError("the structure has no calculator; set atoms.calc")
-    for name, value in (("displacement_A", displacement_A), ("width_per_cm", width_per_cm)):
-        if not value > 0:
-            raise ValueError(f"`{name}` must be positive, got {value}")
-    if method is not None and method not in METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
 
 
 def _source_of_intensities(atoms: Atoms, method: str | None) -> tuple[np.ndarray, Moments | None]:

@@ -99,7 +99,6 @@ class LayerSpectra:
 
         Parameters
         ----------
-        layer : int
         component : {"all", "in plane", "normal"}
         """
         index = COMPONENTS.index(component)
@@ -269,10 +268,8 @@ def record_layers(
         Equally spaced.
     calculator : ASE calculator
         With Born charges.
-    layers : SurfaceLayers
     interval_fs : float
         Time between frames.
-    progress : Progress
 
     Raises
     ------

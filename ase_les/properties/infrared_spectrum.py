@@ -46,6 +46,7 @@ import numpy as np
 from scipy.constants import Avogadro, Boltzmann, elementary_charge, epsilon_0, hbar, speed_of_light
 from scipy.integrate import trapezoid
 
+from ase_les.arguments import require_integer, require_one_of, require_positive
 from ase_les.properties.correlation import LagTransform, autocorrelation, fitting_lag_window
 from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
 
@@ -204,7 +205,6 @@ def molar_scale(
     Parameters
     ----------
     frequency_Hz : array, shape (n,)
-    temperature_K : float
     quantum_correction : {"harmonic", "none"}
     """
     # (e Å/fs)² fs in SI, and from m²/mol to km/mol per 1/cm.
@@ -251,15 +251,9 @@ def check_spectrum_settings(
         raise ValueError(
             f"the {name} contains values that are not finite: check that the run was stable"
         )
-    if not temperature_K > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
-    if quantum_correction not in QUANTUM_CORRECTIONS:
-        raise ValueError(
-            f"`quantum_correction` must be one of {', '.join(QUANTUM_CORRECTIONS)}, "
-            f"got {quantum_correction!r}"
-        )
-    if molecules < 1:
-        raise ValueError(f"`molecules` must be at least 1, got {molecules}")
+    require_positive("temperature_K", temperature_K)
+    require_one_of("quantum_correction", quantum_correction, QUANTUM_CORRECTIONS)
+    require_integer("molecules", molecules, 1)
 
 
 def harmonic_factor(quanta: np.ndarray) -> np.ndarray:

@@ -18,7 +18,6 @@ def molecules(atoms: Atoms, tolerance: float = 1.2) -> list[np.ndarray]:
 
     Parameters
     ----------
-    atoms : ase.Atoms
     tolerance : float
         Atoms closer than this times the sum of their covalent radii are bonded.
     """
@@ -34,7 +33,6 @@ def whole_molecules(atoms: Atoms, tolerance: float = 1.2) -> Atoms:
 
     Parameters
     ----------
-    atoms : ase.Atoms
     tolerance : float
         See `molecules`.
 
@@ -60,7 +58,6 @@ def molecular_dipoles(atoms: Atoms, charges: np.ndarray, tolerance: float = 1.2)
 
     Parameters
     ----------
-    atoms : ase.Atoms
     charges : array, shape (N,)
         In e, such as ``atoms.get_charges()``; physical charges give physical moments.
     tolerance : float
@@ -97,7 +94,6 @@ def turning_dipoles(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     born_effective_charges : array, shape (N, 3, 3)
         [atom, polarization, displacement] in e.
     tolerance : float

@@ -103,12 +103,10 @@ def moment_slope(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     index : int
         Displaced atom.
     results : mapping of str to mapping of str to array
         Results of the structures of `displaced`.
-    displacement_A : float
     what : str
         Property: "dipole", "cell_dipole" or "polarization".
     """
@@ -207,13 +205,7 @@ class ChargesSource:
     def slope(
         self, atoms: Atoms, index: int, results: Mapping[str, Results], step_A: float
     ) -> np.ndarray:
-        """Return the first moment of the charge changes, see the equation of this module.
-
-        Raises
-        ------
-        ValueError
-            If charges beyond the range change differently.
-        """
+        """Return the first moment of the charge changes, see the equation of this module."""
         large = atoms * self.repeats
         vectors = large.positions - large.positions[index]
         if atoms.pbc.any():

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.moment_sources import ChargesSource, CurrentSource, MomentSource, Source
 from ase_les.simulation.slab_geometry import unit_normal
 
@@ -88,17 +89,11 @@ def choose_moments(
     reach_A : float or None
         Range in Å of charge changes for source "charges"; by default
         ``calculator.charge_reach_A``, or 10 Å.
-
-    Raises
-    ------
-    ValueError
-        If the calculator provides none of them, or a setting is invalid.
     """
     check_components(atoms, components)
-    if source not in SOURCES:
-        raise ValueError(f"`source` must be one of {', '.join(SOURCES)}, got {source!r}")
-    if reach_A is not None and not reach_A > 0:
-        raise ValueError(f"`reach_A` must be positive, got {reach_A}")
+    require_one_of("source", source, SOURCES)
+    if reach_A is not None:
+        require_positive("reach_A", reach_A)
     if atoms.pbc.sum() == 1:
         raise ValueError(
             "Born charges need three periodic directions (crystal), two (slab) or none (molecule), "
@@ -134,15 +129,8 @@ def shifts_charge(atoms: Atoms) -> bool:
 
 
 def check_components(atoms: Atoms, components: str) -> None:
-    """Check that the structure has the components.
-
-    Raises
-    ------
-    ValueError
-        If `components` is unknown, or "normal" and the structure is not a slab.
-    """
-    if components not in COMPONENTS:
-        raise ValueError(f"`components` must be one of {', '.join(COMPONENTS)}, got {components!r}")
+    """Check that the structure has the components."""
+    require_one_of("components", components, COMPONENTS)
     if components == "normal" and atoms.pbc.sum() != 2:
         raise ValueError(
             "`components` 'normal' needs a slab with two periodic directions, pbc is "

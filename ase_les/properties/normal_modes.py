@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms, units
 from ase.vibrations import VibrationsData
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.moment_sources import displaced, step_name
-from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.evaluations import displacement_record, evaluate_structures
 from ase_les.runs.output import RunOptions
-from ase_les.runs.provenance import describe_calculator, fingerprint
-from ase_les.runs.record import Record, Results
+from ase_les.runs.record import Results
 
 # Residual force in eV/Å above which the structure is reported as not relaxed.
 _RESIDUAL_FORCE = 0.01
@@ -20,6 +21,43 @@ _GRID_POINTS = 4000
 
 # Relative radius of gyration about the axis below which a molecule is considered linear.
 _LINEAR = 0.02
+
+METHODS = ("analytic", "displacement")
+
+
+@dataclass(frozen=True)
+class ModeSettings:
+    """Settings of harmonic spectra.
+
+    Parameters
+    ----------
+    chosen : str, sequence of int, or None
+        Vibrating atoms by index or by a selection of `ase_les.properties.atom_selection`, such as
+        ``"tag:0"`` for adsorbates added by ASE. By default all that are not fixed.
+    displacement_A : float
+        Displacement of an atom in Å; six structures per vibrating atom are calculated.
+    width_per_cm : float
+        Full width at half maximum of the lines of the stored spectrum.
+    beyond_limits : bool
+        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
+    """
+
+    chosen: str | Sequence[int] | None = None
+    displacement_A: float = 0.005
+    width_per_cm: float = 10.0
+    beyond_limits: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("displacement_A", "width_per_cm"):
+            require_positive(name, getattr(self, name))
+
+
+def check_calculator_and_method(atoms: Atoms, method: str | None) -> None:
+    """Raise ValueError if the structure has no calculator, or for an unknown method."""
+    if atoms.calc is None:
+        raise ValueError("the structure has no calculator; set atoms.calc")
+    if method is not None:
+        require_one_of("method", method, METHODS)
 
 
 def evaluate_displacements(
@@ -34,24 +72,12 @@ def evaluate_displacements(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     active : sequence of int
         Displaced atoms.
-    displacement_A : float
-    properties : sequence of str
     settings : mapping
         Settings that recorded displacements must share, beside structure and calculator.
-    run : RunOptions
     """
-    belongs_to = {
-        "fingerprint of the structure": fingerprint(atoms),
-        "displacement_A": displacement_A,
-        **settings,
-        **describe_calculator(atoms.calc),
-    }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
+    record = displacement_record(run, atoms, {"displacement_A": displacement_A, **settings})
     structures = displaced(atoms, active, displacement_A)
     return evaluate_structures(
         structures, properties, atoms.calc, record, jobs=run.jobs, progress=run.progress
@@ -73,8 +99,7 @@ def lorentzian_lines(
     ValueError
         If the width is not positive.
     """
-    if not width_per_cm > 0:
-        raise ValueError(f"`width_per_cm` must be positive, got {width_per_cm}")
+    require_positive("width_per_cm", width_per_cm)
     half = 0.5 * width_per_cm
     distance = np.asarray(x_per_cm)[:, None] - centers_per_cm
     return half / np.pi / (distance**2 + half**2)
@@ -110,7 +135,6 @@ def hessian_of_forces(
         Displaced atoms.
     results : mapping of str to mapping of str to array
         Forces of the structures of `ase_les.properties.moment_sources.displaced`.
-    displacement_A : float
     """
     rows = [
         (results[step_name(i, axis, -1)]["forces"] - results[step_name(i, axis, 1)]["forces"])[
@@ -133,7 +157,6 @@ def normal_modes(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     active : sequence of int
         Vibrating atoms.
     hessian : array, shape (3 N', 3 N')

@@ -33,20 +33,12 @@ def bulk_charges(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     wanted : bool or None
         See `PhononSettings`; with None, the reason for missing charges is appended to `notes`.
     given : array or None
         Born charges of `atoms`.
-    dielectric : float, array or None
     tolerance_A : float
         Symmetry tolerance.
-    notes : list of str
-
-    Raises
-    ------
-    ValueError
-        If charges have the wrong shape, or are required and not available.
     """
     if wanted is False:
         return None

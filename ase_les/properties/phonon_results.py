@@ -137,15 +137,10 @@ class Phonons:
     ----------
     segments : tuple of Segment
         Band structure along the path of seekpath.
-    density_of_states : DensityOfStates
-    thermal : ThermalProperties
     splitting : tuple of Splitting
         One per direction; empty without the non-analytic term.
-    non_analytic : NonAnalytic or None
     supercell : array, shape (3, 3)
         Multiples of the cell vectors.
-    supercell_atoms, displacements : int
-    displacement_A : float
     residual_force_eV_per_A : float
         Largest force on an atom of the given structure, which is subtracted.
     pressure_GPa : float

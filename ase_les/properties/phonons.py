@@ -54,6 +54,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
+from ase_les.arguments import require_positive
 from ase_les.model_limits import VACUUM_A, check_limits
 from ase_les.properties import phonopy_files
 from ase_les.properties.equilibrium import pressure_GPa
@@ -65,13 +66,12 @@ from ase_les.properties.phonon_results import (
     Splitting,
     ThermalProperties,
 )
-from ase_les.runs.evaluations import evaluate_structures
+from ase_les.runs.evaluations import displacement_record, evaluate_structures
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, fingerprint
-from ase_les.runs.record import Record
 from ase_les.simulation.slab_geometry import gap_A, normal_axis
 
 if TYPE_CHECKING:
@@ -136,11 +136,9 @@ class PhononSettings:
 
     def __post_init__(self) -> None:
         for name in ("min_length_A", "displacement_A", "mesh_length_A", "temperature_step_K"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+            require_positive(name, getattr(self, name))
 
 
-@accept_quiet
 @lock_output
 def phonons(
     atoms: Atoms,
@@ -167,7 +165,6 @@ def phonons(
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
     **settings
         See `PhononSettings`.
 
@@ -231,9 +228,7 @@ def phonons(
     )
     if run.files is not None:
         phonopy_files.write_files(run.files, result, chosen.symmetry_tolerance_A)
-        write_arrays(run.files.named("-phonons.npz"), result.arrays())
-        # Written last: its existence means that all files are complete.
-        write_summary(run.files.summary, result.summary())
+    run.write("-phonons.npz", result)
     return result
 
 
@@ -277,15 +272,12 @@ def _calculate_forces(
 ) -> tuple[np.ndarray, int]:
     """Set the forces of displaced supercells; return residual forces and their number."""
     structures = _structures(atoms, crystal)
-    belongs_to = {
-        "fingerprint of the supercell": fingerprint(structures[_UNDISPLACED]),
-        "fingerprint of the unit cell": fingerprint(atoms),
+    supercell = fingerprint(structures[_UNDISPLACED])
+    settings = {
+        "fingerprint of the supercell": supercell,
         "displacement_A": chosen.displacement_A,
-        **describe_calculator(atoms.calc),
     }
-    record = Record.open(
-        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
-    )
+    record = displacement_record(run, atoms, settings)
     results = evaluate_structures(
         structures, ["forces"], atoms.calc, record, jobs=run.jobs, progress=run.progress
     )

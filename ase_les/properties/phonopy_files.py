@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 def require_phonopy() -> ModuleType:
-    """Import phonopy.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If it is not installed.
-    """
+    """Import phonopy."""
     try:
         import phonopy
     except ModuleNotFoundError:

@@ -39,11 +39,12 @@ import numpy as np
 from ase import Atoms
 from scipy.special import erf
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.atomic_charges import required_charges
 from ase_les.screening import recorded_scaling
 from ase_les.simulation.accumulators.axis_profile import number_of_bins
-from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
 from ase_les.simulation.slab_geometry import AXES, area_A2, unit_normal
+from ase_les.simulation.states import packed, refuse_other_arguments, refuse_other_atoms, unpacked
 from ase_les.statistics import BlockedMean, Estimate
 from ase_les.statistics import standard_error as blocked_error
 from ase_les.units import COULOMB_CONSTANT
@@ -108,10 +109,8 @@ class PlanarPotential:
     """
 
     def __init__(self, axis: int = 2, bin_A: float = 0.1, smearing_A: float = 0.0) -> None:
-        if axis not in (0, 1, 2):
-            raise ValueError(f"`axis` must be 0, 1 or 2, got {axis!r}")
-        if not (math.isfinite(bin_A) and bin_A > 0):
-            raise ValueError(f"`bin_A` must be positive and finite, got {bin_A}")
+        require_one_of("axis", axis, (0, 1, 2))
+        require_positive("bin_A", bin_A)
         if not (math.isfinite(smearing_A) and smearing_A >= 0):
             raise ValueError(f"`smearing_A` must be at least 0, got {smearing_A}")
         self.axis, self.bin_A, self.smearing_A = axis, float(bin_A), float(smearing_A)
@@ -168,8 +167,7 @@ class PlanarPotential:
         if self._numbers is not None:
             state |= {"numbers": self._numbers.copy(), "periodic": np.array(self._periodic)}
             state["scaling"] = np.array(self._scaling)
-            state |= {f"sheets.{key}": value for key, value in self._sheets.state().items()}
-            state |= {f"extent.{key}": value for key, value in self._extent.state().items()}
+            state |= packed({"sheets": self._sheets.state(), "extent": self._extent.state()})
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -181,9 +179,8 @@ class PlanarPotential:
             # States of earlier versions contain latent charges.
             scaling = float(state.get("scaling", 1.0))
             self._begin(np.array(state["numbers"]), n_bins, bool(state["periodic"]), scaling)
-            for name, part in (("sheets", self._sheets), ("extent", self._extent)):
-                start = f"{name}."
-                part.restore({k[len(start) :]: v for k, v in state.items() if k.startswith(start)})
+            self._sheets.restore(unpacked(state, "sheets"))
+            self._extent.restore(unpacked(state, "extent"))
 
     def result(self) -> PlanarPotentialResult:
         """Return the averages.

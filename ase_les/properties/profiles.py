@@ -22,15 +22,14 @@ from ase_les.properties.atomic_charges import required_charges
 from ase_les.properties.films import FilmFaces, center_of_film, film_faces
 from ase_les.properties.planar_potential import PlanarPotential
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE
-from ase_les.runs.output import OutputFiles, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import OutputFiles, write_arrays, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_structure, plain_mapping
 from ase_les.simulation.accumulators.axis_profile import AxisProfile
+from ase_les.simulation.surface_layers import chosen_atoms
 from ase_les.statistics import Estimate
 
 __all__ = ["FilmFaces", "Profiles", "center_of_film", "film_faces", "profiles"]
-
-FILM = "film"
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,6 @@ class Profiles:
         }
 
 
-@accept_quiet
 def profiles(
     frames: Iterable[Atoms],
     *,
@@ -174,7 +172,6 @@ def profiles(
         Stem of ``<output>-summary.yml`` and ``<output>-profiles.npz``.
     overwrite : bool
         Replace earlier profiles.
-    progress : Progress
     provenance : mapping, optional
         Origin of the trajectory in plain containers.
 
@@ -229,16 +226,7 @@ def _selected(atoms: Atoms, center_on: str | Sequence[int] | None) -> np.ndarray
         return None
     if not isinstance(center_on, str):
         return np.asarray(center_on, dtype=int)
-    if center_on == FILM:
-        return np.arange(len(atoms))
-    symbols = {symbol.strip() for symbol in center_on.split(",")}
-    missing = symbols - set(atoms.symbols)
-    if missing:
-        raise ValueError(
-            f"`center_on` must be 'film' or elements of the structure, {sorted(set(atoms.symbols))}"
-            f"; got {center_on!r}"
-        )
-    return np.flatnonzero([symbol in symbols for symbol in atoms.symbols])
+    return chosen_atoms(atoms, center_on)
 
 
 def _description(center_on: str | Sequence[int]) -> str:

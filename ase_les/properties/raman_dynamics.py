@@ -14,7 +14,7 @@ from ase_les.properties.correlation import spectrum_notes, uniform_timestep
 from ase_les.properties.raman_spectrum import PARTS, RamanSpectrum, raman_from_polarizability
 from ase_les.properties.recorded_run import COLUMN, limits_of_run, read_series
 from ase_les.properties.spectral_peaks import Band, relative_noise, significant_bands
-from ase_les.runs.output import accept_quiet, prepared_output, write_result
+from ase_les.runs.output import prepared_output, write_result
 from ase_les.statistics import Estimate
 
 __all__ = ["Line", "RamanResult", "RamanSpectrum", "raman_from_polarizability", "raman_from_run"]
@@ -109,7 +109,6 @@ class RamanResult:
         }
 
 
-@accept_quiet
 def raman_from_run(
     stem: str | Path,
     *,

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -30,6 +31,9 @@ from ase.constraints import FixAtoms, FixCartesian
 from ase_les.model_limits import check_limits
 from ase_les.properties.moment_sources import step_name
 from ase_les.properties.normal_modes import (
+    METHODS,
+    ModeSettings,
+    check_calculator_and_method,
     evaluate_displacements,
     hessian_of_forces,
     lorentzian_lines,
@@ -40,13 +44,31 @@ from ase_les.properties.normal_modes import (
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
 from ase_les.properties.vibrating_atoms import vibrating_atoms
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunOptions, accept_quiet, write_arrays, write_summary
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure
 from ase_les.runs.record import Results
 
-METHODS = ("analytic", "displacement")
+
+@dataclass(frozen=True)
+class RamanSettings(ModeSettings):
+    """Settings of harmonic Raman spectra.
+
+    Parameters
+    ----------
+    laser_nm : float
+        Wave length of the light.
+    temperature_K : float
+        Temperature of the vibrations; 0 for the ground state.
+    """
+
+    laser_nm: float = 532.0
+    temperature_K: float = 298.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        cross_section_factor(np.zeros(1), self.laser_nm, self.temperature_K)
 
 
 @dataclass(frozen=True)
@@ -66,7 +88,7 @@ class HarmonicRaman:
     method : str
         "analytic" (derivatives of the polarizability) or "displacement" (differences).
     displacement_A, width_per_cm, laser_nm, temperature_K : float
-        Settings, see `harmonic_raman`.
+        See `RamanSettings`.
     atoms : tuple of int
         Vibrating atoms.
     structure, calculator : dict
@@ -171,23 +193,17 @@ class HarmonicRaman:
         }
 
 
-@accept_quiet
 @lock_output
 def harmonic_raman(
     atoms: Atoms,
     method: str | None = None,
     *,
-    chosen: str | Sequence[int] | None = None,
-    displacement_A: float = 0.005,
-    laser_nm: float = 532.0,
-    temperature_K: float = 298.15,
-    width_per_cm: float = 10.0,
-    beyond_limits: bool = False,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     jobs: Jobs = SERIAL,
     progress: Progress = NO_PROGRESS,
+    **settings: Any,
 ) -> HarmonicRaman:
     """Compute normal modes and Raman activities.
 
@@ -199,25 +215,14 @@ def harmonic_raman(
     method : str or None
         "analytic": ``get_polarizability_derivatives(atoms)`` of the calculator. "displacement":
         differences of its polarizability. By default the first that the calculator supports.
-    chosen : str, sequence of int, or None
-        Vibrating atoms, see `ase_les.properties.atom_selection`; by default all that are not fixed.
-    displacement_A : float
-        Displacement of an atom in Å; six structures per vibrating atom are calculated.
-    laser_nm : float
-        Wave length of the light.
-    temperature_K : float
-        Temperature of the vibrations; 0 for the ground state.
-    width_per_cm : float
-        Full width at half maximum of the lines of the stored spectrum.
-    beyond_limits : bool
-        Allow calculations beyond the limits of the model, see `ase_les.model_limits`.
     output : str, Path or None
         Stem of ``-summary.yml``, ``-raman.npz`` and the record ``-displacements.jsonl``.
     resume, overwrite : bool
         Continue from the recorded displacements, or replace an earlier calculation.
     jobs : Jobs
         Worker processes for the displacements.
-    progress : Progress
+    **settings
+        See `RamanSettings`; by default all atoms of a crystal vibrate.
 
     Raises
     ------
@@ -231,21 +236,19 @@ def harmonic_raman(
         output, resume=resume, overwrite=overwrite, jobs=jobs, progress=progress
     )
     method = _checked_method(atoms, method)
-    for name, value in (("displacement_A", displacement_A), ("width_per_cm", width_per_cm)):
-        if not value > 0:
-            raise ValueError(f"`{name}` must be positive, got {value}")
-    cross_section_factor(np.zeros(1), laser_nm, temperature_K)
-    limits = check_limits(atoms.calc, atoms, beyond_limits=beyond_limits)
-    selection = vibrating_atoms(atoms, _all_of_a_crystal(atoms, chosen))
+    chosen = RamanSettings(**settings)
+    step = chosen.displacement_A
+    limits = check_limits(atoms.calc, atoms, beyond_limits=chosen.beyond_limits)
+    selection = vibrating_atoms(atoms, _all_of_a_crystal(atoms, chosen.chosen))
     active = selection.indices
     run.prepare("-summary.yml")
     residual = np.asarray(atoms.calc.get_property("forces", atoms))[active]
     properties = ["forces"] if method == "analytic" else ["forces", "polarizability"]
     results = evaluate_displacements(
-        atoms, active, displacement_A, properties, {"properties": properties}, run
+        atoms, active, step, properties, {"properties": properties}, run
     )
-    slopes = _slopes(atoms, active, results, displacement_A, method)
-    hessian = hessian_of_forces(active, results, displacement_A)
+    slopes = _slopes(atoms, active, results, step, method)
+    hessian = hessian_of_forces(active, results, step)
     wavenumbers, modes = normal_modes(atoms, active, hessian, free=len(active) == len(atoms))
     result = HarmonicRaman(
         wavenumbers_per_cm=wavenumbers,
@@ -253,29 +256,23 @@ def harmonic_raman(
         modes=modes,
         residual_force_eV_per_A=float(np.linalg.norm(residual, axis=1).max()),
         method=method,
-        displacement_A=displacement_A,
-        width_per_cm=width_per_cm,
-        laser_nm=laser_nm,
-        temperature_K=temperature_K,
+        displacement_A=step,
+        width_per_cm=chosen.width_per_cm,
+        laser_nm=chosen.laser_nm,
+        temperature_K=chosen.temperature_K,
         atoms=tuple(active),
         structure=describe_structure(atoms),
         calculator=describe_calculator(atoms.calc),
     )
     notes = notes_on_minimum(wavenumbers, result.residual_force_eV_per_A, "the spectrum")
     result = replace(result, notes=(*selection.notes, *notes, *limits))
-    if run.files is not None:
-        write_arrays(run.files.named("-raman.npz"), result.arrays())
-        # Written last: its existence means that all files are complete.
-        write_summary(run.files.summary, result.summary())
+    run.write("-raman.npz", result)
     return result
 
 
 def _checked_method(atoms: Atoms, method: str | None) -> str:
     """Return the method, by default the first that the calculator supports."""
-    if atoms.calc is None:
-        raise ValueError("the structure has no calculator; set atoms.calc")
-    if method is not None and method not in METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}")
+    check_calculator_and_method(atoms, method)
     needed = {"analytic": "get_polarizability_derivatives", "displacement": "get_polarizability"}
     offered = [name for name in METHODS if hasattr(atoms.calc, needed[name])]
     if method is None and offered:

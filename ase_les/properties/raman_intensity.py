@@ -98,7 +98,6 @@ def cross_section_factor(
     ----------
     wavenumbers_per_cm : array
         Raman shifts; zero below `LOWEST_PER_CM` and above the laser.
-    laser_nm : float
     temperature_K : float
         0 for the ground state.
     quantum : bool

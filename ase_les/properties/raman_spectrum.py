@@ -38,10 +38,18 @@ import numpy as np
 from scipy.constants import Boltzmann, atomic_mass, speed_of_light
 from scipy.integrate import trapezoid
 
+from ase_les.arguments import require_one_of
 from ase_les.properties.correlation import LagTransform, autocorrelation, fitting_lag_window
 from ase_les.properties.infrared_spectrum import check_spectrum_settings
 from ase_les.properties.raman_intensity import Invariants, cross_section_factor
-from ase_les.statistics import Estimate, error_of_mean, fitting_blocks, in_blocks
+from ase_les.statistics import (
+    Estimate,
+    error_of_mean,
+    fitting_blocks,
+    in_blocks,
+    jackknife_error,
+    without_each,
+)
 
 PARTS = ("isotropic", "anisotropic", "VV", "VH", "total")
 
@@ -120,12 +128,9 @@ class RamanSpectrum:
             self.integrated_activity(low, high, part).mean for part in ("VV", "VH")
         )
         inside = (self.wavenumber_per_cm >= low) & (self.wavenumber_per_cm <= high)
-        n = self.n_blocks
-        error = math.nan
-        if n >= 2:
-            vv, vh = (part_of(self.blocks, part)[:, inside].sum(axis=1) for part in ("VV", "VH"))
-            left_out = (vh.sum() - vh) / (vv.sum() - vv)
-            error = math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
+        vv, vh = (part_of(self.blocks, part)[:, inside].sum(axis=1) for part in ("VV", "VH"))
+        with np.errstate(invalid="ignore"):
+            error = float(jackknife_error(without_each(vh) / without_each(vv)))
         return Estimate(depolarized / polarized if polarized > 0 else math.nan, error)
 
 
@@ -144,8 +149,7 @@ def part_of(invariants: Invariants, part: str) -> np.ndarray:
         "VH": invariants.depolarized,
         "total": invariants.activity,
     }
-    if part not in parts:
-        raise ValueError(f"`part` must be one of {', '.join(PARTS)}, got {part!r}")
+    require_one_of("part", part, PARTS)
     return parts[part]
 
 

@@ -19,12 +19,12 @@ from ase import Atoms, units
 from ase.geometry import find_mic
 from ase.io import Trajectory
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.configuration import read_yaml
 from ase_les.model_limits import limit_notes
 from ase_les.properties.correlation import uniform_timestep
 from ase_les.reading import read_file
 from ase_les.runs.output import RunFiles
-from ase_les.simulation.numbers import require_positive
 from ase_les.simulation.observers import read_log
 from ase_les.simulation.series import Series
 
@@ -65,10 +65,7 @@ class ElectronicScreening:
                 f"`epsilon_infinity` must be 1 or larger, got {self.epsilon_infinity}; it is the "
                 "dielectric constant of the electrons alone, 1.78 for water"
             )
-        if self.recorded not in RECORDED:
-            raise ValueError(
-                f"`recorded` must be one of {', '.join(RECORDED)}, got {self.recorded!r}"
-            )
+        require_one_of("recorded", self.recorded, RECORDED)
 
     @property
     def factor(self) -> float:
@@ -187,13 +184,6 @@ def read_series(
     temperature_K : float
     volume_A3 : float or None
         None for molecules and slabs.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the run did not record it.
-    ValueError
-        If too few samples are left, or the temperature is unknown.
     """
     path = series_path(stem, kind)
     if not path.exists():
@@ -224,18 +214,12 @@ def samples_after(
 
     Parameters
     ----------
-    series : Series
     skip_ps : float
         Initial time to exclude.
     temperature_K : float or None
         None for the mean of the recorded temperatures.
     name : str
         Name of the series in messages.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two samples are left, or the temperature is unknown.
     """
     chosen = series.time_fs >= skip_ps * 1e3
     n_samples = np.count_nonzero(chosen)
@@ -250,9 +234,7 @@ def samples_after(
         temperature_K = float(np.mean(_column(series, "temperature_K")))
         if not temperature_K > 0:
             raise ValueError(f"{name} contains no temperature; give `temperature_K`")
-    elif not temperature_K > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature_K}")
-    return series, float(temperature_K)
+    return series, float(require_positive("temperature_K", temperature_K))
 
 
 def read_recorded_run(
@@ -270,7 +252,6 @@ def read_recorded_run(
     ----------
     stem : str or Path
         Stem of the run.
-    kind : {"current", "dipole", "layers"}
     skip_ps : float
         Initial time to exclude.
     temperature_K : float, optional
@@ -278,14 +259,6 @@ def read_recorded_run(
     epsilon_infinity, recorded : optional
         See `ElectronicScreening`. By default from the calculator of the run; without a
         dielectric constant, 1 and "latent".
-
-    Raises
-    ------
-    FileNotFoundError
-        If the run did not record it.
-    ValueError
-        If too few samples are left, the temperature is unknown, or the calculator of the run had
-        a different dielectric constant.
     """
     series, temperature_K, volume_A3 = read_series(stem, kind, skip_ps, temperature_K)
     screening = _screening(series_path(stem, kind), series, epsilon_infinity, recorded)
@@ -345,13 +318,6 @@ def read_frames(
         ``<stem>.traj`` of `run_dynamics` or of ASE's dynamics, or a trajectory with its interval.
     skip_ps : float
         Initial time to exclude.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no trajectory.
-    ValueError
-        If it does not contain the time between frames, or fewer than two frames are left.
     """
     finished = stem if isinstance(stem, FinishedTrajectory) else None
     path = finished.path if finished else trajectory_path(str(stem))

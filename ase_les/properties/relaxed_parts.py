@@ -39,7 +39,6 @@ def relax_or_resume(
         None: no relaxation.
     resume : bool
         Continue from the checkpoint, if there is one.
-    progress : Progress
     on_result : callable, optional
         Called with the result of the relaxation.
     provenance : mapping, optional
@@ -80,13 +79,7 @@ def relax_or_resume(
 
 
 def refuse_variable_cell(settings: RelaxationSettings | None) -> None:
-    """Refuse settings that relax the cell.
-
-    Raises
-    ------
-    ValueError
-        If the cell is not fixed.
-    """
+    """Refuse settings that relax the cell."""
     if settings is not None and settings.cell != "fixed":
         raise ValueError(
             "slabs keep the cell of the bulk: the relaxation needs cell='fixed', got "

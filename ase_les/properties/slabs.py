@@ -17,6 +17,7 @@ from ase.constraints import FixAtoms
 from ase.formula import Formula
 from ase.geometry import find_mic
 
+from ase_les.arguments import require_positive
 from ase_les.simulation.slab_geometry import area_A2
 
 PLANE_TOLERANCE_A = 0.1
@@ -166,8 +167,7 @@ def build_slab(
     ValueError
         If there is no such termination, or no cell with a right angle within six repeats.
     """
-    if not vacuum_A > 0:
-        raise ValueError(f"`vacuum_A` must be positive, got {vacuum_A}")
+    require_positive("vacuum_A", vacuum_A)
     if len(repeat) != 2 or min(repeat) < 1:
         raise ValueError(f"`repeat` must be two integers of at least 1, got {repeat}")
     found = terminations(bulk, indices, layers)
@@ -210,7 +210,6 @@ def miller_indices(bulk: Atoms, indices: Sequence[int]) -> tuple[int, int, int]:
 
     Parameters
     ----------
-    bulk : Atoms
     indices : three or four ints
         (h, k, l), or Miller–Bravais indices (h, k, i, l) with i = −h − k of a hexagonal cell
         (a = b, γ = 120°).

@@ -19,7 +19,7 @@ from scipy.signal import find_peaks
 from ase_les.properties.correlation import lag_window
 from ase_les.properties.infrared_spectrum import InfraredSpectrum
 from ase_les.properties.raman_spectrum import RamanSpectrum
-from ase_les.statistics import Estimate
+from ase_les.statistics import Estimate, jackknife_error, without_each
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ def peaks(spectrum: InfraredSpectrum, bands: Sequence[Band] = ()) -> tuple[Peak,
 
     Parameters
     ----------
-    spectrum : InfraredSpectrum
     bands : sequence of Band
         By default, maxima with a prominence of more than three standard errors (see
         `relative_noise`) and 2 % of the highest absorption, each with the range between the
@@ -151,13 +150,8 @@ def _peak(spectrum: InfraredSpectrum, band: Band) -> Peak:
     x = spectrum.wavenumber_per_cm[inside]
     unit = 1.0 if spectrum.volume_A3 is None else spectrum._per_cm
     whole = np.array(_shape(x, spectrum.molar_absorption_km_per_mol_cm[inside]))
-    errors = np.full(3, np.nan)
-    n = spectrum.n_blocks
-    if n >= 2:
-        blocks = spectrum.block_spectra[:, inside]
-        left_out = (blocks.sum(axis=0) - blocks) / (n - 1)
-        shapes = np.array([_shape(x, each) for each in left_out])
-        errors = np.sqrt((n - 1) / n * ((shapes - shapes.mean(axis=0)) ** 2).sum(axis=0))
+    left_out = without_each(spectrum.block_spectra[:, inside])
+    errors = jackknife_error(np.array([_shape(x, each) for each in left_out]))
     center, height, width = (
         Estimate(*map(float, pair)) for pair in zip(whole, errors, strict=True)
     )

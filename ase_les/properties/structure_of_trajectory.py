@@ -76,7 +76,6 @@ def structure_of_trajectory(
 
     Parameters
     ----------
-    trajectory : FinishedTrajectory
     pairs : sequence of str, optional
         Pairs of elements such as "O-H"; by default all.
     r_max_A, bins
@@ -89,13 +88,6 @@ def structure_of_trajectory(
         Stem of ``<output>-summary.yml``, ``<output>-rdf-<pair>.npz`` and ``<output>-msd.npz``.
     overwrite : bool
         Replace earlier files of that name.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If a pair is not in the structure, or too few frames are left.
     """
     check_selection(skip, every)
     notes = []

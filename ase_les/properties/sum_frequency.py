@@ -41,6 +41,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 
+from ase_les.arguments import require_one_of, require_positive
 from ase_les.properties.correlation import LagTransform, lag_window
 from ase_les.properties.infrared_spectrum import QUANTUM_CORRECTIONS, harmonic_factor
 from ase_les.properties.recorded_run import series_path
@@ -52,7 +53,7 @@ from ase_les.simulation.accumulators.sum_frequency import (
     SumFrequency,
     SumFrequencyCorrelation,
 )
-from ase_les.statistics import Estimate, error_of_mean
+from ase_les.statistics import Estimate, error_of_mean, jackknife_error, without_each
 
 TRANSITION_MOMENTS = ("constant", "frequency")
 #: Range of the frequency-dependent transition moments in 1/cm.
@@ -146,12 +147,8 @@ class SumFrequencySpectrum:
             return (np.nan if at_edge else float(x[inside][index])), float(values[index])
 
         whole = np.array(place(self.imaginary(element, layer)[inside]))
-        blocks, n = self.imaginary_blocks(element, layer)[:, inside], len(self.blocks)
-        errors = np.full(2, np.nan)
-        if n >= 2:
-            left_out = (blocks.sum(axis=0) - blocks) / (n - 1)
-            each = np.array([place(values) for values in left_out])
-            errors = np.sqrt((n - 1) / n * ((each - each.mean(axis=0)) ** 2).sum(axis=0))
+        left_out = without_each(self.imaginary_blocks(element, layer)[:, inside])
+        errors = jackknife_error(np.array([place(each) for each in left_out]).reshape(-1, 2))
         center, height = (Estimate(*map(float, pair)) for pair in zip(whole, errors, strict=True))
         return Extremum(band, center, height)
 
@@ -222,7 +219,6 @@ def susceptibility(
 
     Parameters
     ----------
-    correlation : SumFrequencyCorrelation
     temperature_K : float, optional
         By default the mean kinetic temperature of the run.
     resolution_per_cm : float, optional
@@ -232,29 +228,19 @@ def susceptibility(
     quantum_correction, transition_moments : str
         See the module.
     dipole_derivative_e, polarizability_derivative_A2 : float
-        Derivatives by the length of an isolated O–H bond; for a model 1.
+        Derivatives with respect to the length of an isolated O–H bond; for a model 1.
     blocks : int
         Maximum number of blocks for errors.
-    upto_per_cm : float
 
     Raises
     ------
     ValueError
         If the resolution is finer than the lags allow, or a setting is invalid.
     """
-    if quantum_correction not in QUANTUM_CORRECTIONS:
-        raise ValueError(
-            f"`quantum_correction` must be one of {', '.join(QUANTUM_CORRECTIONS)}, got "
-            f"{quantum_correction!r}"
-        )
-    if transition_moments not in TRANSITION_MOMENTS:
-        raise ValueError(
-            f"`transition_moments` must be one of {', '.join(TRANSITION_MOMENTS)}, got "
-            f"{transition_moments!r}"
-        )
+    require_one_of("quantum_correction", quantum_correction, QUANTUM_CORRECTIONS)
+    require_one_of("transition_moments", transition_moments, TRANSITION_MOMENTS)
     temperature = correlation.temperature_K if temperature_K is None else temperature_K
-    if not temperature > 0:
-        raise ValueError(f"`temperature_K` must be positive, got {temperature}")
+    require_positive("temperature_K", temperature)
     n_lags = correlation.correlation.shape[-1]
     weights, resolution = _fitting_window(
         window, resolution_per_cm, correlation.interval_fs, n_lags
@@ -310,8 +296,6 @@ def sum_frequency_of_trajectory(
     ----------
     frames : iterable of Atoms
         With velocities, at the interval of the accumulator.
-    accumulator : SumFrequency
-    progress : Progress
 
     Raises
     ------
@@ -345,7 +329,6 @@ def sum_frequency(
         A stem names the run that observed ``sfg``: ``<stem>-sfg.npz`` is read.
     output : str or Path, optional
         Stem of ``<output>.npz`` and ``<output>-summary.yml``.
-    overwrite : bool
     **settings
         See `susceptibility`.
 

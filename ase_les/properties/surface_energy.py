@@ -24,7 +24,7 @@ from ase_les.properties.relaxed_parts import OnResult, refuse_variable_cell, rel
 from ase_les.properties.slab_electrostatics import POTENTIAL_NOTE, potential_step_V
 from ase_les.properties.slabs import Slab, build_slab, fix_bottom
 from ase_les.runs.lock import lock_output
-from ase_les.runs.output import RunFiles, accept_quiet, write_summary
+from ase_les.runs.output import RunFiles, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_calculator, describe_structure, plain_mapping
 from ase_les.simulation import RelaxationSettings
@@ -219,7 +219,6 @@ class SurfaceEnergy:
         }
 
 
-@accept_quiet
 @lock_output
 def surface_energy(
     bulk: Atoms,
@@ -248,7 +247,6 @@ def surface_energy(
         Continue each relaxation from its last checkpoint; `steps` counts from its start.
     overwrite : bool
         Replace an earlier calculation.
-    progress : Progress
     on_result : callable, optional
         Called with the result of each relaxation.
     provenance : mapping, optional

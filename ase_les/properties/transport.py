@@ -33,7 +33,7 @@ from ase_les.properties.recorded_run import (
     series_path,
     trajectory_path,
 )
-from ase_les.runs.output import accept_quiet, prepared_output, write_result
+from ase_les.runs.output import prepared_output, write_result
 from ase_les.statistics import Estimate
 
 
@@ -127,7 +127,6 @@ class TransportResult:
         return arrays
 
 
-@accept_quiet
 def transport_from_run(
     stem: str | Path | FinishedTrajectory,
     *,

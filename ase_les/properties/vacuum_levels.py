@@ -70,7 +70,6 @@ def calibrated(
     ----------
     references : sequence of Atoms
         Slabs with ``REF_potential``, or the clean slab of `work_function_eV`.
-    stored : PotentialCalibration or None
     window_A, work_function_eV, smearing_A
         See `calibrate_potential` and `calibrate_work_function`.
 
@@ -126,7 +125,6 @@ def vacuum_levels(
     ----------
     atoms : Atoms
         Slab with a calculator.
-    calibration : PotentialCalibration
     edge_eV : float or None
         Band edge in the bulk, see `AbsolutePotential.band_edge_eV`.
 

@@ -43,12 +43,6 @@ def vibrating_atoms(atoms: Atoms, chosen: str | Sequence[int] | None = None) -> 
         Atoms of `FixAtoms`, and of `FixCartesian` with all three directions, are fixed.
     chosen : str, sequence of int, or None
         See `ase_les.properties.atom_selection`; by default all atoms that are not fixed.
-
-    Raises
-    ------
-    ValueError
-        If no atom is left, a structure with periodic directions has neither fixed nor chosen atoms,
-        a molecule is a single atom, or an atom is fixed in some directions only.
     """
     fixed, ignored = _fixed_atoms(atoms)
     selected = selected_atoms(atoms, chosen)

@@ -18,7 +18,8 @@ import math
 import numpy as np
 from scipy.constants import Boltzmann, elementary_charge
 
-from ase_les.properties.green_kubo import GreenKubo, green_kubo, positive
+from ase_les.arguments import require_positive
+from ase_les.properties.green_kubo import GreenKubo, green_kubo
 
 
 def viscosity_green_kubo(
@@ -46,8 +47,8 @@ def viscosity_green_kubo(
     normal = stress[:, :3] - stress[:, :3].mean(axis=1, keepdims=True)
     # Each shear component also represents its transpose.
     traceless = np.concatenate([normal, math.sqrt(2) * stress[:, 3:]], axis=1)
-    volume = positive("volume_A3", volume_A3) * 1e-30
-    kT = Boltzmann * positive("temperature_K", temperature_K)
+    volume = require_positive("volume_A3", volume_A3) * 1e-30
+    kT = Boltzmann * require_positive("temperature_K", temperature_K)
     pascal = elementary_charge / 1e-30
     scale = volume / (10 * kT) * pascal**2 * 1e-15 * 1e3
     return green_kubo(traceless, timestep_fs, scale, "mPa s", plateau_ps, blocks)

@@ -12,7 +12,6 @@ def born_tensors(values: object, n_atoms: int, origin: str) -> np.ndarray:
     ----------
     values : array of shape (N, 3, 3) or (N, 9)
         In e; nine numbers are the rows one after another.
-    n_atoms : int
     origin : str
         Name of calculator or file, for the message.
 

@@ -58,7 +58,6 @@ def write_labeled(path: str | Path, frames: Iterable[Atoms]) -> None:
     ----------
     path : str or Path
         Replaced when all frames are written.
-    frames : iterable of ase.Atoms
 
     Raises
     ------

@@ -28,7 +28,6 @@ def format_of(path: Path, given: str | None = None) -> str:
 
     Parameters
     ----------
-    path : Path
     given : str or None
         Format given by the user; None determines it from name and content.
 
@@ -72,7 +71,6 @@ def read_lammps_data(path: Path, name: str) -> Atoms:
 
     Parameters
     ----------
-    path : Path
     name : str
         ``lammps-data``, or with the elements of the atom types ``lammps-data:Na,Cl``.
 

@@ -142,12 +142,10 @@ class LabelSources:
 
     Parameters
     ----------
-    names : LabelNames
     of_results : mapping of str to str
         Names among ASE's calculator results, by label, for labels taken from there.
     virial : str
         Name of the virials.
-    n_frames : int
     present : mapping of str to int
         Number of frames that have each label.
     everything : mapping of str to int
@@ -231,11 +229,6 @@ class LabelSources:
 
 def find_labels(frames: Sequence[Atoms], names: LabelNames) -> LabelSources:
     """Locate the labels of the structures of a file.
-
-    Parameters
-    ----------
-    frames : sequence of ase.Atoms
-    names : LabelNames
 
     Raises
     ------

@@ -25,7 +25,6 @@ class Notes:
 
         Parameters
         ----------
-        text : str
         important : bool
             Whether it is shown even with ``--quiet``.
         """
@@ -40,7 +39,6 @@ class Notes:
         ----------
         total : int
             Number of frames that were read; messages about some of them contain the count.
-        only_important : bool
         """
         return [
             f"{self.path}: {text}" + (f" ({count} of {total} frames)" if count < total else "")

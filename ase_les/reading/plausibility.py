@@ -89,11 +89,6 @@ def check_density(atoms: Atoms) -> None:
 def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]:
     """Return warnings about units and signs of the labels of one file; empty if there are none.
 
-    Parameters
-    ----------
-    frames : sequence of ase.Atoms
-    sources : LabelSources
-
     Raises
     ------
     ValueError

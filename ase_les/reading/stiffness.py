@@ -128,7 +128,6 @@ def nearest_pairs(
 
     Parameters
     ----------
-    atoms : ase.Atoms
     reach : float
         Search radius in units of twice the largest covalent radius.
 

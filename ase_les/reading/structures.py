@@ -35,7 +35,6 @@ def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
 
     Parameters
     ----------
-    atoms : ase.Atoms
     notes : Notes
         Receives notes on entries read under another name, and on relevant ones that are not used.
     charge : float or None
@@ -77,7 +76,6 @@ def check_periodicity(atoms: Atoms, card: Mapping[str, object], name: str) -> No
 
     Parameters
     ----------
-    atoms : ase.Atoms
     card : mapping
         Card of the model; ``periodic_directions`` lists how many the training structures had.
     name : str

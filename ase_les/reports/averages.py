@@ -58,8 +58,6 @@ def draw_profile(
 
     Parameters
     ----------
-    path : Path
-    axis : int
     position_A : array, shape (n,)
     curves, standard_errors : mapping of str to array, shape (n,)
         By name, which starts with a key of `PROFILE_LABELS`: ``number_O``, ``potential_V``.

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from ase_les.training.learning.response_evaluation import ResponseComparison
 
 
+def rmse_and_mae(rmse: float | None, mae: float | None) -> str:
+    """Return errors for a table, the mean absolute one in parentheses."""
+    return "–" if rmse is None else f"{rmse:.3g} ({mae:.3g})"
+
+
 def response_parity(comparison: ResponseComparison) -> list[Parity]:
     """Return the panels of a parity figure of dipoles and Born charges that have labels."""
     panels = [

@@ -95,7 +95,6 @@ def sections(cls: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
     Parameters
     ----------
-    cls : type
     prefix : str
         Key of the configuration itself.
     """

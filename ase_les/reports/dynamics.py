@@ -25,7 +25,6 @@ def write(result: DynamicsResult, output: str | Path | None = None) -> None:
 
     Parameters
     ----------
-    result : DynamicsResult
     output : str or Path, optional
         Stem of the files, by default that of the run.
     """

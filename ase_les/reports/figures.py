@@ -132,7 +132,6 @@ def save_figure(path: Target, x: np.ndarray, x_label: str, panels: Sequence[Pane
     x : array, shape (n,)
     x_label : str
         Label of the x axis with its unit.
-    panels : sequence of Panel
     """
     drawn = [panel for panel in panels if any(map(_has_values, panel.curves.values()))]
     rows = max(len(drawn), 1)
@@ -196,7 +195,6 @@ def save_stacked_figure(
 
     Parameters
     ----------
-    path : Path
     x_label : str
         Quantity and unit of all x values.
     panels : sequence of (array, Panel)
@@ -241,7 +239,6 @@ def save_histogram(path: Path, values: np.ndarray, label: str, counted: str) -> 
 
     Parameters
     ----------
-    path : Path
     values : array, shape (n,)
     label : str
         Quantity and unit.
@@ -264,8 +261,6 @@ def save_bars(
 
     Parameters
     ----------
-    path : Path
-    groups : sequence of str
     bars : mapping of str to sequence of float
         One height for each group, by name.
     label : str
@@ -291,7 +286,6 @@ def save_structure_figure(path: Target, atoms: Atoms, values: np.ndarray, label:
     Parameters
     ----------
     path : str, Path or binary stream
-    atoms : ase.Atoms
     values : array, shape (N,)
     label : str
         Quantity and unit.

@@ -60,7 +60,6 @@ def figure(draw: Callable[[BinaryIO], None], alternative: str, caption: str = ""
         Write the PNG to the stream that it is given.
     alternative : str
         Text for readers who cannot see the figure.
-    caption : str
     """
     content = io.BytesIO()
     draw(content)

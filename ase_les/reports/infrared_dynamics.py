@@ -41,8 +41,6 @@ def comparison_table(
 
     Parameters
     ----------
-    title : str
-    found : sequence of Peak
     md_timestep_fs : float
         Time step of the dynamics; a separate column corrects the shift it causes.
     references : mapping

@@ -14,7 +14,7 @@ from ase_les.charges.electronegativity import ELECTRONEGATIVITY
 from ase_les.model_limits import stated_limits
 from ase_les.reports import html
 from ase_les.reports.committee import save_reliability_figure
-from ase_les.reports.comparison import learning_curve, parity, response_parity
+from ase_les.reports.comparison import learning_curve, parity, response_parity, rmse_and_mae
 from ase_les.reports.figures import (
     Parity,
     Target,
@@ -38,7 +38,6 @@ class ModelReport:
 
     Parameters
     ----------
-    title : str
     facts : mapping of str to object
         Rows of the first table: data, structures, settings.
     errors : mapping of str to Errors
@@ -49,9 +48,6 @@ class ModelReport:
         Of these structures.
     card : mapping
         Card of the model.
-    response : ResponseComparison or None
-    charges : AtomicCharges or None
-    worst : WorstStructure or None
     history : sequence of EpochRecord
         Learning curve.
     spread : Calibration or None
@@ -110,9 +106,9 @@ def _errors(errors: Mapping[str, Errors]) -> str:
         (
             name,
             str(e.n_structures),
-            _both(e.energy_rmse_meV_per_atom, e.energy_mae_meV_per_atom),
-            _both(e.forces_rmse_meV_per_A, e.forces_mae_meV_per_A),
-            _both(e.stress_rmse_meV_per_A3, e.stress_mae_meV_per_A3),
+            rmse_and_mae(e.energy_rmse_meV_per_atom, e.energy_mae_meV_per_atom),
+            rmse_and_mae(e.forces_rmse_meV_per_A, e.forces_mae_meV_per_A),
+            rmse_and_mae(e.stress_rmse_meV_per_A3, e.stress_mae_meV_per_A3),
         )
         for name, e in errors.items()
     ]
@@ -120,10 +116,6 @@ def _errors(errors: Mapping[str, Errors]) -> str:
     if "training" in errors:
         words += " Training errors measure the fit, not the accuracy of predictions."
     return html.table(head, rows) + html.paragraph(words)
-
-
-def _both(rmse: float | None, mae: float | None) -> str:
-    return "–" if rmse is None else f"{rmse:.3g} ({mae:.3g})"
 
 
 def _by_element(report: ModelReport) -> str:

@@ -27,7 +27,6 @@ def write(result: RelaxationResult, output: str | Path | None = None) -> None:
 
     Parameters
     ----------
-    result : RelaxationResult
     output : str or Path, optional
         Stem of the files, by default that of the relaxation.
     """

@@ -22,7 +22,6 @@ def table(result: SumFrequencySpectrum, md_timestep_fs: float | None = None) -> 
 
     Parameters
     ----------
-    result : SumFrequencySpectrum
     md_timestep_fs : float or None
         Time step of the dynamics; a separate column corrects the shift it causes.
     """

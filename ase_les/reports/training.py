@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ase_les.reports import model_report
-from ase_les.reports.comparison import learning_curve, parity, response_parity
+from ase_les.reports.comparison import learning_curve, parity, response_parity, rmse_and_mae
 from ase_les.reports.figures import save_parity_figure
 from ase_les.reports.model_report import ModelReport
 from ase_les.reports.terminal import console, print_notes, results_table
@@ -26,16 +26,13 @@ def errors_table(found: Mapping[str, Errors]) -> Table:
     for column in ("set", "structures", "energy meV/atom", "forces meV/Å", "stress meV/Å³"):
         table.add_column(column, justify="left" if column == "set" else "right")
 
-    def both(rmse: float | None, mae: float | None) -> str:
-        return "–" if rmse is None else f"{rmse:.3g} ({mae:.3g})"
-
     for name, e in found.items():
         table.add_row(
             name,
             str(e.n_structures),
-            both(e.energy_rmse_meV_per_atom, e.energy_mae_meV_per_atom),
-            both(e.forces_rmse_meV_per_A, e.forces_mae_meV_per_A),
-            both(e.stress_rmse_meV_per_A3, e.stress_mae_meV_per_A3),
+            rmse_and_mae(e.energy_rmse_meV_per_atom, e.energy_mae_meV_per_atom),
+            rmse_and_mae(e.forces_rmse_meV_per_A, e.forces_mae_meV_per_A),
+            rmse_and_mae(e.stress_rmse_meV_per_A3, e.stress_mae_meV_per_A3),
         )
     return table
 

@@ -108,7 +108,6 @@ class Cace(nn.Module):
 
     Parameters
     ----------
-    config : CaceConfig
     elements : sequence of int
         Atomic numbers known to the model.
     total_charges : sequence of int
@@ -216,7 +215,6 @@ class Cace(nn.Module):
         ----------
         graph : Graph
             Graph with the edges that end at these atoms.
-        atoms : range
         of_all : callable
             Function from values sent by these atoms (n, n_values) to those of all (N, n_values).
 

@@ -36,19 +36,12 @@ def features_in_blocks(
 
     Parameters
     ----------
-    representation : Cace
-    graph : Graph
     block : int
         Atoms evaluated together.
     atoms : range
         Atoms whose features are returned.
     of_all : callable or None
         Function from the values sent by these atoms to those of all; None if these are all atoms.
-
-    Raises
-    ------
-    ValueError
-        If these are not all atoms, and layers send more than a few numbers per atom.
     """
     layers = cast(list[nn.ModuleDict], list(representation.layers))
     if any("radial" in layer for layer in layers):
@@ -100,7 +93,6 @@ class _Block:
 
         Parameters
         ----------
-        layer : ModuleDict
         index : int
             Index of this block.
         before : list of Tensor

@@ -64,7 +64,6 @@ class InvariantMessage(nn.Module):
 
     Parameters
     ----------
-    n_features : int
     n_values : int
         Numbers each atom sends: one, or one per angular degree and edge channel.
     """

@@ -17,7 +17,6 @@ def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
     Parameters
     ----------
-    function : callable
     *inputs : Tensor
         Its arguments, such as positions and cell.
     """

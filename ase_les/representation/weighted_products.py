@@ -33,7 +33,6 @@ class WeightedProducts(nn.Module):
 
     Parameters
     ----------
-    terms : list of (int, int, int, float)
     n_rows : int
         Rows of the result.
     """
@@ -55,7 +54,7 @@ class WeightedProducts(nn.Module):
             values[row].addcmul_(rows[a], rows[b], value=weight)
 
     def add_gradients(self, gradients: Rows, rows: Rows, gradients_by_values: Rows) -> None:
-        """Add gradients by the rows, from those by the values."""
+        """Add gradients with respect to the rows, from those of the values."""
         for a, b, row, weight in self.terms:
             gradients[a].addcmul_(gradients_by_values[row], rows[b], value=weight)
             gradients[b].addcmul_(gradients_by_values[row], rows[a], value=weight)

@@ -396,7 +396,7 @@ class _Message(NamedTuple):
 
 
 class _Sums:
-    """Accumulated gradients by variable; None without contributions."""
+    """Accumulated gradients of each variable; None without contributions."""
 
     def __init__(self, variables: Sequence[Tensor], values: Sequence[Tensor | None]):
         self._values = {id(v): value for v, value in zip(variables, values, strict=True)}

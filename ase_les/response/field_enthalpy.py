@@ -57,7 +57,11 @@ class FieldEnthalpy(nn.Module):
         self.register_buffer("force_per_charge", force_per_charge.double(), persistent=False)
 
     def bias(self, graph: Graph) -> tuple[MetalBias | None, Tensor]:
-        """Return the conditions of metal charges, and the field (3,) on all charges, latent."""
+        """Return bias and field, both for latent charges.
+
+        The bias contains the potentials or charges imposed on metal atoms; None without metal. The
+        field (3,) in V/Å acts on all charges.
+        """
         bias, field, _ = self._conditions(graph)
         return bias, field
 

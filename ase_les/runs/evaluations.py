@@ -8,10 +8,31 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_properties
 
+from ase_les.runs.output import RunOptions
 from ase_les.runs.processes import SERIAL, Jobs, WorkerStartError
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.runs.provenance import describe_calculator, differences
+from ase_les.runs.provenance import describe_calculator, differences, fingerprint
 from ase_les.runs.record import Record, Results
+
+
+def displacement_record(run: RunOptions, atoms: Atoms, settings: Mapping[str, object]) -> Record:
+    """Return the record ``-displacements.jsonl`` of a calculation of displaced structures.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Undisplaced structure with its calculator.
+    settings : mapping
+        Settings that recorded displacements must share, beside structure and calculator.
+    """
+    belongs_to = {
+        "fingerprint of the structure": fingerprint(atoms),
+        **settings,
+        **describe_calculator(atoms.calc),
+    }
+    return Record.open(
+        run.named("-displacements.jsonl"), belongs_to, resume=run.resume, overwrite=run.overwrite
+    )
 
 
 def evaluate_structures(
@@ -27,7 +48,6 @@ def evaluate_structures(
 
     Parameters
     ----------
-    structures : mapping of str to ase.Atoms
     properties : sequence of str
         ASE property names, or the name of a method of the calculator without its prefix ``get_``:
         "current" for ``get_current(atoms)``.
@@ -38,18 +58,10 @@ def evaluate_structures(
     jobs : Jobs
         The results do not depend on the number of workers. If processes cannot be started, all
         structures are evaluated in this process.
-    progress : Progress
 
     Returns
     -------
     dict of str to dict of str to array
-
-    Raises
-    ------
-    ValueError
-        If the calculator of a worker differs from `calculator`.
-    RuntimeError
-        If the worker of a structure dies again when run separately.
     """
     missing = {name: atoms for name, atoms in structures.items() if name not in record.results}
     known = len(structures) - len(missing)
@@ -73,13 +85,7 @@ def _properties(atoms: Atoms, properties: Sequence[str], calculator: Calculator)
 
 
 def property_of(atoms: Atoms, name: str, calculator: Calculator) -> object:
-    """Return an ASE property, or what the method ``get_<name>`` of the calculator returns.
-
-    Raises
-    ------
-    PropertyNotImplementedError
-        If the calculator does not provide it for this structure.
-    """
+    """Return an ASE property, or what the method ``get_<name>`` of the calculator returns."""
     if name in all_properties:
         return calculator.get_property(name, atoms)
     return getattr(calculator, f"get_{name}")(atoms)

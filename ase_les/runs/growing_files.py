@@ -45,12 +45,7 @@ class FileMark(NamedTuple):
 
 
 class GrowingFile:
-    """File that is appended to, with a hash of its content that is updated at checkpoints.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """File that is appended to, with a hash of its content that is updated at checkpoints."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,13 +69,7 @@ class GrowingFile:
         return FileMark(length, head, self._hash.hexdigest(), tuple(self._left_out))
 
     def rewind(self, mark: FileMark) -> None:
-        """Remove everything that was written after a mark.
-
-        Raises
-        ------
-        ValueError
-            If the file is shorter than at the mark, or its content has changed.
-        """
+        """Remove everything that was written after a mark."""
         size = self.path.stat().st_size if self.path.exists() else 0
         if size < mark.length or not self.path.exists():
             raise ValueError(
@@ -148,14 +137,8 @@ def writing(
 
     Parameters
     ----------
-    path : Path
     afterwards : str
         What to do when there is space again.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or defective, or a quota or size limit is exceeded.
     """
     try:
         yield
@@ -170,13 +153,7 @@ def writing(
 
 
 def append_completely(file: BinaryIO, content: bytes) -> None:
-    """Append to an unbuffered file; if this fails, remove what was written of `content`.
-
-    Raises
-    ------
-    OSError
-        If the content cannot be written completely.
-    """
+    """Append to an unbuffered file; if this fails, remove what was written of `content`."""
     start = file.seek(0, os.SEEK_END)
     try:
         written = 0

@@ -63,13 +63,7 @@ class OutputLock:
         return self
 
     def ensure(self) -> None:
-        """Lock the output unless it is locked; if its folder does not exist, nothing is done.
-
-        Raises
-        ------
-        OutputInUseError
-            See the class.
-        """
+        """Lock the output unless it is locked; if its folder does not exist, nothing is done."""
         if self._descriptor is None and self._stem.parent.is_dir():
             self._acquire()
 

@@ -6,16 +6,15 @@ All files of a calculation share a stem: an output "water" gives ``water-summary
 
 from __future__ import annotations
 
-import functools
 import glob
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, overload
 
 import numpy as np
 from ase import Atoms
@@ -24,9 +23,6 @@ from ase.io import write
 from ase_les.runs.processes import SERIAL, Jobs
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain, software_versions
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 #: Observables of a dynamics run that are stored at regular intervals, or as running averages; each
 #: has its own files.
@@ -44,15 +40,20 @@ class Result(Protocol):
         """Return plain containers for YAML and JSON."""
 
 
-def accept_quiet(function: Callable[P, R]) -> Callable[P, R]:
-    """Accept the keyword `quiet` of earlier versions; functions of the library never print."""
+class FileWithEnding:
+    """Attribute of `OutputFiles`: the path of the file whose name has an ending."""
 
-    @functools.wraps(function)
-    def silent(*arguments: P.args, **keywords: P.kwargs) -> R:
-        keywords.pop("quiet", None)
-        return function(*arguments, **keywords)
+    def __init__(self, ending: str) -> None:
+        self.ending = ending
 
-    return silent
+    @overload
+    def __get__(self, files: None, owner: type) -> FileWithEnding: ...
+
+    @overload
+    def __get__(self, files: OutputFiles, owner: type) -> Path: ...
+
+    def __get__(self, files: OutputFiles | None, owner: type) -> FileWithEnding | Path:
+        return self if files is None else files.named(self.ending)
 
 
 @dataclass(frozen=True)
@@ -75,20 +76,12 @@ class OutputFiles:
         # `with_suffix` would remove the ".5K" of a stem such as "water-300.5K".
         return self.stem.with_name(self.stem.name + ending)
 
-    @property
-    def summary(self) -> Path:
-        """Summary in YAML."""
-        return self.named("-summary.yml")
-
-    @property
-    def arrays(self) -> Path:
-        """Arrays of the result."""
-        return self.named(".npz")
-
-    @property
-    def figure(self) -> Path:
-        """Figure of the result."""
-        return self.named(".png")
+    #: Summary in YAML.
+    summary = FileWithEnding("-summary.yml")
+    #: Arrays of the result.
+    arrays = FileWithEnding(".npz")
+    #: Figure of the result.
+    figure = FileWithEnding(".png")
 
     def prepare(self, existing: Iterable[Path], allowed: bool) -> None:
         """Create the folder of the output, unless earlier results would be lost.
@@ -134,25 +127,14 @@ def prepared_output(output: str | Path | None, overwrite: bool) -> OutputFiles |
 class RunFiles(OutputFiles):
     """Files of a dynamics run or of a relaxation."""
 
-    @property
-    def trajectory(self) -> Path:
-        """ASE trajectory."""
-        return self.named(".traj")
-
-    @property
-    def log(self) -> Path:
-        """Table of energies and other scalars per step."""
-        return self.named(".log")
-
-    @property
-    def checkpoint(self) -> Path:
-        """State from which the run can be resumed."""
-        return self.named(".checkpoint")
-
-    @property
-    def picture(self) -> Path:
-        """Last structure of a relaxation, atoms colored by their displacement."""
-        return self.named("-structure.png")
+    #: ASE trajectory.
+    trajectory = FileWithEnding(".traj")
+    #: Table of energies and other scalars per step.
+    log = FileWithEnding(".log")
+    #: State from which the run can be resumed.
+    checkpoint = FileWithEnding(".checkpoint")
+    #: Last structure of a relaxation, atoms colored by their displacement.
+    picture = FileWithEnding("-structure.png")
 
     def prepare_run(self, overwrite: bool) -> None:
         """Create the folder and remove the files of an earlier run.
@@ -219,20 +201,12 @@ class RunFiles(OutputFiles):
 class BatchFiles(OutputFiles):
     """Files of a batch of relaxations."""
 
-    @property
-    def input(self) -> Path:
-        """Initial structures."""
-        return self.named("-input.traj")
-
-    @property
-    def relaxed(self) -> Path:
-        """Final structures, without those that failed."""
-        return self.named("-relaxed.traj")
-
-    @property
-    def state(self) -> Path:
-        """Outcomes so far, from which the batch can be resumed."""
-        return self.named(".batch")
+    #: Initial structures.
+    input = FileWithEnding("-input.traj")
+    #: Final structures, without those that failed.
+    relaxed = FileWithEnding("-relaxed.traj")
+    #: Outcomes so far, from which the batch can be resumed.
+    state = FileWithEnding(".batch")
 
     def of(self, index: int) -> RunFiles:
         """Return the files of one structure; file names count from 1, indices from 0."""
@@ -267,55 +241,30 @@ class BatchFiles(OutputFiles):
 class LabelFiles(OutputFiles):
     """Files of a labeling."""
 
-    @property
-    def frames(self) -> Path:
-        """Labeled structures, extended XYZ."""
-        return self.named(".extxyz")
-
-    @property
-    def record(self) -> Path:
-        """Outcome of each structure, one JSON line each, from which labeling can be resumed."""
-        return self.named("-labels.jsonl")
+    #: Labeled structures, extended XYZ.
+    frames = FileWithEnding(".extxyz")
+    #: Outcome of each structure, one JSON line each, from which labeling can be resumed.
+    record = FileWithEnding("-labels.jsonl")
 
 
 @dataclass(frozen=True)
 class TrainingFiles(OutputFiles):
     """Files of a training."""
 
-    @property
-    def model(self) -> Path:
-        """Trained model."""
-        return self.named(".safetensors")
-
-    @property
-    def checkpoint(self) -> Path:
-        """State from which the training can be resumed."""
-        return self.named(".checkpoint")
-
-    @property
-    def learning_curve(self) -> Path:
-        """Loss and validation errors against the epoch, as a figure."""
-        return self.named("-learning.png")
-
-    @property
-    def learning_table(self) -> Path:
-        """Loss and validation errors against the epoch, comma-separated values."""
-        return self.named("-learning.csv")
-
-    @property
-    def parity(self) -> Path:
-        """Parity plots of energies, forces and stresses."""
-        return self.named("-parity.png")
-
-    @property
-    def response(self) -> Path:
-        """Parity plots of dipoles and Born charges."""
-        return self.named("-response.png")
-
-    @property
-    def report(self) -> Path:
-        """Report with errors, figures, charges and settings, HTML."""
-        return self.named(".html")
+    #: Trained model.
+    model = FileWithEnding(".safetensors")
+    #: State from which the training can be resumed.
+    checkpoint = FileWithEnding(".checkpoint")
+    #: Loss and validation errors against the epoch, as a figure.
+    learning_curve = FileWithEnding("-learning.png")
+    #: Loss and validation errors against the epoch, comma-separated values.
+    learning_table = FileWithEnding("-learning.csv")
+    #: Parity plots of energies, forces and stresses.
+    parity = FileWithEnding("-parity.png")
+    #: Parity plots of dipoles and Born charges.
+    response = FileWithEnding("-response.png")
+    #: Report with errors, figures, charges and settings, HTML.
+    report = FileWithEnding(".html")
 
 
 @dataclass(frozen=True)
@@ -381,6 +330,13 @@ class RunOptions:
         if self.files is not None:
             existing = [self.files.named(ending) for ending in endings]
             self.files.prepare(existing, self.resume or self.overwrite)
+
+    def write(self, ending: str, result: Result) -> None:
+        """Write arrays to the file with an ending, and the summary, if there is an output."""
+        if self.files is not None:
+            write_arrays(self.files.named(ending), result.arrays())
+            # Written last: its existence means that all files are complete.
+            write_summary(self.files.summary, result.summary())
 
 
 def write_result(files: OutputFiles, result: Result) -> None:

@@ -46,12 +46,7 @@ NO_PROGRESS = NoProgress()
 
 
 class WarningsOnly:
-    """Progress of a part of a calculation, whose messages are passed on if they are warnings.
-
-    Parameters
-    ----------
-    whole : Progress
-    """
+    """Progress of a part of a calculation, whose messages are passed on if they are warnings."""
 
     def __init__(self, whole: Progress) -> None:
         self._whole = whole
@@ -73,7 +68,6 @@ def task(
 
     Parameters
     ----------
-    progress : Progress
     total : int
         Number of steps.
     description : str

@@ -127,13 +127,7 @@ def plain(value: object) -> object:
 
 
 def plain_mapping(value: object) -> dict[str, object]:
-    """Convert a mapping or dataclass as :func:`plain` does.
-
-    Raises
-    ------
-    TypeError
-        If `value` is neither.
-    """
+    """Convert a mapping or dataclass as :func:`plain` does."""
     converted = plain(value)
     if not isinstance(converted, dict):
         raise TypeError(f"needed a mapping or dataclass, got {type(value).__name__}")

@@ -29,7 +29,6 @@ class LineRecord:
 
     Parameters
     ----------
-    path : Path
     header : mapping
         Description of the calculations, in plain containers.
     entries : iterable of mapping
@@ -63,13 +62,7 @@ def _line(entry: Mapping[str, object]) -> str:
 
 
 def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return header and complete entries of a line record; an empty header if there is none.
-
-    Raises
-    ------
-    ValueError
-        If a line is damaged; it names the line. Nothing is changed.
-    """
+    """Return header and complete entries of a line record; an empty header if there is none."""
     lines = list(_complete_lines(path))
     return (lines[0], lines[1:]) if lines else ({}, [])
 
@@ -77,13 +70,7 @@ def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def refuse_other_calculations(
     path: Path, recorded: Mapping[str, object], given: Mapping[str, object]
 ) -> None:
-    """Refuse to resume a record whose header differs from that of the present calculations.
-
-    Raises
-    ------
-    ValueError
-        Naming the entries that differ.
-    """
+    """Refuse to resume a record whose header differs from that of the present calculations."""
     differing = differences(recorded, given)
     if differing:
         raise ValueError(
@@ -126,13 +113,6 @@ class Record:
             Description of the calculations.
         resume, overwrite : bool
             Continue or replace an existing record.
-
-        Raises
-        ------
-        FileExistsError
-            If a record exists and neither `resume` nor `overwrite` is given.
-        ValueError
-            If the record to resume belongs to different calculations.
         """
         if path is None:
             return cls(None, {})
@@ -150,13 +130,7 @@ class Record:
         return cls(LineRecord(path, header, entries), results)
 
     def add(self, name: str, results: Mapping[str, np.ndarray]) -> None:
-        """Store the results of a calculation.
-
-        Raises
-        ------
-        ValueError
-            If a result is not finite.
-        """
+        """Store the results of a calculation."""
         arrays = _arrays(results)
         for what, values in arrays.items():
             if not np.isfinite(values).all():

@@ -12,13 +12,7 @@ from ase.io.jsonio import decode, encode
 
 
 def atoms_as_arrays(atoms: Atoms) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    """Return pbc, info and constraints as JSON, and the arrays of the atoms including the cell.
-
-    Raises
-    ------
-    ValueError
-        If an array contains Python objects, or a constraint cannot be stored.
-    """
+    """Return pbc, info and constraints as JSON, and the arrays of the atoms including the cell."""
     for name, array in atoms.arrays.items():
         if array.dtype == object:
             raise ValueError(
@@ -64,11 +58,6 @@ def _constraint_as_dict(constraint: Any) -> dict[str, Any]:
 
     Examples are bond lengths, which `FixBondLengths` measures when it is first applied, and
     directions, which other classes normalize again.
-
-    Raises
-    ------
-    ValueError
-        If the constraint cannot be stored.
     """
     if isinstance(constraint, FixSymmetry):
         described: dict[str, Any] = {"name": "FixSymmetry"}

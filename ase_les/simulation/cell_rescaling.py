@@ -48,14 +48,12 @@ class StochasticCellRescaling(Bussi):
         With momenta and a calculator that provides the stress.
     timestep, taut, taup : float
         Time step and relaxation times of kinetic energy and volume, in ASE's time unit.
-    temperature_K : float
     pressure_au : float
         In eV/Å³.
     compressibility_au : float
         In Å³/eV.
     scaled : array of bool, shape (m, 3)
         Lattice vectors scaled by each variable.
-    rng : numpy.random.Generator
 
     References
     ----------

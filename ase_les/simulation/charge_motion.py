@@ -25,6 +25,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from ase_les.calculator_extensions import supports
+from ase_les.simulation.states import Stateless
 
 # Deviation from a whole number of quanta above which the branch of the polarization is ambiguous.
 _AMBIGUOUS_QUANTA = 0.4
@@ -48,7 +49,7 @@ class Measured(Protocol):
         ...
 
 
-class Current:
+class Current(Stateless):
     r"""Current :math:`\sum_i Z^*_i v_i` in e Å/fs.
 
     Uses the calculator's method ``get_current(atoms)`` if there is one, else the Born charges.
@@ -65,18 +66,11 @@ class Current:
         _require_property(atoms, "born_effective_charges", "the current")
 
     def measure(self, atoms: Atoms) -> np.ndarray:
-        """Return the current, shape (3,)."""
+        """Return the current in e Å/fs, shape (3,)."""
         if hasattr(atoms.calc, "get_current"):
             return atoms.calc.get_current(atoms)
         born = atoms.calc.get_property("born_effective_charges", atoms)
         return np.einsum("iab,ib->a", born, atoms.get_velocities() * units.fs)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return an empty state: currents are independent of each other."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
 
 
 class ItinerantDipole:
@@ -126,7 +120,7 @@ class ItinerantDipole:
         self._last = state.get("last")
 
 
-class Polarizability:
+class Polarizability(Stateless):
     """Electronic polarizability in Å³, for Raman spectra.
 
     Uses the calculator's method ``get_polarizability(atoms)``.
@@ -145,13 +139,6 @@ class Polarizability:
     def measure(self, atoms: Atoms) -> np.ndarray:
         """Return the polarizability, shape (3, 3)."""
         return np.array(atoms.calc.get_polarizability(atoms))
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return an empty state: values are independent of each other."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
 
 
 def _closest_branch(last: np.ndarray, dipole: np.ndarray, atoms: Atoms) -> np.ndarray:

@@ -10,7 +10,7 @@ import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ase_les.messages import one_line
 from ase_les.runs.growing_files import FileMark
 from ase_les.runs.output import replace_file
 from ase_les.runs.stored_atoms import atoms_as_arrays, atoms_from_arrays
+from ase_les.simulation.states import unpacked
 
 FORMAT = 2
 RELAXATION_FORMAT = "relaxation 1"
@@ -123,27 +124,18 @@ class RelaxationCheckpoint:
     files: Mapping[str, FileMark]
 
 
-_JSON_FIELDS = (
-    "step",
-    "settings",
-    "provenance",
-    "notes",
-    "model_hash",
-    "degrees_of_freedom",
-    "stage",
-    "field_V_per_A",
-    "rng_state",
-    "wall_time_s",
-)
-_RELAXATION_JSON_FIELDS = (
-    "step",
-    "start_energy_eV",
-    "settings",
-    "provenance",
-    "structure",
-    "notes",
-    "model_hash",
-    "wall_time_s",
+# Fields that are not stored as JSON.
+_ENCODED = frozenset(
+    (
+        "atoms",
+        "forces",
+        "integrator",
+        "observers",
+        "optimizer",
+        "files",
+        "start_positions",
+        "start_cell",
+    ),
 )
 #: Types of entries in JSON.
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -161,27 +153,20 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 _RELAXATION_ARRAYS = ("forces", "start_positions", "start_cell")
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Store a checkpoint of a run; a crash while writing leaves the previous one.
+def _in_json(cls: type[Checkpoint | RelaxationCheckpoint]) -> list[str]:
+    """Return the fields of a checkpoint that are stored as JSON."""
+    return [field.name for field in fields(cls) if field.name not in _ENCODED]
 
-    Raises
-    ------
-    ValueError
-        See :func:`packed`.
-    """
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Store a checkpoint of a run; a crash while writing leaves the previous one."""
     replace_file(path, packed(checkpoint))
 
 
 def packed(checkpoint: Checkpoint) -> bytes:
-    """Return the content of the checkpoint file of a run.
-
-    Raises
-    ------
-    ValueError
-        If something attached to the atoms cannot be stored and restored exactly.
-    """
+    """Return the content of the checkpoint file of a run."""
     atoms_facts, arrays = atoms_as_arrays(checkpoint.atoms)
-    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _JSON_FIELDS}
+    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _in_json(Checkpoint)}
     facts |= {"format": FORMAT, "files": _encode_marks(checkpoint.files), **atoms_facts}
     arrays |= {f"integrator/{name}": value for name, value in checkpoint.integrator.items()}
     for observer, state in checkpoint.observers.items():
@@ -204,15 +189,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     facts, arrays = _decode(path, "a run", FORMAT)
     try:
-        _check_types(facts, arrays, _JSON_FIELDS)
+        _check_types(facts, arrays, _in_json(Checkpoint))
         facts["notes"] = tuple(facts["notes"])
         return Checkpoint(
             atoms=atoms_from_arrays(facts, arrays),
             forces=arrays["forces"],
-            integrator=_with_prefix("integrator/", arrays),
+            integrator=unpacked(arrays, "integrator", "/"),
             observers=_observers(arrays),
             files=_decode_marks(facts["files"]),
-            **{name: facts[name] for name in _JSON_FIELDS},
+            **{name: facts[name] for name in _in_json(Checkpoint)},
         )
     except Exception as error:
         raise _not_a_checkpoint(path, "a run", error) from error
@@ -221,7 +206,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def write_relaxation_checkpoint(path: Path, checkpoint: RelaxationCheckpoint) -> None:
     """Store a checkpoint of a relaxation; a crash while writing leaves the previous one."""
     atoms_facts, arrays = atoms_as_arrays(checkpoint.atoms)
-    facts: dict[str, object] = {name: getattr(checkpoint, name) for name in _RELAXATION_JSON_FIELDS}
+    facts: dict[str, object] = {
+        name: getattr(checkpoint, name) for name in _in_json(RelaxationCheckpoint)
+    }
     facts |= {
         "format": RELAXATION_FORMAT,
         "atoms": atoms_facts,
@@ -233,27 +220,19 @@ def write_relaxation_checkpoint(path: Path, checkpoint: RelaxationCheckpoint) ->
 
 
 def read_relaxation_checkpoint(path: Path) -> RelaxationCheckpoint:
-    """Read a checkpoint of a relaxation, without executing any code from the file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no checkpoint at `path`.
-    ValueError
-        If the file is not a checkpoint this version can read.
-    """
+    """Read a checkpoint of a relaxation, without executing any code from the file."""
     facts, arrays = _decode(path, "a relaxation", RELAXATION_FORMAT)
     try:
-        _check_types(facts, arrays, _RELAXATION_JSON_FIELDS)
+        _check_types(facts, arrays, _in_json(RelaxationCheckpoint))
         facts["notes"] = tuple(facts["notes"])
         return RelaxationCheckpoint(
             atoms=atoms_from_arrays(facts["atoms"], arrays),
-            optimizer=_with_prefix("optimizer/", arrays),
+            optimizer=unpacked(arrays, "optimizer", "/"),
             files=_decode_marks(facts["files"]),
             forces=arrays["forces"],
             start_positions=arrays["start_positions"],
             start_cell=arrays["start_cell"],
-            **{name: facts[name] for name in _RELAXATION_JSON_FIELDS},
+            **{name: facts[name] for name in _in_json(RelaxationCheckpoint)},
         )
     except Exception as error:
         raise _not_a_checkpoint(path, "a relaxation", error) from error
@@ -343,13 +322,9 @@ def _decode_marks(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, FileMark
     }
 
 
-def _with_prefix(start: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
-
-
 def _observers(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     observers: dict[str, dict[str, np.ndarray]] = {}
-    for name, array in _with_prefix("observer/", arrays).items():
+    for name, array in unpacked(arrays, "observer", "/").items():
         observer, _, entry = name.partition("/")
         state = observers.setdefault(observer, {})
         if entry:

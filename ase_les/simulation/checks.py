@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 from ase import Atoms
 
-from ase_les.calculator_extensions import model_cutoff
+from ase_les.arguments import settings_of
+from ase_les.calculator_extensions import model_cutoff, model_hash
 from ase_les.simulation.close_contacts import CLOSEST_PAIR_A, closest_contact
 from ase_les.simulation.ensembles import DynamicsSettings
 from ase_les.simulation.observations import resolved_per_cm
+from ase_les.simulation.relaxation_settings import RelaxationSettings
 from ase_les.structure_limits import check_extent
 
 #: Largest deviation of forces in eV/Å between runs of the same model: above rounding errors of
@@ -19,19 +25,20 @@ FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
 
 
 def check_structure(atoms: Atoms) -> None:
-    """Check that a structure can be simulated.
+    """Check that a structure has a calculator and can be calculated, see `check_atoms`."""
+    if len(atoms) and atoms.calc is None:
+        raise ValueError("the structure has no calculator; set `atoms.calc` first")
+    check_atoms(atoms)
 
-    Raises
-    ------
-    ValueError
-        If there are no atoms or no calculator, a position or cell vector is not finite or
-        implausibly large, a periodic direction has no cell vector, the total charge is not an
-        integer, or two atoms (periodic images included) are closer than 0.4 Å.
+
+def check_atoms(atoms: Atoms) -> None:
+    """Check that energy and forces of a structure can be calculated.
+
+    It needs atoms, finite positions of plausible size, a cell vector for each periodic direction,
+    an integer total charge, and distances of at least 0.4 Å.
     """
     if len(atoms) == 0:
         raise ValueError("the structure has no atoms")
-    if atoms.calc is None:
-        raise ValueError("the structure has no calculator; set `atoms.calc` first")
     if not np.isfinite(atoms.positions).all():
         invalid = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
         raise ValueError(f"positions of atoms {_listed(invalid)} are not finite; correct the input")
@@ -54,6 +61,44 @@ def check_structure(atoms: Atoms) -> None:
         )
 
 
+def refuse_other_run(
+    stem: Path,
+    settings: DynamicsSettings | RelaxationSettings,
+    expected: Mapping[str, object],
+    calculator: object,
+    recorded_hash: str | None,
+    structural: Sequence[str] = (),
+) -> None:
+    """Refuse to continue a run with other settings, another model or another structure.
+
+    Parameters
+    ----------
+    settings : DynamicsSettings or RelaxationSettings
+        Of the run.
+    expected : mapping
+        Settings that the run must have.
+    recorded_hash : str or None
+        Hash of the model of the run.
+    structural : sequence of str
+        Differences of the structure.
+    """
+    task = "dynamics" if isinstance(settings, DynamicsSettings) else "a relaxation"
+    given = settings_of(type(settings), asdict(settings) | dict(expected), task)
+    differences = [
+        f"{name} is {getattr(settings, name)!r}, given {getattr(given, name)!r}"
+        for name in expected
+        if getattr(settings, name) != getattr(given, name)
+    ]
+    if model_hash(calculator) != recorded_hash:
+        differences.append(f"model hash is {recorded_hash}, given {model_hash(calculator)}")
+    differences += structural
+    if differences:
+        raise ValueError(
+            f"run {stem} does not match: {'; '.join(differences)}. Omit these options to "
+            "continue with the settings of the run, or start a new run with a different output"
+        )
+
+
 def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[str]:
     """Compare restart forces with recorded ones.
 
@@ -68,11 +113,6 @@ def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[
     -------
     list of str
         Empty if the forces are identical.
-
-    Raises
-    ------
-    ValueError
-        If they differ by more than rounding: the model is different.
     """
     deviation = float(np.abs(forces - recorded).max())
     if not deviation <= SAME_MODEL_FORCES:
@@ -91,13 +131,7 @@ def restart_notes(where: str, forces: np.ndarray, recorded: np.ndarray) -> list[
 
 
 def check_start(atoms: Atoms) -> None:
-    """Check that energy and forces of a structure are finite.
-
-    Raises
-    ------
-    ValueError
-        If they are not; the message lists the atoms.
-    """
+    """Check that energy and forces of a structure are finite."""
     problem = not_finite(atoms)
     if problem is not None:
         raise ValueError(
@@ -129,7 +163,6 @@ def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:
     ----------
     atoms : Atoms
         With hydrogen, vibrations reach 4400 1/cm (H2); without, 2500 1/cm (CO2, N2).
-    settings : DynamicsSettings
     """
     strides = [
         (int(stage.observe[name]["stride"]), name)

@@ -40,7 +40,6 @@ def closest_contact(
 
     Parameters
     ----------
-    atoms : Atoms
     allowed_A : float or array, shape (n_elements, n_elements)
         Smallest allowed distance in Å, for all pairs or by atomic numbers.
     """

@@ -10,9 +10,10 @@ from ase import Atoms
 from ase_les.calculator_extensions import supports
 from ase_les.simulation.alarms import disagreement_of_atoms
 from ase_les.simulation.series import Series
+from ase_les.simulation.states import Stateless
 
 
-class CommitteeSpread:
+class CommitteeSpread(Stateless):
     """Committee standard deviations: of the energy (eV), mean and largest of the forces (eV/Å).
 
     Raises
@@ -35,13 +36,6 @@ class CommitteeSpread:
         of_atoms = disagreement_of_atoms(atoms)
         energy = atoms.calc.get_property("energy_std", atoms)
         return np.array([energy, of_atoms.mean(), of_atoms.max()])
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return an empty state: values are independent of each other."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
 
 
 def describe_spread(series: Series) -> dict[str, float]:

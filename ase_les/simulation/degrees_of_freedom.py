@@ -18,14 +18,8 @@ def with_atoms_fixed_below(atoms: Atoms, height_A: float) -> Atoms:
 
     Parameters
     ----------
-    atoms : Atoms
     height_A : float
         Cartesian z coordinate in Å.
-
-    Raises
-    ------
-    ValueError
-        If no atom or every atom is below it.
     """
     below = atoms.positions[:, 2] < height_A
     if not below.any() or below.all():
@@ -40,13 +34,7 @@ def with_atoms_fixed_below(atoms: Atoms, height_A: float) -> Atoms:
 
 
 def check_cell_can_relax(atoms: Atoms, cell: str) -> None:
-    """Check that the cell can be relaxed as requested.
-
-    Raises
-    ------
-    ValueError
-        If the boundary conditions do not suit `cell`, or the calculator has no stress.
-    """
+    """Check that the cell can be relaxed as requested."""
     if cell == "fixed":
         return
     if cell == "in-plane":
@@ -103,7 +91,6 @@ def relaxed_target(
 
     Parameters
     ----------
-    atoms : Atoms
     cell : str
         One of `CELLS`.
     pressure_bar : float
@@ -149,12 +136,6 @@ def with_symmetry_constraint(atoms: Atoms, symprec_A: float) -> Atoms:
         Its constraints are kept and must not break the symmetry.
     symprec_A : float
         Symmetry tolerance (spglib `symprec`), in Å.
-
-    Raises
-    ------
-    ValueError
-        If spglib is not installed, the cell has no volume, no symmetry is found, or the symmetry
-        does not map the fixed atoms onto each other.
     """
     if abs(np.linalg.det(atoms.cell.array)) < 1e-8:
         raise ValueError(

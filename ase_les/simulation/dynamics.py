@@ -8,7 +8,7 @@ identical trajectories.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from ase_les.arguments import settings_of
 from ase_les.calculator_extensions import (
     fresh_forces,
     get_field,
@@ -28,7 +29,7 @@ from ase_les.calculator_extensions import (
 from ase_les.model_limits import CONSTANT_PRESSURE, check_limits
 from ase_les.runs.growing_files import GrowingFile
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import RunFiles, accept_quiet, replace_file
+from ase_les.runs.output import RunFiles, replace_file
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import plain_mapping
 from ase_les.simulation.alarms import make_limits
@@ -36,6 +37,7 @@ from ase_les.simulation.checkpoint import Checkpoint, packed, read_checkpoint, w
 from ase_les.simulation.checks import (
     check_start,
     check_structure,
+    refuse_other_run,
     restart_notes,
     sampling_notes,
     size_notes,
@@ -43,14 +45,13 @@ from ase_les.simulation.checks import (
 )
 from ase_les.simulation.dynamics_result import DynamicsResult
 from ase_les.simulation.dynamics_run import DynamicsRun, rewind_files
-from ase_les.simulation.ensembles import DynamicsSettings, Stage, make_dynamics_settings
+from ase_les.simulation.ensembles import DynamicsSettings, Stage
 from ase_les.simulation.integrators import make_integrator
 from ase_les.simulation.measuring import check_observable
 from ase_les.simulation.observers import last_logged_step
 from ase_les.simulation.velocities import Start, prepare_motion
 
 
-@accept_quiet
 def run_dynamics(
     atoms: Atoms,
     *,
@@ -81,7 +82,6 @@ def run_dynamics(
         Parts of the run in order. Fields that a stage does not set are taken from the settings.
     overwrite : bool
         Replace an earlier run of the same output.
-    progress : Progress
     provenance : mapping, optional
         Origin of structure and calculator (plain values), recorded in summary and checkpoint.
     **settings
@@ -115,7 +115,7 @@ def run_dynamics(
     ... ])  # doctest: +SKIP
     >>> report.write(result)  # doctest: +SKIP
     """
-    chosen = make_dynamics_settings({**settings, "stages": stages})
+    chosen = settings_of(DynamicsSettings, {**settings, "stages": stages}, "dynamics")
     check_structure(atoms)
     first = chosen.protocol[0].targets(0.0)
     rng = np.random.default_rng(chosen.seed)
@@ -167,7 +167,6 @@ def run_dynamics(
             return run.advance()
 
 
-@accept_quiet
 def resume_dynamics(
     output: str | Path,
     calculator: GetPropertiesMixin,
@@ -194,7 +193,6 @@ def resume_dynamics(
         New total number of steps.
     atoms : Atoms, optional
         Expected structure (checked).
-    progress : Progress
     **expected
         Expected settings, fields of :class:`DynamicsSettings` (checked).
 
@@ -227,7 +225,8 @@ def _restored(
     """Return checkpoint, settings and rewound files of a run to resume."""
     checkpoint = read_checkpoint(files.checkpoint)
     settings = DynamicsSettings(**checkpoint.settings)
-    _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
+    structural = [] if atoms is None else structural_differences(checkpoint.atoms, atoms)
+    refuse_other_run(files.stem, settings, expected, calculator, checkpoint.model_hash, structural)
     if steps is not None:
         completed = _completed_steps(files, checkpoint)
         if steps < completed:
@@ -253,34 +252,6 @@ def _restored(
 def _completed_steps(files: RunFiles, checkpoint: Checkpoint) -> int:
     """Return the last step in checkpoint or log."""
     return max(checkpoint.step, last_logged_step(files.log))
-
-
-def _refuse_differences(
-    files: RunFiles,
-    checkpoint: Checkpoint,
-    settings: DynamicsSettings,
-    calculator: GetPropertiesMixin,
-    atoms: Atoms | None,
-    expected: Mapping[str, Any],
-) -> None:
-    unknown = set(expected) - {each.name for each in fields(DynamicsSettings)}
-    if unknown:
-        raise ValueError(f"dynamics has no setting {', '.join(sorted(unknown))}")
-    given = replace(settings, **expected)
-    differences = [
-        f"{name} is {getattr(settings, name)!r}, given {getattr(given, name)!r}"
-        for name in expected
-        if getattr(settings, name) != getattr(given, name)
-    ]
-    if model_hash(calculator) != checkpoint.model_hash:
-        differences.append(f"model hash is {checkpoint.model_hash}, given {model_hash(calculator)}")
-    if atoms is not None:
-        differences += structural_differences(checkpoint.atoms, atoms)
-    if differences:
-        raise ValueError(
-            f"run {files.stem} does not match: {'; '.join(differences)}. Omit these options to "
-            "continue with the settings of the run, or start a new run with a different output"
-        )
 
 
 def _check_protocol(atoms: Atoms, start: Start, settings: DynamicsSettings) -> None:

@@ -50,12 +50,10 @@ class DynamicsRun:
     ----------
     start : Checkpoint
         State to continue from; a new run continues from its state at step 0.
-    settings : DynamicsSettings
     calculator : ASE calculator
         Reset and with forces calculated for the atoms of `start`, as after a checkpoint.
     files : RunFiles
         Rewound to `start`.
-    progress : Progress
     lock : OutputLock, optional
         Lock to refresh during the run.
     growing : mapping of str to GrowingFile, optional
@@ -123,13 +121,7 @@ class DynamicsRun:
                 each.close()
 
     def advance(self) -> DynamicsResult:
-        """Perform the remaining steps, unless an alarm or a signal stops the run.
-
-        Raises
-        ------
-        DynamicsError
-            If the calculator fails.
-        """
+        """Perform the remaining steps, unless an alarm or a signal stops the run."""
         for note in self._start.notes:
             self._progress.message(note)
         try:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from ase import Atoms
 
+from ase_les.simulation.states import Stateless
 
-class ElectrodeCharges:
+
+class ElectrodeCharges(Stateless):
     """Charge of the left electrode, potential, response and area; see `get_electrode_state`.
 
     Raises
@@ -36,10 +38,3 @@ class ElectrodeCharges:
         """Return the values (5,) in the order of `columns`."""
         state = atoms.calc.get_electrode_state(atoms)
         return np.array([state[name] for name in self.columns])
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return an empty state: values are independent of each other."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase import units
 
+from ase_les.arguments import require_integer, require_one_of, require_positive, settings_of
 from ase_les.simulation.numbers import (
     Ramp,
     as_array,
     as_tuples,
     ends_of,
     interpolated,
-    require_integer,
-    require_positive,
 )
 from ase_les.simulation.observations import canonical_observations, with_default_strides
 
@@ -346,8 +345,7 @@ class DynamicsSettings:
         return replace(self, stages=(*self.stages[:-1], replace(self.stages[-1], steps=rest)))
 
     def _check(self, stage: ResolvedStage) -> None:
-        if stage.ensemble not in ENSEMBLES:
-            raise ValueError(f"`ensemble` must be one of {ENSEMBLES}, got {stage.ensemble!r}")
+        require_one_of("ensemble", stage.ensemble, ENSEMBLES)
         require_integer("steps", stage.steps, 0)
         for name in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_bar"):
             require_positive(name, getattr(stage, name))
@@ -391,31 +389,12 @@ class DynamicsSettings:
                 )
 
 
-def make_dynamics_settings(given: Mapping[str, Any]) -> DynamicsSettings:
-    """Return settings from keyword arguments.
-
-    Raises
-    ------
-    TypeError
-        If a setting does not exist.
-    ValueError
-        If a value is invalid or missing.
-    """
-    known = [each.name for each in fields(DynamicsSettings)]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise TypeError(f"dynamics has no setting {', '.join(unknown)}; settings are {known}")
-    return DynamicsSettings(**given)
-
-
 def _as_stage(given: Stage | Mapping) -> Stage:
     if isinstance(given, Stage):
         return given
-    known = [entry.name for entry in fields(Stage)]
-    if not isinstance(given, Mapping) or not set(given) <= set(known):
-        unknown = sorted(set(given) - set(known)) if isinstance(given, Mapping) else given
-        raise ValueError(f"a stage has no {unknown}; its fields are {', '.join(known)}")
-    return Stage(**given)
+    if not isinstance(given, Mapping):
+        raise ValueError(f"a stage is a mapping of settings, got {given!r}")
+    return settings_of(Stage, given, "a stage")
 
 
 def _with_strides(stage: Stage, timestep_fs: float) -> Stage:

@@ -90,11 +90,6 @@ class InstantaneousInterface:
             Cell vectors in the plane.
         normal : array, shape (3,)
             Unit normal of the film, pointing up.
-
-        Raises
-        ------
-        ValueError
-            If the density does not reach the level above or below a point.
         """
         density = _Density(self.width_A, liquid, plane, normal)
         points = density.wrapped(points)

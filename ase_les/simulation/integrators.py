@@ -15,6 +15,7 @@ from ase.md.verlet import VelocityVerlet
 
 from ase_les.simulation.cell_rescaling import StochasticCellRescaling
 from ase_les.simulation.ensembles import BAR, Stage, Targets
+from ase_les.simulation.states import Stateless
 
 T = TypeVar("T")
 SCALED_VECTORS = {
@@ -54,7 +55,7 @@ class Integrator(Protocol):
     def restore(self, state: Mapping[str, np.ndarray]) -> None: ...
 
 
-class ConstantEnergy(VelocityVerlet):
+class ConstantEnergy(Stateless, VelocityVerlet):
     """Velocity Verlet."""
 
     def set_targets(self, targets: Targets) -> None:
@@ -62,12 +63,6 @@ class ConstantEnergy(VelocityVerlet):
 
     def given_energy(self) -> float:
         return 0.0
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        pass
 
 
 class VelocityRescaling(Bussi):
@@ -96,7 +91,7 @@ class VelocityRescaling(Bussi):
         self.transferred_energy = float(state["given_energy"])
 
 
-class LangevinNoise(Langevin):
+class LangevinNoise(Stateless, Langevin):
     """Langevin dynamics, without a conserved quantity."""
 
     def set_targets(self, targets: Targets) -> None:
@@ -104,12 +99,6 @@ class LangevinNoise(Langevin):
 
     def given_energy(self) -> float:
         return np.nan
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        pass
 
 
 class NoseHooverChain(NoseHooverChainNVT):
@@ -214,16 +203,10 @@ def make_integrator(
         Moved in place by the integrator.
     stage : Stage
         With all values set.
-    timestep_fs : float
     rng : numpy.random.Generator
         Source of the noise.
     degrees_of_freedom : int
         Number of degrees of freedom with kinetic energy.
-
-    Raises
-    ------
-    ValueError
-        If the ensemble cannot be sampled with these atoms.
     """
     timestep = timestep_fs * units.fs
     relaxation_time = _given(stage.thermostat_time_fs) * units.fs

@@ -63,7 +63,6 @@ class LayerCurrents:
     ----------
     atoms : ase.Atoms
         First configuration, which determines the molecules.
-    layers : SurfaceLayers
 
     Raises
     ------

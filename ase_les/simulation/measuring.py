@@ -35,6 +35,7 @@ from ase_les.simulation.layer_currents import LayerCurrents
 from ase_les.simulation.observations import SERIES
 from ase_les.simulation.observers import Observer, Thermodynamics
 from ase_les.simulation.series import Series, SeriesRecord, read_record
+from ase_les.simulation.states import packed, unpacked
 from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers
 
 #: At checkpoints, the ``.npz`` file of a series is updated if the record has grown by this
@@ -60,7 +61,6 @@ class RecordedSeries:
 
     Parameters
     ----------
-    measured : Measured
     dielectric : array, shape (3, 3), or None
         See `Series`.
     record, arrays : Path
@@ -137,19 +137,14 @@ class Averages:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the states of all accumulators."""
-        state = {"seen": np.array(self.seen)}
-        for name, accumulator in self._accumulators.items():
-            state |= {f"{name}/{key}": value for key, value in accumulator.state().items()}
-        return state
+        parts = {name: each.state() for name, each in self._accumulators.items()}
+        return {"seen": np.array(self.seen), **packed(parts, "/")}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore a state returned by `state`."""
         self.seen = int(state["seen"])
         for name, accumulator in self._accumulators.items():
-            start = f"{name}/"
-            accumulator.restore(
-                {key[len(start) :]: state[key] for key in state if key.startswith(start)}
-            )
+            accumulator.restore(unpacked(state, name, "/"))
 
     def write_results(self, final: bool) -> None:
         """Write the arrays of all averages at the end of the run."""
@@ -178,13 +173,7 @@ def make_observer(
     timestep_fs: float,
     file: Callable[[str], Path],
 ) -> Observer:
-    """Return the observer of an observable.
-
-    Raises
-    ------
-    ValueError
-        If atoms or calculator do not support it, or an option is unknown.
-    """
+    """Return the observer of an observable."""
     if name in SERIES:
         measured = make_measured(name, options, atoms)
         files = (file(f"-{name}{ending}") for ending in (".raw", ".npz"))
@@ -195,13 +184,7 @@ def make_observer(
 def check_observable(
     name: str, options: Mapping[str, Any], atoms: Atoms, timestep_fs: float
 ) -> None:
-    """Check that an observable can be measured, before any file is opened.
-
-    Raises
-    ------
-    ValueError
-        See :func:`make_observer`.
-    """
+    """Check that an observable can be measured, before any file is opened."""
     if name in SERIES:
         make_measured(name, options, atoms)
     elif name == "pressure":
@@ -214,13 +197,7 @@ def check_observable(
 
 
 def make_measured(name: str, options: Mapping[str, Any], atoms: Atoms) -> Measured:
-    """Return the quantity of a series; options of ``layers`` are those of `SurfaceLayers`.
-
-    Raises
-    ------
-    ValueError
-        If atoms or calculator do not support it, or an option is unknown.
-    """
+    """Return the quantity of a series; options of ``layers`` are those of `SurfaceLayers`."""
     if name != "layers":
         return _MEASURED[name](atoms)
     layers, others = surface_layers(options)

@@ -15,6 +15,7 @@ from ase.constraints import FixCom, FixConstraint, FixSymmetry
 from ase.io.trajectory import TrajectoryWriter
 
 from ase_les.runs.growing_files import writing
+from ase_les.simulation.states import Stateless
 
 
 class Thermodynamics(NamedTuple):
@@ -60,27 +61,15 @@ class Observer(Protocol):
         ...
 
 
-class Stateless:
-    """Observer without checkpoint state: its growing file contains everything."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return an empty state."""
-        return {}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
+class StatelessObserver(Stateless):
+    """Observer without a state that files do not already contain."""
 
     def write_results(self, final: bool) -> None:
-        """Do nothing."""
+        """Do nothing: every observation is written at once."""
 
 
-class ThermodynamicLog(Stateless):
-    """Log with one line per observation and units in the header; existing files are continued.
-
-    Parameters
-    ----------
-    path : Path
-    """
+class ThermodynamicLog(StatelessObserver):
+    """Log with one line per observation and units in the header; existing files are continued."""
 
     HEADER = (
         f"{'# step':>10} {'time[ps]':>14} {'Epot[eV]':>18} {'Ekin[eV]':>16} {'Etot[eV]':>18} "
@@ -109,12 +98,11 @@ class ThermodynamicLog(Stateless):
         self._file.close()
 
 
-class TrajectoryFrames(Stateless):
+class TrajectoryFrames(StatelessObserver):
     """ASE trajectory of frames with velocities and results; existing files are continued.
 
     Parameters
     ----------
-    path : Path
     stride : int
         Steps between frames, stored in the header.
     description : mapping

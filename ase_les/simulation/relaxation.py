@@ -15,16 +15,18 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 
+from ase_les.arguments import settings_of
 from ase_les.calculator_extensions import model_hash, reset
 from ase_les.model_limits import CONSTANT_PRESSURE, check_limits
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import RunFiles, accept_quiet
+from ase_les.runs.output import RunFiles
 from ase_les.runs.progress import NO_PROGRESS, Progress
 from ase_les.runs.provenance import describe_structure, plain_mapping
 from ase_les.simulation.checkpoint import RelaxationCheckpoint, read_relaxation_checkpoint
 from ase_les.simulation.checks import (
     check_start,
     check_structure,
+    refuse_other_run,
     restart_notes,
     structural_differences,
 )
@@ -38,12 +40,9 @@ from ase_les.simulation.relaxation_result import RelaxationResult
 from ase_les.simulation.relaxation_run import RelaxationRun, given_atoms, growing_files
 from ase_les.simulation.relaxation_settings import (
     RelaxationSettings,
-    make_settings,
-    setting_differences,
 )
 
 
-@accept_quiet
 def relax(
     atoms: Atoms,
     *,
@@ -66,7 +65,6 @@ def relax(
         Stem of the files: ``<output>.traj``, ``.log`` and ``.checkpoint``.
     overwrite : bool
         Replace an earlier run of the same output.
-    progress : Progress
     provenance : mapping, optional
         Origin of structure and calculator (plain values), recorded in summary and checkpoint.
     **settings
@@ -89,7 +87,7 @@ def relax(
     OutputInUseError
         If a different process uses the output.
     """
-    chosen = make_settings(**settings)
+    chosen = settings_of(RelaxationSettings, settings, "a relaxation")
     files = RunFiles(Path(output))
     run = new_run(atoms, chosen, files, provenance)
     files.stem.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +96,6 @@ def relax(
         return run.advance(progress, lock)
 
 
-@accept_quiet
 def resume_relaxation(
     output: str | Path,
     calculator: GetPropertiesMixin,
@@ -124,7 +121,6 @@ def resume_relaxation(
         New maximum number of steps, counted from the start of the run.
     atoms : Atoms, optional
         Expected structure (checked).
-    progress : Progress
     **expected
         Expected settings, fields of :class:`RelaxationSettings` (checked).
 
@@ -191,7 +187,8 @@ def restore_run(
     """Return the run in the state of its last checkpoint."""
     checkpoint = read_relaxation_checkpoint(files.checkpoint)
     settings = RelaxationSettings(**checkpoint.settings)
-    _refuse_differences(files, checkpoint, settings, calculator, atoms, expected)
+    structural = [] if atoms is None else _structural_differences(checkpoint, settings, atoms)
+    refuse_other_run(files.stem, settings, expected, calculator, checkpoint.model_hash, structural)
     if steps is not None:
         if steps < checkpoint.step:
             raise ValueError(
@@ -242,26 +239,12 @@ def _prepared(atoms: Atoms, settings: RelaxationSettings) -> tuple[Atoms, tuple[
     return moving, tuple(notes)
 
 
-def _refuse_differences(
-    files: RunFiles,
-    checkpoint: RelaxationCheckpoint,
-    settings: RelaxationSettings,
-    calculator: GetPropertiesMixin,
-    atoms: Atoms | None,
-    expected: Mapping[str, Any],
-) -> None:
-    differences = setting_differences(settings, expected)
-    if model_hash(calculator) != checkpoint.model_hash:
-        differences.append(f"model hash is {checkpoint.model_hash}, given {model_hash(calculator)}")
-    if atoms is not None:
-        initial = checkpoint.atoms.copy()
-        initial.set_cell(checkpoint.start_cell)
-        if settings.symmetry and np.allclose(initial.cell, atoms.cell, atol=settings.symprec_A):
-            # The cell was symmetrized at the start of the run.
-            initial.set_cell(atoms.cell)
-        differences += structural_differences(initial, atoms)
-    if differences:
-        raise ValueError(
-            f"run {files.stem} does not match: {'; '.join(differences)}. Omit these options to "
-            "continue with the settings of the run, or start a new run with a different output"
-        )
+def _structural_differences(
+    checkpoint: RelaxationCheckpoint, settings: RelaxationSettings, atoms: Atoms
+) -> list[str]:
+    initial = checkpoint.atoms.copy()
+    initial.set_cell(checkpoint.start_cell)
+    if settings.symmetry and np.allclose(initial.cell, atoms.cell, atol=settings.symprec_A):
+        # The cell was symmetrized at the start of the run.
+        initial.set_cell(atoms.cell)
+    return structural_differences(initial, atoms)

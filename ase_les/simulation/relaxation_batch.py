@@ -13,12 +13,14 @@ from ase import Atoms
 from ase.calculators.abc import GetPropertiesMixin
 from ase.io import read
 
+from ase_les.arguments import settings_of
 from ase_les.calculator_extensions import model_hash
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import BatchFiles, accept_quiet, replace_file, write_trajectory
+from ase_les.runs.output import BatchFiles, replace_file, write_trajectory
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.runs.provenance import describe_calculator, plain_mapping
 from ase_les.runs.stop_request import StopRequest
+from ase_les.simulation.checks import refuse_other_run
 from ase_les.simulation.relaxation import new_run, restore_run
 from ase_les.simulation.relaxation_batch_result import (
     RelaxationBatchResult,
@@ -29,15 +31,12 @@ from ase_les.simulation.relaxation_batch_result import (
 from ase_les.simulation.relaxation_result import RelaxationResult
 from ase_les.simulation.relaxation_settings import (
     RelaxationSettings,
-    make_settings,
-    setting_differences,
 )
 
 FORMAT = "relaxations 1"
 OnResult = Callable[[RelaxationResult], object]
 
 
-@accept_quiet
 def relax_many(
     structures: Sequence[Atoms],
     calculator: GetPropertiesMixin,
@@ -67,7 +66,6 @@ def relax_many(
         Stem of the files.
     overwrite : bool
         Replace earlier files of the same output.
-    progress : Progress
     on_result : callable, optional
         Called with the :class:`RelaxationResult` of each structure when it is available, for
         example :func:`ase_les.reports.relaxation.write`.
@@ -91,7 +89,7 @@ def relax_many(
     OutputInUseError
         If a different process uses the output.
     """
-    chosen = make_settings(**settings)
+    chosen = settings_of(RelaxationSettings, settings, "a relaxation")
     if len(structures) == 0:
         raise ValueError("no structure to relax")
     if names is None:
@@ -118,7 +116,6 @@ def relax_many(
         return batch.advance(progress, on_result)
 
 
-@accept_quiet
 def resume_relaxations(
     output: str | Path,
     calculator: GetPropertiesMixin,
@@ -139,7 +136,6 @@ def resume_relaxations(
     steps : int, optional
         New maximum number of steps for each structure; structures that reached the previous
         maximum are continued.
-    progress : Progress
     on_result : callable, optional
         See :func:`relax_many`.
     **expected
@@ -169,14 +165,7 @@ def _restored_batch(
 ) -> _Batch:
     stored = read_batch(files)
     settings = RelaxationSettings(**stored["settings"])
-    differences = setting_differences(settings, expected)
-    if model_hash(calculator) != stored["model_hash"]:
-        differences.append(f"model hash is {stored['model_hash']}, given {model_hash(calculator)}")
-    if differences:
-        raise ValueError(
-            f"relaxations {files.stem} do not match: {'; '.join(differences)}. Omit these options "
-            "to continue with the settings of the batch, or choose a different output"
-        )
+    refuse_other_run(files.stem, settings, expected, calculator, stored["model_hash"])
     outcomes = {int(index): RelaxationOutcome(**each) for index, each in stored["outcomes"].items()}
     if steps is not None:
         settings = replace(settings, steps=steps)
@@ -198,15 +187,7 @@ def _restored_batch(
 
 
 def read_batch(files: BatchFiles) -> dict[str, Any]:
-    """Read the stored state of a batch.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such batch.
-    ValueError
-        If this version cannot read the file.
-    """
+    """Read the stored state of a batch."""
     if not files.state.exists():
         raise FileNotFoundError(
             f"no relaxations at {files.state}; resume needs the file stem of a batch"

@@ -48,11 +48,8 @@ class RelaxationRun:
 
     Parameters
     ----------
-    start : RelaxationCheckpoint
-    settings : RelaxationSettings
     atoms : Atoms
         With calculator and all constraints; changed in place.
-    files : RunFiles
     growing : mapping of str to GrowingFile, optional
         Rewound trajectory and log; by default new ones.
     """
@@ -93,7 +90,6 @@ class RelaxationRun:
 
         Parameters
         ----------
-        progress : Progress
         lock : OutputLock, optional
             Lock to refresh after every step.
         """

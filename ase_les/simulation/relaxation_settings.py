@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-
+from ase_les.arguments import require_integer, require_one_of, require_positive
 from ase_les.simulation.degrees_of_freedom import CELLS
 from ase_les.simulation.optimizers import OPTIMIZERS
 
@@ -66,16 +63,10 @@ class RelaxationSettings:
     beyond_limits: bool = False
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"`optimizer` must be one of {tuple(OPTIMIZERS)}, got {self.optimizer!r}"
-            )
-        if self.cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {CELLS}, got {self.cell!r}")
+        require_one_of("optimizer", self.optimizer, OPTIMIZERS)
+        require_one_of("cell", self.cell, CELLS)
         for name in ("fmax", "smax_bar", "symprec_A"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be positive and finite, got {value}")
+            require_positive(name, getattr(self, name))
         if not math.isfinite(self.pressure_bar):
             raise ValueError(f"`pressure_bar` must be finite, got {self.pressure_bar}")
         if self.pressure_bar and self.cell not in ("full", "isotropic"):
@@ -86,42 +77,4 @@ class RelaxationSettings:
         if self.fix_below_A is not None and not math.isfinite(self.fix_below_A):
             raise ValueError(f"`fix_below_A` must be finite, got {self.fix_below_A}")
         for name, minimum in (("steps", 0), ("checkpoint_stride", 1)):
-            value = getattr(self, name)
-            integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not integer or value < minimum:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {minimum}, got {value!r}"
-                )
-
-
-def make_settings(**given: Any) -> RelaxationSettings:
-    """Return settings from keyword arguments.
-
-    Raises
-    ------
-    ValueError
-        If a setting does not exist, or a value is invalid.
-    """
-    known = [field.name for field in fields(RelaxationSettings)]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ValueError(
-            f"a relaxation has no setting {', '.join(unknown)}; settings are {', '.join(known)}"
-        )
-    return RelaxationSettings(**given)
-
-
-def setting_differences(settings: RelaxationSettings, expected: Mapping[str, Any]) -> list[str]:
-    """Return a phrase for every expected setting that differs.
-
-    Raises
-    ------
-    ValueError
-        If a setting does not exist, or a value is invalid.
-    """
-    make_settings(**expected)
-    return [
-        f"{name} is {getattr(settings, name)!r}, given {value!r}"
-        for name, value in expected.items()
-        if getattr(settings, name) != value
-    ]
+            require_integer(name, getattr(self, name), minimum)

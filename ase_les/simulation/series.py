@@ -79,7 +79,6 @@ class SeriesRecord:
 
     Parameters
     ----------
-    path : Path
     columns : mapping of str to tuple of int
         Names and shapes of the values in each record besides the time.
     dielectric : array, shape (3, 3), or None

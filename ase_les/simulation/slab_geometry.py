@@ -12,6 +12,8 @@ import math
 import numpy as np
 from ase import Atoms
 
+from ase_les.arguments import require_one_of, require_positive
+
 AXES = ("a", "b", "c")
 
 # Modulus of the mean phase factor (0: even distribution, 1: one plane) below which atoms are not
@@ -38,8 +40,8 @@ def normal_axis(atoms: Atoms, axis: str | None = None) -> int:
     ValueError
         If the structure has no layers, or a slab is not open along `axis`.
     """
-    if axis is not None and axis not in AXES:
-        raise ValueError(f"`axis` must be one of {', '.join(AXES)}, got {axis!r}")
+    if axis is not None:
+        require_one_of("axis", axis, AXES)
     if atoms.pbc.sum() < 2:
         raise ValueError(
             f"layers need two or three periodic directions, pbc is {atoms.pbc.tolist()}"
@@ -168,8 +170,7 @@ def layer_numbers(heights: np.ndarray, gap_A: float = LAYER_GAP_A) -> np.ndarray
     ValueError
         If the gap is not positive.
     """
-    if not gap_A > 0:
-        raise ValueError(f"`gap_A` must be positive, got {gap_A}")
+    require_positive("gap_A", gap_A)
     order = np.argsort(heights, kind="stable")
     numbers = np.zeros(len(heights), dtype=int)
     numbers[order[1:]] = np.cumsum(np.diff(heights[order]) > gap_A)

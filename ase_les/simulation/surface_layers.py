@@ -134,7 +134,6 @@ class LayeredMolecules:
 
     Parameters
     ----------
-    layers : SurfaceLayers
     atoms : Atoms
         First configuration.
 
@@ -231,8 +230,8 @@ def chosen_atoms(atoms: Atoms, center_on: str) -> np.ndarray:
     missing = sorted(set(symbols) - set(atoms.symbols))
     if missing:
         raise ValueError(
-            f"`center_on` must be 'film' or elements of {sorted(set(atoms.symbols))}, got "
-            f"{center_on!r}"
+            "`center_on` must be 'film' or elements of the structure, "
+            f"{sorted(set(atoms.symbols))}; got {center_on!r}"
         )
     return np.flatnonzero([symbol in symbols for symbol in atoms.symbols])
 

@@ -87,7 +87,6 @@ class BondSource:
 
     Parameters
     ----------
-    atoms : ase.Atoms
     label : array, shape (N,)
         Molecule of each atom.
     perpendicular : float
@@ -148,7 +147,6 @@ class ModelSource:
     ----------
     label : array, shape (N,)
         Molecule of each atom.
-    polarizability : Polarizability
     """
 
     gives_rate = False

@@ -48,12 +48,6 @@ def prepare_motion(
         Random numbers for the velocities.
     rotation_is_conserved : bool
         Whether the dynamics conserve the angular momentum of an isolated system.
-
-    Raises
-    ------
-    ValueError
-        If velocities are needed but no temperature is given, or if there are no degrees of
-        freedom.
     """
     moving = atoms.copy()
     notes = []
@@ -101,11 +95,6 @@ def count_degrees_of_freedom(atoms: Atoms) -> int:
 
     with the rotations :math:`\mathbf{R}_g` and the number :math:`n_g` of free atoms that are mapped
     onto themselves.
-
-    Raises
-    ------
-    ValueError
-        If this number is not defined for a constraint.
     """
     symmetries = [each for each in atoms.constraints if isinstance(each, FixSymmetry)]
     others = [each for each in atoms.constraints if not isinstance(each, FixSymmetry)]

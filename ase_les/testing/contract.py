@@ -70,13 +70,7 @@ _MOST_ATOMS = 10
 
 @dataclass(frozen=True)
 class Subject:
-    """Model and structures to check, with reference results for all laws.
-
-    Parameters
-    ----------
-    model : LESModel
-    structures : sequence of ase.Atoms
-    """
+    """Model and structures to check, with reference results for all laws."""
 
     model: LESModel
     structures: Sequence[Atoms]
@@ -138,7 +132,6 @@ def check_calculator(
 
     Parameters
     ----------
-    model : LESModel
     device : str
         Device, as named by torch.
     atoms_list : sequence of ase.Atoms or None

@@ -38,13 +38,6 @@ def polarizability_findings(
         In float64.
     engine : LESModel
         Prepared for inference, in float64.
-    structures : sequence of ase.Atoms
-    rng : numpy.random.Generator
-
-    Raises
-    ------
-    AssertionError
-        If a law is violated.
     """
     findings = []
     graphs = [graph_of(model, atoms) for atoms in structures]

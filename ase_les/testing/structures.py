@@ -20,7 +20,6 @@ def example_structures(model: LESModel, seed: int = 0) -> list[Atoms]:
 
     Parameters
     ----------
-    model : LESModel
     seed : int
         Equal seeds give equal structures.
     """

@@ -44,7 +44,6 @@ def test_surface_is_the_library_call(capsys):
         layers=(3, 4),
         relaxation=RelaxationSettings(fmax=0.02),
         output="same",
-        quiet=True,
     )
     assert told["results"]["surface_energy_J_per_m2"] == same.J_per_m2
     assert told["input"]["provenance"]["model"] == "M"
@@ -85,7 +84,7 @@ def test_profile_is_the_library_call(capsys):
     options = ("--axis", "z", "--start", "1", "--stride", "2", "--center", "film", "--json")
     assert exit_code("profile", "md.traj", *options, "--quiet", "--output", "film") == 0
     told = json.loads(capsys.readouterr().out)
-    same = profiles(frames[1::2], center_on="film", quiet=True)
+    same = profiles(frames[1::2], center_on="film")
     assert told["results"]["configurations"] == 2
     assert told["results"]["potential_step_V"]["mean"] == pytest.approx(same.step_V.mean)
 

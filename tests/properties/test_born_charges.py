@@ -86,7 +86,7 @@ def rigid(atoms: Atoms) -> np.ndarray:
 def test_rigid_ions_have_their_charges_on_every_branch(structure):
     atoms = salt() if structure == "crystal" else molecule("H2O", calculator=RigidIons())
     before = atoms.positions.copy()
-    found = born_charges(atoms, "displacement", quiet=True)
+    found = born_charges(atoms, "displacement")
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
     np.testing.assert_array_equal(atoms.positions, before)
 
@@ -94,9 +94,7 @@ def test_rigid_ions_have_their_charges_on_every_branch(structure):
 def test_forces_in_small_fields_give_the_same_and_leave_the_field_as_it_was():
     atoms = salt()
     atoms.calc.field_V_per_A = (0.0, 0.2, 0.0)
-    np.testing.assert_allclose(
-        born_charges(atoms, "field", quiet=True).tensors, rigid(atoms), atol=1e-10
-    )
+    np.testing.assert_allclose(born_charges(atoms, "field").tensors, rigid(atoms), atol=1e-10)
     np.testing.assert_array_equal(atoms.calc.field_V_per_A, (0.0, 0.2, 0.0))
 
 
@@ -122,7 +120,7 @@ def test_three_ways_to_born_charges_agree():
     atoms.calc = les_calculator(dielectric=2.4)
     analytic = atoms.calc.get_property("born_effective_charges", atoms)
     assert np.abs(analytic - np.sqrt(2.4) * rigid(atoms) / 1.1).max() > 1e-3
-    options = {"symmetrize": False, "quiet": True}
+    options = {"symmetrize": False}
     displaced = born_charges(atoms, "displacement", displacement_A=2e-4, **options)
     np.testing.assert_allclose(displaced.tensors, analytic, atol=1e-6)
     np.testing.assert_array_equal(born_charges(atoms, **options).tensors, analytic)
@@ -143,10 +141,10 @@ def test_the_origin_of_a_charged_molecule_moves_and_its_born_charges_do_not(
     atoms.info["charge"] = charge
     model = random_model(charges={"neutrality": neutrality})
     atoms.calc = LESCalculator(model, dtype="float64")
-    analytic = born_charges(atoms, quiet=True).tensors
+    analytic = born_charges(atoms).tensors
     net = atoms.get_charges().sum()
     assert abs(net) > 0.1
-    displaced = born_charges(atoms, "displacement", displacement_A=1e-4, quiet=True)
+    displaced = born_charges(atoms, "displacement", displacement_A=1e-4)
     np.testing.assert_allclose(displaced.tensors, analytic, atol=1e-6)
     np.testing.assert_allclose(displaced.sum_over_atoms_e, net * np.eye(3), atol=1e-6)
 
@@ -162,7 +160,7 @@ def test_an_origin_that_stays_needs_no_correction():
 
     atoms = Atoms("NaClNa", [[0, 0, 0], [2.4, 0, 0], [4.8, 0, 0]], calculator=WithCharges())
     atoms.info["charge"] = 1
-    found = born_charges(atoms, "displacement", quiet=True)
+    found = born_charges(atoms, "displacement")
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
 
 
@@ -188,7 +186,7 @@ def test_symmetry_saves_displacements_and_changes_nothing(structure):
     atoms.pbc = True
     atoms.info["charge"] = 2 - len(atoms)
     atoms.calc = les_calculator()
-    options = {"displacement_A": 1e-3, "quiet": True}
+    options = {"displacement_A": 1e-3}
     every = born_charges(atoms, "displacement", symmetrize=False, **options)
     few = born_charges(atoms, "displacement", **options)
     assert few.displaced_atoms == (0, 1)
@@ -202,10 +200,10 @@ def test_symmetrizing_takes_away_noise_that_breaks_the_symmetry(rng):
     atoms.pbc = True
     atoms.calc = les_calculator()
     atoms.info["charge"] = -2
-    exact = born_charges(atoms, symmetrize=False, quiet=True).tensors
+    exact = born_charges(atoms, symmetrize=False).tensors
     noise = rng.normal(scale=0.01, size=exact.shape)
     atoms.calc = Given(exact + noise)
-    found = born_charges(atoms, quiet=True).tensors
+    found = born_charges(atoms).tensors
     assert 0 < np.abs(found - exact).max() < np.abs(noise).max()
     # What is left obeys the threefold axis: the two tensors are turned into each other.
     third = 2 * np.pi / 3
@@ -219,14 +217,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     atoms = salt()
     atoms.calc = RigidIons(die_after=5)
     with pytest.raises(KeyboardInterrupt):
-        born_charges(atoms, "displacement", output=tmp_path / "nacl", quiet=True)
+        born_charges(atoms, "displacement", output=tmp_path / "nacl")
     record = tmp_path / "nacl-displacements.jsonl"
     with open(record, "a") as file:
         file.write('{"name": "atom 0 -z", "res')
     atoms.calc = RigidIons()
     with pytest.raises(FileExistsError, match="resume=True"):
-        born_charges(atoms, "displacement", output=tmp_path / "nacl", quiet=True)
-    options = {"output": tmp_path / "nacl", "quiet": True}
+        born_charges(atoms, "displacement", output=tmp_path / "nacl")
+    options = {"output": tmp_path / "nacl"}
     found = born_charges(atoms, "displacement", resume=True, **options)
     assert atoms.calc.calls == 12 - 5
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
@@ -239,7 +237,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
 def test_a_record_goes_on_with_the_settings_it_was_made_with_only(tmp_path):
     atoms = bulk("NaCl", "rocksalt", a=5.6)
     atoms.calc = les_calculator()
-    options = {"output": tmp_path / "nacl", "quiet": True}
+    options = {"output": tmp_path / "nacl"}
     latent = born_charges(atoms, "displacement", **options).tensors
     atoms.calc = les_calculator(dielectric=2.4)
     with pytest.raises(ValueError, match=r"different calculations: dielectric is 1.0, given 2\.4"):
@@ -265,7 +263,7 @@ def test_the_sum_is_reported_as_found_and_taken_out_on_request():
     atoms = salt()
     tensors = rigid(atoms) + 0.05 * np.eye(3)
     atoms.calc = Given(tensors)
-    left, out = (born_charges(atoms, sum_rule=rule, quiet=True) for rule in (False, True))
+    left, out = (born_charges(atoms, sum_rule=rule) for rule in (False, True))
     np.testing.assert_allclose(left.tensors, tensors, atol=1e-14)
     np.testing.assert_allclose(left.sum_over_atoms_e, 0.1 * np.eye(3), atol=1e-14)
     np.testing.assert_allclose(out.tensors, rigid(atoms), atol=1e-14)
@@ -277,7 +275,7 @@ def test_the_table_has_mean_eigenvalues_and_spread_of_every_element():
     tensors = rigid(atoms)
     tensors[0] += np.diag([0.3, 0.0, 0.0])
     atoms.calc = Given(tensors)
-    elements = born_charges(atoms, symmetrize=False, quiet=True).elements
+    elements = born_charges(atoms, symmetrize=False).elements
     assert list(elements) == ["Na", "Cl"]
     assert elements["Na"].atoms == 2
     assert elements["Na"].eigenvalues_e == pytest.approx((1.1, 1.1, 1.25))
@@ -299,7 +297,7 @@ def test_phonopy_reads_the_born_file_of_the_primitive_cell(cubic, tmp_path):
     tensors[:2, 0, 1] = tensors[:2, 1, 0] = np.array([0.9, -0.9])
     dielectric = np.diag([6.8, 6.8, 8.4])
     atoms.calc = Given(np.concatenate([tensors] * (len(atoms) // 6)))
-    born_charges(atoms, dielectric=dielectric, output=tmp_path / "tio2", quiet=True)
+    born_charges(atoms, dielectric=dielectric, output=tmp_path / "tio2")
     primitive = PhonopyAtoms(
         rutile().symbols, cell=rutile().cell.array, scaled_positions=rutile().get_scaled_positions()
     )
@@ -311,7 +309,7 @@ def test_phonopy_reads_the_born_file_of_the_primitive_cell(cubic, tmp_path):
     saved = np.load(tmp_path / "tio2-born.npz")
     np.testing.assert_allclose(saved["born_effective_charges_e"][:6], tensors, atol=1e-12)
     with pytest.raises(FileExistsError, match="overwrite"):
-        born_charges(atoms, output=tmp_path / "tio2", quiet=True)
+        born_charges(atoms, output=tmp_path / "tio2")
 
 
 def rutile() -> Atoms:
@@ -326,8 +324,8 @@ def rutile() -> Atoms:
 @pytest.mark.slow
 def test_several_processes_give_the_same_charges():
     atoms = salt()
-    one = born_charges(atoms, "displacement", quiet=True)
-    two = born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons, threads=2), quiet=True)
+    one = born_charges(atoms, "displacement")
+    two = born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons, threads=2))
     np.testing.assert_allclose(two.tensors, one.tensors, atol=1e-12)
 
 
@@ -351,7 +349,7 @@ def test_a_process_killed_once_costs_nothing_but_time(tmp_path):
     atoms = salt()
     atoms.calc = Dying()
     jobs = Jobs(2, partial(Dying, tmp_path / "died"))
-    found = born_charges(atoms, "displacement", jobs=jobs, quiet=True)
+    found = born_charges(atoms, "displacement", jobs=jobs)
     np.testing.assert_allclose(found.tensors, rigid(atoms), atol=1e-10)
 
 
@@ -360,7 +358,7 @@ def test_a_process_killed_twice_is_no_process_that_did_not_start():
     atoms = salt()
     atoms.calc = Dying()
     with pytest.raises(RuntimeError, match=r"that calculated 'atom 0 .x' died repeatedly"):
-        born_charges(atoms, "displacement", jobs=Jobs(2, Dying), quiet=True)
+        born_charges(atoms, "displacement", jobs=Jobs(2, Dying))
 
 
 @pytest.mark.slow
@@ -369,7 +367,7 @@ def test_processes_with_another_calculator_are_refused():
     atoms.calc = RigidIons()
     atoms.calc.parameters["dielectric"] = 2.4
     with pytest.raises(ValueError, match=r"calculator that differs .* dielectric is 2\.4, given"):
-        born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons), quiet=True)
+        born_charges(atoms, "displacement", jobs=Jobs(2, RigidIons))
 
 
 def test_work_goes_on_in_one_process_when_others_do_not_start(capfd):
@@ -414,12 +412,12 @@ def an_ion():
 )
 def test_what_cannot_be_differentiated_is_refused(structure, settings, message):
     with pytest.raises(ValueError, match=message):
-        born_charges(structure(), quiet=True, **{"method": "displacement", **settings})
+        born_charges(structure(), **{"method": "displacement", **settings})
 
 
 def test_a_calculator_without_field_is_refused():
     with pytest.raises(ValueError, match="LennardJones has no `field_V_per_A`"):
-        born_charges(Atoms("Ar", calculator=LennardJones()), "field", quiet=True)
+        born_charges(Atoms("Ar", calculator=LennardJones()), "field")
 
 
 @pytest.mark.slow

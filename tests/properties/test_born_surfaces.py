@@ -74,7 +74,7 @@ def calculated(atoms: Atoms, random_model, rule: str, **settings) -> Atoms:
 
 
 def found(atoms: Atoms, method: str, **settings) -> np.ndarray:
-    return born_charges(atoms, method, symmetrize=False, quiet=True, **settings).tensors
+    return born_charges(atoms, method, symmetrize=False, **settings).tensors
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -145,7 +145,7 @@ def test_shifted_charges_of_a_slab_have_forces_in_a_field_along_its_normal(
 @pytest.mark.parametrize("method", ["analytic", "displacement", "field"])
 def test_local_charges_of_a_slab_sum_to_zero(random_model, method):
     atoms = calculated(slab("tilted"), random_model, "split")
-    result = born_charges(atoms, method, symmetrize=False, quiet=True)
+    result = born_charges(atoms, method, symmetrize=False)
     assert np.abs(result.tensors).max() > 0.3
     np.testing.assert_allclose(result.sum_over_atoms_e, 0.0, atol=1e-6)
 
@@ -213,7 +213,7 @@ def test_any_calculator_that_knows_a_moment_tells_the_charges_of_a_slab(
 @pytest.mark.parametrize(("rule", "noted"), [("split", 0), ("mean", 2)])
 def test_results_say_what_shifted_charges_do_to_them(random_model, rule, noted, tmp_path):
     atoms = calculated(slab(), random_model, rule)
-    result = born_charges(atoms, symmetrize=False, output=tmp_path / "film", quiet=True)
+    result = born_charges(atoms, symmetrize=False, output=tmp_path / "film")
     assert len(result.notes) == noted
     assert len(result.summary()["notes"]) == noted
 
@@ -257,7 +257,7 @@ def test_symmetry_of_a_slab_saves_displacements_and_changes_nothing(
     random_model, layers, displaced
 ):
     atoms = calculated(rock_salt_film(layers), random_model, "mean")
-    result = born_charges(atoms, "displacement", quiet=True)
+    result = born_charges(atoms, "displacement")
     assert len(result.displaced_atoms) == displaced
     np.testing.assert_allclose(result.tensors, found(atoms, "analytic"), atol=1e-5)
 
@@ -281,7 +281,7 @@ def test_a_box_as_high_as_it_is_wide_makes_no_operations_of_a_slab():
 def test_only_chosen_atoms_are_displaced_and_reported(tmp_path):
     atoms = slab()
     atoms.calc = Ions("dipole", "polarization")
-    options = {"chosen": "Na&top:2", "symmetrize": False, "quiet": True}
+    options = {"chosen": "Na&top:2", "symmetrize": False}
     (index,) = selected_atoms(atoms, "Na&top:2")
     result = born_charges(atoms, "displacement", output=tmp_path / "film", **options)
     assert result.displaced_atoms == (index,)
@@ -297,7 +297,7 @@ def test_only_chosen_atoms_are_displaced_and_reported(tmp_path):
 
 def test_a_stopped_run_of_a_slab_goes_on_where_it_was(tmp_path):
     atoms = slab()
-    options = {"chosen": "0:2", "symmetrize": False, "output": tmp_path / "film", "quiet": True}
+    options = {"chosen": "0:2", "symmetrize": False, "output": tmp_path / "film"}
     atoms.calc = Ions("dipole", "polarization", die_after=5)
     with pytest.raises(KeyboardInterrupt):
         born_charges(atoms, "displacement", **options)
@@ -396,11 +396,11 @@ def test_what_a_slab_does_not_have_is_refused(structure, settings, message):
 def test_bulk_values_come_from_an_earlier_run(tmp_path):
     crystal = bulk("NaCl", "rocksalt", a=5.6)
     crystal.calc = Ions("polarization")
-    born_charges(crystal, "displacement", output=tmp_path / "bulk", quiet=True)
+    born_charges(crystal, "displacement", output=tmp_path / "bulk")
     atoms = slab()
     atoms.symbols[atoms.symbols == "O"] = "Cl"
     atoms.calc = Ions("dipole", "polarization")
-    options = {"symmetrize": False, "output": tmp_path / "film", "quiet": True}
+    options = {"symmetrize": False, "output": tmp_path / "film"}
     result = born_charges(atoms, "displacement", bulk=tmp_path / "bulk-summary.yml", **options)
     assert result.layers.bulk_e == pytest.approx({"Na": 1.1, "Cl": -1.1})
     from ase.io import read
@@ -409,4 +409,4 @@ def test_bulk_values_come_from_an_earlier_run(tmp_path):
     np.testing.assert_allclose(saved.reshape(-1, 3, 3), rigid(atoms), atol=1e-9)
     with pytest.raises(ValueError, match="not a summary of Born charges"):
         (tmp_path / "other.yml").write_text("a: 1\n")
-        born_charges(atoms, "displacement", bulk=tmp_path / "other.yml", quiet=True)
+        born_charges(atoms, "displacement", bulk=tmp_path / "other.yml")

@@ -85,7 +85,7 @@ def test_a_diatomic_absorbs_at_its_frequency_with_the_intensity_of_its_charges(m
     r"""dμ/dQ = q/√m_red, A = N_A q² / (12 ε0 c² m_red)."""
     atoms = diatomic()
     reduced = 1 / (1 / atoms.get_masses()).sum()
-    found = harmonic_infrared(atoms, method, displacement_A=1e-3, quiet=True)
+    found = harmonic_infrared(atoms, method, displacement_A=1e-3)
     assert found.wavenumbers_per_cm == pytest.approx([wavenumber(STIFFNESS, reduced)], rel=1e-6)
     charge, mass = CHARGE * constants.e, reduced * constants.atomic_mass
     absorbed = constants.N_A * charge**2 / (12 * constants.epsilon_0 * constants.c**2 * mass)
@@ -99,8 +99,8 @@ def test_a_diatomic_absorbs_at_its_frequency_with_the_intensity_of_its_charges(m
 
 def test_lines_and_intensities_are_those_of_ase(tmp_path):
     atoms = bent(flux=0.5, without=["born_effective_charges"])
-    fixed = harmonic_infrared(bent(), displacement_A=0.01, quiet=True)
-    found = harmonic_infrared(atoms, displacement_A=0.01, quiet=True)
+    fixed = harmonic_infrared(bent(), displacement_A=0.01)
+    found = harmonic_infrared(atoms, displacement_A=0.01)
     changes = found.intensities_km_per_mol / fixed.intensities_km_per_mol
     assert np.abs(changes - 1).max() > 0.2
     theirs = Infrared(atoms, name=str(tmp_path / "ir"), delta=0.01)
@@ -115,15 +115,15 @@ def test_lines_and_intensities_are_those_of_ase(tmp_path):
 def test_an_ion_absorbs_the_same_whatever_the_origin_of_its_dipole():
     """The springs' dipole is about the center of mass, their Born charges about a fixed point."""
     charges = (1.2, -0.2)
-    by_dipole = harmonic_infrared(diatomic(charges), "displacement", quiet=True)
-    by_charges = harmonic_infrared(diatomic(charges), "analytic", quiet=True)
+    by_dipole = harmonic_infrared(diatomic(charges), "displacement")
+    by_charges = harmonic_infrared(diatomic(charges), "analytic")
     np.testing.assert_allclose(
         by_dipole.intensities_km_per_mol, by_charges.intensities_km_per_mol, rtol=1e-6
     )
     # Towards its center of mass each ion moves as the other mass: q_eff = (q1 m2 − q2 m1)/(m1+m2).
     m1, m2 = diatomic().get_masses()
     effective = (charges[0] * m2 - charges[1] * m1) / (m1 + m2)
-    neutral = harmonic_infrared(diatomic((effective, -effective)), quiet=True)
+    neutral = harmonic_infrared(diatomic((effective, -effective)))
     np.testing.assert_allclose(
         by_charges.intensities_km_per_mol, neutral.intensities_km_per_mol, rtol=1e-6
     )
@@ -134,7 +134,7 @@ def test_translations_and_rotations_are_no_vibrations():
     linear.rotate(33, (1, 2, 3))
     springs = {(0, 1): 90.0, (1, 2): 90.0}
     linear.calc = Springs(linear, springs, [-0.4, 0.8, -0.4])
-    found = harmonic_infrared(linear, displacement_A=1e-3, quiet=True)
+    found = harmonic_infrared(linear, displacement_A=1e-3)
     assert len(found.wavenumbers_per_cm) == 4
     oxygen, carbon = linear.get_masses()[:2]
     symmetric = wavenumber(90.0, oxygen)
@@ -143,10 +143,10 @@ def test_translations_and_rotations_are_no_vibrations():
     # Nothing holds the bend, and the symmetric stretch has no dipole.
     np.testing.assert_allclose(found.wavenumbers_per_cm[:2], 0.0, atol=15.0)
     assert found.intensities_km_per_mol[2] < 1e-6 * found.intensities_km_per_mol[3]
-    assert len(harmonic_infrared(bent(), quiet=True).wavenumbers_per_cm) == 3
+    assert len(harmonic_infrared(bent()).wavenumbers_per_cm) == 3
     # Bent by a relaxation that stopped early it is still linear, and no bend is lost.
     linear.positions[1] += [0.0, 0.003, -0.002]
-    assert len(harmonic_infrared(linear, quiet=True).wavenumbers_per_cm) == 4
+    assert len(harmonic_infrared(linear).wavenumbers_per_cm) == 4
 
 
 def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb():
@@ -161,7 +161,7 @@ def test_a_saddle_has_imaginary_modes_and_they_do_not_absorb():
 
 
 def test_broadened_lines_keep_their_area(tmp_path):
-    found = harmonic_infrared(bent(), width_per_cm=20.0, output=tmp_path / "water", quiet=True)
+    found = harmonic_infrared(bent(), width_per_cm=20.0, output=tmp_path / "water")
     # A Lorentzian loses 2/π × width/distance beyond the ends.
     grid = np.linspace(-40000, 48000, 200001)
     area = np.trapezoid(found.spectrum(grid, 20.0), grid)
@@ -171,9 +171,9 @@ def test_broadened_lines_keep_their_area(tmp_path):
     saved = np.load(tmp_path / "water-infrared.npz")
     np.testing.assert_array_equal(saved["intensities_km_per_mol"], found.intensities_km_per_mol)
     with pytest.raises(FileExistsError, match="overwrite"):
-        harmonic_infrared(bent(), output=tmp_path / "water", quiet=True)
+        harmonic_infrared(bent(), output=tmp_path / "water")
     atoms = bent()
-    harmonic_infrared(atoms, output=tmp_path / "water", resume=True, quiet=True)
+    harmonic_infrared(atoms, output=tmp_path / "water", resume=True)
     # Forces and Born charges of the molecule as it is; no displacement again.
     assert atoms.calc.calls == 1
 
@@ -181,10 +181,10 @@ def test_broadened_lines_keep_their_area(tmp_path):
 def test_displacements_of_other_springs_are_refused(tmp_path):
     atoms = bent()
     atoms.calc.parameters["stiffness"] = 50.0
-    harmonic_infrared(atoms, output=tmp_path / "water", quiet=True)
+    harmonic_infrared(atoms, output=tmp_path / "water")
     atoms.calc.parameters["stiffness"] = 60.0
     with pytest.raises(ValueError, match=r"stiffness is 50\.0, given 60\.0"):
-        harmonic_infrared(atoms, output=tmp_path / "water", resume=True, quiet=True)
+        harmonic_infrared(atoms, output=tmp_path / "water", resume=True)
 
 
 def test_analytic_born_charges_of_a_model_give_the_intensities_of_its_dipole():
@@ -201,7 +201,7 @@ def test_analytic_born_charges_of_a_model_give_the_intensities_of_its_dipole():
     )
     atoms = molecule("H2O")
     atoms.calc = LESCalculator(LESModel(config, seed=1), dtype="float64")
-    options = {"displacement_A": 1e-3, "quiet": True}
+    options = {"displacement_A": 1e-3}
     analytic, displaced = (
         harmonic_infrared(atoms, method, **options) for method in ("analytic", "displacement")
     )
@@ -236,11 +236,11 @@ def in_a_box():
 )
 def test_what_has_no_spectrum_is_refused(structure, settings, message):
     with pytest.raises(ValueError, match=message):
-        harmonic_infrared(structure(), quiet=True, **settings)
+        harmonic_infrared(structure(), **settings)
 
 
 def test_dipoles_serve_where_there_are_no_born_charges():
-    found = harmonic_infrared(diatomic(without=["born_effective_charges"]), quiet=True)
+    found = harmonic_infrared(diatomic(without=["born_effective_charges"]))
     assert found.method == "displacement"
 
 

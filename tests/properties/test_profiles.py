@@ -175,7 +175,7 @@ def test_a_film_cut_by_the_cell_is_the_film_uncut(rng):
     for n, frame in enumerate(cut):
         frame.positions[:, 2] += 7.3 + n
         frame.wrap()
-    found = [profiles(frames, center_on="film", quiet=True) for frames in (whole, cut)]
+    found = [profiles(frames, center_on="film") for frames in (whole, cut)]
     for name in ("mass_g_per_cm3", "number_Ar_per_A3"):
         # An atom on the border of two bins may change sides by rounding.
         difference = np.abs(found[0].curves[name] - found[1].curves[name])
@@ -202,12 +202,12 @@ def test_a_liquid_without_faces_has_no_middle():
     even.set_cell([10, 10, 20])
     even.pbc = True
     with pytest.raises(ValueError, match="have no center"):
-        profiles([even], center_on="film", quiet=True)
+        profiles([even], center_on="film")
 
 
 def test_an_even_film_has_its_density_and_thickness(rng):
     frames = [film(rng, center=10.0) for _ in range(40)]
-    found = profiles(frames, bin_A=0.25, quiet=True)
+    found = profiles(frames, bin_A=0.25)
     # 400 argon atoms of 39.948 u (1.66053907 g/cm³ per u/Å³) in 800 Å³.
     expected = 400 * 39.948 * 1.66053907 / 800
     assert found.faces.density_g_per_cm3 == pytest.approx(expected, rel=0.02)
@@ -242,7 +242,7 @@ def test_water_turned_by_a_known_angle_shows_it():
     atoms = layers[0] + layers[1]
     atoms.set_cell([10, 10, 20])
     atoms.pbc = (True, True, False)
-    found = profiles([atoms], bin_A=1.0, quiet=True)
+    found = profiles([atoms], bin_A=1.0)
     seen = np.isfinite(found.curves["orientation_cosine"])
     assert found.curves["orientation_cosine"][seen] == pytest.approx([0.5, -1.0], abs=1e-9)
     assert found.position_A[seen] == pytest.approx([5, 15], abs=0.6)
@@ -270,7 +270,6 @@ def test_charges_come_from_a_calculator_where_frames_have_none(tmp_path):
         calculator=ChargeBySpecies(),
         center_on="O",
         output=tmp_path / "film",
-        quiet=True,
     )
     moment = np.array([-0.8, 0.4, 0.4]) @ water.positions[:, 2]
     assert found.step_V.mean == pytest.approx(moment / 100 * E_OVER_EPSILON0, rel=1e-7)
@@ -281,7 +280,7 @@ def test_charges_come_from_a_calculator_where_frames_have_none(tmp_path):
         assert arrays["potential_V"] == pytest.approx(found.curves["potential_V"])
         assert "potential_V_standard_error" in arrays.files
     with pytest.raises(FileExistsError, match="--overwrite"):
-        profiles([water], output=tmp_path / "film", quiet=True)
+        profiles([water], output=tmp_path / "film")
 
 
 @pytest.mark.parametrize(
@@ -295,19 +294,19 @@ def test_charges_come_from_a_calculator_where_frames_have_none(tmp_path):
     ],
 )
 def test_impossible_settings_are_refused(change, message, rng):
-    arguments = {"frames": [capacitor(rng)], "quiet": True, **change}
+    arguments = {"frames": [capacitor(rng)], **change}
     with pytest.raises(ValueError, match=message):
         profiles(**arguments)
 
 
 def test_charges_outside_of_an_open_cell_are_not_dropped_silently(rng):
     with pytest.raises(ValueError, match="outside of the cell"):
-        profiles([capacitor(rng, high=20.5)], quiet=True)
+        profiles([capacitor(rng, high=20.5)])
 
 
 def test_the_plane_must_be_periodic(rng):
     with pytest.raises(ValueError, match="must be periodic"):
-        profiles([capacitor(rng, pbc=(True, False, False))], quiet=True)
+        profiles([capacitor(rng, pbc=(True, False, False))])
 
 
 def test_potentials_and_densities_are_those_of_physical_charges(rng):
@@ -316,9 +315,7 @@ def test_potentials_and_densities_are_those_of_physical_charges(rng):
     scaled = plain.copy()
     results = {"charges": 1.5 * plain.get_charges(), "dielectric_tensor": 2.25 * np.eye(3)}
     scaled.calc = SinglePointCalculator(scaled, **results)
-    one, other = (
-        profiles([atoms], smearing_A=0.5, center_on="film", quiet=True) for atoms in (plain, scaled)
-    )
+    one, other = (profiles([atoms], smearing_A=0.5, center_on="film") for atoms in (plain, scaled))
     assert np.abs(one.curves["potential_V"]).max() > 0.1
     for name, factor in (
         ("potential_V", 1 / 1.5),
@@ -329,7 +326,7 @@ def test_potentials_and_densities_are_those_of_physical_charges(rng):
     assert other.step_V.mean == pytest.approx(one.step_V.mean / 1.5, rel=1e-12)
     assert other.summary()["results"]["charges"]["physical_over_latent"] == pytest.approx(1.5)
     with pytest.raises(ValueError, match="one dielectric constant"):
-        profiles([plain, scaled], quiet=True)
+        profiles([plain, scaled])
 
 
 def test_the_scale_of_charges_survives_an_interruption(rng):

@@ -97,7 +97,7 @@ def test_a_diatomic_scatters_as_the_slopes_of_its_bond():
     r"""a' = (α'∥ + 2α'⊥)/3 and γ' = α'∥ − α'⊥, divided by √m_red."""
     atoms = diatomic()
     reduced = 1 / (1 / atoms.get_masses()).sum()
-    found = harmonic_raman(atoms, displacement_A=1e-3, quiet=True)
+    found = harmonic_raman(atoms, displacement_A=1e-3)
     mean, difference = (PARALLEL_SLOPE + 2 * ACROSS_SLOPE) / 3, PARALLEL_SLOPE - ACROSS_SLOPE
     activity = (45 * mean**2 + 7 * difference**2) / reduced
     assert found.method == "displacement"
@@ -108,8 +108,8 @@ def test_a_diatomic_scatters_as_the_slopes_of_its_bond():
 
 def test_a_center_of_inversion_excludes_raman_and_infrared():
     atoms = carbon_dioxide()
-    raman = harmonic_raman(atoms, displacement_A=1e-3, quiet=True)
-    infrared = harmonic_infrared(atoms, displacement_A=1e-3, quiet=True)
+    raman = harmonic_raman(atoms, displacement_A=1e-3)
+    infrared = harmonic_infrared(atoms, displacement_A=1e-3)
     activities, absorption = raman.activities_A4_per_amu, infrared.intensities_km_per_mol
     np.testing.assert_allclose(raman.wavenumbers_per_cm, infrared.wavenumbers_per_cm)
     is_raman = activities > 1e-6 * activities.max()
@@ -123,7 +123,7 @@ def test_a_center_of_inversion_excludes_raman_and_infrared():
 
 def test_vibrations_that_lower_the_symmetry_are_depolarized_by_three_quarters():
     """Of the modes of CH4, A1 keeps the cubic symmetry (ratio 0); E and T2 do not (3/4)."""
-    found = harmonic_raman(methane(), displacement_A=1e-3, quiet=True)
+    found = harmonic_raman(methane(), displacement_A=1e-3)
     ratios, activities = found.depolarization_ratios, found.activities_A4_per_amu
     assert (activities > 1e-3 * activities.max()).all()
     assert np.isclose(ratios, 0, atol=1e-6).sum() == 1
@@ -176,15 +176,15 @@ def test_cross_sections_are_those_of_placzek_in_si_units():
 
 def test_files_of_a_harmonic_spectrum(tmp_path):
     stem = tmp_path / "raman"
-    found = harmonic_raman(methane(), output=stem, quiet=True)
+    found = harmonic_raman(methane(), output=stem)
     summary = yaml.safe_load((tmp_path / "raman-summary.yml").read_text())
     assert summary["activities_A4_per_amu"] == pytest.approx(found.activities_A4_per_amu)
     with np.load(tmp_path / "raman-raman.npz") as arrays:
         x, total = arrays["spectrum_wavenumbers_per_cm"], arrays["spectrum_total"]
     assert np.trapezoid(total, x) == pytest.approx(found.cross_sections.sum(), rel=0.05)
     with pytest.raises(FileExistsError):
-        harmonic_raman(methane(), output=stem, quiet=True)
-    again = harmonic_raman(methane(), output=stem, resume=True, quiet=True)
+        harmonic_raman(methane(), output=stem)
+    again = harmonic_raman(methane(), output=stem, resume=True)
     np.testing.assert_array_equal(again.tensors, found.tensors)
 
 
@@ -192,7 +192,7 @@ def test_a_calculator_without_polarizability_is_refused():
     atoms = molecule("H2O")
     atoms.calc = EMT()
     with pytest.raises(ValueError, match="needed for Raman intensities"):
-        harmonic_raman(atoms, quiet=True)
+        harmonic_raman(atoms)
 
 
 @pytest.mark.slow
@@ -205,15 +205,15 @@ def test_a_crystal_has_its_modes_at_gamma_and_both_methods_agree(random_model):
     atoms.rattle(0.05, seed=1)
     model = random_model(polarizability={"channels": 3, "scale": 1.0, "local_field": "lorentz"})
     atoms.calc = LESCalculator(model, dtype="float64", accuracy=None)
-    analytic = harmonic_raman(atoms, quiet=True)
-    by_steps = harmonic_raman(atoms, "displacement", displacement_A=1e-3, quiet=True)
+    analytic = harmonic_raman(atoms)
+    by_steps = harmonic_raman(atoms, "displacement", displacement_A=1e-3)
     assert len(analytic.wavenumbers_per_cm) == 3
     np.testing.assert_allclose(
         analytic.activities_A4_per_amu, by_steps.activities_A4_per_amu, rtol=1e-3
     )
     with pytest.raises(PropertyNotImplementedError, match="no polarizability"):
         atoms.calc = LESCalculator(random_model(), dtype="float64")
-        harmonic_raman(atoms, quiet=True)
+        harmonic_raman(atoms)
 
 
 # Lines at 300, 1600 and 3400 1/cm and their Raman tensors in Å²/√amu.
@@ -288,7 +288,6 @@ def run(stem, steps, **settings):
         steps=steps,
         observe={"polarizability": 2},
         output=stem,
-        quiet=True,
         **settings,
     )
 
@@ -296,7 +295,7 @@ def run(stem, steps, **settings):
 def test_a_run_records_its_polarizability_and_resumes_exactly(tmp_path):
     run(tmp_path / "whole", 600)
     run(tmp_path / "parts", 350)
-    resume_dynamics(tmp_path / "parts", diatomic().calc, steps=600, quiet=True)
+    resume_dynamics(tmp_path / "parts", diatomic().calc, steps=600)
     series = [np.load(tmp_path / f"{name}-polarizability.npz") for name in ("whole", "parts")]
     alpha = series[0]["polarizability_A3"]
     assert alpha.shape == (301, 3, 3)
@@ -321,7 +320,7 @@ def test_a_calculator_without_polarizability_cannot_be_observed():
     atoms = molecule("H2O")
     atoms.calc = EMT()
     with pytest.raises(ValueError, match="polarizability"):
-        run_dynamics(atoms, temperature_K=300, steps=2, observe=["polarizability"], quiet=True)
+        run_dynamics(atoms, temperature_K=300, steps=2, observe=["polarizability"])
 
 
 @pytest.mark.parametrize("blocks", [1, 3])

@@ -87,7 +87,6 @@ def test_the_energy_of_a_face_is_that_of_its_broken_bonds(
         orthogonal=orthogonal,
         relaxation=None,
         output=tmp_path / "cu",
-        quiet=True,
     )
     expected = 0.5 * broken_per_atom / (area_per_atom * LATTICE**2)
     assert found.unrelaxed_eV_per_A2 == pytest.approx([expected] * 3, rel=1e-9)
@@ -106,7 +105,7 @@ def test_the_face_of_rock_salt_costs_what_its_madelung_constants_say(tmp_path):
     salt = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     salt.calc = RigidIons()
     found = surface_energy(
-        salt, (1, 0, 0), layers=(1, 2), relaxation=None, output=tmp_path / "salt", quiet=True
+        salt, (1, 0, 0), layers=(1, 2), relaxation=None, output=tmp_path / "salt"
     )
     crystal_constant, plane_constant = 1.7475645946, 1.6155426267
     spacing = 5.64 / 2
@@ -127,7 +126,6 @@ def test_relaxed_copper_is_what_a_direct_computation_gives(indices, builder, tmp
         layers=(layers,),
         relaxation=RelaxationSettings(fmax=1e-3),
         output=tmp_path / "cu",
-        quiet=True,
     )
     direct = builder("Cu", (1, 1, 4), a=3.61, vacuum=10, periodic=False)
     direct.calc = EMT()
@@ -150,7 +148,7 @@ def test_holding_the_bottom_does_not_change_the_energy_of_the_top(tmp_path):
     copper = bulk("Cu", cubic=True)
     copper.calc = EMT()
     BFGS(FrechetCellFilter(copper), logfile=None).run(fmax=1e-4)
-    common = {"layers": (5,), "quiet": True, "relaxation": RelaxationSettings(fmax=1e-3)}
+    common = {"layers": (5,), "relaxation": RelaxationSettings(fmax=1e-3)}
     free = surface_energy(copper, (1, 0, 0), output=tmp_path / "free", **common)
     held = surface_energy(copper, (1, 0, 0), fixed_layers=2, output=tmp_path / "held", **common)
     gain = (free.unrelaxed_eV_per_A2 - free.relaxed_eV_per_A2)[0]
@@ -170,7 +168,7 @@ def test_a_wrong_bulk_energy_spoils_a_slab_but_not_the_fit(tmp_path):
     crystal = nearest_neighbors()
     crystal.calc = Shifted(0.8 * LATTICE)
     found = surface_energy(
-        crystal, (1, 0, 0), layers=(2, 3, 4), relaxation=None, output=tmp_path / "x", quiet=True
+        crystal, (1, 0, 0), layers=(2, 3, 4), relaxation=None, output=tmp_path / "x"
     )
     expected = 4 / LATTICE**2
     assert found.fitted_eV_per_A2.mean == pytest.approx(expected, rel=1e-9)
@@ -182,7 +180,7 @@ def test_a_wrong_bulk_energy_spoils_a_slab_but_not_the_fit(tmp_path):
 def test_an_interrupted_surface_goes_on_to_the_result_it_would_have_had(tmp_path):
     copper = bulk("Cu", cubic=True)
     copper.calc = EMT()
-    common = {"layers": (2,), "output": tmp_path / "cu", "quiet": True}
+    common = {"layers": (2,), "output": tmp_path / "cu"}
     short = RelaxationSettings(fmax=1e-3, steps=1)
     first = surface_energy(copper, (1, 0, 0), relaxation=short, **common)
     assert first.converged == (False,)
@@ -404,7 +402,6 @@ def test_adsorbing_relaxes_and_writes(tmp_path):
         height_A=1.2,
         relaxation=settings,
         output=tmp_path / "n",
-        quiet=True,
     )
     clean = fixed.copy()
     clean.calc = EMT()
@@ -470,5 +467,5 @@ def test_work_of_adhesion_is_that_of_the_bonds_across(open_normal, interfaces):
 def test_impossible_settings_are_refused_before_anything_is_written(change, message, tmp_path):
     arguments = {"indices": (1, 0, 0), "layers": (2,), "output": tmp_path / "x", **change}
     with pytest.raises(ValueError, match=message):
-        surface_energy(nearest_neighbors(), **arguments, quiet=True)
+        surface_energy(nearest_neighbors(), **arguments)
     assert not list(tmp_path.iterdir())

@@ -103,15 +103,15 @@ def test_a_label_with_a_weight_that_no_structure_has_is_refused():
         atoms.info["dft_energy"] = atoms.info.pop("REF_energy")
     write("d.extxyz", frames)
     with pytest.raises(ValueError, match=r"weight for `energy`.*'REF_energy'.*dft_energy \(6\)"):
-        train(config(), quiet=True)
+        train(config())
     assert list(Path().iterdir()) == [Path("d.extxyz")]
-    train(config({"energy": "dft_energy"}), quiet=True)
+    train(config({"energy": "dft_energy"}))
 
 
 def test_a_weight_for_stress_needs_stresses():
     write("d.extxyz", labeled_crystals())
     with pytest.raises(ValueError, match=r"weight for `stress`.*REF_stress.*stress: 0\.0"):
-        train(config(stress=1.0), quiet=True)
+        train(config(stress=1.0))
 
 
 def test_evaluate_refuses_a_name_that_no_structure_has():
@@ -207,7 +207,7 @@ def with_isolated_atoms(**info):
 
 def test_isolated_atoms_are_the_atomic_energies():
     with_isolated_atoms()
-    result = train(config(), quiet=True)
+    result = train(config())
     energies = result.model.config.atomic_energies
     assert energies == pytest.approx({"Na": -1.3, "Cl": -4.1}, abs=1e-12)
     assert result.card["structures"] == {"training": 5, "validation": 1, "test": 0}
@@ -224,7 +224,7 @@ def test_isolated_atoms_of_some_elements_leave_the_others_to_the_fit():
     with_isolated_atoms()
     text = Path("d.extxyz").read_text().split("\n")
     Path("d.extxyz").write_text("\n".join(text[3:]))
-    energies = train(config(), quiet=True).model.config.atomic_energies
+    energies = train(config()).model.config.atomic_energies
     assert energies["Cl"] == -4.1
     # Four atoms of each; one structure is set apart for validation.
     left = [each[1] - 4 * 1.3 for index, each in enumerate(crystals()) if index != 3]
@@ -234,7 +234,7 @@ def test_isolated_atoms_of_some_elements_leave_the_others_to_the_fit():
 def test_isolated_atoms_leave_given_energies_alone():
     with_isolated_atoms()
     given = {"Na": -1.0, "Cl": -2.0}
-    assert train(config(atomic_energies=given), quiet=True).model.config.atomic_energies == given
+    assert train(config(atomic_energies=given)).model.config.atomic_energies == given
 
 
 def test_isolated_ions_are_no_atoms():
@@ -261,7 +261,7 @@ def test_coincident_atoms_are_named_before_the_first_epoch():
     frames[3].positions[5] = frames[3].positions[2] + 0.01
     write("d.extxyz", frames)
     with pytest.raises(ValueError, match=r"structure 3: atoms 2 \(Na\) and 5 \(Cl\) are 0\.0"):
-        train(config(), quiet=True)
+        train(config())
 
 
 def test_sources_tell_what_a_file_has():

@@ -79,7 +79,7 @@ def test_dielectric(stem, tmp_path):
 
 def test_transport(stem, tmp_path, capsys):
     output = tmp_path / "transport"
-    result = transport_from_run(stem, output=output, quiet=True)
+    result = transport_from_run(stem, output=output)
     transport.write(result, output)
     conductivity = summary_of(output)["conductivity"]
     assert conductivity["green_kubo_S_per_m"]["mean"] == result.green_kubo.value.mean

@@ -148,7 +148,7 @@ def test_phonons_by_dask(client):
     atoms.calc = EMT()
     # One displacement of each supercell is not shared: two kinds of atoms give two.
     atoms.symbols[0] = "Au"
-    settings = {"supercell": (1, 1, 1), "quiet": True}
+    settings = {"supercell": (1, 1, 1)}
     one = phonons(atoms, **settings)
     jobs = Jobs(make_calculator=EMT, scheduler=client)
     two = phonons(atoms, jobs=jobs, **settings)
@@ -159,8 +159,8 @@ def test_phonons_by_dask(client):
 
 def test_labels_by_dask(client, tmp_path):
     frames = list(displaced(5).values())
-    shared = label_structures(frames, "emt", output=tmp_path / "b", scheduler=client, quiet=True)
-    one = label_structures(frames, "emt", output=tmp_path / "a", quiet=True)
+    shared = label_structures(frames, "emt", output=tmp_path / "b", scheduler=client)
+    one = label_structures(frames, "emt", output=tmp_path / "a")
     energies = [[each.energy_eV for each in run.labels.values()] for run in (one, shared)]
     np.testing.assert_allclose(*energies, atol=1e-12)
     with pytest.raises(ValueError, match="its own workers"):

@@ -270,7 +270,7 @@ def test_a_stage_takes_from_the_run_what_it_leaves_open():
     ("settings", "message"),
     [
         ({"stages": [{"name": "a", "steps": -1}]}, "a: `steps` must be an integer"),
-        ({"stages": [{"temperature": 3}]}, r"a stage has no \['temperature'\]"),
+        ({"stages": [{"temperature": 3}]}, "a stage has no setting temperature"),
         ({"temperature_K": (1, 2, 3)}, "must be a number, or a pair"),
         ({"field_V_per_A": (1, 2)}, "must be three finite numbers, or a pair"),
         ({"observe": ["energy:3"]}, "cannot observe 'energy'; observables are current, dipole"),

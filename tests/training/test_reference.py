@@ -52,7 +52,7 @@ def lifted(atoms: Atoms) -> Atoms:
 
 def test_labels_are_those_of_the_calculator_to_the_last_digit():
     frames = crystals(4)
-    label_structures(frames, "emt", quiet=True)
+    label_structures(frames, "emt")
     written = read("labeled.extxyz", ":")
     for given, found in zip(frames, written, strict=True):
         alone = given.copy()
@@ -71,7 +71,7 @@ def test_labels_are_those_of_the_calculator_to_the_last_digit():
 
 def test_training_reads_the_labels_as_they_were_written():
     frames = crystals(1)
-    label_structures(frames, "emt", quiet=True)
+    label_structures(frames, "emt")
     sample = labeled(read_frames("labeled.extxyz"), 3.5, LabelNames())[0]
     frames[0].calc = EMT()
     assert sample.energy.item() == frames[0].get_potential_energy()
@@ -83,7 +83,7 @@ def test_a_molecule_has_no_stress_and_earlier_labels_do_not_survive():
     atoms = molecule("N2")
     atoms.info |= {"REF_stress": np.ones(9), "REF_energy": 7.0}
     atoms.arrays["REF_charges"] = np.ones(2)
-    label_structures([atoms], "emt", quiet=True)
+    label_structures([atoms], "emt")
     found = read("labeled.extxyz")
     assert "REF_stress" not in found.info
     assert "REF_charges" not in found.arrays
@@ -92,7 +92,7 @@ def test_a_molecule_has_no_stress_and_earlier_labels_do_not_survive():
 
 
 def test_the_energy_is_the_one_the_forces_belong_to():
-    label_structures([molecule("H2O")], labeling_engines.smeared, quiet=True)
+    label_structures([molecule("H2O")], labeling_engines.smeared)
     assert read("labeled.extxyz").info["REF_energy"] == 11.0 - 0.25
 
 
@@ -100,7 +100,7 @@ def test_charge_and_spin_reach_the_engine_and_the_file():
     frames = [molecule("H2O") for _ in range(3)]
     frames[1].info |= {"charge": 1, "spin": 2}
     frames[2].info |= {"charge": -1, "spin": 2}
-    label_structures(frames, labeling_engines.charged, quiet=True)
+    label_structures(frames, labeling_engines.charged)
     found = read("labeled.extxyz", ":")
     assert [each.info["REF_energy"] for each in found] == [1.0, 12.0, -8.0]
     assert [each.info["charge"] for each in found] == [0, 1, -1]
@@ -109,7 +109,7 @@ def test_charge_and_spin_reach_the_engine_and_the_file():
 def test_an_engine_that_knows_no_charge_labels_no_ion():
     frames = crystals(2)
     frames[1].info["charge"] = 1
-    result = label_structures(frames, "emt", quiet=True)
+    result = label_structures(frames, "emt")
     assert list(result.failures) == [1]
     assert "does not support total charges" in result.failures[1]
 
@@ -137,7 +137,7 @@ def test_what_does_not_converge_is_written_down_and_skipped(capsys):
     summary = yaml.safe_load(Path("labeled-summary.yml").read_text())
     failures = summary["results"]["failures"]
     assert failures["1"] == "RuntimeError: the density did not converge in 60 cycles"
-    assert "collide" in failures["3"]
+    assert "closer than" in failures["3"]
     assert summary["results"]["labeled"] == 3 and summary["results"]["failed"] == 2
     assert summary["input"]["engine"] == "labeling_engines:failing"
     assert summary["results"]["wall_time_s"] > 0
@@ -149,10 +149,8 @@ def test_processes_give_what_one_gives_and_one_that_dies_costs_its_structure_onl
     frames = crystals(4)
     frames[2] = lifted(frames[2])
     alone = [each for number, each in enumerate(frames) if number != 2]
-    label_structures(alone, "emt", output="alone", quiet=True)
-    result = label_structures(
-        frames, "labeling_engines:deadly", output="shared", jobs=2, quiet=True
-    )
+    label_structures(alone, "emt", output="alone")
+    result = label_structures(frames, "labeling_engines:deadly", output="shared", jobs=2)
     assert list(result.failures) == [2]
     assert "died" in result.failures[2]
     assert Path("shared.extxyz").read_bytes() == Path("alone.extxyz").read_bytes()
@@ -183,7 +181,7 @@ def test_killed_labeling_goes_on_and_ends_with_the_same_file():
     main_without_exit([*command, "--output", "killed", "--resume"])
     assert record.read_bytes().startswith(before)
     assert record.read_bytes().count(b"\n") == 9
-    label_structures(frames, "emt", output="straight", quiet=True)
+    label_structures(frames, "emt", output="straight")
     assert Path("killed.extxyz").read_bytes() == Path("straight.extxyz").read_bytes()
 
 
@@ -198,10 +196,10 @@ def test_ctrl_c_keeps_what_is_done():
         return EMT()
 
     frames = crystals(4)
-    result = label_structures(frames, interrupted, quiet=True)
+    result = label_structures(frames, interrupted)
     assert result.stopped == "interrupted"
     assert len(read("labeled.extxyz", ":")) == 2
-    again = label_structures(frames, interrupted, resume=True, quiet=True)
+    again = label_structures(frames, interrupted, resume=True)
     assert again.stopped is None and again.labeled == 4
     # Two of them and the trial, no more.
     assert len(calls) == 4 + 3
@@ -276,14 +274,12 @@ def _runs(pid: int) -> bool:
 
 def test_failed_structures_are_tried_again_on_request_only():
     frames = [*crystals(1), lifted(crystals(1)[0])]
-    label_structures(frames, labeling_engines.failing, quiet=True)
+    label_structures(frames, labeling_engines.failing)
     labeling_engines.Failing.calculate, broken = EMT.calculate, labeling_engines.Failing.calculate
     try:
-        kept = label_structures(frames, labeling_engines.failing, resume=True, quiet=True)
+        kept = label_structures(frames, labeling_engines.failing, resume=True)
         assert kept.labeled == 1
-        tried = label_structures(
-            frames, labeling_engines.failing, resume=True, retry_failed=True, quiet=True
-        )
+        tried = label_structures(frames, labeling_engines.failing, resume=True, retry_failed=True)
         assert tried.labeled == 2
     finally:
         labeling_engines.Failing.calculate = broken
@@ -291,38 +287,37 @@ def test_failed_structures_are_tried_again_on_request_only():
 
 def test_labels_of_other_structures_or_settings_do_not_mix():
     frames = crystals(2)
-    label_structures(frames, labeling_engines.slow, settings={"seconds": 0.0}, quiet=True)
+    label_structures(frames, labeling_engines.slow, settings={"seconds": 0.0})
     before = Path("labeled-labels.jsonl").read_bytes()
     with pytest.raises(FileExistsError, match="--resume"):
-        label_structures(frames, labeling_engines.slow, quiet=True)
+        label_structures(frames, labeling_engines.slow)
     with pytest.raises(ValueError, match=r"seconds is 0\.0, given absent"):
-        label_structures(frames, labeling_engines.slow, resume=True, quiet=True)
+        label_structures(frames, labeling_engines.slow, resume=True)
     with pytest.raises(ValueError, match="fingerprint"):
         label_structures(
             frames[::-1],
             labeling_engines.slow,
             settings={"seconds": 0.0},
             resume=True,
-            quiet=True,
         )
     assert Path("labeled-labels.jsonl").read_bytes() == before
 
 
 def test_labels_with_and_without_stress_do_not_mix():
-    label_structures(crystals(2), "emt", stress=False, quiet=True)
+    label_structures(crystals(2), "emt", stress=False)
     with pytest.raises(ValueError, match="stress is False, given True"):
-        label_structures(crystals(2), "emt", stress=True, resume=True, quiet=True)
+        label_structures(crystals(2), "emt", stress=True, resume=True)
 
 
 @pytest.mark.parametrize("stress", [True, False])
 def test_labels_from_before_stress_was_noted_go_on(stress):
-    label_structures(crystals(2), "emt", stress=stress, quiet=True)
+    label_structures(crystals(2), "emt", stress=stress)
     record = Path("labeled-labels.jsonl")
     head, first, _ = record.read_text().splitlines()
     absent = ("stress", "crc32")
     head = {name: entry for name, entry in json.loads(head).items() if name not in absent}
     record.write_text(f"{json.dumps(head)}\n{first}\n")
-    goes_on = label_structures(crystals(2), "emt", stress=stress, resume=True, quiet=True)
+    goes_on = label_structures(crystals(2), "emt", stress=stress, resume=True)
     assert goes_on.labeled == 2
     assert record.read_text().splitlines()[1] == first
 
@@ -341,14 +336,14 @@ def test_an_engine_that_cannot_be_is_refused_before_anything_is_written(
     engine, settings, error, told
 ):
     with pytest.raises(error, match=told):
-        label_structures(crystals(1), engine, settings=settings, quiet=True)
+        label_structures(crystals(1), engine, settings=settings)
     assert not list(Path().iterdir())
 
 
 def test_a_missing_engine_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install gpaw"):
-        label_structures(crystals(1), "gpaw", quiet=True)
+        label_structures(crystals(1), "gpaw")
 
 
 def test_tight_binding_tells_a_chain_from_its_ion(shared):
@@ -356,7 +351,7 @@ def test_tight_binding_tells_a_chain_from_its_ion(shared):
     chain = read(shared / "data" / "carbon-chain" / "train.extxyz", index=0)
     neutral, ion = chain.copy(), chain.copy()
     neutral.info["charge"], ion.info["charge"] = 0, 1
-    result = label_structures([neutral, ion], "tblite", quiet=True)
+    result = label_structures([neutral, ion], "tblite")
     assert result.labeled == 2
     energies = [each.info["REF_energy"] for each in read("labeled.extxyz", ":")]
     # Ionization of a conjugated chain costs several eV, whatever the method.
@@ -366,7 +361,7 @@ def test_tight_binding_tells_a_chain_from_its_ion(shared):
 def test_density_functional_forces_are_the_slope_of_the_energy():
     pytest.importorskip("pyscf")
     frames = [Atoms("H2", [(0, 0, 0), (0, 0, d)], info={"charge": 1}) for d in (0.99, 1.0, 1.01)]
-    label_structures(frames, "pyscf", settings={"basis": "sto-3g"}, quiet=True)
+    label_structures(frames, "pyscf", settings={"basis": "sto-3g"})
     found = read("labeled.extxyz", ":")
     energies = [each.info["REF_energy"] for each in found]
     slope = (energies[2] - energies[0]) / 0.02
@@ -383,7 +378,7 @@ def test_smeared_forces_are_the_slope_of_the_free_energy():
         for d in (1.34, 1.35, 1.36)
     ]
     settings = {"basis": "sto-3g", "smearing_eV": 1.0}
-    label_structures(frames, "pyscf", settings=settings, quiet=True)
+    label_structures(frames, "pyscf", settings=settings)
     found = read("labeled.extxyz", ":")
     energies = [each.info["REF_energy"] for each in found]
     slope = (energies[2] - energies[0]) / 0.02
@@ -396,7 +391,7 @@ def test_silver_binds_by_its_outer_electrons():
         Atoms("Ag", info={"charge": 1}),
         Atoms("Ag2", [(0, 0, 0), (0, 0, 2.6)], info={"charge": 0}),
     ]
-    label_structures(frames, "pyscf", quiet=True)
+    label_structures(frames, "pyscf")
     ion, dimer = (each.info["REF_energy"] for each in read("labeled.extxyz", ":"))
     # 19 outer electrons beside a core potential: all 47 would lie 1e5 eV lower.
     assert ion > -5000

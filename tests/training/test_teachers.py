@@ -182,7 +182,7 @@ def test_a_pupil_comes_to_say_what_its_teachers_say_on_average():
     files = ["first.safetensors", "second.safetensors"]
     asked = config(fit, start=files[0], teachers=files)
     # Without validation the last weights are kept.
-    result = train(replace(asked, data=replace(asked.data, validation=0.0)), quiet=True)
+    result = train(replace(asked, data=replace(asked.data, validation=0.0)))
     after = compare_response(result.model, lesson).agreements()["born_effective_charges_e"].rmse
     assert after < 0.3 * before
     said = result.card["training"]
@@ -196,17 +196,17 @@ def test_a_card_has_the_time_of_all_trainings_once():
     for seed, seconds in (("first", 100), ("second", 20)):
         save_model(f"{seed}.safetensors", trained(len(seed)), {"training": {"seconds": seconds}})
     files = ["first.safetensors", "second.safetensors"]
-    pupil = train(config(LEARN_BORN, start=files[0], teachers=files, output="pupil"), quiet=True)
+    pupil = train(config(LEARN_BORN, start=files[0], teachers=files, output="pupil"))
     assert pupil.card["training"]["seconds_before"] == 120
-    alone = train(config(output="alone"), quiet=True)
+    alone = train(config(output="alone"))
     assert "seconds_before" not in alone.card["training"]
 
 
 def test_the_card_describes_the_data_and_not_what_teachers_say():
     write("data.extxyz", trios())
     save_model("first.safetensors", trained(1))
-    plain = train(config(output="plain"), quiet=True).card
-    pupil = train(config(LEARN_BORN, teachers=["first.safetensors"], output="pupil"), quiet=True)
+    plain = train(config(output="plain")).card
+    pupil = train(config(LEARN_BORN, teachers=["first.safetensors"], output="pupil"))
     assert pupil.card["samples_sha256"] == plain["samples_sha256"]
 
 
@@ -216,12 +216,12 @@ def test_a_training_does_not_go_on_with_another_start_or_teacher(changed):
     save_model("first.safetensors", trained(1))
     save_model("second.safetensors", trained(2))
     asked = config(LEARN_BORN, start="first.safetensors", teachers=["second.safetensors"])
-    train(asked, quiet=True)
-    again = train(asked, resume=True, quiet=True)
+    train(asked)
+    again = train(asked, resume=True)
     assert again.card["training"]["epochs"] == 2
     save_model(changed, trained(3))
     with pytest.raises(ValueError, match=r"was .*, is now .*--overwrite"):
-        train(asked, resume=True, quiet=True)
+        train(asked, resume=True)
 
 
 def test_a_shipped_model_may_be_the_start():
@@ -262,4 +262,4 @@ def test_settings_that_contradict_each_other_are_refused(given, told):
 def test_a_start_that_is_not_there_is_named():
     write("data.extxyz", trios())
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        train(config(start="nowhere.safetensors"), quiet=True)
+        train(config(start="nowhere.safetensors"))

@@ -92,32 +92,32 @@ def test_a_training_does_not_go_on_with_other_data_or_another_model(change, told
     write("more.extxyz", [*pairs(), pair(1.42)])
     write("other.extxyz", pairs(start=1.02))
     plain = {"model": {"atomic_energies": {"He": 0.0, "Ar": 0.0}}}
-    model = train(config(**plain), quiet=True).files.model
+    model = train(config(**plain)).files.model
     before = model.read_bytes()
     with pytest.raises(ValueError, match=f"{told}.*--overwrite"):
-        train(config(**{**plain, **change}), resume=True, quiet=True)
+        train(config(**{**plain, **change}), resume=True)
     assert model.read_bytes() == before
 
 
 def test_an_overwritten_training_does_not_come_back(monkeypatch):
     write("data.extxyz", pairs())
-    old = train(config(seed=1), quiet=True).card["hash"]
-    stopped_in_epoch(1, monkeypatch, config(seed=2), overwrite=True, quiet=True)
+    old = train(config(seed=1)).card["hash"]
+    stopped_in_epoch(1, monkeypatch, config(seed=2), overwrite=True)
     with pytest.raises(ValueError, match="seed"):
-        train(config(seed=1), resume=True, quiet=True)
-    resumed = train(config(seed=2), resume=True, quiet=True).card["hash"]
-    assert resumed == train(config(seed=2), overwrite=True, quiet=True).card["hash"] != old
+        train(config(seed=1), resume=True)
+    resumed = train(config(seed=2), resume=True).card["hash"]
+    assert resumed == train(config(seed=2), overwrite=True).card["hash"] != old
 
 
 def test_a_finished_model_is_not_lost_without_being_asked():
     write("data.extxyz", pairs())
-    model = train(config(), quiet=True).files.model
+    model = train(config()).files.model
     model.with_suffix(".checkpoint").unlink()
     before = model.read_bytes()
     with pytest.raises(FileExistsError, match=r"finished model: .*--overwrite"):
-        train(config(epochs=1), quiet=True)
+        train(config(epochs=1))
     assert model.read_bytes() == before
-    train(config(epochs=1), quiet=True, overwrite=True)
+    train(config(epochs=1), overwrite=True)
     assert model.read_bytes() != before
 
 
@@ -133,7 +133,7 @@ def test_ctrl_c_says_from_which_epoch_it_goes_on(monkeypatch, capsys):
 
 def test_dipoles_that_are_all_the_same_do_not_cost_the_model():
     write("data.extxyz", pairs(REF_dipole=np.zeros(3)))
-    result = train(config(), quiet=True)
+    result = train(config())
     assert result.files.model.exists()
     assert "validation_response" not in result.card
 
@@ -151,7 +151,7 @@ def test_what_the_model_cannot_know_is_refused_before_the_work(part, stranger, t
     write("strangers.extxyz", [pair(1.1), pair(1.2, **stranger)])
     given = config({part: "strangers.extxyz"}, {"total_charges": [0, 1]})
     with pytest.raises(ValueError, match=f"{told} {part} data"):
-        train(given, quiet=True)
+        train(given)
     assert not list(Path().glob("model*"))
 
 
@@ -183,7 +183,7 @@ def in_a_cell(atoms: Atoms) -> Atoms:
 
 def test_charge_that_defines_no_polarization_does_not_cost_the_model():
     write("data.extxyz", [in_a_cell(atoms) for atoms in pairs(charge=1)])
-    said = train(config(), quiet=True).card["charges"]
+    said = train(config()).card["charges"]
     assert set(said["mean_by_element_e"]) == {"Ar", "He"}
     assert "mean_latent_born_charge_by_element_e" not in said
 
@@ -195,7 +195,7 @@ def test_formal_charges_that_do_not_add_up_to_what_born_charges_need_are_found_b
     write("data.extxyz", frames)
     formal = {"formal_charges": {"Ar": 0.67, "He": -0.66}}
     with pytest.raises(ValueError, match=r"-0\.01 e beyond .* structure 0 of the training data"):
-        train(config(model={"long_range": {"charges": formal}}), quiet=True)
+        train(config(model={"long_range": {"charges": formal}}))
     assert list(Path().iterdir()) == [Path("data.extxyz")]
 
 
@@ -203,7 +203,7 @@ def test_formal_charges_that_do_not_add_up_to_what_born_charges_need_are_found_b
 def test_a_training_on_another_device_leaves_a_model_for_any():
     write("data.extxyz", pairs())
     with other_device() as device:
-        done = train(config(), quiet=True, device=device)
+        done = train(config(), device=device)
     assert done.card["training"]["device"] == device
     assert load_model("model.safetensors").device.type == "cpu"
 
@@ -211,7 +211,7 @@ def test_a_training_on_another_device_leaves_a_model_for_any():
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written():
     write("data.extxyz", pairs())
     with pytest.raises(ValueError, match="`device` must be one that torch finds here"):
-        train(config(), quiet=True, device="cuda:99")
+        train(config(), device="cuda:99")
     assert list(Path().iterdir()) == [Path("data.extxyz")]
 
 

@@ -59,7 +59,7 @@ def test_a_training_without_model_has_the_architecture_of_its_start(architecture
             "output": "continued",
         },
     )
-    found = train(settings, quiet=True).model.config
+    found = train(settings).model.config
     # Energies of atoms are fitted to the data.
     assert found.atomic_energies != known.atomic_energies
     assert replace(found, atomic_energies=known.atomic_energies) == known

@@ -40,7 +40,7 @@ class Edges(NamedTuple):
         return cls(distances, unit, harmonics(unit).transpose(0, 1).contiguous())
 
     def gradient(self, along: Tensor, by_angular: Tensor, harmonics: SphericalHarmonics) -> Tensor:
-        """Return the gradient by the vectors from gradients by distances (n, K) and harmonics."""
+        """Return the gradient of the vectors from those of distances (n, K) and harmonics."""
         across = harmonics.gradient(self.unit, by_angular.transpose(0, 1)) / self.distances
         along = along - (across * self.unit).sum(0)
         return across.addcmul_(along, self.unit)
@@ -214,7 +214,7 @@ def _gradients(
     radial: Radial,
     harmonics: SphericalHarmonics,
 ) -> tuple[Tensor, Tensor]:
-    """Return gradients by vectors (3, n, K) and by messages (n_h, n, K, C)."""
+    """Return gradients with respect to vectors (3, n, K) and messages (n_h, n, K, C)."""
     slices, start = harmonics.of_degree, 0
     by_sent = edges.distances.new_zeros(len(sent), *sent[0].shape)
     stretch = torch.zeros_like(by_sent)

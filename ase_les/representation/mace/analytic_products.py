@@ -35,13 +35,7 @@ class _Layout(NamedTuple):
 
 
 class AnalyticProducts(nn.Module):
-    """Products of one layer with constant weights.
-
-    Parameters
-    ----------
-    products : Products
-    basis : Basis
-    """
+    """Products of one layer with constant weights."""
 
     def __init__(self, products: Products, basis: Basis):
         super().__init__()
@@ -159,7 +153,7 @@ def add_values(products: WeightedProducts, values: Rows, rows: Rows) -> None:
 def add_gradients(
     products: WeightedProducts, gradients: Rows, rows: Rows, gradients_by_values: Rows
 ) -> None:
-    """Add gradients by the rows from those by the values, all in one call."""
+    """Add gradients with respect to the rows from those of the values, all in one call."""
     if not products.terms:
         return
     first, second, targets, weights = zip(*products.terms, strict=True)

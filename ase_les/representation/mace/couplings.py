@@ -43,13 +43,7 @@ _INDEPENDENT = 1e-4
 
 @cache
 def gaunt(first: int, second: int, third: int) -> Tensor:
-    """Coupling (2 l₁ + 1, 2 l₂ + 1, 2 l₃ + 1) of three degrees, norm 1; float64.
-
-    Raises
-    ------
-    ValueError
-        If the degrees do not couple.
-    """
+    """Coupling (2 l₁ + 1, 2 l₂ + 1, 2 l₃ + 1) of three degrees, norm 1; float64."""
     degrees = (first, second, third)
     if sum(degrees) % 2 or 2 * max(degrees) > sum(degrees):
         raise ValueError(f"degrees {degrees} do not couple")

@@ -57,12 +57,12 @@ class SphericalHarmonics(nn.Module):
         return self._combine(self.monomials.push_forward(self._monomials_of(values), rate))
 
     def pull_back(self, values: Tensor, gradient: Tensor) -> Tensor:
-        """Gradient by the unit vectors (3, ...) from the gradient by the values."""
+        """Return the gradient with respect to unit vectors (3, ...) from that of the values."""
         by_monomials = self._combine(gradient, transposed=True)
         return self.monomials.pull_back(self._monomials_of(values), by_monomials)
 
     def gradient(self, unit: Tensor, gradient: Tensor) -> Tensor:
-        """Gradient by the unit vectors (3, ...) from that by the values, with fewer operations."""
+        """Return the same as `pull_back`, with fewer operations."""
         slopes = constants(slopes_as_monomials, self.l_max, like=unit)
         lower = self._lower(unit).flatten(1)
         by_axis = (slopes.flatten(0, 1) @ gradient.flatten(1)).view(3, *lower.shape)

@@ -37,9 +37,6 @@ class Interaction(nn.Module):
     ----------
     l_input, l_max : int
         Largest degree of the features that neighbors send, and of the sums.
-    channels : int
-    n_radial : int
-    radial_hidden : sequence of int
     """
 
     def __init__(
@@ -87,10 +84,7 @@ class Interaction(nn.Module):
 
         Parameters
         ----------
-        edges : FlatEdges
         raised : Tensor, shape (n_h, N, C)
-        functions : RadialFunctions
-        harmonics : SphericalHarmonics
         """
         assert self.kernels is not None
         distances = lengths(edges.vectors)
@@ -126,7 +120,6 @@ class Interaction(nn.Module):
         radial : Tensor, shape (n_hidden, N, K)
         angular : Tensor, shape (n_lm, N, K)
             Harmonics of sender → receiver.
-        edges : Neighborhoods
         raised : Tensor, shape (n_h, N_senders, C)
         """
         sent = edges.of_senders(raised, 1)
@@ -164,8 +157,6 @@ def first_sums(
         Kind of every sender.
     matrices : Tensor, shape (l_max + 1, kinds · n_hidden, C)
         See `Interaction.first_mixing`.
-    functions : RadialFunctions
-    harmonics : SphericalHarmonics
     """
     distances = lengths(vectors)
     radial = functions(distances)

@@ -55,7 +55,6 @@ class Mace(nn.Module):
 
     Parameters
     ----------
-    config : MaceConfig
     elements : sequence of int
         Atomic numbers known to the model.
     total_charges : sequence of int

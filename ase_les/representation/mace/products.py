@@ -112,8 +112,6 @@ class Products(nn.Module):
 
     Parameters
     ----------
-    l_max, l_result, correlation : int
-    n_elements, channels : int
     n_paths : sequence of sequence of int
         Of the basis.
     """
@@ -261,7 +259,7 @@ class _MonomialGradients(torch.autograd.Function):
 
 
 def _pulled_back(by_rows: Tensor, rows: Tensor, factors: _Factors) -> Tensor:
-    """Return gradients by all rows, including contributions from their products."""
+    """Return gradients with respect to all rows, including contributions from their products."""
     totals = by_rows.clone()
     row, total = rows.unbind(), totals.unbind()
     for place in reversed(range(len(row) - len(factors), len(row))):

@@ -35,7 +35,6 @@ class RadialNetwork(nn.Module):
 
     Parameters
     ----------
-    n_radial : int
     hidden : sequence of int
         Widths.
     """

@@ -43,7 +43,6 @@ class ExactRadial:
 
     Parameters
     ----------
-    functions : RadialFunctions
     weights : Tensor or None
         Shape (n_hidden, paths, C).
     """

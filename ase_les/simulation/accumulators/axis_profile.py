@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +11,14 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
 from ase.geometry import find_mic
 
-from ase_les.simulation.accumulators.state import (
+from ase_les.arguments import require_one_of, require_positive
+from ase_les.simulation.slab_geometry import center_fraction
+from ase_les.simulation.states import (
     packed,
     refuse_other_arguments,
     refuse_other_atoms,
     unpacked,
 )
-from ase_les.simulation.slab_geometry import center_fraction
 from ase_les.simulation.surface_layers import oxygen_hydrogen_bonds
 from ase_les.statistics import BlockedMean, standard_error
 
@@ -138,10 +138,8 @@ class AxisProfile:
         quantities: Sequence[str] = ("number", "mass"),
         center_on: Sequence[int] | None = None,
     ) -> None:
-        if axis not in (0, 1, 2):
-            raise ValueError(f"`axis` must be 0, 1 or 2, got {axis!r}")
-        if not (math.isfinite(bin_A) and bin_A > 0):
-            raise ValueError(f"`bin_A` must be positive and finite, got {bin_A}")
+        require_one_of("axis", axis, (0, 1, 2))
+        require_positive("bin_A", bin_A)
         unknown = sorted(set(quantities) - set(QUANTITIES))
         if unknown or not quantities:
             raise ValueError(f"`quantities` must be from {QUANTITIES}, got {tuple(quantities)}")

@@ -27,6 +27,8 @@ import math
 import numpy as np
 from ase import units
 
+from ase_les.arguments import require_positive
+
 #: Conversion from Å²/fs to cm²/s.
 CM2_PER_S = 0.1
 #: By default, the slope is fitted from this fraction of the longest lag to the longest lag.
@@ -65,7 +67,6 @@ def finite_size_correction_cm2_per_s(
 
     Parameters
     ----------
-    temperature_K : float
     viscosity_mPa_s : float
         Shear viscosity :math:`\eta` in mPa s (= cP), of the model rather than of the experiment;
         0.85 mPa s is the experimental value of water at 300 K.
@@ -77,14 +78,9 @@ def finite_size_correction_cm2_per_s(
     ValueError
         If an argument is not positive.
     """
-    given = {
-        "temperature_K": temperature_K,
-        "viscosity_mPa_s": viscosity_mPa_s,
-        "edge_A": edge_A,
-    }
-    for name, value in given.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"`{name}` must be positive and finite, got {value}")
+    require_positive("temperature_K", temperature_K)
+    require_positive("viscosity_mPa_s", viscosity_mPa_s)
+    require_positive("edge_A", edge_A)
     thermal_energy_J = units._k * temperature_K
     per_m2_s = 6 * math.pi * viscosity_mPa_s * 1e-3 * edge_A * 1e-10
     return 2.837297 * thermal_energy_J / per_m2_s * 1e4

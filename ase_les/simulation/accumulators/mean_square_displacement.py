@@ -10,12 +10,13 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from ase_les.arguments import require_positive
 from ase_les.runs.provenance import plain
 from ase_les.simulation.accumulators.einstein_relation import (
     FIT_FROM,
     diffusion_coefficients_cm2_per_s,
 )
-from ase_les.simulation.accumulators.state import refuse_other_arguments, refuse_other_atoms
+from ase_les.simulation.states import refuse_other_arguments, refuse_other_atoms
 from ase_les.statistics import Estimate, error_of_mean
 
 #: Number of groups into which the atoms of an element are divided for standard errors.
@@ -70,7 +71,6 @@ class MeanSquareDisplacementResult:
 
         Parameters
         ----------
-        element : str
         fit_from_fs, fit_to_fs : float, optional
             Range of lags, by default from a quarter of the longest lag to the longest.
 
@@ -159,8 +159,7 @@ class MeanSquareDisplacement:
         origin_interval_fs: float | None = None,
         axes: tuple[int, ...] = (0, 1, 2),
     ) -> None:
-        if not (math.isfinite(frame_interval_fs) and frame_interval_fs > 0):
-            raise ValueError(f"`frame_interval_fs` must be positive, got {frame_interval_fs}")
+        require_positive("frame_interval_fs", frame_interval_fs)
         if not (math.isfinite(max_lag_fs) and max_lag_fs >= frame_interval_fs):
             raise ValueError(
                 f"`max_lag_fs` must be at least the interval between configurations, "
@@ -168,8 +167,7 @@ class MeanSquareDisplacement:
             )
         if origin_interval_fs is None:
             origin_interval_fs = max(max_lag_fs / 50, frame_interval_fs)
-        if not (math.isfinite(origin_interval_fs) and origin_interval_fs > 0):
-            raise ValueError(f"`origin_interval_fs` must be positive, got {origin_interval_fs}")
+        require_positive("origin_interval_fs", origin_interval_fs)
         if not axes or len(set(axes)) != len(axes) or not set(axes) <= {0, 1, 2}:
             raise ValueError(f"`axes` must be different numbers out of 0, 1, 2, got {axes}")
         self.frame_interval_fs = float(frame_interval_fs)

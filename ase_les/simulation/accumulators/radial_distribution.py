@@ -10,9 +10,10 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from ase_les.arguments import require_integer, require_positive
 from ase_les.runs.provenance import plain
 from ase_les.simulation.accumulators.pair_counts import PairCounts
-from ase_les.simulation.accumulators.state import packed, refuse_other_arguments, unpacked
+from ase_les.simulation.states import packed, refuse_other_arguments, unpacked
 from ase_les.statistics import BlockedMean, standard_error
 
 
@@ -192,12 +193,10 @@ class RadialDistribution:
     ) -> None:
         if len(pair) != 2 or not all(symbol in atomic_numbers for symbol in pair):
             raise ValueError(f"`pair` must be the symbols of two elements, got {pair!r}")
-        if not (math.isfinite(r_max_A) and r_max_A > 0):
-            raise ValueError(f"`r_max_A` must be positive and finite, got {r_max_A}")
-        if not isinstance(bins, int | np.integer) or bins < 1:
-            raise ValueError(f"`bins` must be a positive integer, got {bins!r}")
-        if volume_A3 is not None and not volume_A3 > 0:
-            raise ValueError(f"`volume_A3` must be positive, got {volume_A3}")
+        require_positive("r_max_A", r_max_A)
+        require_integer("bins", bins, 1)
+        if volume_A3 is not None:
+            require_positive("volume_A3", volume_A3)
         self.pair = (str(pair[0]), str(pair[1]))
         self.r_max_A = float(r_max_A)
         self.bins = bins

@@ -36,13 +36,13 @@ from ase import Atoms
 from scipy.sparse import csr_array, identity
 
 from ase_les.pairs import pairs_within
-from ase_les.simulation.accumulators.state import (
+from ase_les.simulation.slab_geometry import AXES, area_A2
+from ase_les.simulation.states import (
     packed,
     refuse_other_arguments,
     refuse_other_atoms,
     unpacked,
 )
-from ase_les.simulation.slab_geometry import AXES, area_A2
 from ase_les.simulation.surface_layers import LayeredMolecules, SurfaceLayers, surface_frame
 from ase_les.simulation.surface_sources import (
     BondSource,
@@ -162,7 +162,6 @@ class SumFrequency:
         Time between the configurations that are added.
     max_lag_fs : float
         Longest lag; determines the finest resolution.
-    layers : SurfaceLayers, optional
     cutoff_A : float
         Cutoff :math:`r_t` of cross-correlations, of the distance between bond centers.
     perpendicular : float

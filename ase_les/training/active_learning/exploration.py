@@ -70,20 +70,8 @@ def run_once(
 
     Parameters
     ----------
-    start : Atoms
-    committee : Committee
-    conditions : Conditions
-    picoseconds : float
     disagreement_eV_per_A : float
         The run stops if this is exceeded.
-    output : Path
-    seed : int
-    progress : Progress
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the run was interrupted.
     """
     record = output.with_name(f"{output.name}.json")
     if record.exists():

@@ -132,7 +132,6 @@ def learn(
 
     Parameters
     ----------
-    plan : LearningPlan
     folder : str or Path
         Folder that paths of the plan refer to.
     state : str or Path
@@ -141,7 +140,6 @@ def learn(
         Number of processes for labeling.
     threads : int or None
         Threads of these processes together; None gives each one thread.
-    progress : Progress
 
     Returns
     -------

@@ -89,13 +89,7 @@ class LabelRecord:
 
 
 def read_label_record(path: Path) -> tuple[dict[str, object], dict[int, Label]]:
-    """Return the description of a labeling and its labels by index of the structure.
-
-    Raises
-    ------
-    ValueError
-        If a line is damaged or is not a label; it names the line.
-    """
+    """Return the description of a labeling and its labels by index of the structure."""
     recorded, entries = read_lines(path)
     labels: dict[int, Label] = {}
     for number, entry in enumerate(entries, start=2):

@@ -109,7 +109,6 @@ class LabelingPlan:
             Folder of the plan.
         work : Path
             Folder where labels are stored as soon as they are calculated.
-        progress : Progress
 
         Returns
         -------
@@ -167,10 +166,8 @@ def make_data(folder: Path, work: Path, *, progress: Progress = NO_PROGRESS) -> 
 
     Parameters
     ----------
-    folder : Path
     work : Path
         Folder where labels are stored as soon as they are calculated.
-    progress : Progress
     """
     training, test = read_labeling_plan(folder / "label.yml").carry_out(folder, work, progress)
     write_labeled(folder / "data.extxyz", training)

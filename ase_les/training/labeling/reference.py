@@ -15,25 +15,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
-from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from ase_les.reading.extended_xyz import without_labels, write_labeled
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import LabelFiles, accept_quiet, write_summary
+from ase_les.runs.output import LabelFiles, write_summary
 from ase_les.runs.processes import run_in_workers, threads_per_process
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
-from ase_les.structure_limits import check_extent
+from ase_les.simulation.checks import check_atoms
 from ase_les.training.engines.calculators import total_charge
 from ase_les.training.engines.programs import Build, Reference, make_reference
 from ase_les.training.labeling.label_record import Label, LabelRecord
 
 if TYPE_CHECKING:
     from ase_les.runs.dask import Scheduler
-
-CLOSEST_PAIR_A = 0.4
-"""Minimum distance in Å; shorter ones do not occur at ordinary conditions."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,6 @@ class LabelResult:
         }
 
 
-@accept_quiet
 def label_structures(
     frames: Sequence[Atoms],
     engine: str | Build,
@@ -149,7 +144,6 @@ def label_structures(
         On resuming, calculate failed structures again.
     overwrite : bool
         Replace earlier files of that name.
-    progress : Progress
 
     Returns
     -------
@@ -245,16 +239,10 @@ def _write_results(result: LabelResult, bare: Sequence[Atoms]) -> None:
 
 
 def label(atoms: Atoms, reference: Reference) -> Label:
-    """Label one structure; errors are returned in the label.
-
-    Parameters
-    ----------
-    atoms : Atoms
-    reference : Reference
-    """
+    """Label one structure; errors are returned in the label."""
     began = perf_counter()
     try:
-        check_labelable(atoms)
+        check_atoms(atoms)
         energy, forces, stress = _calculated(atoms, reference)
     except (KeyboardInterrupt, MemoryError):
         raise
@@ -263,35 +251,6 @@ def label(atoms: Atoms, reference: Reference) -> Label:
         reason = " ".join(str(error).split()) or "no message"
         return Label(perf_counter() - began, problem=f"{type(error).__name__}: {reason}")
     return Label(perf_counter() - began, energy, forces, stress)
-
-
-def check_labelable(atoms: Atoms) -> None:
-    """Check that a structure can be labeled.
-
-    Raises
-    ------
-    ValueError
-        If there are no atoms, something is not finite, a periodic direction has no vector, the
-        charge is not a whole number, or two atoms are closer than 0.4 Å.
-    """
-    if len(atoms) == 0:
-        raise ValueError("the structure has no atoms")
-    check_extent(atoms)
-    periodic = atoms.cell.array[atoms.pbc]
-    if np.linalg.matrix_rank(periodic) < len(periodic):
-        raise ValueError(
-            f"pbc is {atoms.pbc.tolist()} but the cell is {atoms.cell.tolist()}: every periodic "
-            "direction needs its own cell vector"
-        )
-    total_charge(atoms)
-    first, second, distance = neighbor_list("ijd", atoms, CLOSEST_PAIR_A)
-    if len(first):
-        closest = int(distance.argmin())
-        i, j = int(first[closest]), int(second[closest])
-        raise ValueError(
-            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) collide: they are "
-            f"{distance[closest]:.3f} Å apart"
-        )
 
 
 def _calculated(atoms: Atoms, reference: Reference) -> tuple[float, list, list | None]:

@@ -43,7 +43,6 @@ def atomic_charges(
     ----------
     model : LESModel
         With one charge per atom.
-    samples : sequence of Sample
     dielectric : float
         Electronic dielectric constant ε∞ of periodic structures.
     batch_size : int

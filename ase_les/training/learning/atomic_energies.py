@@ -20,7 +20,6 @@ def fit_atomic_energies(
 
     Parameters
     ----------
-    samples : sequence of Sample
     known : mapping of str to float, optional
         Energies (eV) of isolated atoms by symbol; these are not fitted.
     """

@@ -41,11 +41,6 @@ def check_order(
         Index order used to read the labels, one of `BornRows`.
     what : str
         Name of structure and label in the error message.
-
-    Raises
-    ------
-    ValueError
-        If the rule is violated, but far less by the transposed charges.
     """
     turned = np.cross(dipole, np.eye(3))
     violations = [

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ase_les.committee import CommitteeEngine
 from ase_les.training.learning.dataset import Sample
-from ase_les.training.learning.evaluation import Comparison
+from ase_les.training.learning.evaluation import Comparison, joined_pairs
 
 # Number of bins of equal counts in a reliability diagram, and minimum number of atoms per bin.
 _BINS, _FEWEST = 12, 10
@@ -148,18 +148,8 @@ def compare_committee(engine: CommitteeEngine, samples: Sequence[Sample]) -> Com
             elif name == "energy" and bool(known.all()):
                 error = (means[name] - label).abs()
                 spreads[name].append(torch.stack([stds[name], error]).cpu().numpy())
-    joined = {
-        name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
-        for name, parts in pairs.items()
-    }
-    energy, forces = (
-        np.concatenate(parts, axis=1) if parts else np.zeros((2, 0)) for parts in spreads.values()
-    )
-    comparison = Comparison(
-        **joined,
-        force_elements=np.concatenate(elements or [np.zeros(0, int)]),
-        force_structures=np.concatenate(structures or [np.zeros(0, int)]),
-    )
+    comparison = Comparison.of_parts(pairs, elements, structures)
+    energy, forces = map(joined_pairs, spreads.values())
     return CommitteeComparison(comparison, *energy, *forces)
 
 

@@ -52,7 +52,6 @@ def model_card(
         Its `card` contains the entries written by hand.
     parts : mapping of str to sequence of Sample
         Structures for training, validation and test.
-    done : Fit
     found : mapping of str to Errors
         Errors by part of the data.
     agreements : mapping of str to mapping of str to Agreement
@@ -148,7 +147,6 @@ def describe_data(
 
     Parameters
     ----------
-    samples : sequence of Sample
     dielectric : float
         Electronic dielectric constant.
     cutoff_A : float or None

@@ -116,7 +116,6 @@ class ChargeGauge:
 
     Parameters
     ----------
-    settings : GaugeSettings
     model : LESModel
         Without charges, or with several charges per atom, there is no gauge term.
     ranks : Ranks

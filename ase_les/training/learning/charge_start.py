@@ -32,15 +32,8 @@ def start_from_bonds(model: LESModel, samples: Sequence[Sample], per_pauling: fl
     ----------
     model : LESModel
         Modified in place. Only its first channel of charges is initialized.
-    samples : sequence of Sample
     per_pauling : float
         :math:`\kappa` in e per unit of electronegativity.
-
-    Raises
-    ------
-    ValueError
-        If the model has no charges, split charges (which start from bond polarities anyway), or no
-        linear part of the readout.
     """
     charges = None if model.long_range is None else model.long_range.charges
     if charges is None or isinstance(charges.neutrality, SplitCharges):

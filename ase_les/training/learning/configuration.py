@@ -90,15 +90,7 @@ class DataConfig:
                 )
 
     def frames(self, path: Path) -> list[Atoms]:
-        """Return the structures of a file without excluded ones.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the file does not exist.
-        ValueError
-            If all structures are excluded.
-        """
+        """Return the structures of a file without excluded ones."""
         return chosen_frames(read_file(path, self.format).frames, self.shortest_A)
 
 
@@ -251,15 +243,7 @@ class TrainingConfig:
 
 
 def read_training_config(path: str | Path) -> tuple[TrainingConfig, Path]:
-    """Read a configuration from YAML; return it with the folder that its paths refer to.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If it is not YAML, or an entry is unknown, missing or invalid.
-    """
+    """Read a configuration from YAML; return it with the folder that its paths refer to."""
     return read_configuration(TrainingConfig, path), Path(path).expanduser().parent
 
 
@@ -268,7 +252,6 @@ def divided(data: DataConfig, read: Callable[[str], list[T]]) -> dict[str, list[
 
     Parameters
     ----------
-    data : DataConfig
     read : callable
         Returns the contents of the file of a given name.
     """

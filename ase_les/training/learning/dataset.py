@@ -74,7 +74,6 @@ def without_contacts(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
     shortest_A : mapping of str to float
         Minimum distances in Å by pair of elements, such as ``{"Na-H": 2.0}``.
 
@@ -110,10 +109,8 @@ def labeled(
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
     cutoff : float
         Longest edge of the graphs, in Å.
-    names : LabelNames
     dielectric : float
         Electronic dielectric constant ε∞ of periodic structures, which screens their latent
         charges; labels of Born charges are divided by its square root.

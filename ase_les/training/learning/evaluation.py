@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,6 +16,11 @@ from ase_les.model import LESModel
 from ase_les.ranks import Ranks
 from ase_les.response import polarizability
 from ase_les.training.learning.dataset import Sample, batches
+
+
+def joined_pairs(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Join arrays (2, n) along the second axis; there may be none."""
+    return np.concatenate([np.zeros((2, 0)), *parts], axis=1)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,21 @@ class Comparison:
     stress: np.ndarray
     force_elements: np.ndarray
     force_structures: np.ndarray
+
+    @classmethod
+    def of_parts(
+        cls,
+        pairs: Mapping[str, Sequence[np.ndarray]],
+        elements: Sequence[np.ndarray],
+        structures: Sequence[np.ndarray],
+    ) -> Comparison:
+        """Join the labels and predictions (2, n) of several batches, by property."""
+        none = np.zeros(0, int)
+        return cls(
+            **{name: joined_pairs(parts) for name, parts in pairs.items()},
+            force_elements=np.concatenate([none, *elements]),
+            force_structures=np.concatenate([none, *structures]),
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +85,6 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
     ----------
     model : LESModel
         In the precision and on the device used for the evaluation.
-    samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
     """
@@ -93,15 +112,7 @@ def compare(model: LESModel, samples: Sequence[Sample], batch_size: int = 4) -> 
                 elements.append(np.repeat(sample.graph.numbers.cpu().numpy(), 3)[labeled])
                 own = np.array(indices)[sample.graph.structure.cpu().numpy()]
                 structures.append(np.repeat(own, 3)[labeled])
-    joined = {
-        name: np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
-        for name, parts in pairs.items()
-    }
-    return Comparison(
-        **joined,
-        force_elements=np.concatenate(elements or [np.zeros(0, int)]),
-        force_structures=np.concatenate(structures or [np.zeros(0, int)]),
-    )
+    return Comparison.of_parts(pairs, elements, structures)
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,6 @@ def worst_structure(comparison: Comparison, samples: Sequence[Sample]) -> WorstS
     ----------
     comparison : Comparison
         Of these samples.
-    samples : sequence of Sample
     """
     found: WorstStructure | None = None
     for index, sample in enumerate(samples):

@@ -66,7 +66,6 @@ def fit(
         Initial model; modified in place.
     training, validation : sequence of Sample
         Without validation data the result is the last averaged model.
-    settings : FitSettings
     checkpoint : Path
         Checkpoint file, written from the start; an interrupted fit resumes from it with the same
         result. Ctrl-C preserves all completed epochs.
@@ -85,16 +84,6 @@ def fit(
     ranks : Ranks
         Processes that share each batch; the first one writes the checkpoint. The result is that
         of one process to rounding, and a fit may be resumed with another number of processes.
-
-    Raises
-    ------
-    FloatingPointError
-        If the loss is not finite.
-    OtherTraining
-        If the checkpoint belongs to other data, another model or other settings.
-    ValueError
-        If the checkpoint has another format, or `free_sum` or the weight `excess` does not apply
-        to the charges of the model.
     """
     rule = None if model.long_range is None else model.long_range.charges.neutrality
     if settings.free_sum and not isinstance(rule, MeanShift):
@@ -144,13 +133,7 @@ def fit(
 
 
 def freeze(model: LESModel, parts: Sequence[str]) -> None:
-    """Exclude the weights of parts of a model from training.
-
-    Raises
-    ------
-    ValueError
-        If the model lacks a part, or nothing is left to train.
-    """
+    """Exclude the weights of parts of a model from training."""
     for part in parts:
         if getattr(model, part, None) is None:
             raise ValueError(f"`freeze` names {part!r}, which this model does not have; remove it")

@@ -48,7 +48,6 @@ def random_model(
 
     Parameters
     ----------
-    architecture : ArchitectureConfig
     samples : sequence of Sample
         Training structures.
     seed : int
@@ -83,7 +82,6 @@ def model_from(
 
     Parameters
     ----------
-    known : LESModel
     architecture : ArchitectureConfig
         Architecture of the training; equal to that of `known` except for the electrostatics.
     samples : sequence of Sample

@@ -17,7 +17,6 @@ def take_isolated_atoms(
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
     sources : LabelSources
         Location of the energies.
 
@@ -25,11 +24,6 @@ def take_isolated_atoms(
     -------
     (list of ase.Atoms, dict of str to float, list of str)
         The other structures; energies of the elements in eV; notes for the user.
-
-    Raises
-    ------
-    ValueError
-        If two isolated atoms of an element have different energies.
     """
     others: list[Atoms] = []
     energies: dict[str, float] = {}

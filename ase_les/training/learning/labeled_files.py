@@ -24,8 +24,6 @@ class LabeledFile:
 
     Parameters
     ----------
-    path : Path
-    samples : list of Sample
     sources : LabelSources
         Location of the labels.
     atomic_energies : mapping of str to float
@@ -44,13 +42,7 @@ class LabeledFile:
     warnings: list[str] = field(default_factory=list)
 
     def without_energy(self) -> LabeledFile:
-        """Return the same structures without energies.
-
-        Raises
-        ------
-        ValueError
-            If a structure has no forces.
-        """
+        """Return the same structures without energies."""
         for index, sample in enumerate(self.samples):
             if sample.forces.isnan().all():
                 raise ValueError(
@@ -81,13 +73,6 @@ def read_labeled(
         See `labeled_file`.
     format : str or None
         See `ase_les.reading.read_file`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If it cannot be read, a label is invalid, or all structures are excluded.
     """
     file = read_file(path, format)
     return labeled_file(file, cutoff, names, dielectric=dielectric, shortest_A=shortest_A)
@@ -105,19 +90,12 @@ def labeled_file(
 
     Parameters
     ----------
-    file : StructureFile
     cutoff : float
         Longest edge of the graphs, in Å.
-    names : LabelNames
     dielectric : float
         See `labeled`.
     shortest_A : mapping of str to float, optional
         See `without_contacts`.
-
-    Raises
-    ------
-    ValueError
-        If a label is invalid, or all structures are excluded.
     """
     try:
         sources = find_labels(file.frames, names)
@@ -134,13 +112,7 @@ def labeled_file(
 
 
 def check_names(file: LabeledFile) -> None:
-    """Check that every label requested by name occurs in the file.
-
-    Raises
-    ------
-    ValueError
-        If a label is missing; the message lists the contents of the file.
-    """
+    """Check that every label requested by name occurs in the file."""
     sources = file.sources
     for label in PROPERTIES:
         if not sources.names.is_default(label) and not sources.present.get(label):
@@ -161,11 +133,6 @@ def check_weights(
     weights : mapping of str to float
         Largest weight in the loss by label, named as in
         `ase_les.training.learning.loss.LossWeights`.
-
-    Raises
-    ------
-    ValueError
-        If a label is missing; the message lists the contents of the files.
     """
     for label in PROPERTIES:
         weight = _WEIGHTS.get(label, label)
@@ -187,14 +154,8 @@ def chosen_frames(frames: Sequence[Atoms], shortest_A: Mapping[str, float]) -> l
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
     shortest_A : mapping of str to float
         See `without_contacts`.
-
-    Raises
-    ------
-    ValueError
-        If no structure remains.
     """
     kept = without_contacts(frames, shortest_A)
     if kept:

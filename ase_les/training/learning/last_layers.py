@@ -41,21 +41,18 @@ def last_layer_committee(
     =================  ====================================================
     Symbol             Code
     =================  ====================================================
-    :math:`J`          ``rows``, float64, derivatives by `last_layers`
+    :math:`J`          ``rows``, float64, derivatives with respect to `last_layers`
     :math:`\lambda`    ``regularization``
     =================  ====================================================
 
     Parameters
     ----------
-    model : LESModel
     samples : sequence of Sample
         Training structures; some tens are enough.
     members : int
         The cost of the mean forces does not depend on it. The spread of few members is noisy.
     projections : int
         Random directions per structure.
-    regularization : float
-    seed : int
     on_structure : callable
         Called after every structure.
 
@@ -95,7 +92,7 @@ def _rows(
     random: torch.Generator,
     on_structure: Callable[[], None],
 ) -> tuple[Tensor, Tensor]:
-    """Return derivatives (R, P) by the last layers, and errors (R,).
+    """Return derivatives (R, P) with respect to the last layers, and errors (R,).
 
     Rows are energies per atom in eV and projected forces in eV/Å.
     """

@@ -82,9 +82,6 @@ def loss(
 
     Parameters
     ----------
-    derived : Derivatives
-    sample : Sample
-    weights : LossWeights
     batch : Sample or None
         Batch that the sample is a part of: the losses of all parts add up to that of the batch.
     """

@@ -46,7 +46,6 @@ def sign_is_free(model: LESModel, samples: Sequence[Sample]) -> bool:
     ----------
     model : LESModel
         With charges.
-    samples : sequence of Sample
     """
     is_charged = any(bool(sample.graph.total_charge.any()) for sample in samples)
     return charge_sign.sign_is_free(model.config, is_charged)
@@ -62,7 +61,6 @@ def mean_born_charges(model: LESModel, samples: Sequence[Sample]) -> dict[str, f
     ----------
     model : LESModel
         With one charge per atom.
-    samples : sequence of Sample
     """
     able = [
         s
@@ -94,7 +92,6 @@ def describe_charges(
     ----------
     model : LESModel
         With charges.
-    samples : sequence of Sample
     dielectric : float
         Electronic dielectric constant of periodic structures.
     """
@@ -135,11 +132,6 @@ def sign_opposes_chemistry(model: LESModel, samples: Sequence[Sample]) -> bool:
 
     Models with a free sign are flipped after training (`fix_sign`). With formal charges the wrong
     sign remains possible, as split charges can exceed the formal charges.
-
-    Parameters
-    ----------
-    model : LESModel
-    samples : sequence of Sample
     """
     if not model.has_charges:
         return False

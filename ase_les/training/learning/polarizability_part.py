@@ -41,7 +41,6 @@ def start_from_mean(model: LESModel, samples: Sequence[Sample]) -> None:
     ----------
     model : LESModel
         Model with a polarizability.
-    samples : sequence of Sample
     """
     part = model.polarizability
     known = [sample for sample in samples if not sample.polarizability.isnan().all()]
@@ -75,7 +74,6 @@ def card_with_polarizability(
         `card.data` describes the data of the polarizabilities.
     parts : mapping of str to sequence of Sample
         Structures for training, validation and test.
-    done : Fit
     agreements : mapping of str to mapping of str to Agreement
         By part of the data and property.
     """

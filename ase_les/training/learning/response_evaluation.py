@@ -114,7 +114,6 @@ def compare_response(
     ----------
     model : LESModel
         Model with one charge per atom, a polarizability, or both.
-    samples : sequence of Sample
     batch_size : int
         Structures evaluated together.
     """

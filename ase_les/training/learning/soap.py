@@ -40,11 +40,8 @@ class SOAP(torch.optim.Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Tensor
-    lr : float
     betas : pair of float
         Decay factors of the mean, and of squares and covariances.
-    weight_decay : float
 
     References
     ----------

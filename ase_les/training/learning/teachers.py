@@ -37,11 +37,6 @@ def distill_labels(
         Models with one charge per atom, all on the same device.
     on_structure : callable
         Called after every sample.
-
-    Raises
-    ------
-    ValueError
-        If a teacher has no charges, or does not cover a structure.
     """
     for index, teacher in enumerate(teachers):
         if not teacher.has_charges:

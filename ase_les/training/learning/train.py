@@ -17,7 +17,7 @@ from ase_les.ranks import ALONE, Ranks
 from ase_les.response import check_local_polarization
 from ase_les.runs.growing_files import writing
 from ase_les.runs.lock import OutputLock
-from ase_les.runs.output import TrainingFiles, accept_quiet, write_summary
+from ase_les.runs.output import TrainingFiles, write_summary
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.learning.atomic_charges import AtomicCharges, atomic_charges
 from ase_les.training.learning.card import WRONG_SIGN, earlier_trainings, model_card
@@ -108,7 +108,6 @@ class TrainingResult:
         return {"model": str(self.files.model), **self.card}
 
 
-@accept_quiet
 def train(
     config: TrainingConfig,
     *,
@@ -123,7 +122,6 @@ def train(
 
     Parameters
     ----------
-    config : TrainingConfig
     folder : str or Path
         Folder that relative paths of data refer to.
     resume : bool
@@ -132,7 +130,6 @@ def train(
         Replace the files of an earlier training.
     device : str
         Device in the notation of torch: "cpu", "cuda", "cuda:1" …
-    progress : Progress
     ranks : Ranks
         Processes that share each batch (`ase_les.ranks.ranks_of_torchrun`); the first one writes.
 

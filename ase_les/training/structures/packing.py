@@ -34,17 +34,11 @@ def packed(
         Range of z for the centroids.
     radii_A : mapping of str to float
         Radii by element; their sum is the minimum distance between different molecules.
-    rng : numpy random Generator
 
     Returns
     -------
     Atoms
         The solid first, then the molecules in the order given.
-
-    Raises
-    ------
-    ValueError
-        If an element has no radius, or the molecules do not fit.
     """
     everything = {*solid.symbols, *(s for each in molecules for s in each.symbols)}
     if missing := sorted(everything - set(radii_A)):
@@ -70,20 +64,7 @@ def packed_cube(
     radii_A: Mapping[str, float],
     rng: np.random.Generator,
 ) -> Atoms:
-    """Return a periodic cube of randomly packed molecules; the first one is not moved.
-
-    Parameters
-    ----------
-    molecules : sequence of Atoms
-    edge_A : float
-    radii_A : mapping of str to float
-    rng : numpy random Generator
-
-    Raises
-    ------
-    ValueError
-        If an element has no radius, or the molecules do not fit.
-    """
+    """Return a periodic cube of randomly packed molecules; the first one is not moved."""
     first, *others = molecules
     cube = Atoms(first.symbols, first.positions, cell=[edge_A] * 3, pbc=True)
     return packed(cube, others, (0, edge_A), radii_A, rng)

@@ -25,7 +25,6 @@ from ase_les.configuration import (
     configuration,
     read_configuration,
 )
-from ase_les.runs.output import accept_quiet
 from ase_les.runs.progress import NO_PROGRESS, Progress, task
 from ase_les.training.engines.programs import EngineConfig, make_reference
 from ase_les.training.structures.motion import CommitteeMD, Dynamics
@@ -127,7 +126,6 @@ class Samples:
         return {"structures": len(self.frames), "made": dict(self.made)}
 
 
-@accept_quiet
 def sample_structures(
     starts: Sequence[Atoms],
     moves: Sequence[Move],
@@ -150,8 +148,6 @@ def sample_structures(
         the structure, and index and kind of the move.
     calculator : ASE calculator, optional
         Calculator for dynamics: a cheap one, or a preliminary model.
-    include_start : bool
-    progress : Progress
 
     Raises
     ------
@@ -183,17 +179,10 @@ def sample_structures(
     return Samples(tuple(frames), made)
 
 
-@accept_quiet
 def sample_by_recipe(
     starts: Sequence[Atoms], recipe: SamplingRecipe, *, progress: Progress = NO_PROGRESS
 ) -> Samples:
     """Sample structures by a recipe, including the selection.
-
-    Parameters
-    ----------
-    starts : sequence of Atoms
-    recipe : SamplingRecipe
-    progress : Progress
 
     Raises
     ------

@@ -29,11 +29,6 @@ def structure_features(frames: Sequence[Atoms], model: LESModel) -> np.ndarray:
     readout of the model. The deviation is sensitive to a single unusual atom. Elements that do not
     occur in a structure give zeros.
 
-    Parameters
-    ----------
-    frames : sequence of Atoms
-    model : LESModel
-
     Returns
     -------
     (n, 2 × elements × features) array
@@ -114,7 +109,6 @@ def disagreements(frames: Sequence[Atoms], committee: Sequence[GetPropertiesMixi
 
     Parameters
     ----------
-    frames : sequence of Atoms
     committee : sequence of ASE calculators
         M independently trained models of the same energy.
 
@@ -145,9 +139,7 @@ def select_by_disagreement(
 
     Parameters
     ----------
-    frames : sequence of Atoms
     committee : sequence of ASE calculators
-    count : int
     """
     if count < 1:
         raise ValueError(f"`count` must be at least 1, got {count}")
@@ -160,10 +152,8 @@ def informative(frames: Sequence[Atoms], models: Sequence[str], count: int) -> l
 
     Parameters
     ----------
-    frames : sequence of Atoms
     models : sequence of str
         Shipped models by name, or model files.
-    count : int
     """
     from ase_les.calculator import LESCalculator
     from ase_les.model_io import load_single_model

@@ -121,7 +121,7 @@ def test_a_slab_and_a_cluster_count_no_images_across_open_boundaries():
     [
         ({"pair": ("O", "Xx")}, "must be the symbols of two elements"),
         ({"r_max_A": 0.0}, "`r_max_A` must be positive"),
-        ({"bins": 0}, "`bins` must be a positive integer"),
+        ({"bins": 0}, "`bins` must be an integer of at least 1"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, message):
