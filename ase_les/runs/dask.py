@@ -129,7 +129,7 @@ def _run(
                 _cancel_queued(client, waiting)
                 continue
             key = waiting.pop(future)
-            if future.canceled():
+            if future.cancelled():
                 continue
             try:
                 yield key, future.result()
