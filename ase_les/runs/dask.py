@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
+
+_CHUNK_SECONDS = 0.5
 
 
 def run_on_scheduler(
@@ -112,13 +116,35 @@ def _run(
     tasks: Mapping[Key, tuple[Any, ...]],
     lost: list[Key],
 ) -> Iterator[tuple[Key, Result]]:
-    """Yield results; `lost` then lists the keys of the tasks that Dask gave up."""
+    """Yield results; `lost` then lists the keys of the tasks that Dask gave up.
+
+    Short tasks are sent in chunks of up to `_CHUNK_SECONDS`, because Dask needs milliseconds for
+    each task that it schedules; the last chunks are small, so that all workers end together.
+    """
     from distributed import KilledWorker, as_completed
 
-    waiting = {client.submit(function, *task, pure=False): key for key, task in tasks.items()}
-    finished = as_completed(list(waiting))
+    left = list(tasks)
+    waiting: dict[Future, list[Key]] = {}
+    finished = as_completed()
+    workers = _WorkerCount(client)
+    seconds_per_task = _CHUNK_SECONDS
     stopping = False
+
+    def submit() -> None:
+        # One chunk runs on each worker, and one is ready for it.
+        while left and not stopping and len(waiting) < 2 * workers.current():
+            size = min(
+                max(1, int(_CHUNK_SECONDS / seconds_per_task)),
+                math.ceil(len(left) / (2 * workers.current())),
+            )
+            keys = left[:size]
+            del left[:size]
+            future = client.submit(_run_chunk, function, [tasks[key] for key in keys], pure=False)
+            waiting[future] = keys
+            finished.add(future)
+
     try:
+        submit()
         while waiting:
             try:
                 future = next(finished)
@@ -128,17 +154,56 @@ def _run(
                 stopping = True
                 _cancel_queued(client, waiting)
                 continue
-            key = waiting.pop(future)
+            keys = waiting.pop(future)
             if future.cancelled():
                 continue
             try:
-                yield key, future.result()
+                results, seconds = future.result()
             except KilledWorker:
-                lost.append(key)
+                lost.extend(keys)
+            else:
+                seconds_per_task = max(seconds / len(results), 1e-6)
+                left[:0] = keys[len(results) :]
+                yield from zip(keys, results, strict=False)
+            submit()
     finally:
         client.cancel(list(waiting))
     if stopping:
         raise KeyboardInterrupt
+
+
+def _run_chunk(
+    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
+) -> tuple[list[Result], float]:
+    """Return results and duration in s of the first tasks, at least one.
+
+    Stops after `_CHUNK_SECONDS`, and before a task that raises an exception unless it is the first.
+    """
+    start = time.perf_counter()
+    results: list[Result] = []
+    for task in tasks:
+        try:
+            results.append(function(*task))
+        except Exception:
+            if not results:
+                raise
+            break
+        if time.perf_counter() - start > _CHUNK_SECONDS:
+            break
+    return results, time.perf_counter() - start
+
+
+class _WorkerCount:
+    """Number of workers, at least one; asked for once a second, because workers may join."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._count, self._asked = 1, -math.inf
+
+    def current(self) -> int:
+        if time.monotonic() - self._asked > 1.0:
+            self._count, self._asked = max(1, len(self._client.nthreads())), time.monotonic()
+        return self._count
 
 
 def _cancel_queued(client: Client, waiting: Mapping[Future, Any]) -> None:
