@@ -18,6 +18,7 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 _CHUNK_SECONDS = 0.5
+_SHORTEST_CHUNK_SECONDS = 0.02
 
 
 def run_on_scheduler(
@@ -118,8 +119,8 @@ def _run(
 ) -> Iterator[tuple[Key, Result]]:
     """Yield results; `lost` then lists the keys of the tasks that Dask gave up.
 
-    Short tasks are sent in chunks of up to `_CHUNK_SECONDS`, because Dask needs milliseconds for
-    each task that it schedules; the last chunks are small, so that all workers end together.
+    Short tasks are sent in chunks, because Dask needs milliseconds for each task that it schedules.
+    Chunks become shorter toward the end, so that all workers end together.
     """
     from distributed import KilledWorker, as_completed
 
@@ -133,9 +134,10 @@ def _run(
     def submit() -> None:
         # One chunk runs on each worker, and one is ready for it.
         while left and not stopping and len(waiting) < 2 * workers.current():
+            share = math.ceil(len(left) / (2 * workers.current()))
             size = min(
                 max(1, int(_CHUNK_SECONDS / seconds_per_task)),
-                math.ceil(len(left) / (2 * workers.current())),
+                max(share, int(_SHORTEST_CHUNK_SECONDS / seconds_per_task)),
             )
             keys = left[:size]
             del left[:size]
@@ -157,6 +159,7 @@ def _run(
             keys = waiting.pop(future)
             if future.cancelled():
                 continue
+            results: list[Result] = []
             try:
                 results, seconds = future.result()
             except KilledWorker:
@@ -164,8 +167,8 @@ def _run(
             else:
                 seconds_per_task = max(seconds / len(results), 1e-6)
                 left[:0] = keys[len(results) :]
-                yield from zip(keys, results, strict=False)
             submit()
+            yield from zip(keys, results, strict=False)
     finally:
         client.cancel(list(waiting))
     if stopping:
