@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 _CHUNK_SECONDS = 0.5
-_SHORTEST_CHUNK_SECONDS = 0.02
+_SHORTEST_CHUNK_SECONDS = 0.04
 
 
 def run_on_scheduler(
@@ -123,6 +123,7 @@ def _run(
     Chunks become shorter toward the end, so that all workers end together.
     """
     from distributed import KilledWorker, as_completed
+    from distributed.protocol.pickle import dumps, loads
 
     left = list(tasks)
     waiting: dict[Future, list[Key]] = {}
@@ -141,7 +142,9 @@ def _run(
             )
             keys = left[:size]
             del left[:size]
-            future = client.submit(_run_chunk, function, [tasks[key] for key in keys], pure=False)
+            # Dask sends each array by itself, bytes at once.
+            chunk = dumps((function, [tasks[key] for key in keys]))
+            future = client.submit(_run_chunk, chunk, pure=False)
             waiting[future] = keys
             finished.add(future)
 
@@ -161,7 +164,7 @@ def _run(
                 continue
             results: list[Result] = []
             try:
-                results, seconds = future.result()
+                results, seconds = loads(future.result())
             except KilledWorker:
                 lost.extend(keys)
             else:
@@ -175,15 +178,26 @@ def _run(
         raise KeyboardInterrupt
 
 
-def _run_chunk(
-    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
-) -> tuple[list[Result], float]:
-    """Return results and duration in s of the first tasks, at least one.
+def _run_chunk(chunk: bytes) -> bytes:
+    """Compute the first tasks of a chunk, at least one.
 
     Stops after `_CHUNK_SECONDS`, and before a task that raises an exception unless it is the first.
+
+    Parameters
+    ----------
+    chunk : bytes
+        Pickled function and list of its arguments.
+
+    Returns
+    -------
+    bytes
+        Pickled list of results, and duration in s.
     """
+    from distributed.protocol.pickle import dumps, loads
+
+    function, tasks = loads(chunk)
     start = time.perf_counter()
-    results: list[Result] = []
+    results: list[object] = []
     for task in tasks:
         try:
             results.append(function(*task))
@@ -193,7 +207,7 @@ def _run_chunk(
             break
         if time.perf_counter() - start > _CHUNK_SECONDS:
             break
-    return results, time.perf_counter() - start
+    return dumps((results, time.perf_counter() - start))
 
 
 class _WorkerCount:
