@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 _CHUNK_SECONDS = 0.5
-_SHORTEST_CHUNK_SECONDS = 0.04
+_SHORTEST_CHUNK_SECONDS = 0.05
 
 
 def run_on_scheduler(
