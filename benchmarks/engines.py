@@ -108,7 +108,7 @@ INPUT = """<simulation verbosity="quiet"> <total_steps>{steps}</total_steps>
     <ensemble><temperature units="kelvin"> 300 </temperature></ensemble>
   </system> </simulation>
 """
-STEPS, START_STEPS = 60, 10
+STEPS, START_STEPS = 150, 10
 
 
 def ipi_run(clients: int, folder: Path) -> Times:
@@ -133,7 +133,7 @@ def ipi_run(clients: int, folder: Path) -> Times:
         if output.exists() and output.stat().st_size > size:
             size = output.stat().st_size
             seen.append(clock())
-        time.sleep(0.002)
+        time.sleep(0.05)
     for process in processes:
         process.wait()
     return Times(*(seen[-1] - seen[START_STEPS]))
