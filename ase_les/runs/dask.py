@@ -53,6 +53,8 @@ def run_on_scheduler(
         If ``distributed`` is not installed.
     ValueError
         If the scheduler cannot be reached, or a worker has several threads.
+    ConnectionError
+        If the scheduler ends while tasks are running.
     KeyboardInterrupt
         After Ctrl-C, once the results of all running tasks were yielded.
     """
@@ -161,7 +163,12 @@ def _run(
                 continue
             keys = waiting.pop(future)
             if future.cancelled():
-                continue
+                if stopping:
+                    continue
+                raise ConnectionError(
+                    "the Dask scheduler was lost, or it canceled the tasks: results recorded so "
+                    "far are kept; start it again and continue with resume=True (--resume)"
+                )
             results: list[Result] = []
             try:
                 results, seconds = loads(future.result())
