@@ -51,7 +51,7 @@ IPI_INPUT = """<simulation verbosity="quiet"> <total_steps>{steps}</total_steps>
     <ensemble><temperature units="kelvin"> 300 </temperature></ensemble>
   </system> </simulation>
 """
-IPI_STEPS = 200
+IPI_STEPS = 60
 
 
 @dataclass
