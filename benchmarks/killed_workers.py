@@ -214,7 +214,7 @@ def _prepare_training(folder: Path) -> None:
     folder.mkdir()
     prepare(folder)
     # Start-up and epochs take about equally long.
-    settings = {**TRAINING, "fit": {"epochs": 200, "batch_size": 2}}
+    settings = {**TRAINING, "fit": {"epochs": 40, "batch_size": 2}}
     (folder / "training.yml").write_text(json.dumps(settings))
 
 
