@@ -5,10 +5,10 @@
 # for all of them before any client gets another one. Of 8 beads, a client that is nine times
 # slower computes half, and a step takes four times as long as the slow client needs for one bead.
 # With <consolidate_messages> False </consolidate_messages> a client that is ready gets the next
-# bead at once, as in i-PI 2 and 3.0.
+# bead at once.
 #
-# Seen: structures of a client of 10 ms and of one of 90 ms: equal numbers by default, several
-# times more by the fast one without consolidated messages.
+# Seen: 49 structures by a client of 10 ms and 49 by one of 90 ms; without consolidated messages 78
+# and 20.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -52,6 +52,7 @@ cat > compare.py <<'PYTHON'
 import os
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,7 +78,6 @@ def counts(mode, name):
     for speed in ("0.01", "0.09"):
         subprocess.Popen([sys.executable, "client.py", name, speed, speed])
     ipi.wait(timeout=120)
-    import time
     time.sleep(2)
     return [int(Path(speed).read_text()) for speed in ("0.01", "0.09")]
 
