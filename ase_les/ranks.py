@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -61,14 +61,19 @@ class Ranks:
                 values.copy_(shared)
         return values
 
-    def copy_from_first_(self, values: Tensor) -> Tensor:
-        """Replace values by those of the first process."""
-        if self.size > 1:
-            shared = values.to(self.device).contiguous()
+    def copy_from_first_(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by those of the first process, with one message for each dtype."""
+        if self.size == 1:
+            return
+        by_dtype: dict[torch.dtype, list[Tensor]] = {}
+        for values in tensors:
+            by_dtype.setdefault(values.dtype, []).append(values)
+        for group in by_dtype.values():
+            shared = torch.cat([values.flatten() for values in group]).to(self.device)
             torch.distributed.broadcast(shared, group=self.group, group_src=0)
-            if shared is not values:
-                values.copy_(shared)
-        return values
+            parts = shared.split([values.numel() for values in group])
+            for values, part in zip(group, parts, strict=True):
+                values.copy_(part.view_as(values))
 
     def wait(self) -> None:
         """Wait until all processes have reached this point."""

@@ -45,3 +45,10 @@ def cpu_time_of(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_time() -> float:
+    """CPU time in s that this machine has spent on all processes, including time lost to others."""
+    _, *fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    user, nice, system, _idle, _wait, irq, soft_irq, stolen = map(int, fields[:8])
+    return (user + nice + system + irq + soft_irq + stolen) / os.sysconf("SC_CLK_TCK")

@@ -86,6 +86,17 @@ def test_threads_and_memory_that_the_user_set_before_are_kept(before, options, e
     assert not (kept and ON_GLIBC)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "expected"), [("distributed", True), ("other", False)])
+def test_memory_is_kept_in_dask_workers(module, expected):
+    """Dask sets a threshold for its workers; of a user it is kept."""
+    script = (
+        f"import sys, types\nsys.modules[{module!r}] = types.ModuleType({module!r})\n"
+        "threads_with()\nprint(json.dumps(keeps_freed_memory()))"
+    )
+    assert answer(script, MALLOC_TRIM_THRESHOLD_="65536") == (expected and ON_GLIBC)
+
+
 @pytest.mark.parametrize("number", [0, -1, 1.5, True])
 def test_a_number_of_threads_must_be_a_positive_integer(number):
     before = torch.get_num_threads()

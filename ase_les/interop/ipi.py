@@ -7,9 +7,10 @@ one structure at a time and does not reconnect: i-PI repeats the structure of a 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ from ase.calculators.socketio import IPIProtocol, SocketClosed
 EXTRAS = ("dipole", "BEC", "charges", "committee")
 
 DEFAULT_PORT = 31415
+
+# i-PI sends the request for forces with the positions, or asks for the status at once.
+_NEXT_MESSAGE_SECONDS = 0.002
 
 
 class Evaluation(NamedTuple):
@@ -223,13 +227,7 @@ def _answer(
     evaluate: Evaluator, protocol: IPIProtocol, on_step: Callable[[Evaluation], object]
 ) -> int:
     is_initialized, result, count = False, None, 0
-    while True:
-        try:
-            message = protocol.recvmsg()
-        except (SocketClosed, ConnectionResetError):
-            return count
-        if message == "EXIT":
-            return count
+    for message in _messages(protocol):
         if message == "STATUS":
             ready = "READY" if result is None else "HAVEDATA"
             protocol.sendmsg(ready if is_initialized else "NEEDINIT")
@@ -237,8 +235,8 @@ def _answer(
             _, text = protocol.recvinit()
             _refuse_batches(text.tobytes().decode("utf-8", errors="replace"))
             is_initialized = True
-        elif message == "POSDATA":
-            cell, _, positions = protocol.recvposdata()
+        elif isinstance(message, tuple):
+            positions, cell = message
             result = evaluate(positions, cell)
             count += 1
             on_step(result)
@@ -248,6 +246,27 @@ def _answer(
             result = None
         else:
             raise ValueError(f"message '{message}' of i-PI is not expected here")
+    return count
+
+
+def _messages(protocol: IPIProtocol) -> Iterator[str | tuple[np.ndarray, np.ndarray]]:
+    """Yield messages of i-PI until it ends; positions and cell for POSDATA."""
+    try:
+        while (message := protocol.recvmsg()) != "EXIT":
+            if message != "POSDATA":
+                yield message
+                continue
+            cell, _, positions = protocol.recvposdata()
+            # i-PI 3.3 waits forever for a client that is killed with a message unread: its socket
+            # is then reset instead of closed.
+            if not select.select([protocol.socket], [], [], _NEXT_MESSAGE_SECONDS)[0]:
+                yield positions, cell
+                continue
+            following = protocol.recvmsg()
+            yield positions, cell
+            yield following
+    except (SocketClosed, ConnectionResetError):
+        return
 
 
 def _refuse_batches(initialization: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
+
+_CHUNK_SECONDS = 0.5
+_SHORTEST_CHUNK_SECONDS = 0.05
 
 
 def run_on_scheduler(
@@ -48,6 +53,8 @@ def run_on_scheduler(
         If ``distributed`` is not installed.
     ValueError
         If the scheduler cannot be reached, or a worker has several threads.
+    ConnectionError
+        If the scheduler ends while tasks are running.
     KeyboardInterrupt
         After Ctrl-C, once the results of all running tasks were yielded.
     """
@@ -112,13 +119,39 @@ def _run(
     tasks: Mapping[Key, tuple[Any, ...]],
     lost: list[Key],
 ) -> Iterator[tuple[Key, Result]]:
-    """Yield results; `lost` then lists the keys of the tasks that Dask gave up."""
-    from distributed import KilledWorker, as_completed
+    """Yield results; `lost` then lists the keys of the tasks that Dask gave up.
 
-    waiting = {client.submit(function, *task, pure=False): key for key, task in tasks.items()}
-    finished = as_completed(list(waiting))
+    Short tasks are sent in chunks, because Dask needs milliseconds for each task that it schedules.
+    Chunks become shorter toward the end, so that all workers end together.
+    """
+    from distributed import KilledWorker, as_completed
+    from distributed.protocol.pickle import dumps, loads
+
+    left = list(tasks)
+    waiting: dict[Future, list[Key]] = {}
+    finished = as_completed()
+    workers = _WorkerCount(client)
+    seconds_per_task = _CHUNK_SECONDS
     stopping = False
+
+    def submit() -> None:
+        # One chunk runs on each worker, and one is ready for it.
+        while left and not stopping and len(waiting) < 2 * workers.current():
+            share = math.ceil(len(left) / (2 * workers.current()))
+            size = min(
+                max(1, int(_CHUNK_SECONDS / seconds_per_task)),
+                max(share, int(_SHORTEST_CHUNK_SECONDS / seconds_per_task)),
+            )
+            keys = left[:size]
+            del left[:size]
+            # Dask sends each array by itself, bytes at once.
+            chunk = dumps((function, [tasks[key] for key in keys]))
+            future = client.submit(_run_chunk, chunk, pure=False)
+            waiting[future] = keys
+            finished.add(future)
+
     try:
+        submit()
         while waiting:
             try:
                 future = next(finished)
@@ -128,17 +161,73 @@ def _run(
                 stopping = True
                 _cancel_queued(client, waiting)
                 continue
-            key = waiting.pop(future)
-            if future.canceled():
-                continue
+            keys = waiting.pop(future)
+            if future.cancelled():
+                if stopping:
+                    continue
+                raise ConnectionError(
+                    "the Dask scheduler was lost, or it canceled the tasks: results recorded so "
+                    "far are kept; start it again and continue with resume=True (--resume)"
+                )
+            results: list[Result] = []
             try:
-                yield key, future.result()
+                results, seconds = loads(future.result())
             except KilledWorker:
-                lost.append(key)
+                lost.extend(keys)
+            else:
+                seconds_per_task = max(seconds / len(results), 1e-6)
+                left[:0] = keys[len(results) :]
+            submit()
+            yield from zip(keys, results, strict=False)
     finally:
         client.cancel(list(waiting))
     if stopping:
         raise KeyboardInterrupt
+
+
+def _run_chunk(chunk: bytes) -> bytes:
+    """Compute the first tasks of a chunk, at least one.
+
+    Stops after `_CHUNK_SECONDS`, and before a task that raises an exception unless it is the first.
+
+    Parameters
+    ----------
+    chunk : bytes
+        Pickled function and list of its arguments.
+
+    Returns
+    -------
+    bytes
+        Pickled list of results, and duration in s.
+    """
+    from distributed.protocol.pickle import dumps, loads
+
+    function, tasks = loads(chunk)
+    start = time.perf_counter()
+    results: list[object] = []
+    for task in tasks:
+        try:
+            results.append(function(*task))
+        except Exception:
+            if not results:
+                raise
+            break
+        if time.perf_counter() - start > _CHUNK_SECONDS:
+            break
+    return dumps((results, time.perf_counter() - start))
+
+
+class _WorkerCount:
+    """Number of workers, at least one; asked for once a second, because workers may join."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._count, self._asked = 1, -math.inf
+
+    def current(self) -> int:
+        if time.monotonic() - self._asked > 1.0:
+            self._count, self._asked = max(1, len(self._client.nthreads())), time.monotonic()
+        return self._count
 
 
 def _cancel_queued(client: Client, waiting: Mapping[Future, Any]) -> None:

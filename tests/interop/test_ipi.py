@@ -1,7 +1,10 @@
 """Forces for a real i-PI: by the client of the command line, and by its own driver interface."""
 
+import select
+import socket
 import subprocess
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -10,11 +13,12 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.calculators.lj import LennardJones
+from ase.calculators.socketio import IPIProtocol
 from ase.io import write
 from ase.md.verlet import VelocityVerlet
 
 from ase_les import LESCalculator
-from ase_les.interop.ipi import Evaluator, connect
+from ase_les.interop.ipi import Evaluation, Evaluator, connect, run_client
 
 IPI = Path(sys.executable).with_name("i-pi")
 # Molecules and crystals here are far from the data of the models.
@@ -319,3 +323,41 @@ def test_nobody_listens():
         connect(unix="nobody", patience_s=0)
     with pytest.raises(ConnectionError, match="does not listen"):
         connect(port=9, patience_s=0)
+
+
+def test_no_message_is_unread_during_an_evaluation():
+    """i-PI 3.3 hangs if a client is killed with a message unread."""
+    here, there = socket.socketpair()
+    unread = []
+
+    def evaluate(positions, cell):
+        unread.append(select.select([there], [], [], 0)[0])
+        return Evaluation(positions[0, 0] + cell[2, 2], positions, np.eye(3), "")
+
+    counts = []
+    client = threading.Thread(target=lambda: counts.append(run_client(evaluate, there)))
+    client.start()
+    protocol = IPIProtocol(here)
+    with here:
+        protocol.sendmsg("STATUS")
+        assert protocol.recvmsg() == "NEEDINIT"
+        protocol.sendinit()
+        positions = np.arange(6.0).reshape(2, 3) + 1
+        for _ in range(2):
+            protocol.sendmsg("STATUS")
+            assert protocol.recvmsg() == "READY"
+            # As i-PI 3.3 does: all at once.
+            cell = 7 * np.eye(3)
+            data = [cell.T / units.Bohr, np.eye(3) / 7, np.int32(2), positions / units.Bohr]
+            message = b"POSDATA".ljust(12) + b"".join(each.tobytes() for each in data)
+            here.sendall(message + b"GETFORCE".ljust(12))
+            assert protocol.recvmsg() == "FORCEREADY"
+            assert protocol.recv(1, np.float64)[0] * units.Ha == pytest.approx(8.0)
+            assert protocol.recv(1, np.int32)[0] == 2
+            found = protocol.recv((2, 3), np.float64) * units.Ha / units.Bohr
+            np.testing.assert_allclose(found, positions)
+            assert protocol.recv((3, 3), np.float64).shape == (3, 3)
+            protocol.recv(protocol.recv(1, np.int32)[0], np.byte)
+    client.join(timeout=10)
+    assert counts == [2]
+    assert unread == [[], []]

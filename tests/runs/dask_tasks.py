@@ -20,6 +20,12 @@ def failing(number):
     raise ArithmeticError(f"no result for {number}")
 
 
+def failing_at_250(number):
+    if number == 250:
+        raise ArithmeticError(f"no result for {number}")
+    return number
+
+
 def dying_once(number, folder):
     """Kill its worker at the first attempt."""
     mark = folder / str(number)

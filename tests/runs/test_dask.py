@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -62,6 +64,61 @@ def test_an_address_and_a_scheduler_file_are_enough(client, tmp_path):
 def test_an_exception_is_raised_here(client):
     with pytest.raises(ArithmeticError, match="no result for 1"):
         dict(run_on_scheduler(dask_tasks.failing, tasks([1]), client))
+
+
+def test_short_tasks_are_sent_in_chunks(client, monkeypatch):
+    sent = []
+    submit = client.submit
+    monkeypatch.setattr(client, "submit", lambda *args, **kw: sent.append(1) or submit(*args, **kw))
+    found = dict(run_on_scheduler(dask_tasks.double, tasks(range(300)), client))
+    assert found == {f"task {number}": 2 * number for number in range(300)}
+    assert len(sent) < 60
+
+
+def test_an_exception_within_a_chunk_loses_no_earlier_result(client):
+    found = {}
+    with pytest.raises(ArithmeticError, match="no result for 250"):
+        for key, result in run_on_scheduler(dask_tasks.failing_at_250, tasks(range(300)), client):
+            found[key] = result
+    assert found == {key: int(key.split()[1]) for key in found}
+    assert len(found) >= 200
+
+
+def test_long_tasks_are_sent_one_by_one(client):
+    given = {f"task {number}": (0.3 + number / 1000,) for number in range(6)}
+    arrived = []
+    for _ in run_on_scheduler(dask_tasks.sleepy, given, client):
+        arrived.append(time.monotonic())
+    # Two workers: three pairs of results.
+    assert arrived[2] - arrived[0] > 0.2
+    assert arrived[4] - arrived[2] > 0.2
+
+
+def test_a_lost_scheduler_is_a_clear_error(tmp_path):
+    file = tmp_path / "scheduler.json"
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    options = {"env": {**os.environ, "PYTHONPATH": path}, "stderr": subprocess.DEVNULL}
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0"]
+    command = [*module, "--no-dashboard", "--scheduler-file", str(file)]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    worker += ["--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    settings = {"distributed.comm.timeouts.connect": "5s"}
+    with subprocess.Popen(command, **options) as scheduler, dask.config.set(settings):
+        while not file.is_file():
+            assert scheduler.poll() is None
+            time.sleep(0.05)
+        with subprocess.Popen(worker, **options) as process:
+            found = {}
+            try:
+                given = {f"task {number}": (0.3 + number / 1000,) for number in range(20)}
+                with pytest.raises(OSError, match="scheduler"):
+                    for key, result in run_on_scheduler(dask_tasks.sleepy, given, file):
+                        found[key] = result
+                        scheduler.kill()
+            finally:
+                scheduler.kill()
+                process.kill()
+    assert 1 <= len(found) < 20
 
 
 def test_a_lost_worker_costs_its_task_only(client, tmp_path):

@@ -294,8 +294,7 @@ class _Run:
     @torch.no_grad()
     def _align(self) -> None:
         """Copy the weights of the first process; other machines may differ by rounding."""
-        for values in (*self.model.parameters(), *self.average.values()):
-            self.ranks.copy_from_first_(values)
+        self.ranks.copy_from_first_((*self.model.parameters(), *self.average.values()))
 
     @torch.no_grad()
     def _update_average(self) -> None:
