@@ -124,7 +124,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
 
     if path.suffix != ".safetensors":
         raise ValueError(f"a model file ends in .safetensors, got '{path}'")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         unfinished.write_bytes(save(tensors, metadata=header))
         os.replace(unfinished, path)

@@ -3,24 +3,29 @@
     python benchmarks/double_starts.py [--starts 100] [--commands md,train]
 
 Dynamics, relaxations of one and of several structures, labeling, training, Born charges, phonons,
-infrared spectra and surface energies run on the command line, slowly. Once one has locked its
+infrared spectra and surface energies run on the command line, slowly, in forks of this process,
+which has loaded everything. Once one has locked its
 output, it is started again in turn as before, with --overwrite and with --resume. A second start is
 refused if it ends with exit code 2 and names the process that uses the output. The first process is
 paused meanwhile, so that it cannot end.
 """
 
 import argparse
+import importlib
+import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from ase.build import bulk
 from ase.io import write
+
+from ase_les.cli import main as ase_les
 
 MODEL = "nacl"
 SLOW = """
@@ -41,6 +46,13 @@ TRAINING = {
     "fit": {"epochs": 100_000},
     "output": "training",
 }
+#: What the commands import; forks inherit it.
+LOADED = (
+    *("calculator", "simulation", "reports", "training.learning.train"),
+    *("training.labeling.reference", "properties.phonons", "properties.born_charges"),
+    *("properties.infrared_harmonic", "properties.surface_energy"),
+)
+_numbers = itertools.count()
 
 #: Arguments by name; the output has the same name.
 COMMANDS = {
@@ -73,23 +85,49 @@ def prepare(folder: Path) -> None:
     (folder / "slow_engine.py").write_text(SLOW.replace("SECONDS", "3"))
     (folder / "fast_engine.py").write_text(SLOW.replace("SECONDS", "0"))
     (folder / "training.yml").write_text(json.dumps(TRAINING))
-    done = start(folder, "label copper.xyz --engine fast_engine:slow --output copper-labels")
-    if done.wait():
-        raise SystemExit("the data could not be made")
+    code, text = start(
+        folder, "label copper.xyz --engine fast_engine:slow --output copper-labels"
+    ).wait()
+    if code:
+        raise SystemExit(f"the data could not be made: {text}")
 
 
-def start(folder: Path, command: str) -> subprocess.Popen:
+@dataclass(frozen=True)
+class Started:
+    """A command in a fork of this process, which has loaded everything."""
+
+    pid: int
+    errors: Path
+
+    def wait(self) -> tuple[int, str]:
+        """Exit code, negative after a signal, and what was written to standard error."""
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return code, " ".join(self.errors.read_text().split())
+
+    def has_ended(self) -> bool:
+        state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state in ("Z", "X")
+
+
+def start(folder: Path, command: str) -> Started:
     """Start a command in a process of its own."""
-    code = f"from ase_les.cli import main; main({[*command.split(), '--quiet']!r})"
-    path = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    errors = folder / f"{next(_numbers)}.errors"
+    pid = os.fork()
+    if pid:
+        return Started(pid, errors)
+    code = 9
+    try:
+        os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+        ase_les([*command.split(), "--quiet"])
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def second_starts(folder: Path, name: str, count: int) -> tuple[int, list[str]]:
@@ -99,23 +137,22 @@ def second_starts(folder: Path, name: str, count: int) -> tuple[int, list[str]]:
     first = start(folder, command)
     deadline = time.monotonic() + 300
     while not lock.exists() or not lock.read_text():
-        if first.poll() is not None or time.monotonic() > deadline:
-            first.kill()
-            return 0, [f"{name} did not run: {first.communicate()[1][-500:]}"]
+        if first.has_ended() or time.monotonic() > deadline:
+            os.kill(first.pid, signal.SIGKILL)
+            return 0, [f"{name} did not run: {first.wait()[1][-500:]}"]
         time.sleep(0.05)
     refused, others = 0, []
-    first.send_signal(signal.SIGSTOP)
+    os.kill(first.pid, signal.SIGSTOP)
     for number in range(count):
-        if first.poll() is not None:
-            others.append(f"{name} ended: {first.communicate()[1][-300:]}")
-            break
         second = start(folder, command + ("", " --overwrite", resumed(name))[number % 3])
-        text = second.communicate()[1]
-        if second.returncode == 2 and f"in use by process {first.pid}" in " ".join(text.split()):
+        code, text = second.wait()
+        if code == 2 and f"in use by process {first.pid}" in text:
             refused += 1
         else:
-            others.append(f"{name}: exit code {second.returncode}, {text[-300:]}")
-    first.kill()
+            others.append(f"{name}: exit code {code}, {text[-300:]}")
+    if first.has_ended():
+        others.append(f"{name} ended")
+    os.kill(first.pid, signal.SIGKILL)
     first.wait()
     return refused, others
 
@@ -132,6 +169,12 @@ def main() -> None:
     options = parser.parse_args()
     refused, others = 0, []
     with tempfile.TemporaryDirectory() as folder:
+        # For the module of the slow engine, which workers import, too.
+        paths = (folder, os.environ.get("PYTHONPATH", ""))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        sys.path.insert(0, folder)
+        for module in LOADED:
+            importlib.import_module(f"ase_les.{module}")
         prepare(Path(folder))
         left = options.starts
         names = options.commands.split(",")

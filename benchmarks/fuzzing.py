@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import queue
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -226,8 +227,10 @@ def _stop(*_: object) -> None:
 def judged(read: Callable[[Path], object], path: Path, watch: Watch) -> tuple[str, list[str]]:
     """Outcome of reading a file, and its faults."""
     faults: list[str] = []
-    _reset_peak()
-    before, began = _memory("VmRSS"), time.process_time()
+    before = _memory()
+    if _peak() - before > MOST_MEGABYTES / 2:
+        _reset_peak()
+    began = time.process_time()
     signal.setitimer(signal.ITIMER_PROF, 5 * MOST_SECONDS)
     watch.start(path)
     try:
@@ -245,7 +248,7 @@ def judged(read: Callable[[Path], object], path: Path, watch: Watch) -> tuple[st
     finally:
         watch.stop()
         signal.setitimer(signal.ITIMER_PROF, 0)
-    seconds, grown = time.process_time() - began, _memory("VmHWM") - before
+    seconds, grown = time.process_time() - began, _peak() - before
     if seconds > MOST_SECONDS:
         faults.append(f"{seconds:.1f} s")
     if grown - path.stat().st_size / 1e6 > MOST_MEGABYTES:
@@ -264,18 +267,24 @@ def _reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _memory(name: str) -> float:
-    """A size of this process in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) / 1000
-    return 0.0
+def _memory() -> float:
+    """Resident size of this process in MB."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+
+
+def _virtual_bytes() -> int:
+    """Return the size of the address space of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _peak() -> float:
+    """Largest resident size of this process since `_reset_peak`, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def _work(name: str, folder: Path, numbers: range, seed: int, answers) -> None:
     """Read the mutants of these numbers; one answer for each."""
-    import resource
-
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _stop)
     kind = KINDS[name]
@@ -285,7 +294,7 @@ def _work(name: str, folder: Path, numbers: range, seed: int, answers) -> None:
         # Everything that is loaded on first use is loaded now.
         kind.read(sound)
         _warm(kind, sound, content)
-    limit = int(_memory("VmSize") * 1e6) + 6 * 2**30
+    limit = _virtual_bytes() + 6 * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     watch = Watch()
     path = folder / f"mutant{sound.suffix}"
@@ -372,7 +381,7 @@ def again(name: str, number: int, seed: int) -> None:
             print("read:", str(kind.read(path))[:500])
         except Exception:
             traceback.print_exc()
-        print(f"{time.process_time() - began:.2f} s, peak {_memory('VmHWM'):.0f} MB")
+        print(f"{time.process_time() - began:.2f} s, peak {_peak():.0f} MB")
 
 
 def main() -> None:

@@ -1,21 +1,27 @@
 """Kill every long command with SIGKILL at random moments, resume it, and compare the endings.
 
-    python benchmarks/killed_commands.py [--kills 100] [--seed 0] [--commands train,label]
+    python benchmarks/killed_commands.py [--kills 300] [--seed 0] [--commands train,label]
 
 Dynamics, relaxations of one and of several structures, labeling, training, Born charges, phonons,
 infrared spectra and surface energies run on the command line (in forks of this process, which has
 loaded everything), once without kills, and once killed and continued as a user would, ever later,
-until the end. A run differs if a file of results has other bytes (arrays and weights: other
-numbers) than that of the run without kills, if a structure is labeled twice, or if unfinished files
-remain. `random_kills.py` and `killed_relaxations.py` kill within dynamics and relaxations only.
+until the end. Half of the kills come after a random CPU time of the work, half before a random
+opening, renaming or removal of a file. A run differs if a file of results has other bytes (arrays
+and weights: other numbers) than that of the run without kills, if a structure is labeled twice, or
+if unfinished files remain. `random_kills.py` and `killed_relaxations.py` kill within dynamics and
+relaxations only.
 """
 
 import argparse
+import csv
 import io
 import json
+import math
+import mmap
 import os
 import random
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -29,12 +35,11 @@ from ase.io import write
 
 from ase_les.cli import main as ase_les
 from ase_les.reading.extended_xyz import write_labeled
-from ase_les.training.learning.fit import fit
 
 TRAINING = {
     "data": {"training": "copper-labeled.extxyz", "validation": 0.2},
     "model": {"representation": {"cutoff": 3.0, "n_radial": 2, "n_mixed": 2, "n_embedding": 1}},
-    "fit": {"epochs": 6},
+    "fit": {"epochs": 3},
     "output": "train",
 }
 DYNAMICS = "--temperature 300 --timestep 2 --log-stride 1 --trajectory-stride 2 --seed 1"
@@ -46,12 +51,12 @@ COMMANDS = {
         "md --resume md",
     ),
     "relax": (
-        "relax salt.xyz --model nacl --cell full --fmax 1e-3 --steps 25 --checkpoint-stride 3 "
+        "relax salt.xyz --model nacl --cell full --fmax 1e-3 --steps 8 --checkpoint-stride 3 "
         "--output relax",
         "relax --resume relax",
     ),
     "relax-all": (
-        "relax salts.xyz --all --model nacl --fmax 1e-2 --steps 8 --output relax-all",
+        "relax salts.xyz --all --model nacl --fmax 1e-2 --steps 4 --output relax-all",
         "relax --resume relax-all",
     ),
     "label": ("label copper.xyz --engine emt --output label", None),
@@ -66,8 +71,8 @@ COMMANDS = {
     ),
 }
 # Times, versions and pictures differ from run to run.
-_SAME_BYTES = (".traj", ".log", ".extxyz", ".csv", ".raw", "-BORN", "-FORCE_SETS")
-_RECORDS = (".jsonl",)
+_SAME_BYTES = (".traj", ".log", ".extxyz", ".raw", "-BORN", "-FORCE_SETS")
+_TIMED = (".jsonl", ".csv")
 
 
 def prepare(folder: Path) -> None:
@@ -75,11 +80,11 @@ def prepare(folder: Path) -> None:
     salt = bulk("NaCl", "rocksalt", a=5.7, cubic=True)
     salt.rattle(0.05, seed=1)
     write(folder / "salt.xyz", salt, format="extxyz")
-    write(folder / "salts.xyz", [salt] * 3, format="extxyz")
+    write(folder / "salts.xyz", [salt] * 2, format="extxyz")
     write(folder / "disordered.xyz", salt, format="extxyz")
     write(folder / "water.xyz", molecule("H2O"), format="extxyz")
     copper = []
-    for seed in range(40):
+    for seed in range(16):
         atoms = bulk("Cu", cubic=True)
         atoms.rattle(0.1, seed=seed)
         copper.append(atoms)
@@ -107,29 +112,106 @@ def call(folder: Path, arguments: str) -> int:
     return 0
 
 
-def in_a_fork(folder: Path, arguments: str, killed_after: float | None) -> int | None:
-    """Run a command in a fork; its exit code, None if it was killed before the end."""
+def in_a_fork(
+    folder: Path, arguments: str, cpu_s: float = math.inf, events: float = math.inf
+) -> tuple[int | None, float, int]:
+    """Run a command in a fork and kill it after a CPU time or before an event of files.
+
+    Returns
+    -------
+    int or None
+        Exit code; None if it was killed before the end.
+    float
+        CPU time in s, that of workers included.
+    int
+        Number of events.
+    """
+    counter = mmap.mmap(-1, 8)
     child = os.fork()
     if child == 0:
         try:
+            _kill_before_event(folder, counter, events)
             os._exit(call(folder, arguments))
         finally:
             os._exit(9)
-    if killed_after is not None:
-        time.sleep(killed_after)
-        os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+    used = 0.0
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        used = max(used, _cpu_time(child))
+        if used > cpu_s:
+            os.kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
+            break
+        time.sleep(0.002)
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+    return code, used, struct.unpack("q", counter)[0]
 
 
-def killed_until_done(folder: Path, name: str, duration: float, chance: random.Random) -> int:
-    """Number of kills until an attempt reaches the end."""
+def _kill_before_event(folder: Path, counter: mmap.mmap, last: float) -> None:
+    """Count openings for writing, renamings and removals of files in a folder; kill at the last."""
+
+    def hook(event: str, arguments: tuple) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            if not (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)):
+                return
+        elif event in ("os.rename", "os.remove", "os.truncate", "os.link"):
+            path = arguments[0]
+        else:
+            return
+        # Paths are relative to the folder, or begin with it; workers do not have this hook.
+        if isinstance(path, str) and path.startswith("/") and not path.startswith(str(folder)):
+            return
+        (count,) = struct.unpack("q", counter)
+        struct.pack_into("q", counter, 0, count + 1)
+        if count + 1 > last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def _cpu_time(pid: int) -> float:
+    """CPU time in s of a process and its children."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        times = [
+            Path(f"/proc/{each}/schedstat").read_text().split()[0] for each in (pid, *children)
+        ]
+    except OSError:
+        return 0.0
+    return sum(map(int, times)) / 1e9
+
+
+def killed_until_done(
+    folder: Path, name: str, length: tuple[float, int], chance: random.Random
+) -> int:
+    """Kill and continue a command until an attempt reaches the end.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+    length : float, int
+        CPU time in s and number of events of the whole run.
+    chance : random.Random
+
+    Returns
+    -------
+    int
+        Number of kills.
+    """
     new, continued = COMMANDS[name]
     kills = 0
     while True:
         begun = any(folder.glob(f"{name}*.checkpoint")) or any(folder.glob(f"{name}*.jsonl"))
         command = f"{new} --overwrite" if not begun else (continued or f"{new} --resume")
-        code = in_a_fork(folder, command, chance.uniform(0, 0.4 * duration * (1 + kills)))
+        share = chance.uniform(0, 0.4 * (1 + kills))
+        if chance.random() < 0.5:
+            code, _, _ = in_a_fork(folder, command, cpu_s=share * length[0])
+        else:
+            code, _, _ = in_a_fork(folder, command, events=int(share * length[1]))
         if code is None:
             kills += 1
         elif code in (0, 1):
@@ -148,8 +230,8 @@ def differences(name: str, sound: Path, killed: Path) -> list[str]:
             found.append(f"{file} is missing")
         elif file.endswith(_SAME_BYTES):
             found += [file] * (one.read_bytes() != other.read_bytes())
-        elif file.endswith(_RECORDS):
-            found += [file] * (_lines(one) != _lines(other))
+        elif file.endswith(_TIMED):
+            found += [file] * (_without_times(one) != _without_times(other))
         elif file.endswith(".npz"):
             found += [file] * (not _same_arrays(one, other))
         elif file.endswith(".safetensors"):
@@ -157,8 +239,16 @@ def differences(name: str, sound: Path, killed: Path) -> list[str]:
     return found
 
 
-def _lines(path: Path) -> list[str]:
-    return sorted(path.read_text().splitlines())
+def _without_times(path: Path) -> list[str]:
+    """Rows of a table, or sorted entries of a record; without times, and checksums of them."""
+    lines = path.read_text().splitlines()
+    is_table = path.suffix == ".csv"
+    entries = list(csv.DictReader(lines)) if is_table else [json.loads(line) for line in lines]
+    told = [
+        json.dumps({name: each[name] for name in each if name not in ("seconds", "crc32")})
+        for each in entries
+    ]
+    return told if is_table else sorted(told)
 
 
 def _same_arrays(one: Path, other: Path) -> bool:
@@ -177,10 +267,13 @@ def _weights(path: Path) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", default=",".join(COMMANDS))
     options = parser.parse_args()
+    # Here, since workers import this module.
+    from ase_les.training.learning.fit import fit
+
     # Checkpoints after every epoch instead of every 30 s.
     fit.__kwdefaults__["seconds_between_checkpoints"] = 0.0
     chance = random.Random(options.seed)
@@ -195,18 +288,17 @@ def main() -> None:
             prepare(sound)
             # The first run loads what a command needs; forks inherit it.
             call(sound, f"{COMMANDS[name][0]} --overwrite")
-            began = time.perf_counter()
-            in_a_fork(sound, f"{COMMANDS[name][0]} --overwrite", None)
-            duration = time.perf_counter() - began
+            length = in_a_fork(sound, f"{COMMANDS[name][0]} --overwrite")[1:]
             while done < wanted:
                 killed = Path(place) / f"{name}-{runs}"
                 killed.mkdir()
                 prepare(killed)
-                done += killed_until_done(killed, name, duration, chance)
+                done += killed_until_done(killed, name, length, chance)
                 runs += 1
                 failed += differences(name, sound, killed)
             kills, different = kills + done, different + len(failed)
-            told = {"command": name, "kills": done, "runs": runs, "different": failed}
+            told = {"command": name, "cpu_s": round(length[0], 2), "file_events": length[1]}
+            told |= {"kills": done, "runs": runs, "different": failed}
             print(json.dumps(told), flush=True)
     print(json.dumps({"kills": kills, "different": different}))
     sys.exit(different > 0)

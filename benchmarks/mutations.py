@@ -6,6 +6,7 @@ import pickle
 import pickletools
 import struct
 import zipfile
+from functools import lru_cache
 from random import Random
 
 VALUES = (
@@ -143,8 +144,20 @@ def _stored(entries: dict[str, bytes]) -> bytes:
 
 
 def _unzipped(content: bytes) -> dict[str, bytes]:
+    return dict(_entries(content))
+
+
+# Most mutants are made of the sound file.
+@lru_cache(maxsize=2)
+def _entries(content: bytes) -> tuple[tuple[str, bytes], ...]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        return tuple((name, archive.read(name)) for name in archive.namelist())
+
+
+@lru_cache(maxsize=2)
+def _operations(data: bytes) -> tuple[tuple[str, int], ...]:
+    """Names and places of the operations of a pickle."""
+    return tuple((operation.name, start) for operation, _, start in pickletools.genops(data))
 
 
 def _archive(content: bytes, chance: Random) -> bytes:
@@ -160,7 +173,7 @@ def _archive(content: bytes, chance: Random) -> bytes:
 
 def _pickle(data: bytes, chance: Random) -> bytes:
     """A pickle with one operation changed: numbers, names, references, nesting, repetition."""
-    places = [(op.name, start) for op, _, start in pickletools.genops(data)]
+    places = _operations(data)
     ends = [start for _, start in places[1:]] + [len(data)]
     parts = [data[start:end] for (_, start), end in zip(places, ends, strict=True)]
     kinds = {

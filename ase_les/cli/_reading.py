@@ -25,8 +25,8 @@ READING = frozenset({"structure", "structures", "data", "bulk", "trajectory"})
 Format = Annotated[
     str | None,
     typer.Option(
-        help="ASE format of the structure files, such as vasp-out, espresso-out or "
-        "lammps-data:Na,Cl; with dpdata also dpdata:NAME.",
+        help="ASE format of the structure files, such as vasp-out, espresso-out, "
+        "lammps-data:Na,Cl or lammps-dump-text:O,H; with dpdata also dpdata:NAME.",
         show_default="by name and content",
     ),
 ]

@@ -15,9 +15,11 @@ from ase.io import read
 from ase.io.formats import string2index
 
 from ase_les.messages import one_line
-from ase_les.reading import formats, xyz_text
+from ase_les.reading import database, formats, xyz_text
 from ase_les.reading.notes import Notes
-from ase_les.reading.structures import complete
+from ase_les.reading.program_charges import stated_charge
+from ase_les.reading.structures import complete, without_placeholder
+from ase_les.reading.total_charge import KEY
 from ase_les.reading.xyz_comment import is_misread
 
 Index = int | slice | str
@@ -95,7 +97,8 @@ def read_file(
     path : str or Path
         Such as ``run.xyz``, ``run.xyz@3`` or ``run.xyz@-10:``.
     format : str or None
-        ASE format name, or ``dpdata:NAME``; None determines it from name and content.
+        ASE format name, ``dpdata:NAME``, or ``lammps-data:Na,Cl`` and ``lammps-dump-text:O,H``
+        with the elements of the types; None determines it from name and content.
     last_only : bool
         Read only the last structure.
     charge : float or None
@@ -119,8 +122,14 @@ def read_file(
         frames, total = _frames(file, kind, chosen, last_only, notes)
     if not frames:
         raise ValueError(f"{path} has no such structure: {_SELECTION_HELP}")
+    stated = stated_charge(file, kind) if charge is None else None
     for number, atoms in enumerate(frames):
+        if stated is not None and stated[1] != 0 and KEY not in atoms.info:
+            atoms.info[KEY] = stated[1]
+            notes.add(f"total charge {stated[1]:+g} e read from '{stated[0]}'")
         try:
+            if kind == "proteindatabank":
+                without_placeholder(atoms, notes)
             complete(atoms, notes, charge)
         except ValueError as error:
             place = f", structure {number}" if len(frames) > 1 else ""
@@ -190,15 +199,21 @@ def _frames(
         return _chosen(every, chosen, last_only), len(every)
     if kind.startswith(formats.LAMMPS_DATA):
         return [formats.read_lammps_data(file, kind)], 1
+    if kind.startswith(formats.LAMMPS_DUMP):
+        every = formats.read_lammps_dump(file, kind)
+        return _chosen(every, chosen, last_only), len(every)
     if formats.is_xyz(kind):
         return _xyz_frames(file, kind, chosen, last_only, notes)
+    if kind in database.FORMATS:
+        index = chosen if chosen is not None else (-1 if last_only else slice(None))
+        every, total = database.read_database(file, index)
+        return (every[-1:] if last_only else every), total
     if kind == "traj":
         total = _trajectory_length(file)
     elif formats.has_many_frames(kind) and not isinstance(chosen, str):
         every = _read(file, ":", kind)
         return _chosen(every, chosen, last_only), len(every)
     else:
-        # One structure, or a query of a database.
         found = _read(file, ":" if isinstance(chosen, slice) else (chosen or -1), kind)
         return found, len(found)
     return _read(file, _index(chosen, last_only, total), kind), total

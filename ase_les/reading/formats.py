@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ DPDATA = "dpdata:"
 
 LAMMPS_DATA = "lammps-data"
 """Elements of atom types may follow, as in ``lammps-data:Na,Cl``."""
+
+LAMMPS_DUMP = "lammps-dump-text"
+"""Elements of atom types may follow, as in ``lammps-dump-text:O,H``."""
 
 _HEAD_BYTES, _HEAD_LINES = 16384, 60
 
@@ -38,7 +42,8 @@ def format_of(path: Path, given: str | None = None) -> str:
     """
     if given is not None:
         name, _, elements = given.partition(":")
-        if given.startswith(DPDATA) or given in ioformats or (name == LAMMPS_DATA and elements):
+        has_elements = name in (LAMMPS_DATA, LAMMPS_DUMP) and elements
+        if given.startswith(DPDATA) or given in ioformats or has_elements:
             return given
         raise ValueError(
             f"unknown format '{given}'; ASE reads {', '.join(sorted(_readable()))}; with dpdata "
@@ -79,17 +84,54 @@ def read_lammps_data(path: Path, name: str) -> Atoms:
     ValueError
         If the elements of the atom types are not specified.
     """
-    listed = name.partition(":")[2]
-    symbols = [symbol.strip() for symbol in listed.split(",")] if listed else []
-    unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
-    if unknown:
-        raise ValueError(f"{path}: the format {name} names {unknown}, which are not elements")
+    symbols = _elements_of_types(path, name)
     chosen = {kind: atomic_numbers[symbol] for kind, symbol in enumerate(symbols, start=1)}
     options: dict[str, Any] = {"Z_of_type": chosen or None, "do_not_split_by_at_sign": True}
     atoms = cast(Atoms, read(str(path), format=LAMMPS_DATA, **options))
     if not chosen:
         _check_lammps_elements(path, atoms)
     return atoms
+
+
+def read_lammps_dump(path: Path, name: str) -> list[Atoms]:
+    """Return the structures of a LAMMPS dump file (units metal, or those that it states).
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        ``lammps-dump-text``, or with the elements of the atom types ``lammps-dump-text:O,H``.
+
+    Raises
+    ------
+    ValueError
+        If the elements of the atom types are not specified.
+    """
+    symbols = _elements_of_types(path, name)
+    head = _head(path)
+    columns = next((line.split()[2:] for line in head if line.startswith("ITEM: ATOMS")), [])
+    if not symbols and {"element", "mass"}.isdisjoint(columns):
+        # ASE takes types for atomic numbers: type 1 would be hydrogen.
+        raise ValueError(
+            f"{path} has no column `element`: give the elements in the order of the types with "
+            f"--format {LAMMPS_DUMP}:O,H"
+        )
+    following = dict(pairwise(head))
+    options: dict[str, Any] = {
+        "specorder": symbols or None,
+        "units": following.get("ITEM: UNITS", "metal").strip(),
+        "do_not_split_by_at_sign": True,
+    }
+    return list(read(str(path), ":", format=LAMMPS_DUMP, **options))
+
+
+def _elements_of_types(path: Path, name: str) -> list[str]:
+    listed = name.partition(":")[2]
+    symbols = [symbol.strip() for symbol in listed.split(",")] if listed else []
+    unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
+    if unknown:
+        raise ValueError(f"{path}: the format {name} names {unknown}, which are not elements")
+    return symbols
 
 
 def is_xyz(name: str) -> bool:

@@ -32,6 +32,7 @@ from ase_les.reading.stiffness import (
     stiffness_of_bonds,
     stiffness_of_neighbors,
 )
+from ase_les.reading.zero_forces import question_zero_forces
 
 _ENERGY_UNITS = {
     "eV": 1.0,
@@ -95,7 +96,7 @@ def question_labels(frames: Sequence[Atoms], sources: LabelSources) -> list[str]
         If stresses are larger than any material can sustain.
     """
     chosen = _evenly([atoms for atoms in frames if 1 < len(atoms) <= _MOST_ATOMS], _MOST_FRAMES)
-    messages = _check_stress_size(frames, sources)
+    messages = _check_stress_size(frames, sources) + question_zero_forces(frames, sources)
     length, length_messages = _check_lengths(chosen)
     if length != "Å":
         # Other checks are meaningless with wrong lengths.

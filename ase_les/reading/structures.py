@@ -53,6 +53,14 @@ def complete(atoms: Atoms, notes: Notes, charge: float | None = None) -> None:
     _take_masses(atoms, notes)
 
 
+def without_placeholder(atoms: Atoms, notes: Notes) -> None:
+    """Remove the cell of 1 Å that files of the Protein Data Bank have for molecules, in place."""
+    if len(atoms) > 1 and np.allclose(atoms.cell.cellpar(), [1, 1, 1, 90, 90, 90]):
+        atoms.set_cell(None)
+        atoms.set_pbc(False)
+        notes.add("the cell of 1 Å (CRYST1) is a placeholder: no cell and no periodic directions")
+
+
 def unused_keys(atoms: Atoms) -> list[str]:
     """Return the names of unused entries of a structure, without calculator results."""
     info = [

@@ -112,6 +112,7 @@ def show_labels(result: LabelResult, quiet: bool = False) -> None:
         "engine": f"{result.reference.name} {result.reference.version or ''}".rstrip(),
         "labeled": f"{result.labeled} of {result.structures}",
         **{f"failed: {kind}": count for kind, count in kinds.items()},
+        **({"without stress": result.without_stress} if result.without_stress else {}),
         "wall time (s)": result.wall_time_s,
     }
     on = console(quiet)

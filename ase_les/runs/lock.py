@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import inspect
 import json
 import os
@@ -98,7 +99,7 @@ class OutputLock:
                     # Removed by its owner between opening and locking.
                     os.close(descriptor)
                     continue
-                self._check_owner(descriptor, supported)
+                owner = self._check_owner(descriptor, supported)
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(_this_process()).encode(), 0)
             except BaseException:
@@ -107,6 +108,7 @@ class OutputLock:
                 raise
             self._descriptor = descriptor
             self._refreshed = time.monotonic()
+            self._remove_unfinished(owner.get("pid"))
             return
 
     def _lock_file(self, descriptor: int) -> bool:
@@ -128,16 +130,23 @@ class OutputLock:
         except FileNotFoundError:
             return False
 
-    def _check_owner(self, descriptor: int, file_is_locked: bool) -> None:
-        """Refuse the lock if the process that is recorded in it may still run."""
+    def _check_owner(self, descriptor: int, file_is_locked: bool) -> dict[str, Any]:
+        """Return the recorded process, which has ended; refuse the lock if it may still run."""
         owner = _read_owner(descriptor)
         if not owner:
-            return
+            return owner
         if owner.get("host") == socket.gethostname():
             if not file_is_locked and _is_running(owner.get("pid")):
                 raise self._in_use(owner)
         elif self._age_s(descriptor) < ABANDONED_AFTER_S:
             raise self._in_use(owner)
+        return owner
+
+    def _remove_unfinished(self, pid: object) -> None:
+        """Remove the partly written files of the process that held the lock and was killed."""
+        name = glob.escape(self._stem.name)
+        for path in self._stem.parent.glob(f".{name}[.-]*.{pid}.unfinished"):
+            path.unlink(missing_ok=True)
 
     def _age_s(self, descriptor: int) -> float:
         """Return the time since the last refresh, by the clock of the file system."""

@@ -150,7 +150,6 @@ class RunFiles(OutputFiles):
         figures = (self.figure, self.picture)
         for path in (self.checkpoint, *old, self.summary, *figures, *self._observables()):
             path.unlink(missing_ok=True)
-        self.remove_unfinished()
 
     def prepare_parts(self, stems: Iterable[Path], allowed: bool) -> None:
         """Create the folder of a calculation that consists of several relaxations.
@@ -169,11 +168,6 @@ class RunFiles(OutputFiles):
         """
         trajectories = (RunFiles(stem).trajectory for stem in stems)
         self.prepare((self.summary, *trajectories), allowed)
-
-    def remove_unfinished(self) -> None:
-        """Remove partly written files of a process that was killed."""
-        for path in self.stem.parent.glob(f".{glob.escape(self.stem.name)}[.-]*.unfinished"):
-            path.unlink(missing_ok=True)
 
     def as_summary(self) -> dict[str, str]:
         """Return the names of the existing files."""

@@ -24,6 +24,10 @@ SAME_MODEL_FORCES = 1e-3
 FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
 
 
+# Timesteps of 0.1 to 5 fs, written in ps.
+_SHORT_TIMESTEP_FS = 0.005
+
+
 def check_structure(atoms: Atoms) -> None:
     """Check that a structure has a calculator and can be calculated, see `check_atoms`."""
     if len(atoms) and atoms.calc is None:
@@ -153,6 +157,16 @@ def size_notes(atoms: Atoms) -> list[str]:
         f"the cell is {thinnest:.2f} Å thick, less than twice the cutoff of {cutoff:g} Å: atoms "
         "interact with several images of each other. Energies are exact, but correlations are "
         "limited by the cell"
+    ]
+
+
+def timestep_notes(settings: DynamicsSettings) -> list[str]:
+    """Return a warning about a timestep that was probably given in ps."""
+    if settings.timestep_fs > _SHORT_TIMESTEP_FS:
+        return []
+    return [
+        f"the timestep is {settings.timestep_fs:g} fs, a hundredth of what hydrogen needs: if it "
+        f"was meant in ps, write {1000 * settings.timestep_fs:g}"
     ]
 
 

@@ -381,7 +381,6 @@ def rewind_files(
     ValueError
         If a file has changed, see :meth:`GrowingFile.rewind`.
     """
-    files.remove_unfinished()
     growing = growing_files(files, settings)
     for name, file in growing.items():
         if name in checkpoint.files:

@@ -55,6 +55,24 @@ def test_the_lock_of_a_process_that_was_killed_is_replaced(holder, tmp_path, num
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_process_left_unfinished_is_removed(holder, tmp_path):
+    ours = [
+        f".run.checkpoint.{holder.pid}.unfinished",
+        f".run-labels.jsonl.{holder.pid}.unfinished",
+    ]
+    others = [".run-2.checkpoint.1.unfinished", f".runs.log.{holder.pid}.unfinished"]
+    for name in (*ours, *others):
+        (tmp_path / name).touch()
+    with pytest.raises(OutputInUseError), OutputLock(tmp_path / "run"):
+        pass
+    assert all((tmp_path / name).exists() for name in ours)
+    holder.kill()
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    with OutputLock(tmp_path / "run"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
 def test_one_process_cannot_use_an_output_twice(tmp_path):
     with OutputLock(tmp_path / "run"):
         with pytest.raises(OutputInUseError), OutputLock(tmp_path / "run"):

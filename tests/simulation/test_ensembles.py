@@ -14,7 +14,7 @@ from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from scipy import stats
 
 from ase_les.simulation import DynamicsSettings, Stage, run_dynamics
-from ase_les.simulation.checks import sampling_notes
+from ase_les.simulation.checks import sampling_notes, timestep_notes
 from ase_les.simulation.integrators import make_integrator
 
 TEMPERATURE = 300.0
@@ -331,3 +331,9 @@ def test_a_timestep_too_long_for_the_fastest_vibration_is_noted():
     settings = DynamicsSettings(temperature_K=300.0, timestep_fs=4.0, observe=["current"])
     (note,) = sampling_notes(Atoms("OH2"), settings)
     assert "time step of at most 3.8 fs" in note
+
+
+@pytest.mark.parametrize(("timestep", "warned"), [(0.001, True), (0.0005, True), (0.01, False)])
+def test_a_timestep_that_was_meant_in_ps_is_noted(timestep, warned):
+    notes = timestep_notes(DynamicsSettings(temperature_K=300.0, timestep_fs=timestep))
+    assert [f"write {1000 * timestep:g}" in note for note in notes] == [True] * warned

@@ -1,7 +1,10 @@
 """Engines that repeat everything get vacuum; modes without stress label energies and forces."""
 
+import re
 import sys
 import types
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +13,11 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 
+from ase_les.reports.training import show_labels
+from ase_les.runs.output import LabelFiles
 from ase_les.training.engines import programs as engines
 from ase_les.training.engines.calculators import InVacuum
-from ase_les.training.labeling.reference import label
+from ase_les.training.labeling.reference import LabelResult, label
 
 
 class RepeatsAll(Calculator):
@@ -89,3 +94,12 @@ def test_a_mode_without_stress_still_labels_energies_and_forces():
     assert found.problem is None
     assert found.energy_eV is not None
     assert found.stress_eV_per_A3 is None
+
+
+def test_missing_stresses_are_told_in_the_table(capsys):
+    reference = engines.Reference("gpaw", engines.make_lj, {})
+    result = LabelResult(LabelFiles(Path("lab")), reference, 3, 6, {}, 1, 2.0, None, 3)
+    show_labels(result)
+    assert re.search(r"without stress\W+3", "".join(capsys.readouterr()))
+    show_labels(replace(result, without_stress=0))
+    assert "without stress" not in "".join(capsys.readouterr())
