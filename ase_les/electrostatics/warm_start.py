@@ -8,7 +8,8 @@ the atoms to first order in their displacements. Conjugate gradients with B star
     \mathbf{p} = B \mathbf{v} + \mathbf{c}
 
 with the driving potential :math:`\mathbf{v}` of the current geometry and :math:`\mathbf{c}`, the
-error of :math:`B \mathbf{v}`, extrapolated from the last three geometries. It changes with the
+error of :math:`B \mathbf{v}`, extrapolated from the last two geometries (more would amplify what
+the tolerance leaves). It changes with the
 positions of the metal only, which are slower than the atoms that drive it.
 
 Neither affects convergence: the iteration ends when the residual potential, summed in full for
@@ -35,7 +36,7 @@ TOLERANCE = {torch.float32: 1e-7, torch.float64: 1e-12}
 MOST_ATOMS = 4096
 
 # Weights of the last errors of the preconditioner, latest last: of a polynomial through them.
-_EXTRAPOLATION = ((), (1,), (-1, 2), (1, -3, 3))
+_EXTRAPOLATION = ((), (1,), (-1, 2))
 _KEPT = len(_EXTRAPOLATION) - 1
 
 # Iterations in excess of the fewest since the factorization, after which it is repeated: about as
