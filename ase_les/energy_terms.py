@@ -151,6 +151,8 @@ class LatentElectrostatics(nn.Module):
             moved = self.equilibration(graph, charges, sums, plan, context.bias)
             charges, atomic = charges + moved.charges, moved.energies
             metal = moved.charges[:, 0]
+            if moved.surface is not None:
+                plan = plan.with_surface(moved.surface)
         return LongRange(self.electrostatics(graph, charges, plan), atomic, charges, latent, metal)
 
     def equilibrium(

@@ -119,6 +119,13 @@ class Plan(NamedTuple):
     pbc: Tensor
     metal: WarmStart | None = None
 
+    def with_surface(self, surface: Tensor) -> Plan:
+        """Return the plan of one structure whose charges have a known potential on the mesh."""
+        (group,) = self.groups
+        assert group.sum is not None
+        known = group._replace(sum=group.sum._replace(surface=surface))
+        return self._replace(groups=(known,))
+
 
 class Electrostatics(nn.Module):
     r"""Long-range energy of charges.

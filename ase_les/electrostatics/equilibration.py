@@ -101,11 +101,13 @@ class EquilibratedCharges(NamedTuple):
     r"""Equilibrated charges and their energy.
 
     ``charges`` (N, 1): p in e. ``energies`` (N,): :math:`\chi p + \tfrac12 (\eta + U) p^2` of
-    each atom, in eV.
+    each atom, in eV. ``surface``: potential of :math:`q + p` on the mesh of the sum, without
+    derivatives, if it is known.
     """
 
     charges: Tensor
     energies: Tensor
+    surface: Tensor | None = None
 
 
 class MetalBias(NamedTuple):
@@ -129,35 +131,41 @@ class Equilibrium:
     ----------
     charges : Tensor, shape (M, 1)
         In e, without derivatives.
+    surface : Tensor or None
+        Potential of all charges on the mesh of the sum, if it is known.
     potential_V : float or None
         Potential of the electrode of given charge relative to the other metal atoms; None without
         such an electrode.
     """
 
-    def __init__(self, solver: Solver, drive: Tensor, bias: MetalBias | None):
+    def __init__(
+        self, solver: Solver, drive: Tensor, bias: MetalBias | None, surface: Tensor | None
+    ):
         self._solver = solver
         self._electrode = self.potential_V = None
-        charges = solver.solve(-drive)
+        charges, moved = solver.solve(-drive)
+        surface = _sum_of(surface, moved)
         if bias is not None and bias.electrode is not None:
             self._electrode = bias.electrode[:, None]
-            self._unit = solver.solve(self._electrode, "electrode")
+            self._unit, moved = solver.solve(self._electrode, "electrode")
             self.potential_V = (bias.charge - self._held(charges)) / self._held(self._unit)
             charges = charges + self.potential_V * self._unit
-        self.charges = charges
+            surface = _sum_of(surface, moved, self.potential_V)
+        self.charges, self.surface = charges, surface
 
     def respond(self, potential: Tensor, series: str = "response") -> Tensor:
         """Return the change (M, 1) in e by an energy lowered by `potential` (M, 1) in eV/e.
 
         Solutions of one `series` are initial values of the next.
         """
-        change = self._solver.solve(potential, series)
+        change = self._solver.solve(potential, series).charges
         if self._electrode is None:
             return change
         return change - self._held(change) / self._held(self._unit) * self._unit
 
     def response_of(self, potential: Tensor) -> Tensor:
         """Return the response (M, 1) in e to a potential (M, 1), without charges held fixed."""
-        return self._solver.solve(potential, "electrode")
+        return self._solver.solve(potential, "electrode").charges
 
     def _held(self, charges: Tensor) -> float:
         assert self._electrode is not None
@@ -231,9 +239,11 @@ class Equilibration(nn.Module):
 
         moved = self.differentiable(found.charges, residual, found.respond)
         energies = (chi * moved + 0.5 * stiffness * moved**2)[:, 0]
-        return EquilibratedCharges(
-            none.index_add(0, metal, moved), none[:, 0].index_add(0, metal, energies)
+        charges_of_all, energies_of_all = (
+            zero.index_add(0, metal, values)
+            for zero, values in ((none, moved), (none[:, 0], energies))
         )
+        return EquilibratedCharges(charges_of_all, energies_of_all, found.surface)
 
     def equilibrium(
         self,
@@ -247,7 +257,7 @@ class Equilibration(nn.Module):
         metal = self.atoms(graph)
         chi, stiffness = self._constants(graph, metal, sums, bias)
         potential = Potential(sums, plan, graph)
-        drive = potential.at(graph, charges.detach(), metal) + chi.detach()
+        drive, surface = potential.at(graph, charges.detach(), metal)
         conductor = Conductor(graph, metal, stiffness.detach(), potential)
         at_once = conductor.n_atoms * conductor.layout.width <= _AT_ONCE
         solver: Solver
@@ -257,7 +267,7 @@ class Equilibration(nn.Module):
             solver = Warm(conductor, plan)
         else:
             solver = Iterated(conductor, _RESIDUAL[self.log_hardness.dtype])
-        return Equilibrium(solver, drive, bias)
+        return Equilibrium(solver, drive + chi.detach(), bias, surface)
 
     def levels(
         self,
@@ -325,3 +335,10 @@ class FrozenEquilibration(Equilibration):
     ) -> Tensor:
         """Return the charges unchanged."""
         return found
+
+
+def _sum_of(surface: Tensor | None, other: Tensor | None, factor: float = 1.0) -> Tensor | None:
+    """Return the sum of two potentials on a mesh, None if one of them is unknown."""
+    if surface is None or other is None:
+        return None
+    return surface.add(other, alpha=factor)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, _Mesh
+from ase_les.electrostatics.mesh import Mesh
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.reciprocal import SumPlan
 from ase_les.electrostatics.splines import (
     derivatives,
@@ -41,7 +43,7 @@ class MeshPotential:
     def __init__(self, plan: SumPlan, positions: Tensor, cell: Tensor):
         method = plan.method
         assert isinstance(method, AnalyticParticleMesh) and plan.weights is not None
-        self._mesh = _Mesh.of(plan.waves, 1, method.settings.order)
+        self._mesh = Mesh.of(plan.waves, 1, method.settings.order)
         self._weights = plan.weights
         self._kernels = method.kernels
         self._fractional = positions[None] @ torch.linalg.inv(cell)
@@ -69,33 +71,47 @@ class MeshPotential:
 
     def __call__(self, charges: Tensor) -> Tensor:
         """Return potentials (N,) in V of charges (N,) in e."""
+        return self.at_atoms(self.surface(charges))
+
+    @property
+    def has_kernels(self) -> bool:
+        """Return whether compiled kernels are used."""
+        return self._kernels is not None
+
+    def surface(self, charges: Tensor) -> Tensor:
+        """Return the potential of charges (N,) on all points of the mesh, in V."""
         mesh = self._mesh
         if self._kernels is not None:
-            place = self._kernels, mesh.size, spline_table(mesh.order), self._fractional
-            block = charges[None, :, None]
-            (density,) = spread(*place, block)
-            potentials, _ = gather(*place, block, [self._surface(density)])
-            return potentials[0, :, 0]
-        density = mesh.empty(charges)
-        density.index_add_(
-            0, self._points.flatten(), (self._shares * charges[self._order, None]).flatten()
-        )
-        seen = self._surface(density).index_select(0, self._points.flatten())
-        found = torch.linalg.vecdot(seen.view(self._points.shape), self._shares)
-        return torch.empty_like(charges).index_copy_(0, self._order, found)
+            (density,) = spread(*self._place(self._kernels), charges[None, :, None])
+        else:
+            density = mesh.empty(charges)
+            density.index_add_(
+                0, self._points.flatten(), (self._shares * charges[self._order, None]).flatten()
+            )
+        return mesh.transform_back(mesh.transform(density) * self._weights)
 
-    def _surface(self, density: Tensor) -> Tensor:
-        return self._mesh.transform_back(self._mesh.transform(density) * self._weights)
+    def at_atoms(self, surface: Tensor) -> Tensor:
+        """Return the values (N,) of a potential on the mesh at the atoms, in V."""
+        if self._kernels is not None:
+            block = surface.new_zeros(1, self._fractional.shape[1], 1)
+            potentials, _ = gather(*self._place(self._kernels), block, [surface])
+            return potentials[0, :, 0]
+        seen = surface.index_select(0, self._points.flatten())
+        found = torch.linalg.vecdot(seen.view(self._points.shape), self._shares)
+        return torch.empty_like(found).index_copy_(0, self._order, found)
+
+    def _place(self, kernels: Kernels) -> tuple[Kernels, tuple[int, int, int], np.ndarray, Tensor]:
+        return kernels, self._mesh.size, spline_table(self._mesh.order), self._fractional
 
 
 def interpolated(
-    mesh: _Mesh, surface: Tensor, fractional: Tensor, kernels: Kernels | None
+    mesh: Mesh, surface: Tensor, fractional: Tensor, kernels: Kernels | None
 ) -> tuple[Tensor, Tensor]:
     """Return mesh values and gradients (P, 3) interpolated at fractional coordinates (P, 3).
 
     Parameters
     ----------
-    mesh : _Mesh
+    mesh : Mesh
         Of one structure.
     surface : Tensor
         Spline coefficients on all points of the mesh.

@@ -27,9 +27,10 @@ import torch
 from torch import Tensor
 
 from ase_les.electrostatics.layout import Layout
+from ase_les.electrostatics.mesh import Mesh
 from ase_les.electrostatics.mesh_potential import interpolated
 from ase_les.electrostatics.open_boundary import smeared_coulomb
-from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings, _Mesh
+from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
 from ase_les.electrostatics.splines import undo_splines
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
@@ -216,12 +217,12 @@ def _in_cell(metal: Metal, kernel: ReciprocalKernel) -> Callable[[Tensor], tuple
     return of_pairs
 
 
-def _table(cell: Tensor, kernel: ReciprocalKernel) -> tuple[_Mesh, Tensor, Tensor]:
+def _table(cell: Tensor, kernel: ReciprocalKernel) -> tuple[Mesh, Tensor, Tensor]:
     """Return a mesh, the potential on it of a unit Gaussian charge, and its fractional place."""
     order, spacing = _TABLE
     sums = AnalyticParticleMesh(kernel, MeshSettings(order, spacing * kernel.smearing))
     plan = sums.plan(cell[None], Layout(1, 1, None))
-    mesh = _Mesh.of(plan.waves, 1, order)
+    mesh = Mesh.of(plan.waves, 1, order)
     weights = plan.weights
     assert weights is not None
     for axis, (steps, indices) in enumerate(zip(mesh.size, plan.waves.axes, strict=True)):

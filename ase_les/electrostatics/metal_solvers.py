@@ -7,7 +7,7 @@ gradients, always on charges whose sum over each structure is zero.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from ase_les.electrostatics.mesh_potential import MeshPotential
 from ase_les.electrostatics.metal_preconditioner import Metal
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh
 from ase_les.electrostatics.slab import LayerPotential, SlabBox
-from ase_les.electrostatics.warm_start import NO_MINIMUM
+from ase_les.electrostatics.warm_start import NO_MINIMUM, Answer, AnswerOf
 from ase_les.graph import Graph, atoms_without_edges
 
 # The condition number for smeared charges is some hundreds: tens of steps are enough.
@@ -49,12 +49,16 @@ class Potential:
             energy = self.sums(graph, charges + probe, self._plan).sum()
             return torch.autograd.grad(energy, probe, create_graph=create_graph)[0]
 
-    def at(self, graph: Graph, charges: Tensor, atoms: Tensor) -> Tensor:
-        """Return potentials (M, 1) in V at some atoms (M,) of charges (N, 1), up to a constant."""
+    def at(self, graph: Graph, charges: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return potentials (M, 1) in V at some atoms (M,) of charges (N, 1), up to a constant.
+
+        And the potential on the mesh, None without mesh or kernels.
+        """
         if self.mesh is None:
-            return self(graph, charges)[atoms]
-        found = self.sums.config.weight * self.mesh.among(None)(charges[:, 0])[atoms, None]
-        return found - self.own * charges[atoms]
+            return self(graph, charges)[atoms], None
+        found, surface = self.mesh.among(None)(charges[:, 0])
+        found = self.sums.config.weight * found[atoms, None]
+        return found - self.own * charges[atoms], surface
 
     @property
     def own(self) -> float:
@@ -81,21 +85,35 @@ class MeshSum:
         if box is not None and not group.sum.truncated:
             self._layer = LayerPotential(graph, box)
 
-    def among(self, atoms: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def among(self, atoms: Tensor | None) -> AnswerOf:
         """Return the map from charges (M,) to potentials (M,) in V of some atoms, None for all."""
         positions = self._positions if atoms is None else self._positions[atoms]
         of_mesh = MeshPotential(self._sum, positions, self.cell)
-        if self._layer is None:
-            return of_mesh
-        of_layer = self._layer if atoms is None else self._layer.of(atoms)
-        return lambda charges: of_mesh(charges) + of_layer(charges)
+        layer = self._layer
+        of_layer = layer if layer is None or atoms is None else layer.of(atoms)
+
+        def answer(charges: Tensor) -> Answer:
+            surface = of_mesh.surface(charges)
+            potentials = of_mesh.at_atoms(surface)
+            if of_layer is not None:
+                potentials = potentials + of_layer(charges)
+            return Answer(potentials, surface if of_mesh.has_kernels else None)
+
+        return answer
+
+
+class Response(NamedTuple):
+    """Neutral charges (M, 1) in e, and their potential on the mesh of the sum, if it is known."""
+
+    charges: Tensor
+    surface: Tensor | None = None
 
 
 class Solver(Protocol):
     """Inverse of H on neutral charges."""
 
-    def solve(self, given: Tensor, series: str = "charges") -> Tensor:
-        """Return neutral charges (M, 1) with a potential (M, 1) up to a constant.
+    def solve(self, given: Tensor, series: str = "charges") -> Response:
+        """Return neutral charges with a potential (M, 1) up to a constant.
 
         Solutions of one `series` are initial values of the next, if the solver uses them.
         """
@@ -124,16 +142,21 @@ class Conductor:
         """Return potentials H p (M, n) of n sets of charges p (M, n)."""
         return self.potential(self.graph, charges) + self._stiffness * charges
 
-    def answers(self) -> Callable[[Tensor], Tensor]:
+    def answers(self) -> AnswerOf:
         """Return the map from neutral charges (M,) of one structure to potentials H p (M,).
 
         On a mesh it is faster, and the potential is the same up to a constant.
         """
         if self.potential.mesh is None:
-            return lambda charges: self.answer(charges[:, None])[:, 0]
+            return lambda charges: Answer(self.answer(charges[:, None])[:, 0])
         weight = self.potential.sums.config.weight
         sum_of, hardness = self.potential.mesh.among(self._metal), self.hardness
-        return lambda charges: weight * sum_of(charges) + hardness * charges
+
+        def answer(charges: Tensor) -> Answer:
+            potentials, surface = sum_of(charges)
+            return Answer(weight * potentials + hardness * charges, surface)
+
+        return answer
 
     def neutral(self, values: Tensor) -> Tensor:
         """Return values (M, n) less their mean over each structure."""
@@ -165,11 +188,11 @@ class Factorized:
         if failed.any():
             raise ArithmeticError(NO_MINIMUM)
 
-    def solve(self, given: Tensor, series: str = "charges") -> Tensor:
-        """Return charges (M, 1) that sum to zero."""
+    def solve(self, given: Tensor, series: str = "charges") -> Response:
+        """Return charges that sum to zero."""
         conductor = self._conductor
         block = conductor.layout.pad(conductor.neutral(given.detach()))
-        return torch.cholesky_solve(block, self._factors)[conductor.filled]
+        return Response(torch.cholesky_solve(block, self._factors)[conductor.filled])
 
 
 class Iterated:
@@ -179,8 +202,8 @@ class Iterated:
         self._conductor = conductor
         self._tolerance = tolerance
 
-    def solve(self, given: Tensor, series: str = "charges") -> Tensor:
-        """Return charges (M, 1) that sum to zero."""
+    def solve(self, given: Tensor, series: str = "charges") -> Response:
+        """Return charges that sum to zero."""
         conductor, given = self._conductor, given.detach()
         left = conductor.neutral(given)
         charges, direction = torch.zeros_like(left), left
@@ -190,7 +213,7 @@ class Iterated:
         for _ in range(_MOST_STEPS):
             unsettled = square > enough
             if not unsettled.any():
-                return charges
+                return Response(charges)
             answer = conductor.neutral(conductor.answer(direction))
             curvature = conductor.sum(direction * answer)
             if (unsettled & (curvature <= 0)).any():
@@ -224,18 +247,19 @@ class Warm:
             kernels = group.sum.method.kernels
         hardness = conductor.hardness
         self._metal = Metal(graph.positions, cell, normal, hardness, group.sum, kernels)
-        self._answers: Callable[[Tensor], Tensor] | None = None
+        self._answers: AnswerOf | None = None
 
-    def _answer(self, charges: Tensor) -> Tensor:
+    def _answer(self, charges: Tensor) -> Answer:
         # Prepared when needed: the solver may know the inverse.
         if self._answers is None:
             self._answers = self._conductor.answers()
         return self._answers(charges)
 
-    def solve(self, given: Tensor, series: str = "charges") -> Tensor:
-        """Return charges (M, 1) that sum to zero."""
+    def solve(self, given: Tensor, series: str = "charges") -> Response:
+        """Return charges that sum to zero."""
         given = given.detach()[:, 0]
-        return self._solver.solve(self._metal, self._answer, given, series).charges[:, None]
+        found = self._solver.solve(self._metal, self._answer, given, series)
+        return Response(found.charges[:, None], found.surface)
 
 
 class ImplicitGradient(torch.autograd.Function):

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
+from ase_les.electrostatics.layout import Layout
+from ase_les.electrostatics.mesh import Mesh
+from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan, Waves
 from ase_les.electrostatics.splines import (
     derivatives,
     interpolate,
@@ -31,9 +33,6 @@ from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 from ase_les.kernels.library import Kernels
 from ase_les.kernels.mesh import gather, spread
 from ase_les.ranks import ALONE, Ranks
-
-# Mesh points per block of atoms: its products fit into the cache of one core.
-_BLOCK = 2**16
 
 # Relative error of the forces, c (h/σ)^b. The power is fitted to random charges at the density of
 # a liquid; c is for rattled rock salt, with ten times larger errors, because the long waves, which
@@ -138,7 +137,7 @@ class ParticleMesh(ReciprocalSum):
         return _mesh_waves(size, bounds, self.settings.order, cell.dtype, cell.device)
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
-        mesh = _Mesh.of(waves, fractional.shape[0], self.settings.order)
+        mesh = Mesh.of(waves, fractional.shape[0], self.settings.order)
         first, inside = mesh.locate(fractional)
         points = mesh.points(first).flatten()
         products = spline_products(polynomials(spline_pieces(mesh.order, inside), inside))
@@ -175,8 +174,28 @@ class AnalyticParticleMesh(ParticleMesh):
         shared._ranks = ranks
         return shared
 
+    def forward(
+        self,
+        positions: Tensor,
+        charges: Tensor,
+        cell: Tensor,
+        layout: Layout,
+        plan: SumPlan | None = None,
+    ) -> Tensor:
+        if (
+            plan is None
+            or plan.surface is None
+            or plan.inverse is None
+            or self.kernels is None
+            or cell.requires_grad
+        ):
+            return super().forward(positions, charges, cell, layout, plan)
+        fractional = layout.pad(positions) @ plan.inverse
+        mesh = Mesh.of(plan.waves, 1, self.settings.order)
+        return KnownSurface.apply(fractional, layout.pad(charges), plan.surface, mesh, self.kernels)
+
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
-        mesh = _Mesh.of(waves, fractional.shape[0], self.settings.order)
+        mesh = Mesh.of(waves, fractional.shape[0], self.settings.order)
         if self.kernels is not None:
             return _FusedPower.apply(fractional, charges, weights, mesh, self.kernels, self._ranks)
         return _AnalyticPower.apply(fractional, charges, weights, mesh, self._ranks)
@@ -185,7 +204,7 @@ class AnalyticParticleMesh(ParticleMesh):
 class _AnalyticPower(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, fractional: Tensor, charges: Tensor, weights: Tensor, mesh: _Mesh, ranks: Ranks
+        ctx: Any, fractional: Tensor, charges: Tensor, weights: Tensor, mesh: Mesh, ranks: Ranks
     ) -> Tensor:
         first, inside = mesh.locate(fractional)
         # Process neighbors on the mesh in sequence, so that their points stay in the cache.
@@ -247,7 +266,7 @@ class _FusedPower(torch.autograd.Function):
         fractional: Tensor,
         charges: Tensor,
         weights: Tensor,
-        mesh: _Mesh,
+        mesh: Mesh,
         kernels: Kernels,
         ranks: Ranks,
     ) -> Tensor:
@@ -273,136 +292,37 @@ class _FusedPower(torch.autograd.Function):
         return slope, potential, by_weights, None, None, None
 
 
+class KnownSurface(torch.autograd.Function):
+    """Power of one structure whose potential on the mesh is known, in V; compiled kernels only."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        fractional: Tensor,
+        charges: Tensor,
+        surface: Tensor,
+        mesh: Mesh,
+        kernels: Kernels,
+    ) -> Tensor:
+        place = kernels, mesh.size, spline_table(mesh.order), fractional
+        potential, slope = gather(*place, charges, [surface])
+        ctx.save_for_backward(potential, slope)
+        return 0.5 * (charges * potential).sum((1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        potential, slope = ctx.saved_tensors
+        scale = gradient[:, None, None]
+        return scale * slope, scale * potential, None, None, None
+
+
 def _power(factors: Sequence[Tensor]) -> Tensor:
     """Return |S(k)|² summed over channels."""
     power = torch.zeros_like(factors[0].real)
     for factor in factors:
         power.addcmul_(factor.real, factor.real).addcmul_(factor.imag, factor.imag)
     return power
-
-
-class _Mesh(NamedTuple):
-    """Meshes of S structures, with a margin beyond the far faces that repeats the near ones.
-
-    ``size``: steps along the lattice vectors; ``order`` of the splines; ``n_waves``: number of
-    indices along each axis, those of the shortest wave vectors, from 0 on along the third axis.
-    """
-
-    n_structures: int
-    size: tuple[int, int, int]
-    order: int
-    n_waves: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, waves: Waves, n_structures: int, order: int) -> _Mesh:
-        """Return the meshes of the waves of a plan."""
-        assert waves.mesh is not None
-        first, second, third = map(len, waves.axes)
-        return cls(n_structures, waves.mesh, order, (first, second, third))
-
-    @property
-    def with_margin(self) -> tuple[int, int, int, int]:
-        (x, y, z), margin = self.size, self.order - 1
-        return self.n_structures, x + margin, y + margin, z + margin
-
-    def locate(self, fractional: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first mesh point (S·N,) of each atom and its position (S·N, 3) in the step."""
-        size = torch.tensor(self.size).to(fractional)
-        steps = torch.remainder(fractional, 1.0) * size
-        with torch.no_grad():
-            # A coordinate just below zero may be rounded to a full period.
-            corner = torch.minimum(steps.floor(), size - 1)
-            _, *extent = self.with_margin
-            structure = torch.arange(self.n_structures, device=corner.device)[:, None]
-            x, y, z = corner.long().unbind(-1)
-            first = ((structure * extent[0] + x) * extent[1] + y) * extent[2] + z
-        return first.flatten(), (steps - corner).flatten(0, 1)
-
-    def points(self, first: Tensor) -> Tensor:
-        """Return the mesh points (A, p³) of atoms."""
-        _, _, second, third = self.with_margin
-        along = torch.arange(self.order, device=first.device)
-        offsets = (along[:, None, None] * second + along[:, None]) * third + along
-        return first[:, None] + offsets.flatten()
-
-    def blocks(self, n_atoms: int) -> list[slice]:
-        """Yield blocks of atoms that fit into the cache."""
-        step = max(_BLOCK // self.order**3, 1)
-        return [slice(start, start + step) for start in range(0, n_atoms, step)]
-
-    def empty(self, like: Tensor) -> Tensor:
-        """Return zeros on all points, including margins."""
-        return like.new_zeros(math.prod(self.with_margin))
-
-    def transform(self, density: Tensor) -> Tensor:
-        """Return the Fourier transform (S, n₁, n₂, n₃) of values on all points."""
-        density = density.view(self.with_margin)
-        margin = self.order - 1
-        for axis, steps in enumerate(self.size, start=1):
-            density.narrow(axis, 0, margin).add_(density.narrow(axis, steps, margin))
-        (x, y, z), (n_first, n_second, n_third) = self.size, self.n_waves
-        shape = self.n_structures, x, n_second, n_third
-        planes = density.new_empty(shape, dtype=torch.complex128)
-        for block in _slices(x, y * z):
-            lines = torch.fft.rfft(density[:, block, :y, :z])[..., :n_third]
-            planes[:, block] = _shortest(torch.fft.fft(lines, dim=2), 2, n_second)
-        del density
-        factors = planes.new_empty(self.n_structures, *self.n_waves)
-        for block in _slices(n_second, x * n_third):
-            turned = torch.fft.fft(planes[:, :, block], dim=1)
-            factors[:, :, block] = _shortest(turned, 1, n_first)
-        return factors
-
-    def transform_back(self, factors: Tensor) -> Tensor:
-        """Return twice the real part of the sum over half of the wave vectors, on all points.
-
-        Parameters
-        ----------
-        factors : Tensor, shape (S, n₁, n₂, n₃)
-            Overwritten.
-        """
-        factors[..., 0] *= 2
-        (x, y, z), (_, n_second, n_third) = self.size, self.n_waves
-        planes = factors.new_empty(self.n_structures, x, n_second, n_third)
-        for block in _slices(n_second, x * n_third):
-            waves = _with_zeros(factors[:, :, block], 1, x)
-            planes[:, :, block] = torch.fft.ifft(waves, dim=1, norm="forward")
-        del factors
-        padded = planes.real.new_empty(self.with_margin)
-        for block in _slices(x, y * z):
-            waves = _with_zeros(planes[:, block], 2, y)
-            lines = torch.fft.ifft(waves, dim=2, norm="forward")
-            padded[:, block, :y, :z] = torch.fft.irfft(lines, z, norm="forward")
-        margin = self.order - 1
-        for axis, steps in enumerate(self.size, start=1):
-            padded.narrow(axis, steps, margin).copy_(padded.narrow(axis, 0, margin))
-        return padded.flatten()
-
-
-def _slices(length: int, numbers: int) -> list[slice]:
-    """Return blocks of an axis for tensors of some numbers per row that fit into the cache."""
-    step = max(_BLOCK // numbers, 1)
-    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
-
-
-def _shortest(factors: Tensor, axis: int, n_waves: int) -> Tensor:
-    """Return the shortest wave vectors along an axis, an odd number, or all."""
-    steps, bound = factors.shape[axis], n_waves // 2
-    if n_waves == steps:
-        return factors
-    ends = factors.narrow(axis, 0, bound + 1), factors.narrow(axis, steps - bound, bound)
-    return torch.cat(ends, dim=axis)
-
-
-def _with_zeros(factors: Tensor, axis: int, steps: int) -> Tensor:
-    """Return all wave vectors along an axis, with zeros for those that `_shortest` left out."""
-    n_waves, bound = factors.shape[axis], factors.shape[axis] // 2
-    if n_waves == steps:
-        return factors
-    shape = list(factors.shape)
-    shape[axis] = steps - n_waves
-    ends = factors.narrow(axis, 0, bound + 1), factors.narrow(axis, bound + 1, bound)
-    return torch.cat([ends[0], factors.new_zeros(shape), ends[1]], dim=axis)
 
 
 def good_size(at_least: float) -> int:

@@ -34,7 +34,8 @@ class SumPlan(NamedTuple):
     ``method``: the sum itself. ``waves``: its wave vectors. ``weights`` (S, n₁, n₂, n₃) in eV/e²:
     see `ReciprocalSum.weights`, or None where they are computed with every sum. ``truncated``:
     whether the interaction ends at half the third lattice vector (`truncate_along_normal`).
-    ``inverse`` (S, 3, 3) of the cells in 1/Å, or None like the weights.
+    ``inverse`` (S, 3, 3) of the cells in 1/Å, or None like the weights. ``surface``: potential of
+    the charges on all points of a mesh, in V, if it is known.
     """
 
     method: ReciprocalSum
@@ -42,6 +43,7 @@ class SumPlan(NamedTuple):
     weights: Tensor | None
     truncated: bool = False
     inverse: Tensor | None = None
+    surface: Tensor | None = None
 
     def part(self, index: int, count: int) -> SumPlan | None:
         """Return one of several plans that share the wave vectors; None if it has none.

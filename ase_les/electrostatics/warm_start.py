@@ -8,7 +8,8 @@ the atoms to first order in their displacements. Conjugate gradients with B star
     \mathbf{p} = B \mathbf{v} + \mathbf{c}
 
 with the driving potential :math:`\mathbf{v}` of the current geometry and :math:`\mathbf{c}`, the
-error of :math:`B \mathbf{v}`, extrapolated from the last three geometries. It changes with the
+error of :math:`B \mathbf{v}`, extrapolated from the last two geometries (more would amplify what
+the tolerance leaves). It changes with the
 positions of the metal only, which are slower than the atoms that drive it.
 
 Neither affects convergence: the iteration ends when the residual potential, summed in full for
@@ -18,6 +19,7 @@ structures only within this tolerance, and the energy, which is stationary in th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -26,14 +28,15 @@ from torch import Tensor
 from ase_les.electrostatics.metal_preconditioner import Map, Metal, Preconditioner
 from ase_les.electrostatics.wave_vectors import ReciprocalKernel
 
-# Relative to the driving potential, by precision of the network: a hundredth of its rounding.
-TOLERANCE = {torch.float32: 1e-9, torch.float64: 1e-12}
+# Relative to the driving potential, by precision of the network: forces change by less than a tenth
+# of the rounding of the network.
+TOLERANCE = {torch.float32: 1e-7, torch.float64: 1e-12}
 
 # Maximum number of atoms for the factor, whose memory grows as its square, 64 MB here.
 MOST_ATOMS = 4096
 
 # Weights of the last errors of the preconditioner, latest last: of a polynomial through them.
-_EXTRAPOLATION = ((), (1,), (-1, 2), (1, -3, 3))
+_EXTRAPOLATION = ((), (1,), (-1, 2))
 _KEPT = len(_EXTRAPOLATION) - 1
 
 # Iterations in excess of the fewest since the factorization, after which it is repeated: about as
@@ -52,11 +55,22 @@ NO_MINIMUM = (
 )
 
 
+class Answer(NamedTuple):
+    """Potentials H p (M,) in V of charges, and their potential on the mesh of a sum, if any."""
+
+    potentials: Tensor
+    surface: Tensor | None = None
+
+
+AnswerOf = Callable[[Tensor], Answer]
+
+
 class Solution(NamedTuple):
-    """Charges (M,) in e that sum to zero, and the number of iterations."""
+    """Charges (M,) in e that sum to zero, iterations, and the potential on the mesh, if any."""
 
     charges: Tensor
     iterations: int
+    surface: Tensor | None = None
 
 
 class WarmStart:
@@ -95,14 +109,16 @@ class WarmStart:
         self._fewest: dict[str, int] = {}
         self._excess = 0
 
-    def solve(self, metal: Metal, answer: Map, given: Tensor, series: str = "charges") -> Solution:
+    def solve(
+        self, metal: Metal, answer: AnswerOf, given: Tensor, series: str = "charges"
+    ) -> Solution:
         """Return charges p with H p equal to `given` up to a constant.
 
         Parameters
         ----------
         metal : Metal
         answer : callable
-            Function from charges (M,) to potentials H p (M,), exact for this geometry.
+            Function from charges (M,) to `Answer`, exact for this geometry.
         given : Tensor, shape (M,)
             In V.
         series : str
@@ -127,7 +143,7 @@ class WarmStart:
         self._forget_solutions()
         return self._iterate(metal, answer, given, series)
 
-    def _stays(self, metal: Metal, answer: Map) -> bool:
+    def _stays(self, metal: Metal, answer: AnswerOf) -> bool:
         """Return whether the inverse of H is known, because the metal has not moved for a while."""
         if not metal.is_same(self._metal):
             self._metal, self._inverse, self._repeats = metal, None, 0
@@ -138,7 +154,7 @@ class WarmStart:
             self._inverse = neutral_inverse(answer, metal.hardness)
         return self._inverse is not None
 
-    def _iterate(self, metal: Metal, answer: Map, given: Tensor, series: str) -> Solution:
+    def _iterate(self, metal: Metal, answer: AnswerOf, given: Tensor, series: str) -> Solution:
         assert self._preconditioner is not None
         precondition = self._preconditioner.at(metal.positions)
         first = precondition(given)
@@ -157,7 +173,7 @@ class WarmStart:
         return solution
 
 
-def neutral_inverse(answer: Map, like: Tensor) -> Tensor:
+def neutral_inverse(answer: AnswerOf, like: Tensor) -> Tensor:
     """Return the inverse (M, M) of H on neutral charges, from the potentials of all unit charges.
 
     Raises
@@ -167,7 +183,7 @@ def neutral_inverse(answer: Map, like: Tensor) -> Tensor:
     """
     n_atoms = len(like)
     units = torch.eye(n_atoms).to(like) - 1 / n_atoms
-    matrix = torch.stack([answer(unit) for unit in units], dim=1)
+    matrix = torch.stack([answer(unit).potentials for unit in units], dim=1)
     matrix = matrix - matrix.mean(0)
     # Decouple the total charge.
     matrix = 0.5 * (matrix + matrix.T) + matrix.diagonal().mean() / n_atoms
@@ -178,7 +194,7 @@ def neutral_inverse(answer: Map, like: Tensor) -> Tensor:
 
 
 def conjugate_gradients(
-    answer: Map,
+    answer: AnswerOf,
     given: Tensor,
     tolerance: float,
     precondition: Map = lambda residual: residual,
@@ -189,7 +205,7 @@ def conjugate_gradients(
     Parameters
     ----------
     answer : callable
-        Function from charges (M,) to potentials (M,), a positive matrix for neutral charges.
+        Function from charges (M,) to `Answer`, a positive matrix for neutral charges.
     given : Tensor, shape (M,)
         In V.
     tolerance : float
@@ -210,21 +226,25 @@ def conjugate_gradients(
 
     enough = tolerance**2 * float((given**2).sum())
     if start is None:
-        charges, left = torch.zeros_like(given), neutral(given)
+        charges, left, surface = torch.zeros_like(given), neutral(given), None
     else:
         charges = neutral(start)
-        left = neutral(given - answer(charges))
+        potentials, surface = answer(charges)
+        left = neutral(given - potentials)
     direction, product = torch.zeros_like(left), 1.0
     for iteration in range(_MOST_ITERATIONS):
         if float(left @ left) <= enough:
-            return Solution(charges, iteration)
+            return Solution(charges, iteration, surface)
         new = neutral(precondition(left))
         before, product = product, float(left @ new)
         direction = new + (product / before) * direction
-        image = neutral(answer(direction))
+        potentials, of_direction = answer(direction)
+        image = neutral(potentials)
         curvature = float(direction @ image)
         if not curvature > 0 or not product > 0:
             break
         step = product / curvature
         charges, left = charges + step * direction, neutral(left - step * image)
+        if surface is not None and of_direction is not None:
+            surface = surface.add(of_direction, alpha=step)
     raise ArithmeticError(NO_MINIMUM)

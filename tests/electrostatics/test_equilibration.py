@@ -304,14 +304,14 @@ def test_few_atoms_are_summed_as_all_are(random_model, monkeypatch):
         sums.append(type(self))
         return ReciprocalSum.forward(self, *arguments)
 
-    def potential(self, charges):
+    def surface(self, charges):
         sums.append(AnalyticParticleMesh)
         return of_mesh(self, charges)
 
     for kind in (AnalyticEwaldSum, AnalyticParticleMesh):
         monkeypatch.setattr(kind, "forward", counted)
-    of_mesh = MeshPotential.__call__
-    monkeypatch.setattr(MeshPotential, "__call__", potential)
+    of_mesh = MeshPotential.surface
+    monkeypatch.setattr(MeshPotential, "surface", surface)
     atoms.calc = LESCalculator(model)
     atoms.get_forces()
     assert len(sums) >= 3

@@ -10,6 +10,7 @@ import torch
 from ase.build import bulk
 
 from ase_les.electrostatics import Electrostatics, ElectrostaticsConfig
+from ase_les.electrostatics import mesh as mesh_points
 from ase_les.electrostatics.auto_sum import AutoSum
 from ase_les.electrostatics.ewald import AnalyticEwaldSum, EwaldSum
 from ase_les.electrostatics.layout import Layout
@@ -83,16 +84,28 @@ def test_the_mesh_converges_to_the_direct_sum(rng, kernel, order):
 
 @pytest.mark.parametrize("order", [5, 6])
 def test_hand_written_gradients_are_those_of_autograd(rng, monkeypatch, order):
-    from ase_les.electrostatics import particle_mesh
-
     # Small blocks, so that the loop over blocks is part of the test.
-    monkeypatch.setattr(particle_mesh, "_BLOCK", 7 * order**3)
+    monkeypatch.setattr(mesh_points, "_BLOCK", 7 * order**3)
     system = System(rng, n_channels=3)
     settings = MeshSettings(order, 0.6)
     plain = system.evaluate(ParticleMesh(CONVERGED, settings))
     analytic = system.evaluate(AnalyticParticleMesh(CONVERGED, settings))
     for slow, fast in zip(plain, analytic, strict=True):
         assert torch.allclose(slow, fast, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_waves", [(10, 12, 8), (9, 11, 5), (10, 11, 8)])
+def test_a_transform_of_the_whole_mesh_is_that_axis_by_axis(n_waves, monkeypatch):
+    points = mesh_points.Mesh(2, (10, 12, 14), 5, n_waves)
+    values = torch.randn(points.with_margin).double().flatten()
+    found = []
+    for most in (2**18, 0):
+        monkeypatch.setattr(mesh_points, "_MOST_AT_ONCE", most)
+        waves = points.transform(values.clone())
+        found.append((waves, points.transform_back(waves.clone())))
+    assert found[0][1].std() > 100
+    for whole, by_axis in zip(*found, strict=True):
+        assert torch.allclose(whole, by_axis, rtol=0, atol=1e-10)
 
 
 def test_second_derivatives_are_those_of_finite_differences(rng):

@@ -17,10 +17,12 @@ from ase_les.electrostatics import (
     EquilibrationConfig,
     warm_start,
 )
+from ase_les.electrostatics.equilibration import MetalBias
 from ase_les.electrostatics.metal_solvers import Conductor, Potential
 from ase_les.electrostatics.particle_mesh import AnalyticParticleMesh, MeshSettings
-from ase_les.electrostatics.warm_start import conjugate_gradients
+from ase_les.electrostatics.warm_start import Answer, conjugate_gradients
 from ase_les.graph import graph_from_atoms
+from ase_les.kernels.library import compiled_kernels
 from ase_les.neighbors import NeighborList
 
 PBC = {"crystal": True, "slab": (True, True, False), "cluster": False}
@@ -97,7 +99,7 @@ def test_few_sums_are_needed(kind, sums, metal, monkeypatch):
     stiffness = metal._stiffness(sums)[metal._row[graph.numbers[atoms]], None]
     conductor = Conductor(graph, atoms, stiffness, potential)
     drive = torch.randn(144).double()
-    answer = lambda charges: conductor.answer(charges[:, None])[:, 0]  # noqa: E731
+    answer = lambda charges: Answer(conductor.answer(charges[:, None])[:, 0])  # noqa: E731
     assert conjugate_gradients(answer, drive, 1e-12).iterations > 25
 
 
@@ -112,7 +114,7 @@ def test_the_mesh_gives_the_derivative_of_the_energy(kind, sums, metal):
     charges = torch.randn(len(atoms)).double()
     charges -= charges.mean()
     exact = conductor.answer(charges[:, None])[:, 0]
-    difference = by_mesh(charges) - exact
+    difference = by_mesh(charges).potentials - exact
     assert exact.std() > 1.0
     assert (difference - difference.mean()).abs().max() < 1e-10
 
@@ -143,9 +145,9 @@ def test_after_a_reset_the_digits_are_those_of_a_new_solver(sums, metal):
 
 def test_an_energy_of_charges_that_is_not_positive_is_told():
     with pytest.raises(ArithmeticError, match="energy of charges is not positive"):
-        conjugate_gradients(lambda charges: -charges, torch.arange(5.0), 1e-9)
+        conjugate_gradients(lambda charges: Answer(-charges), torch.arange(5.0), 1e-9)
     drive = torch.arange(5.0).double()
-    solution = conjugate_gradients(lambda charges: 2 * charges, drive, 1e-12)
+    solution = conjugate_gradients(lambda charges: Answer(2 * charges), drive, 1e-12)
     assert torch.allclose(solution.charges, (drive - 2) / 2)
 
 
@@ -173,3 +175,30 @@ def test_a_metal_at_rest_is_solved_by_its_inverse(kind, sums, metal, monkeypatch
     warm = metal(graph, charges[:, None], sums, plan._replace(metal=solver)).charges
     assert solver._inverse is None
     assert (warm - plain).abs().max() < 1e-9
+
+
+@pytest.mark.skipif(compiled_kernels() is None, reason="no compiled kernels")
+@pytest.mark.parametrize("kind", ["crystal", "slab"])
+@pytest.mark.parametrize("charge", [None, 0.3])
+def test_the_potential_on_the_mesh_gives_energy_and_derivatives(kind, charge, sums, metal):
+    sums.periodic_sum.use_kernels(compiled_kernels())
+    solver = metal.warm_start(sums.config)
+    for seed in range(3):
+        graph, charges = given(film(kind, seed, rattle=0.02))
+        bias = None
+        if charge is not None:
+            electrode = torch.zeros(144).double()
+            electrode[:72] = 1.0
+            bias = MetalBias(torch.zeros(144).double(), electrode, charge)
+        plan = sums.plan(graph)._replace(metal=solver)
+        moved = metal(graph, charges[:, None], sums, plan, bias)
+    assert moved.surface is not None
+    graph.positions.requires_grad_(True)
+    whole = (charges[:, None] + moved.charges).requires_grad_(True)
+    found = []
+    for known in (plan, plan.with_surface(moved.surface)):
+        energy = sums(graph, whole, known).sum()
+        found.append((energy, *torch.autograd.grad(energy, (graph.positions, whole))))
+    assert found[0][1].abs().max() > 0.1
+    for full, fast in zip(*found, strict=True):
+        assert torch.allclose(full, fast, rtol=0, atol=1e-9)
