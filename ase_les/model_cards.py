@@ -29,7 +29,7 @@ def models_table_rst(cards: Mapping[str, Mapping]) -> str:
                 _time(card),
             )
         )
-    return simple_table(head, rows)
+    return _simple_table(head, rows)
 
 
 def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
@@ -66,7 +66,7 @@ def accuracy_table_rst(cards: Mapping[str, Mapping]) -> str:
                 _time(card),
             )
         )
-    return simple_table(head, rows)
+    return _simple_table(head, rows)
 
 
 def charges_table_rst(
@@ -91,7 +91,7 @@ def charges_table_rst(
             scaling = charges.get("physical_over_latent", math.sqrt(card.get("dielectric", 1.0)))
             shown = (charges_by_element(each, scaling) for each in (sitting, carried))
             rows.append((name, *shown, (references or {}).get(name, NOTHING)))
-    return simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e", "reference"), rows)
+    return _simple_table(("model", "charge q / e", "GAPT charge tr Z*/3 / e", "reference"), rows)
 
 
 def charges_by_element(charges: Mapping[str, float], scaling: float) -> str:
@@ -143,8 +143,7 @@ def _time(card: Mapping) -> str:
     return f"{seconds / 60:.0f} min, {where}"
 
 
-def simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of reStructuredText."""
+def _simple_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]

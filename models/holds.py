@@ -2,8 +2,8 @@
 
 For each model: Langevin dynamics of 10 ps from three held-back structures, and of 5 ps in a cell
 that is doubled in two directions (periodic models). A run ends early if an alarm is raised
-(``stability.py``). Results are kept in ``holds.yml``, from which ``table.py`` makes the table of
-``README.rst``; an interrupted calculation is continued when started again.
+(``stability.py``). Results are kept in ``holds.yml``; an interrupted calculation is continued when
+started again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from rich.table import Table
 from stability import Run, run, test_structures
 
 from ase_les import LESCalculator, list_models
-from ase_les.model_cards import simple_table
 from ase_les.reports.terminal import console
 from ase_les.runs.output import write_summary
 from ase_les.training import bare, repeated
@@ -104,32 +103,6 @@ def read() -> dict:
 def keep(name: str, found: dict) -> None:
     """Add the outcome of a model to the file."""
     write_summary(RESULTS, {"models": dict(sorted({**read(), name: found}.items()))})
-
-
-def table_rst() -> str:
-    """Return one line per model: runs that reached their end, and the earliest end of others."""
-    head = ("model", "K", "held-back structures", "doubled cell")
-    rows = []
-    for name, found in read().items():
-        single = [each for label, each in found["runs"].items() if "doubled" not in label]
-        large = [each for label, each in found["runs"].items() if "doubled" in label]
-        rows.append((name, f"{found['temperature_K']:.0f}", _summary(single), _summary(large)))
-    return simple_table(head, rows)
-
-
-def _summary(runs: list[dict]) -> str:
-    if not runs:
-        return "–"
-    held = [each for each in runs if each["stopped"] is None]
-    sizes = sorted({each["atoms"] for each in runs})
-    atoms = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}–{sizes[-1]}"
-    longest = max(each["time_ps"] for each in runs)
-    text = f"{len(held)} of {len(runs)}, {longest:.0f} ps, {atoms} atoms"
-    ends = [each for each in runs if each["stopped"] is not None]
-    if ends:
-        first = min(ends, key=lambda each: each["time_ps"])
-        text += f"; {first['time_ps']:.1f} ps: {first['stopped']}"
-    return text
 
 
 def show(outcomes: dict) -> None:

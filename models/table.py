@@ -1,13 +1,12 @@
 """Update the tables of shipped models in the documentation from their cards.
 
 Reference charges come from ``charges-summary.yml`` (``python models/charges.py --output
-models/charges``), runs of dynamics from ``holds.yml`` (``python models/holds.py``).
+models/charges``).
 """
 
 import math
 from pathlib import Path
 
-import holds
 import yaml
 
 from ase_les import list_models
@@ -21,7 +20,7 @@ from ase_les.model_cards import (
 HERE = Path(__file__).parent
 SHOWN = {
     HERE.parent / "README.rst": ("models",),
-    HERE / "README.rst": ("models", "accuracy", "charges", "holds"),
+    HERE / "README.rst": ("models", "accuracy", "charges"),
     HERE.parent / "docs" / "accuracy.rst": ("accuracy",),
 }
 
@@ -32,7 +31,6 @@ def main() -> None:
         "models": models_table_rst(cards),
         "accuracy": accuracy_table_rst(cards),
         "charges": charges_table_rst(cards, reference_charges()),
-        "holds": holds.table_rst(),
     }
     for path, names in SHOWN.items():
         text = path.read_text(encoding="utf-8")

@@ -79,18 +79,3 @@ def test_a_film_of_water_gives_sum_frequency_and_layers(tmp_path):
     run(tmp_path / "other_step.py", "--quick", "--output", tmp_path)
     again = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
     assert again["results"] == summary["results"]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif("water-scan" not in list_models(), reason="water-scan is not shipped")
-def test_the_density_of_water_in_bulk_and_film(tmp_path):
-    said = run("21_density_of_water.py", "--quick", "--output", tmp_path)
-    assert "quick mode" in said
-    summary = yaml.safe_load((tmp_path / "study-summary.yml").read_text())
-    found = summary["results"]
-    # Both begin with the density of the stored liquid, 0.997 g/cm³, and 0.25 ps change it little.
-    assert found["density at 1 bar / (g/cm³)"]["mean"] == pytest.approx(0.997, abs=0.05)
-    assert found["density in the middle of the film / (g/cm³)"]["mean"] == pytest.approx(
-        1.0, abs=0.1
-    )
-    assert (tmp_path / "profile.png").stat().st_size > 1000
