@@ -42,7 +42,8 @@ IPI_INPUT = """<simulation verbosity="quiet"> <total_steps>{steps}</total_steps>
   <output prefix="run"><properties stride="1" filename="out">
     [ step, potential{{electronvolt}}, conserved{{electronvolt}}, atom_x{{angstrom}}(0) ]
   </properties></output> <prng><seed>7</seed></prng>
-  <ffsocket name="les" mode="unix"><address>{name}</address></ffsocket>
+  <ffsocket name="les" mode="unix"><address>{name}</address>
+    <consolidate_messages> False </consolidate_messages></ffsocket>
   <system> <initialize nbeads="4"> <file mode="ase"> salt.extxyz </file>
     <velocities mode="thermal" units="kelvin"> 300 </velocities> </initialize>
     <forces><force forcefield="les"/></forces>
