@@ -42,7 +42,8 @@ IPI_INPUT = """<simulation verbosity="quiet"> <total_steps>{steps}</total_steps>
   <output prefix="run"><properties stride="1" filename="out">
     [ step, potential{{electronvolt}}, conserved{{electronvolt}}, atom_x{{angstrom}}(0) ]
   </properties></output> <prng><seed>7</seed></prng>
-  <ffsocket name="les" mode="unix"><address>{name}</address></ffsocket>
+  <ffsocket name="les" mode="unix"><address>{name}</address>
+    <consolidate_messages> False </consolidate_messages></ffsocket>
   <system> <initialize nbeads="4"> <file mode="ase"> salt.extxyz </file>
     <velocities mode="thermal" units="kelvin"> 300 </velocities> </initialize>
     <forces><force forcefield="les"/></forces>
@@ -64,6 +65,10 @@ class Count:
     different: int = 0
     failed: list[str] = field(default_factory=list)
     messages: int = 0
+
+
+def _show_progress(count: Count) -> None:
+    print(f"  {count}", file=sys.stderr, flush=True)
 
 
 def worker_kills(wanted: int, chance: random.Random, folder: Path) -> Count:
@@ -112,6 +117,7 @@ def worker_kills(wanted: int, chance: random.Random, folder: Path) -> Count:
                     for name, results in expected.items()
                 )
             count.kills += killed()
+            _show_progress(count)
     count.messages = count.kills  # The run goes on.
     return count
 
@@ -148,6 +154,7 @@ def client_kills(wanted: int, chance: random.Random, folder: Path) -> Count:
         count.messages += killed
         count.lost += len(expected) - len(rows)
         count.different += not np.array_equal(rows, expected)
+        _show_progress(count)
     return count
 
 
@@ -190,7 +197,7 @@ def rank_kills(wanted: int, chance: random.Random, folder: Path) -> Count:
     sound = folder / "sound"
     _prepare_training(sound)
     began = time.perf_counter()
-    if _train(sound, None)[0]:
+    if _train(sound, None, chance)[0]:
         raise SystemExit("the training without kills ended with an error")
     duration = time.perf_counter() - began
     while count.kills < wanted:
@@ -199,7 +206,7 @@ def rank_kills(wanted: int, chance: random.Random, folder: Path) -> Count:
         code: int | None = None
         while code != 0:
             moment = chance.uniform(0.1, 0.9) * duration if count.kills < wanted else None
-            code, killed, error = _train(place, moment)
+            code, killed, error = _train(place, moment, chance)
             count.kills += killed
             if killed:
                 count.messages += "Signal 9 (SIGKILL)" in error
@@ -207,6 +214,7 @@ def rank_kills(wanted: int, chance: random.Random, folder: Path) -> Count:
                 raise SystemExit(f"a resumed training ended with an error: {error[-2000:]}")
         count.runs += 1
         count.different += _trained(place) != _trained(sound)
+        _show_progress(count)
     return count
 
 
@@ -218,7 +226,7 @@ def _prepare_training(folder: Path) -> None:
     (folder / "training.yml").write_text(json.dumps(settings))
 
 
-def _train(folder: Path, moment: float | None) -> tuple[int, bool, str]:
+def _train(folder: Path, moment: float | None, chance: random.Random) -> tuple[int, bool, str]:
     """Run two ranks; return the exit code, whether one was killed, and what was printed."""
     resume = ["--resume"] if any(folder.glob("*.checkpoint")) else ["--overwrite"]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -232,13 +240,13 @@ def _train(folder: Path, moment: float | None) -> tuple[int, bool, str]:
             try:
                 process.wait(timeout=moment)
             except subprocess.TimeoutExpired:
-                killed = _kill_a_rank(process)
+                killed = _kill_a_rank(process, chance)
         process.wait(timeout=600)
         errors.seek(0)
         return process.returncode, killed, errors.read()
 
 
-def _kill_a_rank(launcher: subprocess.Popen) -> bool:
+def _kill_a_rank(launcher: subprocess.Popen, chance: random.Random) -> bool:
     children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
     ranks = [
         int(pid)
@@ -247,7 +255,7 @@ def _kill_a_rank(launcher: subprocess.Popen) -> bool:
     ]
     if not ranks:
         return False
-    os.kill(random.choice(ranks), signal.SIGKILL)
+    os.kill(chance.choice(ranks), signal.SIGKILL)
     return True
 
 
