@@ -14,6 +14,7 @@ relaxations only.
 
 import argparse
 import csv
+import importlib
 import io
 import json
 import math
@@ -43,6 +44,12 @@ TRAINING = {
     "output": "train",
 }
 DYNAMICS = "--temperature 300 --timestep 2 --log-stride 1 --trajectory-stride 2 --seed 1"
+
+LOADED = (
+    *("calculator", "simulation", "reports", "training.learning.train"),
+    *("training.labeling.reference", "properties.phonons", "properties.born_charges"),
+    *("properties.infrared_harmonic", "properties.surface_energy"),
+)
 
 #: Arguments of the new calculation, and of its continuation.
 COMMANDS = {
@@ -271,7 +278,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", default=",".join(COMMANDS))
     options = parser.parse_args()
-    # Here, since workers import this module.
+    # Here, since workers import this module. Forks inherit what is loaded; nothing runs in this
+    # process, since threads do not survive a fork.
+    for module in LOADED:
+        importlib.import_module(f"ase_les.{module}")
     from ase_les.training.learning.fit import fit
 
     # Checkpoints after every epoch instead of every 30 s.
@@ -286,8 +296,6 @@ def main() -> None:
             sound = Path(place) / f"{name}-sound"
             sound.mkdir()
             prepare(sound)
-            # The first run loads what a command needs; forks inherit it.
-            call(sound, f"{COMMANDS[name][0]} --overwrite")
             length = in_a_fork(sound, f"{COMMANDS[name][0]} --overwrite")[1:]
             while done < wanted:
                 killed = Path(place) / f"{name}-{runs}"

@@ -278,6 +278,7 @@ def adsorb(
             stems[part],
             chosen.relaxation,
             resume=resume,
+            overwrite=overwrite,
             progress=progress,
             on_result=on_result,
             provenance=provenance,

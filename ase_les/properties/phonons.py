@@ -186,6 +186,11 @@ def phonons(
     _require_seekpath()
     run.prepare("-summary.yml", "-displacements.jsonl")
     notes = list(check_limits(atoms.calc, atoms, beyond_limits=chosen.beyond_limits))
+    if atoms.constraints:
+        notes.append(
+            "The constraints of the structure are not used: all atoms move in phonons. For modes "
+            "of some atoms beside fixed ones use ase-les infrared"
+        )
     in_plane = _directions_of_waves(atoms, chosen.non_analytic, notes)
     is_bulk = bool(in_plane.all())
     multiples = _supercell_matrix(atoms, in_plane, chosen.supercell, chosen.min_length_A)

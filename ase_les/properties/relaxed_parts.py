@@ -23,6 +23,7 @@ def relax_or_resume(
     settings: RelaxationSettings | None,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     progress: Progress = NO_PROGRESS,
     on_result: OnResult | None = None,
     provenance: Mapping[str, object] | None = None,
@@ -39,6 +40,8 @@ def relax_or_resume(
         None: no relaxation.
     resume : bool
         Continue from the checkpoint, if there is one.
+    overwrite : bool
+        Replace the files of an earlier relaxation.
     on_result : callable, optional
         Called with the result of the relaxation.
     provenance : mapping, optional
@@ -63,7 +66,7 @@ def relax_or_resume(
         result = relax(
             atoms,
             output=stem,
-            overwrite=resume,
+            overwrite=overwrite or resume,
             progress=progress,
             provenance=origin,
             **chosen,

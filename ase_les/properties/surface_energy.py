@@ -293,6 +293,7 @@ def surface_energy(
             stem,
             chosen.relaxation,
             resume=resume,
+            overwrite=overwrite,
             progress=progress,
             on_result=on_result,
             provenance=provenance,

@@ -22,10 +22,10 @@ from ase_les.structure_limits import check_extent
 SAME_MODEL_FORCES = 1e-3
 #: Wave numbers of the fastest vibrations with hydrogen (H2, HF) and without (N2, CO2).
 FASTEST_WITH_HYDROGEN_PER_CM, FASTEST_WITHOUT_PER_CM = 4400.0, 2500.0
-
-
 # Timesteps of 0.1 to 5 fs, written in ps.
 _SHORT_TIMESTEP_FS = 0.005
+# An atmosphere, written in Pa.
+_HIGH_PRESSURE_BAR = 1e5
 
 
 def check_structure(atoms: Atoms) -> None:
@@ -160,14 +160,21 @@ def size_notes(atoms: Atoms) -> list[str]:
     ]
 
 
-def timestep_notes(settings: DynamicsSettings) -> list[str]:
-    """Return a warning about a timestep that was probably given in ps."""
-    if settings.timestep_fs > _SHORT_TIMESTEP_FS:
-        return []
-    return [
-        f"the timestep is {settings.timestep_fs:g} fs, a hundredth of what hydrogen needs: if it "
-        f"was meant in ps, write {1000 * settings.timestep_fs:g}"
-    ]
+def unit_notes(settings: DynamicsSettings) -> list[str]:
+    """Return warnings about a timestep probably given in ps, and a pressure in Pa."""
+    notes = []
+    if settings.timestep_fs <= _SHORT_TIMESTEP_FS:
+        notes.append(
+            f"the timestep is {settings.timestep_fs:g} fs, a hundredth of what hydrogen needs: if "
+            f"it was meant in ps, write {1000 * settings.timestep_fs:g}"
+        )
+    pressure = max(float(np.abs(stage.pressure_bar).max()) for stage in settings.protocol)
+    if pressure >= _HIGH_PRESSURE_BAR:
+        notes.append(
+            f"the pressure is {pressure:g} bar = {1e-4 * pressure:.3g} GPa: if it was meant in Pa, "
+            f"write {1e-5 * pressure:g}"
+        )
+    return notes
 
 
 def sampling_notes(atoms: Atoms, settings: DynamicsSettings) -> list[str]:

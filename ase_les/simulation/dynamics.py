@@ -42,7 +42,7 @@ from ase_les.simulation.checks import (
     sampling_notes,
     size_notes,
     structural_differences,
-    timestep_notes,
+    unit_notes,
 )
 from ase_les.simulation.dynamics_result import DynamicsResult
 from ase_les.simulation.dynamics_run import DynamicsRun, rewind_files
@@ -145,7 +145,7 @@ def run_dynamics(
         notes=(
             *start.notes,
             *size_notes(atoms),
-            *timestep_notes(chosen),
+            *unit_notes(chosen),
             *sampling_notes(atoms, chosen),
             *limits,
         ),

@@ -10,6 +10,7 @@ from ase.build import bulk, fcc100, make_supercell, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from ase.constraints import FixAtoms
 from ase.io import read
 from rigid_ions import COULOMB, magnesia, salt
 
@@ -108,6 +109,18 @@ def test_bands_do_not_depend_on_the_size_of_the_supercell():
 
 
 @pytest.mark.slow
+def test_constraints_are_not_used_and_that_is_noted():
+    atoms = bulk("Cu")
+    atoms.calc = EMT()
+    free = phonons(atoms, **{**QUICK, "min_length_A": 4.0})
+    atoms.set_constraint(FixAtoms([0]))
+    fixed = phonons(atoms, **{**QUICK, "min_length_A": 4.0})
+    assert fixed.notes[0].startswith("The constraints of the structure are not used")
+    assert not any("constraints" in note for note in free.notes)
+    for one, other in zip(fixed.segments, free.segments, strict=True):
+        np.testing.assert_allclose(one.frequencies_THz, other.frequencies_THz, atol=1e-6)
+
+
 def test_any_cell_of_the_crystal_gives_the_same_modes():
     """Primitive, cubic, left-handed, and a supercell that is no multiple of the cubic one."""
     reference = phonons(salt(), **QUICK)

@@ -199,6 +199,18 @@ def test_an_interrupted_surface_goes_on_to_the_result_it_would_have_had(tmp_path
         surface_energy(copper, (1, 0, 0), relaxation=loose, resume=True, **common)
 
 
+def test_an_earlier_surface_is_replaced_with_its_relaxations(tmp_path):
+    copper = bulk("Cu", cubic=True)
+    copper.calc = EMT()
+    common = {"layers": (2,), "output": tmp_path / "cu", "quiet": True}
+    relaxation = RelaxationSettings(fmax=0.5)
+    first = surface_energy(copper, (1, 0, 0), relaxation=relaxation, **common)
+    with pytest.raises(FileExistsError):
+        surface_energy(copper, (1, 0, 0), relaxation=relaxation, **common)
+    again = surface_energy(copper, (1, 0, 0), relaxation=relaxation, overwrite=True, **common)
+    assert again.J_per_m2 == first.J_per_m2
+
+
 def test_a_negative_surface_energy_is_noted(tmp_path):
     """Bonds that repel: every broken one gains energy."""
 

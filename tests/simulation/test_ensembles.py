@@ -14,7 +14,7 @@ from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from scipy import stats
 
 from ase_les.simulation import DynamicsSettings, Stage, run_dynamics
-from ase_les.simulation.checks import sampling_notes, timestep_notes
+from ase_les.simulation.checks import sampling_notes, unit_notes
 from ase_les.simulation.integrators import make_integrator
 
 TEMPERATURE = 300.0
@@ -335,5 +335,15 @@ def test_a_timestep_too_long_for_the_fastest_vibration_is_noted():
 
 @pytest.mark.parametrize(("timestep", "warned"), [(0.001, True), (0.0005, True), (0.01, False)])
 def test_a_timestep_that_was_meant_in_ps_is_noted(timestep, warned):
-    notes = timestep_notes(DynamicsSettings(temperature_K=300.0, timestep_fs=timestep))
+    notes = unit_notes(DynamicsSettings(temperature_K=300.0, timestep_fs=timestep))
     assert [f"write {1000 * timestep:g}" in note for note in notes] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("pressure", "warned"), [(101325, True), ((1.0, 101325.0), True), (1, False)]
+)
+def test_a_pressure_that_was_meant_in_pascal_is_noted(pressure, warned):
+    settings = DynamicsSettings(
+        temperature_K=300.0, ensemble="npt-isotropic", pressure_bar=pressure
+    )
+    assert ["write 1.01325" in note for note in unit_notes(settings)] == [True] * warned
