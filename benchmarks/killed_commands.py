@@ -191,16 +191,14 @@ def _cpu_time(pid: int) -> float:
     return sum(map(int, times)) / 1e9
 
 
-def killed_until_done(
-    folder: Path, name: str, length: tuple[float, int], chance: random.Random
-) -> int:
+def killed_until_done(folder: Path, name: str, length: list[float], chance: random.Random) -> int:
     """Kill and continue a command until an attempt reaches the end.
 
     Parameters
     ----------
     folder : Path
     name : str
-    length : float, int
+    length : list of float
         CPU time in s and number of events of the whole run.
     chance : random.Random
 
@@ -296,7 +294,9 @@ def main() -> None:
             sound = Path(place) / f"{name}-sound"
             sound.mkdir()
             prepare(sound)
-            length = in_a_fork(sound, f"{COMMANDS[name][0]} --overwrite")[1:]
+            code, *length = in_a_fork(sound, f"{COMMANDS[name][0]} --overwrite")
+            if code not in (0, 1):
+                raise SystemExit(f"{name} ends with code {code}")
             while done < wanted:
                 killed = Path(place) / f"{name}-{runs}"
                 killed.mkdir()
