@@ -66,10 +66,10 @@ def test_charges_stand_by_element_where_each_atom_has_one():
         "wide": {"charges": several},
         "lj": {},
     }
-    table = charges_table_rst(cards)
+    table = charges_table_rst(cards, {"mgo": "DFT: O −2.00"})
     physical = ["O −0.02, Mg 0.02", "O −2.16, Mg 2.16"]
-    assert cells(table, "mgo")[1:] == physical
-    assert cells(table, "of an earlier version")[1:] == physical
-    assert cells(table, "cluster")[1:] == ["O −0.01, Mg 0.01", "O −1.08, Mg 1.08"]
+    assert cells(table, "mgo")[1:] == [*physical, "DFT: O −2.00"]
+    assert cells(table, "of an earlier version")[1:] == [*physical, "–"]
+    assert cells(table, "cluster")[1:] == ["O −0.01, Mg 0.01", "O −1.08, Mg 1.08", "–"]
     assert "wide" not in table
     assert "lj" not in table

@@ -46,8 +46,8 @@ WETTING, NON_WETTING = "flat", "upright"
 
 
 def trained_twin(folder: Path, output: Path, smoke: bool) -> Path:
-    """The model without charges, as ``train.yml`` says."""
-    config, _ = read_training_config(folder / "train.yml")
+    """The model without charges, as ``teachers/first.yml`` says."""
+    config, folder = read_training_config(folder / "teachers" / "first.yml")
     twin = replace(short_range_twin(config), output=str(output.resolve()))
     if smoke:
         twin = replace(twin, fit=replace(twin.fit, epochs=2))

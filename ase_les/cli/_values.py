@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 
-def by_element(option: str, text: str) -> dict[str, float]:
+def by_element(option: str, text: str, example: str = "Na=1,Cl=-1") -> dict[str, float]:
     """Return numbers by element from text such as ``Na=1,Cl=-1``."""
     try:
         pairs = [entry.split("=") for entry in text.split(",")]
         return {symbol.strip(): float(value) for symbol, value in pairs}
     except ValueError:
         raise ValueError(
-            f"{option} needs numbers by element such as Na=1,Cl=-1, got {text!r}"
+            f"{option} needs numbers by element such as {example}, got {text!r}"
         ) from None
 
 

@@ -77,7 +77,9 @@ def convert(
     if sign == "auto" and structure is None:
         raise ValueError("--sign auto determines the sign for a structure: give --structure FILE")
     set_threads(threads)
-    energies = by_element("--atomic-energies", atomic_energies) if atomic_energies else None
+    energies = None
+    if atomic_energies:
+        energies = by_element("--atomic-energies", atomic_energies, "H=-5.85,O=-2.93")
     model = _read(checkpoint, energies, converged_ewald, head)
     if fit_atomic_energies:
         energies = _fitted(model, fit_atomic_energies, energy_label)

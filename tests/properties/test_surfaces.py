@@ -202,7 +202,7 @@ def test_an_interrupted_surface_goes_on_to_the_result_it_would_have_had(tmp_path
 def test_an_earlier_surface_is_replaced_with_its_relaxations(tmp_path):
     copper = bulk("Cu", cubic=True)
     copper.calc = EMT()
-    common = {"layers": (2,), "output": tmp_path / "cu", "quiet": True}
+    common = {"layers": (2,), "output": tmp_path / "cu"}
     relaxation = RelaxationSettings(fmax=0.5)
     first = surface_energy(copper, (1, 0, 0), relaxation=relaxation, **common)
     with pytest.raises(FileExistsError):

@@ -92,8 +92,7 @@ class TBLiteSettings:
     vacuum_A : float
         Vacuum on either side of slabs and wires; the program repeats them in all directions.
         Results converge slowly with it: two layers of NaCl(001), 8 atoms, change by 0.08 eV from 10
-        to 15 Å and 0.05 eV from 15 to 20 Å, forces by up to 0.03 eV/Å (GFN1-xTB, tblite 0.8.0,
-        ``findings/tblite-slab-vacuum.sh``).
+        to 15 Å and 0.05 eV from 15 to 20 Å, forces by up to 0.03 eV/Å (GFN1-xTB, tblite 0.8.0).
     """
 
     OPEN: ClassVar[bool] = True

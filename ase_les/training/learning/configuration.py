@@ -27,6 +27,7 @@ from ase_les.configuration import (
     read_configuration,
     renamed,
 )
+from ase_les.messages import short_text
 from ase_les.model_config import ArchitectureConfig
 from ase_les.model_limits import TEMPERATURES
 from ase_les.reading import read_file
@@ -85,8 +86,8 @@ class DataConfig:
         for name in self.without_energy:
             if name not in read:
                 raise ValueError(
-                    f"`without_energy` names '{name}', which is no file of the data; those are "
-                    f"{', '.join(read)}"
+                    f"`without_energy` names {short_text(name)}, which is no file of the data; "
+                    f"those are {', '.join(map(short_text, read))}"
                 )
 
     def frames(self, path: Path) -> list[Atoms]:
