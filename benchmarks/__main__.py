@@ -56,8 +56,14 @@ EXPONENTS = {"water slab": 1.15}
 TOO_LARGE_FOR_BASE = ("water droplet 18432",)
 
 
-def cases(published: Path) -> list[Case]:
-    """Return all cases; those of published checkpoints only where these are."""
+def cases(published: Path, base: Path | None) -> list[Case]:
+    """Return all cases; those of published checkpoints only where these are.
+
+    Both builds run the platinum model of the other build, which may have another architecture.
+    """
+    metal = "pt-kf-aq"
+    if base is not None:
+        metal = str((base / "models" / metal / "model.safetensors").resolve())
     found = [
         Case(f"water-rpbe-d3 {192 * n**3}", "water-rpbe-d3", WATER, (n, n, n)) for n in (1, 2, 4, 8)
     ]
@@ -71,7 +77,7 @@ def cases(published: Path) -> list[Case]:
         for n in ((2, 2, 2), (4, 4, 6))
     ]
     found += [
-        Case(f"platinum film {pbc} {4 * n**2}", "pt-kf-aq", "platinum", (n, n, 1), pbc)
+        Case(f"platinum film {pbc} {4 * n**2}", metal, "platinum", (n, n, 1), pbc)
         for pbc in ("TTT", "TTF")
         for n in (8, 16)
     ]
@@ -213,7 +219,7 @@ def main() -> None:
         + (" of last" if kept else "")
     )
     rows = {}
-    for case in cases(asked.published):
+    for case in cases(asked.published, asked.base):
         if asked.only not in case.name:
             continue
         compared = builds[:1] if case.name in TOO_LARGE_FOR_BASE else builds
