@@ -239,11 +239,11 @@ class Equilibration(nn.Module):
 
         moved = self.differentiable(found.charges, residual, found.respond)
         energies = (chi * moved + 0.5 * stiffness * moved**2)[:, 0]
-        charges_of_all, energies_of_all = (
-            zero.index_add(0, metal, values)
-            for zero, values in ((none, moved), (none[:, 0], energies))
+        return EquilibratedCharges(
+            none.index_add(0, metal, moved),
+            none[:, 0].index_add(0, metal, energies),
+            found.surface,
         )
-        return EquilibratedCharges(charges_of_all, energies_of_all, found.surface)
 
     def equilibrium(
         self,

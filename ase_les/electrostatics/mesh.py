@@ -140,10 +140,10 @@ def _slices(length: int, numbers: int) -> list[slice]:
 
 def _shortest(factors: Tensor, axis: int, n_waves: int) -> Tensor:
     """Return the shortest wave vectors along an axis, an odd number, or all."""
-    steps, bound = factors.shape[axis], n_waves // 2
+    steps = factors.shape[axis]
     if n_waves == steps:
         return factors
-    ends = factors.narrow(axis, 0, bound + 1), factors.narrow(axis, steps - bound, bound)
+    ends = [factors.narrow(axis, at.start, at.stop - at.start) for _, at in _ends(n_waves, steps)]
     return torch.cat(ends, dim=axis)
 
 

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ase_les.electrostatics.layout import Layout
 from ase_les.electrostatics.mesh import Mesh
-from ase_les.electrostatics.reciprocal import ReciprocalSum, SumPlan, Waves
+from ase_les.electrostatics.reciprocal import ReciprocalSum, Waves
 from ase_les.electrostatics.splines import (
     derivatives,
     interpolate,
@@ -174,25 +173,11 @@ class AnalyticParticleMesh(ParticleMesh):
         shared._ranks = ranks
         return shared
 
-    def forward(
-        self,
-        positions: Tensor,
-        charges: Tensor,
-        cell: Tensor,
-        layout: Layout,
-        plan: SumPlan | None = None,
+    def power_of_surface(
+        self, fractional: Tensor, charges: Tensor, surface: Tensor, waves: Waves
     ) -> Tensor:
-        if (
-            plan is None
-            or plan.surface is None
-            or plan.inverse is None
-            or self.kernels is None
-            or cell.requires_grad
-        ):
-            return super().forward(positions, charges, cell, layout, plan)
-        fractional = layout.pad(positions) @ plan.inverse
-        mesh = Mesh.of(plan.waves, 1, self.settings.order)
-        return KnownSurface.apply(fractional, layout.pad(charges), plan.surface, mesh, self.kernels)
+        mesh = Mesh.of(waves, 1, self.settings.order)
+        return _SurfacePower.apply(fractional, charges, surface, mesh, self.kernels)
 
     def power(self, fractional: Tensor, charges: Tensor, weights: Tensor, waves: Waves) -> Tensor:
         mesh = Mesh.of(waves, fractional.shape[0], self.settings.order)
@@ -292,7 +277,7 @@ class _FusedPower(torch.autograd.Function):
         return slope, potential, by_weights, None, None, None
 
 
-class KnownSurface(torch.autograd.Function):
+class _SurfacePower(torch.autograd.Function):
     """Power of one structure whose potential on the mesh is known, in V; compiled kernels only."""
 
     @staticmethod

@@ -138,6 +138,8 @@ class ReciprocalSum(nn.Module):
             inverse = torch.linalg.inv(cell)
         # Strain does not change fractional coordinates: it acts through `weights` only.
         fractional = layout.pad(positions) @ inverse
+        if plan.surface is not None and not cell.requires_grad:
+            return self.power_of_surface(fractional, layout.pad(charges), plan.surface, plan.waves)
         return self.power(fractional, layout.pad(charges), weights, plan.waves)
 
     def waves(self, cell: Tensor) -> Waves:
@@ -157,6 +159,12 @@ class ReciprocalSum(nn.Module):
 
         The weights (S, n₁, n₂, n₃) are those of `weights`; energies follow in eV.
         """
+        raise NotImplementedError
+
+    def power_of_surface(
+        self, fractional: Tensor, charges: Tensor, surface: Tensor, waves: Waves
+    ) -> Tensor:
+        """Return the same (1,) for one structure from the potential of its charges on a mesh."""
         raise NotImplementedError
 
 
